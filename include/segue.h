@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Segue: hands a running x86 machine from one kernel to the next.
+ *
+ *   segue_load()   does all that can fail, and changes nothing but the workspace
+ *   segue_ready()  says whether segue_exec() may be called here and now
+ *   segue_exec()   cannot fail and does not return
+ *
+ * The host's kernel is the host, the kernel to start is the target, the bytes
+ * that hold it are the blob. All ranges are start inclusive, end exclusive; all
+ * sizes are in bytes. Strings are NUL-terminated and in UTF-8. Nothing here
+ * allocates, locks, or keeps a pointer to the caller's structures after the call,
+ * but for the workspace and (until segue_exec()) the memory of the blob itself.
+ *
+ * Needs <stdint.h> and <stddef.h> only. Clean as C89 (with a C99 stdint.h) and C++.
+ */
+#ifndef SEGUE_H
+#define SEGUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SEGUE_VERSION_MAJOR 0
+#define SEGUE_VERSION_MINOR 1
+#define SEGUE_VERSION_PATCH 0
+#define SEGUE_VERSION \
+	(SEGUE_VERSION_MAJOR * 10000 + SEGUE_VERSION_MINOR * 100 + SEGUE_VERSION_PATCH)
+#define SEGUE_VERSION_STRING "0.1.0"
+
+/* Where the argument of a call that has no stack to trust travels: EAX on i386, RDI on x86_64. */
+#if defined(__GNUC__) && defined(__i386__)
+#define SEGUE_REGISTER_CALL __attribute__((regparm(1)))
+#else
+#define SEGUE_REGISTER_CALL
+#endif
+#if defined(__GNUC__)
+#define SEGUE_NORETURN __attribute__((noreturn))
+#else
+#define SEGUE_NORETURN
+#endif
+
+/*
+ * Every refusal has a code of its own. segue_strerror() says what a code means;
+ * the log callback gets the sentence with the segment, range and limit in it.
+ * Codes keep their numbers; new ones are added at the end of their group.
+ */
+enum segue_error {
+	SEGUE_OK = 0,
+
+	/* the call itself */
+	SEGUE_E_ARGUMENT = 1,         /* a pointer that must be given is NULL, or a count is without its array */
+	SEGUE_E_STRUCT_SIZE = 2,      /* struct_size is none that this version knows */
+	SEGUE_E_WORKSPACE_ALIGN = 3,  /* workspace not on a 4096-byte boundary, virtual or physical */
+	SEGUE_E_WORKSPACE_HIGH = 4,   /* workspace not below 4 GiB */
+	SEGUE_E_WORKSPACE_SMALL = 5,  /* workspace too small; the sentence names what is needed */
+	SEGUE_E_EXTENTS = 6,          /* extents empty, wrapping, or not as long as the bytes they stand for */
+	SEGUE_E_EXTENT_HIGH = 7,      /* an extent reaches above 4 GiB: not built yet */
+	SEGUE_E_MEMORY_MAP = 8,       /* a range of the memory map or the keep list ends before it starts */
+	SEGUE_E_NO_RAM = 9,           /* the memory map has no RAM below 4 GiB */
+	SEGUE_E_FLAGS = 10,           /* a flag that this version does not know */
+
+	/* recognising the blob */
+	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
+	SEGUE_E_UNKNOWN = 21,         /* no rule recognises the blob */
+	SEGUE_E_GZIP = 22,            /* the blob, or the kernel in it, is still gzip-compressed */
+
+	/* Fiwix's length-prefixed Linux */
+	SEGUE_E_FIWIX_KERNEL = 30,    /* kernel length reaches past the blob */
+	SEGUE_E_FIWIX_INITRD = 31,    /* initramfs length reaches past the blob */
+
+	/* bundle: a newc cpio archive */
+	SEGUE_E_BUNDLE_HEADER = 40,   /* a header field is no hexadecimal number, or the magic is missing */
+	SEGUE_E_BUNDLE_TRUNCATED = 41,/* a member reaches past the end of the archive, or there is no trailer */
+	SEGUE_E_BUNDLE_MEMBER = 42,   /* a member with a name that no rule knows, or of a wrong kind */
+	SEGUE_E_BUNDLE_TWICE = 43,    /* two members of one name */
+	SEGUE_E_BUNDLE_KERNEL = 44,   /* no member named kernel, or it is empty */
+	SEGUE_E_BUNDLE_CMDLINE = 45,  /* a command line with a NUL byte inside it, or of a module that is not there */
+	SEGUE_E_BUNDLE_NESTED = 46,   /* the kernel member is itself a bundle or a Fiwix blob */
+
+	/* ELF */
+	SEGUE_E_ELF_TRUNCATED = 60,   /* the file ends inside the ELF header or the program header table */
+	SEGUE_E_ELF_CLASS = 61,       /* neither ELFCLASS32 nor ELFCLASS64 */
+	SEGUE_E_ELF_DATA = 62,        /* not little-endian */
+	SEGUE_E_ELF_VERSION = 63,     /* EI_VERSION or e_version is not 1 */
+	SEGUE_E_ELF_TYPE = 64,        /* not ET_EXEC (or ET_DYN without an interpreter) */
+	SEGUE_E_ELF_MACHINE = 65,     /* neither EM_386 nor EM_X86_64 */
+	SEGUE_E_ELF_PHENTSIZE = 66,   /* program headers of a wrong size */
+	SEGUE_E_ELF_NO_SEGMENTS = 67, /* nothing to load */
+	SEGUE_E_ELF_SEGMENT_FILE = 68,/* a segment's bytes reach past the end of the file */
+	SEGUE_E_ELF_SEGMENT_SIZE = 69,/* p_memsz is smaller than p_filesz */
+	SEGUE_E_ELF_SEGMENT_HIGH = 70,/* a segment wraps or does not end below 4 GiB */
+	SEGUE_E_ELF_ENTRY = 71,       /* the entry lies in no segment */
+	SEGUE_E_ELF_64BIT = 72,       /* ELF64 without a Multiboot header: 64-bit code */
+	SEGUE_E_ELF_INTERPRETER = 73, /* a program for an operating system, with PT_INTERP */
+	SEGUE_E_ELF_SECTIONS = 74,    /* the section header table is not as the header says */
+
+	/* Multiboot 1 */
+	SEGUE_E_MULTIBOOT_CHECKSUM = 90, /* header magic with a wrong checksum */
+	SEGUE_E_MULTIBOOT_FLAGS = 91,    /* bits 3 to 15 ask for something that is not known */
+	SEGUE_E_MULTIBOOT_TRUNCATED = 92,/* the file ends inside the header */
+	SEGUE_E_MULTIBOOT_ADDRESS = 93,  /* the address fields contradict each other or the file */
+	SEGUE_E_MULTIBOOT_FORMAT = 94,   /* no ELF and no address fields: nothing says where it goes */
+	SEGUE_E_MULTIBOOT_2 = 95,        /* a Multiboot 2 header only */
+
+	/* Linux */
+	SEGUE_E_LINUX_TRUNCATED = 110,   /* the file ends inside the setup code or before the protected-mode code */
+	SEGUE_E_LINUX_VERSION = 111,     /* a boot protocol before 2.00 */
+	SEGUE_E_LINUX_REAL_MODE = 112,   /* a zImage, or a kernel with a 16-bit entry only: not built yet */
+	SEGUE_E_LINUX_HEADER = 113,      /* a field of the setup header makes no sense */
+	SEGUE_E_LINUX_CMDLINE = 114,     /* command line longer than the kernel takes */
+	SEGUE_E_LINUX_PLACE = 115,       /* no RAM where the kernel may lie, with room for init_size */
+	SEGUE_E_LINUX_INITRD = 116,      /* no RAM where the kernel lets the initrd lie */
+	SEGUE_E_LINUX_MODULES = 117,     /* more than one initrd, or modules, for Linux */
+	SEGUE_E_LINUX_SETUP_DATA = 118,  /* the setup_data list that came with the blob is broken */
+
+	/* placing and planning */
+	SEGUE_E_TOO_LARGE = 130,         /* a part is larger than 4 GiB */
+	SEGUE_E_SEGMENT_OVERLAP = 131,   /* two segments claim the same bytes */
+	SEGUE_E_SEGMENT_NOT_RAM = 132,   /* a segment reaches outside RAM */
+	SEGUE_E_SEGMENT_FIRMWARE = 133,  /* a segment covers the IVT or BIOS data area, below 0x500 */
+	SEGUE_E_SEGMENT_KEPT = 134,      /* a segment covers a range that the host keeps */
+	SEGUE_E_NO_PLACE = 135,          /* no RAM for a module or a table */
+	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside source and destination */
+	SEGUE_E_PLAN_SPACE = 137,        /* the plan does not fit into the workspace */
+	SEGUE_E_PLAN_REPLAY = 138,       /* the plan does not do what it is for: a defect in Segue; nothing was changed */
+
+	/* segue_ready() */
+	SEGUE_E_NOT_LOADED = 150,        /* nothing is loaded in this workspace, or it was written over */
+	SEGUE_E_READY_PAGING = 151,      /* CR0.PG is set: not built yet */
+	SEGUE_E_READY_LONG_MODE = 152,   /* a 64-bit host: not built yet */
+	SEGUE_E_READY_SEGMENTS = 153,    /* CS, DS, ES or SS is not flat from 0 to 4 GiB: not built yet */
+	SEGUE_E_READY_PRIVILEGE = 154,   /* not at CPL 0 */
+	SEGUE_E_READY_VIRTUAL_8086 = 155 /* EFLAGS.VM is set */
+};
+
+/* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
+enum segue_memory_type {
+	SEGUE_MEMORY_RAM = 1,
+	SEGUE_MEMORY_RESERVED = 2,
+	SEGUE_MEMORY_ACPI = 3,        /* ACPI tables; may be reclaimed */
+	SEGUE_MEMORY_NVS = 4,
+	SEGUE_MEMORY_UNUSABLE = 5
+};
+struct segue_range {
+	uint64_t start;               /* physical address of the first byte */
+	uint64_t end;                 /* one past the last */
+	uint32_t type;                /* enum segue_memory_type, or the firmware's own number */
+	uint32_t reserved;            /* 0 */
+};
+
+/* A run of physical memory that a part of the blob lies in. */
+struct segue_extent {
+	uint64_t addr;                /* physical; any alignment */
+	uint64_t size;
+};
+
+/*
+ * A run of bytes twice over: as the host reads it (one virtual range), and where it
+ * lies physically (extents, in the order of the bytes). The extents' sizes add up to
+ * size. extents == NULL: physically contiguous at the address in data (a flat host).
+ */
+struct segue_part {
+	const void *data;
+	size_t size;
+	const struct segue_extent *extents;
+	size_t extent_count;
+	const char *name;             /* what the target gets as argv[0]; NULL: "kernel", "module" */
+	const char *cmdline;          /* arguments without argv[0]; NULL: none (modules only) */
+};
+
+/* A framebuffer that the target may go on using. Types as in Multiboot 1, section 3.3. */
+enum segue_framebuffer_type {
+	SEGUE_FRAMEBUFFER_NONE = 255,
+	SEGUE_FRAMEBUFFER_INDEXED = 0,
+	SEGUE_FRAMEBUFFER_RGB = 1,
+	SEGUE_FRAMEBUFFER_EGA_TEXT = 2 /* width and height in characters */
+};
+struct segue_framebuffer {
+	uint64_t addr;                /* physical */
+	uint32_t pitch;               /* bytes a line */
+	uint32_t width, height;       /* pixels, or characters */
+	uint8_t bpp;                  /* bits a pixel */
+	uint8_t type;                 /* enum segue_framebuffer_type */
+	uint8_t red_position, red_size; /* bits, from bit 0 of a pixel */
+	uint8_t green_position, green_size;
+	uint8_t blue_position, blue_size;
+};
+
+/* VESA BIOS Extensions state, where the host has it (VBE 3.0; Multiboot 1, section 3.3). */
+struct segue_vbe {
+	const void *control_info;     /* 512 bytes */
+	const void *mode_info;        /* 256 bytes */
+	uint16_t mode;
+	uint16_t interface_seg, interface_off, interface_len;
+};
+
+/* What the host knows of the machine. All zero is allowed but for the framebuffer's type. */
+struct segue_machine {
+	struct segue_framebuffer framebuffer; /* type SEGUE_FRAMEBUFFER_NONE: unknown */
+	const struct segue_vbe *vbe;  /* NULL: none */
+	uint64_t rsdp;                /* physical address of ACPI's RSDP that stays valid; 0: unknown */
+	const void *rsdp_copy;        /* or a copy of it (UEFI boot loaders give one), 20 or 36 bytes */
+	size_t rsdp_copy_size;
+	uint32_t boot_device;         /* Multiboot 1, section 3.3, bits 31-24: BIOS drive */
+	uint32_t has_boot_device;     /* 1: boot_device is known */
+	uint32_t cursor_column, cursor_row; /* of the text screen, from 0 */
+	uint32_t serial_port;         /* I/O port of a 16550, set up, that purgatory prints exceptions on; 0: none */
+	uint32_t reserved;
+};
+
+/* How much a sentence matters. */
+enum segue_log_level {
+	SEGUE_LOG_ERROR = 0,          /* why a call refuses */
+	SEGUE_LOG_WARNING = 1,        /* something was asked for that the target will not get */
+	SEGUE_LOG_INFO = 2,           /* what was found */
+	SEGUE_LOG_DEBUG = 3
+};
+typedef void segue_log_fn(void *context, int level, const char *sentence);
+
+/* flags of struct segue_load_args */
+#define SEGUE_LOAD_ELF_ENTRY_32 0x1u  /* a plain ELF64's entry is 32-bit code */
+#define SEGUE_LOAD_NO_ARGV0     0x2u  /* put no argv[0] before a Multiboot target's strings */
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3u
+
+struct segue_load_args {
+	uint32_t struct_size;         /* sizeof(struct segue_load_args) */
+	uint32_t flags;               /* SEGUE_LOAD_* */
+
+	struct segue_part blob;       /* the kernel, or what holds it; its cmdline is not used */
+	const struct segue_part *modules; /* more files beside the blob: initrd, Multiboot modules */
+	size_t module_count;
+	const char *cmdline;          /* the target's; NULL: the one that the blob brings, if any */
+
+	const struct segue_range *memory_map; /* of the whole machine, in any order; given on to the target */
+	size_t memory_map_count;
+	const struct segue_range *keep; /* ranges that no move may write (type is not read) */
+	size_t keep_count;
+
+	void *workspace;              /* 4096-aligned, physically contiguous, below 4 GiB */
+	uint64_t workspace_phys;
+	size_t workspace_size;        /* at least segue_workspace_size(...) */
+
+	const struct segue_machine *machine; /* NULL: nothing is known */
+
+	segue_log_fn *log;            /* NULL: silent */
+	void *log_context;
+};
+
+/*
+ * Bytes of workspace that always suffice for so many extents: count those of the blob and of
+ * all modules (a contiguous one counts 1) and one for each module in a bundle. The macro is
+ * the same figure for a static array.
+ */
+#define SEGUE_WORKSPACE_SIZE(extents) (131072u + ((((size_t)(extents)) * 320u + 4095u) & ~(size_t)4095u))
+size_t segue_workspace_size(size_t extents);
+
+/*
+ * Recognises the blob, places its segments, plans the moves and writes all that segue_exec()
+ * needs into the workspace. Returns SEGUE_OK or a code of enum segue_error; after a refusal
+ * nothing is loaded in the workspace, and no other byte has changed. The blob's and the
+ * modules' memory belongs to Segue from here to segue_exec() or segue_unload(): the host
+ * must neither change nor free it. The argument structures and strings may go.
+ */
+int segue_load(const struct segue_load_args *args);
+
+/* Forgets what is loaded; the workspace and the blob's memory are the caller's again. */
+void segue_unload(void *workspace);
+
+/*
+ * May segue_exec() be called here, on this CPU, in this mode? SEGUE_OK, or why not; then
+ * *sentence (if not NULL) is a static sentence that says so. Changes nothing.
+ */
+int segue_ready(const void *workspace, const char **sentence);
+
+/*
+ * Starts the target. Precondition: segue_ready() returned SEGUE_OK. Calls nothing of the host and
+ * uses no stack: the argument comes in a register (i386: EAX, x86_64: RDI), and it may be reached
+ * by a jump, from an interrupt handler, on a broken stack. It does not return.
+ */
+SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
+
+/* What is loaded. */
+struct segue_description {
+	uint32_t struct_size;         /* in: sizeof(struct segue_description) */
+	uint32_t entry;               /* physical address of the target's first instruction */
+	const char *protocol;         /* "Multiboot 1", "Linux", "ELF"; static */
+	const char *container;        /* "bundle", "Fiwix", or "" for a kernel as it is; static */
+	size_t segment_count;
+	size_t move_count;
+	uint64_t payload;             /* bytes that the target is made of, without zeros */
+	uint64_t in_place;            /* of these, bytes that already lie where they must */
+	uint64_t moved;               /* bytes that the plan's copies and exchanges write */
+	uint64_t set_aside;           /* of these, bytes written only to break cycles */
+	uint64_t zeroed;
+	uint32_t purgatory;           /* physical address that purgatory runs at */
+	uint32_t purgatory_size;
+	uint64_t needs_memory;        /* what the target asks for above its segments (Linux init_size), 0: nothing */
+};
+int segue_describe(const void *workspace, struct segue_description *description);
+
+/* Segment number index of what is loaded, in the order of the loader; SEGUE_E_ARGUMENT past the last. */
+struct segue_segment {
+	uint64_t dest;                /* physical */
+	uint64_t size;                /* with the zeros at its end */
+	uint64_t file_size;           /* bytes that come from the source */
+	uint64_t source;              /* physical address of the first of these */
+	const char *name;             /* "ELF segment", "initrd", "command line" ...; static */
+	uint32_t number;              /* for names that stand for several; from 0 */
+	uint32_t reserved;
+};
+int segue_segment_at(const void *workspace, size_t index, struct segue_segment *segment);
+
+/* Move number index of the plan, in the order they run; SEGUE_E_ARGUMENT past the last. */
+enum segue_move_kind {
+	SEGUE_MOVE_KIND_COPY = 1,
+	SEGUE_MOVE_KIND_ZERO = 3,
+	SEGUE_MOVE_KIND_SWAP = 4
+};
+struct segue_move_description {
+	uint64_t dest, source, size;
+	uint32_t kind;                /* enum segue_move_kind */
+	uint32_t descending;          /* 1: from the last byte to the first */
+};
+int segue_move_at(const void *workspace, size_t index, struct segue_move_description *move);
+
+/* What a code means, in one static sentence; for a code that is none, a sentence that says so. */
+const char *segue_strerror(int code);
+
+/* SEGUE_VERSION of the library that is linked. */
+uint32_t segue_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

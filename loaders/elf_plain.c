@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Protocol "ELF": an executable without any boot protocol's header. It is entered in flat 32-bit mode with
+ * all registers zero, and is passed nothing: not the command line, no modules.
+ */
+#include "elf.h"
+
+static bool recognise(const struct bytes *kernel)
+{
+	return segue_is_elf(kernel);
+}
+
+static int load(struct job *job)
+{
+	struct elf_file elf;
+	uint32_t entry;
+	int error = segue_elf_open(job, &job->bundle.kernel, &elf);
+
+	if (error)
+		return error;
+	error = segue_elf_refuse_interpreter(job, &elf);
+	if (error)
+		return error;
+	if (elf.is_64 && !(job->args->flags & SEGUE_LOAD_ELF_ENTRY_32))
+		return segue_refuse(job, SEGUE_E_ELF_64BIT,
+				    "ELF: 64-bit code without a Multiboot header: nothing says that its entry is 32-bit code");
+	error = segue_elf_load(job, &elf, &entry);
+	if (error)
+		return error;
+	if (job->bundle.cmdline.size)
+		segue_say(job, SEGUE_LOG_WARNING, "a plain ELF executable gets no command line");
+	if (job->bundle.initrd.size || job->bundle.module_count)
+		segue_say(job, SEGUE_LOG_WARNING, "a plain ELF executable gets no initrd and no modules");
+	job->entry = (struct entry_state){ .eip = entry, .selectors = ENTRY_CODE_08_DATA_10 };
+	return SEGUE_OK;
+}
+
+const struct loader segue_loader_elf = {
+	.protocol = "ELF",
+	.recognise = recognise,
+	.load = load,
+};

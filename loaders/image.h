@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SEGUE_IMAGE_H
+#define SEGUE_IMAGE_H
+
+#include "loader.h"
+
+/*
+ * Where bytes lie physically: *start is the address of the first, *run how many of them follow
+ * there without a break (at most bytes.size; 0 only when bytes.size is). The extents have been checked.
+ */
+void segue_physical(const struct job *job, struct bytes bytes, uint64_t *start, uint64_t *run);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The zero page that Linux is started with, and what hangs on it. One table holds all of it: the page,
+ * the command line, and the part of the memory map that the page has no room for.
+ */
+#include <string.h>
+#include "bytes.h"
+#include "linux.h"
+
+#define PAGE 4096u
+#define ONE_MIB 0x100000u
+#define FOUR_GIB 0x100000000u
+/* boot.rst, Memory Layout of The Real-Mode Code: 2.00 and 2.01 look here, whatever ESI says */
+#define OLD_PAGE 0x90000u
+#define OLD_COMMAND_LINE_MAGIC 0xa33fu
+#define OLD_COMMAND_LINE_MAX 255u     /* boot.rst, cmdline_size: before 2.06 */
+#define LOADER_UNDEFINED 0xffu        /* boot.rst, type_of_loader; not 0, or Linux ignores the initrd */
+#define LOADED_HIGH 0x01u
+#define VIDEO_MODE_NORMAL 0xffffu     /* boot.rst, Special Command Line Options, vga= */
+#define SETUP_E820_EXT 1u             /* bootparam.h */
+#define VIDEO_VGA_TEXT 1u
+#define VIDEO_VESA_FRAMEBUFFER 0x23u  /* screen_info.h: VIDEO_TYPE_VLFB */
+#define VIDEO_64BIT_BASE 0x2u         /* screen_info.h: VIDEO_CAPABILITY_64BIT_BASE */
+#define TEXT_MODE_3 3u
+#define EGA_256K 3u                   /* int 0x10, AH=0x12, BL=0x10: 256 KiB of video memory, colour */
+
+/* Where things are in the table. */
+struct layout {
+	size_t command_line;
+	size_t more_e820;             /* a setup_data node; 0: none */
+	size_t size;
+};
+
+static void fill_text(uint8_t *page, const struct segue_machine *m)
+{
+	const struct segue_framebuffer *f = &m->framebuffer;
+	bool known = f->type == SEGUE_FRAMEBUFFER_EGA_TEXT && f->width > 0 && f->width < 256 && f->height > 0 && f->height < 256;
+	uint32_t lines = known ? f->height : 25;
+
+	*LINUX_AT(page, screen_info.orig_x) = (uint8_t)m->cursor_column;
+	*LINUX_AT(page, screen_info.orig_y) = (uint8_t)m->cursor_row;
+	*LINUX_AT(page, screen_info.orig_video_mode) = TEXT_MODE_3;
+	*LINUX_AT(page, screen_info.orig_video_cols) = (uint8_t)(known ? f->width : 80);
+	*LINUX_AT(page, screen_info.orig_video_lines) = (uint8_t)lines;
+	*LINUX_AT(page, screen_info.orig_video_is_vga) = VIDEO_VGA_TEXT;
+	put_le16(LINUX_AT(page, screen_info.orig_video_ega_bx), EGA_256K);
+	/* 400 scan lines: 25 rows of 16, 50 of 8 */
+	put_le16(LINUX_AT(page, screen_info.orig_video_points), lines > 40 ? 8 : 16);
+}
+
+static uint8_t top_bit(uint32_t position, uint32_t size)
+{
+	return (uint8_t)(size ? position + size : 0);
+}
+
+/*
+ * As VESA's rather than as EFI's (0x70): Linux has drivers for both (vesafb and simplefb, efifb), and says
+ * "EFI" only where there is an EFI to ask. False: the fields are too narrow for this one.
+ */
+static bool fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
+{
+	uint64_t size = (uint64_t)f->pitch * f->height;
+	uint32_t colours = (uint32_t)f->red_size + f->green_size + f->blue_size;
+	uint8_t top = top_bit(f->red_position, f->red_size);
+
+	if (f->width > 0xffff || f->height > 0xffff || f->pitch > 0xffff || size == 0)
+		return false;
+	*LINUX_AT(page, screen_info.orig_video_is_vga) = VIDEO_VESA_FRAMEBUFFER;
+	put_le16(LINUX_AT(page, screen_info.lfb_width), (uint16_t)f->width);
+	put_le16(LINUX_AT(page, screen_info.lfb_height), (uint16_t)f->height);
+	put_le16(LINUX_AT(page, screen_info.lfb_depth), f->bpp);
+	put_le16(LINUX_AT(page, screen_info.lfb_linelength), (uint16_t)f->pitch);
+	put_le32(LINUX_AT(page, screen_info.lfb_base), (uint32_t)(f->addr % FOUR_GIB));
+	if (f->addr >= FOUR_GIB) {
+		put_le32(LINUX_AT(page, screen_info.ext_lfb_base), (uint32_t)(f->addr / FOUR_GIB));
+		put_le32(LINUX_AT(page, screen_info.capabilities), VIDEO_64BIT_BASE);
+	}
+	/* in units of 64 KiB for this type */
+	put_le32(LINUX_AT(page, screen_info.lfb_size), (uint32_t)((size + 0xffff) / 0x10000));
+	if (f->type != SEGUE_FRAMEBUFFER_RGB)
+		return true;
+	*LINUX_AT(page, screen_info.red_size) = f->red_size;
+	*LINUX_AT(page, screen_info.red_pos) = f->red_position;
+	*LINUX_AT(page, screen_info.green_size) = f->green_size;
+	*LINUX_AT(page, screen_info.green_pos) = f->green_position;
+	*LINUX_AT(page, screen_info.blue_size) = f->blue_size;
+	*LINUX_AT(page, screen_info.blue_pos) = f->blue_position;
+	/* simplefb takes a pixel's size from the highest bit of these four. */
+	if (f->bpp > colours) {
+		if (top < top_bit(f->green_position, f->green_size))
+			top = top_bit(f->green_position, f->green_size);
+		if (top < top_bit(f->blue_position, f->blue_size))
+			top = top_bit(f->blue_position, f->blue_size);
+		*LINUX_AT(page, screen_info.rsvd_size) = (uint8_t)(f->bpp - colours);
+		*LINUX_AT(page, screen_info.rsvd_pos) = f->bpp - colours + top <= f->bpp ? top : 0;
+	}
+	return true;
+}
+
+static void fill_screen(const struct job *job, uint8_t *page)
+{
+	static const struct segue_machine unknown = {.framebuffer = {.type = SEGUE_FRAMEBUFFER_NONE}};
+	const struct segue_machine *m = job->args->machine ? job->args->machine : &unknown;
+	const struct segue_framebuffer *f = &m->framebuffer;
+
+	if (f->type == SEGUE_FRAMEBUFFER_RGB || f->type == SEGUE_FRAMEBUFFER_INDEXED) {
+		if (f->width > 0 && fill_framebuffer(page, f))
+			return;
+		segue_say(job, SEGUE_LOG_WARNING, "a framebuffer of %u by %u with %u bytes a line cannot be passed to Linux",
+			  f->width, f->height, f->pitch);
+	}
+	fill_text(page, m);
+}
+
+/* KiB of RAM in one piece from 1 MiB on, as the BIOS calls from before E820 counted them. */
+static void fill_old_sizes(uint8_t *page, const struct segue_range *map, size_t count)
+{
+	uint64_t end = ONE_MIB, before;
+	uint32_t kib;
+
+	do {
+		before = end;
+		for (size_t i = 0; i < count; i++)
+			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && map[i].end > end)
+				end = map[i].end;
+	} while (end != before && end < FOUR_GIB);
+	if (end > FOUR_GIB)
+		end = FOUR_GIB;
+	kib = (uint32_t)((end - ONE_MIB) / 1024);
+	put_le32(LINUX_AT(page, alt_mem_k), kib);
+	put_le16(LINUX_AT(page, screen_info.ext_mem_k), (uint16_t)(kib > 0xffff ? 0xffff : kib));
+}
+
+static void put_e820(uint8_t *entries, const struct segue_range *map, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		uint8_t *e = entries + i * sizeof(struct linux_e820_entry);
+
+		put_le64(e + offsetof(struct linux_e820_entry, addr), map[i].start);
+		put_le64(e + offsetof(struct linux_e820_entry, size), map[i].end - map[i].start);
+		put_le32(e + offsetof(struct linux_e820_entry, type), map[i].type);
+	}
+}
+
+static void fill_header(uint8_t *page, const struct linux_kernel *k, const struct layout *layout, uint64_t at)
+{
+	size_t from = offsetof(struct linux_boot_params, hdr);
+
+	memcpy(page + from, k->header + from, k->header_end - from);
+	put_le16(LINUX_AT(page, hdr.vid_mode), VIDEO_MODE_NORMAL);
+	*LINUX_AT(page, hdr.type_of_loader) = LOADER_UNDEFINED;
+	/* No setup code is loaded, so there is no heap for it: not CAN_USE_HEAP. Not KEEP_SEGMENTS, not QUIET. */
+	*LINUX_AT(page, hdr.loadflags) = LOADED_HIGH;
+	put_le32(LINUX_AT(page, hdr.code32_start), (uint32_t)k->load);
+	put_le32(LINUX_AT(page, hdr.ramdisk_image), (uint32_t)k->initrd);
+	put_le32(LINUX_AT(page, hdr.ramdisk_size), (uint32_t)k->initrd_size);
+	if (k->version >= 0x202) {
+		put_le32(LINUX_AT(page, hdr.cmd_line_ptr), (uint32_t)(at + layout->command_line));
+	} else {
+		put_le16(LINUX_AT(page, screen_info.cl_magic), OLD_COMMAND_LINE_MAGIC);
+		put_le16(LINUX_AT(page, screen_info.cl_offset), (uint16_t)layout->command_line);
+	}
+	if (k->alignment != 0)
+		put_le32(LINUX_AT(page, hdr.kernel_alignment), k->alignment);
+	if (layout->more_e820 != 0)
+		put_le64(LINUX_AT(page, hdr.setup_data), at + layout->more_e820);
+}
+
+static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e820_count, struct layout *layout)
+{
+	size_t line = job->bundle.cmdline.size;
+	uint32_t limit = k->version >= 0x206 ? le32(LINUX_AT(k->header, hdr.cmdline_size)) : OLD_COMMAND_LINE_MAX;
+
+	if (line > limit)
+		return segue_refuse(job, SEGUE_E_LINUX_CMDLINE,
+				    "the command line has %z bytes; this Linux kernel takes at most %u", (uint64_t)line, limit);
+	layout->command_line = PAGE;
+	layout->more_e820 = 0;
+	layout->size = PAGE + line + 1;
+	if (e820_count <= LINUX_E820_MAX)
+		return SEGUE_OK;
+	if (k->version < 0x209) {
+		segue_say(job, SEGUE_LOG_WARNING, "this Linux kernel (boot protocol %u.%u) gets %u of the memory map's %z ranges",
+			  k->version / 256u, k->version % 256u, LINUX_E820_MAX, (uint64_t)e820_count);
+		return SEGUE_OK;
+	}
+	layout->more_e820 = (layout->size + 7) & ~(size_t)7;
+	layout->size = layout->more_e820 + sizeof(struct linux_setup_data) +
+		       (e820_count - LINUX_E820_MAX) * sizeof(struct linux_e820_entry);
+	return SEGUE_OK;
+}
+
+int segue_linux_boot_params(struct job *job, const struct linux_kernel *k, uint64_t *at)
+{
+	struct place place = {.min = ONE_MIB, .max = FOUR_GIB, .align = PAGE, .error = SEGUE_E_NO_PLACE};
+	struct bytes line = job->bundle.cmdline;
+	struct layout layout = {0};
+	struct arena before;
+	struct segue_range *map;
+	size_t count, in_page;
+	uint8_t *page;
+	int error;
+
+	/* The table below has no type of its own in the target's map: the count stays. */
+	segue_target_map(job, NULL, 0, &count);
+	if ((error = lay_out(job, k, count, &layout)) != SEGUE_OK)
+		return error;
+	if (k->version < 0x202) {
+		place.min = OLD_PAGE;
+		place.max = OLD_PAGE + layout.size;
+	}
+	/* The lowest place: x86_64 kernels before 3.9 map little more than themselves when they read this. */
+	if ((error = segue_add_table(job, "Linux boot parameters", layout.size, &place, &page, at)) != SEGUE_OK)
+		return error;
+
+	before = job->arena;
+	map = segue_arena_take(&job->arena, count * sizeof *map, sizeof(uint64_t));
+	if (!map)
+		return segue_arena_refuse(job, count * sizeof *map);
+	segue_target_map(job, map, count, &count);
+	in_page = count < LINUX_E820_MAX ? count : LINUX_E820_MAX;
+	*LINUX_AT(page, e820_entries) = (uint8_t)in_page;
+	put_e820(LINUX_AT(page, e820_table), map, in_page);
+	if (layout.more_e820 != 0) {
+		uint8_t *node = page + layout.more_e820;
+		size_t size = (count - in_page) * sizeof(struct linux_e820_entry);
+
+		put_le64(node + offsetof(struct linux_setup_data, next), k->old_setup_data);
+		put_le32(node + offsetof(struct linux_setup_data, type), SETUP_E820_EXT);
+		put_le32(node + offsetof(struct linux_setup_data, len), (uint32_t)size);
+		put_e820(node + sizeof(struct linux_setup_data), map + in_page, count - in_page);
+	}
+	fill_old_sizes(page, map, count);
+	job->arena = before;
+
+	fill_screen(job, page);
+	put_le64(LINUX_AT(page, acpi_rsdp_addr), k->rsdp);
+	if (line.size > 0)
+		memcpy(page + layout.command_line, line.data, line.size);
+	fill_header(page, k, &layout, *at);
+	return SEGUE_OK;
+}

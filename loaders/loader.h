@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the loaders share: the job that one segue_load() works on, bytes of a source,
+ * segments and where they go, tables that the protocol passes, and the entry state.
+ *
+ * A loader reads untrusted bytes through the helpers in bytes.h, lists its fixed segments
+ * (segue_add_segment), then places what may float (segue_add_floating, segue_add_table), fills
+ * its tables, and sets the entry state. It writes into the workspace only.
+ */
+#ifndef SEGUE_LOADER_H
+#define SEGUE_LOADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "segue.h"
+
+/* A run of bytes of one part: 0 is the blob, 1 + i is module i, PART_WORKSPACE is our own. */
+#define PART_WORKSPACE 0xffffffffu
+struct bytes {
+	const uint8_t *data;
+	size_t size;
+	uint32_t part;
+};
+
+/* One file of the target: a kernel, an initrd, a module. args has no argv[0]. */
+struct member {
+	struct bytes file;
+	struct bytes name;            /* argv[0]; size 0: none known */
+	struct bytes args;            /* size 0: none */
+};
+
+/* What a blob and the modules beside it come to, before any loader has looked at the kernel. */
+struct bundle {
+	const char *container;        /* "bundle", "Fiwix" or "" */
+	struct bytes kernel;
+	struct bytes kernel_name;
+	struct bytes cmdline;         /* what the blob brings, or what the caller gave instead */
+	struct bytes initrd;          /* size 0: none. A bundle's initrd, or Fiwix's initramfs */
+	struct member *modules;       /* a bundle's in order of their names, then the caller's */
+	size_t module_count;
+};
+
+#define NO_NUMBER 0xffffffffu
+struct segment {
+	const char *name;             /* static: "ELF segment", "initrd" */
+	uint32_t number;              /* which of several; NO_NUMBER: the only one */
+	uint32_t target_type;         /* not 0: what the target's memory map calls this range */
+	uint64_t dest;
+	uint64_t size;                /* claimed in the target, zeros included */
+	struct bytes source;          /* source.size bytes at dest; the rest of zero_size is zeroed */
+	uint64_t zero_size;           /* bytes to zero after source; size may exceed both (Linux init_size) */
+};
+
+/* The flat segments that the protocol asks for. */
+enum entry_selectors {
+	ENTRY_CODE_08_DATA_10,        /* Multiboot, plain ELF */
+	ENTRY_CODE_10_DATA_18         /* Linux */
+};
+struct entry_state {
+	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip;
+	uint32_t selectors;           /* enum entry_selectors */
+};
+
+/* A bump allocator over what is left of the workspace. */
+struct arena {
+	uint8_t *next, *end;
+};
+
+struct job {
+	const struct segue_load_args *args;
+	struct arena arena;
+	const struct segue_part *parts; /* [0] the blob, then the modules; extents checked */
+	size_t part_count;
+	uint64_t workspace_phys;
+	uint8_t *workspace;
+
+	struct segue_range *ram;      /* RAM below 4 GiB less firmware's and kept ranges; sorted, disjoint */
+	size_t ram_count;
+
+	struct bundle bundle;
+	const char *protocol;         /* static: "Multiboot 1" */
+	struct segment *segments;     /* in the order they were added */
+	uint32_t *claims;             /* their numbers, sorted by dest: they are disjoint */
+	size_t segment_count, segment_limit;
+	struct entry_state entry;
+	uint64_t needs_memory;
+};
+
+/* refuse: logs the sentence at SEGUE_LOG_ERROR and returns the code. say: logs at a level.
+ * The format knows %s (char *), %b (struct bytes *, printed up to 64 bytes, unprintables as '?'),
+ * %u (uint32_t), %x (uint64_t, as 0x...), %z (uint64_t, in decimal), %d (int), %%. */
+int segue_refuse(const struct job *job, int code, const char *format, ...);
+void segue_say(const struct job *job, int level, const char *format, ...);
+
+/* Takes size bytes, zeroed, or returns NULL when the workspace is used up. align is a power of two. */
+void *segue_arena_take(struct arena *arena, size_t size, size_t align);
+/* The refusal for that case: names how much more is needed. */
+int segue_arena_refuse(const struct job *job, size_t size);
+
+/* A sub-run of bytes; the caller has checked that offset + size <= bytes.size. */
+struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size);
+
+/*
+ * Adds a segment at a fixed place: checks that it is RAM, apart from every other segment, not
+ * firmware's and not kept. zero_size bytes after the source are zeroed; size >= source.size + zero_size
+ * is what the target claims from dest on. Refuses with SEGUE_E_SEGMENT_*.
+ */
+int segue_add_segment(struct job *job, const char *name, uint32_t number, uint64_t dest,
+		      struct bytes source, uint64_t zero_size, uint64_t size);
+
+/* Where a floating segment may go. */
+struct place {
+	uint64_t min, max;            /* the whole of it within [min, max) */
+	uint32_t align;               /* a power of two */
+	bool from_top;                /* highest fit rather than lowest */
+	bool not_in_place;            /* the protocol wants it moved even if it lies well */
+	int error;                    /* what no place is called: SEGUE_E_NO_PLACE, SEGUE_E_LINUX_INITRD ... */
+};
+/*
+ * Adds a segment where it fits: where it lies already, if that is one physical run that meets the
+ * place's terms; else the lowest or highest free RAM. Call it when all fixed segments are in.
+ * *dest gets the physical address (may be NULL).
+ */
+int segue_add_floating(struct job *job, const char *name, uint32_t number, struct bytes source,
+		       uint64_t size, const struct place *place, uint64_t *dest);
+
+/* Is [start, end) free RAM that no segment claims? */
+bool segue_is_free(const struct job *job, uint64_t start, uint64_t end);
+/* Lowest or highest address in place's terms for size bytes; false: none. */
+bool segue_find_free(const struct job *job, uint64_t size, const struct place *place, uint64_t *start);
+
+/*
+ * Adds a table of the protocol: size bytes of workspace, zeroed, that the target will find at *dest.
+ * The loader fills *table after it is placed.
+ */
+int segue_add_table(struct job *job, const char *name, size_t size, const struct place *place,
+		    uint8_t **table, uint64_t *dest);
+
+/*
+ * The memory map that the target gets: the host's own entries, in their order, cut where a segment
+ * has a target_type. Written to map (limit entries); *count gets the number, also when it is larger
+ * than limit (call with limit 0 to ask). Call after all segments are added.
+ */
+void segue_target_map(const struct job *job, struct segue_range *map, size_t limit, size_t *count);
+
+/* blob -> bundle: the container rules. Order of recognition is documented in recognise.c. */
+int segue_open_blob(struct job *job);
+
+/*
+ * One table for the boot protocols, in the order they are asked. recognise looks at the bytes only and
+ * says whether the kernel is this protocol's (true even if it is a broken one, so that its own loader
+ * says why); load does the rest.
+ */
+struct loader {
+	const char *protocol;
+	bool (*recognise)(const struct bytes *kernel);
+	int (*load)(struct job *job);
+};
+extern const struct loader segue_loader_multiboot, segue_loader_linux, segue_loader_elf;
+
+/* Sets job->protocol and runs the loader that recognises job->bundle.kernel. */
+int segue_load_kernel(struct job *job);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Multiboot 1: finds the header, and places the kernel that it belongs to.
+ *
+ * A header is a magic number, anywhere in 8 KiB at a multiple of 4, whose checksum is right: the first one
+ * counts. Where there is none, a magic with a wrong checksum is a broken header; but in an ELF file only if its
+ * flags are such as a header can have, for ELF is enough to be loaded by, and code may compare with the magic.
+ *
+ * Bit 16 says that the address fields are valid and to be used instead of the file's own headers (section 3.1.1),
+ * so they are, for an ELF file too; GRUB and QEMU do the same. No section headers are passed then.
+ */
+#include "bytes.h"
+#include "multiboot.h"
+
+enum found { FOUND_NOTHING, FOUND_HEADER, FOUND_BROKEN, FOUND_VERSION_2 };
+
+/* Bits that version 0.6.96 gives a meaning, and those that a later one might refuse to be ignored. */
+#define PLAUSIBLE_FLAGS (MULTIBOOT_MUST_KNOW | MULTIBOOT_ADDRESS_FIELDS)
+
+static uint32_t field(const uint8_t *header, size_t offset)
+{
+	return le32(header + offset);
+}
+#define FIELD(header, name) field(header, offsetof(struct multiboot_header, name))
+
+/* The end of a search through so many bytes for something of size bytes: one past the last start; 0: none. */
+static size_t search_end(const struct bytes *file, size_t limit, size_t size)
+{
+	size_t end = file->size < limit ? file->size : limit;
+
+	return end < size ? 0 : end - size + 1;
+}
+
+static bool has_version_2(const struct bytes *file)
+{
+	size_t end = search_end(file, MULTIBOOT_2_SEARCH, 16), i;
+
+	for (i = 0; i < end; i += MULTIBOOT_2_ALIGN) {
+		const uint8_t *p = file->data + i;
+
+		/* magic, architecture, length, checksum: their sum is 0 */
+		if (le32(p) == MULTIBOOT_2_HEADER_MAGIC && le32(p) + le32(p + 4) + le32(p + 8) + le32(p + 12) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum found find_header(const struct bytes *file, size_t *offset)
+{
+	size_t end = search_end(file, MULTIBOOT_SEARCH, MULTIBOOT_HEADER_MAGIC_FIELDS), i;
+	enum found found = FOUND_NOTHING;
+
+	for (i = 0; i < end; i += MULTIBOOT_ALIGN) {
+		const uint8_t *p = file->data + i;
+
+		if (FIELD(p, magic) != MULTIBOOT_HEADER_MAGIC)
+			continue;
+		if (FIELD(p, magic) + FIELD(p, flags) + FIELD(p, checksum) == 0) {
+			*offset = i;
+			return FOUND_HEADER;
+		}
+		if (found == FOUND_NOTHING && (!segue_is_elf(file) || !(FIELD(p, flags) & ~PLAUSIBLE_FLAGS))) {
+			*offset = i;
+			found = FOUND_BROKEN;
+		}
+	}
+	if (found == FOUND_NOTHING && has_version_2(file))
+		found = FOUND_VERSION_2;
+	return found;
+}
+
+static bool recognise(const struct bytes *kernel)
+{
+	size_t offset;
+
+	return find_header(kernel, &offset) != FOUND_NOTHING;
+}
+
+static int check_header(const struct job *job, enum found found, size_t offset, uint32_t flags)
+{
+	const struct bytes *kernel = &job->bundle.kernel;
+	size_t size = MULTIBOOT_HEADER_MAGIC_FIELDS;
+	uint32_t unknown = flags & MULTIBOOT_MUST_KNOW & ~(MULTIBOOT_PAGE_ALIGN | MULTIBOOT_MEMORY_INFO | MULTIBOOT_VIDEO_MODE);
+	uint32_t bit;
+
+	if (found == FOUND_VERSION_2)
+		return segue_refuse(job, SEGUE_E_MULTIBOOT_2, "the kernel has a Multiboot 2 header only; Segue starts Multiboot 1");
+	if (found == FOUND_BROKEN)
+		return segue_refuse(job, SEGUE_E_MULTIBOOT_CHECKSUM,
+				    "Multiboot header at offset %x: magic, flags and checksum do not add up to 0",
+				    (uint64_t)offset);
+	if (unknown) {
+		for (bit = 0; !(unknown >> bit & 1); bit++)
+			;
+		return segue_refuse(job, SEGUE_E_MULTIBOOT_FLAGS,
+				    "Multiboot header at offset %x: flags %x demand bit %u, which the specification does not define",
+				    (uint64_t)offset, (uint64_t)flags, bit);
+	}
+	if (flags & MULTIBOOT_ADDRESS_FIELDS)
+		size = MULTIBOOT_HEADER_ADDRESS_FIELDS;
+	if (flags & MULTIBOOT_VIDEO_MODE)
+		size = sizeof(struct multiboot_header);
+	if (!fits(offset, size, kernel->size))
+		return segue_refuse(job, SEGUE_E_MULTIBOOT_TRUNCATED,
+				    "Multiboot header at offset %x: the file ends at %x, inside the %z bytes that its flags ask for",
+				    (uint64_t)offset, (uint64_t)kernel->size, (uint64_t)size);
+	return SEGUE_OK;
+}
+
+static int refuse_address(const struct job *job, const char *what, uint32_t value, const char *why, uint64_t limit)
+{
+	return segue_refuse(job, SEGUE_E_MULTIBOOT_ADDRESS, "Multiboot header: %s %x %s %x", what, (uint64_t)value, why, limit);
+}
+
+/* Section 3.1.2. The header lies at header_addr in memory, and so tells what of the file lies at load_addr. */
+static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
+{
+	const struct bytes *kernel = &job->bundle.kernel;
+	const uint8_t *header = kernel->data + offset;
+	uint32_t header_addr = FIELD(header, header_addr), load_addr = FIELD(header, load_addr);
+	uint32_t load_end_addr = FIELD(header, load_end_addr), bss_end_addr = FIELD(header, bss_end_addr);
+	uint64_t load_end, end;
+	size_t start;
+
+	if (load_addr > header_addr)
+		return refuse_address(job, "load_addr", load_addr, "lies above header_addr", header_addr);
+	if (header_addr - load_addr > offset)
+		return refuse_address(job, "load_addr", load_addr,
+				      "is further below header_addr than the header is from the file's start,", offset);
+	start = offset - (header_addr - load_addr);
+	load_end = load_end_addr ? load_end_addr : load_addr + (uint64_t)(kernel->size - start);
+	if (load_end < load_addr)
+		return refuse_address(job, "load_end_addr", load_end_addr, "lies below load_addr", load_addr);
+	if (load_end - load_addr > kernel->size - start)
+		return refuse_address(job, "load_end_addr", load_end_addr, "lies past the end of the file, which is",
+				      load_addr + (uint64_t)(kernel->size - start));
+	end = bss_end_addr ? bss_end_addr : load_end;
+	if (end < load_end)
+		return refuse_address(job, "bss_end_addr", bss_end_addr, "lies below the end of the data,", load_end);
+	*entry = FIELD(header, entry_addr);
+	if (*entry < load_addr || *entry >= load_end)
+		return refuse_address(job, "entry_addr", *entry, "lies outside of what is loaded, which ends at", load_end);
+	return segue_add_segment(job, "Multiboot image", NO_NUMBER, load_addr,
+				 segue_bytes_at(*kernel, start, (size_t)(load_end - load_addr)), end - load_end, end - load_addr);
+}
+
+/* Section 3.1.3: a wish, not a demand. What the machine has is passed; Segue switches no mode. */
+static void say_video(const struct job *job, const uint8_t *header)
+{
+	const struct segue_framebuffer *screen = job->args->machine ? &job->args->machine->framebuffer : NULL;
+	bool wants_text = FIELD(header, mode_type) == 1;
+
+	if (screen && screen->type != SEGUE_FRAMEBUFFER_NONE) {
+		if (wants_text != (screen->type == SEGUE_FRAMEBUFFER_EGA_TEXT) ||
+		    (FIELD(header, width) && FIELD(header, width) != screen->width) ||
+		    (FIELD(header, height) && FIELD(header, height) != screen->height) ||
+		    (!wants_text && FIELD(header, depth) && FIELD(header, depth) != screen->bpp))
+			segue_say(job, SEGUE_LOG_WARNING,
+				  "the kernel asks for a video mode of %u x %u x %u; it gets the one that is set, %u x %u x %u",
+				  FIELD(header, width), FIELD(header, height), FIELD(header, depth), screen->width,
+				  screen->height, (uint32_t)screen->bpp);
+	} else if (!wants_text && !(job->args->machine && job->args->machine->vbe)) {
+		segue_say(job, SEGUE_LOG_WARNING,
+			  "the kernel asks for a video mode of %u x %u x %u; no framebuffer is known, so it gets none",
+			  FIELD(header, width), FIELD(header, height), FIELD(header, depth));
+	}
+}
+
+static int load(struct job *job)
+{
+	const struct bytes *kernel = &job->bundle.kernel;
+	struct elf_file elf;
+	size_t offset = 0;
+	enum found found = find_header(kernel, &offset);
+	const uint8_t *header = kernel->data + offset;
+	bool by_addresses;
+	uint32_t flags = found == FOUND_HEADER ? FIELD(header, flags) : 0;
+	uint32_t entry, info;
+	int error = check_header(job, found, offset, flags);
+
+	if (error)
+		return error;
+	by_addresses = flags & MULTIBOOT_ADDRESS_FIELDS;
+	if (by_addresses) {
+		error = load_by_addresses(job, offset, &entry);
+	} else if (segue_is_elf(kernel)) {
+		error = segue_elf_open(job, kernel, &elf);
+		if (!error)
+			error = segue_elf_load(job, &elf, &entry);
+	} else {
+		error = segue_refuse(job, SEGUE_E_MULTIBOOT_FORMAT,
+				     "Multiboot header at offset %x: the file is no ELF file, and bit 16 of flags %x says that no "
+				     "address is given", (uint64_t)offset, (uint64_t)flags);
+	}
+	if (error)
+		return error;
+	if (flags & MULTIBOOT_VIDEO_MODE)
+		say_video(job, header);
+	error = segue_multiboot_pass(job, flags, by_addresses ? NULL : &elf, &info);
+	if (error)
+		return error;
+	/* Section 3.2 */
+	job->entry = (struct entry_state){
+		.eax = MULTIBOOT_BOOTLOADER_MAGIC,
+		.ebx = info,
+		.eip = entry,
+		.selectors = ENTRY_CODE_08_DATA_10,
+	};
+	return SEGUE_OK;
+}
+
+const struct loader segue_loader_multiboot = {
+	.protocol = "Multiboot 1",
+	.recognise = recognise,
+	.load = load,
+};

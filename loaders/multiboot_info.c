@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Multiboot 1: what the kernel is passed. The information structure and all that it points to but modules and
+ * sections are one table, and so one segment: structure, list of modules, memory map, VBE blocks, strings.
+ *
+ * argv[0]: the kernel's and each module's string is its name, then a space and its arguments if there are any.
+ * With SEGUE_LOAD_NO_ARGV0 it is the arguments alone. The names are the bundle's or the caller's, or else
+ * "kernel" and "module"; a bundle's initrd is the first module, "initrd".
+ */
+#include <string.h>
+#include "bytes.h"
+#include "multiboot.h"
+
+#define ONE_MIB 0x100000u
+#define FOUR_GIB 0x100000000u
+#define LOWER_MEMORY_MAX 0xa0000u
+#define PAGE 4096u
+#define TABLE_ALIGN 16u
+/* Sections that lie closer than this in the file are loaded as one, with what is between them. */
+#define SECTION_GAP 64u
+/* More than kernels have: the workspace has no room for any number of section headers, nor of their segments. */
+#define SECTION_HEADERS_MAX 16384u
+#define SECTION_RUNS_MAX 16u
+
+#define LOADER_NAME "Segue " SEGUE_VERSION_STRING
+#define INFO(name) offsetof(struct multiboot_info, name)
+
+/* Not below 1 MiB: there the firmware has data that a kernel may go on reading. */
+static const struct place table_place = {
+	.min = ONE_MIB, .max = FOUR_GIB, .align = TABLE_ALIGN, .error = SEGUE_E_NO_PLACE,
+};
+
+#define TEXT(literal) text_bytes("" literal, sizeof literal - 1)
+
+/* Where the parts of the table are, as offsets, and its address in the target. */
+struct table {
+	uint8_t *at;
+	uint32_t dest;
+	size_t module_count, modules, map_count, map, vbe, strings;
+	uint64_t size;
+};
+
+struct sections {
+	uint32_t num, size, addr, shndx;
+};
+
+static struct bytes text_bytes(const char *text, size_t size)
+{
+	return (struct bytes){(const uint8_t *)text, size, PART_WORKSPACE};
+}
+
+static size_t count_modules(const struct bundle *bundle)
+{
+	return bundle->module_count + (bundle->initrd.size != 0);
+}
+
+/* Module i as the target counts them. */
+static struct member module_at(const struct bundle *bundle, size_t i)
+{
+	struct member module = {.file = bundle->initrd, .name = TEXT("initrd")};
+
+	if (bundle->initrd.size && i == 0)
+		return module;
+	module = bundle->modules[i - (bundle->initrd.size != 0)];
+	if (!module.name.size)
+		module.name = TEXT("module");
+	return module;
+}
+
+static struct member kernel_member(const struct bundle *bundle)
+{
+	return (struct member){
+		.name = bundle->kernel_name.size ? bundle->kernel_name : TEXT("kernel"),
+		.args = bundle->cmdline,
+	};
+}
+
+/* Writes a member's string to p, if that is not NULL; returns its size with the NUL. */
+static uint64_t put_string(const struct job *job, uint8_t *p, const struct member *member)
+{
+	bool name = !(job->args->flags & SEGUE_LOAD_NO_ARGV0);
+	uint64_t size = 0;
+
+	if (name) {
+		if (p)
+			memcpy(p, member->name.data, member->name.size);
+		size = member->name.size;
+		if (member->args.size) {
+			if (p)
+				p[size] = ' ';
+			size++;
+		}
+	}
+	if (p && member->args.size)
+		memcpy(p + size, member->args.data, member->args.size);
+	/* the table is zeroed: the NUL is there */
+	return size + member->args.size + 1;
+}
+
+/* The modules' segments follow each other in the job, but for empty modules, which have none. */
+static int place_modules(struct job *job, uint32_t header_flags)
+{
+	struct place place = table_place;
+	size_t count = count_modules(&job->bundle), i;
+
+	if (header_flags & MULTIBOOT_PAGE_ALIGN)
+		place.align = PAGE;
+	for (i = 0; i < count; i++) {
+		struct bytes file = module_at(&job->bundle, i).file;
+		bool initrd = i == 0 && job->bundle.initrd.size;
+		int error;
+
+		if (!file.size)
+			continue;
+		error = segue_add_floating(job, initrd ? "initrd" : "module", initrd ? NO_NUMBER : (uint32_t)i, file,
+					   file.size, &place, NULL);
+		if (error)
+			return error;
+	}
+	return SEGUE_OK;
+}
+
+static int place_table(struct job *job, struct table *table)
+{
+	const struct bundle *bundle = &job->bundle;
+	struct member member = kernel_member(bundle);
+	uint64_t at = (sizeof(struct multiboot_info) + 7u) & ~(uint64_t)7u, strings, dest;
+	size_t i;
+	int error;
+
+	/* counts are of things that lie in memory: the sums stay far below 2^64 */
+	table->module_count = count_modules(bundle);
+	table->modules = (size_t)at;
+	at += (uint64_t)table->module_count * sizeof(struct multiboot_module);
+	segue_target_map(job, NULL, 0, &table->map_count);
+	table->map = (size_t)at;
+	at += (uint64_t)table->map_count * sizeof(struct multiboot_mmap);
+	table->vbe = (size_t)at;
+	if (job->args->machine && job->args->machine->vbe)
+		at += VBE_CONTROL_INFO_SIZE + VBE_MODE_INFO_SIZE;
+	table->strings = (size_t)at;
+	strings = put_string(job, NULL, &member);
+	for (i = 0; i < table->module_count; i++) {
+		member = module_at(bundle, i);
+		strings += put_string(job, NULL, &member);
+	}
+	table->size = at + strings + TEXT(LOADER_NAME).size + 1;
+	if (table->size > (uint64_t)(job->arena.end - job->arena.next))
+		return segue_arena_refuse(job, (size_t)table->size);
+	error = segue_add_table(job, "Multiboot information", (size_t)table->size, &table_place, &table->at, &dest);
+	table->dest = (uint32_t)dest;
+	return error;
+}
+
+static void set(const struct table *table, size_t field, uint32_t value)
+{
+	put_le32(table->at + field, value);
+}
+
+static void add_flag(const struct table *table, uint32_t flag)
+{
+	put_le32(table->at + INFO(flags), le32(table->at + INFO(flags)) | flag);
+}
+
+static void fill_strings(const struct job *job, const struct table *table, size_t first_segment)
+{
+	struct member member = kernel_member(&job->bundle);
+	const struct segment *segment = job->segments + first_segment;
+	uint64_t at = table->strings;
+	struct bytes name = TEXT(LOADER_NAME);
+	size_t i;
+
+	set(table, INFO(cmdline), table->dest + (uint32_t)at);
+	at += put_string(job, table->at + at, &member);
+	for (i = 0; i < table->module_count; i++) {
+		uint8_t *entry = table->at + table->modules + i * sizeof(struct multiboot_module);
+
+		member = module_at(&job->bundle, i);
+		if (member.file.size) {
+			put_le32(entry + offsetof(struct multiboot_module, mod_start), (uint32_t)segment->dest);
+			put_le32(entry + offsetof(struct multiboot_module, mod_end), (uint32_t)(segment->dest + segment->size));
+			segment++;
+		}
+		put_le32(entry + offsetof(struct multiboot_module, string), table->dest + (uint32_t)at);
+		at += put_string(job, table->at + at, &member);
+	}
+	memcpy(table->at + at, name.data, name.size);
+	set(table, INFO(boot_loader_name), table->dest + (uint32_t)at);
+	add_flag(table, MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_LOADER_NAME);
+	if (table->module_count) {
+		set(table, INFO(mods_count), (uint32_t)table->module_count);
+		set(table, INFO(mods_addr), table->dest + (uint32_t)table->modules);
+		add_flag(table, MULTIBOOT_INFO_MODULES);
+	}
+}
+
+/* Where RAM from start on ends, in however many entries it is described. */
+static uint64_t ram_end(const struct segue_range *map, size_t count, uint64_t start)
+{
+	uint64_t end = start, before;
+	size_t i;
+
+	do {
+		before = end;
+		for (i = 0; i < count; i++)
+			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
+				end = map[i].end;
+	} while (end != before);
+	for (i = 0; i < count; i++)
+		if (map[i].type != SEGUE_MEMORY_RAM && map[i].start < end && map[i].end > start)
+			end = map[i].start > start ? map[i].start : start;
+	return end;
+}
+
+static uint32_t kib(uint64_t size)
+{
+	return size >> 10 > UINT32_MAX ? UINT32_MAX : (uint32_t)(size >> 10);
+}
+
+static void fill_memory(const struct job *job, const struct table *table)
+{
+	/* An entry of Multiboot's is as large as one of ours: the map is written where it belongs, then rewritten. */
+	struct segue_range *map = (struct segue_range *)(void *)(table->at + table->map);
+	size_t count, i;
+	uint64_t lower;
+
+	_Static_assert(sizeof(struct segue_range) == sizeof(struct multiboot_mmap), "rewritten in place");
+	if (!table->map_count)
+		return;
+	segue_target_map(job, map, table->map_count, &count);
+	lower = ram_end(map, table->map_count, 0);
+	set(table, INFO(mem_lower), kib(lower < LOWER_MEMORY_MAX ? lower : LOWER_MEMORY_MAX));
+	set(table, INFO(mem_upper), kib(ram_end(map, table->map_count, ONE_MIB) - ONE_MIB));
+	for (i = 0; i < table->map_count; i++) {
+		struct segue_range range = map[i];
+		uint8_t *entry = (uint8_t *)&map[i];
+
+		put_le32(entry + offsetof(struct multiboot_mmap, size), sizeof(struct multiboot_mmap) - 4);
+		put_le64(entry + offsetof(struct multiboot_mmap, base_addr), range.start);
+		put_le64(entry + offsetof(struct multiboot_mmap, length), range.end - range.start);
+		put_le32(entry + offsetof(struct multiboot_mmap, type), range.type);
+	}
+	set(table, INFO(mmap_length), (uint32_t)(table->map_count * sizeof(struct multiboot_mmap)));
+	set(table, INFO(mmap_addr), table->dest + (uint32_t)table->map);
+	add_flag(table, MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_MEMORY_MAP);
+}
+
+static void fill_framebuffer(const struct table *table, const struct segue_framebuffer *screen)
+{
+	uint8_t *color = table->at + INFO(color_info);
+
+	put_le64(table->at + INFO(framebuffer_addr), screen->addr);
+	set(table, INFO(framebuffer_pitch), screen->pitch);
+	set(table, INFO(framebuffer_width), screen->width);
+	set(table, INFO(framebuffer_height), screen->height);
+	table->at[INFO(framebuffer_bpp)] = screen->bpp;
+	table->at[INFO(framebuffer_type)] = screen->type;
+	/* The palette of an indexed one is not known: 0 colours at 0. */
+	if (screen->type == SEGUE_FRAMEBUFFER_RGB) {
+		color[offsetof(struct multiboot_rgb, red_field_position)] = screen->red_position;
+		color[offsetof(struct multiboot_rgb, red_mask_size)] = screen->red_size;
+		color[offsetof(struct multiboot_rgb, green_field_position)] = screen->green_position;
+		color[offsetof(struct multiboot_rgb, green_mask_size)] = screen->green_size;
+		color[offsetof(struct multiboot_rgb, blue_field_position)] = screen->blue_position;
+		color[offsetof(struct multiboot_rgb, blue_mask_size)] = screen->blue_size;
+	}
+	add_flag(table, MULTIBOOT_INFO_FRAMEBUFFER);
+}
+
+static void fill_machine(const struct table *table, const struct segue_machine *machine)
+{
+	const struct segue_vbe *vbe = machine->vbe;
+
+	if (machine->has_boot_device) {
+		set(table, INFO(boot_device), machine->boot_device);
+		add_flag(table, MULTIBOOT_INFO_BOOT_DEVICE);
+	}
+	if (machine->framebuffer.type != SEGUE_FRAMEBUFFER_NONE)
+		fill_framebuffer(table, &machine->framebuffer);
+	if (vbe) {
+		memcpy(table->at + table->vbe, vbe->control_info, VBE_CONTROL_INFO_SIZE);
+		memcpy(table->at + table->vbe + VBE_CONTROL_INFO_SIZE, vbe->mode_info, VBE_MODE_INFO_SIZE);
+		set(table, INFO(vbe_control_info), table->dest + (uint32_t)table->vbe);
+		set(table, INFO(vbe_mode_info), table->dest + (uint32_t)table->vbe + VBE_CONTROL_INFO_SIZE);
+		put_le16(table->at + INFO(vbe_mode), vbe->mode);
+		put_le16(table->at + INFO(vbe_interface_seg), vbe->interface_seg);
+		put_le16(table->at + INFO(vbe_interface_off), vbe->interface_off);
+		put_le16(table->at + INFO(vbe_interface_len), vbe->interface_len);
+		add_flag(table, MULTIBOOT_INFO_VBE);
+	}
+}
+
+/* Sections first to end, of which some lie in [start, stop) of the file; the target finds start at dest. */
+struct run {
+	uint32_t first, end;
+	uint64_t start, stop;
+};
+
+/* The sections from first on that lie one after the other in the file, and in no segment. */
+static struct run find_run(const struct elf_file *elf, const uint8_t *headers, uint32_t first)
+{
+	struct run run = {.first = first, .end = first};
+	bool any = false;
+
+	for (; run.end < elf->section_header_count; run.end++) {
+		struct elf_section s = segue_elf_section(elf->is_64, headers + (size_t)run.end * elf->section_header_size);
+
+		if (!segue_elf_section_floats(&s))
+			continue;
+		if (!any) {
+			/* so that every section keeps its alignment */
+			run.start = s.offset & ~(uint64_t)(TABLE_ALIGN - 1);
+			run.stop = s.offset;
+			any = true;
+		}
+		if (s.offset < run.start || s.offset > run.stop + SECTION_GAP)
+			break;
+		if (s.offset + s.size > run.stop)
+			run.stop = s.offset + s.size;
+	}
+	return run;
+}
+
+/* Tells the headers where the run is; or, with dest 0, that there are no such sections. Is the names' one there? */
+static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struct run *run, uint32_t dest)
+{
+	uint32_t i;
+
+	for (i = run->first; i < run->end; i++) {
+		uint8_t *header = headers + (size_t)i * elf->section_header_size;
+		struct elf_section s = segue_elf_section(elf->is_64, header);
+
+		if (!segue_elf_section_floats(&s))
+			continue;
+		if (dest)
+			segue_elf_set_section_address(elf->is_64, header, dest + (uint32_t)(s.offset - run->start));
+		else
+			memset(header, 0, elf->section_header_size);
+		if (!dest && i == elf->section_names)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Section 3.3, bit 5: the section headers, and the sections that no segment holds, symbols among them, so that a
+ * debugger in the target finds them. Where there is no room for them the kernel still runs: they are left out.
+ */
+static int place_sections(struct job *job, const struct elf_file *elf, struct sections *sections)
+{
+	uint32_t size = elf->section_header_count * elf->section_header_size, first, runs = 0;
+	uint64_t dest, dropped = 0;
+	uint8_t *headers;
+	bool named = true;
+	int error;
+
+	sections->num = 0;
+	if (!elf->section_header_count)
+		return SEGUE_OK;
+	error = segue_elf_check_sections(job, elf);
+	if (error)
+		return error;
+	if (size > SECTION_HEADERS_MAX || !segue_find_free(job, size, &table_place, &dest)) {
+		segue_say(job, SEGUE_LOG_WARNING, "no room for %u section headers: the kernel gets no symbols",
+			  elf->section_header_count);
+		return SEGUE_OK;
+	}
+	error = segue_add_table(job, "ELF section headers", size, &table_place, &headers, &dest);
+	if (error)
+		return error;
+	memcpy(headers, elf->file.data + (size_t)elf->section_headers, size);
+	sections->addr = (uint32_t)dest;
+	for (first = 0; first < elf->section_header_count;) {
+		struct run run = find_run(elf, headers, first);
+		uint64_t length = run.stop - run.start;
+
+		if (length && (runs++ == SECTION_RUNS_MAX || !segue_find_free(job, length, &table_place, &dest))) {
+			dropped += length;
+			named &= settle_run(elf, headers, &run, 0);
+		} else if (length) {
+			error = segue_add_floating(job, "ELF section", run.first,
+						   segue_bytes_at(elf->file, (size_t)run.start, (size_t)length), length,
+						   &table_place, &dest);
+			if (error)
+				return error;
+			settle_run(elf, headers, &run, (uint32_t)dest);
+		}
+		first = run.end;
+	}
+	if (dropped)
+		segue_say(job, SEGUE_LOG_WARNING, "no free RAM for %z bytes of the kernel's %s: left out", dropped,
+			  named ? "sections" : "sections, their names among them: it gets no symbols");
+	if (named) {
+		sections->num = elf->section_header_count;
+		sections->size = elf->section_header_size;
+		sections->shndx = elf->section_names < sections->num ? elf->section_names : 0;
+	}
+	return SEGUE_OK;
+}
+
+int segue_multiboot_pass(struct job *job, uint32_t header_flags, const struct elf_file *elf, uint32_t *info)
+{
+	struct sections sections = {0};
+	struct table table;
+	size_t first_module = job->segment_count;
+	int error = place_modules(job, header_flags);
+
+	if (!error)
+		error = place_table(job, &table);
+	if (!error && elf)
+		error = place_sections(job, elf, &sections);
+	if (error)
+		return error;
+	fill_strings(job, &table, first_module);
+	fill_memory(job, &table);
+	if (job->args->machine)
+		fill_machine(&table, job->args->machine);
+	if (sections.num) {
+		set(&table, INFO(elf_num), sections.num);
+		set(&table, INFO(elf_size), sections.size);
+		set(&table, INFO(elf_addr), sections.addr);
+		set(&table, INFO(elf_shndx), sections.shndx);
+		add_flag(&table, MULTIBOOT_INFO_ELF_SECTIONS);
+	}
+	*info = table.dest;
+	return SEGUE_OK;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* Placed segments -> plan -> purgatory's page, all in the workspace. */
+#include <string.h>
+#include "arrange.h"
+#include "bytes.h"
+#include "image.h"
+#include "loaded.h"
+#include "replay.h"
+#include "runs.h"
+#include "scratch.h"
+
+/* A plan is made again when it leaves no room for its own list: each time with that much less to set aside in. */
+#define ATTEMPTS 3
+
+struct list {
+	struct list_page *pages;
+	uint32_t page_limit;
+	uint32_t count;               /* moves */
+};
+
+struct arrangement {
+	struct job *job;
+	struct runs runs;
+	struct scratch scratch;       /* what is free before the plan */
+	struct scratch left;          /* and after it */
+	struct scratch reserve;       /* kept out of the planner's reach, for the list */
+	struct list list;
+	struct plan_result result;
+	void *memory;                 /* the planner's, then the replay's */
+	size_t memory_size;
+	uint64_t home;
+	bool moves_out;               /* the workspace lies where the target goes */
+};
+
+static uint32_t pages_for(uint32_t moves)
+{
+	/* An END follows the last move, in a page of its own if need be. */
+	return moves / LIST_MOVES + 1;
+}
+
+static uint64_t physical_of(const struct job *job, const void *in_workspace)
+{
+	return job->workspace_phys + (uint64_t)((const uint8_t *)in_workspace - job->workspace);
+}
+
+static int emit(void *context, const struct segue_move *move)
+{
+	struct list *list = context;
+
+	if (pages_for(list->count + 1) > list->page_limit)
+		return SEGUE_E_PLAN_SPACE;
+	list->pages[list->count / LIST_MOVES].moves[list->count % LIST_MOVES] = *move;
+	list->count++;
+	return SEGUE_OK;
+}
+
+/* Would a segment be written over the workspace? One that lies in it already is a table left in place. */
+static bool workspace_is_hit(const struct job *job)
+{
+	uint64_t start = job->workspace_phys, end = start + job->args->workspace_size;
+
+	for (size_t i = 0; i < job->segment_count; i++) {
+		const struct segment *s = &job->segments[i];
+
+		if (s->dest >= end || s->dest + s->size <= start)
+			continue;
+		if (s->source.part != PART_WORKSPACE || physical_of(job, s->source.data) != s->dest)
+			return true;
+	}
+	return false;
+}
+
+/* What is left of the arena becomes the planner's memory, then the list. */
+static int divide_workspace(struct arrangement *a)
+{
+	struct job *job = a->job;
+	uint8_t *start;
+
+	a->memory_size = segue_plan_memory(a->runs.copy_count, a->runs.zero_count, a->scratch.count);
+	if (a->memory_size == 0)
+		return segue_refuse(job, SEGUE_E_PLAN_SPACE, "%u runs are more than can be planned", a->runs.copy_count);
+	a->memory = segue_arena_take(&job->arena, a->memory_size, sizeof(uint64_t));
+	if (!a->memory)
+		return segue_arena_refuse(job, a->memory_size);
+	start = segue_arena_take(&job->arena, PURGATORY_PAGE, PURGATORY_PAGE);
+	if (!start)
+		return segue_arena_refuse(job, PURGATORY_PAGE);
+	a->list.pages = (struct list_page *)(void *)start;
+	a->list.page_limit = (uint32_t)((size_t)(job->arena.end - start) / PURGATORY_PAGE);
+	job->arena.next = start + (size_t)a->list.page_limit * PURGATORY_PAGE;
+	return SEGUE_OK;
+}
+
+static int plan_once(struct arrangement *a)
+{
+	struct plan_input input = {
+		.copies = a->runs.copies, .copy_count = a->runs.copy_count,
+		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
+		.free = a->left.ranges, .free_count = a->left.count,
+		.memory = a->memory, .memory_size = a->memory_size,
+		.emit = emit, .context = &a->list,
+	};
+	enum plan_status status;
+
+	a->left = a->scratch;
+	a->list.count = 0;
+	status = segue_plan(&input, &a->result);
+	if (status == PLAN_OK)
+		return SEGUE_OK;
+	if (status == PLAN_EMIT)
+		return segue_refuse(a->job, SEGUE_E_PLAN_SPACE, "the plan has more than %u moves, which is all that the workspace of %z bytes holds",
+				    a->list.count, (uint64_t)a->job->args->workspace_size);
+	/* Segments are apart and inside RAM by now, and the arena was made to measure. */
+	return segue_refuse(a->job, SEGUE_E_PLAN_REPLAY, "the planner refuses (%d) at %x to %x: a defect in Segue", (int)status,
+			    a->result.at.start, a->result.at.end);
+}
+
+/* Pages for the list in what the plan has left; links each to the next. */
+static bool house_list(struct arrangement *a, uint64_t *first)
+{
+	uint32_t count = pages_for(a->list.count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t page;
+
+		if (!a->moves_out)
+			page = physical_of(a->job, &a->list.pages[i]);
+		else if (!segue_take_pages(&a->left, 1, &page) && !segue_take_pages(&a->reserve, 1, &page))
+			return false;
+		if (i == 0) {
+			*first = page;
+		} else {
+			a->list.pages[i - 1].link.dst = page;
+			a->list.pages[i - 1].link.op = SEGUE_MOVE_LINK;
+		}
+	}
+	/* The page may hold rubbish of an earlier attempt. */
+	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));
+	return true;
+}
+
+static int no_purgatory(const struct arrangement *a, uint32_t pages)
+{
+	return segue_refuse(a->job, SEGUE_E_NO_PURGATORY,
+			    "the workspace lies where the target goes, and RAM has no %u free pages for purgatory and its list",
+			    pages);
+}
+
+static bool reserve_pages(struct arrangement *a, uint32_t count)
+{
+	struct scratch *reserve = &a->reserve;
+
+	reserve->count = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t page;
+
+		if (!segue_take_pages(&a->scratch, 1, &page))
+			return false;
+		if (reserve->count > 0 && page + PURGATORY_PAGE == reserve->ranges[reserve->count - 1].start) {
+			reserve->ranges[reserve->count - 1].start = page;
+		} else if (reserve->count < SCRATCH_LIMIT) {
+			reserve->ranges[reserve->count].start = page;
+			reserve->ranges[reserve->count].end = page + PURGATORY_PAGE;
+			reserve->count++;
+		}
+	}
+	return true;
+}
+
+static int make_plan(struct arrangement *a, uint64_t *first)
+{
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		uint32_t pages;
+		int error = plan_once(a);
+
+		if (error != SEGUE_OK)
+			return error;
+		if (house_list(a, first))
+			return SEGUE_OK;
+		/* Twice as many: with less to set aside in, the next plan may be longer. */
+		pages = pages_for(a->list.count) * 2;
+		if (!reserve_pages(a, pages))
+			return no_purgatory(a, pages);
+	}
+	return no_purgatory(a, pages_for(a->list.count));
+}
+
+/* The replay knows nothing of the planner; what it accepts does what the segments ask for. */
+static int replay(struct arrangement *a)
+{
+	struct job *job = a->job;
+	struct replay_input input = {
+		.copies = a->runs.copies, .copy_count = a->runs.copy_count,
+		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
+		.writable = a->scratch.ranges, .writable_count = a->scratch.count,
+		.memory = a->memory, .memory_size = a->memory_size,
+	};
+	struct replay_result result;
+	struct replay state;
+	enum replay_status status;
+
+	status = segue_replay_begin(&state, &input, &result);
+	for (uint32_t i = 0; i < a->list.count && status == REPLAY_OK; i++)
+		status = segue_replay_move(&state, &a->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES]);
+	if (status == REPLAY_OK)
+		status = segue_replay_end(&state);
+	if (status == REPLAY_OK)
+		return SEGUE_OK;
+	if (status == REPLAY_MEMORY)
+		return segue_refuse(job, SEGUE_E_PLAN_SPACE, "the workspace of %z bytes is too small to check the plan's %u moves",
+				    (uint64_t)job->args->workspace_size, a->list.count);
+	return segue_refuse(job, SEGUE_E_PLAN_REPLAY, "the plan fails its check (%d) at move %u, %x to %x: a defect in Segue",
+			    (int)status, result.index, result.at.start, result.at.end);
+}
+
+static int write_segments(struct arrangement *a, struct loaded *loaded)
+{
+	struct job *job = a->job;
+	size_t size = job->segment_count * sizeof *loaded->segments;
+
+	loaded->segments = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	if (!loaded->segments)
+		return segue_arena_refuse(job, size);
+	for (size_t i = 0; i < job->segment_count; i++) {
+		const struct segment *s = &job->segments[i];
+		struct segue_segment *out = &loaded->segments[i];
+		uint64_t run;
+
+		out->dest = s->dest;
+		out->size = s->size;
+		out->file_size = s->source.size;
+		if (s->source.size > 0)
+			segue_physical(job, s->source, &out->source, &run);
+		out->name = s->name;
+		out->number = s->number == NO_NUMBER ? 0 : s->number;
+	}
+	return SEGUE_OK;
+}
+
+static void write_description(struct arrangement *a, struct loaded *loaded)
+{
+	struct segue_description *d = &loaded->description;
+
+	d->struct_size = sizeof *d;
+	d->entry = a->job->entry.eip;
+	d->protocol = a->job->protocol;
+	d->container = a->job->bundle.container;
+	d->segment_count = a->job->segment_count;
+	d->move_count = a->list.count;
+	d->payload = a->result.payload + a->result.in_place;
+	d->in_place = a->result.in_place;
+	d->moved = a->result.moved;
+	d->set_aside = a->result.aside;
+	d->zeroed = a->result.zeroed;
+	d->purgatory = (uint32_t)a->home;
+	d->purgatory_size = segue_purgatory_core_size;
+	d->needs_memory = a->job->needs_memory;
+	loaded->list = a->list.pages;
+	loaded->magic = LOADED_MAGIC;
+}
+
+static void write_purgatory(struct arrangement *a, uint64_t list)
+{
+	const struct job *job = a->job;
+	const struct entry_state *entry = &job->entry;
+	bool linux_selectors = entry->selectors == ENTRY_CODE_10_DATA_18;
+	struct purgatory_params params = {
+		.magic = PURGATORY_MAGIC,
+		.home = (uint32_t)a->home,
+		.list = (uint32_t)list,
+		.list_source = (uint32_t)physical_of(job, a->list.pages),
+		.list_pages = pages_for(a->list.count),
+		.gdt_offset = linux_selectors ? PURGATORY_GDT_10_18 : PURGATORY_GDT_08_10,
+		.tss_selector = linux_selectors ? 0x20 : 0x18,
+		.data_selector = linux_selectors ? 0x18 : 0x10,
+		.code_selector = linux_selectors ? 0x10 : 0x08,
+		.eax = entry->eax, .ebx = entry->ebx, .ecx = entry->ecx, .edx = entry->edx,
+		.esi = entry->esi, .edi = entry->edi, .ebp = entry->ebp, .esp = entry->esp, .eip = entry->eip,
+		.serial = (uint16_t)(job->args->machine ? job->args->machine->serial_port : 0),
+	};
+
+	memcpy(job->workspace, segue_purgatory_core, segue_purgatory_core_size);
+	memcpy(job->workspace + PURGATORY_PARAMS_AT, &params, sizeof params);
+}
+
+/* Purgatory stays in the workspace, unless the target goes there. */
+static int house_purgatory(struct arrangement *a)
+{
+	a->moves_out = workspace_is_hit(a->job);
+	a->home = a->job->workspace_phys;
+	if (a->moves_out && !segue_take_pages(&a->scratch, PURGATORY_PAGES, &a->home))
+		return no_purgatory(a, PURGATORY_PAGES);
+	return SEGUE_OK;
+}
+
+int segue_arrange(struct job *job)
+{
+	struct loaded *loaded = (struct loaded *)(void *)(job->workspace + LOADED_AT);
+	/* Too large for a kernel's stack. */
+	struct arrangement *a = segue_arena_take(&job->arena, sizeof *a, sizeof(uint64_t));
+	uint64_t first = 0;
+	int error;
+
+	if (!a)
+		return segue_arena_refuse(job, sizeof *a);
+	a->job = job;
+	if ((error = write_segments(a, loaded)) != SEGUE_OK)
+		return error;
+	if ((error = segue_find_runs(job, &a->runs)) != SEGUE_OK)
+		return error;
+	if ((error = segue_find_scratch(job, &a->runs, &a->scratch)) != SEGUE_OK)
+		return error;
+	if ((error = house_purgatory(a)) != SEGUE_OK)
+		return error;
+	if ((error = divide_workspace(a)) != SEGUE_OK)
+		return error;
+	if ((error = make_plan(a, &first)) != SEGUE_OK)
+		return error;
+	if ((error = replay(a)) != SEGUE_OK)
+		return error;
+	write_description(a, loaded);
+	write_purgatory(a, first);
+	return SEGUE_OK;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The workspace, as segue_load() leaves it:
+ *   page 0   purgatory's core, params filled in
+ *   page 1   purgatory's IDT, TSS and stack
+ *   page 2   struct loaded, then the arena: parts, segments, the protocol's tables, the list
+ */
+#ifndef SEGUE_LOADED_H
+#define SEGUE_LOADED_H
+
+#include "loader.h"
+#include "plan.h"
+#include "purgatory/purgatory.h"
+
+#define LOADED_AT (PURGATORY_PAGES * PURGATORY_PAGE)
+#define LOADED_MAGIC 0x64616f4c       /* "Load" */
+
+/* A page of the list: so many moves, then a LINK. Purgatory finds the link by this place. */
+#define LIST_MOVES (PURGATORY_PAGE / sizeof(struct segue_move) - 1)
+struct list_page {
+	struct segue_move moves[LIST_MOVES];
+	struct segue_move link;
+	uint8_t pad[PURGATORY_PAGE - (LIST_MOVES + 1) * sizeof(struct segue_move)];
+};
+_Static_assert(sizeof(struct list_page) == PURGATORY_PAGE, "purgatory.asm: PAGE");
+_Static_assert(offsetof(struct list_page, link) == 4056, "purgatory.asm: LINK_AT");
+
+struct loaded {
+	uint32_t magic;
+	struct segue_description description;
+	struct segue_segment *segments;
+	struct list_page *list;
+};
+
+/* The state of a workspace in which a target is loaded, or NULL. */
+const struct loaded *segue_loaded(const void *workspace);
+
+#endif

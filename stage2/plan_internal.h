@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* What the planner's files share; the way through them is told in plan.c. */
+#ifndef SEGUE_STAGE2_PLAN_INTERNAL_H
+#define SEGUE_STAGE2_PLAN_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "plan.h"
+
+#define PLAN_NONE UINT32_MAX
+
+/* Notes of bytes set aside: at most this many more than there are pieces. */
+#define PLAN_CUTS_SPARE 16u
+
+/*
+ * A run of bytes that moves. While it is waiting, [src, src+size) is unread
+ * and no other waiting piece reads any of it. A piece already in place, or
+ * all of whose bytes are fetched from other pieces, has size 0 and never waits.
+ */
+struct piece {
+	uint64_t dst, src, size;
+	uint64_t head;      /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
+	uint64_t pending;   /* bytes of the destination that other waiting pieces read */
+	uint32_t slot;      /* waiting: place in the heap; put off: the piece put off before it; in the core: first part */
+	uint32_t blocks;    /* waiting pieces into whose destination the source reaches; PLAN_NONE once not waiting */
+	uint32_t writer;    /* first piece that ends past src */
+	uint32_t reader;    /* first place in by_src whose source ends past dst */
+	uint32_t cut_first; /* bytes of the destination that were set aside, in the order of their addresses */
+	uint32_t cut_count;
+};
+
+/* Bytes of a waiting piece that were at src and are now at room. */
+struct cut {
+	uint64_t src, room, size;
+	uint32_t next; /* while its piece is written: the next one in the direction of the copy */
+	uint32_t unused;
+};
+
+/* A run of bytes in plan_exchange.c; junk may hold anything, but its place counts. */
+struct part {
+	uint64_t dst, src, size;
+	uint32_t dst_prev, src_prev, src_next;
+	uint32_t junk;
+};
+
+struct sort_entry {
+	uint64_t key;
+	uint32_t index;
+	uint32_t unused;
+};
+
+struct plan {
+	const struct plan_input *in;
+	struct plan_result *out;
+	enum plan_status status; /* the first failure; nothing is emitted after it */
+
+	/* The arena's unused middle: what stays is taken from low, what is given back from high. */
+	unsigned char *start, *low, *high, *end;
+
+	struct piece *pieces; /* by dst */
+	uint32_t piece_count;
+	uint32_t *by_src;     /* pieces with size > 0, by src */
+	uint32_t node_count;
+
+	uint32_t *heap;       /* waiting pieces, fewest pending bytes first */
+	uint32_t heap_count;
+	uint32_t *sinks;      /* pieces that were found to block nobody */
+	uint32_t sink_count;
+	uint32_t put_off;     /* last of the pieces that are written after the core */
+
+	struct cut *cuts;
+	uint32_t cut_count;
+	uint64_t cut_bytes;   /* set aside and not yet written where they belong */
+
+	/* Where bytes may be set aside: parts of zeros first, then the caller's free ranges. */
+	struct plan_range *rooms;
+	uint32_t zero_rooms, room_count;
+	uint32_t room, room_top;         /* in use now, and at most so far */
+	uint64_t room_used, room_used_top;
+	uint64_t room_left, room_total;
+};
+
+static inline uint64_t plan_min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t plan_max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The bytes that two ranges share. */
+static inline uint64_t plan_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	uint64_t start = plan_max(a, b), end = plan_min(a + a_size, b + b_size);
+
+	return start < end ? end - start : 0;
+}
+
+static inline bool plan_waits(const struct piece *piece)
+{
+	return piece->blocks != PLAN_NONE;
+}
+
+/* plan.c */
+void *segue_plan_take_low(struct plan *, uint32_t count, uint32_t size);
+void *segue_plan_take_high(struct plan *, uint32_t count, uint32_t size);
+void segue_plan_emit(struct plan *, uint32_t op, uint64_t dst, uint64_t src, uint64_t size);
+void segue_plan_copy(struct plan *, uint64_t dst, uint64_t src, uint64_t size);
+void segue_plan_swap(struct plan *, uint32_t op, uint64_t dst, uint64_t src, uint64_t size);
+
+/* plan_sort.c */
+void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);
+
+/* plan_order.c: write every piece, one after the other. */
+void segue_plan_order(struct plan *);
+
+/* A walk over the bytes of a waiting piece that need not or must not be read where they were, by address. */
+struct hole_walk {
+	uint32_t writer, cut;
+};
+struct hole_walk segue_plan_holes(const struct piece *);
+bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *, struct cut *hole);
+
+/* plan_exchange.c: write the waiting pieces with no room at all, by exchanging. */
+void segue_plan_exchange(struct plan *);
+
+#endif

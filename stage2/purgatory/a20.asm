@@ -1,0 +1,70 @@
+; SPDX-License-Identifier: MIT
+;
+; Address line 20: tested, and opened where it is shut. Before the moves, or they would wrap.
+
+PORT_SYSTEM_A	equ 0x92
+SYSTEM_A_RESET	equ 1 << 0
+SYSTEM_A_A20	equ 1 << 1
+KBC_DATA	equ 0x60
+KBC_COMMAND	equ 0x64
+KBC_INPUT_FULL	equ 1 << 1
+KBC_WRITE_OUT	equ 0xd1
+KBC_A20_ON	equ 0xdf
+
+; open_a20
+;   in        EBP base
+;   out       A20 on; where nothing opens it, says so and stops
+;   clobbers  EAX ECX ESI EFLAGS
+open_a20:
+	call a20_is_open
+	jne .open
+	in al, PORT_SYSTEM_A
+	and al, ~SYSTEM_A_RESET & 0xff
+	or al, SYSTEM_A_A20
+	out PORT_SYSTEM_A, al
+	call a20_is_open
+	jne .open
+	call kbc_ready
+	mov al, KBC_WRITE_OUT
+	out KBC_COMMAND, al
+	call kbc_ready
+	mov al, KBC_A20_ON
+	out KBC_DATA, al
+	call kbc_ready
+	; The controller is a slow microprocessor.
+	mov ecx, 0x10000
+.again:
+	call a20_is_open
+	jne .open
+	loop .again
+	lea esi, [ebp + .text]
+	call print_text
+	jmp stop
+.open:
+	ret
+.text:
+	db "segue: the A20 gate stays shut; stopped", 13, 10, 0
+
+; ZF = 0: a word and the one 1 MiB away from it differ after a write to the first. Both values
+; are tried, since they may be equal by chance.
+a20_is_open:
+	lea esi, [ebp + TSS_AT + TSS_SIZE]
+	mov eax, esi
+	xor eax, 1 << 20
+	push ecx
+	mov ecx, [eax]
+	not ecx
+	mov [esi], ecx
+	cmp ecx, [eax]
+	pop ecx
+	ret
+
+kbc_ready:
+	push ecx
+	mov ecx, 0x10000
+.wait:
+	in al, KBC_COMMAND
+	test al, KBC_INPUT_FULL
+	loopnz .wait
+	pop ecx
+	ret

@@ -1,0 +1,205 @@
+; SPDX-License-Identifier: MIT
+;
+; The CPU's state back to what a target may expect; each step only where the CPU has the thing.
+
+; CPUID.1:EDX
+CPUID_VME	equ 1 << 1
+CPUID_DE	equ 1 << 2
+CPUID_PSE	equ 1 << 3
+CPUID_TSC	equ 1 << 4
+CPUID_MSR	equ 1 << 5
+CPUID_PAE	equ 1 << 6
+CPUID_MCE	equ 1 << 7
+CPUID_SEP	equ 1 << 11
+CPUID_PGE	equ 1 << 13
+CPUID_PAT	equ 1 << 16
+CPUID_FXSR	equ 1 << 24
+; Each of these has a bit in CR4; a CPU with none of them has no CR4 (Intel SDM vol. 3, 2.5).
+CPUID_ANY_CR4	equ CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_TSC | CPUID_PAE | CPUID_MCE | CPUID_PGE | CPUID_FXSR
+; CPUID.1:ECX
+CPUID_XSAVE	equ 1 << 26
+; CPUID.(0DH,1):EAX
+CPUID_XSS	equ 1 << 3
+; CPUID.80000001H:EDX and ECX
+CPUID_SYSCALL	equ 1 << 11
+CPUID_NX	equ 1 << 20
+CPUID_LM	equ 1 << 29
+CPUID_SVM	equ 1 << 2
+
+MSR_SYSENTER_CS		equ 0x174
+MSR_SYSENTER_ESP	equ 0x175
+MSR_SYSENTER_EIP	equ 0x176
+MSR_PAT			equ 0x277
+MSR_PERF_GLOBAL_CTRL	equ 0x38f
+MSR_XSS			equ 0xda0
+MSR_EFER		equ 0xc0000080
+MSR_STAR		equ 0xc0000081
+MSR_LSTAR		equ 0xc0000082
+MSR_CSTAR		equ 0xc0000083
+MSR_FMASK		equ 0xc0000084
+PAT_RESET		equ 0x00070406	; both halves: WB, WT, UC-, UC
+
+; reset_cpu
+;   in        EBP base
+;   out       contract, points 9 to 12
+;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
+reset_cpu:
+	xor eax, eax
+	mov dr0, eax
+	mov dr1, eax
+	mov dr2, eax
+	mov dr3, eax
+	mov eax, DR6_RESET
+	mov dr6, eax
+
+	; No CPUID (386, early 486): no CR4, no MSR.
+	pushfd
+	pop eax
+	mov ecx, eax
+	xor eax, EFLAGS_ID
+	push eax
+	popfd
+	pushfd
+	pop eax
+	push ecx
+	popfd
+	xor eax, ecx
+	test eax, EFLAGS_ID
+	jz .plain
+
+	xor eax, eax
+	cpuid
+	test eax, eax
+	jz .plain
+	push eax			; highest basic leaf
+	mov eax, 1
+	cpuid
+	mov edi, edx
+	mov esi, ecx
+	pop ebx
+	call reset_xcr0
+	test edi, CPUID_MSR
+	jz .no_msr
+	call reset_msrs
+.no_msr:
+	; After this a machine check is a shutdown, so it stands as late as the order allows: CR4.CET
+	; must be 0 before CR0.WP goes (Intel SDM vol. 3, 2.5).
+	test edi, CPUID_ANY_CR4
+	jz .plain
+	xor eax, eax
+	mov cr4, eax
+.plain:
+	; CD and NW go in one write: NW without CD is a fault.
+	mov eax, CR0_PE | CR0_ET
+	mov cr0, eax
+	jmp .flushed
+.flushed:
+	xor eax, eax
+	mov cr3, eax
+	mov cr2, eax
+	fninit
+	ret
+
+; in EBX highest basic leaf, ESI CPUID.1:ECX; clobbers EAX ECX EDX. XSETBV needs CR4.OSXSAVE.
+reset_xcr0:
+	test esi, CPUID_XSAVE
+	jz .none
+	mov eax, cr4
+	or eax, CR4_OSXSAVE
+	mov cr4, eax
+	xor ecx, ecx
+	xor edx, edx
+	mov eax, 1
+	xsetbv
+.none:
+	ret
+
+; in EBX highest basic leaf, ESI CPUID.1:ECX, EDI CPUID.1:EDX; clobbers EAX EBX ECX EDX
+reset_msrs:
+	push ebx
+	test edi, CPUID_SEP
+	jz .no_sysenter
+	mov ecx, MSR_SYSENTER_CS
+	call clear_msr
+	mov ecx, MSR_SYSENTER_ESP
+	call clear_msr
+	mov ecx, MSR_SYSENTER_EIP
+	call clear_msr
+.no_sysenter:
+	test edi, CPUID_PAT
+	jz .no_pat
+	mov ecx, MSR_PAT
+	mov eax, PAT_RESET
+	mov edx, eax
+	call write_msr
+.no_pat:
+	cmp dword [esp], 0x0a
+	jb .no_performance
+	mov eax, 0x0a
+	xor ecx, ecx
+	cpuid
+	cmp al, 2			; version of performance monitoring
+	jb .no_performance
+	mov ecx, MSR_PERF_GLOBAL_CTRL
+	call clear_msr
+.no_performance:
+	cmp dword [esp], 0x0d
+	jb .no_xss
+	test esi, CPUID_XSAVE
+	jz .no_xss
+	mov eax, 0x0d
+	mov ecx, 1
+	cpuid
+	test eax, CPUID_XSS
+	jz .no_xss
+	mov ecx, MSR_XSS
+	call clear_msr
+.no_xss:
+	; CPUs without extended leaves answer with rubbish, or with the last basic leaf.
+	mov eax, 0x80000000
+	cpuid
+	cmp eax, 0x80000001
+	jb .no_efer
+	cmp eax, 0x8000ffff
+	ja .no_efer
+	mov eax, 0x80000001
+	cpuid
+	; Intel shows SYSCALL only in 64-bit mode: LM says it there.
+	test edx, CPUID_SYSCALL | CPUID_LM
+	jz .no_syscall
+	push edx
+	mov ecx, MSR_STAR
+	call clear_msr
+	pop edx
+	test edx, CPUID_LM
+	jz .efer
+	mov ecx, MSR_LSTAR
+	call clear_msr
+	mov ecx, MSR_CSTAR
+	call clear_msr
+	mov ecx, MSR_FMASK
+	call clear_msr
+	jmp .efer
+.no_syscall:
+	push ecx
+	and ecx, CPUID_SVM
+	and edx, CPUID_NX
+	or edx, ecx
+	pop ecx
+	jz .no_efer
+.efer:
+	mov ecx, MSR_EFER
+	call clear_msr
+.no_efer:
+	pop ebx
+	ret
+
+; in ECX an MSR, and for write_msr EDX:EAX; clobbers EAX EDX. A #GP here is skipped (trap.asm).
+clear_msr:
+	xor eax, eax
+	xor edx, edx
+write_msr:
+.instruction:
+	wrmsr
+.after:
+	ret

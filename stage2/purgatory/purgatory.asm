@@ -1,0 +1,239 @@
+; SPDX-License-Identifier: MIT
+;
+; Purgatory: runs when the host is gone and the target not yet there. It puts the
+; target in place, resets the CPU and jumps. Linked flat at 0; runs at any page.
+;
+; Contract
+;   On entry, at offset 0 of the page
+;    1. 32-bit protected mode, CPL 0, flat segments of base 0, paging off, interrupts off.
+;    2. EAX holds the page's address. No other register, no stack, no table is relied on.
+;    3. The page behind this one (data_page) is writable and may be lost: IDT, TSS, stack.
+;    4. params is filled (purgatory.h); its list ends, and nothing in it writes to where
+;       purgatory or the list itself will lie (segue_load() has replayed it).
+;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
+;   In between
+;    6. Where params.home is another page, purgatory and its list move there first.
+;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
+;       0xE9, and the machine stops. An NMI is ignored.
+;   At the target's first instruction
+;    8. EFLAGS 2; general registers, ESP and EIP as params has them.
+;    9. CR0 PE|ET (caches on), CR2 0, CR3 0, CR4 0 where there is a CR4.
+;   10. EFER, SYSENTER, SYSCALL, IA32_XSS and PERF_GLOBAL_CTRL MSRs 0, PAT at its reset value,
+;       each where the CPU has it.
+;   11. DR0 to DR3 0, DR6 0xFFFF0FF0, DR7 0x400.
+;   12. x87 as after FNINIT; XCR0 1 where XSAVE exists.
+;   13. LDTR 0; TR an idle 32-bit TSS of limit 0x67; IDTR base 0, limit 0.
+;   14. GDTR with flat code and data, limit 4 GiB, at 08/10 or 10/18; CS and the data
+;       segments loaded from it. The GDT lies in this page: RAM that no segment claims.
+;   15. A20 on.
+;   16. NMIs unblocked, even if the host called from its NMI handler.
+
+bits 32
+org 0
+
+PAGE		equ 4096
+GDT_AT		equ 96
+
+; data_page: what is behind the core
+IDT_AT		equ PAGE
+IDT_VECTORS	equ 32
+TSS_AT		equ PAGE + IDT_VECTORS * 8
+TSS_SIZE	equ 104
+STACK_TOP	equ 2 * PAGE
+
+; Own selectors, in the table as GDTR has it while purgatory runs
+CODE		equ 0x08
+DATA		equ 0x10
+
+EFLAGS_FIXED	equ 1 << 1
+EFLAGS_ID	equ 1 << 21
+CR0_PE		equ 1 << 0
+CR0_ET		equ 1 << 4
+CR4_OSXSAVE	equ 1 << 18
+DR6_RESET	equ 0xffff0ff0
+DR7_RESET	equ 0x400
+
+; struct purgatory_params, purgatory.h
+struc params
+	.magic		resd 1
+	.home		resd 1
+	.list		resd 1
+	.list_source	resd 1
+	.list_pages	resd 1
+	.gdt_offset	resd 1
+	.tss_selector	resd 1
+	.data_selector	resd 1
+	.eax		resd 1
+	.ebx		resd 1
+	.ecx		resd 1
+	.edx		resd 1
+	.esi		resd 1
+	.edi		resd 1
+	.ebp		resd 1
+	.esp		resd 1
+	.eip		resd 1
+	.code_selector	resd 1
+	.serial		resw 1		; I/O port; 0: none
+	.pad		resw 1
+endstruc
+
+; The link stands in the last entry of a full page of the list.
+LINK_AT		equ (PAGE / move_size - 1) * move_size
+
+start:
+	jmp entry
+	align 8
+arguments:
+	times params_size db 0
+%define PARAM(name) ebp + arguments + params. %+ name
+
+; base (24 bits used of 32: filled at run time), limit 4 GiB or bytes, access, flags
+%macro flat_descriptor 1
+	dw 0xffff, 0
+	db 0, %1, 0xcf, 0
+%endmacro
+ACCESS_CODE	equ 0x9b		; present, ring 0, readable code, accessed: no write of the CPU's to it
+ACCESS_DATA	equ 0x93
+ACCESS_TSS	equ 0x89		; available 32-bit TSS
+
+	; One table serves both protocols: GDTR's base is gdt for 08/10, gdt - 8 for 10/18.
+	align 8
+	dq 0
+gdt:
+%if gdt - start != GDT_AT
+	%error "PURGATORY_GDT, purgatory.h"
+%endif
+	dq 0
+	flat_descriptor ACCESS_CODE
+	flat_descriptor ACCESS_DATA
+tss_descriptor:
+	dw TSS_SIZE - 1, 0
+	db 0, ACCESS_TSS, 0, 0
+gdt_end:
+
+	align 4
+	dw 0
+gdt_pointer:
+	dw gdt_end - gdt - 1
+	dd 0
+	dw 0
+idt_pointer:
+	dw IDT_VECTORS * 8 - 1
+	dd 0
+	dw 0
+no_idt_pointer:
+	dw 0
+	dd 0
+
+; EBP is the page's address from here to the jump.
+entry:
+	cli
+	cld
+	mov ebp, eax
+	lea esp, [ebp + STACK_TOP]
+	; A breakpoint of the host's on what is written next would find no handler.
+	mov eax, DR7_RESET
+	mov dr7, eax
+	; NT would turn the IRET below into a task switch; TF and AC would trap.
+	push dword EFLAGS_FIXED
+	popfd
+	call build_tables
+	lidt [ebp + idt_pointer]
+	lgdt [ebp + gdt_pointer]
+	; IRET and not a far jump: it also ends the blocking of NMIs.
+	push dword EFLAGS_FIXED
+	push dword CODE
+	lea eax, [ebp + .flat]
+	push eax
+	iretd
+.flat:
+	mov eax, DATA
+	mov ds, eax
+	mov es, eax
+	mov fs, eax
+	mov gs, eax
+	mov ss, eax
+
+	mov eax, [PARAM(home)]
+	cmp eax, ebp
+	jne relocate
+
+	call open_a20
+	push ebp
+	mov esi, [PARAM(list)]
+	call segue_purgatory_move
+	pop ebp
+	; EBP goes last and the jump has no register left: their values become immediates. This
+	; stands before reset_cpu, whose CR0 write and returns empty every CPU's prefetch queue.
+	mov eax, [PARAM(ebp)]
+	mov [ebp + last_steps.ebp], eax
+	mov eax, [PARAM(eip)]
+	mov [ebp + last_steps.eip], eax
+	mov eax, [PARAM(code_selector)]
+	mov [ebp + last_steps.cs], ax
+	call reset_cpu
+
+	; Point 14, then 13: TR is loaded from the table that the target finds.
+	mov eax, [PARAM(gdt_offset)]
+	mov ecx, gdt_end - 1
+	sub ecx, eax
+	mov [ebp + gdt_pointer], cx
+	add eax, ebp
+	mov [ebp + gdt_pointer + 2], eax
+	lgdt [ebp + gdt_pointer]
+	xor eax, eax
+	lldt ax
+	ltr [PARAM(tss_selector)]
+	lidt [ebp + no_idt_pointer]
+	mov eax, [PARAM(data_selector)]
+	mov ds, eax
+	mov es, eax
+	mov fs, eax
+	mov gs, eax
+	mov ss, eax
+	push dword EFLAGS_FIXED
+	popfd
+	mov eax, [PARAM(eax)]
+	mov ebx, [PARAM(ebx)]
+	mov ecx, [PARAM(ecx)]
+	mov edx, [PARAM(edx)]
+	mov esi, [PARAM(esi)]
+	mov edi, [PARAM(edi)]
+	mov esp, [PARAM(esp)]
+last_steps:
+	mov ebp, strict dword 0
+.ebp	equ $ - 4
+	jmp 0:strict dword 0
+.eip	equ $ - 6
+.cs	equ $ - 2
+
+; Copies the list, page by page along its links, then this page, and starts anew there.
+; in EAX home
+relocate:
+	mov edx, eax
+	mov esi, [PARAM(list_source)]
+	mov edi, [PARAM(list)]
+	mov eax, [PARAM(list_pages)]
+.page:
+	mov ebx, edi
+	mov ecx, PAGE / 4
+	rep movsd
+	mov edi, [ebx + LINK_AT]
+	dec eax
+	jnz .page
+	mov esi, ebp
+	mov edi, edx
+	mov ecx, PAGE / 4
+	rep movsd
+	mov eax, edx
+	jmp eax
+
+%include "trap.asm"
+%include "a20.asm"
+%include "move.asm"
+%include "cpu.asm"
+
+core_end:
+%if core_end - start > PAGE
+	%error "purgatory's core is larger than one page"
+%endif

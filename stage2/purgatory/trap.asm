@@ -1,0 +1,160 @@
+; SPDX-License-Identifier: MIT
+;
+; Exceptions in the window: printed, then the machine stops. The tables that make it so.
+
+VECTOR_NMI	equ 2
+VECTOR_GP	equ 13
+; 8, 10 to 14, 17, 21, 29, 30 push an error code (Intel SDM vol. 3, table 6-1)
+WITH_ERROR_CODE	equ 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
+GATE_32		equ 0x8e00		; present, ring 0, 32-bit interrupt gate
+
+; build_tables: IDT and TSS in data_page, the pointers to IDT and GDT, the TSS's descriptor
+;   in EBP base; clobbers EAX ECX EDI
+build_tables:
+	lea edi, [ebp + IDT_AT]
+	mov [ebp + idt_pointer + 2], edi
+	lea eax, [ebp + gdt]
+	mov [ebp + gdt_pointer + 2], eax
+	lea eax, [ebp + stubs]
+	mov ecx, IDT_VECTORS
+.gate:
+	mov [edi], ax
+	mov word [edi + 2], CODE
+	mov word [edi + 4], GATE_32
+	ror eax, 16
+	mov [edi + 6], ax
+	ror eax, 16
+	add eax, STUB_SIZE
+	add edi, 8
+	dec ecx
+	jnz .gate
+	; EDI is at TSS_AT. An idle TSS: zeros, and an I/O map base behind its limit.
+	mov eax, edi
+	mov [ebp + tss_descriptor + 2], ax
+	shr eax, 16
+	mov [ebp + tss_descriptor + 4], al
+	mov byte [ebp + tss_descriptor + 5], ACCESS_TSS
+	mov [ebp + tss_descriptor + 7], ah
+	xor eax, eax
+	mov ecx, TSS_SIZE / 4
+	rep stosd
+	mov word [edi - 2], TSS_SIZE
+	ret
+
+STUB_SIZE	equ 4
+stubs:
+%assign vector 0
+%rep IDT_VECTORS
+	push byte vector
+	jmp short trap
+	%assign vector vector + 1
+%endrep
+%if $ - stubs != IDT_VECTORS * STUB_SIZE
+	%error "a stub has not its size"
+%endif
+
+; On the stack: vector, error code where the vector has one, EIP, CS, EFLAGS.
+trap:
+	cmp byte [esp], VECTOR_NMI
+	jne .exception
+	add esp, 4
+	iretd
+.exception:
+	pushad
+	cld
+	call .here
+.here:
+	pop ebp
+	sub ebp, .here - start
+	mov eax, [esp + 32]		; vector
+	lea edi, [esp + 36]		; error code or EIP
+	xor ebx, ebx
+	mov edx, WITH_ERROR_CODE
+	bt edx, eax
+	jnc .no_error_code
+	mov ebx, [edi]
+	add edi, 4
+.no_error_code:
+	; An MSR that CPUID promises and the CPU (or a hypervisor) refuses is one write less.
+	cmp eax, VECTOR_GP
+	jne .print
+	lea ecx, [ebp + write_msr.instruction]
+	cmp ecx, [edi]
+	jne .print
+	add ecx, write_msr.after - write_msr.instruction
+	mov [edi], ecx
+	popad
+	add esp, 8			; vector, error code
+	iretd
+.print:
+	lea esi, [ebp + exception_text]
+	call print_text
+	call print_hexadecimal
+	call print_text
+	mov eax, ebx
+	call print_hexadecimal
+	call print_text
+	mov eax, [edi]
+	call print_hexadecimal
+	call print_text
+	mov eax, cr2
+	call print_hexadecimal
+	call print_text
+stop:
+	hlt				; an NMI wakes it
+	jmp stop
+exception_text:
+	db "segue: exception ", 0, ", error code ", 0, ", EIP ", 0, ", CR2 ", 0
+	db " before the target was entered; stopped", 13, 10, 0
+
+; print_text: in ESI a text, EBP base; out ESI behind its end; clobbers nothing else
+print_text:
+	push eax
+.next:
+	lodsb
+	test al, al
+	jz .done
+	call print_character
+	jmp .next
+.done:
+	pop eax
+	ret
+
+; print_hexadecimal: in EAX a number, EBP base; clobbers EAX ECX
+print_hexadecimal:
+	mov ecx, 8
+.digit:
+	rol eax, 4
+	push eax
+	and al, 15
+	cmp al, 10
+	sbb al, 0x69			; 0 to 9, A to F: the classic pair, SBB then DAS
+	das
+	call print_character
+	pop eax
+	loop .digit
+	ret
+
+; print_character: in AL, EBP base; clobbers nothing. A port that never gets ready costs a bounded wait.
+LSR		equ 5
+LSR_THRE	equ 1 << 5
+DEBUG_PORT	equ 0xe9
+print_character:
+	pushad
+	out DEBUG_PORT, al
+	movzx edx, word [PARAM(serial)]
+	test edx, edx
+	jz .done
+	mov ebx, eax
+	mov ecx, 0x20000
+	add edx, LSR
+.wait:
+	in al, dx
+	test al, LSR_THRE
+	loopz .wait
+	sub edx, LSR
+	mov eax, ebx
+	out dx, al
+.done:
+	popad
+	ret

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Segments to copies and zeros: a blob scattered over many extents gives as many copies. */
+#include "runs.h"
+
+/* Where in a part's extents the last run ended: segments mostly follow each other. */
+struct cursor {
+	uint32_t part;
+	size_t extent;
+	uint64_t extent_offset;       /* of that extent's first byte, in the part */
+};
+
+static void add_copy(struct runs *runs, uint64_t dst, uint64_t src, uint64_t size)
+{
+	if (runs->copies) {
+		struct plan_copy *copy = &runs->copies[runs->copy_count];
+
+		copy->dst = dst;
+		copy->src = src;
+		copy->size = size;
+	}
+	runs->copy_count++;
+}
+
+static void add_scattered(const struct segue_part *part, const struct segment *s, struct cursor *cursor, struct runs *runs)
+{
+	uint64_t offset = (uint64_t)(s->source.data - (const uint8_t *)part->data);
+	uint64_t done = 0;
+
+	if (cursor->part != s->source.part || offset < cursor->extent_offset) {
+		cursor->part = s->source.part;
+		cursor->extent = 0;
+		cursor->extent_offset = 0;
+	}
+	while (done < s->source.size) {
+		const struct segue_extent *extent = &part->extents[cursor->extent];
+		uint64_t into = offset + done - cursor->extent_offset;
+
+		if (into < extent->size) {
+			uint64_t size = extent->size - into;
+
+			if (size > s->source.size - done)
+				size = s->source.size - done;
+			add_copy(runs, s->dest + done, extent->addr + into, size);
+			done += size;
+		}
+		if (done < s->source.size) {
+			cursor->extent_offset += extent->size;
+			cursor->extent++;
+		}
+	}
+}
+
+static void list_runs(const struct job *job, struct runs *runs)
+{
+	struct cursor cursor = {0};
+
+	runs->copy_count = 0;
+	runs->zero_count = 0;
+	for (size_t i = 0; i < job->segment_count; i++) {
+		const struct segment *s = &job->segments[i];
+		const uint8_t *data = s->source.data;
+
+		if (s->source.size > 0 && s->source.part == PART_WORKSPACE)
+			add_copy(runs, s->dest, job->workspace_phys + (uint64_t)(data - job->workspace), s->source.size);
+		else if (s->source.size > 0 && !job->parts[s->source.part].extents)
+			add_copy(runs, s->dest, (uintptr_t)data, s->source.size);
+		else if (s->source.size > 0)
+			add_scattered(&job->parts[s->source.part], s, &cursor, runs);
+		if (s->zero_size > 0) {
+			if (runs->zeros) {
+				runs->zeros[runs->zero_count].start = s->dest + s->source.size;
+				runs->zeros[runs->zero_count].end = s->dest + s->source.size + s->zero_size;
+			}
+			runs->zero_count++;
+		}
+	}
+}
+
+int segue_find_runs(struct job *job, struct runs *runs)
+{
+	size_t size;
+
+	/* Once to count, once to fill. */
+	runs->copies = NULL;
+	runs->zeros = NULL;
+	list_runs(job, runs);
+	size = runs->copy_count * sizeof *runs->copies;
+	runs->copies = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	if (!runs->copies)
+		return segue_arena_refuse(job, size);
+	size = runs->zero_count * sizeof *runs->zeros;
+	runs->zeros = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	if (!runs->zeros)
+		return segue_arena_refuse(job, size);
+	list_runs(job, runs);
+	return SEGUE_OK;
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+#include "boot_info.h"
+#include "multiboot.h"
+#include "standalone.h"
+
+#define GET16(base, type, field) le16((base) + offsetof(struct type, field))
+#define GET32(base, type, field) le32((base) + offsetof(struct type, field))
+#define GET64(base, type, field) le64((base) + offsetof(struct type, field))
+#define GET8(base, type, field) ((base)[offsetof(struct type, field)])
+
+static uint32_t le16(const uint8_t *p)
+{
+	return p[0] + 256u * p[1];
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+	return le16(p) + 65536u * le16(p + 2);
+}
+
+static uint64_t le64(const uint8_t *p)
+{
+	return le32(p) + 4294967296u * (uint64_t)le32(p + 4);
+}
+
+static size_t string_size(const char *string)
+{
+	size_t length = 0;
+
+	while (string[length])
+		length++;
+	return length + 1;
+}
+
+/* [start, start + size) with an end that does not wrap. */
+static struct segue_range range_of(uint64_t start, uint64_t size, uint32_t type)
+{
+	struct segue_range range = { start, start + size, type, 0 };
+
+	if (range.end < start)
+		range.end = UINT64_MAX;
+	return range;
+}
+
+/* The position of the colour fields: red, green, blue, each position then size. */
+static void read_colors(struct segue_framebuffer *framebuffer, const uint8_t *info)
+{
+	framebuffer->red_position = info[0];
+	framebuffer->red_size = info[1];
+	framebuffer->green_position = info[2];
+	framebuffer->green_size = info[3];
+	framebuffer->blue_position = info[4];
+	framebuffer->blue_size = info[5];
+}
+
+/* For loaders that tell of the VBE mode but not of a framebuffer. */
+static void framebuffer_from_vbe(struct segue_framebuffer *framebuffer, const struct segue_vbe *vbe)
+{
+	const uint8_t *mode = vbe->mode_info;
+	uint32_t attributes = GET16(mode, vbe_mode_info, attributes);
+	const uint8_t *colors = mode + offsetof(struct vbe_mode_info, color_info);
+
+	if (!(vbe->mode & VBE_MODE_LINEAR) || !(attributes & VBE_ATTRIBUTE_GRAPHICS) ||
+	    !(attributes & VBE_ATTRIBUTE_LINEAR) ||
+	    GET8(mode, vbe_mode_info, memory_model) != VBE_MODEL_DIRECT_COLOR)
+		return;
+	framebuffer->addr = GET32(mode, vbe_mode_info, physical_base);
+	framebuffer->pitch = GET16(mode, vbe_mode_info, bytes_per_line);
+	framebuffer->width = GET16(mode, vbe_mode_info, width);
+	framebuffer->height = GET16(mode, vbe_mode_info, height);
+	framebuffer->bpp = GET8(mode, vbe_mode_info, bits_per_pixel);
+	framebuffer->type = SEGUE_FRAMEBUFFER_RGB;
+	framebuffer->red_size = colors[0];
+	framebuffer->red_position = colors[1];
+	framebuffer->green_size = colors[2];
+	framebuffer->green_position = colors[3];
+	framebuffer->blue_size = colors[4];
+	framebuffer->blue_position = colors[5];
+}
+
+static void read_multiboot1(struct boot_info *boot, const uint8_t *info)
+{
+	uint32_t flags = GET32(info, multiboot1_info, flags);
+	struct segue_framebuffer *framebuffer = &boot->machine.framebuffer;
+
+	boot->size = sizeof(struct multiboot1_info);
+	if (flags & MULTIBOOT1_INFO_MEMORY) {
+		boot->mem_lower = GET32(info, multiboot1_info, mem_lower);
+		boot->mem_upper = GET32(info, multiboot1_info, mem_upper);
+	}
+	if (flags & MULTIBOOT1_INFO_BOOT_DEVICE) {
+		boot->machine.boot_device = GET32(info, multiboot1_info, boot_device);
+		boot->machine.has_boot_device = 1;
+	}
+	if (flags & MULTIBOOT1_INFO_CMDLINE)
+		boot->cmdline = physical(GET32(info, multiboot1_info, cmdline));
+	if (flags & MULTIBOOT1_INFO_LOADER_NAME)
+		boot->loader_name = physical(GET32(info, multiboot1_info, boot_loader_name));
+	if (flags & MULTIBOOT1_INFO_MODULES) {
+		boot->module_count = GET32(info, multiboot1_info, mods_count);
+		boot->modules_addr = GET32(info, multiboot1_info, mods_addr);
+	}
+	if (flags & MULTIBOOT1_INFO_MEMORY_MAP) {
+		boot->map_kind = BOOT_MAP_MULTIBOOT1;
+		boot->map_addr = GET32(info, multiboot1_info, mmap_addr);
+		boot->map_size = GET32(info, multiboot1_info, mmap_length);
+	}
+	if (flags & MULTIBOOT1_INFO_VBE) {
+		boot->vbe.control_info = physical(GET32(info, multiboot1_info, vbe_control_info));
+		boot->vbe.mode_info = physical(GET32(info, multiboot1_info, vbe_mode_info));
+		boot->vbe.mode = (uint16_t)GET16(info, multiboot1_info, vbe_mode);
+		boot->vbe.interface_seg = (uint16_t)GET16(info, multiboot1_info, vbe_interface_seg);
+		boot->vbe.interface_off = (uint16_t)GET16(info, multiboot1_info, vbe_interface_off);
+		boot->vbe.interface_len = (uint16_t)GET16(info, multiboot1_info, vbe_interface_len);
+		boot->machine.vbe = &boot->vbe;
+	}
+	if (flags & MULTIBOOT1_INFO_FRAMEBUFFER) {
+		framebuffer->addr = GET64(info, multiboot1_info, framebuffer_addr_low);
+		framebuffer->pitch = GET32(info, multiboot1_info, framebuffer_pitch);
+		framebuffer->width = GET32(info, multiboot1_info, framebuffer_width);
+		framebuffer->height = GET32(info, multiboot1_info, framebuffer_height);
+		framebuffer->bpp = GET8(info, multiboot1_info, framebuffer_bpp);
+		framebuffer->type = GET8(info, multiboot1_info, framebuffer_type);
+		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB)
+			read_colors(framebuffer, info + offsetof(struct multiboot1_info, color_info));
+	}
+}
+
+/* The tag after the one at offset, or the first for offset 0; 0 after the last. */
+static uint32_t next_tag(const struct boot_info *boot, uint32_t offset)
+{
+	const uint8_t *info = physical(boot->addr);
+	uint32_t size;
+
+	if (offset == 0) {
+		offset = sizeof(struct multiboot2_info);
+	} else {
+		size = GET32(info + offset, multiboot2_tag, size);
+		if (size > boot->size - offset)
+			return 0;
+		offset += (size + 7u) & ~7u; /* Multiboot 2, section 3.5: padded to 8 */
+	}
+	if (offset > boot->size || boot->size - offset < sizeof(struct multiboot2_tag))
+		return 0;
+	size = GET32(info + offset, multiboot2_tag, size);
+	if (GET32(info + offset, multiboot2_tag, type) == MULTIBOOT2_TAG_END ||
+	    size < sizeof(struct multiboot2_tag) || size > boot->size - offset)
+		return 0;
+	return offset;
+}
+
+static void read_tag(struct boot_info *boot, uint32_t offset)
+{
+	uint8_t *tag = (uint8_t *)physical(boot->addr) + offset;
+	uint32_t type = GET32(tag, multiboot2_tag, type);
+	uint32_t size = GET32(tag, multiboot2_tag, size);
+	struct segue_framebuffer *framebuffer = &boot->machine.framebuffer;
+	struct segue_machine *machine = &boot->machine;
+
+	if (type == MULTIBOOT2_TAG_CMDLINE && size > sizeof(struct multiboot2_tag)) {
+		boot->cmdline = (char *)tag + sizeof(struct multiboot2_tag);
+	} else if (type == MULTIBOOT2_TAG_LOADER_NAME && size > sizeof(struct multiboot2_tag)) {
+		boot->loader_name = (const char *)tag + sizeof(struct multiboot2_tag);
+	} else if (type == MULTIBOOT2_TAG_MODULE && size > sizeof(struct multiboot2_module)) {
+		boot->module_count++;
+	} else if (type == MULTIBOOT2_TAG_MEMORY && size >= sizeof(struct multiboot2_memory)) {
+		boot->mem_lower = GET32(tag, multiboot2_memory, mem_lower);
+		boot->mem_upper = GET32(tag, multiboot2_memory, mem_upper);
+	} else if (type == MULTIBOOT2_TAG_BOOT_DEVICE && size >= sizeof(struct multiboot2_boot_device)) {
+		/* as Multiboot 1, section 3.3, packs it; 0xff is no partition */
+		machine->boot_device = GET32(tag, multiboot2_boot_device, biosdev) << 24 |
+			(GET32(tag, multiboot2_boot_device, partition) & 255u) << 16 |
+			(GET32(tag, multiboot2_boot_device, sub_partition) & 255u) << 8 | 255u;
+		machine->has_boot_device = 1;
+	} else if ((type == MULTIBOOT2_TAG_MMAP ||
+	            (type == MULTIBOOT2_TAG_EFI_MMAP && boot->map_kind == BOOT_MAP_NONE)) &&
+	           size >= sizeof(struct multiboot2_map)) {
+		boot->map_kind = type == MULTIBOOT2_TAG_MMAP ? BOOT_MAP_MULTIBOOT2 : BOOT_MAP_EFI;
+		boot->map_addr = boot->addr + offset + (uint32_t)sizeof(struct multiboot2_map);
+		boot->map_size = size - (uint32_t)sizeof(struct multiboot2_map);
+		boot->map_entry_size = GET32(tag, multiboot2_map, entry_size);
+	} else if (type == MULTIBOOT2_TAG_VBE && size >= sizeof(struct multiboot2_vbe)) {
+		boot->vbe.control_info = tag + offsetof(struct multiboot2_vbe, control_info);
+		boot->vbe.mode_info = tag + offsetof(struct multiboot2_vbe, mode_info);
+		boot->vbe.mode = (uint16_t)GET16(tag, multiboot2_vbe, vbe_mode);
+		boot->vbe.interface_seg = (uint16_t)GET16(tag, multiboot2_vbe, vbe_interface_seg);
+		boot->vbe.interface_off = (uint16_t)GET16(tag, multiboot2_vbe, vbe_interface_off);
+		boot->vbe.interface_len = (uint16_t)GET16(tag, multiboot2_vbe, vbe_interface_len);
+		machine->vbe = &boot->vbe;
+	} else if (type == MULTIBOOT2_TAG_FRAMEBUFFER &&
+	           size >= offsetof(struct multiboot2_framebuffer, color_info)) {
+		framebuffer->addr = GET64(tag, multiboot2_framebuffer, addr_low);
+		framebuffer->pitch = GET32(tag, multiboot2_framebuffer, pitch);
+		framebuffer->width = GET32(tag, multiboot2_framebuffer, width);
+		framebuffer->height = GET32(tag, multiboot2_framebuffer, height);
+		framebuffer->bpp = GET8(tag, multiboot2_framebuffer, bpp);
+		framebuffer->type = GET8(tag, multiboot2_framebuffer, framebuffer_type);
+		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB &&
+		    size >= offsetof(struct multiboot2_framebuffer, padding))
+			read_colors(framebuffer, tag + offsetof(struct multiboot2_framebuffer, color_info));
+	} else if (type == MULTIBOOT2_TAG_RSDP_NEW ||
+	           (type == MULTIBOOT2_TAG_RSDP_OLD && !machine->rsdp_copy)) {
+		/* the newer one (ACPI 2.0 and later) leads to the 64-bit tables: it counts */
+		machine->rsdp_copy = tag + sizeof(struct multiboot2_tag);
+		machine->rsdp_copy_size = size - sizeof(struct multiboot2_tag);
+	}
+}
+
+static size_t count_ranges(const struct boot_info *boot)
+{
+	struct segue_range range;
+	size_t count = 0;
+
+	while (boot_range_at(boot, count, &range))
+		count++;
+	return count;
+}
+
+bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr)
+{
+	*boot = (struct boot_info){ .addr = addr };
+	boot->machine.framebuffer.type = SEGUE_FRAMEBUFFER_NONE;
+	if (magic == MULTIBOOT1_LOADER_MAGIC) {
+		boot->protocol = 1;
+		read_multiboot1(boot, physical(addr));
+	} else if (magic == MULTIBOOT2_LOADER_MAGIC) {
+		boot->protocol = 2;
+		boot->size = GET32((const uint8_t *)physical(addr), multiboot2_info, total_size);
+		for (uint32_t tag = next_tag(boot, 0); tag; tag = next_tag(boot, tag))
+			read_tag(boot, tag);
+	} else {
+		return false;
+	}
+	if (boot->cmdline)
+		boot->cmdline_size = string_size(boot->cmdline);
+	if (boot->machine.framebuffer.type == SEGUE_FRAMEBUFFER_NONE && boot->machine.vbe)
+		framebuffer_from_vbe(&boot->machine.framebuffer, boot->machine.vbe);
+	boot->range_count = count_ranges(boot);
+	return true;
+}
+
+bool boot_module_at(const struct boot_info *boot, size_t index, struct boot_module *module)
+{
+	const uint8_t *entry;
+	uint32_t tag;
+
+	if (index >= boot->module_count)
+		return false;
+	if (boot->protocol == 1) {
+		entry = (const uint8_t *)physical(boot->modules_addr) + index * sizeof(struct multiboot1_module);
+		module->addr = GET32(entry, multiboot1_module, mod_start);
+		module->size = GET32(entry, multiboot1_module, mod_end) - module->addr;
+		module->string = "";
+		if (GET32(entry, multiboot1_module, string) != 0)
+			module->string = physical(GET32(entry, multiboot1_module, string));
+		return true;
+	}
+	for (tag = next_tag(boot, 0); tag; tag = next_tag(boot, tag)) {
+		entry = (const uint8_t *)physical(boot->addr) + tag;
+		if (GET32(entry, multiboot2_tag, type) != MULTIBOOT2_TAG_MODULE ||
+		    GET32(entry, multiboot2_tag, size) <= sizeof(struct multiboot2_module))
+			continue;
+		if (index-- > 0)
+			continue;
+		module->addr = GET32(entry, multiboot2_module, mod_start);
+		module->size = GET32(entry, multiboot2_module, mod_end) - module->addr;
+		module->string = (const char *)entry + sizeof(struct multiboot2_module);
+		return true;
+	}
+	return false;
+}
+
+/* Without a map: RAM below 1 MiB, and above it up to the first hole (Multiboot 1, section 3.3). */
+static bool range_without_map(const struct boot_info *boot, size_t index, struct segue_range *range)
+{
+	if (index == 0)
+		*range = range_of(0, boot->mem_lower * (uint64_t)1024, SEGUE_MEMORY_RAM);
+	else
+		*range = range_of(0x100000, boot->mem_upper * (uint64_t)1024, SEGUE_MEMORY_RAM);
+	return index < 2;
+}
+
+static bool range_multiboot1(const struct boot_info *boot, size_t index, struct segue_range *range)
+{
+	const uint8_t *map = physical(boot->map_addr);
+	uint32_t offset = 0;
+
+	for (;;) {
+		if (boot->map_size - offset < sizeof(struct multiboot1_mmap_entry))
+			return false;
+		if (index-- == 0)
+			break;
+		/* size does not count itself; less than the fields would never end */
+		uint32_t size = GET32(map + offset, multiboot1_mmap_entry, size);
+		if (size < 20 || size > boot->map_size - offset - 4)
+			return false;
+		offset += 4 + size;
+	}
+	map += offset;
+	*range = range_of(GET64(map, multiboot1_mmap_entry, base_low),
+		GET64(map, multiboot1_mmap_entry, length_low), GET32(map, multiboot1_mmap_entry, type));
+	return true;
+}
+
+static uint32_t type_from_efi(uint32_t type)
+{
+	switch (type) {
+	case EFI_LOADER_CODE:
+	case EFI_LOADER_DATA:
+	case EFI_BOOT_SERVICES_CODE: /* the boot services are over: we did not ask for them */
+	case EFI_BOOT_SERVICES_DATA:
+	case EFI_CONVENTIONAL:
+		return SEGUE_MEMORY_RAM;
+	case EFI_ACPI_RECLAIM:
+		return SEGUE_MEMORY_ACPI;
+	case EFI_ACPI_NVS:
+		return SEGUE_MEMORY_NVS;
+	case EFI_UNUSABLE:
+		return SEGUE_MEMORY_UNUSABLE;
+	default:
+		return SEGUE_MEMORY_RESERVED;
+	}
+}
+
+bool boot_range_at(const struct boot_info *boot, size_t index, struct segue_range *range)
+{
+	const uint8_t *entry;
+
+	if (boot->map_kind == BOOT_MAP_NONE)
+		return range_without_map(boot, index, range);
+	if (boot->map_kind == BOOT_MAP_MULTIBOOT1)
+		return range_multiboot1(boot, index, range);
+	if (boot->map_entry_size == 0 || index >= boot->map_size / boot->map_entry_size)
+		return false;
+	entry = (const uint8_t *)physical(boot->map_addr) + index * boot->map_entry_size;
+	if (boot->map_kind == BOOT_MAP_EFI) {
+		if (boot->map_entry_size < sizeof(struct efi_memory_descriptor))
+			return false;
+		*range = range_of(GET64(entry, efi_memory_descriptor, physical_low),
+			GET64(entry, efi_memory_descriptor, pages_low) << 12,
+			type_from_efi(GET32(entry, efi_memory_descriptor, type)));
+		return true;
+	}
+	if (boot->map_entry_size < sizeof(struct multiboot2_mmap_entry))
+		return false;
+	*range = range_of(GET64(entry, multiboot2_mmap_entry, base_low),
+		GET64(entry, multiboot2_mmap_entry, length_low), GET32(entry, multiboot2_mmap_entry, type));
+	return true;
+}
+
+static struct segue_range range_of_string(const char *string)
+{
+	if (!string)
+		return range_of(0, 0, 0);
+	return range_of(physical_address(string), string_size(string), 0);
+}
+
+static struct segue_range range_of_bytes(const void *bytes, size_t size)
+{
+	return range_of(bytes ? physical_address(bytes) : 0, bytes ? size : 0, 0);
+}
+
+bool boot_occupied_at(const struct boot_info *boot, size_t index, struct segue_range *range)
+{
+	struct boot_module module;
+
+	switch (index) {
+	case 0:
+		*range = range_of(boot->addr, boot->size, 0);
+		return true;
+	case 1:
+		*range = range_of_bytes(boot->cmdline, boot->cmdline_size);
+		return true;
+	case 2:
+		*range = range_of_string(boot->loader_name);
+		return true;
+	case 3:
+		*range = range_of(boot->map_addr, boot->map_size, 0);
+		return true;
+	case 4:
+		*range = range_of(boot->modules_addr, boot->protocol == 1 ?
+			boot->module_count * (uint64_t)sizeof(struct multiboot1_module) : 0, 0);
+		return true;
+	case 5:
+		*range = range_of_bytes(boot->vbe.control_info, 512);
+		return true;
+	case 6:
+		*range = range_of_bytes(boot->vbe.mode_info, 256);
+		return true;
+	default:
+		break;
+	}
+	if (!boot_module_at(boot, (index - 7) / 2, &module))
+		return false;
+	*range = index % 2 ? range_of(module.addr, module.size, 0) : range_of_string(module.string);
+	return true;
+}
+
+bool boot_strings_name_file(const struct boot_info *boot)
+{
+	static const char grub2[] = "GRUB 2";
+	size_t i = 0;
+
+	/* GRUB 2 leaves the name out, every other loader puts it first; its name is how to tell. */
+	if (!boot->loader_name)
+		return true;
+	while (grub2[i] && boot->loader_name[i] == grub2[i])
+		i++;
+	return grub2[i] != 0;
+}

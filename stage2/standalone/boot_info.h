@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Multiboot 1 and 2 boot information in one shape, read where it lies. */
+#ifndef STANDALONE_BOOT_INFO_H
+#define STANDALONE_BOOT_INFO_H
+
+#include <stdbool.h>
+#include "segue.h"
+
+enum boot_map_kind { BOOT_MAP_NONE, BOOT_MAP_MULTIBOOT1, BOOT_MAP_MULTIBOOT2, BOOT_MAP_EFI };
+
+struct boot_info {
+	uint32_t protocol;            /* 1 or 2 */
+	uint32_t addr, size;          /* of the information itself */
+	char *cmdline;                /* NULL: none */
+	size_t cmdline_size;          /* with the NUL */
+	const char *loader_name;      /* NULL: none */
+	size_t module_count;
+	size_t range_count;           /* of the memory map */
+	struct segue_machine machine; /* what the loader says of it; vbe points to the next field */
+	struct segue_vbe vbe;
+
+	enum boot_map_kind map_kind;
+	uint32_t map_addr, map_size, map_entry_size;
+	uint32_t mem_lower, mem_upper; /* KiB, for BOOT_MAP_NONE */
+	uint32_t modules_addr;        /* Multiboot 1 */
+};
+
+struct boot_module {
+	uint32_t addr, size;
+	const char *string;           /* never NULL */
+};
+
+/* Is magic a Multiboot loader's? If so, reads what its information at addr says. */
+bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr);
+
+/* Module and memory map range number index; false past the last. */
+bool boot_module_at(const struct boot_info *boot, size_t index, struct boot_module *module);
+bool boot_range_at(const struct boot_info *boot, size_t index, struct segue_range *range);
+
+/* Bytes that hold boot information or a module, piece by piece; false past the last. May be empty. */
+bool boot_occupied_at(const struct boot_info *boot, size_t index, struct segue_range *range);
+
+/* Do the strings of this loader begin with the name of the file? */
+bool boot_strings_name_file(const struct boot_info *boot);
+
+#endif

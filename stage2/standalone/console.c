@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "standalone.h"
+#include "options.h"
+
+#define DEBUG_PORT 0xe9
+
+static struct {
+	struct serial_port serial[OPTIONS_SERIAL_MAX];
+	size_t serial_count;
+	bool vga, framebuffer, debug_port;
+	bool open;
+	int level;                    /* the highest that is shown */
+} console = { .level = SEGUE_LOG_INFO };
+
+static void put(void *context, char c)
+{
+	(void)context;
+	for (size_t i = 0; i < console.serial_count; i++) {
+		if (c == '\n')
+			serial_put(&console.serial[i], '\r');
+		serial_put(&console.serial[i], c);
+	}
+	if (console.vga)
+		vga_put(c);
+	if (console.framebuffer)
+		framebuffer_put(c);
+	if (console.debug_port)
+		port_write8(DEBUG_PORT, (uint8_t)c);
+}
+
+static void open_serial(uint16_t port, uint32_t speed)
+{
+	if (serial_open(&console.serial[console.serial_count], port, speed))
+		console.serial_count++;
+}
+
+/* NULL, or why there is no screen to write to though the user wants one. */
+static const char *open_screen(const struct options *options, const struct segue_framebuffer *framebuffer)
+{
+	const char *why = NULL;
+
+	if (framebuffer->type == SEGUE_FRAMEBUFFER_EGA_TEXT) {
+		console.vga = options->vga;
+		if (console.vga)
+			vga_open(framebuffer);
+	} else if (framebuffer->type != SEGUE_FRAMEBUFFER_NONE && options->framebuffer) {
+		why = framebuffer_open(framebuffer);
+		console.framebuffer = !why;
+	}
+	return why;
+}
+
+static bool nothing_open(void)
+{
+	return console.serial_count == 0 && !console.vga && !console.framebuffer && !console.debug_port;
+}
+
+void console_open(const struct options *options, const struct segue_framebuffer *framebuffer)
+{
+	struct options all;
+	const char *why;
+	bool asked = options->serial_count > 0 || options->vga || options->framebuffer;
+
+	console.open = true;
+	if (options->quiet)
+		console.level = SEGUE_LOG_ERROR;
+	else if (options->verbose)
+		console.level = SEGUE_LOG_DEBUG;
+	for (size_t i = 0; i < options->serial_count; i++)
+		open_serial(options->serial[i].port, options->serial[i].speed);
+	console.debug_port = options->debug_port;
+	why = open_screen(options, framebuffer);
+	if (asked && nothing_open()) {
+		options_default(&all);
+		open_serial(all.serial[0].port, all.serial[0].speed);
+		why = open_screen(&all, framebuffer);
+		say(SEGUE_LOG_WARNING, "console= names nothing that is there: showing this wherever it can be.");
+	}
+	if (why)
+		say(SEGUE_LOG_WARNING, "Nothing can be shown on the framebuffer at 0x%llx: %s.",
+			(unsigned long long)framebuffer->addr, why);
+}
+
+void console_open_default(void)
+{
+	struct options options;
+	struct segue_framebuffer framebuffer = { .type = SEGUE_FRAMEBUFFER_NONE };
+
+	if (console.open)
+		return;
+	options_default(&options);
+	vga_text_active(&framebuffer);
+	console_open(&options, &framebuffer);
+}
+
+void console_flush(void)
+{
+	for (size_t i = 0; i < console.serial_count; i++)
+		serial_flush(&console.serial[i]);
+}
+
+bool console_enter_pressed(void)
+{
+	bool pressed = keyboard_enter_pressed();
+
+	for (size_t i = 0; i < console.serial_count; i++)
+		pressed |= serial_enter_pressed(&console.serial[i]);
+	return pressed;
+}
+
+void say(int level, const char *format, ...)
+{
+	va_list list;
+
+	if (level > console.level)
+		return;
+	va_start(list, format);
+	format_text(put, NULL, format, list);
+	va_end(list);
+	put(NULL, '\n');
+}

@@ -1,0 +1,171 @@
+; SPDX-License-Identifier: MIT
+; Where a Multiboot loader enters segue.elf: headers, GDT, stack, and the exceptions' first steps.
+
+bits 32
+
+extern standalone_main
+extern exception_report
+global entry
+global exception_stubs
+
+; Multiboot 1, section 3.1
+MULTIBOOT1_MAGIC	equ 0x1BADB002
+MULTIBOOT1_PAGE_ALIGN	equ 1 << 0
+MULTIBOOT1_MEMORY_INFO	equ 1 << 1
+MULTIBOOT1_VIDEO	equ 1 << 2
+MULTIBOOT1_FLAGS	equ MULTIBOOT1_PAGE_ALIGN | MULTIBOOT1_MEMORY_INFO | MULTIBOOT1_VIDEO
+MULTIBOOT1_MODE_TEXT	equ 1
+
+; Multiboot 2, section 3.1
+MULTIBOOT2_MAGIC	equ 0xE85250D6
+MULTIBOOT2_I386		equ 0
+MULTIBOOT2_OPTIONAL	equ 1
+MULTIBOOT2_TAG_END	equ 0
+MULTIBOOT2_TAG_REQUEST	equ 1
+MULTIBOOT2_TAG_ENTRY	equ 3
+MULTIBOOT2_TAG_CONSOLE	equ 4
+MULTIBOOT2_TAG_FRAMEBUFFER equ 5
+MULTIBOOT2_TAG_ALIGN	equ 6
+MULTIBOOT2_EGA_TEXT	equ 1 << 1
+
+section .multiboot progbits alloc noexec nowrite align=8
+
+; Text is asked for and not refused if it comes as graphics: GRUB then keeps text on a BIOS, and
+; leaves a framebuffer on UEFI, where without this flag it would leave nothing to see.
+multiboot1_header:
+	dd MULTIBOOT1_MAGIC
+	dd MULTIBOOT1_FLAGS
+	dd -(MULTIBOOT1_MAGIC + MULTIBOOT1_FLAGS)
+	times 5 dd 0			; address fields: flag 16 is clear, the ELF headers count
+	dd MULTIBOOT1_MODE_TEXT
+	dd 80, 25, 0
+
+	align 8, db 0
+multiboot2_header:
+	dd MULTIBOOT2_MAGIC
+	dd MULTIBOOT2_I386
+	dd multiboot2_header_end - multiboot2_header
+	dd -(MULTIBOOT2_MAGIC + MULTIBOOT2_I386 + (multiboot2_header_end - multiboot2_header))
+
+%macro tag 3				; type, flags, size without the padding
+	align 8, db 0
+	dw %1, %2
+	dd %3
+%endmacro
+
+	tag MULTIBOOT2_TAG_REQUEST, MULTIBOOT2_OPTIONAL, 8 + 4 * 11
+	dd 1, 2, 3, 4, 5, 6, 7, 8, 14, 15, 17
+	tag MULTIBOOT2_TAG_ENTRY, MULTIBOOT2_OPTIONAL, 12
+	dd entry
+	tag MULTIBOOT2_TAG_CONSOLE, MULTIBOOT2_OPTIONAL, 12
+	dd MULTIBOOT2_EGA_TEXT
+	tag MULTIBOOT2_TAG_FRAMEBUFFER, MULTIBOOT2_OPTIONAL, 20
+	dd 0, 0, 0			; any width, height, depth
+	tag MULTIBOOT2_TAG_ALIGN, MULTIBOOT2_OPTIONAL, 8
+	tag MULTIBOOT2_TAG_END, 0, 8
+multiboot2_header_end:
+
+; Intel SDM 3A, section 3.4.5. The accessed bit is set, so that the CPU never writes the table.
+%macro descriptor 3			; base, limit in pages, access
+	dw (%2) & 0xFFFF
+	dw (%1) & 0xFFFF
+	db ((%1) >> 16) & 0xFF
+	db %3
+	db DESCRIPTOR_4K | DESCRIPTOR_32BIT | (((%2) >> 16) & 0x0F)
+	db ((%1) >> 24) & 0xFF
+%endmacro
+
+DESCRIPTOR_4K		equ 1 << 7
+DESCRIPTOR_32BIT	equ 1 << 6
+ACCESS_PRESENT		equ 1 << 7
+ACCESS_NOT_SYSTEM	equ 1 << 4
+ACCESS_CODE		equ 1 << 3
+ACCESS_WRITE_OR_READ	equ 1 << 1
+ACCESS_ACCESSED		equ 1 << 0
+ACCESS_DATA_RW		equ ACCESS_PRESENT | ACCESS_NOT_SYSTEM | ACCESS_WRITE_OR_READ | ACCESS_ACCESSED
+ACCESS_CODE_RX		equ ACCESS_DATA_RW | ACCESS_CODE
+
+section .rodata
+
+	align 8, db 0
+gdt:
+	dq 0
+gdt_code equ $ - gdt
+	descriptor 0, 0xFFFFF, ACCESS_CODE_RX
+gdt_data equ $ - gdt
+	descriptor 0, 0xFFFFF, ACCESS_DATA_RW
+gdt_end:
+
+	align 4, db 0
+	dw 0				; so that the base is aligned
+gdt_pointer:
+	dw gdt_end - gdt - 1
+	dd gdt
+
+section .text
+
+; In:  EAX the loader's magic number, EBX its information; flat segments; a GDT and a stack not ours
+; Out: does not return
+; Mode: 32-bit protected, paging off (Multiboot 1, section 3.2; Multiboot 2, section 3.3)
+entry:
+	cli
+	cld
+	lgdt [gdt_pointer]
+	jmp gdt_code:.own_code
+.own_code:
+	mov ecx, gdt_data
+	mov ds, ecx
+	mov es, ecx
+	mov fs, ecx
+	mov gs, ecx
+	mov ss, ecx
+	mov esp, stack_top
+	xor ebp, ebp
+	push ebx
+	push eax
+	call standalone_main
+.stop:					; it never comes back
+	cli
+	hlt
+	jmp .stop
+
+; Vectors that push an error code by themselves (Intel SDM 3A, table 6-1).
+%define has_error_code(vector) ((vector) == 8 || ((vector) >= 10 && (vector) <= 14) || (vector) == 17 || (vector) == 21 || (vector) == 29 || (vector) == 30)
+
+%assign vector 0
+%rep 32
+stub_%[vector]:
+	%if !has_error_code(vector)
+	push dword 0
+	%endif
+	push dword vector
+	jmp exception_common
+%assign vector vector + 1
+%endrep
+
+; In:  stack: vector, error code, EIP, CS, EFLAGS
+; Out: does not return
+exception_common:
+	cld
+	push esp
+	call exception_report
+	jmp entry.stop
+
+section .rodata
+
+	align 4, db 0
+exception_stubs:			; the addresses of the 32 handlers
+%assign vector 0
+%rep 32
+	dd stub_%[vector]
+%assign vector vector + 1
+%endrep
+
+section .bss
+
+STACK_SIZE equ 16384
+	alignb 16
+	resb STACK_SIZE
+stack_top:
+
+section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+#include "segue.h"
+
+void options_default(struct options *options)
+{
+	*options = (struct options){ .vga = true, .framebuffer = true, .serial_count = 1 };
+	options->serial[0].port = 0x3f8;
+	options->serial[0].speed = 115200;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool options_split(char *line, size_t *count)
+{
+	char *out = line;
+	char quote = 0;
+
+	*count = 0;
+	for (;;) {
+		while (is_blank(*line))
+			line++;
+		if (!*line)
+			return true;
+		/* a word never grows, so out never overtakes line */
+		for (; *line && (quote || !is_blank(*line)); line++) {
+			if (*line == '\\' && line[1]) {
+				*out++ = *++line;
+			} else if (quote ? *line == quote : *line == '"' || *line == '\'') {
+				quote = quote ? 0 : *line;
+			} else {
+				*out++ = *line;
+			}
+		}
+		++*count;
+		if (!*line) {
+			*out = 0;
+			return !quote;
+		}
+		line++;
+		*out++ = 0;
+	}
+}
+
+char *options_next(char *word)
+{
+	while (*word)
+		word++;
+	return word + 1;
+}
+
+/* What follows prefix in *text, which is moved there; false if *text does not begin so. */
+static bool take_prefix(const char **text, const char *prefix)
+{
+	const char *at = *text;
+
+	while (*prefix)
+		if (*at++ != *prefix++)
+			return false;
+	*text = at;
+	return true;
+}
+
+static bool is_word(const char *text, const char *word)
+{
+	return take_prefix(&text, word) && !*text;
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return 16;
+}
+
+/* One digit or more; false if there is none or the number passes limit. */
+static bool take_number(const char **text, uint32_t base, uint32_t limit, uint32_t *number)
+{
+	const char *at = *text;
+
+	*number = 0;
+	for (; (uint32_t)digit_value(*at) < base; at++) {
+		uint32_t digit = (uint32_t)digit_value(*at);
+
+		if (*number > (limit - digit) / base)
+			return false;
+		*number = *number * base + digit;
+	}
+	if (at == *text)
+		return false;
+	*text = at;
+	return true;
+}
+
+static bool at_end_of_item(const char *text)
+{
+	return *text == 0 || *text == ',';
+}
+
+static bool take_serial(struct options *options, const char **text)
+{
+	static const uint16_t ports[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+	uint32_t number, speed = 115200;
+	const char *after;
+
+	if (take_prefix(text, "ttyS")) {
+		if (!take_number(text, 10, 3, &number))
+			return false;
+		number = ports[number];
+	} else if (!take_prefix(text, "0x") || !take_number(text, 16, 0xfff8, &number)) {
+		return false;
+	}
+	after = *text;
+	if (*after == ',' && digit_value(after[1]) < 10) {
+		after++;
+		if (take_prefix(&after, "0x")) {
+			after = *text;    /* the next port, not a speed */
+		} else {
+			if (!take_number(&after, 10, 115200, &speed) || speed == 0)
+				return false;
+			if (*after != ',' && *after && !take_prefix(&after, "8n1") && !take_prefix(&after, "n8"))
+				return false;
+		}
+	}
+	*text = after;
+	if (options->serial_count == OPTIONS_SERIAL_MAX)
+		return false;
+	options->serial[options->serial_count].port = (uint16_t)number;
+	options->serial[options->serial_count].speed = speed;
+	options->serial_count++;
+	return true;
+}
+
+static bool take_item(struct options *options, const char **text)
+{
+	if (take_prefix(text, "screen"))
+		options->vga = options->framebuffer = true;
+	else if (take_prefix(text, "vga"))
+		options->vga = true;
+	else if (take_prefix(text, "fb"))
+		options->framebuffer = true;
+	else if (take_prefix(text, "debug"))
+		options->debug_port = true;
+	else if (!take_prefix(text, "none"))
+		return take_serial(options, text);
+	return true;
+}
+
+static enum option_verdict take_console(struct options *options, const char *list)
+{
+	struct options taken = *options;
+
+	if (!taken.console_given) {
+		taken.console_given = true;
+		taken.vga = taken.framebuffer = false;
+		taken.serial_count = 0;
+	}
+	for (;;) {
+		if (!take_item(&taken, &list) || !at_end_of_item(list))
+			return OPTION_VALUE;
+		if (!*list)
+			break;
+		list++;
+	}
+	*options = taken;
+	return OPTION_TAKEN;
+}
+
+enum option_verdict options_take(struct options *options, const char *word)
+{
+	uint32_t number;
+
+	if (take_prefix(&word, "console="))
+		return take_console(options, word);
+	if (take_prefix(&word, "cmdline=")) {
+		options->cmdline = word;
+		return OPTION_TAKEN;
+	}
+	if (take_prefix(&word, "panic=")) {
+		if (!take_number(&word, 10, 0xffffffff, &number) || *word)
+			return OPTION_VALUE;
+		options->panic_seconds = number;
+		return OPTION_TAKEN;
+	}
+	if (take_prefix(&word, "argv0=")) {
+		if (!is_word(word, "no"))
+			return OPTION_VALUE;
+		options->load_flags |= SEGUE_LOAD_NO_ARGV0;
+		return OPTION_TAKEN;
+	}
+	if (take_prefix(&word, "elf64=")) {
+		if (!is_word(word, "32bit"))
+			return OPTION_VALUE;
+		options->load_flags |= SEGUE_LOAD_ELF_ENTRY_32;
+		return OPTION_TAKEN;
+	}
+	if (is_word(word, "quiet"))
+		options->quiet = true;
+	else if (is_word(word, "verbose"))
+		options->verbose = true;
+	else
+		return OPTION_UNKNOWN;
+	return OPTION_TAKEN;
+}

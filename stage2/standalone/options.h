@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line of segue.elf. Words are parted by blanks. Quotes, "..." or '...', keep blanks in
+ * a word and may stand anywhere in it; a backslash takes the next character as it is, inside of
+ * quotes too. So cmdline="a b", "cmdline=a b" (which is how GRUB 2 hands it on) and cmdline=a\ b
+ * are the same.
+ *
+ *   console=LIST     where to show things, parted by commas; the default is ttyS0,screen
+ *       ttyS0..ttyS3   serial port 0x3f8, 0x2f8, 0x3e8, 0x2e8
+ *       0xPORT         serial port at that I/O port
+ *       ,SPEED         after a serial port: its speed, 115200 if not given ("8n1" may follow)
+ *       screen         the text screen or the framebuffer, whichever there is
+ *       vga, fb        only a text screen, only a framebuffer
+ *       debug          port 0xe9 of QEMU and Bochs
+ *       none           nothing, not even refusals
+ *   quiet            show refusals only
+ *   verbose          show all that is known of the segments, the plan and the machine
+ *   cmdline="..."    the target's command line, in the place of the one with the module
+ *   panic=SECONDS    after a refusal reboot when so many seconds have gone by; 0, the default: never
+ *   argv0=no         do not put the file's name before the strings of a Multiboot target
+ *   elf64=32bit      the entry of an ELF64 without a Multiboot header is 32-bit code
+ */
+#ifndef STANDALONE_OPTIONS_H
+#define STANDALONE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OPTIONS_SERIAL_MAX 4
+
+struct options {
+	bool quiet, verbose;
+	bool console_given;
+	bool vga, framebuffer, debug_port;
+	size_t serial_count;
+	struct {
+		uint16_t port;
+		uint32_t speed;
+	} serial[OPTIONS_SERIAL_MAX];
+	const char *cmdline;          /* NULL: not given */
+	uint32_t panic_seconds;
+	uint32_t load_flags;          /* SEGUE_LOAD_* */
+};
+
+enum option_verdict {
+	OPTION_TAKEN,
+	OPTION_UNKNOWN,               /* a word that means nothing */
+	OPTION_VALUE                  /* a known word with a value that means nothing */
+};
+
+void options_default(struct options *options);
+
+/*
+ * Takes quotes and backslashes out of line, in place, and turns it into *count words that lie one
+ * after the other, each with its NUL. False: a quote was not closed; the line's end closes it.
+ */
+bool options_split(char *line, size_t *count);
+
+/* The word after this one. */
+char *options_next(char *word);
+
+/* Takes one word in. */
+enum option_verdict options_take(struct options *options, const char *word);
+
+#endif

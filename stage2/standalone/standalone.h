@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the standalone host offer to each other. */
+#ifndef STANDALONE_H
+#define STANDALONE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "segue.h"
+
+struct options;
+
+/* machine.c: memory as a flat host sees it (a test on the build machine has its own) */
+void *physical(uint32_t addr);
+uint32_t physical_address(const void *pointer);
+
+/* machine.c: ports, time, keys */
+void port_write8(uint16_t port, uint8_t value);
+uint8_t port_read8(uint16_t port);
+void wait_50_ms(void);
+bool keyboard_enter_pressed(void);
+SEGUE_NORETURN void reboot(void);
+
+/* exceptions.c */
+void exceptions_install(void);
+
+/* format.c: knows %s %c %u %x (uint32_t), %llu %llx (uint64_t), a width with or without 0, and %% */
+void format_text(void (*put)(void *context, char c), void *context, const char *format, va_list list);
+
+/* serial.c */
+struct serial_port {
+	uint16_t base;
+	uint16_t failures;            /* characters in a row that the port did not take */
+};
+bool serial_open(struct serial_port *port, uint16_t base, uint32_t speed);
+void serial_put(struct serial_port *port, char c);
+void serial_flush(struct serial_port *port);
+bool serial_enter_pressed(struct serial_port *port);
+
+/* vga.c: the text screen */
+bool vga_text_active(struct segue_framebuffer *framebuffer);
+void vga_cursor(const struct segue_framebuffer *framebuffer, uint32_t *column, uint32_t *row);
+void vga_open(const struct segue_framebuffer *framebuffer);
+void vga_put(char c);
+
+/* framebuffer.c: text on a graphics screen. NULL if it can be written, else why not. */
+const char *framebuffer_open(const struct segue_framebuffer *framebuffer);
+void framebuffer_put(char c);
+
+/* font.c: 5 x 7 dots; bit 4 is the leftmost */
+#define FONT_WIDTH 5
+#define FONT_HEIGHT 7
+uint8_t font_row(char c, uint32_t row);
+
+/* console.c */
+void console_open(const struct options *options, const struct segue_framebuffer *framebuffer);
+void console_open_default(void);
+void console_flush(void);
+bool console_enter_pressed(void);
+/* level: enum segue_log_level. One line; what the user did not ask for is not shown. */
+void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* main.c: the end of the road. Waits, or reboots after the seconds that the user gave. */
+SEGUE_NORETURN void give_up(void);
+
+#endif

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""Bootable media for the tests: GRUB on an ISO for BIOS and UEFI, a folder for iPXE's TFTP, and
+QEMU's own Multiboot loader. All take the same thing: a kernel and modules, each a Part.
+
+An image is written where the caller says; only GRUB itself is kept, in build/test-images.
+"""
+import collections
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+
+from qemu import BUILD, comma
+
+IMAGES = os.path.join(BUILD, "test-images")
+GRUB = "/usr/lib/grub"
+BIOS_MODULES = "biosdisk iso9660 part_msdos multiboot multiboot2 configfile normal search echo all_video vbe gfxterm terminal serial"
+UEFI_MODULES = "iso9660 part_msdos fat multiboot multiboot2 configfile normal search echo all_video gfxterm terminal serial"
+EARLY = "search --no-floppy --set=root --file /segue-test/grub.cfg\nconfigfile ($root)/segue-test/grub.cfg\n"
+
+# A file and the words that follow its name where it is loaded.
+Part = collections.namedtuple("Part", "path args", defaults=("",))
+
+
+class ImageError(AssertionError):
+    pass
+
+
+def run(command, **more):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, **more)
+    if done.returncode:
+        raise ImageError(f"{command[0]} failed:\n{done.stdout[-2000:]}")
+
+
+def cached(name, ingredients, make):
+    """build/test-images/NAME-DIGEST, made by make(path) if it is not there; safe between processes."""
+    os.makedirs(IMAGES, exist_ok=True)
+    digest = hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]
+    stem, suffix = os.path.splitext(name)
+    path = os.path.join(IMAGES, f"{stem}-{digest}{suffix}")
+    with open(os.path.join(IMAGES, ".lock-" + stem), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(path):
+            part = path + ".part"
+            make(part)
+            os.replace(part, path)
+    return path
+
+
+def grub_core(platform):
+    """A GRUB that reads /segue-test/grub.cfg from the medium: an El Torito image or an EFI binary."""
+    def make(path):
+        with tempfile.NamedTemporaryFile("w", suffix=".cfg") as early:
+            early.write(EARLY)
+            early.flush()
+            if platform == "bios":
+                run(["grub-mkimage", "-O", "i386-pc-eltorito", "-d", f"{GRUB}/i386-pc", "-p", "/boot/grub",
+                     "-c", early.name, "-o", path, *BIOS_MODULES.split()])
+            else:
+                efi = path + ".efi"
+                run(["grub-mkimage", "-O", "x86_64-efi", "-d", f"{GRUB}/x86_64-efi", "-p", "/boot/grub",
+                     "-c", early.name, "-o", efi, *UEFI_MODULES.split()])
+                run(["mformat", "-C", "-i", path, "-T", "8192", "-h", "64", "-s", "32", "::"])
+                run(["mmd", "-i", path, "::/EFI", "::/EFI/BOOT"])
+                run(["mcopy", "-i", path, efi, "::/EFI/BOOT/BOOTX64.EFI"])
+                os.remove(efi)
+    return cached(f"grub-{platform}.img", (EARLY, BIOS_MODULES, UEFI_MODULES), make)
+
+
+def grub_quote(text):
+    """One word for GRUB's shell; single quotes keep everything but a single quote."""
+    if "'" in text:
+        raise ImageError(f"no single quote may be in {text!r}: GRUB's shell could not pass it on")
+    return f"'{text}'" if re.search(r"[^\w/.:=,+-]", text) else text
+
+
+def split_args(args):
+    """Split at blanks outside double quotes; a quoted part keeps its quotes."""
+    return re.findall(r'(?:[^\s"]|"[^"]*")+', args)
+
+
+def grub_iso(path, kernel, modules=(), protocol="multiboot", before="", platform="bios"):
+    """Write an ISO on which GRUB loads kernel and modules by Multiboot 1 ("multiboot") or 2 ("multiboot2")."""
+    suffix = {"multiboot": "", "multiboot2": "2"}[protocol]
+    lines = ["set timeout=0", before]
+    files = []
+    for number, part in enumerate([kernel, *modules]):
+        word = f"module{suffix}" if number else protocol
+        name = f"/segue-test/{number}-{os.path.basename(part.path)}"
+        files.append(f"{name}={part.path}")
+        args = " ".join(grub_quote(each) for each in split_args(part.args))
+        lines.append(f"{word} {name} {args}".rstrip())
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        written = os.path.join(folder, "grub.cfg")
+        write(written, "\n".join([*lines, "boot", ""]).encode())
+        graft = [f"/segue-test/grub.cfg={written}", *files, f"/boot/grub.img={grub_core(platform)}"]
+        if platform == "bios":
+            boot = ["-b", "boot/grub.img", "-no-emul-boot", "-boot-load-size", "4",
+                    "-boot-info-table", "--grub2-boot-info"]
+        else:
+            boot = ["-e", "boot/grub.img", "-no-emul-boot"]
+        run(["xorriso", "-as", "mkisofs", "-quiet", "-o", path, "-R", "-J", "-V", "SEGUE",
+             "-graft-points", *boot, *graft])
+    return path
+
+
+def grub_bios(path, kernel, modules=(), protocol="multiboot", before=""):
+    """A machine whose BIOS boots GRUB from an ISO written to path."""
+    return dict(args=["-cdrom", grub_iso(path, kernel, modules, protocol, before), "-boot", "d"])
+
+
+def grub_uefi(path, kernel, modules=(), protocol="multiboot2", before=""):
+    """A machine whose UEFI boots GRUB from an ISO written to path."""
+    return dict(args=["-cdrom", grub_iso(path, kernel, modules, protocol, before, "uefi"), "-boot", "d"], uefi=True)
+
+
+def ipxe(folder, kernel, modules=()):
+    """A machine where iPXE (Debian's ipxe.lkrn) fetches all from QEMU's TFTP server, which serves folder."""
+    os.makedirs(folder, exist_ok=True)
+    lines = ["#!ipxe"]
+    for number, part in enumerate([kernel, *modules]):
+        name = f"{number}-{os.path.basename(part.path)}"
+        target = os.path.join(folder, name)
+        if os.path.lexists(target):
+            os.remove(target)
+        try:
+            os.link(part.path, target)
+        except OSError:
+            shutil.copyfile(part.path, target)
+        word = "module" if number else "kernel"
+        lines.append(f"{word} {name} {part.args}".rstrip() + " || goto failed")
+    lines += ["boot || goto failed", ":failed", "echo iPXE could not boot this", "sleep 600", ""]
+    with open(os.path.join(folder, "boot.ipxe"), "w") as file:
+        file.write("\n".join(lines))
+    lkrn = os.path.join(BUILD, "targets/ipxe/ipxe.lkrn")
+    return dict(args=["-kernel", lkrn, "-netdev", f"user,id=net,tftp={comma(folder)},bootfile=boot.ipxe",
+                      "-device", "virtio-net-pci,netdev=net,romfile="], nic=True)
+
+
+def qemu_kernel(kernel, modules=()):
+    """QEMU's own loader: a Multiboot 1 ELF32 with modules, each as "file words"."""
+    args = ["-kernel", kernel.path]
+    if kernel.args:
+        args += ["-append", kernel.args]
+    if modules:
+        args += ["-initrd", ",".join(comma(f"{part.path} {part.args}".rstrip()) for part in modules)]
+    return dict(args=args)
+
+
+def qemu_linux(kernel, initrd=None):
+    """QEMU's own loader for Linux: the reference that the same kernel through Segue is compared with."""
+    args = ["-kernel", kernel.path, "-append", kernel.args]
+    return dict(args=args + (["-initrd", initrd.path] if initrd else []))
+
+
+def pack_fiwix(path, kernel, initrd=None, trailing=b""):
+    """Fiwix's length-prefixed blob, and bytes after it that a reader is to ignore."""
+    with open(kernel, "rb") as file:
+        one = file.read()
+    two = b""
+    if initrd:
+        with open(initrd, "rb") as file:
+            two = file.read()
+    write(path, struct.pack("<II", len(one), len(two)) + one + two + trailing)
+    return path
+
+
+def pack_bundle(path, kernel, cmdline=None, initrd=None, modules=()):
+    """A bundle made by cpio alone, as a user would: modules is a list of (NN-NAME, file, command line)."""
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+        names = []
+
+        def put(name, source=None, text=None):
+            target = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            if source:
+                shutil.copyfile(source, target)
+            else:
+                write(target, text.encode())
+            names.append(name)
+
+        put("kernel", kernel)
+        if cmdline is not None:
+            put("cmdline", text=cmdline)
+        if initrd:
+            put("initrd", initrd)
+        for name, source, line in modules:
+            put(f"modules/{name}", source)
+            if line is not None:
+                put(f"modules/{name}.cmdline", text=line)
+        done = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], cwd=folder, input="\n".join(names).encode(),
+                              stdout=subprocess.PIPE, check=True, timeout=60)
+    write(path, done.stdout)
+    return path
+
+
+def write(path, data):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".part", "wb") as file:
+        file.write(data)
+    os.replace(path + ".part", path)

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine as the loader left it, and what the parts of the inspector share. */
+#ifndef INSPECT_STATE_H
+#define INSPECT_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* to the end of each source file: the bzImage's payload runs anywhere, without a GOT */
+#pragma GCC visibility push(hidden)
+
+/* variant.inc says the same */
+enum variant {
+	VARIANT_MULTIBOOT,
+	VARIANT_MULTIBOOT_VIDEO,
+	VARIANT_LINUX,
+	VARIANT_ELF,
+};
+
+/* save.inc says the same */
+struct saved {
+	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
+	uint32_t eflags;
+	uint32_t cs, ds, es, fs, gs, ss;
+	uint32_t cr0, cr2, cr3;
+	uint32_t dr[4], dr6, dr7;
+	uint16_t gdt_pad, gdt_limit;
+	uint32_t gdt_base;
+	uint16_t idt_pad, idt_limit;
+	uint32_t idt_base;
+	uint32_t ldtr, tr;
+	uint32_t entry;
+};
+
+_Static_assert(offsetof(struct saved, eflags) == 32, "save.inc");
+_Static_assert(offsetof(struct saved, cr0) == 60, "save.inc");
+_Static_assert(offsetof(struct saved, dr6) == 88, "save.inc");
+_Static_assert(offsetof(struct saved, gdt_limit) == 98, "save.inc");
+_Static_assert(offsetof(struct saved, idt_base) == 108, "save.inc");
+_Static_assert(offsetof(struct saved, entry) == 120, "save.inc");
+_Static_assert(sizeof(struct saved) == 124, "save.inc");
+
+/* A range of physical memory, end exclusive. */
+struct range {
+	uint64_t start, end;
+	uint32_t type;		/* 1: available, as in E820 and Multiboot */
+};
+
+/* The memory map that the loader passed. */
+enum { MAP_MAX = 1024 };
+
+struct map {
+	uint32_t count;
+	uint32_t dropped;
+	struct range range[MAP_MAX];
+};
+
+extern struct map memory_map;
+
+void map_add(uint64_t start, uint64_t length, uint32_t type);
+bool map_has_ram(uint64_t start, uint64_t end);
+void map_judge(void);
+
+/* The inspector's own place in memory, .bss included. */
+uint32_t image_start(void);
+uint32_t image_end(void);
+
+bool ranges_meet(uint64_t a_start, uint64_t a_end, uint64_t b_start, uint64_t b_end);
+uint32_t crc32(uint32_t start, uint32_t size);
+
+/* Untrusted bytes at a physical address. */
+uint32_t peek8(uint32_t address);
+uint32_t peek16(uint32_t address);
+uint32_t peek32(uint32_t address);
+uint64_t peek64(uint32_t address);
+
+void cpu_read(const struct saved *state);
+void cpu_print(const struct saved *state);
+void cpu_judge(const struct saved *state, enum variant variant, bool strict);
+
+void multiboot_print(const struct saved *state);
+void multiboot_judge(const struct saved *state, bool video, bool strict);
+uint32_t multiboot_command_line(const struct saved *state);
+
+void linux_print(const struct saved *state);
+void linux_judge(const struct saved *state, bool strict);
+uint32_t linux_command_line(const struct saved *state);
+
+uint32_t clear_bss(void);
+void image_judge(bool loader_zeroes_bss, uint32_t nonzero_bss);
+
+#endif

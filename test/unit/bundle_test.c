@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "blob.h"
+
+static struct blob blob;
+static struct blob_job b;
+
+static int setup(void **state)
+{
+	(void)state;
+	free(blob.data);
+	blob = (struct blob){ NULL, 0 };
+	return 0;
+}
+
+static int open_blob(void)
+{
+	blob_job_start(&b, blob.data, blob.size);
+	return segue_open_blob(&b.job);
+}
+
+static void refused(int code, const char *words)
+{
+	assert_int_equal(open_blob(), code);
+	assert_int_equal(b.sentences, 1);
+	if (!strstr(b.sentence, words))
+		fail_msg("\"%s\" does not say \"%s\"", b.sentence, words);
+}
+
+static void all_members(void **state)
+{
+	(void)state;
+	newc_add_text(&blob, "kernel", "the kernel");
+	newc_add_text(&blob, "cmdline", "a=b  c\r\n\n");
+	newc_add_text(&blob, "initrd", "the initrd");
+	newc_add_text(&blob, "modules/00-disk.img", "first");
+	newc_add_text(&blob, "modules/01-two", "second!");
+	newc_add_text(&blob, "modules/01-two.cmdline", "x y\n");
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_string_equal(b.job.bundle.container, "bundle");
+	assert_true(bytes_are(b.job.bundle.kernel, "the kernel"));
+	assert_int_equal(b.job.bundle.kernel.part, 0);
+	assert_true(bytes_are(b.job.bundle.kernel_name, "kernel"));
+	assert_true(bytes_are(b.job.bundle.cmdline, "a=b  c"));
+	assert_true(bytes_are(b.job.bundle.initrd, "the initrd"));
+	assert_int_equal(b.job.bundle.initrd.part, 0);
+	assert_int_equal(b.job.bundle.module_count, 2);
+	assert_true(bytes_are(b.job.bundle.modules[0].name, "disk.img"));
+	assert_true(bytes_are(b.job.bundle.modules[0].file, "first"));
+	assert_int_equal(b.job.bundle.modules[0].args.size, 0);
+	assert_true(bytes_are(b.job.bundle.modules[1].name, "two"));
+	assert_true(bytes_are(b.job.bundle.modules[1].file, "second!"));
+	assert_int_equal(b.job.bundle.modules[1].file.part, 0);
+	assert_true(bytes_are(b.job.bundle.modules[1].args, "x y"));
+}
+
+static void kernel_alone(void **state)
+{
+	(void)state;
+	newc_add_text(&blob, "kernel", "K");
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_int_equal(b.job.bundle.cmdline.size, 0);
+	assert_int_equal(b.job.bundle.initrd.size, 0);
+	assert_int_equal(b.job.bundle.module_count, 0);
+}
+
+/* What find . | cpio -o -H newc makes: folders, "./", any order, garbage to the end of a block. */
+static void as_find_lists_it(void **state)
+{
+	(void)state;
+	newc_add_raw(&blob, "070701", NEWC_FOLDER, 3, ".", 2, "", 0);
+	newc_add_raw(&blob, "070701", NEWC_FOLDER, 2, "./modules", 10, "", 0);
+	newc_add_text(&blob, "./modules/02-b.cmdline", "for b");
+	newc_add_text(&blob, "./modules/10-c", "c");
+	newc_add_text(&blob, "./modules/02-b", "b");
+	newc_add_text(&blob, "././cmdline", "words");
+	newc_add_text(&blob, "./kernel", "K");
+	newc_end(&blob);
+	blob_add(&blob, "\xff\xff\xff 070701", 11);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_true(bytes_are(b.job.bundle.kernel, "K"));
+	assert_true(bytes_are(b.job.bundle.cmdline, "words"));
+	assert_int_equal(b.job.bundle.module_count, 2);
+	assert_true(bytes_are(b.job.bundle.modules[0].name, "b"));
+	assert_true(bytes_are(b.job.bundle.modules[0].args, "for b"));
+	assert_true(bytes_are(b.job.bundle.modules[1].name, "c"));
+}
+
+static void modules_go_by_number_then_name(void **state)
+{
+	static const char *const names[] = { "100-z", "99-y", "002-b", "02-a", "010-a-b", "10-a", "02-ab", "00-0" };
+	static const char *const sorted[] = { "0", "a", "ab", "b", "a", "a-b", "y", "z" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "modules/%s", names[i]);
+		newc_add_text(&blob, name, names[i]);
+	}
+	newc_add_text(&blob, "kernel", "K");
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_int_equal(b.job.bundle.module_count, 8);
+	for (i = 0; i < 8; i++)
+		if (!bytes_are(b.job.bundle.modules[i].name, sorted[i]))
+			fail_msg("module %zu is not %s", i, sorted[i]);
+	assert_true(bytes_are(b.job.bundle.modules[4].file, "10-a"));
+	assert_true(bytes_are(b.job.bundle.modules[7].file, "100-z"));
+}
+
+static void many_modules_in_descending_order(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 199; i >= 0; i--) {
+		char name[32], text[16];
+
+		snprintf(name, sizeof name, "modules/%03d-m", i);
+		snprintf(text, sizeof text, "%d", i);
+		newc_add_text(&blob, name, text);
+	}
+	newc_add_text(&blob, "kernel", "K");
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_int_equal(b.job.bundle.module_count, 200);
+	for (i = 0; i < 200; i++) {
+		char text[16];
+
+		snprintf(text, sizeof text, "%d", i);
+		assert_true(bytes_are(b.job.bundle.modules[i].file, text));
+	}
+}
+
+/* `segue pack` makes names longer by NULs so that the data starts a page. */
+static void name_padded_by_nuls(void **state)
+{
+	char name[4096 - 110] = "kernel";
+
+	(void)state;
+	newc_add_raw(&blob, "070701", NEWC_FILE, 1, name, sizeof name, "K", 1);
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_true(bytes_are(b.job.bundle.kernel, "K"));
+	assert_ptr_equal(b.job.bundle.kernel.data, blob.data + 4096);
+}
+
+static void crc_format_is_read_too(void **state)
+{
+	(void)state;
+	newc_add_raw(&blob, "070702", NEWC_FILE, 1, "kernel", 7, "K", 1);
+	newc_add_raw(&blob, "070702", 0, 1, "TRAILER!!!", 11, "", 0);
+	assert_int_equal(open_blob(), SEGUE_OK);
+}
+
+static void lower_case_digits(void **state)
+{
+	(void)state;
+	newc_add(&blob, "kernel", "0123456789", 10);
+	memcpy(blob.data + 6 + 8 * 6, "0000000a", 8);
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_int_equal(b.job.bundle.kernel.size, 10);
+}
+
+static void caller_overrides_and_appends(void **state)
+{
+	(void)state;
+	newc_add_text(&blob, "kernel", "K");
+	newc_add_text(&blob, "cmdline", "from the bundle");
+	newc_add_text(&blob, "modules/07-in", "in");
+	newc_end(&blob);
+	blob_job_start(&b, blob.data, blob.size);
+	b.parts[0].name = "/boot/blob.cpio";
+	b.parts[1] = (struct segue_part){ "beside", 6, NULL, 0, "out", "its words" };
+	b.parts[2] = (struct segue_part){ "", 0, NULL, 0, NULL, NULL };
+	b.job.part_count = 3;
+	b.args.cmdline = "from the caller";
+	assert_int_equal(segue_open_blob(&b.job), SEGUE_OK);
+	assert_true(bytes_are(b.job.bundle.kernel_name, "kernel"));
+	assert_true(bytes_are(b.job.bundle.cmdline, "from the caller"));
+	assert_int_equal(b.job.bundle.module_count, 3);
+	assert_true(bytes_are(b.job.bundle.modules[0].name, "in"));
+	assert_true(bytes_are(b.job.bundle.modules[1].name, "out"));
+	assert_true(bytes_are(b.job.bundle.modules[1].file, "beside"));
+	assert_true(bytes_are(b.job.bundle.modules[1].args, "its words"));
+	assert_int_equal(b.job.bundle.modules[1].file.part, 1);
+	assert_true(bytes_are(b.job.bundle.modules[2].name, "module"));
+	assert_int_equal(b.job.bundle.modules[2].file.part, 2);
+
+	b.args.cmdline = "";
+	b.job.arena.next = b.memory;
+	assert_int_equal(segue_open_blob(&b.job), SEGUE_OK);
+	assert_int_equal(b.job.bundle.cmdline.size, 0);
+}
+
+static void refusals(void **state)
+{
+	static const struct {
+		const char *name, *text;
+		int code;
+		const char *words;
+	} row[] = {
+		{ "vmlinuz", "x", SEGUE_E_BUNDLE_MEMBER, "vmlinuz" },
+		{ "kernel2", "x", SEGUE_E_BUNDLE_MEMBER, "kernel2" },
+		{ "/kernel", "x", SEGUE_E_BUNDLE_MEMBER, "/kernel" },
+		{ "modules/", "x", SEGUE_E_BUNDLE_MEMBER, "offset 0x7c: modules/ is" },
+		{ "modules/1-a", "x", SEGUE_E_BUNDLE_MEMBER, "modules/1-a" },
+		{ "modules/01a", "x", SEGUE_E_BUNDLE_MEMBER, "01a" },
+		{ "modules/01-", "x", SEGUE_E_BUNDLE_MEMBER, "01-" },
+		{ "modules/01-.cmdline", "x", SEGUE_E_BUNDLE_MEMBER, "01-" },
+		{ "modules/x/01-a", "x", SEGUE_E_BUNDLE_MEMBER, "x/01-a" },
+		{ "modules/01-a/b", "x", SEGUE_E_BUNDLE_MEMBER, "01-a/b" },
+		{ "modules/1234567890-a", "x", SEGUE_E_BUNDLE_MEMBER, "1234567890-a" },
+		{ "kernel", "x", SEGUE_E_BUNDLE_TWICE, "kernel" },
+		{ "./kernel", "x", SEGUE_E_BUNDLE_TWICE, "kernel" },
+		{ "modules/01-a.cmdline", "x", SEGUE_E_BUNDLE_CMDLINE, "01-a" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof row / sizeof *row; i++) {
+		setup(state);
+		newc_add_text(&blob, "kernel", "K");
+		newc_add_text(&blob, row[i].name, row[i].text);
+		newc_end(&blob);
+		refused(row[i].code, row[i].words);
+	}
+}
+
+static void twice(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "initrd", "./initrd" }, { "cmdline", "cmdline" },
+		{ "modules/01-a", "modules/01-a" }, { "modules/01-a", "modules/001-a" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+		setup(state);
+		newc_add_text(&blob, "kernel", "K");
+		newc_add_text(&blob, pairs[i][0], "");
+		newc_add_text(&blob, pairs[i][1], "");
+		newc_end(&blob);
+		refused(SEGUE_E_BUNDLE_TWICE, strrchr(pairs[i][0], '-') ? "01-a" : "is there already");
+	}
+	setup(state);
+	newc_add_text(&blob, "kernel", "K");
+	newc_add_text(&blob, "modules/01-a", "m");
+	newc_add_text(&blob, "modules/01-a.cmdline", "");
+	newc_add_text(&blob, "modules/01-a.cmdline", "x");
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_TWICE, "01-a");
+}
+
+static void kernel_missing_or_empty(void **state)
+{
+	(void)state;
+	newc_add_text(&blob, "cmdline", "x");
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_KERNEL, "missing");
+	setup(state);
+	newc_add_text(&blob, "kernel", "");
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_KERNEL, "empty");
+}
+
+static void nul_in_command_lines(void **state)
+{
+	(void)state;
+	newc_add_text(&blob, "kernel", "K");
+	newc_add(&blob, "cmdline", "a\0b", 3);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_CMDLINE, "cmdline");
+	setup(state);
+	newc_add_text(&blob, "kernel", "K");
+	newc_add_text(&blob, "modules/00-m", "m");
+	newc_add(&blob, "modules/00-m.cmdline", "a\0", 2);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_CMDLINE, "00-m");
+}
+
+static void wrong_kinds(void **state)
+{
+	(void)state;
+	newc_add_raw(&blob, "070701", 0120777, 1, "kernel", 7, "vmlinuz", 7);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_MEMBER, "wrong kind");
+	setup(state);
+	newc_add_raw(&blob, "070701", NEWC_FOLDER, 1, "kernel", 7, "", 0);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_MEMBER, "wrong kind");
+	setup(state);
+	newc_add_raw(&blob, "070701", NEWC_FILE, 1, "modules", 8, "", 0);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_MEMBER, "wrong kind");
+	setup(state);
+	newc_add_text(&blob, "kernel", "K");
+	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/00-a", 13, "", 0);
+	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/01-a", 13, "text", 4);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_MEMBER, "hard link");
+}
+
+static void nested(void **state)
+{
+	struct blob inner = { NULL, 0 };
+
+	(void)state;
+	newc_add_text(&inner, "kernel", "K");
+	newc_end(&inner);
+	newc_add(&blob, "kernel", inner.data, inner.size);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_NESTED, "itself");
+	free(inner.data);
+}
+
+static void headers(void **state)
+{
+	size_t field;
+
+	(void)state;
+	for (field = 0; field < 13; field++) {
+		/* mode, nlink, filesize and namesize are read; what the rest holds does not matter */
+		bool read = field == 1 || field == 4 || field == 6 || field == 11;
+
+		setup(state);
+		newc_add_text(&blob, "kernel", "K");
+		newc_end(&blob);
+		blob.data[6 + 8 * field + 3] = 'g';
+		if (read)
+			refused(SEGUE_E_BUNDLE_HEADER, "hexadecimal");
+		else
+			assert_int_equal(open_blob(), SEGUE_OK);
+	}
+	setup(state);
+	newc_add_text(&blob, "kernel", "K");
+	newc_add_raw(&blob, "070707", NEWC_FILE, 1, "initrd", 7, "", 0);
+	refused(SEGUE_E_BUNDLE_HEADER, "070701");
+	setup(state);
+	newc_add_raw(&blob, "070701", NEWC_FILE, 1, "kernel", 6, "K", 1);
+	refused(SEGUE_E_BUNDLE_HEADER, "NUL");
+	setup(state);
+	newc_add_raw(&blob, "070701", NEWC_FILE, 1, "", 0, "K", 1);
+	refused(SEGUE_E_BUNDLE_HEADER, "NUL");
+}
+
+/* Cut anywhere before the trailer's NUL, the archive is refused, and never read past its end (ASan). */
+static void truncated_anywhere(void **state)
+{
+	size_t size, whole;
+
+	(void)state;
+	newc_add_text(&blob, "kernel", "K");
+	newc_add_text(&blob, "modules/01-a", "module");
+	newc_add_text(&blob, "modules/01-a.cmdline", "words");
+	whole = blob.size + 110 + 11;
+	newc_end(&blob);
+	for (size = 6; size <= whole; size++) {
+		uint8_t *exact = malloc(size);
+
+		memcpy(exact, blob.data, size);
+		blob_job_start(&b, exact, size);
+		assert_int_equal(segue_open_blob(&b.job), size < whole ? SEGUE_E_BUNDLE_TRUNCATED : SEGUE_OK);
+		free(exact);
+	}
+}
+
+static void sizes_that_would_wrap(void **state)
+{
+	static const char *const sizes[] = { "FFFFFFFF", "FFFFFFFC", "FFFFFF80", "80000000", "00000005" };
+	size_t i;
+
+	for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		setup(state);
+		newc_add_text(&blob, "kernel", "Kern");
+		memcpy(blob.data + 6 + 8 * 6, sizes[i], 8);
+		refused(SEGUE_E_BUNDLE_TRUNCATED, "data");
+		setup(state);
+		newc_add_text(&blob, "kernel", "");
+		memcpy(blob.data + 6 + 8 * 11, i < 4 ? sizes[i] : "0000000B", 8);
+		refused(SEGUE_E_BUNDLE_TRUNCATED, "name");
+	}
+}
+
+static void too_many_for_the_workspace(void **state)
+{
+	int i;
+
+	(void)state;
+	newc_add_text(&blob, "kernel", "K");
+	for (i = 0; i < 400; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "modules/%03d-m", i);
+		newc_add_text(&blob, name, "");
+	}
+	newc_end(&blob);
+	refused(SEGUE_E_WORKSPACE_SMALL, "workspace");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(all_members, setup),
+		cmocka_unit_test_setup(kernel_alone, setup),
+		cmocka_unit_test_setup(as_find_lists_it, setup),
+		cmocka_unit_test_setup(modules_go_by_number_then_name, setup),
+		cmocka_unit_test_setup(many_modules_in_descending_order, setup),
+		cmocka_unit_test_setup(name_padded_by_nuls, setup),
+		cmocka_unit_test_setup(crc_format_is_read_too, setup),
+		cmocka_unit_test_setup(lower_case_digits, setup),
+		cmocka_unit_test_setup(caller_overrides_and_appends, setup),
+		cmocka_unit_test_setup(refusals, setup),
+		cmocka_unit_test_setup(twice, setup),
+		cmocka_unit_test_setup(kernel_missing_or_empty, setup),
+		cmocka_unit_test_setup(nul_in_command_lines, setup),
+		cmocka_unit_test_setup(wrong_kinds, setup),
+		cmocka_unit_test_setup(nested, setup),
+		cmocka_unit_test_setup(headers, setup),
+		cmocka_unit_test_setup(truncated_anywhere, setup),
+		cmocka_unit_test_setup(sizes_that_would_wrap, setup),
+		cmocka_unit_test_setup(too_many_for_the_workspace, setup),
+	};
+	int failed = cmocka_run_group_tests_name("bundle", tests, NULL, NULL);
+
+	free(blob.data);
+	return failed;
+}
