@@ -104,9 +104,83 @@ $(B)/segue: $(DISK_C:%.c=$(B)/host/%.o) $(B)/host/libsegue.a
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) -o $@ $^ $$(pkg-config --libs zlib)
 
+# ---- budgets: printed by every build, and it fails over them ----
+BUDGET_PURGATORY := 4096
+BUDGET_LIBRARY := 24576
+BUDGET_ELF := 65536
+budget = used=$(2); printf '  %-44s %6d of %6d bytes\n' $(1) "$$used" $(3); [ "$$used" -le $(3) ]
 .PHONY: budgets
 budgets: $(B)/purgatory.bin $(B)/i386/libsegue.a $(B)/segue.elf ## print what the budgets allow and what is used
-	@true
+	@$(call budget,"purgatory core",$$(wc -c < $(B)/purgatory.bin),$(BUDGET_PURGATORY))
+	@$(call budget,"i386 library text and rodata",$$(size -A $(B)/i386/libsegue.a | awk '/^\.(text|rodata)/ { n += $$2 } END { print n }'),$(BUDGET_LIBRARY))
+	@$(call budget,"segue.elf",$$(wc -c < $(B)/segue.elf),$(BUDGET_ELF))
+
+# ---- run: a real Linux to a shell prompt, through segue.elf ----
+T := $(B)/targets
+KERNEL ?= $(T)/cloud-amd64/linux
+INITRD ?= $(T)/initramfs.cpio.gz
+CMDLINE ?= console=ttyS0
+RUN_MEMORY ?= 512
+QEMU ?= qemu-system-x86_64
+$(T)/cloud-amd64/linux: test/targets/fetch
+	$(Q)test/targets/fetch cloud-amd64
+$(T)/initramfs.cpio.gz: test/targets/initramfs/build test/targets/initramfs/init
+	$(Q)test/targets/initramfs/build
+.PHONY: run run-now
+run: ## boot a Linux to a shell prompt in QEMU (KERNEL= INITRD= CMDLINE= take your own)
+	@test/need run
+	@$(MAKE) --no-print-directory run-now
+# QEMU splits -initrd at single commas.
+comma := ,
+run-now: $(B)/segue.elf $(KERNEL) $(INITRD)
+	@echo "QEMU: leave with Ctrl-A X"
+	$(Q)$(QEMU) -accel tcg -m $(RUN_MEMORY) -nographic -no-reboot -kernel $(B)/segue.elf \
+		-initrd '$(KERNEL) $(subst $(comma),$(comma)$(comma),$(CMDLINE))$(if $(INITRD),$(comma)$(INITRD))'
+
+# ---- tests ----
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+TEST_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror $(INCLUDES) -Itest/unit -Itest/fuzz -Istage2/standalone
+UNIT := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(wildcard test/unit/*_test.c))
+$(B)/sanitized/%.o: %.c $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -c -o $@ $<
+$(B)/sanitized/libsegue.a: $(LIB_C:%.c=$(B)/sanitized/%.o) $(B)/host/stage2/purgatory_image.o
+	@rm -f $@
+	$(call say,ar,$@)
+	$(Q)$(AR) rcsD $@ $^
+$(B)/test/unit/%: test/unit/%.c $(B)/sanitized/libsegue.a $(wildcard test/unit/*.h)
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) $$(pkg-config --cflags cmocka) -o $@ $< $(B)/sanitized/libsegue.a $$(pkg-config --libs cmocka)
+
+FUZZ := $(patsubst test/fuzz/%.c,$(B)/test/fuzz/%,$(wildcard test/fuzz/*_raw.c test/fuzz/*_struct.c))
+FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+$(B)/fuzz/%.o: %.c $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) -c -o $@ $<
+$(B)/test/fuzz/%: test/fuzz/%.c $(LIB_C:%.c=$(B)/fuzz/%.o) $(B)/host/stage2/purgatory_image.o $(wildcard test/fuzz/*.h)
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) -o $@ $(filter %.c %.o,$^)
+
+# The planner's exhaustive tests and benches run purgatory's own mover: 32-bit programs with a libc.
+$(B)/i386/mover.o: stage2/purgatory/mover_object.asm $(PURGATORY_ASM)
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f elf32 -Istage2/purgatory/ -o $@ $<
+
+.PHONY: check check-now check-all fuzz bench tests
+check: ## everything that needs no human; installs what it lacks; ends in one line
+	@test/need check
+	@$(MAKE) --no-print-directory check-now
+check-all: ## the same with the whole matrix of boots
+	@test/need check
+	@$(MAKE) --no-print-directory check-now CHECK=--full
+tests: $(UNIT) $(FUZZ)
+check-now: all tests
+	@test/check $(CHECK)
 
 .PHONY: clean
 clean: ## remove build/ but what was downloaded

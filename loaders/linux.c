@@ -3,10 +3,11 @@
  * Linux bzImages, protocol 2.00 to 2.15, through the 32-bit entry (boot.rst, 32-bit Boot Protocol).
  * A 64-bit kernel has the same entry: it goes on to long mode by itself.
  *
- * Where the kernel goes: at pref_address, or at code32_start before 2.10 and for a kernel that is not
- * relocatable. If that is taken and the kernel is relocatable: at the lowest aligned place above; never
- * below, as a relocatable kernel since 3.14 runs at pref_address or above wherever it was loaded.
+ * Where the kernel goes: to pref_address, or to code32_start before 2.10 and when it is not relocatable.
+ * If there is no room and it is relocatable: to the lowest aligned place above. Never below: a relocatable
+ * kernel since 3.14 runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
  */
+#include <string.h>
 #include "bytes.h"
 #include "linux.h"
 
@@ -14,12 +15,11 @@
 #define HEADER_MAGIC 0x53726448u      /* "HdrS" */
 #define SECTOR 512u
 #define LOADED_HIGH 0x01u
-#define XLF_KERNEL_64 0x0001u
+#define XLF_KERNEL_64 0x01u
 #define ONE_MIB 0x100000u
 #define FOUR_GIB 0x100000000u
 #define PAGE 4096u
-/* boot.rst, initrd_addr_max: what holds before 2.03 */
-#define OLD_INITRD_ADDR_MAX 0x37ffffffu
+#define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
 
 static bool recognise(const struct bytes *file)
 {
@@ -27,217 +27,194 @@ static bool recognise(const struct bytes *file)
 	       le32(LINUX_AT(file->data, hdr.header)) == HEADER_MAGIC;
 }
 
-/* The end of the last field that each version brought, or the last that we need; 2.04 and others brought none. */
-static uint32_t header_end_of(uint32_t version)
+static int check_size(const struct job *job, const char *what, uint64_t end)
 {
-	return version >= 0x20a ? 0x264 : version >= 0x209 ? 0x258 : version >= 0x208 ? 0x250 :
-	       version >= 0x207 ? 0x248 : version >= 0x206 ? 0x23c : version >= 0x205 ? 0x235 :
-	       version >= 0x203 ? 0x230 : version >= 0x202 ? 0x22c : version >= 0x201 ? 0x226 : 0x224;
+	uint64_t size = job->bundle.kernel.size;
+
+	if (size >= end)
+		return SEGUE_OK;
+	return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED,
+			    "the Linux kernel is cut short: it has %z bytes, and its %s goes to %z", size, what, end);
 }
 
 static int check_header(const struct job *job, struct linux_kernel *k)
 {
-	struct bytes file = job->bundle.kernel;
-	uint32_t needed;
+	/* Where the last field ends that we need of 2.00, 2.01, ..., 2.10 and later, from 0x200. */
+	static const uint8_t ends[] = {0x24, 0x26, 0x2c, 0x30, 0x30, 0x35, 0x3c, 0x48, 0x50, 0x58, 0x64};
+	uint32_t minor, needed;
+	int error;
 
-	if (file.size < 0x208)
-		return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED,
-				    "the Linux kernel of %z bytes ends inside its setup header", (uint64_t)file.size);
-	k->header = file.data;
-	k->version = le16(LINUX_AT(file.data, hdr.version));
-	if (k->version < 0x200 || k->version >= 0x300)
+	if ((error = check_size(job, "setup header", 0x208)) != SEGUE_OK)
+		return error;
+	k->header = job->bundle.kernel.data;
+	k->version = le16(LINUX_AT(k->header, hdr.version));
+	minor = k->version - 0x200;
+	if (minor > 0xff)
 		return segue_refuse(job, SEGUE_E_LINUX_VERSION,
 				    "the Linux kernel has boot protocol %u.%u; 2.00 to 2.15 are known",
-				    k->version / 256u, k->version % 256u);
-	k->header_end = 0x202u + *LINUX_AT(file.data, hdr.jump_distance);
-	needed = header_end_of(k->version);
-	/* Bytes from 0x290 on are the zero page's own. */
+				    k->version / 256, k->version % 256);
+	needed = 0x200u + ends[minor < sizeof ends ? minor : sizeof ends - 1];
+	k->header_end = 0x202u + *LINUX_AT(k->header, hdr.jump_distance);
+	/* From 0x290 on the zero page has fields of its own. */
 	if (k->header_end < needed || k->header_end > offsetof(struct linux_boot_params, edd_mbr_sig_buffer))
 		return segue_refuse(job, SEGUE_E_LINUX_HEADER,
-				    "the Linux setup header ends at %x by its byte at 0x201; for protocol %u.%u that "
-				    "must be between %x and 0x290",
-				    (uint64_t)k->header_end, k->version / 256u, k->version % 256u, (uint64_t)needed);
-	if (file.size < k->header_end)
-		return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED,
-				    "the Linux kernel of %z bytes ends inside its setup header, which goes to %x",
-				    (uint64_t)file.size, (uint64_t)k->header_end);
-	return SEGUE_OK;
+				    "the Linux setup header goes to %x; with boot protocol 2.%u it must go to %x at "
+				    "least and 0x290 at most", (uint64_t)k->header_end, minor, (uint64_t)needed);
+	if (k->version >= 0x209)
+		k->old_setup_data = le64(LINUX_AT(k->header, hdr.setup_data));
+	return check_size(job, "setup header", k->header_end);
+}
+
+/* Files with a 16-bit entry only are told by what Linux's own build never leaves in the header. */
+static int check_entry(const struct job *job, const struct linux_kernel *k, uint32_t paragraphs)
+{
+	const char *why = NULL;
+
+	if (!(*LINUX_AT(k->header, hdr.loadflags) & LOADED_HIGH))
+		why = "it is a zImage: loadflags without LOADED_HIGH";
+	else if (le32(LINUX_AT(k->header, hdr.code32_start)) == 0)
+		why = "code32_start is 0, as iPXE's";
+	/* 16 bits before 2.04, which a multiple of 1 MiB leaves 0 as well. memdisk; GRUB's lnxboot.img. */
+	else if (paragraphs == 0 && (k->version >= 0x204 || k->code.size < ONE_MIB - 16))
+		why = "syssize is 0, as memdisk's";
+	if (!why)
+		return SEGUE_OK;
+	return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE, "the Linux kernel starts in real mode (%s): not built yet", why);
 }
 
 static int find_code(const struct job *job, struct linux_kernel *k)
 {
-	struct bytes file = job->bundle.kernel;
-	const uint8_t *h = k->header;
-	uint32_t sectors = *LINUX_AT(h, hdr.setup_sects);
-	size_t setup;
-	uint64_t named;
+	uint32_t sectors = *LINUX_AT(k->header, hdr.setup_sects), paragraphs = le16(LINUX_AT(k->header, hdr.syssize));
+	uint32_t setup = ((sectors ? sectors : 4) + 1) * SECTOR;
+	uint64_t code = 1;
+	int error;
 
-	if (!(*LINUX_AT(h, hdr.loadflags) & LOADED_HIGH))
-		return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE,
-				    "the Linux kernel is a zImage (loadflags without LOADED_HIGH), which starts in "
-				    "real mode: not built yet");
-	if (le32(LINUX_AT(h, hdr.code32_start)) == 0)
-		return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE,
-				    "the Linux-style kernel has no 32-bit entry (code32_start is 0), as iPXE; it starts "
-				    "in real mode: not built yet");
-	setup = ((sectors ? sectors : 4u) + 1u) * SECTOR;
-	if (file.size <= setup)
-		return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED,
-				    "the Linux kernel of %z bytes ends before its protected-mode code, which begins at %x",
-				    (uint64_t)file.size, (uint64_t)setup);
-	k->code = segue_bytes_at(file, setup, file.size - setup);
-	/* boot.rst, note 2: 16 bits before 2.04, and then no measure of a bzImage. */
-	named = k->version >= 0x204 ? le32(LINUX_AT(h, hdr.syssize)) * (uint64_t)16 : 0;
-	if (named > k->code.size + (uint64_t)15)
-		return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED,
-				    "the Linux kernel is cut short: syssize names %z bytes of protected-mode code, the "
-				    "file has %z", named, (uint64_t)k->code.size);
-	/*
-	 * Linux's build always fills syssize in. memdisk and GRUB's lnxboot.img have 0 there, and nothing at
-	 * code32_start that could be entered. (Before 2.04, 0 may also be a multiple of 1 MiB.)
-	 */
-	if (le16(LINUX_AT(h, hdr.syssize)) == 0 && named == 0 && (k->version >= 0x204 || k->code.size <= ONE_MIB - 16))
-		return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE,
-				    "the Linux-style kernel names no 32-bit code (syssize is 0), as memdisk; it starts in "
-				    "real mode: not built yet");
-	return SEGUE_OK;
+	if (k->version >= 0x204) {
+		paragraphs = le32(LINUX_AT(k->header, hdr.syssize));
+		/* boot.rst, note 2: no measure before 2.04. Rounded up, so that the last 15 may be missing. */
+		if (paragraphs != 0)
+			code = (uint64_t)paragraphs * 16 - 15;
+	}
+	if ((error = check_size(job, "protected-mode code (setup_sects, syssize)", setup + code)) != SEGUE_OK)
+		return error;
+	k->code = segue_bytes_at(job->bundle.kernel, setup, job->bundle.kernel.size - setup);
+	return check_entry(job, k, paragraphs);
 }
 
-/* The largest size that find_free would find a place for: for sentences only. */
-static uint64_t largest_free(const struct job *job, const struct place *place)
+static int refuse_place(const struct job *job, int code, const char *what, uint64_t size, const struct place *place)
 {
-	uint64_t size = 0, start;
+	uint64_t largest = 0, start;
 
-	for (uint64_t bit = FOUR_GIB / 2; bit != 0; bit >>= 1)
-		if (segue_find_free(job, size + bit, place, &start))
-			size += bit;
-	return size;
-}
-
-/* A power of two? */
-static bool is_power(uint32_t value)
-{
-	return value != 0 && (value & (value - 1)) == 0;
-}
-
-/* Bytes from load on that are the kernel's until it can read its memory map. boot.rst, init_size. */
-static uint64_t claim(uint64_t load, uint64_t run, uint64_t init_size, uint64_t code_size)
-{
-	uint64_t end = run + init_size;
-
-	return end > load + code_size ? end - load : code_size;
+	for (uint32_t bit = 0x80000000u; bit != 0; bit /= 2)
+		if (segue_find_free(job, largest + bit, place, &start))
+			largest += bit;
+	return segue_refuse(job, code,
+			    "no RAM for the %s: it needs %z bytes in one piece, aligned to %x, between %x and %x; the "
+			    "largest free piece there has %z",
+			    what, size, (uint64_t)place->align, place->min, place->max, largest);
 }
 
 static int place_kernel(struct job *job, struct linux_kernel *k)
 {
 	const uint8_t *h = k->header;
 	bool relocatable = k->version >= 0x205 && *LINUX_AT(h, hdr.relocatable_kernel) != 0;
-	uint32_t alignment = relocatable ? le32(LINUX_AT(h, hdr.kernel_alignment)) : 1, least = alignment;
-	uint64_t code32_start = le32(LINUX_AT(h, hdr.code32_start));
-	uint64_t init_size = 0, wanted = code32_start, run = code32_start, size;
-	struct place place = {.max = FOUR_GIB};
+	uint32_t alignment = relocatable ? le32(LINUX_AT(h, hdr.kernel_alignment)) : 1, least = alignment, exponent = 0;
+	uint64_t wanted = le32(LINUX_AT(h, hdr.code32_start)), preferred = wanted, init_size = 0, size = k->code.size;
+	struct place place;
 
-	if (!is_power(alignment))
-		return segue_refuse(job, SEGUE_E_LINUX_HEADER,
-				    "the Linux kernel is relocatable, but its kernel_alignment %x is no power of two",
-				    (uint64_t)alignment);
 	if (k->version >= 0x20a) {
-		uint64_t preferred = le64(LINUX_AT(h, hdr.pref_address));
-		uint32_t exponent = *LINUX_AT(h, hdr.min_alignment);
-
-		if (preferred >= FOUR_GIB)
-			return segue_refuse(job, SEGUE_E_LINUX_HEADER,
-					    "the Linux kernel wants to run at %x (pref_address): not below 4 GiB", preferred);
-		if (exponent > 31)
-			return segue_refuse(job, SEGUE_E_LINUX_HEADER,
-					    "the Linux kernel's min_alignment of 2 to the power %u is not below 4 GiB", exponent);
-		if (exponent != 0 && (uint32_t)1 << exponent < alignment)
-			least = (uint32_t)1 << exponent;
-		if (preferred != 0) {
-			run = preferred;
-			if (relocatable)
-				wanted = preferred;
-		}
+		exponent = *LINUX_AT(h, hdr.min_alignment);
+		preferred = le64(LINUX_AT(h, hdr.pref_address));
+		if (preferred == 0)
+			preferred = wanted;
+		if (relocatable)
+			wanted = preferred;
 		init_size = le32(LINUX_AT(h, hdr.init_size));
 	}
+	if (alignment == 0 || (alignment & (alignment - 1)) != 0 || exponent > 31 || preferred >= FOUR_GIB)
+		return segue_refuse(job, SEGUE_E_LINUX_HEADER,
+				    "the Linux setup header makes no sense: kernel_alignment %x (no power of two?), "
+				    "min_alignment 2 to the power %u, pref_address %x", (uint64_t)alignment, exponent, preferred);
+	if (exponent != 0 && (uint32_t)1 << exponent < alignment)
+		least = (uint32_t)1 << exponent;
 	/* Before 2.10 nothing says: no compressor that those kernels knew does better than 4 to 1 on one. */
 	if (init_size == 0)
-		init_size = (uint64_t)k->code.size * 4;
-	if (relocatable && !align_up(wanted, alignment, &run))
-		run = wanted;
-	size = claim(wanted, run, init_size, k->code.size);
+		init_size = size * 4;
+	job->needs_memory = init_size;
 
+	/* boot.rst, init_size: it counts from where the kernel will run, which may be above where it is loaded. */
+	if (relocatable)
+		preferred = (wanted + alignment - 1) & ~((uint64_t)alignment - 1);
+	if (preferred + init_size > wanted + size)
+		size = preferred + init_size - wanted;
 	k->load = wanted;
-	if (relocatable && !segue_is_free(job, wanted, wanted + size)) {
+	if (!segue_is_free(job, wanted, wanted + size)) {
 		bool found = false;
 
-		/* boot.rst, min_alignment: each power of two down to it. The kernel runs where it is loaded then. */
-		size = claim(0, 0, init_size, k->code.size);
-		place.min = wanted;
-		for (place.align = alignment; !found && place.align >= least; place.align /= 2) {
-			found = segue_find_free(job, size, &place, &k->load);
-			if (found && place.align != alignment)
+		place = (struct place){.min = wanted, .max = wanted + size, .align = alignment};
+		if (relocatable) {
+			place.max = FOUR_GIB;
+			size = init_size > k->code.size ? init_size : k->code.size;
+			/* boot.rst, min_alignment: try each power of two, and say which in kernel_alignment. */
+			for (;;) {
+				found = segue_find_free(job, size, &place, &k->load);
+				if (found || place.align == least)
+					break;
+				place.align /= 2;
 				k->alignment = place.align;
+			}
 		}
-		if (!found) {
-			place.align = least;
-			return segue_refuse(job, SEGUE_E_LINUX_PLACE,
-					    "no RAM for the Linux kernel: it needs %z bytes in one piece (init_size), aligned to "
-					    "%x, from %x on; the largest free piece there has %z",
-					    size, (uint64_t)least, wanted, largest_free(job, &place));
-		}
-		segue_say(job, SEGUE_LOG_INFO, "the Linux kernel goes to %x instead of %x, where there is no room", k->load, wanted);
-	} else if (!segue_is_free(job, wanted, wanted + size)) {
-		return segue_refuse(job, SEGUE_E_LINUX_PLACE,
-				    "no RAM for the Linux kernel: it is not relocatable and needs all of %x to %x, which is "
-				    "not free RAM throughout", wanted, wanted + size);
+		if (!found)
+			return refuse_place(job, SEGUE_E_LINUX_PLACE, "Linux kernel (init_size)", size, &place);
 	}
-	job->needs_memory = init_size;
 	return segue_add_segment(job, "Linux kernel", NO_NUMBER, k->load, k->code, 0, size);
 }
 
-/* boot.rst, Special Command Line Options: the last mem=SIZE on the command line; 0: none, or no number. */
-static uint64_t mem_option(struct bytes line)
+/* What follows mem=, in bytes and at most 4 GiB; 0: no number, as in mem=nopentium. */
+static uint64_t memory_size(const uint8_t *p, const uint8_t *end)
 {
-	uint64_t mem = 0;
+	uint64_t size = 0;
+	uint32_t base = 10;
 
-	for (size_t i = 0; i + 4 < line.size; i++) {
-		const uint8_t *p = line.data + i;
-		uint32_t base = 10, shift = 0;
-		uint64_t value = 0;
-		size_t at = i + 4;
-
-		if ((i > 0 && p[-1] != ' ') || p[0] != 'm' || p[1] != 'e' || p[2] != 'm' || p[3] != '=')
-			continue;
-		if (line.data[at] == '0') {
-			base = 8;
-			if (at + 1 < line.size && (line.data[at + 1] | 0x20) == 'x') {
-				base = 16;
-				at += 2;
-			}
-		}
-		for (; at < line.size && value < FOUR_GIB; at++) {
-			uint32_t c = line.data[at] | 0x20u, digit = c >= 'a' ? c - 'a' + 10 : c - '0';
-
-			if (digit >= base)
-				break;
-			value = value * base + digit;
-		}
-		if (at < line.size) {
-			uint8_t c = line.data[at] | 0x20;
-
-			shift = c == 'k' ? 10 : c == 'm' ? 20 : c == 'g' ? 30 : c == 't' ? 40 : 0;
-		}
-		/* More than 4 GiB limits nothing here. */
-		mem = value > FOUR_GIB >> shift ? FOUR_GIB : value << shift;
+	if (end - p > 2 && p[0] == '0' && (p[1] | 0x20) == 'x') {
+		base = 16;
+		p += 2;
 	}
-	return mem;
+	for (; p < end && size < FOUR_GIB; p++) {
+		uint32_t digit = *p - (uint32_t)'0';
+
+		if (digit > 9)
+			digit = (*p | 0x20u) - 'a' + 10;
+		if (digit >= base)
+			break;
+		size = size * base + digit;
+	}
+	if (p < end && size != 0 && size < FOUR_GIB) {
+		uint8_t unit = *p | 0x20;
+
+		if (unit == 't' || unit == 'p' || unit == 'e')
+			return FOUR_GIB;
+		size <<= unit == 'g' ? 30 : unit == 'm' ? 20 : unit == 'k' ? 10 : 0;
+	}
+	return size < FOUR_GIB ? size : FOUR_GIB;
 }
 
+/* boot.rst, Special Command Line Options: the last mem=SIZE says where memory ends. 4 GiB: it is not said. */
+static uint64_t memory_end(const struct bytes *line)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i + 4 < line->size; i++)
+		if ((i == 0 || line->data[i - 1] == ' ') && memcmp(line->data + i, "mem=", 4) == 0)
+			last = memory_size(line->data + i + 4, line->data + line->size);
+	return last ? last : FOUR_GIB;
+}
+
+/* The initrd that the blob brings, then the modules. */
 static struct bytes initrd_file(const struct bundle *b, size_t i)
 {
-	if (b->initrd.size > 0)
-		return i == 0 ? b->initrd : b->modules[i - 1].file;
+	if (b->initrd.size > 0 && i-- == 0)
+		return b->initrd;
 	return b->modules[i].file;
 }
 
@@ -245,125 +222,104 @@ static struct bytes initrd_file(const struct bundle *b, size_t i)
  * Several files become one initrd, as Linux unpacks archives that follow each other: each begins on a
  * 4-byte boundary, with zeros before it (Documentation/driver-api/early-userspace/buffer-format.rst).
  * The start is on a page and the last page is the initrd's alone, because Linux frees it by whole pages
- * and warns when the start is not on one (free_init_pages; linuxboot/heads #264).
+ * and warns when the start is not on one (free_init_pages(); linuxboot/heads #264).
  */
 static int place_initrd(struct job *job, struct linux_kernel *k)
 {
 	const struct bundle *b = &job->bundle;
-	size_t count = b->module_count + (b->initrd.size > 0 ? 1 : 0);
-	uint64_t size = 0, claimed, mem = mem_option(b->cmdline), at;
-	struct place place = {.min = ONE_MIB, .align = PAGE, .from_top = true, .error = SEGUE_E_LINUX_INITRD};
+	size_t count = b->module_count + (b->initrd.size > 0);
+	uint64_t size = 0, claimed, at, limit = OLD_INITRD_ADDR_MAX;
+	struct place place = {.min = ONE_MIB, .align = PAGE, .from_top = true};
+	int error = SEGUE_OK;
 
 	for (size_t i = 0; i < b->module_count; i++)
 		if (b->modules[i].args.size > 0)
 			segue_say(job, SEGUE_LOG_WARNING, "Linux takes no arguments for an initrd: '%b' is dropped",
 				  &b->modules[i].args);
 	for (size_t i = 0; i < count; i++)
-		if (!align_up(size, 4, &size) || !add_u64(size, initrd_file(b, i).size, &size) || size >= FOUR_GIB)
-			return segue_refuse(job, SEGUE_E_LINUX_INITRD, "the initrds have 4 GiB or more together");
-	if (size == 0)
+		if (!align_up(size, 4, &size) || !add_u64(size, initrd_file(b, i).size, &size))
+			return segue_refuse(job, SEGUE_E_TOO_LARGE, "the initrds together have more than 4 GiB");
+	if (size == 0 || !align_up(size, PAGE, &claimed))
 		return SEGUE_OK;
-	k->initrd_size = size;
-	if (!align_up(size, PAGE, &claimed))
-		return SEGUE_E_LINUX_INITRD;
-	place.max = 1 + (uint64_t)(k->version >= 0x203 ? le32(LINUX_AT(k->header, hdr.initrd_addr_max)) : OLD_INITRD_ADDR_MAX);
-	if (mem != 0 && mem < place.max)
-		place.max = mem;
+	if (k->version >= 0x203)
+		limit = le32(LINUX_AT(k->header, hdr.initrd_addr_max));
+	place.max = memory_end(&b->cmdline);
+	if (place.max > limit)
+		place.max = limit + 1;
 	if (!segue_find_free(job, claimed, &place, &k->initrd))
-		return segue_refuse(job, SEGUE_E_LINUX_INITRD,
-				    "no RAM for the initrd: it needs %z bytes in one piece between %x and %x (the kernel's "
-				    "limit), beside the kernel at %x to %x; the largest free piece there has %z",
-				    claimed, place.min, place.max, k->load, job->segments[0].dest + job->segments[0].size,
-				    largest_free(job, &place));
+		return refuse_place(job, SEGUE_E_LINUX_INITRD, "initrd beside the kernel", claimed, &place);
+	k->initrd_size = size;
 	if (count == 1)
 		return segue_add_floating(job, "initrd", NO_NUMBER, initrd_file(b, 0), claimed, &place, &k->initrd);
 	at = k->initrd;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && error == SEGUE_OK; i++) {
 		struct bytes file = initrd_file(b, i);
-		uint64_t end = at + file.size, next;
-		int error;
+		uint64_t next = 0, end = k->initrd + claimed;
 
-		if (i + 1 == count)
-			next = k->initrd + claimed;
-		else if (!align_up(end, 4, &next))
-			return SEGUE_E_LINUX_INITRD;
-		error = segue_add_segment(job, "initrd", (uint32_t)i, at, file, i + 1 == count ? 0 : next - end, next - at);
-		if (error != SEGUE_OK)
-			return error;
-		at = next;
+		if (i + 1 < count && align_up(at + file.size, 4, &next))
+			end = next;
+		error = segue_add_segment(job, "initrd", (uint32_t)i, at, file, end - at - file.size, end - at);
+		at = end;
 	}
-	return SEGUE_OK;
-}
-
-/* A copy of the RSDP gets a page of its own that the target's map calls ACPI's, so that Linux leaves it. */
-static int place_rsdp(struct job *job, struct linux_kernel *k)
-{
-	const struct segue_machine *m = job->args->machine;
-	struct place place = {.min = ONE_MIB, .max = FOUR_GIB, .align = PAGE, .from_top = true};
-	struct bytes copy = {.part = PART_WORKSPACE};
-	uint8_t *bytes;
-	int error;
-
-	if (!m || m->rsdp != 0 || !m->rsdp_copy || m->rsdp_copy_size == 0) {
-		k->rsdp = m ? m->rsdp : 0;
-		return SEGUE_OK;
-	}
-	if (m->rsdp_copy_size > PAGE)
-		return segue_refuse(job, SEGUE_E_ARGUMENT, "the copy of ACPI's RSDP has %z bytes; it can only have 20 or 36",
-				    (uint64_t)m->rsdp_copy_size);
-	bytes = segue_arena_take(&job->arena, m->rsdp_copy_size, 16);
-	if (!bytes)
-		return segue_arena_refuse(job, m->rsdp_copy_size);
-	for (size_t i = 0; i < m->rsdp_copy_size; i++)
-		bytes[i] = ((const uint8_t *)m->rsdp_copy)[i];
-	if (!segue_find_free(job, PAGE, &place, &k->rsdp))
-		return segue_refuse(job, SEGUE_E_NO_PLACE, "no free page of RAM above 1 MiB for a copy of ACPI's RSDP");
-	copy.data = bytes;
-	copy.size = m->rsdp_copy_size;
-	error = segue_add_segment(job, "ACPI RSDP", NO_NUMBER, k->rsdp, copy, PAGE - copy.size, PAGE);
-	if (error == SEGUE_OK)
-		job->segments[job->segment_count - 1].target_type = SEGUE_MEMORY_ACPI;
 	return error;
 }
 
-/* A list that is already there is the host's, in memory that the host lists as kept (boot.rst, setup_data). */
-static int check_setup_data(const struct job *job, struct linux_kernel *k)
+/* A copy of the RSDP gets a page that the target's map calls ACPI's, so that Linux leaves it alone. */
+static int place_rsdp(struct job *job, struct linux_kernel *k)
+{
+	const struct segue_machine *m = job->args->machine;
+	struct place place = {
+		.min = ONE_MIB, .max = FOUR_GIB, .align = PAGE, .from_top = true, .not_in_place = true, .error = SEGUE_E_NO_PLACE,
+	};
+	uint8_t *copy;
+	int error;
+
+	if (m)
+		k->rsdp = m->rsdp;
+	if (!m || m->rsdp != 0 || !m->rsdp_copy)
+		return SEGUE_OK;
+	error = segue_add_table(job, "ACPI RSDP", PAGE, &place, &copy, &k->rsdp);
+	if (error != SEGUE_OK)
+		return error;
+	job->segments[job->segment_count - 1].target_type = SEGUE_MEMORY_ACPI;
+	memcpy(copy, m->rsdp_copy, m->rsdp_copy_size < PAGE ? m->rsdp_copy_size : PAGE);
+	return SEGUE_OK;
+}
+
+/* A setup_data list that came in the header is the host's: its memory must be in the keep list. */
+static int check_setup_data(const struct job *job, uint64_t list)
 {
 	uint64_t end;
 
-	if (k->version < 0x209)
+	if (list == 0)
 		return SEGUE_OK;
-	k->old_setup_data = le64(LINUX_AT(k->header, hdr.setup_data));
-	if (k->old_setup_data == 0)
-		return SEGUE_OK;
-	if (!add_u64(k->old_setup_data, sizeof(struct linux_setup_data), &end))
-		return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "the Linux setup_data list at %x wraps", k->old_setup_data);
+	if (!add_u64(list, sizeof(struct linux_setup_data), &end))
+		return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "the Linux setup_data list at %x wraps", list);
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 
-		if (k->old_setup_data < s->dest + s->size && s->dest < end)
+		if (list < s->dest + s->size && s->dest < end)
 			return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA,
-					    "the Linux setup_data list at %x would be written over by %s at %x to %x: its "
-					    "memory must be in the keep list",
-					    k->old_setup_data, s->name, s->dest, s->dest + s->size);
+					    "the Linux setup_data list at %x is not kept: %s would be written over it",
+					    list, s->name);
 	}
 	return SEGUE_OK;
 }
 
-/* boot.rst, kernel_version: a string in the setup code. */
-static void say_version(const struct job *job, const struct linux_kernel *k)
+static void say_kernel(const struct job *job, const struct linux_kernel *k)
 {
-	struct bytes file = job->bundle.kernel, text;
-	size_t at = 0x200u + le16(LINUX_AT(k->header, hdr.kernel_version)), end = at;
-	size_t setup = (size_t)(k->code.data - file.data);
-	bool wide = k->version >= 0x20c && (le16(LINUX_AT(k->header, hdr.xloadflags)) & XLF_KERNEL_64) != 0;
+	/* boot.rst, kernel_version: where a string is, less 0x200; 0: nowhere */
+	size_t at = 0x200u + le16(LINUX_AT(k->header, hdr.kernel_version)), setup = (size_t)(k->code.data - k->header), end;
+	struct bytes release;
 
-	while (at != 0x200 && end < setup && end - at < 64 && file.data[end] != 0 && file.data[end] != ' ')
+	if (at == 0x200 || at > setup)
+		at = setup;
+	for (end = at; end < setup && k->header[end] > ' ';)
 		end++;
-	text = segue_bytes_at(file, at < setup ? at : 0, end - at);
-	segue_say(job, SEGUE_LOG_INFO, "Linux %b, boot protocol %u.%u, %s, %z bytes of code at %x, initrd of %z bytes",
-		  &text, k->version / 256u, k->version % 256u, wide ? "64-bit" : "32-bit",
-		  (uint64_t)k->code.size, k->load, k->initrd_size);
+	release = segue_bytes_at(job->bundle.kernel, at, end - at);
+	segue_say(job, SEGUE_LOG_INFO, "Linux %b, %s-bit, boot protocol 2.%u, initrd of %z bytes", &release,
+		  k->version >= 0x20c && (*LINUX_AT(k->header, hdr.xloadflags) & XLF_KERNEL_64) ? "64" : "32",
+		  k->version % 256, k->initrd_size);
 }
 
 static int load(struct job *job)
@@ -374,10 +330,11 @@ static int load(struct job *job)
 
 	if ((error = check_header(job, &k)) != SEGUE_OK || (error = find_code(job, &k)) != SEGUE_OK ||
 	    (error = place_kernel(job, &k)) != SEGUE_OK || (error = place_initrd(job, &k)) != SEGUE_OK ||
-	    (error = place_rsdp(job, &k)) != SEGUE_OK || (error = check_setup_data(job, &k)) != SEGUE_OK ||
-	    (error = segue_linux_boot_params(job, &k, &page)) != SEGUE_OK)
+	    (error = place_rsdp(job, &k)) != SEGUE_OK || (error = segue_linux_boot_params(job, &k, &page)) != SEGUE_OK ||
+	    (error = check_setup_data(job, k.old_setup_data)) != SEGUE_OK)
 		return error;
-	say_version(job, &k);
+	say_kernel(job, &k);
+	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
 	job->entry = (struct entry_state){
 		.esi = (uint32_t)page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,
 	};

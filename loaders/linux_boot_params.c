@@ -33,14 +33,18 @@ struct layout {
 
 static void fill_text(uint8_t *page, const struct segue_machine *m)
 {
-	const struct segue_framebuffer *f = &m->framebuffer;
-	bool known = f->type == SEGUE_FRAMEBUFFER_EGA_TEXT && f->width > 0 && f->width < 256 && f->height > 0 && f->height < 256;
-	uint32_t lines = known ? f->height : 25;
+	uint32_t columns = 80, lines = 25;
 
-	*LINUX_AT(page, screen_info.orig_x) = (uint8_t)m->cursor_column;
-	*LINUX_AT(page, screen_info.orig_y) = (uint8_t)m->cursor_row;
+	if (m) {
+		*LINUX_AT(page, screen_info.orig_x) = (uint8_t)m->cursor_column;
+		*LINUX_AT(page, screen_info.orig_y) = (uint8_t)m->cursor_row;
+		if (m->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT) {
+			columns = m->framebuffer.width;
+			lines = m->framebuffer.height;
+		}
+	}
 	*LINUX_AT(page, screen_info.orig_video_mode) = TEXT_MODE_3;
-	*LINUX_AT(page, screen_info.orig_video_cols) = (uint8_t)(known ? f->width : 80);
+	*LINUX_AT(page, screen_info.orig_video_cols) = (uint8_t)columns;
 	*LINUX_AT(page, screen_info.orig_video_lines) = (uint8_t)lines;
 	*LINUX_AT(page, screen_info.orig_video_is_vga) = VIDEO_VGA_TEXT;
 	put_le16(LINUX_AT(page, screen_info.orig_video_ega_bx), EGA_256K);
@@ -48,65 +52,54 @@ static void fill_text(uint8_t *page, const struct segue_machine *m)
 	put_le16(LINUX_AT(page, screen_info.orig_video_points), lines > 40 ? 8 : 16);
 }
 
-static uint8_t top_bit(uint32_t position, uint32_t size)
-{
-	return (uint8_t)(size ? position + size : 0);
-}
-
 /*
- * As VESA's rather than as EFI's (0x70): Linux has drivers for both (vesafb and simplefb, efifb), and says
- * "EFI" only where there is an EFI to ask. False: the fields are too narrow for this one.
+ * As VESA's rather than EFI's (0x70): Linux drives both alike (simplefb; vesafb, efifb), but there may be
+ * no EFI to ask, and what GRUB leaves on a BIOS is VESA's.
  */
-static bool fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
+static void fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
 {
 	uint64_t size = (uint64_t)f->pitch * f->height;
 	uint32_t colours = (uint32_t)f->red_size + f->green_size + f->blue_size;
-	uint8_t top = top_bit(f->red_position, f->red_size);
 
-	if (f->width > 0xffff || f->height > 0xffff || f->pitch > 0xffff || size == 0)
-		return false;
 	*LINUX_AT(page, screen_info.orig_video_is_vga) = VIDEO_VESA_FRAMEBUFFER;
 	put_le16(LINUX_AT(page, screen_info.lfb_width), (uint16_t)f->width);
 	put_le16(LINUX_AT(page, screen_info.lfb_height), (uint16_t)f->height);
 	put_le16(LINUX_AT(page, screen_info.lfb_depth), f->bpp);
 	put_le16(LINUX_AT(page, screen_info.lfb_linelength), (uint16_t)f->pitch);
-	put_le32(LINUX_AT(page, screen_info.lfb_base), (uint32_t)(f->addr % FOUR_GIB));
-	if (f->addr >= FOUR_GIB) {
-		put_le32(LINUX_AT(page, screen_info.ext_lfb_base), (uint32_t)(f->addr / FOUR_GIB));
+	put_le32(LINUX_AT(page, screen_info.lfb_base), (uint32_t)f->addr);
+	put_le32(LINUX_AT(page, screen_info.ext_lfb_base), (uint32_t)(f->addr >> 32));
+	if (f->addr >= FOUR_GIB)
 		put_le32(LINUX_AT(page, screen_info.capabilities), VIDEO_64BIT_BASE);
-	}
 	/* in units of 64 KiB for this type */
-	put_le32(LINUX_AT(page, screen_info.lfb_size), (uint32_t)((size + 0xffff) / 0x10000));
+	put_le32(LINUX_AT(page, screen_info.lfb_size), (uint32_t)((size + 0xffff) >> 16));
 	if (f->type != SEGUE_FRAMEBUFFER_RGB)
-		return true;
+		return;
 	*LINUX_AT(page, screen_info.red_size) = f->red_size;
 	*LINUX_AT(page, screen_info.red_pos) = f->red_position;
 	*LINUX_AT(page, screen_info.green_size) = f->green_size;
 	*LINUX_AT(page, screen_info.green_pos) = f->green_position;
 	*LINUX_AT(page, screen_info.blue_size) = f->blue_size;
 	*LINUX_AT(page, screen_info.blue_pos) = f->blue_position;
-	/* simplefb takes a pixel's size from the highest bit of these four. */
+	/* Linux takes a pixel's size from the highest bit of all four. */
 	if (f->bpp > colours) {
-		if (top < top_bit(f->green_position, f->green_size))
-			top = top_bit(f->green_position, f->green_size);
-		if (top < top_bit(f->blue_position, f->blue_size))
-			top = top_bit(f->blue_position, f->blue_size);
 		*LINUX_AT(page, screen_info.rsvd_size) = (uint8_t)(f->bpp - colours);
-		*LINUX_AT(page, screen_info.rsvd_pos) = f->bpp - colours + top <= f->bpp ? top : 0;
+		if (f->red_position == 0 || f->green_position == 0 || f->blue_position == 0)
+			*LINUX_AT(page, screen_info.rsvd_pos) = (uint8_t)colours;
 	}
-	return true;
 }
 
 static void fill_screen(const struct job *job, uint8_t *page)
 {
-	static const struct segue_machine unknown = {.framebuffer = {.type = SEGUE_FRAMEBUFFER_NONE}};
-	const struct segue_machine *m = job->args->machine ? job->args->machine : &unknown;
-	const struct segue_framebuffer *f = &m->framebuffer;
+	const struct segue_machine *m = job->args->machine;
 
-	if (f->type == SEGUE_FRAMEBUFFER_RGB || f->type == SEGUE_FRAMEBUFFER_INDEXED) {
-		if (f->width > 0 && fill_framebuffer(page, f))
+	if (m && (m->framebuffer.type == SEGUE_FRAMEBUFFER_RGB || m->framebuffer.type == SEGUE_FRAMEBUFFER_INDEXED)) {
+		const struct segue_framebuffer *f = &m->framebuffer;
+
+		if (f->addr != 0 && (f->width | f->height | f->pitch) <= 0xffff) {
+			fill_framebuffer(page, f);
 			return;
-		segue_say(job, SEGUE_LOG_WARNING, "a framebuffer of %u by %u with %u bytes a line cannot be passed to Linux",
+		}
+		segue_say(job, SEGUE_LOG_WARNING, "Linux cannot be told of a framebuffer of %u by %u with %u bytes a line",
 			  f->width, f->height, f->pitch);
 	}
 	fill_text(page, m);
@@ -173,15 +166,14 @@ static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e
 
 	if (line > limit)
 		return segue_refuse(job, SEGUE_E_LINUX_CMDLINE,
-				    "the command line has %z bytes; this Linux kernel takes at most %u", (uint64_t)line, limit);
+				    "the command line has %z bytes; this Linux takes %u at most", (uint64_t)line, limit);
 	layout->command_line = PAGE;
-	layout->more_e820 = 0;
 	layout->size = PAGE + line + 1;
 	if (e820_count <= LINUX_E820_MAX)
 		return SEGUE_OK;
 	if (k->version < 0x209) {
-		segue_say(job, SEGUE_LOG_WARNING, "this Linux kernel (boot protocol %u.%u) gets %u of the memory map's %z ranges",
-			  k->version / 256u, k->version % 256u, LINUX_E820_MAX, (uint64_t)e820_count);
+		segue_say(job, SEGUE_LOG_WARNING, "Linux with boot protocol 2.%u gets %u of the memory map's %z ranges",
+			  k->version % 256, LINUX_E820_MAX, (uint64_t)e820_count);
 		return SEGUE_OK;
 	}
 	layout->more_e820 = (layout->size + 7) & ~(size_t)7;
@@ -209,7 +201,8 @@ int segue_linux_boot_params(struct job *job, const struct linux_kernel *k, uint6
 		place.min = OLD_PAGE;
 		place.max = OLD_PAGE + layout.size;
 	}
-	/* The lowest place: x86_64 kernels before 3.9 map little more than themselves when they read this. */
+	/* The lowest place: x86_64 kernels before 3.9 (2.12) map only low memory when they read this. */
+	place.not_in_place = k->version < 0x20c;
 	if ((error = segue_add_table(job, "Linux boot parameters", layout.size, &place, &page, at)) != SEGUE_OK)
 		return error;
 

@@ -290,7 +290,7 @@ static void fill_machine(const struct table *table, const struct segue_machine *
 	}
 }
 
-/* Sections first to end, of which some lie in [start, stop) of the file; the target finds start at dest. */
+/* Sections first to end, of which those that float lie in [start, stop) of the file. */
 struct run {
 	uint32_t first, end;
 	uint64_t start, stop;
@@ -308,6 +308,7 @@ static struct run find_run(const struct elf_file *elf, const uint8_t *headers, u
 		if (!segue_elf_section_floats(&s))
 			continue;
 		if (!any) {
+			run.first = run.end;
 			/* so that every section keeps its alignment */
 			run.start = s.offset & ~(uint64_t)(TABLE_ALIGN - 1);
 			run.stop = s.offset;

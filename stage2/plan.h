@@ -106,8 +106,9 @@ struct plan_result {
 	uint64_t in_place; /* bytes already where they belong; never touched */
 	uint64_t zeroed;   /* bytes of zeros */
 	uint64_t scratch;  /* bytes taken from the free ranges */
-	uint32_t moves;    /* entries emitted */
-	uint32_t swaps;    /* of these, SWAPs: not 0 only where free RAM did not suffice */
+	uint32_t moves;     /* entries emitted */
+	uint32_t swaps;     /* of these, SWAPs */
+	uint32_t exchanged; /* pieces exchanged in place because free RAM did not suffice; 0: no source byte is written but as destination */
 	size_t memory_used;
 	/* What a refusal is about: index `a` in the array of kind `a_kind`, `b` likewise. */
 	enum plan_kind a_kind, b_kind;

@@ -136,7 +136,7 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 			walk->writer++;
 			return true;
 		}
-		if (low == high)
+		if (low == high || writer->dst >= end)
 			continue;
 		if (walk->cut == PLAN_NONE) {
 			/* The first cut that lies in this piece. */
@@ -281,6 +281,7 @@ static bool break_cycle(struct plan *p)
 static void exchange_rest(struct plan *p)
 {
 	p->high = p->end;
+	p->out->exchanged = p->heap_count;
 	segue_plan_exchange(p);
 	for (uint32_t i = 0; i < p->node_count && p->status == PLAN_OK; i++) {
 		const struct piece *piece = &p->pieces[p->by_src[i]];

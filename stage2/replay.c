@@ -25,7 +25,7 @@ static struct run_node *node(const struct replay *r, uint32_t index)
 	return (struct run_node *)r->nodes + index;
 }
 
-/* A tree's shape depends on nothing else, so any scramble of the index will do. */
+/* Trees stay flat if weights look random; they need not be unknown to anybody. */
 static uint32_t weight(uint32_t index)
 {
 	index *= 0x9e3779b1u;
@@ -92,7 +92,7 @@ static uint32_t join(struct replay *r, uint32_t low, uint32_t high)
 /* Into the bytes below `at` and the rest. */
 static void divide(struct replay *r, uint32_t tree, uint64_t at, uint32_t *low, uint32_t *high)
 {
-	uint32_t last = NO_NODE, rest;
+	uint32_t last = NO_NODE, rest, *above = high;
 	struct run_node *run;
 
 	while (tree != NO_NODE) {
@@ -113,10 +113,9 @@ static void divide(struct replay *r, uint32_t tree, uint64_t at, uint32_t *low, 
 	run = node(r, last);
 	if (last == NO_NODE || end_of(run) <= at)
 		return;
-	/* high is the leftmost link, so the run's own rest goes there, a leaf whatever its weight. */
 	rest = new_run(r, at, end_of(run) - at, run->kind, run->kind == RUN_ORIGINAL ? run->origin + (at - run->start) : 0);
 	run->size = at - run->start;
-	*high = rest;
+	*above = join(r, rest, *above);
 }
 
 static const struct run_node *find(const struct replay *r, uint32_t tree, uint64_t at)
@@ -223,6 +222,14 @@ static void refuse(struct replay *r, enum replay_status status, uint32_t index, 
 	r->result->at.end = start + size;
 }
 
+static void allow(struct replay *r, uint64_t start, uint64_t end)
+{
+	if (start > end)
+		refuse(r, REPLAY_BAD_INPUT, 0, start, end - start);
+	else if (r->status == REPLAY_OK)
+		fill(r, &r->allowed, start, end - start, RUN_ALLOWED);
+}
+
 static void check_allowed(struct replay *r, uint64_t start, uint64_t size)
 {
 	while (size != 0) {
@@ -247,13 +254,12 @@ enum replay_status segue_replay_begin(struct replay *r, const struct replay_inpu
 		return r->status = REPLAY_MEMORY;
 	r->contents = new_run(r, 0, UINT64_MAX, RUN_ORIGINAL, 0);
 	r->allowed = new_run(r, 0, UINT64_MAX, RUN_FORBIDDEN, 0);
-	for (uint32_t i = 0; i < input->copy_count && r->status == REPLAY_OK; i++)
-		fill(r, &r->allowed, input->copies[i].dst, input->copies[i].size, RUN_ALLOWED);
-	for (uint32_t i = 0; i < input->zero_count && r->status == REPLAY_OK; i++)
-		fill(r, &r->allowed, input->zeros[i].start, input->zeros[i].end - input->zeros[i].start, RUN_ALLOWED);
-	for (uint32_t i = 0; i < input->writable_count && r->status == REPLAY_OK; i++)
-		fill(r, &r->allowed, input->writable[i].start, input->writable[i].end - input->writable[i].start,
-			RUN_ALLOWED);
+	for (uint32_t i = 0; i < input->copy_count; i++)
+		allow(r, input->copies[i].dst, input->copies[i].dst + input->copies[i].size);
+	for (uint32_t i = 0; i < input->zero_count; i++)
+		allow(r, input->zeros[i].start, input->zeros[i].end);
+	for (uint32_t i = 0; i < input->writable_count; i++)
+		allow(r, input->writable[i].start, input->writable[i].end);
 	return r->status;
 }
 

@@ -11,10 +11,11 @@
 
 enum replay_status {
 	REPLAY_OK = 0,
-	REPLAY_MEMORY,   /* the arena is too small to say */
-	REPLAY_BAD_MOVE, /* unknown op, size 0, or a range that wraps; `at` holds its dst range */
-	REPLAY_OUTSIDE,  /* a move writes bytes that are neither destination nor allowed: `at` */
-	REPLAY_WRONG     /* after the last move `at` does not hold what it has to */
+	REPLAY_MEMORY,    /* the arena is too small to say */
+	REPLAY_BAD_INPUT, /* a range of the input wraps or ends before it starts: `at` */
+	REPLAY_BAD_MOVE,  /* unknown op, size 0, or a range that wraps; `at` holds its dst range */
+	REPLAY_OUTSIDE,   /* a move writes bytes that are neither destination nor allowed: `at` */
+	REPLAY_WRONG      /* after the last move `at` does not hold what it has to */
 };
 
 struct replay_input {

@@ -123,6 +123,9 @@ static void read_multiboot1(struct boot_info *boot, const uint8_t *info)
 		framebuffer->type = GET8(info, multiboot1_info, framebuffer_type);
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB)
 			read_colors(framebuffer, info + offsetof(struct multiboot1_info, color_info));
+		/* where the specification has the size of red, GRUB has padding */
+		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB && framebuffer->red_size == 0)
+			read_colors(framebuffer, info + MULTIBOOT1_COLOR_INFO_GRUB);
 	}
 }
 

@@ -42,9 +42,8 @@ void give_up(void)
 
 SEGUE_NORETURN static void refuse(int code)
 {
-	if (refusal.length)
-		say(SEGUE_LOG_ERROR, "Refused: %s", refusal.text);
-	say(SEGUE_LOG_ERROR, "%s (code %u)", segue_strerror(code), (unsigned)code);
+	say(SEGUE_LOG_ERROR, "Refused: %s.", refusal.length ? refusal.text : segue_strerror(code));
+	say(SEGUE_LOG_ERROR, "Code %u: %s.", (unsigned)code, segue_strerror(code));
 	give_up();
 }
 
@@ -261,7 +260,7 @@ static void take_tables(void)
 	taken[0] = (struct segue_range){ physical_address(image_start), physical_address(image_end), 0, 0 };
 	addr = room_find(&boot, taken, 1, (uint32_t)size);
 	if (!addr) {
-		say(SEGUE_LOG_ERROR, "Refused: no free memory for %u bytes of tables.", (unsigned)size);
+		keep_refusal("the boot loader leaves no free memory for the list of modules");
 		refuse(SEGUE_E_NO_RAM);
 	}
 	taken[1] = (struct segue_range){ addr, addr + (uint64_t)size, 0, 0 };
@@ -273,7 +272,7 @@ static void give_workspace(struct segue_load_args *args, size_t size)
 	uint32_t addr = room_find(&boot, taken, 2, (uint32_t)size);
 
 	if (!addr) {
-		say(SEGUE_LOG_ERROR, "Refused: no free memory for a workspace of %u bytes.", (unsigned)size);
+		say(SEGUE_LOG_ERROR, "No free memory for a workspace of %u bytes.", (unsigned)size);
 		refuse(SEGUE_E_WORKSPACE_SMALL);
 	}
 	args->workspace = physical(addr);
@@ -385,6 +384,8 @@ void standalone_main(uint32_t magic, uint32_t info)
 	}
 	take_tables();
 	read_cursor();
+	if (!boot.machine.rsdp_copy)
+		boot.machine.rsdp = acpi_find_rsdp(&boot);
 
 	args.flags = options.load_flags;
 	args.blob = tables.parts[0];

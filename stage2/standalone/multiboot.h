@@ -45,8 +45,9 @@ struct multiboot1_info {
 	uint32_t framebuffer_pitch, framebuffer_width, framebuffer_height;
 	uint8_t framebuffer_bpp, framebuffer_type;
 	uint8_t color_info[6];        /* RGB: position and size of red, green, blue */
+	uint8_t end[4];
 };
-SIZE(multiboot1_info, 116);
+SIZE(multiboot1_info, 120);
 AT(multiboot1_info, flags, 0);
 AT(multiboot1_info, mem_lower, 4);
 AT(multiboot1_info, mem_upper, 8);
@@ -76,6 +77,8 @@ AT(multiboot1_info, framebuffer_height, 104);
 AT(multiboot1_info, framebuffer_bpp, 108);
 AT(multiboot1_info, framebuffer_type, 109);
 AT(multiboot1_info, color_info, 110);
+/* GRUB 2 has a palette's 32-bit address in a union with the colours, which moves them up to 112 */
+#define MULTIBOOT1_COLOR_INFO_GRUB 112
 
 /* Multiboot 1, section 3.3 */
 struct multiboot1_module {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "segue.h"
 
+struct boot_info;
 struct options;
 
 /* machine.c: memory as a flat host sees it (a test on the build machine has its own) */
@@ -21,6 +22,9 @@ uint8_t port_read8(uint16_t port);
 void wait_50_ms(void);
 bool keyboard_enter_pressed(void);
 SEGUE_NORETURN void reboot(void);
+
+/* acpi.c: the address of ACPI's RSDP, if it lies where a target would not find it by itself; else 0 */
+uint32_t acpi_find_rsdp(const struct boot_info *boot);
 
 /* exceptions.c */
 void exceptions_install(void);
@@ -48,10 +52,12 @@ void vga_put(char c);
 const char *framebuffer_open(const struct segue_framebuffer *framebuffer);
 void framebuffer_put(char c);
 
-/* font.c: 5 x 7 dots; bit 4 is the leftmost */
+/* font.asm: 0x20 to 0x7f; line y of character n is font[n / 16][y][n % 16], bit 4 leftmost */
+#define FONT_FIRST 0x20u
+#define FONT_LAST 0x7fu
 #define FONT_WIDTH 5
-#define FONT_HEIGHT 7
-uint8_t font_row(char c, uint32_t row);
+#define FONT_HEIGHT 9
+extern const uint8_t font[6][FONT_HEIGHT][16];
 
 /* console.c */
 void console_open(const struct options *options, const struct segue_framebuffer *framebuffer);

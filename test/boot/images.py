@@ -51,6 +51,12 @@ def cached(name, ingredients, make):
     return path
 
 
+def identity(path):
+    """What tells one version of a file from another."""
+    facts = os.stat(path)
+    return os.path.realpath(path), facts.st_size, facts.st_mtime_ns
+
+
 def grub_core(platform):
     """A GRUB that reads /segue-test/grub.cfg from the medium: an El Torito image or an EFI binary."""
     def make(path):
@@ -71,16 +77,10 @@ def grub_core(platform):
     return cached(f"grub-{platform}.img", (EARLY, BIOS_MODULES, UEFI_MODULES), make)
 
 
-def grub_quote(text):
-    """One word for GRUB's shell; single quotes keep everything but a single quote."""
-    if "'" in text:
-        raise ImageError(f"no single quote may be in {text!r}: GRUB's shell could not pass it on")
-    return f"'{text}'" if re.search(r"[^\w/.:=,+-]", text) else text
-
-
-def split_args(args):
-    """Split at blanks outside double quotes; a quoted part keeps its quotes."""
-    return re.findall(r'(?:[^\s"]|"[^"]*")+', args)
+def grub_says(args):
+    """What GRUB makes of words: its shell takes quotes off, and a word with a blank gets them back around it."""
+    words = [each.replace('"', "") for each in re.findall(r'(?:[^\s"]|"[^"]*")+', args)]
+    return " ".join(f'"{each}"' if " " in each else each for each in words)
 
 
 def grub_iso(path, kernel, modules=(), protocol="multiboot", before="", platform="bios"):
@@ -92,8 +92,7 @@ def grub_iso(path, kernel, modules=(), protocol="multiboot", before="", platform
         word = f"module{suffix}" if number else protocol
         name = f"/segue-test/{number}-{os.path.basename(part.path)}"
         files.append(f"{name}={part.path}")
-        args = " ".join(grub_quote(each) for each in split_args(part.args))
-        lines.append(f"{word} {name} {args}".rstrip())
+        lines.append(f"{word} {name} {part.args}".rstrip())
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         written = os.path.join(folder, "grub.cfg")

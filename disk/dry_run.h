@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segue_load() on the build machine: files in this process stand for physical memory of a PC that
+ * is not there. Nothing is moved.
+ */
+#ifndef SEGUE_DRY_RUN_H
+#define SEGUE_DRY_RUN_H
+
+#include "disk.h"
+#include "loader.h"
+
+#define DRY_RUN_ANYWHERE UINT64_MAX
+
+struct machine_map {
+	struct segue_range *ranges;
+	size_t count;
+};
+/* A PC as QEMU's is: the EBDA, the ROM below 1 MiB, RAM to 3 GiB at most, the rest above 4 GiB. */
+void map_of_pc(uint64_t memory, struct machine_map *map);
+/* Lines as a kernel logs them, or START END TYPE. Complains and returns false. */
+bool map_from_file(const char *path, struct machine_map *map);
+/* End of the last range of RAM. */
+uint64_t map_top(const struct machine_map *map);
+void map_free(struct machine_map *map);
+
+/* A file and where the host has it. */
+struct placed_file {
+	struct file file;
+	const char *name;             /* argv[0] for a module */
+	const char *cmdline;          /* of a module; NULL: none */
+	uint64_t at;                  /* physical, or DRY_RUN_ANYWHERE */
+	struct segue_extent extent;   /* filled by dry_run() */
+};
+
+struct sentence {
+	int level;
+	char *text;
+};
+
+struct dry_run {
+	struct machine_map map;
+	struct placed_file blob;
+	struct placed_file *modules;
+	size_t module_count;
+	const char *cmdline;          /* NULL: the blob's */
+	uint32_t flags;               /* SEGUE_LOAD_* */
+	uint64_t workspace_at;        /* physical, or DRY_RUN_ANYWHERE */
+
+	/* results */
+	int error;                    /* of segue_load() */
+	struct bundle bundle;         /* if opened: what the blob holds */
+	bool opened;
+	struct sentence *sentences;   /* in the order they came */
+	size_t sentence_count;
+	uint64_t workspace_phys;
+	size_t workspace_size;
+	void *workspace;
+	void *workspace_memory;
+	void *open_memory;
+	struct segue_description description; /* if error is SEGUE_OK */
+};
+
+/* Returns false, after a complaint, if the files do not fit into the machine; error and the rest otherwise. */
+bool dry_run(struct dry_run *run);
+/* Only what the blob holds, without any machine. The return value is error. */
+int dry_run_open(struct dry_run *run);
+/* Why it was refused. */
+const char *dry_run_refusal(const struct dry_run *run);
+void dry_run_free(struct dry_run *run);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* segue info: what a file is to Segue, and what it asks for, or why it is refused. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "dry_run.h"
+#include "kernel_facts.h"
+
+/* The machine that the file is tried on. */
+#define TRIAL_MEMORY (3ull << 30)
+
+static void print_bytes(const char *label, const struct bytes *bytes, const struct bytes *blob)
+{
+	fact(label);
+	printf("%s", human_size(bytes->size));
+	if (bytes->part == 0 && bytes->data)
+		printf(" at offset 0x%zx", (size_t)(bytes->data - blob->data));
+	putchar('\n');
+}
+
+static void print_words(const char *label, const struct bytes *words)
+{
+	if (!words->size)
+		return;
+	fact(label);
+	print_text(words->data, words->size);
+	putchar('\n');
+}
+
+static void print_container(const struct dry_run *run)
+{
+	const struct bundle *bundle = &run->bundle;
+	struct bytes blob = { run->blob.file.data, run->blob.file.size, 0 };
+	size_t i;
+
+	fact("container");
+	printf("%s\n", bundle->container[0] ? bundle->container : "none: the kernel as it is");
+	if (!bundle->container[0])
+		return;
+	print_bytes("kernel", &bundle->kernel, &blob);
+	print_words("command line", &bundle->cmdline);
+	if (bundle->initrd.size)
+		print_bytes("initrd", &bundle->initrd, &blob);
+	for (i = 0; i < bundle->module_count; i++) {
+		const struct member *module = &bundle->modules[i];
+
+		print_bytes(i ? "" : "modules", &module->file, &blob);
+		fact("");
+		printf("  ");
+		print_text(module->name.data, module->name.size);
+		if (module->args.size)
+			putchar(' ');
+		print_text(module->args.data, module->args.size);
+		putchar('\n');
+	}
+}
+
+static void print_sentences(const struct dry_run *run)
+{
+	size_t i;
+
+	for (i = 0; i < run->sentence_count; i++)
+		if (run->sentences[i].level == SEGUE_LOG_WARNING) {
+			fact("warning");
+			print_text(run->sentences[i].text, strlen(run->sentences[i].text));
+			putchar('\n');
+		}
+}
+
+static void print_result(const struct dry_run *run)
+{
+	const struct segue_description *d = &run->description;
+	struct segue_segment segment;
+	size_t i;
+
+	fact("boots as");
+	printf("%s%s\n", d->protocol, strcmp(d->protocol, "ELF") ? "" : ": plain ELF, 32-bit, registers zero");
+	fact("entry");
+	printf("0x%08" PRIx32 " (physical)\n", d->entry);
+	if (d->needs_memory) {
+		fact("needs");
+		printf("%s (0x%" PRIx64 ") for itself while it starts\n", human_size(d->needs_memory), d->needs_memory);
+	}
+	printf("\n  On a PC with %s of memory:\n", human_size(TRIAL_MEMORY));
+	for (i = 0; !segue_segment_at(run->workspace, i, &segment); i++) {
+		printf("  0x%08" PRIx64 " - 0x%08" PRIx64 "  %10" PRIu64 " bytes", segment.dest, segment.dest + segment.size,
+		       segment.file_size);
+		if (segment.size > segment.file_size)
+			printf(" + %10" PRIu64, segment.size - segment.file_size);
+		else
+			printf(" %12s", "");
+		printf("  %s", segment.name);
+		if (segment.number != UINT32_MAX)
+			printf(" %" PRIu32, segment.number);
+		putchar('\n');
+	}
+}
+
+static const struct option words[] = {
+	{ "elf-entry-32", no_argument, NULL, 'e' },
+	{ NULL, 0, NULL, 0 }
+};
+
+static int run_info(int argc, char **argv)
+{
+	struct dry_run run = { .workspace_at = DRY_RUN_ANYWHERE };
+	struct file *file = &run.blob.file;
+	struct bytes blob;
+	int word, error;
+	bool fitted;
+
+	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
+		if (word != 'e')
+			return complain_usage(&command_info, "the command line is wrong");
+		run.flags |= SEGUE_LOAD_ELF_ENTRY_32;
+	}
+	if (argc - optind != 1)
+		return complain_usage(&command_info, "it takes one file");
+	if (!file_read_kernel(argv[optind], file))
+		return STATUS_REFUSED;
+
+	run.blob.at = DRY_RUN_ANYWHERE;
+	run.blob.name = base_name(file->path);
+	map_of_pc(TRIAL_MEMORY, &run.map);
+	blob = (struct bytes){ file->data, file->size, 0 };
+	printf("%s\n", file->path);
+	fact("size");
+	printf("%zu bytes", file->size);
+	if (file->packed_size)
+		printf(", gunzipped from %zu", file->packed_size);
+	putchar('\n');
+	error = dry_run_open(&run);
+	if (!error)
+		print_container(&run);
+	print_kernel_facts(error ? &blob : &run.bundle.kernel);
+	fitted = dry_run(&run);
+	error = run.error;
+	if (fitted && !error) {
+		print_sentences(&run);
+		print_result(&run);
+	} else if (fitted) {
+		print_sentences(&run);
+		fact("refused");
+		print_text(dry_run_refusal(&run), strlen(dry_run_refusal(&run)));
+		printf(" (code %d)\n", error);
+	}
+	dry_run_free(&run);
+	return fitted && !error ? STATUS_OK : STATUS_REFUSED;
+}
+
+const struct command command_info = {
+	.name = "info",
+	.summary = "say what a file is, what it asks for, or why it is refused",
+	.help =
+	"segue info [--elf-entry-32] FILE\n"
+	"\n"
+	"Says which formats FILE has, what its headers ask for, which of them Segue would boot it by, its\n"
+	"entry and the places of its parts in memory, or why Segue would refuse it. A file compressed by\n"
+	"gzip is gunzipped first.\n"
+	"\n"
+	"  --elf-entry-32   the entry of an ELF64 kernel is 32-bit code\n"
+	"\n"
+	"Exit status: 0 Segue boots it, 1 it is refused or cannot be read, 2 a wrong command line.\n",
+	.run = run_info
+};

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What kernels say of themselves in their headers, good or bad: whether Segue would boot one is
+ * asked of the library, not here.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "bytes.h"
+#include "container.h"
+#include "disk.h"
+#include "elf.h"
+#include "kernel_facts.h"
+#include "linux.h"
+#include "multiboot.h"
+
+void fact(const char *label)
+{
+	printf("  %-15s ", label);
+}
+
+static void print_flags(uint32_t flags, const char *const *names, size_t count)
+{
+	const char *separator = "";
+	size_t i;
+
+	for (i = 0; i < 32; i++) {
+		if (!(flags >> i & 1))
+			continue;
+		if (i < count && names[i])
+			printf("%s%s", separator, names[i]);
+		else
+			printf("%sbit %zu", separator, i);
+		separator = ", ";
+	}
+	if (!flags)
+		printf("none");
+}
+
+/* boot.rst, "The Real-Mode Kernel Header" */
+static void print_linux(const struct bytes *kernel)
+{
+	static const char *const loadflags[] = {
+		"loaded high", "KASLR", NULL, NULL, NULL, "quiet", "keep segments", "can use heap"
+	};
+	static const char *const xloadflags[] = {
+		"64-bit entry", "may lie above 4 GiB", "32-bit EFI handover", "64-bit EFI handover", "EFI kexec",
+		"5-level paging", "5-level paging on", "memory encryption"
+	};
+	/* absent fields read as 0 */
+	uint8_t h[offsetof(struct linux_boot_params, edd_mbr_sig_buffer)] = { 0 };
+	uint32_t version, text;
+
+	memcpy(h, kernel->data, kernel->size < sizeof h ? kernel->size : sizeof h);
+	version = le16(LINUX_AT(h, hdr.version));
+	fact("Linux");
+	printf("boot protocol %u.%02u\n", version >> 8, version & 0xff);
+	text = 0x200 + le16(LINUX_AT(h, hdr.kernel_version));
+	if (version >= 0x200 && text > 0x200 && text < kernel->size) {
+		size_t length = 0;
+
+		while (length < 200 && text + length < kernel->size && kernel->data[text + length])
+			length++;
+		fact("  version");
+		print_text(kernel->data + text, length);
+		putchar('\n');
+	}
+	fact("  setup code");
+	printf("%u sectors, header to 0x%x\n", *LINUX_AT(h, hdr.setup_sects) ? *LINUX_AT(h, hdr.setup_sects) : 4u,
+	       0x202u + *LINUX_AT(h, hdr.jump_distance));
+	fact("  loadflags");
+	print_flags(*LINUX_AT(h, hdr.loadflags), loadflags, 8);
+	printf("\n");
+	fact("  32-bit entry");
+	printf("0x%x\n", le32(LINUX_AT(h, hdr.code32_start)));
+	if (version >= 0x203) {
+		fact("  initrd");
+		printf("ends at 0x%" PRIx64 " at the latest\n", (uint64_t)le32(LINUX_AT(h, hdr.initrd_addr_max)) + 1);
+	}
+	if (version >= 0x205) {
+		fact("  relocatable");
+		printf(*LINUX_AT(h, hdr.relocatable_kernel) ? "yes" : "no");
+		printf(", aligned to 0x%x", le32(LINUX_AT(h, hdr.kernel_alignment)));
+		if (version >= 0x20a && *LINUX_AT(h, hdr.min_alignment) < 32)
+			printf(", to 0x%x at least", 1u << *LINUX_AT(h, hdr.min_alignment));
+		putchar('\n');
+	}
+	if (version >= 0x206) {
+		fact("  command line");
+		printf("%u bytes at most\n", le32(LINUX_AT(h, hdr.cmdline_size)));
+	}
+	if (version >= 0x20a) {
+		fact("  prefers");
+		printf("0x%" PRIx64 "\n", le64(LINUX_AT(h, hdr.pref_address)));
+		fact("  needs");
+		printf("0x%x bytes from there (%s)\n", le32(LINUX_AT(h, hdr.init_size)),
+		       human_size(le32(LINUX_AT(h, hdr.init_size))));
+	}
+	if (version >= 0x20c) {
+		fact("  xloadflags");
+		print_flags(le16(LINUX_AT(h, hdr.xloadflags)), xloadflags, 8);
+		printf("\n");
+	}
+}
+
+/* Multiboot 0.6.96, section 3.1 */
+static void print_multiboot(const struct bytes *kernel)
+{
+	static const char *const flags_names[] = {
+		"page-aligned modules", "memory information", "video mode"
+	};
+	size_t i;
+
+	for (i = 0; i < MULTIBOOT_SEARCH && fits(i, MULTIBOOT_HEADER_MAGIC_FIELDS, kernel->size); i += MULTIBOOT_ALIGN) {
+		const uint8_t *h = kernel->data + i;
+		uint32_t flags = le32(h + offsetof(struct multiboot_header, flags));
+
+		if (le32(h) != MULTIBOOT_HEADER_MAGIC)
+			continue;
+		fact("Multiboot 1");
+		if (le32(h) + flags + le32(h + offsetof(struct multiboot_header, checksum)) != 0) {
+			printf("magic at offset 0x%zx, but a wrong checksum\n", i);
+			continue;
+		}
+		printf("header at offset 0x%zx\n", i);
+		fact("  asks for");
+		print_flags(flags & MULTIBOOT_MUST_KNOW, flags_names, 3);
+		printf(" (flags 0x%x)\n", flags);
+		if (flags & MULTIBOOT_ADDRESS_FIELDS && fits(i, MULTIBOOT_HEADER_ADDRESS_FIELDS, kernel->size)) {
+			fact("  address fields");
+			printf("header 0x%x, load 0x%x to 0x%x, bss to 0x%x, entry 0x%x\n",
+			       le32(h + offsetof(struct multiboot_header, header_addr)),
+			       le32(h + offsetof(struct multiboot_header, load_addr)),
+			       le32(h + offsetof(struct multiboot_header, load_end_addr)),
+			       le32(h + offsetof(struct multiboot_header, bss_end_addr)),
+			       le32(h + offsetof(struct multiboot_header, entry_addr)));
+		}
+		if (flags & MULTIBOOT_VIDEO_MODE && fits(i, sizeof(struct multiboot_header), kernel->size)) {
+			bool text = le32(h + offsetof(struct multiboot_header, mode_type)) == 1;
+
+			fact("  video mode");
+			printf("%ux%u%s, %u bits\n", le32(h + offsetof(struct multiboot_header, width)),
+			       le32(h + offsetof(struct multiboot_header, height)), text ? " characters" : "",
+			       le32(h + offsetof(struct multiboot_header, depth)));
+		}
+		return;
+	}
+}
+
+/* Multiboot 2, section 3.1 */
+static void print_multiboot_2(const struct bytes *kernel)
+{
+	size_t i;
+
+	for (i = 0; i < MULTIBOOT_2_SEARCH && fits(i, 16, kernel->size); i += MULTIBOOT_2_ALIGN) {
+		const uint8_t *h = kernel->data + i;
+
+		if (le32(h) != MULTIBOOT_2_HEADER_MAGIC || le32(h) + le32(h + 4) + le32(h + 8) + le32(h + 12) != 0)
+			continue;
+		fact("Multiboot 2");
+		printf("header at offset 0x%zx\n", i);
+		return;
+	}
+}
+
+/* The PVH entry: a note of the owner "Xen" of type 18 (Xen, include/public/elfnote.h). */
+static bool find_pvh(const uint8_t *notes, size_t size, uint64_t *entry)
+{
+	uint64_t at = 0;
+
+	while (fits(at, 12, size)) {
+		uint64_t name_size = le32(notes + at), desc_size = le32(notes + at + 4), name = at + 12, desc, next;
+
+		desc = name + ((name_size + 3) & ~3ull);
+		next = desc + ((desc_size + 3) & ~3ull);
+		if (!fits(desc, desc_size, size))
+			return false;
+		if (le32(notes + at + 8) == 18 && name_size == 4 && !memcmp(notes + name, "Xen", 4) && desc_size >= 4) {
+			*entry = desc_size >= 8 ? le64(notes + desc) : le32(notes + desc);
+			return true;
+		}
+		at = next;
+	}
+	return false;
+}
+
+#define HEADER_16(h, wide, field) le16((h) + (wide ? offsetof(struct elf64_header, field) : offsetof(struct elf32_header, field)))
+#define HEADER_WORD(h, wide, field) \
+	(wide ? le64((h) + offsetof(struct elf64_header, field)) : le32((h) + offsetof(struct elf32_header, field)))
+#define PROGRAM_WORD(p, wide, field) \
+	(wide ? le64((p) + offsetof(struct elf64_program_header, field)) : le32((p) + offsetof(struct elf32_program_header, field)))
+#define NOTE_SEGMENT 4u
+
+/* gABI, chapters 4 and 5 */
+static void print_elf(const struct bytes *kernel)
+{
+	const uint8_t *h = kernel->data;
+	bool wide = kernel->size > 4 && h[4] == 2;
+	uint64_t table, entry;
+	unsigned i, count, size, machine, loads = 0;
+
+	if (kernel->size < (wide ? sizeof(struct elf64_header) : sizeof(struct elf32_header)))
+		return;
+	machine = HEADER_16(h, wide, e_machine);
+	fact("ELF");
+	printf("%s, %s-endian, ", h[4] == 1 ? "32-bit" : wide ? "64-bit" : "of no known class", h[5] == 1 ? "little" : "big");
+	printf(machine == 3 ? "i386" : machine == 62 ? "x86-64" : "machine %u", machine);
+	printf(", type %u\n", HEADER_16(h, wide, e_type));
+	fact("  entry");
+	printf("0x%" PRIx64 " (virtual, as the header has it)\n", HEADER_WORD(h, wide, e_entry));
+	table = HEADER_WORD(h, wide, e_phoff);
+	count = HEADER_16(h, wide, e_phnum);
+	size = HEADER_16(h, wide, e_phentsize);
+	if (size < (wide ? sizeof(struct elf64_program_header) : sizeof(struct elf32_program_header)) ||
+	    !fits(table, (uint64_t)count * size, kernel->size))
+		return;
+	for (i = 0; i < count; i++) {
+		const uint8_t *p = h + table + (uint64_t)i * size;
+		uint64_t offset = PROGRAM_WORD(p, wide, p_offset), file_size = PROGRAM_WORD(p, wide, p_filesz);
+
+		loads += le32(p) == 1;
+		if (le32(p) == NOTE_SEGMENT && fits(offset, file_size, kernel->size) &&
+		    find_pvh(h + offset, (size_t)file_size, &entry)) {
+			fact("  PVH");
+			printf("entry 0x%" PRIx64 "\n", entry);
+		}
+	}
+	fact("  segments");
+	printf("%u to load, of %u program headers\n", loads, count);
+}
+
+/* UEFI 2.10, section 2.1.1: a PE file */
+static void print_pe(const struct bytes *kernel)
+{
+	uint32_t at;
+
+	if (kernel->size < 0x40 || memcmp(kernel->data, "MZ", 2))
+		return;
+	at = le32(kernel->data + 0x3c);
+	if (!fits(at, 6, kernel->size) || memcmp(kernel->data + at, "PE\0\0", 4))
+		return;
+	fact("UEFI");
+	printf("also a PE file, machine 0x%x\n", le16(kernel->data + at + 4));
+}
+
+void print_kernel_facts(const struct bytes *kernel)
+{
+	if (segue_loader_linux.recognise(kernel))
+		print_linux(kernel);
+	if (segue_is_elf(kernel))
+		print_elf(kernel);
+	print_multiboot(kernel);
+	print_multiboot_2(kernel);
+	print_pe(kernel);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* segue plan: what segue_load() would do with a blob on a machine, without that machine. */
+#include <stdio.h>
+#include <string.h>
+#include "picture.h"
+
+#define LEAST_MEMORY (1u << 20)
+#define DEFAULT_MEMORY (512ull << 20)
+
+struct options {
+	const char *blob, *map, *svg;
+	uint64_t memory;
+};
+
+static const struct option words[] = {
+	{ "module", required_argument, NULL, 'm' },
+	{ "cmdline", required_argument, NULL, 'c' },
+	{ "memory", required_argument, NULL, 'M' },
+	{ "map", required_argument, NULL, 'f' },
+	{ "at", required_argument, NULL, 'a' },
+	{ "workspace", required_argument, NULL, 'w' },
+	{ "svg", required_argument, NULL, 's' },
+	{ "elf-entry-32", no_argument, NULL, 'e' },
+	{ NULL, 0, NULL, 0 }
+};
+
+static int add_module(struct dry_run *run, char *text)
+{
+	struct placed_file *module;
+	const char *path;
+
+	run->modules = allocate_again(run->modules, (run->module_count + 1) * sizeof *run->modules);
+	module = &run->modules[run->module_count];
+	*module = (struct placed_file){ .at = DRY_RUN_ANYWHERE };
+	split_module(text, &path, &module->cmdline);
+	if (!file_read(path, &module->file))
+		return STATUS_REFUSED;
+	module->name = base_name(path);
+	run->module_count++;
+	return STATUS_OK;
+}
+
+static int read_options(int argc, char **argv, struct options *options, struct dry_run *run)
+{
+	int word;
+
+	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
+		if (word == 'm') {
+			if (add_module(run, optarg))
+				return STATUS_REFUSED;
+		} else if (word == 'c')
+			run->cmdline = optarg;
+		else if (word == 'f')
+			options->map = optarg;
+		else if (word == 's')
+			options->svg = optarg;
+		else if (word == 'e')
+			run->flags |= SEGUE_LOAD_ELF_ENTRY_32;
+		else if (word == '?')
+			return complain_usage(&command_plan, "the command line is wrong");
+		else if (!parse_size(optarg, word == 'M' ? &options->memory : word == 'a' ? &run->blob.at : &run->workspace_at))
+			return complain_usage(&command_plan, "%s is no number, as 512M or 0x1000000", optarg);
+	}
+	if (argc - optind != 1)
+		return complain_usage(&command_plan, "it takes one blob");
+	if (options->memory < LEAST_MEMORY)
+		return complain_usage(&command_plan, "--memory is less than 1 MiB; 512M is 512 MiB");
+	options->blob = argv[optind];
+	return STATUS_OK;
+}
+
+static void print_sentences(const struct dry_run *run)
+{
+	size_t i;
+
+	for (i = 0; i < run->sentence_count; i++)
+		if (run->sentences[i].level == SEGUE_LOG_WARNING)
+			complain(run->blob.file.path, "warning: %s", run->sentences[i].text);
+}
+
+static void print_heading(const struct options *options, const struct dry_run *run)
+{
+	const struct segue_description *d = &run->description;
+
+	printf("%s", options->blob);
+	if (run->blob.file.packed_size)
+		printf(" (gunzipped)");
+	printf(": %s", d->protocol);
+	if (d->container[0])
+		printf(" in a %s%s", d->container, strcmp(d->container, "Fiwix") ? "" : " blob");
+	printf(", entry 0x%08x, ", d->entry);
+	if (options->map)
+		printf("memory as in %s\n\n", options->map);
+	else
+		printf("%s of memory\n\n", human_size(options->memory));
+}
+
+static int draw(const struct options *options, const struct dry_run *run)
+{
+	struct picture picture;
+	int status = STATUS_OK;
+
+	print_heading(options, run);
+	picture_make(run, &picture);
+	draw_text(&picture);
+	if (options->svg && !draw_svg(&picture, options->svg))
+		status = STATUS_REFUSED;
+	picture_free(&picture);
+	return status;
+}
+
+static int plan(const struct options *options, struct dry_run *run)
+{
+	if (!file_read_kernel(options->blob, &run->blob.file))
+		return STATUS_REFUSED;
+	run->blob.name = base_name(options->blob);
+	if (!options->map)
+		map_of_pc(options->memory, &run->map);
+	else if (!map_from_file(options->map, &run->map))
+		return STATUS_REFUSED;
+	if (!dry_run(run))
+		return STATUS_REFUSED;
+	print_sentences(run);
+	if (run->error)
+		return complain(options->blob, "%s (code %d)", dry_run_refusal(run), run->error);
+	return draw(options, run);
+}
+
+static int run_plan(int argc, char **argv)
+{
+	struct options options = { .memory = DEFAULT_MEMORY };
+	struct dry_run run = { .blob = { .at = DRY_RUN_ANYWHERE }, .workspace_at = DRY_RUN_ANYWHERE };
+	int status = read_options(argc, argv, &options, &run);
+
+	if (!status)
+		status = plan(&options, &run);
+	dry_run_free(&run);
+	return status;
+}
+
+const struct command command_plan = {
+	.name = "plan",
+	.summary = "show where every byte of a blob would go, without moving any",
+	.help =
+	"segue plan [OPTION]... BLOB\n"
+	"\n"
+	"Loads BLOB by the library's own code, into a machine that is not there, and draws its memory before\n"
+	"and after. Sizes and addresses are as 512M or 0x1000000.\n"
+	"\n"
+	"  --module FILE[=ARGS]   a file beside the blob, as an initrd; as often as you like\n"
+	"  --cmdline WORDS        instead of the blob's own\n"
+	"  --memory SIZE          of a PC (default 512M)\n"
+	"  --map FILE             its memory map instead: lines START END TYPE, with TYPE ram, reserved, acpi,\n"
+	"                         nvs or unusable; or those with [mem 0x...-0x...] from Linux' log\n"
+	"  --at ADDR              where the host has the blob (default: at the top of RAM below 4 GiB)\n"
+	"  --workspace ADDR       where the host has the workspace (default: below the files)\n"
+	"  --svg FILE             draw it as a picture too\n"
+	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
+	"\n"
+	"Exit status: 0 it can be loaded, 1 it is refused or cannot be read, 2 a wrong command line.\n",
+	.run = run_plan
+};

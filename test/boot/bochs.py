@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""Run Bochs 2.7 without a screen: boot an ISO, stop at an address, read what its debugger shows.
+
+Bochs models what QEMU's TCG does not: unknown MSRs fault, reset values differ from zero. It has
+no model before the Pentium, and boots ATA disks and CDs only.
+
+run = Bochs("state", iso, cpu="tigerlake").run(stop_at=0x100010, code=b"...")
+run.registers["CR0"]; run.serial
+"""
+import os
+import re
+import shutil
+import subprocess
+
+from qemu import LOGS, PATIENCE
+
+BIOS = ("/usr/share/seabios/bios.bin", "/usr/share/bochs/BIOS-bochs-latest")
+VGA_BIOS = ("/usr/share/seabios/vgabios-stdvga.bin", "/usr/share/bochs/VGABIOS-lgpl-latest")
+# How often the debugger may meet the address before the target lies there.
+STOPS = 6
+
+CONFIGURATION = """\
+megs: {memory}
+cpu: model={cpu}, ips=50000000, ignore_bad_msrs=0, reset_on_triple_fault=0
+romimage: file={bios}
+vgaromimage: file={vga_bios}
+ata0-master: type=cdrom, path={iso}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev={folder}/serial.log
+log: {folder}/bochs.log
+debugger_log: {folder}/debugger.log
+panic: action=fatal
+error: action=report
+display_library: term
+speaker: enabled=0
+sound: driver=dummy, waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
+clock: sync=none
+"""
+
+
+class BochsError(AssertionError):
+    pass
+
+
+def first_file(paths):
+    return next((each for each in paths if os.path.exists(each)), None)
+
+
+def missing():
+    """What Bochs needs and is not there, as a sentence, or None."""
+    if not shutil.which("bochs") or not shutil.which("script"):
+        return "bochs or script is not installed"
+    if not first_file(BIOS) or not first_file(VGA_BIOS):
+        return "no BIOS for Bochs: the package seabios has one"
+    return None
+
+
+class Run:
+    """What a run left: .serial, .registers at the stop (None: never reached), .log."""
+
+    def __init__(self, folder, code):
+        self.folder = folder
+        self.serial = self.read("serial.log").replace("\r\n", "\n")
+        self.log = self.read("bochs.log")
+        self.registers = None
+        for block in re.split(r"^x /\d+bx .*$", self.read("debugger.log"), flags=re.MULTILINE)[1:]:
+            if memory_bytes(block)[:len(code)] == code and "CR0=" in block:
+                self.registers = parse_registers(block)
+                break
+
+    def read(self, name):
+        path = os.path.join(self.folder, name)
+        if not os.path.exists(path):
+            return ""
+        with open(path, "rb") as file:
+            return file.read().decode("latin-1")
+
+
+class Bochs:
+    def __init__(self, name, iso, cpu="pentium", memory=64):
+        self.name = name
+        self.folder = os.path.join(LOGS, "bochs-" + re.sub(r"[^\w.+-]", "_", name))
+        self.values = dict(iso=iso, cpu=cpu, memory=memory, folder=self.folder,
+                           bios=first_file(BIOS), vga_bios=first_file(VGA_BIOS))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run(self, stop_at, code, timeout=60):
+        """Run until the guest writes "Shutdown" to port 0x8900.
+
+        stop_at, code   registers are read where this linear address is executed and holds these bytes
+        """
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        with open(self.path("bochsrc"), "w") as file:
+            file.write(CONFIGURATION.format(**self.values))
+        stop = ["c", f"x /{len(code)}bx 0x{stop_at:x}", "r", "creg", "sreg", "dreg"]
+        commands = [f"lb 0x{stop_at:x}", *stop * STOPS, "d 1", "c", "q"]
+        with open(self.path("commands"), "w") as file:
+            file.write("\n".join(commands) + "\n")
+        # The terminal library wants a terminal of a known size: script makes one.
+        line = f"stty cols 100 rows 40; exec bochs -q -f {self.path('bochsrc')} -rc {self.path('commands')}"
+        with open(self.path("terminal.log"), "wb") as output:
+            try:
+                subprocess.run(["timeout", "--kill-after=5", str(timeout * PATIENCE), "script", "-qec", line, "/dev/null"],
+                               stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                               timeout=timeout * PATIENCE + 10, cwd=self.folder)
+            except subprocess.TimeoutExpired:
+                pass
+        done = Run(self.folder, code)
+        if "shutdown requested" not in done.log and "Shutdown port" not in done.read("terminal.log"):
+            raise BochsError(f"{self.name}: Bochs did not come to the end within {timeout * PATIENCE:g} s\n"
+                             f"logs: {self.folder}\n--- serial, last lines\n"
+                             + "\n".join(done.serial.splitlines()[-15:])
+                             + "\n--- Bochs, last lines\n" + "\n".join(done.log.splitlines()[-15:]))
+        return done
+
+
+def memory_bytes(text):
+    """The bytes that the debugger's x /Nbx shows."""
+    data = b""
+    for line in re.findall(r"^0x[0-9a-f]+ <[^>]*>:((?:[ \t]+0x[0-9a-f]{2})+)", text, re.MULTILINE):
+        data += bytes(int(each, 16) for each in line.split())
+    return data
+
+
+GENERAL = re.compile(r"\br([a-ds][xip]|bp|sp|si|di|ip) ?: [0-9a-f]{8}_([0-9a-f]{8})")
+CONTROL = re.compile(r"^(CR[034]|DR[0-7]|EFER|XCR0)=0x([0-9a-f]+)", re.MULTILINE)
+CR2 = re.compile(r"^CR2=page fault laddr=0x([0-9a-f]+)", re.MULTILINE)
+FLAGS = re.compile(r"^eflags 0x([0-9a-f]+)", re.MULTILINE)
+SEGMENT = re.compile(r"^([c-gs]s|ldtr|tr):0x([0-9a-f]+), dh=0x([0-9a-f]+), dl=0x([0-9a-f]+)", re.MULTILINE)
+TABLE = re.compile(r"^([gi]dt)r:base=0x([0-9a-f]+), limit=0x([0-9a-f]+)", re.MULTILINE)
+
+
+def parse_registers(text):
+    """r, creg, sreg and dreg under the names that gdbstub.parse_registers gives QEMU's."""
+    registers = {"E" + name.upper(): int(value, 16) for name, value in GENERAL.findall(text)}
+    registers.update((name, int(value, 16)) for name, value in CONTROL.findall(text))
+    registers["CR2"] = int(CR2.search(text)[1], 16)
+    registers["EFL"] = int(FLAGS.search(text)[1], 16)
+    for name, selector, high, low in SEGMENT.findall(text):
+        registers[name.upper().replace("LDTR", "LDT")] = descriptor(int(selector, 16), int(high, 16), int(low, 16))
+    for name, base, limit in TABLE.findall(text):
+        registers[name.upper()] = {"base": int(base, 16), "limit": int(limit, 16)}
+    return registers
+
+
+def descriptor(selector, high, low):
+    limit = low & 0xffff | high & 0xf0000
+    if high & 1 << 23:
+        limit = limit << 12 | 0xfff
+    return {"selector": selector, "base": low >> 16 | (high & 0xff) << 16 | high & 0xff000000,
+            "limit": limit, "flags": high & 0xf0ff00}

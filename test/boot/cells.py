@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""The table: which real target is booted through segue.elf in which way with how much memory.
+
+A target's marker is text that only the target itself prints. A cell that cannot exist stands in
+ABSENT with the reason. The cells of a plain run are chosen so that every target, every way and both
+ends of memory occur; the rest is marked full (pytest --full).
+"""
+import collections
+import os
+import re
+
+from images import BUILD, Part, pack_bundle, pack_fiwix
+import expect
+
+TARGETS = os.path.join(BUILD, "targets")
+
+# kernel   qemu -kernel segue.elf -initrd "...": Multiboot 1
+# grub1    GRUB on BIOS, multiboot;   grub2  GRUB on BIOS, multiboot2
+# uefi2    GRUB on UEFI, multiboot2;  uefi1  GRUB on UEFI, multiboot
+# ipxe     iPXE on BIOS by TFTP: Multiboot 1 with the RAM ranges of the memory map only
+WAYS = ("kernel", "grub1", "grub2", "uefi2", "uefi1", "ipxe")
+
+# modules  the parts that segue.elf gets: the target, and what goes with it
+# marker   regular expressions that must come, one after the other, on the serial port, or on the screen
+# check    a function(vm, cell, reference) that looks at what the target says, see expect.py
+# seconds  what it took when measured from power-on by "kernel" on an idle machine; timeouts follow from it
+# least    MiB below which the target itself does not start (measured without Segue)
+# segue    segue.elf's own arguments
+# pack     a function(folder) that makes the parts, in the place of modules
+# machine  more arguments for QEMU
+# line     the target's arguments, where they are not those of the first part
+Target = collections.namedtuple("Target", "modules marker screen check seconds least segue pack machine line",
+                                defaults=(False, None, 3, 64, "", None, (), None))
+
+
+def at(name):
+    return os.path.join(TARGETS, name)
+
+
+INITRD = Part(at("initramfs.cpio.gz"))
+LARGE = Part(at("initramfs-large.cpio.gz"))
+BUSYBOX_LINE = 'console=ttyS0 quiet segue.test=wait word="two words" comma=a,b'
+XEN_LINE = "com1=115200,8n1 console=com1 noreboot dom0_mem=512M"
+DOM0_LINE = "console=hvc0 earlyprintk=xen quiet segue.test=wait"
+MEMTEST_LINE = "console=ttyS0,115200"
+NOISE = b"\x00\xff\x1f\x8b\x7fELF\x02\xb0\xad\x1b070701" * 4096
+
+
+def gnumach_bundle(folder):
+    path = pack_bundle(os.path.join(folder, "gnumach.cpio"), at("gnumach/kernel"), "console=com0",
+                       modules=[("00-first", at("grub-invaders/kernel"), "one two"),
+                                ("01-second", at("memtest/ia32.bin"), "three")])
+    return [Part(path)]
+
+
+def linux_bundle(folder):
+    path = pack_bundle(os.path.join(folder, "linux.cpio"), at("di-amd64/linux"), BUSYBOX_LINE, INITRD.path)
+    return [Part(path)]
+
+
+def linux_fiwix(folder):
+    # A whole RAM disk is handed over: what follows the two files must not matter.
+    return [Part(pack_fiwix(os.path.join(folder, "linux.fiwix"), at("di-i386/linux"), INITRD.path, NOISE), BUSYBOX_LINE)]
+
+
+def linux_fiwix_alone(folder):
+    return [Part(pack_fiwix(os.path.join(folder, "alone.fiwix"), at("di-i386/linux")), "console=ttyS0 panic=-1")]
+
+
+TABLE = {
+    "di-i386": Target(
+        [Part(at("di-i386/linux"), "console=ttyS0 priority=critical"), Part(at("di-i386/initrd.gz"))],
+        [r"Select a language"], seconds=25, least=512),
+    "di-amd64": Target(
+        [Part(at("di-amd64/linux"), "console=ttyS0 priority=critical"), Part(at("di-amd64/initrd.gz"))],
+        [r"Select a language"], seconds=40, least=1024),
+    "busybox-i386": Target(
+        [Part(at("di-i386/linux"), BUSYBOX_LINE), INITRD],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=64),
+    "busybox-amd64": Target(
+        [Part(at("di-amd64/linux"), BUSYBOX_LINE), INITRD],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=128),
+    "smp-amd64": Target(
+        [Part(at("di-amd64/linux"), BUSYBOX_LINE), INITRD],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=7, least=128, machine=("-smp", "3")),
+    "cloud-amd64": Target(
+        [Part(at("cloud-amd64/linux"), BUSYBOX_LINE), INITRD],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=3, least=128),
+    "large-i386": Target(
+        [Part(at("di-i386/linux"), BUSYBOX_LINE), LARGE],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=11, least=160),
+    "large-amd64": Target(
+        [Part(at("di-amd64/linux"), BUSYBOX_LINE), LARGE],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=10, least=192),
+    "memtest-ia32": Target(
+        [Part(at("memtest/ia32.bin"), MEMTEST_LINE)],
+        [r"Memtest86\+ v6", r"\.x32", r"Address test, walking ones"], seconds=4),
+    "memtest-x64": Target(
+        [Part(at("memtest/x64.bin"), MEMTEST_LINE)],
+        [r"Memtest86\+ v6", r"\.x64", r"Address test, walking ones"], seconds=4),
+    "memtest-ia32-screen": Target(
+        [Part(at("memtest/ia32.bin"))],
+        [r"Memtest86\+ v6[\s\S]*\.x32$"], screen=True, seconds=2),
+    "multiboot-example": Target(
+        [Part(at("multiboot-example/kernel"), "alpha beta"), Part(at("grub-invaders/kernel"), "gamma delta"),
+         Part(at("kexec-test/kernel"))],
+        [r"^Halted\."], screen=True, check=expect.multiboot_example, seconds=1),
+    "grub-invaders": Target(
+        [Part(at("grub-invaders/kernel"))], [r"(-\*-.*){4}"], screen=True, seconds=1),
+    "gnumach": Target(
+        [Part(at("gnumach/kernel"), "console=com0"), Part(at("grub-invaders/kernel"), "one two"),
+         Part(at("memtest/ia32.bin"), "three")],
+        [r"^2 multiboot modules"], check=expect.gnumach, seconds=2, least=64),
+    "xen": Target(
+        [Part(at("xen/kernel"), "com1=115200,8n1 console=com1 noreboot")],
+        [r"dom0 kernel not specified"], check=expect.xen, seconds=2, least=128),
+    "xen-dom0": Target(
+        [Part(at("xen/kernel"), XEN_LINE), Part(at("di-amd64/linux"), DOM0_LINE), INITRD],
+        [r"^\(XEN\) Xen version", r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.dom0, seconds=10, least=1024),
+    "kexec-test": Target(
+        [Part(at("kexec-test/kernel"))], [r"In protected mode\."], seconds=2),
+    "bundle-linux": Target(
+        None, [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=128, pack=linux_bundle,
+        line=BUSYBOX_LINE),
+    "bundle-gnumach": Target(
+        None, [r"^2 multiboot modules"], check=expect.gnumach, seconds=2, least=64, pack=gnumach_bundle),
+    "fiwix-linux": Target(
+        None, [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=64, pack=linux_fiwix),
+    "fiwix-alone": Target(
+        None, [r"VFS: Unable to mount root fs"], seconds=5, least=64, pack=linux_fiwix_alone),
+    # segue.elf's own cmdline="..." takes the place of the module's string.
+    "override": Target(
+        [Part(at("di-i386/linux"), "console=tty0 wrong"), INITRD],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=64,
+        segue='console=ttyS0 quiet cmdline="console=ttyS0 quiet segue.test=wait second"',
+        line="console=ttyS0 quiet segue.test=wait second"),
+}
+
+# The reference that a cell of the table is compared with: a plain boot of the same kernel.
+REFERENCE_KERNEL = {
+    "busybox-i386": "di-i386", "busybox-amd64": "di-amd64", "smp-amd64": "di-amd64", "cloud-amd64": "cloud-amd64",
+    "large-i386": "di-i386", "large-amd64": "di-amd64", "bundle-linux": "di-amd64", "fiwix-linux": "di-i386",
+    "override": "di-i386",
+}
+
+Cell = collections.namedtuple("Cell", "target way memory full", defaults=(False,))
+
+CELLS = [Cell(*row) for row in (
+    # 64 MiB is the least that these targets can do with, 6 GiB has RAM above 4 GiB.
+    ("di-i386", "kernel", 512),
+    ("di-i386", "grub1", 512),
+    ("di-i386", "ipxe", 1024, True),
+    ("di-i386", "uefi2", 1024, True),
+    ("di-i386", "grub2", 6144, True),
+    ("di-amd64", "kernel", 1024),
+    ("di-amd64", "uefi2", 1536, True),
+    ("di-amd64", "grub1", 6144, True),
+
+    ("busybox-i386", "kernel", 64),
+    ("busybox-i386", "kernel", 6144, True),
+    ("busybox-i386", "grub1", 64),
+    ("busybox-i386", "grub2", 6144),
+    ("busybox-i386", "uefi2", 256),
+    ("busybox-i386", "uefi1", 256, True),
+    ("busybox-i386", "ipxe", 64),
+    ("busybox-amd64", "kernel", 128),
+    ("busybox-amd64", "kernel", 6144),
+    ("busybox-amd64", "grub1", 6144, True),
+    ("busybox-amd64", "grub2", 256),
+    ("busybox-amd64", "uefi2", 256, True),
+    ("busybox-amd64", "uefi2", 6144),
+    ("busybox-amd64", "uefi1", 1024),
+    ("busybox-amd64", "ipxe", 6144),
+    ("smp-amd64", "kernel", 256),
+    ("smp-amd64", "uefi2", 512, True),
+    ("cloud-amd64", "kernel", 256),
+    ("cloud-amd64", "ipxe", 256, True),
+    ("large-i386", "kernel", 160),
+    ("large-i386", "ipxe", 256),
+    ("large-i386", "grub2", 6144, True),
+    ("large-amd64", "kernel", 192),
+    ("large-amd64", "grub2", 256, True),
+    ("large-amd64", "uefi2", 512),
+    ("override", "kernel", 64),
+    ("override", "grub1", 128),
+    ("override", "grub2", 128, True),
+    ("override", "ipxe", 128, True),
+
+    ("memtest-ia32", "kernel", 64),
+    ("memtest-ia32", "grub2", 64, True),
+    ("memtest-ia32", "ipxe", 64, True),
+    ("memtest-ia32", "uefi2", 256, True),
+    ("memtest-x64", "kernel", 64),
+    ("memtest-x64", "kernel", 6144, True),
+    ("memtest-x64", "grub1", 6144, True),
+    ("memtest-x64", "uefi2", 256),
+    ("memtest-ia32-screen", "kernel", 64),
+    ("memtest-ia32-screen", "grub1", 64, True),
+
+    ("multiboot-example", "kernel", 64),
+    ("multiboot-example", "grub1", 64),
+    ("multiboot-example", "grub2", 6144),
+    ("multiboot-example", "ipxe", 64),
+    ("grub-invaders", "kernel", 64),
+    ("grub-invaders", "grub2", 64),
+    ("grub-invaders", "ipxe", 6144, True),
+    ("grub-invaders", "grub1", 512, True),
+
+    ("gnumach", "kernel", 64),
+    ("gnumach", "grub1", 128),
+    ("gnumach", "grub2", 6144, True),
+    ("gnumach", "ipxe", 128, True),
+    ("gnumach", "uefi2", 256),
+    ("xen", "kernel", 128),
+    ("xen", "grub2", 6144, True),
+    ("xen", "uefi1", 512, True),
+    ("xen-dom0", "kernel", 1024),
+    ("xen-dom0", "grub1", 6144),
+    ("xen-dom0", "grub2", 1024, True),
+    ("xen-dom0", "ipxe", 1024),
+    ("xen-dom0", "uefi2", 1536),
+    ("kexec-test", "kernel", 64),
+    ("kexec-test", "grub1", 64),
+    ("kexec-test", "grub2", 6144, True),
+    ("kexec-test", "ipxe", 64),
+
+    ("bundle-linux", "kernel", 128),
+    ("bundle-linux", "uefi2", 512),
+    ("bundle-linux", "grub2", 256, True),
+    ("bundle-gnumach", "kernel", 64),
+    ("bundle-gnumach", "grub1", 128, True),
+    ("bundle-gnumach", "ipxe", 128, True),
+    ("fiwix-linux", "kernel", 64),
+    ("fiwix-linux", "grub2", 128, True),
+    ("fiwix-linux", "uefi2", 256, True),
+    ("fiwix-alone", "kernel", 64),
+)]
+
+# (targets, ways, memory, reason)
+ABSENT = (
+    ("multiboot-example grub-invaders memtest-ia32-screen", "uefi1 uefi2", "any",
+     "they write to the VGA text screen, which a UEFI machine does not show"),
+    ("kexec-test", "uefi1 uefi2", "any",
+     "it goes to real mode and uses the BIOS's interrupt vectors, which a UEFI machine does not have"),
+    ("di-i386", "all", "below 512M", "the installer's unpacked initrd does not fit"),
+    ("di-amd64", "all", "below 1G", "the installer asks about low memory instead of the language"),
+    ("busybox-amd64 cloud-amd64", "all", "below 128M", "the kernel itself needs more: init_size is 64 MB"),
+    ("any", "uefi1 uefi2", "below 256M", "OVMF and GRUB do not leave enough of it"),
+    ("xen-dom0", "all", "below 1G", "Xen and a dom0 of 512 MB do not fit"),
+)
+
+# What a way adds, in seconds, to a target's own time: firmware, loader, transfer. Measured.
+WAY_SECONDS = {"kernel": 1, "grub1": 3, "grub2": 3, "uefi1": 9, "uefi2": 9, "ipxe": 10}
+
+
+def cell_id(cell):
+    memory = f"{cell.memory // 1024}G" if cell.memory % 1024 == 0 else f"{cell.memory}M"
+    return f"{cell.target}-{cell.way}-{memory}"
+
+
+def cell_seconds(cell):
+    return TABLE[cell.target].seconds + WAY_SECONDS[cell.way]
+
+
+def ordered():
+    """The cells, longest first, so that two workers end at about the same time."""
+    return sorted(CELLS, key=cell_seconds, reverse=True)
+
+
+def needed_targets():
+    """Names for test/targets/fetch."""
+    paths = [part.path for target in TABLE.values() for part in target.modules or ()]
+    names = {os.path.relpath(path, TARGETS).split("/")[0] for path in paths}
+    return sorted({name for name in names if not re.search(r"\.gz$", name)} | {"ipxe", "busybox-i386"})

@@ -1,0 +1,472 @@
+# SPDX-License-Identifier: MIT
+"""The state that a target is entered with: the inspector's own verdict, and what QEMU and Bochs
+show at the target's first instruction, hidden parts of the descriptors included."""
+import os
+import re
+import struct
+import subprocess
+import zlib
+
+import pytest
+
+import bochs
+from gdbstub import GdbError, GdbStub
+from images import Part, grub_iso, qemu_kernel
+from qemu import BUILD, Qemu, ROOT
+
+SEGUE = os.path.join(BUILD, "segue.elf")
+SEGUE_DEBUG = os.path.join(BUILD, "segue.debug.elf")
+INSPECT = os.path.join(BUILD, "inspect")
+SPOIL = os.path.join(ROOT, "test/targets/inspect/spoil.asm")
+SPOIL_AT = 0x60000
+LINUX_PREF_ADDRESS = 0x1000000      # test/targets/inspect/layout.inc
+EFLAGS_ID = 1 << 21
+
+
+class Target:
+    """One of the inspector's images: .entry, .code (its first bytes), selectors that the protocol asks for."""
+
+    def __init__(self, name, file, code_selector, few):
+        self.name, self.path, self.code_selector = name, os.path.join(INSPECT, file), code_selector
+        self.few = few      # a verdict on fewer items than this is not a whole one
+
+    def load(self):
+        with open(self.path, "rb") as file:
+            data = file.read()
+        if data[:4] == b"\x7fELF":
+            self.entry, = struct.unpack_from("<I", data, 24)
+            program, = struct.unpack_from("<I", data, 28)
+            _, offset, _, address = struct.unpack_from("<IIII", data, program)
+            at = self.entry - address + offset
+        else:
+            self.entry = LINUX_PREF_ADDRESS
+            at = (data[0x1f1] + 1) * 512
+        self.code = data[at:at + 16]
+        return self
+
+
+MULTIBOOT = Target("multiboot", "inspect.mb.elf", 0x08, 60)
+LINUX = Target("linux", "inspect.bzimage", 0x10, 80)
+PLAIN = Target("elf", "inspect.elf", 0x08, 40)
+TARGETS = [MULTIBOOT, LINUX, PLAIN]
+
+
+class Cpu:
+    """A CPU model and what spoil.asm may touch on it."""
+
+    def __init__(self, name, bits, *spoil):
+        self.model, self.bits, self.spoil = name, bits, spoil
+        self.name = name + ("-64" if bits == 64 else "")
+
+
+DE, TSD, PSE, MCE, PGE, OSFXSR, OSXSAVE = (1 << bit for bit in (3, 2, 4, 6, 7, 9, 18))
+NXE, SCE = 1 << 11, 1 << 0
+CPUS = [
+    # QEMU gives its 486 CPUID and PSE, so CR4: a late one
+    Cpu("486", 32, f"CR4={PSE}"),
+    Cpu("pentium", 32, f"CR4={DE | TSD | PSE | MCE}"),
+    Cpu("qemu32", 32, f"CR4={DE | TSD | PSE | MCE | PGE | OSFXSR}", "SYSENTER", "PAT"),
+    Cpu("max", 32, f"CR4={DE | TSD | PSE | MCE | PGE | OSFXSR | OSXSAVE}", "SYSENTER", "PAT", f"EFER={NXE}", "XCR0"),
+    Cpu("max", 64, f"CR4={DE | TSD | PSE | MCE | PGE | OSFXSR | OSXSAVE}", "SYSENTER", "PAT",
+        f"EFER={NXE | SCE}", "SYSCALL", "XCR0"),
+]
+CPU_486 = CPUS[0]
+
+targets = pytest.mark.parametrize("target", TARGETS, ids=lambda each: each.name)
+cpus = pytest.mark.parametrize("cpu", CPUS, ids=lambda each: each.name)
+
+
+class Verdict:
+    """The inspector's lines: .values by name, .good and .bad items in order."""
+
+    def __init__(self, text):
+        text = text[text.index("Segue's inspector"):]
+        self.values = dict(re.findall(r"^([\w.]+) = (.*)$", text, re.MULTILINE))
+        self.good = re.findall(r"^ok: ([\w.]+)", text, re.MULTILINE)
+        self.bad = dict(re.findall(r"^BAD: ([\w.]+): (.*)$", text, re.MULTILINE))
+        self.skipped = re.findall(r"^n/a: ([\w.]+)", text, re.MULTILINE)
+        last = re.search(r"^INSPECT: (\d+) ok, (\d+) bad$", text, re.MULTILINE)
+        assert last, "the inspector did not come to its end"
+        assert (int(last[1]), int(last[2])) == (len(self.good), len(re.findall("^BAD: ", text, re.MULTILINE)))
+
+    def number(self, name):
+        return int(self.values[name], 16)
+
+
+def segue(target, args="strict", kernel=SEGUE):
+    """QEMU's arguments for: Segue, and the target as its one module."""
+    return qemu_kernel(Part(kernel), [Part(target.path, args)])
+
+
+def start(request, target, cpu, boot, memory="64M"):
+    name = re.sub(r"[\[\]]", "-", request.node.name).strip("-")
+    return Qemu("state-" + name, memory=memory, cpu=cpu.model, bits=cpu.bits, gdb=True, paused=True, **boot)
+
+
+def connect(vm):
+    stub = GdbStub(vm.gdb_port)
+    # QEMU lets single registers be written only once its description has been asked for.
+    stub.ask("qXfer:features:read:target.xml:0,ffb")
+    return stub
+
+
+def set_register(stub, cpu, name, value):
+    # gdb's numbers, for i386 and amd64
+    number = {"ESI": (6, 4), "EIP": (8, 16), "EFL": (9, 17)}[name][cpu.bits == 64]
+    wide = cpu.bits == 64 and name != "EFL"
+    stub.ask(f"P{number:x}=" + struct.pack("<Q" if wide else "<I", value).hex())
+
+
+def run_to(stub, address, code, timeout=30):
+    """Run until the address is executed while it holds this code; the breakpoint is taken away."""
+    stub.break_at(address)
+    for _ in range(20):
+        stub.cont(timeout)
+        assert stub.info_registers().get("EIP", stub.info_registers().get("RIP")) == address
+        if stub.read_mem(address, len(code)) == code:
+            stub.clear_break(address)
+            return
+        stub.clear_break(address)
+        stub.step()
+        stub.break_at(address)
+    raise GdbError(f"0x{address:x} is executed, but never holds the target")
+
+
+def verdict(vm, timeout=30):
+    vm.wait_for(r"^INSPECT: \d+ ok, \d+ bad$", timeout=timeout)
+    return Verdict(vm.serial())
+
+
+def name32(registers, name):
+    """A register by its 32-bit name, whichever QEMU it is."""
+    return registers[name] if name in registers else registers["R" + name[1:]]
+
+
+def check_entry(registers, target, passed):
+    """The emulator's registers at the first instruction. passed: the registers that the protocol uses."""
+    wrong = []
+
+    def same(what, got, want):
+        if got != want:
+            wrong.append(f"{what} is {got:#x}, not {want:#x}")
+
+    for name in ("EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP"):
+        if name not in passed:
+            same(name, name32(registers, name), 0)
+    same("EFLAGS", name32(registers, "EFL"), 2)
+    same("EIP", name32(registers, "EIP"), target.entry)
+    for name, want in dict(CR0=0x11, CR2=0, CR3=0, DR0=0, DR1=0, DR2=0, DR3=0, DR7=0x400).items():
+        same(name, registers[name], want)
+    same("DR6's causes", registers["DR6"] & 0xe00f, 0)
+    for name in ("CR4", "EFER"):
+        if name in registers:
+            same(name, registers[name], 0)
+    for name in ("CS", "DS", "ES", "FS", "GS", "SS"):
+        code = name == "CS"
+        same(name, registers[name]["selector"], target.code_selector + (0 if code else 8))
+        same(f"{name}'s base", registers[name]["base"], 0)
+        same(f"{name}'s limit", registers[name]["limit"], 0xffffffff)
+        # present, ring 0, accessed; readable code or writable data; 32-bit, in pages
+        same(f"{name}'s type", registers[name]["flags"] & 0xf0ff00, 0xc09b00 if code else 0xc09300)
+    same("LDTR", registers["LDT"]["selector"], 0)
+    same("TR's limit", registers["TR"]["limit"], 0x67)
+    # QEMU's LTR sets the busy bit in memory only (the inspector looks there), Bochs's in the hidden part too.
+    same("TR's type", registers["TR"]["flags"] & 0xff00, 0x8900 if "A20" in registers else 0x8b00)
+    same("IDT's base", registers["IDT"]["base"], 0)
+    same("IDT's limit", registers["IDT"]["limit"], 0)
+    assert not wrong, "\n".join(wrong)
+
+
+PASSED = {"multiboot": {"EAX", "EBX"}, "linux": {"ESI"}, "elf": set()}
+
+
+def check_verdict(seen, target, registers):
+    assert not seen.bad
+    assert len(seen.good) >= target.few, f"only {len(seen.good)} items were judged"
+    # The inspector reads what the emulator shows.
+    for name in ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eflags"):
+        assert seen.number(name) == name32(registers, {"eflags": "EFL"}.get(name, name.upper())), name
+    assert seen.number("gdtr.base") == registers["GDT"]["base"]
+    assert seen.number("gdtr.limit") == registers["GDT"]["limit"]
+    assert seen.number("tr") == registers["TR"]["selector"]
+
+
+@targets
+@cpus
+def test_entry_state(request, target, cpu):
+    target.load()
+    with start(request, target, cpu, segue(target)) as vm, connect(vm) as stub:
+        run_to(stub, target.entry, target.code)
+        registers = stub.info_registers()
+        assert registers.get("A20") == 1
+        stub.run()
+        seen = verdict(vm)
+    check_entry(registers, target, PASSED[target.name])
+    check_verdict(seen, target, registers)
+
+
+def symbol(name):
+    """The address of a symbol in segue.elf."""
+    listed = subprocess.run(["nm", SEGUE_DEBUG], capture_output=True, text=True, check=True).stdout
+    return int(re.search(rf"^([0-9a-f]+) \w {name}$", listed, re.MULTILINE)[1], 16)
+
+
+def spoil(stub, cpu, *more):
+    """Stopped at an instruction: run spoil.asm and come back to it, the memory as before."""
+    registers = stub.info_registers()
+    back = name32(registers, "EIP")
+    path = os.path.join(BUILD, f"spoil-{os.getpid()}.bin")
+    subprocess.run(["nasm", "-f", "bin", "-o", path, SPOIL, f"-DORIGIN={SPOIL_AT}", f"-DBACK={back}",
+                    *(f"-D{each}" for each in (*cpu.spoil, *more))], check=True, timeout=20)
+    with open(path, "rb") as file:
+        code = file.read()
+    os.remove(path)
+    before = stub.read_mem(SPOIL_AT, len(code))
+    stub.write_mem(SPOIL_AT, code)
+    set_register(stub, cpu, "EIP", SPOIL_AT)
+    stub.break_at(back)
+    stub.cont(10)
+    stub.clear_break(back)
+    stub.write_mem(SPOIL_AT, before)
+    spoilt = stub.info_registers()
+    assert name32(spoilt, "EIP") == back
+    # It did its work: else the tests that use it would show nothing.
+    assert spoilt["CR0"] != 0x11 and spoilt["DR7"] != 0x400 and spoilt["CR4"] != 0 and spoilt["CR3"] != 0
+    assert name32(spoilt, "EFL") & EFLAGS_ID and spoilt["FCW"] != 0x37f
+    if any(each.startswith("EFER") for each in cpu.spoil):
+        assert spoilt["EFER"] != 0
+
+
+@targets
+@cpus
+def test_spoilt_host(request, target, cpu):
+    """segue_exec() entered with everything set that a host may leave: nothing of it reaches the target."""
+    target.load()
+    exec_at = symbol("segue_exec")
+    with start(request, target, cpu, segue(target)) as vm, connect(vm) as stub:
+        stub.break_at(exec_at)
+        stub.cont(30)
+        stub.clear_break(exec_at)
+        spoil(stub, cpu)
+        run_to(stub, target.entry, target.code)
+        registers = stub.info_registers()
+        stub.run()
+        seen = verdict(vm)
+    check_entry(registers, target, PASSED[target.name])
+    check_verdict(seen, target, registers)
+
+
+def test_a20_shut(request):
+    """A20 is shut when purgatory starts, and open when the target does."""
+    MULTIBOOT.load()
+    # The end of memory, and so purgatory, must lie in an even megabyte to run with A20 shut.
+    with start(request, MULTIBOOT, CPUS[2], segue(MULTIBOOT), memory="63M") as vm, connect(vm) as stub:
+        stub.break_at(symbol("segue_exec"))
+        stub.cont(30)
+        purgatory = stub.info_registers()["EAX"]
+        assert not purgatory & 1 << 20, f"purgatory at {purgatory:#x} cannot run with A20 shut"
+        stub.break_at(purgatory)
+        stub.clear_break(symbol("segue_exec"))
+        stub.cont(10)
+        stub.clear_break(purgatory)
+        stub.monitor("o /b 0x92 0")
+        assert stub.info_registers()["A20"] == 0
+        run_to(stub, MULTIBOOT.entry, MULTIBOOT.code)
+        assert stub.info_registers()["A20"] == 1
+        stub.run()
+        seen = verdict(vm)
+    assert not seen.bad
+
+
+def log_of_segue(vm, stub, target, hold_id=()):
+    """Run from Segue's first instruction to the target's; return [(address, mnemonic)] of all code that QEMU
+    translated in between. hold_id: addresses behind POPFD where EFLAGS.ID is put back to 0."""
+    log = vm.path("instructions.log")
+    with open(SEGUE, "rb") as file:
+        entry, = struct.unpack_from("<I", file.read(28), 24)
+    run_to(stub, entry, stub.read_mem(entry, 0))
+    stub.monitor(f"logfile {log}")
+    stub.monitor("log in_asm")
+    held = 0
+    stops = {*hold_id, target.entry}
+    for each in stops:
+        stub.break_at(each)
+    while True:
+        stub.cont(30)
+        registers = stub.info_registers()
+        at = name32(registers, "EIP")
+        assert at in stops
+        if at == target.entry and stub.read_mem(at, len(target.code)) == target.code:
+            break
+        if at in hold_id:
+            flags = name32(registers, "EFL") & ~EFLAGS_ID
+            set_register(stub, CPU_486, "EFL", flags)
+            held += 1
+        stub.clear_break(at)
+        stub.step()
+        stub.break_at(at)
+    stub.monitor("log none")
+    for each in stops:
+        stub.clear_break(each)
+    with open(log) as file:
+        listed = re.findall(r"^0x([0-9a-f]{8}):  (?:[0-9a-f]{2} )+ *(.*)$", file.read(), re.MULTILINE)
+    assert bool(held) == bool(hold_id), "no breakpoint behind a POPFD was met"
+    return [(int(address, 16), text.strip()) for address, text in listed]
+
+
+CPUID = re.compile(r"\bcpuid\b")
+CR4 = re.compile(r"%cr4\b|\bcr4\b")
+MSR = re.compile(r"\b(rdmsr|wrmsr|xsetbv|xgetbv|rdtsc|rdpmc)\b")
+
+
+def found(listed, pattern):
+    return [f"{address:#x}: {text}" for address, text in listed if pattern.search(text)]
+
+
+@targets
+def test_486_instructions(request, target):
+    """What an instruction log of Segue's code (segue.elf and purgatory) on a 486 shows.
+
+    QEMU's 486 lets EFLAGS.ID be toggled and has CPUID, so it is a late one: first run. The second holds ID
+    at 0 behind each POPFD, as a 386 or early 486 does: no CPUID, no CR4, no MSR may be tried then."""
+    target.load()
+    boot = segue(target)
+    with start(request, target, CPU_486, boot) as vm, connect(vm) as stub:
+        late = log_of_segue(vm, stub, target)
+        stub.run()
+        assert not verdict(vm).bad
+    # The log is of what we think: purgatory's own steps are in it.
+    for step in (r"^fninit", r"^l[gi]dt", r"^ltr", r"%dr7", r"%cr0"):
+        assert found(late, re.compile(step)), f"no {step} in the log"
+    assert found(late, CPUID), "no CPUID in the log of a CPU that has it"
+    assert not found(late, MSR)
+
+    behind = {late[i + 1][0] for i, (_, text) in enumerate(late[:-1]) if text.startswith("popf")}
+    with start(request, target, CPU_486, boot) as vm, connect(vm) as stub:
+        early = log_of_segue(vm, stub, target, behind)
+        stub.run()
+        assert not verdict(vm).bad
+    assert found(early, re.compile("^fninit"))
+    for pattern in (CPUID, CR4, MSR):
+        assert not found(early, pattern)
+
+
+@pytest.mark.skipif(bochs.missing() is not None, reason=str(bochs.missing()))
+@pytest.mark.parametrize("model", ["pentium", "tigerlake"])
+# A plain ELF gets no command line, so it would not know how to end Bochs.
+@pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
+def test_bochs(target, model, tmp_path):
+    target.load()
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(SEGUE), [Part(target.path, "strict exit")])
+    run = bochs.Bochs(f"state-{target.name}-{model}", iso, cpu=model).run(target.entry, target.code)
+    seen = Verdict(run.serial)
+    assert run.registers, "the debugger never saw the target's first instruction"
+    check_entry(run.registers, target, PASSED[target.name])
+    check_verdict(seen, target, run.registers)
+
+
+# What the inspector must find when the state is spoilt at its very first instruction.
+SPOILT = """segue.cr0 segue.cr2 segue.cr3 segue.cr4 segue.dr0 segue.dr1 segue.dr2 segue.dr3 segue.dr6 segue.dr7
+    segue.ecx segue.edx segue.edi segue.ebp segue.esp segue.eflags segue.cs segue.ds segue.es segue.fs segue.gs
+    segue.ss segue.ldtr segue.tr segue.idtr.limit segue.idtr.base
+    protocol.cs.flat protocol.ds.flat protocol.es.flat protocol.ss.flat""".split()
+SPOILT_BY = {
+    "SYSENTER": ["segue.sysenter_cs", "segue.sysenter_esp", "segue.sysenter_eip"],
+    "PAT": ["segue.pat"],
+    "EFER": ["segue.efer"],
+    "SYSCALL": ["segue.star", "segue.lstar", "segue.cstar", "segue.fmask"],
+    "XCR0": ["segue.xcr0"],
+}
+SPOILT_FOR = {
+    "multiboot": ["segue.esi", "protocol.fs.flat", "protocol.gs.flat"],
+    "linux": ["protocol.cs", "protocol.ds", "protocol.es", "protocol.ss", "protocol.edi", "protocol.ebp",
+              "segue.fs.flat", "segue.gs.flat"],
+    "elf": ["segue.esi", "segue.ebx", "protocol.fs.flat", "protocol.gs.flat"],
+}
+
+
+@targets
+@cpus
+def test_inspector_sees(request, target, cpu):
+    """The inspector finds each thing that is wrong: its verdicts above mean something."""
+    target.load()
+    keep = ["KEEP"] if target is not PLAIN else []
+    with start(request, target, cpu, segue(target)) as vm, connect(vm) as stub:
+        run_to(stub, target.entry, target.code)
+        if target is MULTIBOOT:
+                set_register(stub, cpu, "ESI", 0x51)
+        spoil(stub, cpu, "TABLES", *keep)
+        stub.run()
+        seen = verdict(vm)
+    want = set(SPOILT) | set(SPOILT_FOR[target.name])
+    for each in cpu.spoil:
+        want |= set(SPOILT_BY.get(each.split("=")[0], []))
+    missed = want - set(seen.bad)
+    assert not missed
+    # and nothing but that
+    assert set(seen.bad) <= want
+
+
+def test_inspector_sees_a20(request):
+    LINUX.load()
+    # ESI = boot_params must lie in an even megabyte to be read with A20 shut.
+    with start(request, LINUX, CPUS[2], segue(LINUX), memory="63M") as vm, connect(vm) as stub:
+        run_to(stub, LINUX.entry, LINUX.code)
+        stub.monitor("o /b 0x92 0")
+        stub.run()
+        seen = verdict(vm)
+    assert set(seen.bad) == {"protocol.a20"}
+
+
+def test_inspector_sees_lost_bytes(request):
+    """A byte not copied, a byte not zeroed, an x87 not initialised."""
+    MULTIBOOT.load()
+    with start(request, MULTIBOOT, CPUS[2], segue(MULTIBOOT)) as vm, connect(vm) as stub:
+        run_to(stub, MULTIBOOT.entry, MULTIBOOT.code)
+        with open(MULTIBOOT.path, "rb") as file:
+            data = file.read()
+        program, = struct.unpack_from("<I", data, 28)
+        _, _, _, address, size, whole = struct.unpack_from("<IIIIII", data, program)
+        stub.write_mem(address + size - 1, b"\x55")
+        stub.write_mem(address + whole - 1, b"\x55")
+        stub.run()
+        seen = verdict(vm)
+    assert set(seen.bad) == {"protocol.image.wrong_words", "protocol.image.nonzero_bss_bytes"}
+
+
+def test_inspector_sees_grub(tmp_path):
+    """GRUB keeps the Multiboot protocol, and not Segue's contract."""
+    MULTIBOOT.load()
+    for args, want in (("x", set()), ("x strict", {"segue.cs", "segue.eflags", "segue.tr"})):
+        iso = grub_iso(str(tmp_path / "boot.iso"), Part(MULTIBOOT.path, args))
+        with Qemu("state-grub-" + args.replace(" ", "-"), ["-cdrom", iso, "-boot", "d"], bits=32) as vm:
+            seen = verdict(vm, timeout=60)
+        assert want <= set(seen.bad) and (want or not seen.bad)
+
+
+def test_modules_arrive(request, tmp_path):
+    """Modules and initrd arrive whole, with their strings, by the inspector's own checksum."""
+    MULTIBOOT.load()
+    LINUX.load()
+    files = [tmp_path / "one", tmp_path / "two", tmp_path / "empty"]
+    files[0].write_bytes(bytes(i * 7 & 255 for i in range(12345)))
+    files[1].write_bytes(os.urandom(300000))
+    files[2].write_bytes(b"")
+    cpu = CPUS[2]
+    boot = qemu_kernel(Part(SEGUE), [Part(MULTIBOOT.path, "strict"), Part(str(files[0]), "with words"),
+                                     Part(str(files[1]))])
+    with Qemu("state-modules", cpu=cpu.model, bits=32, **boot) as vm:
+        seen = verdict(vm)
+    assert not seen.bad
+    assert int(seen.values["multiboot.mods_count"]) == 2
+    for i, each in enumerate(files[:2]):
+        data = each.read_bytes()
+        assert seen.number(f"module.{i}.end") - seen.number(f"module.{i}.start") == len(data)
+        assert seen.number(f"module.{i}.crc32") == zlib.crc32(data)
+    assert seen.values["module.0.string"].endswith('one with words"')
+    boot = qemu_kernel(Part(SEGUE), [Part(LINUX.path, "strict"), Part(str(files[1]))])
+    with Qemu("state-initrd", cpu=cpu.model, bits=32, **boot) as vm:
+        seen = verdict(vm)
+    assert not seen.bad
+    assert seen.number("ramdisk_size") == 300000
+    assert seen.number("ramdisk_crc32") == zlib.crc32(files[1].read_bytes())

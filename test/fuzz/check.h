@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loads a blob as a host would, and checks more than that nothing crashes. Of every blob that is accepted:
+ * the segments lie in RAM, apart from each other; their bytes come from the blob, the modules or the workspace;
+ * the entry lies in bytes that are loaded; and the plan, executed byte by byte on a simulated memory, puts
+ * every byte where it belongs, and writes nothing but RAM that may be written.
+ *
+ * The simulated machine has 4 MiB. The last eight bytes of the input say how it is laid out: flags, how the
+ * blob is scattered, where it and the workspace lie, how many modules there are, what the host keeps.
+ */
+#ifndef FUZZ_CHECK_H
+#define FUZZ_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "segue.h"
+
+#define MEMORY_SIZE 0x400000u
+#define BLOB_MAX 0x10000u
+#define EXTENTS_MAX 64u
+#define MODULES_MAX 3u
+#define MODULE_SIZE_MAX 0x1800u
+#define LAYOUT_SIZE 8u
+
+#define FAIL(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), abort())
+#define CHECK(condition, ...) ((condition) ? (void)0 : FAIL(__VA_ARGS__))
+
+struct layout {
+	uint8_t flags, scatter, blob, workspace, modules, map, keep, cmdline;
+};
+
+struct world {
+	struct segue_load_args args;
+	struct segue_part modules[MODULES_MAX];
+	struct segue_extent extents[1 + MODULES_MAX][EXTENTS_MAX];
+	struct segue_range map[6], keep[1];
+	uint8_t module_bytes[MODULES_MAX][MODULE_SIZE_MAX];
+	uint64_t cursor;
+	int error_sentences;
+};
+
+static uint8_t fuzz_memory[MEMORY_SIZE];
+
+static inline struct layout take_layout(const uint8_t *data, size_t *size)
+{
+	struct layout layout = {0};
+
+	if (*size >= LAYOUT_SIZE) {
+		*size -= LAYOUT_SIZE;
+		memcpy(&layout, data + *size, LAYOUT_SIZE);
+	}
+	return layout;
+}
+
+static inline void fuzz_log(void *context, int level, const char *sentence)
+{
+	struct world *w = context;
+
+	w->error_sentences += level == SEGUE_LOG_ERROR;
+	CHECK(strlen(sentence) > 0, "an empty sentence");
+	if (getenv("FUZZ_SAY"))
+		fprintf(stderr, "%d: %s\n", level, sentence);
+}
+
+static inline bool meets(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+/* Physical memory for a source: apart from all that is in use. */
+static inline uint64_t take_memory(struct world *w, uint64_t size)
+{
+	uint64_t at;
+
+	if (meets(w->cursor, size, w->args.workspace_phys, w->args.workspace_size))
+		w->cursor = w->args.workspace_phys + w->args.workspace_size;
+	at = w->cursor;
+	w->cursor += size;
+	CHECK(w->cursor <= MEMORY_SIZE, "the harness is out of memory");
+	return at;
+}
+
+/* Lays a part's bytes out: contiguous, in pieces with gaps between, or these in reverse. */
+static inline void lay_out(struct world *w, struct segue_part *part, struct segue_extent *extents, uint8_t scatter)
+{
+	size_t piece = (size_t)(scatter & 0x3f) * 64 + 1 + (scatter & 0x3f), count;
+
+	if (!(scatter & 0xc0) || piece >= part->size)
+		piece = part->size;
+	if (piece * EXTENTS_MAX < part->size)
+		piece = (part->size + EXTENTS_MAX - 1) / EXTENTS_MAX;
+	count = part->size ? (part->size + piece - 1) / piece : 1;
+	for (size_t i = 0; i < count; i++) {
+		size_t index = (scatter & 0xc0) == 0xc0 ? count - 1 - i : i;
+		size_t offset = index * piece, size = part->size - offset < piece ? part->size - offset : piece;
+
+		extents[index].addr = take_memory(w, size);
+		extents[index].size = size;
+		if (scatter & 0x80)
+			w->cursor += scatter & 0x7;
+		if (size)
+			memcpy(fuzz_memory + extents[index].addr, (const uint8_t *)part->data + offset, size);
+	}
+	part->extents = extents;
+	part->extent_count = count;
+}
+
+static inline void set_world(struct world *w, const uint8_t *blob, size_t size, const struct layout *layout)
+{
+	static const char *const cmdlines[] = {NULL, "", "a", "console=ttyS0 quiet"};
+	struct segue_load_args *args = &w->args;
+	size_t extents = 0;
+
+	memset(w, 0, sizeof *w);
+	args->struct_size = sizeof *args;
+	args->flags = layout->flags & SEGUE_LOAD_KNOWN_FLAGS;
+	args->log = fuzz_log;
+	args->log_context = w;
+	args->cmdline = cmdlines[layout->cmdline % 4];
+	args->module_count = layout->modules % (MODULES_MAX + 1);
+	args->modules = w->modules;
+	args->workspace_size = segue_workspace_size(EXTENTS_MAX + MODULES_MAX);
+	args->workspace_phys = 0x100000u + layout->workspace * 0x2000u;
+	/* blob and modules at any alignment */
+	w->cursor = 0x100000u + layout->blob * 0x2000u + (layout->blob & 7u) * 257u;
+	args->blob.data = blob;
+	args->blob.size = size;
+	lay_out(w, &args->blob, w->extents[0], layout->scatter);
+	extents += args->blob.extent_count;
+	for (size_t i = 0; i < args->module_count; i++) {
+		struct segue_part *part = &w->modules[i];
+
+		part->data = w->module_bytes[i];
+		part->size = (size_t)(layout->modules >> 2) * 97;
+		part->name = i == 0 ? "first" : NULL;
+		part->cmdline = i == 1 ? "x y" : NULL;
+		memset(w->module_bytes[i], 0x70 + (int)i, part->size);
+		if (layout->modules & 0x80)
+			w->cursor = (w->cursor + 4095) & ~(uint64_t)4095;
+		lay_out(w, part, w->extents[1 + i], layout->modules);
+	}
+	args->memory_map = w->map;
+	w->map[0] = (struct segue_range){0, 0x9fc00, SEGUE_MEMORY_RAM, 0};
+	w->map[1] = (struct segue_range){0x9fc00, 0x100000, SEGUE_MEMORY_RESERVED, 0};
+	w->map[2] = (struct segue_range){0x100000, MEMORY_SIZE, SEGUE_MEMORY_RAM, 0};
+	w->map[3] = (struct segue_range){MEMORY_SIZE, 0x100000000, SEGUE_MEMORY_RESERVED, 0};
+	args->memory_map_count = 4;
+	if (layout->map) {
+		/* a hole; sources may lie in it: they are only read */
+		w->map[4] = (struct segue_range){layout->map * 0x4000u, layout->map * 0x4000u + 0x3000, SEGUE_MEMORY_ACPI, 0};
+		args->memory_map_count++;
+	}
+	if (layout->keep) {
+		w->keep[0] = (struct segue_range){layout->keep * 0x4000u + 0x800, layout->keep * 0x4000u + 0x1801, 0, 0};
+		args->keep = w->keep;
+		args->keep_count = 1;
+	}
+	(void)extents;
+}
+
+/* May [start, start + size) be written? */
+static inline bool writable(const struct world *w, uint64_t start, uint64_t size)
+{
+	if (start < 0x500 || size > MEMORY_SIZE || start > MEMORY_SIZE - size)
+		return false;
+	for (size_t i = 0; i < w->args.memory_map_count; i++)
+		if (w->map[i].type != SEGUE_MEMORY_RAM && meets(start, size, w->map[i].start, w->map[i].end - w->map[i].start))
+			return false;
+	return w->args.keep_count == 0 || !meets(start, size, w->keep[0].start, w->keep[0].end - w->keep[0].start);
+}
+
+/* The bytes, as the host reads them, that lie at a physical address; NULL: size of them are in no source. */
+static inline const uint8_t *source_bytes(const struct world *w, uint64_t addr, uint64_t size)
+{
+	const struct segue_load_args *args = &w->args;
+
+	if (addr >= args->workspace_phys && addr - args->workspace_phys < args->workspace_size)
+		return size <= args->workspace_size - (addr - args->workspace_phys) ?
+			(const uint8_t *)args->workspace + (addr - args->workspace_phys) : NULL;
+	for (size_t i = 0; i <= args->module_count; i++) {
+		const struct segue_part *part = i == 0 ? &args->blob : &args->modules[i - 1];
+		uint64_t offset = 0;
+
+		for (size_t j = 0; j < part->extent_count; j++) {
+			const struct segue_extent *e = &part->extents[j];
+
+			if (addr >= e->addr && addr - e->addr < e->size) {
+				offset += addr - e->addr;
+				return size <= part->size - offset ? (const uint8_t *)part->data + offset : NULL;
+			}
+			offset += e->size;
+		}
+	}
+	return NULL;
+}
+
+static inline void execute(const struct world *w, const struct segue_description *d)
+{
+	struct segue_move_description m;
+
+	for (size_t i = 0; segue_move_at(w->args.workspace, i, &m) == SEGUE_OK; i++) {
+		CHECK(m.size > 0 && writable(w, m.dest, m.size), "move %zu writes %#llx bytes at %#llx", i,
+		      (unsigned long long)m.size, (unsigned long long)m.dest);
+		CHECK(!meets(m.dest, m.size, d->purgatory, d->purgatory_size), "move %zu writes over purgatory", i);
+		if (m.kind == SEGUE_MOVE_KIND_ZERO) {
+			memset(fuzz_memory + m.dest, 0, m.size);
+			continue;
+		}
+		CHECK(m.source <= MEMORY_SIZE && m.size <= MEMORY_SIZE - m.source, "move %zu reads outside of memory", i);
+		if (m.kind == SEGUE_MOVE_KIND_SWAP)
+			CHECK(writable(w, m.source, m.size), "move %zu swaps with what may not be written", i);
+		for (uint64_t j = 0; j < m.size; j++) {
+			uint64_t at = m.descending ? m.size - 1 - j : j;
+			uint8_t byte = fuzz_memory[m.dest + at];
+
+			fuzz_memory[m.dest + at] = fuzz_memory[m.source + at];
+			if (m.kind == SEGUE_MOVE_KIND_SWAP)
+				fuzz_memory[m.source + at] = byte;
+		}
+	}
+}
+
+/* Checks what is loaded, and runs it on fuzz_memory; copy gets what the segments must hold. */
+static inline void check_accepted(const struct world *w)
+{
+	static uint8_t expected[MEMORY_SIZE];
+	struct segue_description d = {.struct_size = sizeof d};
+	struct segue_segment s, other;
+	void *workspace = w->args.workspace;
+	bool entry = false;
+
+	CHECK(segue_describe(workspace, &d) == SEGUE_OK, "nothing is described");
+	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++) {
+		const uint8_t *source = source_bytes(w, s.source, s.file_size);
+
+		CHECK(s.size > 0 && s.file_size <= s.size, "segment %zu: sizes", i);
+		CHECK(writable(w, s.dest, s.size), "segment %zu at %#llx is not in RAM", i, (unsigned long long)s.dest);
+		for (size_t j = 0; j < i; j++) {
+			segue_segment_at(workspace, j, &other);
+			CHECK(!meets(s.dest, s.size, other.dest, other.size), "segments %zu and %zu meet", i, j);
+		}
+		CHECK(!meets(s.dest, s.size, d.purgatory, d.purgatory_size), "segment %zu lies over purgatory", i);
+		if (s.file_size) {
+			CHECK(source, "segment %zu: its bytes come from nowhere", i);
+			memcpy(expected + s.dest, source, s.file_size);
+		}
+		if (d.entry >= s.dest && d.entry - s.dest < s.file_size)
+			entry = true;
+	}
+	CHECK(entry, "the entry %#x lies in no segment", d.entry);
+	memcpy(fuzz_memory + w->args.workspace_phys, workspace, w->args.workspace_size);
+	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++)
+		for (uint64_t at = s.file_size; at < s.size; at++)
+			if (!source_bytes(w, s.dest + at, 1))
+				fuzz_memory[s.dest + at] = 0xcc;
+	execute(w, &d);
+	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++) {
+		CHECK(!memcmp(fuzz_memory + s.dest, expected + s.dest, s.file_size), "segment %zu arrives wrong", i);
+		/* A bzImage claims init_size without having it cleared. */
+		for (uint64_t at = s.file_size; strcmp(d.protocol, "Linux") && at < s.size; at++)
+			CHECK(fuzz_memory[s.dest + at] == 0, "segment %zu: byte %#llx is not zero", i, (unsigned long long)at);
+	}
+}
+
+/*
+ * Loads the blob (BLOB_MAX bytes at most) and checks what comes of it. Returns segue_load()'s code. If also is
+ * given, it is called when the blob has been accepted and is in place in fuzz_memory.
+ */
+static inline int check_load(const uint8_t *blob, size_t size, const struct layout *layout,
+			     void (*also)(const struct world *))
+{
+	static struct world w;
+	uint8_t *exact = malloc(size ? size : 1);
+	int error;
+
+	CHECK(exact, "no memory");
+	/* exact sizes: ASan sees what is read or written beside them */
+	memcpy(exact, blob, size);
+	set_world(&w, exact, size, layout);
+	w.args.workspace = aligned_alloc(4096, w.args.workspace_size);
+	CHECK(w.args.workspace, "no memory");
+	memset(w.args.workspace, 0xa5, w.args.workspace_size);
+	error = segue_load(&w.args);
+	CHECK(!memcmp(exact, blob, size), "the blob was changed");
+	CHECK(error != SEGUE_E_PLAN_REPLAY, "the plan does not replay");
+	if (error == SEGUE_OK) {
+		check_accepted(&w);
+		if (also)
+			also(&w);
+	} else {
+		CHECK(w.error_sentences == 1, "code %d comes with %d sentences", error, w.error_sentences);
+		CHECK(strcmp(segue_strerror(error), segue_strerror(-1)), "code %d has no meaning", error);
+		CHECK(segue_describe(w.args.workspace, &(struct segue_description){.struct_size = sizeof(struct segue_description)}) ==
+		      SEGUE_E_NOT_LOADED, "refused, but something is loaded");
+	}
+	free(w.args.workspace);
+	free(exact);
+	return error;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,129 @@
+; SPDX-License-Identifier: MIT
+; Spoils the CPU's state, for the state tests: put into memory at ORIGIN and jumped to by the
+; gdb stub, goes on at BACK. What the CPU has is said by the test:
+;   -DCR4=value        bits to set in CR4
+;   -DSYSENTER -DPAT   those MSRs
+;   -DEFER=value       EFER, and -DSYSCALL: STAR, LSTAR, CSTAR, FMASK
+;   -DXCR0             XCR0 = 7; CR4 must hold OSXSAVE
+;   -DKEEP             keep EBX and ESI, where the protocols pass their tables; EAX always
+;   -DTABLES           GDTR, IDTR, LDTR, TR and the segments too
+bits 32
+org ORIGIN
+
+CR0_SPOILT	equ 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 16 | 1 << 18 | 1 << 30	; MP EM TS NE WP AM CD
+; CF, DF, IOPL 3, NT, AC, ID
+EFLAGS_SPOILT	equ 1 << 0 | 1 << 10 | 3 << 12 | 1 << 14 | 1 << 18 | 1 << 21
+; four bytes written at DR0 (in the target's destination), reads and writes at DR3 (nowhere)
+DR7_SPOILT	equ 1 << 10 | 1 << 1 | 0xd << 16 | 1 << 7 | 0xf << 28
+
+%macro msr 2
+	mov	ecx, %1
+	mov	eax, %2
+	xor	edx, edx
+	wrmsr
+%endmacro
+
+	mov	[saved_eax], eax
+	mov	[saved_ebx], ebx
+	fninit
+	fldcw	[control_word]
+	fld1
+	fldz
+	mov	eax, 0xdeadb000
+	mov	cr2, eax
+	mov	eax, 0x12345000
+	mov	cr3, eax
+	mov	eax, 0x100800
+	mov	dr0, eax
+	mov	eax, 0x11111111
+	mov	dr1, eax
+	mov	eax, 0x22222222
+	mov	dr2, eax
+	mov	eax, 0xfffffff0
+	mov	dr3, eax
+	mov	eax, 0xffff4ff5
+	mov	dr6, eax
+	mov	eax, DR7_SPOILT
+	mov	dr7, eax
+%ifdef CR4
+	mov	eax, cr4
+	or	eax, CR4
+	mov	cr4, eax
+%endif
+%ifdef XCR0
+	xor	ecx, ecx
+	xor	edx, edx
+	mov	eax, 7
+	xsetbv
+%endif
+%ifdef SYSENTER
+	msr	0x174, 0x18
+	msr	0x175, 0x55555555
+	msr	0x176, 0x66666666
+%endif
+%ifdef PAT
+	msr	0x277, 0x01010101
+%endif
+%ifdef EFER
+	msr	0xc0000080, EFER
+%endif
+%ifdef SYSCALL
+	msr	0xc0000081, 0x81818181
+	msr	0xc0000082, 0x82828282
+	msr	0xc0000083, 0x03838383
+	msr	0xc0000084, 0x84848484
+%endif
+	mov	eax, cr0
+	or	eax, CR0_SPOILT
+	mov	cr0, eax
+%ifdef TABLES
+	lgdt	[gdt_pointer]
+	lidt	[idt_pointer]
+	mov	eax, 0x38
+	lldt	ax
+	jmp	0x28:.far
+.far:
+	mov	eax, 0x30
+	mov	ds, eax
+	mov	es, eax
+	mov	fs, eax
+	mov	gs, eax
+	mov	ss, eax
+%endif
+	mov	ecx, 0xcccccccc
+	mov	edx, 0xdddddddd
+	mov	edi, 0xd1d1d1d1
+	mov	ebp, 0xbbbbbbb0
+	mov	esp, stack
+	push	dword EFLAGS_SPOILT
+	popfd
+	mov	esp, 0x5b5b5b5b
+	mov	eax, [saved_eax]
+	mov	ebx, [saved_ebx]
+%ifndef KEEP
+	mov	esi, 0x51515151
+	mov	ebx, 0xb0b0b0b0
+%endif
+	jmp	BACK
+
+	align	8
+gdt:
+	dq	0, 0, 0, 0, 0
+	dq	0x00c79b000000ffff	; 0x28: code of 2 GiB
+	dq	0x00c793000000ffff	; 0x30: data of 2 GiB
+	dq	0x000082000000ffff	; 0x38: LDT
+gdt_end:
+gdt_pointer:
+	dw	gdt_end - gdt - 1
+	dd	gdt
+idt_pointer:
+	dw	0x7ff
+	dd	0x1000
+control_word:
+	dw	0x0040
+saved_eax:
+	dd	0
+saved_ebx:
+	dd	0
+	times	64 db 0
+stack:

@@ -1,0 +1,1028 @@
+/* SPDX-License-Identifier: MIT */
+/* Multiboot 1: the header, where the kernel goes, and each field that it is passed (specification 0.6.96). */
+#include "elf_image.h"
+#include "loader_job.h"
+
+#define HEADER_AT 0x400u
+#define MAGIC 0x1badb002u
+/* Offsets in the header (section 3.1) and in the information (section 3.3), apart from the loader's own. */
+enum { HEADER_ADDR = 12, LOAD_ADDR = 16, LOAD_END_ADDR = 20, BSS_END_ADDR = 24, ENTRY_ADDR = 28 };
+enum {
+	FLAGS = 0, MEM_LOWER = 4, MEM_UPPER = 8, BOOT_DEVICE = 12, CMDLINE = 16, MODS_COUNT = 20, MODS_ADDR = 24,
+	SYMS_NUM = 28, SYMS_SIZE = 32, SYMS_ADDR = 36, SYMS_SHNDX = 40, MMAP_LENGTH = 44, MMAP_ADDR = 48,
+	DRIVES_LENGTH = 52, CONFIG_TABLE = 60, LOADER_NAME = 64, APM_TABLE = 68, VBE_CONTROL = 72, VBE_MODE_INFO = 76,
+	VBE_MODE = 80, VBE_SEG = 82, VBE_OFF = 84, VBE_LEN = 86, FB_ADDR = 88, FB_PITCH = 96, FB_WIDTH = 100,
+	FB_HEIGHT = 104, FB_BPP = 108, FB_TYPE = 109, FB_COLOR = 110, INFO_SIZE = 116
+};
+
+static struct image image;
+
+static void put_header(uint8_t *p, uint32_t flags)
+{
+	put_le32(p, MAGIC);
+	put_le32(p + 4, flags);
+	put_le32(p + 8, 0u - MAGIC - flags);
+}
+
+/* An ELF kernel at 1 MiB whose header has these flags. */
+static void elf_kernel(bool is_64, uint32_t flags)
+{
+	new_image(&image, is_64, 0x100020);
+	add_program_header(&image, PT_LOAD, 0x400, 0x100000, 0x100000, 0x300, 0x1000);
+	memset(image.at + HEADER_AT, 0, 48);
+	put_header(image.at + HEADER_AT, flags);
+}
+
+/* A flat kernel, whose header lies at its offset 0x400 = address 0x100400. */
+static void flat_kernel(uint32_t flags)
+{
+	uint8_t *p = image.at + HEADER_AT;
+
+	elf_kernel(false, 0);
+	image.at[0] = 0;
+	put_header(p, flags | 0x10000);
+	put_le32(p + HEADER_ADDR, 0x100400);
+	put_le32(p + LOAD_ADDR, 0x100000);
+	put_le32(p + ENTRY_ADDR, 0x100440);
+}
+
+static struct loader_job *run(struct loader_job *t, int expected)
+{
+	int error = run_loader(t, &segue_loader_multiboot);
+
+	if (error != expected)
+		fail_msg("code %d, not %d: %s", error, expected, t->sentence);
+	return t;
+}
+
+static struct loader_job *load_image(int expected)
+{
+	return run(new_job(image.at, image.size), expected);
+}
+
+static void refused(int code, const char *part)
+{
+	struct loader_job *t = load_image(code);
+
+	assert_sentence(t, part);
+	free(t);
+}
+
+static const uint8_t *info(const struct loader_job *t)
+{
+	return target(t, t->job.entry.ebx, INFO_SIZE);
+}
+
+static uint32_t field(const struct loader_job *t, size_t offset)
+{
+	return le32(info(t) + offset);
+}
+
+static bool has_flag(const struct loader_job *t, unsigned bit)
+{
+	return field(t, FLAGS) >> bit & 1;
+}
+
+static const uint8_t *module_entry(const struct loader_job *t, uint32_t index)
+{
+	return target(t, field(t, MODS_ADDR) + index * 16, 16);
+}
+
+static void entry_state(void **state)
+{
+	(void)state;
+	for (int is_64 = 0; is_64 < 2; is_64++) {
+		struct loader_job *t;
+		struct entry_state expected = {.eax = 0x2badb002, .eip = 0x100020, .selectors = ENTRY_CODE_08_DATA_10};
+
+		elf_kernel(is_64, 0);
+		t = load_image(SEGUE_OK);
+		expected.ebx = t->job.entry.ebx;
+		assert_memory_equal(&t->job.entry, &expected, sizeof expected);
+		assert_int_equal(t->job.segments[0].dest, 0x100000);
+		assert_int_equal(t->job.segments[0].size, 0x1000);
+		assert_int_equal(t->job.segments[0].zero_size, 0xd00);
+		/* in the workspace, where it was made */
+		assert_true(expected.ebx >= WORKSPACE_AT && expected.ebx < WORKSPACE_AT + WORKSPACE_SIZE);
+		assert_int_equal(expected.ebx % 4, 0);
+		assert_int_equal(t->warnings, 0);
+		free(t);
+	}
+}
+
+static bool recognised(size_t size)
+{
+	struct bytes kernel = {image.at, size, 0};
+
+	return segue_loader_multiboot.recognise(&kernel);
+}
+
+static void search_for_the_header(void **state)
+{
+	static const struct {
+		size_t offset;
+		bool found;
+	} cases[] = {
+		{0, true}, {4, true}, {0x1000, true}, {8180, true}, {8184, false}, {8188, false}, {8192, false},
+		{1, false}, {2, false}, {3, false}, {0x1002, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		memset(&image, 0x55, sizeof image);
+		put_header(image.at + cases[i].offset, 0);
+		assert_int_equal(recognised(IMAGE_SIZE), cases[i].found);
+		assert_int_equal(recognised(cases[i].offset + 12), cases[i].found);
+		assert_false(recognised(cases[i].offset + 11));
+	}
+	for (size_t size = 0; size < 12; size++)
+		assert_false(recognised(size));
+}
+
+static void first_good_header_counts(void **state)
+{
+	struct loader_job *t;
+
+	(void)state;
+	flat_kernel(0);
+	/* a broken one before it, and a good one behind it that could not be loaded */
+	put_header(image.at + 0x100, 0);
+	image.at[0x108]++;
+	put_header(image.at + 0x800, 0x8000);
+	t = load_image(SEGUE_OK);
+	assert_int_equal(t->job.entry.eip, 0x100440);
+	free(t);
+}
+
+static void broken_headers(void **state)
+{
+	(void)state;
+	flat_kernel(0);
+	image.at[HEADER_AT + 8]++;
+	refused(SEGUE_E_MULTIBOOT_CHECKSUM, "offset 0x400");
+	put_le32(image.at + HEADER_AT + 4, 0x12345678);
+	refused(SEGUE_E_MULTIBOOT_CHECKSUM, "offset 0x400");
+	/* outside of the 8 KiB there is nothing that could be broken */
+	memset(&image, 0, sizeof image);
+	put_header(image.at + 8192, 0);
+	image.at[8192 + 8]++;
+	assert_false(recognised(IMAGE_SIZE));
+
+	/* in an ELF file it must look like a header */
+	elf_kernel(false, 3);
+	image.at[HEADER_AT + 8]++;
+	refused(SEGUE_E_MULTIBOOT_CHECKSUM, "offset 0x400");
+	put_le32(image.at + HEADER_AT + 4, 0x00020003);
+	assert_false(recognised(IMAGE_SIZE));
+	put_header(image.at + HEADER_AT, 0x00020003);
+	assert_true(recognised(IMAGE_SIZE));
+}
+
+static void put_header_2(uint8_t *p)
+{
+	put_le32(p, 0xe85250d6);
+	put_le32(p + 4, 0);
+	put_le32(p + 8, 24);
+	put_le32(p + 12, 0u - 0xe85250d6 - 24);
+}
+
+static void version_2_only(void **state)
+{
+	(void)state;
+	elf_kernel(false, 0);
+	memset(image.at + HEADER_AT, 0, 12);
+	put_header_2(image.at + HEADER_AT);
+	refused(SEGUE_E_MULTIBOOT_2, "Multiboot 2 header only");
+	image.at[HEADER_AT + 12]++;
+	assert_false(recognised(IMAGE_SIZE));
+	/* both: version 1 it is */
+	elf_kernel(false, 0);
+	put_header_2(image.at + HEADER_AT + 16);
+	free(load_image(SEGUE_OK));
+	/* 8-byte aligned, and in 32 KiB */
+	memset(&image, 0, sizeof image);
+	put_header_2(image.at + 0x3000);
+	assert_true(recognised(IMAGE_SIZE));
+	assert_false(recognised(0x300f));
+	memset(&image, 0, sizeof image);
+	put_header_2(image.at + 0x3004);
+	assert_false(recognised(IMAGE_SIZE));
+}
+
+static void flags_that_must_be_known(void **state)
+{
+	(void)state;
+	for (uint32_t bit = 0; bit < 32; bit++) {
+		char part[16];
+
+		elf_kernel(false, 1u << bit);
+		snprintf(part, sizeof part, "bit %u,", bit);
+		if (bit >= 3 && bit <= 15)
+			refused(SEGUE_E_MULTIBOOT_FLAGS, part);
+		else if (bit != 16)
+			free(load_image(SEGUE_OK));
+	}
+	elf_kernel(false, 0x8047);
+	refused(SEGUE_E_MULTIBOOT_FLAGS, "bit 6,");
+}
+
+static void truncated_header(void **state)
+{
+	static const struct {
+		uint32_t flags;
+		size_t size;
+	} cases[] = {{0x10000, 32}, {0x4, 48}, {0x10004, 48}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		for (size_t size = 12; size < cases[i].size; size++) {
+			/* exact, for ASan */
+			uint8_t *bytes = calloc(1, size);
+			struct loader_job *t;
+
+			assert_non_null(bytes);
+			put_header(bytes, cases[i].flags);
+			t = run(new_job(bytes, size), SEGUE_E_MULTIBOOT_TRUNCATED);
+			assert_sentence(t, "offset 0x0");
+			free(t);
+			free(bytes);
+		}
+	}
+}
+
+static void neither_elf_nor_addresses(void **state)
+{
+	(void)state;
+	flat_kernel(0);
+	put_header(image.at + HEADER_AT, 0);
+	refused(SEGUE_E_MULTIBOOT_FORMAT, "no ELF file");
+}
+
+static void flat_images(void **state)
+{
+	/* what differs from flat_kernel(); then the segment: destination, offset in the file, size, zeros; entry */
+	static const struct {
+		uint32_t header, load, load_end, bss_end, entry;
+		uint32_t dest, offset, size, zeros;
+	} cases[] = {
+		{0x100400, 0x100000, 0, 0, 0x100000, 0x100000, 0, IMAGE_SIZE, 0},
+		{0x100400, 0x100000, 0x101001, 0, 0x101000, 0x100000, 0, 0x1001, 0},
+		{0x100400, 0x100000, 0x101000, 0x101000, 0x100440, 0x100000, 0, 0x1000, 0},
+		{0x100400, 0x100000, 0x101000, 0x101001, 0x100440, 0x100000, 0, 0x1000, 1},
+		{0x100400, 0x100000, 0x104000, 0x200000, 0x100440, 0x100000, 0, IMAGE_SIZE, 0xfc000},
+		{0x100400, 0x100000, 0, 0x200000, 0x100440, 0x100000, 0, IMAGE_SIZE, 0xfc000},
+		/* something before load_addr in the file is not loaded */
+		{0x100400, 0x100400, 0, 0, 0x100400, 0x100400, 0x400, IMAGE_SIZE - 0x400, 0},
+		{0x100020, 0x100001, 0x100101, 0, 0x100040, 0x100001, 0x3e1, 0x100, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint8_t *p = image.at + HEADER_AT;
+		struct loader_job *t;
+		const struct segment *s;
+
+		flat_kernel(0);
+		put_le32(p + HEADER_ADDR, cases[i].header);
+		put_le32(p + LOAD_ADDR, cases[i].load);
+		put_le32(p + LOAD_END_ADDR, cases[i].load_end);
+		put_le32(p + BSS_END_ADDR, cases[i].bss_end);
+		put_le32(p + ENTRY_ADDR, cases[i].entry);
+		t = load_image(SEGUE_OK);
+		s = &t->job.segments[0];
+		assert_int_equal(s->dest, cases[i].dest);
+		assert_ptr_equal(s->source.data, image.at + cases[i].offset);
+		assert_int_equal(s->source.size, cases[i].size);
+		assert_int_equal(s->zero_size, cases[i].zeros);
+		assert_int_equal(s->size, cases[i].size + cases[i].zeros);
+		assert_int_equal(t->job.entry.eip, cases[i].entry);
+		free(t);
+	}
+}
+
+static void address_refusals(void **state)
+{
+	static const struct {
+		size_t field;
+		uint32_t value;
+		int code;
+		const char *part;
+	} cases[] = {
+		{LOAD_ADDR, 0x100401, SEGUE_E_MULTIBOOT_ADDRESS, "load_addr 0x100401 lies above header_addr 0x100400"},
+		{LOAD_ADDR, 0xfffff, SEGUE_E_MULTIBOOT_ADDRESS, "load_addr 0xfffff is further below"},
+		{HEADER_ADDR, 0xffffffff, SEGUE_E_MULTIBOOT_ADDRESS, "load_addr 0x100000 is further below"},
+		{LOAD_END_ADDR, 0xfffff, SEGUE_E_MULTIBOOT_ADDRESS, "load_end_addr 0xfffff lies below load_addr 0x100000"},
+		{LOAD_END_ADDR, 0x104001, SEGUE_E_MULTIBOOT_ADDRESS, "load_end_addr 0x104001 lies past the end of the file, which is 0x104000"},
+		{LOAD_END_ADDR, 0xffffffff, SEGUE_E_MULTIBOOT_ADDRESS, "load_end_addr 0xffffffff lies past"},
+		{LOAD_END_ADDR, 0x100440, SEGUE_E_MULTIBOOT_ADDRESS, "entry_addr 0x100440 lies outside"},
+		{LOAD_END_ADDR, 0x100441, SEGUE_OK, ""},
+		{BSS_END_ADDR, 0x103fff, SEGUE_E_MULTIBOOT_ADDRESS, "bss_end_addr 0x103fff lies below"},
+		{BSS_END_ADDR, 0x1, SEGUE_E_MULTIBOOT_ADDRESS, "bss_end_addr 0x1 lies below"},
+		{BSS_END_ADDR, 0xffffffff, SEGUE_E_SEGMENT_NOT_RAM, "0xffffffff"},
+		{ENTRY_ADDR, 0xfffff, SEGUE_E_MULTIBOOT_ADDRESS, "entry_addr 0xfffff"},
+		{ENTRY_ADDR, 0x104000, SEGUE_E_MULTIBOOT_ADDRESS, "entry_addr 0x104000"},
+		{ENTRY_ADDR, 0, SEGUE_E_MULTIBOOT_ADDRESS, "entry_addr 0x0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		flat_kernel(0);
+		put_le32(image.at + HEADER_AT + cases[i].field, cases[i].value);
+		refused(cases[i].code, cases[i].part);
+	}
+	/* at the end of the address space */
+	flat_kernel(0);
+	put_le32(image.at + HEADER_AT + HEADER_ADDR, 0xfffff400);
+	put_le32(image.at + HEADER_AT + LOAD_ADDR, 0xfffff000);
+	put_le32(image.at + HEADER_AT + ENTRY_ADDR, 0xfffff400);
+	refused(SEGUE_E_SEGMENT_NOT_RAM, "0xfffff000");
+}
+
+/* grub-invaders has both, and they differ: bit 16 wins, and no section headers are passed. */
+static void addresses_win_over_elf(void **state)
+{
+	uint8_t *p = image.at + HEADER_AT;
+	struct loader_job *t;
+
+	(void)state;
+	elf_kernel(false, 0x10000);
+	add_section(&image, 0, 0, 0, 0, 0);
+	add_section(&image, 3, 0, 0, 0x700, 0x20);
+	put_le32(p + HEADER_ADDR, 0x300000);
+	put_le32(p + LOAD_ADDR, 0x300000);
+	put_le32(p + LOAD_END_ADDR, 0x300100);
+	put_le32(p + BSS_END_ADDR, 0);
+	put_le32(p + ENTRY_ADDR, 0x300024);
+	t = load_image(SEGUE_OK);
+	assert_int_equal(t->job.entry.eip, 0x300024);
+	assert_int_equal(t->job.segments[0].dest, 0x300000);
+	assert_ptr_equal(t->job.segments[0].source.data, p);
+	assert_null(segment_with(t, 0x100000));
+	assert_false(has_flag(t, 5));
+	free(t);
+}
+
+static void fields_without_anything_known(void **state)
+{
+	static const size_t zero[] = {
+		BOOT_DEVICE, MODS_COUNT, MODS_ADDR, SYMS_NUM, SYMS_SIZE, SYMS_ADDR, SYMS_SHNDX, DRIVES_LENGTH,
+		DRIVES_LENGTH + 4, CONFIG_TABLE, APM_TABLE, VBE_CONTROL, VBE_MODE_INFO, VBE_MODE, VBE_OFF, FB_ADDR, FB_ADDR + 4,
+		FB_PITCH, FB_WIDTH, FB_HEIGHT, FB_BPP, FB_BPP + 4,
+	};
+
+	(void)state;
+	for (int machine = 0; machine < 2; machine++) {
+		struct loader_job *t;
+
+		elf_kernel(false, 0);
+		t = new_job(image.at, image.size);
+		if (machine)
+			t->args.machine = &t->machine;
+		run(t, SEGUE_OK);
+		/* memory, command line, memory map, loader's name */
+		assert_int_equal(field(t, FLAGS), 0x245);
+		assert_string_at(t, field(t, CMDLINE), "kernel");
+		assert_string_at(t, field(t, LOADER_NAME), "Segue 0.1.0");
+		for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
+			assert_int_equal(field(t, zero[i]), 0);
+		free(t);
+	}
+}
+
+static void memory_map(void **state)
+{
+	struct loader_job *t;
+	const uint8_t *p;
+
+	(void)state;
+	elf_kernel(false, 2);
+	t = load_image(SEGUE_OK);
+	assert_true(has_flag(t, 0));
+	assert_int_equal(field(t, MEM_LOWER), 639);
+	assert_int_equal(field(t, MEM_UPPER), 0x7fe0000 / 1024 - 1024);
+	assert_true(has_flag(t, 6));
+	assert_int_equal(field(t, MMAP_LENGTH), 24 * sizeof pc_map / sizeof *pc_map);
+	p = target(t, field(t, MMAP_ADDR), field(t, MMAP_LENGTH));
+	for (size_t i = 0; i < sizeof pc_map / sizeof *pc_map; i++, p += 24) {
+		assert_int_equal(le32(p), 20);
+		assert_int_equal(le64(p + 4), pc_map[i].start);
+		assert_int_equal(le64(p + 12), pc_map[i].end - pc_map[i].start);
+		assert_int_equal(le32(p + 20), pc_map[i].type);
+	}
+	free(t);
+}
+
+static void lower_and_upper_memory(void **state)
+{
+	static const struct {
+		const char *what;
+		struct segue_range map[6];
+		size_t count;
+		uint32_t lower, upper;
+	} cases[] = {
+		{"RAM through", {{0, 0x8000000, 1, 0}}, 1, 640, 0x7f00000 / 1024},
+		{"in pieces, any order",
+		 {{0x300000, 0x500000, 1, 0}, {0x100000, 0x180000, 1, 0}, {0x60000, 0x9f000, 1, 0}, {0, 0x60000, 1, 0},
+		  {0x180000, 0x300000, 1, 0}}, 5, 636, 0x400000 / 1024},
+		{"a hole, then RAM again", {{0, 0x9fc00, 1, 0}, {0x100000, 0x300000, 1, 0}, {0x400000, 0x8000000, 1, 0}}, 3,
+		 639, 0x200000 / 1024},
+		{"overlapping pieces", {{0, 0x9fc00, 1, 0}, {0x100000, 0x300000, 1, 0}, {0x200000, 0x8000000, 1, 0}}, 3,
+		 639, 0x7f00000 / 1024},
+		{"a reserved range inside RAM", {{0, 0x8000000, 1, 0}, {0x1000000, 0x1001000, 2, 0}, {0x2000000, 0x2001000, 4, 0}}, 3,
+		 640, 0xf00000 / 1024},
+		{"reserved over the start", {{0, 0x8000000, 1, 0}, {0, 0x1000, 2, 0}, {0xff000, 0x101000, 2, 0}}, 3, 0, 0},
+		{"no RAM at 0 and at 1 MiB", {{0x1000, 0x9fc00, 1, 0}, {0x100001, 0x8000000, 1, 0}}, 2, 0, 0},
+		{"ends within a KiB", {{0, 0x9fbff, 1, 0}, {0x100000, 0x80003ff, 1, 0}}, 2, 638, 0x7f00000 / 1024},
+		{"16 GiB", {{0, 0x9fc00, 1, 0}, {0x100000, 0x400000000, 1, 0}}, 2, 639, 0x1000000 - 1024},
+		{"more KiB than 32 bits count", {{0, 0x9fc00, 1, 0}, {0x100000, 0x80000000000, 1, 0}}, 2, 639, 0xffffffff},
+		{"the PC's hole", {{0, 0x9fc00, 1, 0}, {0x100000, 0xc0000000, 1, 0}, {0x100000000, 0x140000000, 1, 0}}, 3,
+		 639, 0xc0000000 / 1024 - 1024},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct loader_job *t;
+
+		elf_kernel(false, 0);
+		/* out of the way of the holes */
+		PUT(&image, segment_at(&image, 0), program_header, p_paddr, 0x120000);
+		PUT(&image, segment_at(&image, 0), program_header, p_vaddr, 0x120000);
+		PUT(&image, image.at, header, e_entry, 0x120000);
+		t = new_job(image.at, image.size);
+		set_map(t, cases[i].map, cases[i].count);
+		run(t, SEGUE_OK);
+		if (field(t, MEM_LOWER) != cases[i].lower || field(t, MEM_UPPER) != cases[i].upper)
+			fail_msg("%s: %u and %u, not %u and %u", cases[i].what, field(t, MEM_LOWER), field(t, MEM_UPPER),
+				 cases[i].lower, cases[i].upper);
+		free(t);
+	}
+}
+
+static void command_lines(void **state)
+{
+	static const struct {
+		const char *name, *cmdline;
+		uint32_t flags;
+		const char *expected;
+	} cases[] = {
+		{NULL, NULL, 0, "kernel"},
+		{NULL, "", 0, "kernel"},
+		{NULL, "a=1 b", 0, "kernel a=1 b"},
+		{"xen", "a=1 b", 0, "xen a=1 b"},
+		{"xen", NULL, 0, "xen"},
+		{"xen", "xen", 0, "xen xen"},
+		{"", "a", 0, "kernel a"},
+		{"xen", "a=1 b", SEGUE_LOAD_NO_ARGV0, "a=1 b"},
+		{"xen", NULL, SEGUE_LOAD_NO_ARGV0, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct loader_job *t;
+		const char *name = cases[i].name && !*cases[i].name ? "module" : cases[i].name;
+		char expected[64];
+
+		elf_kernel(false, 0);
+		t = new_job(image.at, image.size);
+		t->parts[0].name = cases[i].name;
+		t->args.cmdline = cases[i].cmdline;
+		t->args.flags = cases[i].flags;
+		add_module(t, "x", 1, cases[i].name, cases[i].cmdline);
+		run(t, SEGUE_OK);
+		assert_true(has_flag(t, 2));
+		assert_string_at(t, field(t, CMDLINE), cases[i].expected);
+		/* the same rule for modules, but for the name where none is known */
+		snprintf(expected, sizeof expected, "%s%s",
+			 cases[i].flags ? "" : name ? name : "module",
+			 cases[i].flags || (cases[i].name && *cases[i].name) ? cases[i].expected + (cases[i].flags ? 0 : strlen(name)) :
+			 cases[i].expected + strlen("kernel"));
+		assert_string_at(t, le32(module_entry(t, 0) + 8), expected);
+		free(t);
+	}
+}
+
+static void modules(void **state)
+{
+	static uint8_t first[5000], second[1];
+	struct loader_job *t;
+	const uint8_t *p;
+
+	(void)state;
+	memset(first, 0xab, sizeof first);
+	second[0] = 0xcd;
+	elf_kernel(false, 1);
+	t = new_job(image.at, image.size);
+	add_module(t, first, sizeof first, "one", "a b");
+	add_module(t, "", 0, "two", NULL);
+	add_module(t, second, sizeof second, NULL, NULL);
+	run(t, SEGUE_OK);
+	assert_true(has_flag(t, 3));
+	assert_int_equal(field(t, MODS_COUNT), 3);
+	/* they lie on pages: they stay */
+	p = module_entry(t, 0);
+	assert_int_equal(le32(p), MODULES_AT);
+	assert_int_equal(le32(p + 4), MODULES_AT + sizeof first);
+	assert_string_at(t, le32(p + 8), "one a b");
+	assert_int_equal(le32(p + 12), 0);
+	assert_ptr_equal(target(t, MODULES_AT, sizeof first), first);
+	/* an empty one is listed, and has no bytes */
+	p = module_entry(t, 1);
+	assert_int_equal(le32(p), 0);
+	assert_int_equal(le32(p + 4), 0);
+	assert_string_at(t, le32(p + 8), "two");
+	p = module_entry(t, 2);
+	assert_int_equal(le32(p), MODULES_AT + 2 * MODULE_STEP);
+	assert_int_equal(le32(p + 4), MODULES_AT + 2 * MODULE_STEP + 1);
+	assert_string_at(t, le32(p + 8), "module");
+	assert_ptr_equal(target(t, le32(p), 1), second);
+	free(t);
+}
+
+static void where_modules_go(void **state)
+{
+	/* where the module's bytes lie; flags of the header; where the target finds them, 0: anywhere, on a page */
+	static const struct {
+		uint64_t addr;
+		uint32_t flags, expected;
+	} cases[] = {
+		{0x2000000, 1, 0x2000000},
+		{0x2000010, 1, 0x101000},
+		{0x2000010, 0, 0x2000010},
+		{0x2000001, 0, 0x101000},
+		/* where the kernel goes */
+		{0x100000, 1, 0x101000},
+		{0x100ff0, 0, 0x101000},
+		{0x101000, 0, 0x101000},
+		/* below 1 MiB, and not in RAM */
+		{0x10000, 1, 0x101000},
+		{0xf1000, 1, 0x101000},
+		{0x7fdf000, 1, 0x7fdf000},
+		{0x7fdfff0, 0, 0x101000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		static uint8_t module[0x800];
+		struct loader_job *t;
+
+		elf_kernel(false, cases[i].flags);
+		t = new_job(image.at, image.size);
+		add_module(t, module, sizeof module, NULL, NULL);
+		t->extents[1].addr = cases[i].addr;
+		run(t, SEGUE_OK);
+		assert_int_equal(le32(module_entry(t, 0)), cases[i].expected);
+		free(t);
+	}
+}
+
+static void scattered_module(void **state)
+{
+	static uint8_t module[0x2000];
+	struct segue_extent extents[2] = {{0x2000000, 0x1000}, {0x2002000, 0x1000}};
+	struct loader_job *t;
+
+	(void)state;
+	elf_kernel(false, 1);
+	t = new_job(image.at, image.size);
+	add_module(t, module, sizeof module, NULL, NULL);
+	t->parts[1].extents = extents;
+	t->parts[1].extent_count = 2;
+	run(t, SEGUE_OK);
+	assert_int_equal(le32(module_entry(t, 0)), 0x101000);
+	assert_int_equal(le32(module_entry(t, 0) + 4), 0x103000);
+	free(t);
+	/* neighbours are one run */
+	extents[1].addr = 0x2001000;
+	t = new_job(image.at, image.size);
+	add_module(t, module, sizeof module, NULL, NULL);
+	t->parts[1].extents = extents;
+	t->parts[1].extent_count = 2;
+	run(t, SEGUE_OK);
+	assert_int_equal(le32(module_entry(t, 0)), 0x2000000);
+	free(t);
+}
+
+static void many_modules(void **state)
+{
+	static uint8_t module[TEST_MODULES][16];
+	static char names[TEST_MODULES][16];
+	struct loader_job *t;
+
+	(void)state;
+	elf_kernel(false, 1);
+	t = new_job(image.at, image.size);
+	for (uint32_t i = 0; i < TEST_MODULES; i++) {
+		snprintf(names[i], sizeof names[i], "m%u", i);
+		add_module(t, module[i], sizeof module[i], names[i], NULL);
+		/* none on a page: all of them move */
+		t->extents[1 + i].addr = 0x2000008 + i * 16;
+	}
+	run(t, SEGUE_OK);
+	assert_int_equal(field(t, MODS_COUNT), TEST_MODULES);
+	for (uint32_t i = 0; i < TEST_MODULES; i++) {
+		const uint8_t *p = module_entry(t, i);
+
+		assert_int_equal(le32(p), 0x101000 + i * 0x1000);
+		assert_int_equal(le32(p + 4), 0x101010 + i * 0x1000);
+		assert_ptr_equal(target(t, le32(p), 16), module[i]);
+		assert_string_at(t, le32(p + 8), names[i]);
+	}
+	free(t);
+}
+
+static void no_room_for_a_module(void **state)
+{
+	static const struct segue_range map[] = {{0, 0x9fc00, 1, 0}, {0x100000, 0x102000, 1, 0}};
+	static uint8_t module[0x1001];
+	struct loader_job *t;
+
+	(void)state;
+	elf_kernel(false, 1);
+	t = new_job(image.at, image.size);
+	set_map(t, map, 2);
+	add_module(t, module, sizeof module, NULL, NULL);
+	run(t, SEGUE_E_NO_PLACE);
+	assert_sentence(t, "module 0");
+	assert_sentence(t, "4097");
+	free(t);
+}
+
+/* The initrd of a bundle is the first module, and is named so. */
+static void initrd_of_a_bundle(void **state)
+{
+	static uint8_t initrd[100];
+	struct bytes kernel = {image.at, image.size, 0};
+	struct loader_job *t;
+	struct member module;
+
+	(void)state;
+	elf_kernel(false, 0);
+	t = new_job(image.at, image.size);
+	add_module(t, initrd, sizeof initrd, NULL, NULL);
+	t->job.args = &t->args;
+	t->job.parts = t->parts;
+	t->job.workspace = t->workspace;
+	t->job.workspace_phys = WORKSPACE_AT;
+	t->job.arena = (struct arena){t->workspace, t->workspace + WORKSPACE_SIZE};
+	assert_int_equal(segue_find_ram(&t->job), 0);
+	module = (struct member){
+		.file = {initrd, 50, 1}, .name = {(const uint8_t *)"second", 6, 0}, .args = {(const uint8_t *)"c d ", 3, 0},
+	};
+	t->job.bundle = (struct bundle){
+		.container = "bundle", .kernel = kernel, .kernel_name = {(const uint8_t *)"kernel", 6, 0},
+		.cmdline = {(const uint8_t *)"quiet more", 5, 0}, .initrd = {initrd, sizeof initrd, 1},
+		.modules = &module, .module_count = 1,
+	};
+	assert_int_equal(segue_loader_multiboot.load(&t->job), 0);
+	assert_string_at(t, field(t, CMDLINE), "kernel quiet");
+	assert_int_equal(field(t, MODS_COUNT), 2);
+	assert_int_equal(le32(module_entry(t, 0) + 4) - le32(module_entry(t, 0)), sizeof initrd);
+	assert_string_at(t, le32(module_entry(t, 0) + 8), "initrd");
+	assert_int_equal(le32(module_entry(t, 1) + 4) - le32(module_entry(t, 1)), 50);
+	assert_string_at(t, le32(module_entry(t, 1) + 8), "second c d");
+	assert_string_equal(segment_with(t, le32(module_entry(t, 0)))->name, "initrd");
+	free(t);
+}
+
+/* .text in a segment, .bss, then .comment, .symtab, .strtab, .shstrtab one after the other, and .note elsewhere. */
+static void add_sections(void)
+{
+	add_section(&image, 0, 0, 0, 0, 0);
+	add_section(&image, 1, 2, 0x100000, 0x400, 0x300);
+	add_section(&image, 8, 0, 0x77, 0xfffffff0, 0x10000);
+	add_section(&image, 1, 0, 0, 0x2005, 0x11);
+	add_section(&image, 2, 0, 0, 0x2018, 0x20);
+	add_section(&image, 3, 0, 0, 0x2038, 0x0f);
+	add_section(&image, 7, 0, 0x104848, 0x480, 0x24);
+	add_section(&image, 3, 0, 0, 0x2047, 0x33);
+}
+
+static void symbols(void **state)
+{
+	(void)state;
+	for (int is_64 = 0; is_64 < 2; is_64++) {
+		static const struct {
+			uint32_t offset, size;
+		} floating[8] = {[3] = {0x2005, 0x11}, [4] = {0x2018, 0x20}, [5] = {0x2038, 0x0f}, [6] = {0x480, 0x24},
+				 [7] = {0x2047, 0x33}};
+		uint32_t size = is_64 ? 64 : 40;
+		struct loader_job *t;
+		const uint8_t *headers;
+		uint8_t before[8 * 64];
+
+		elf_kernel(is_64, 0);
+		add_sections();
+		memcpy(before, image.at + IMAGE_SECTIONS, 8 * size);
+		t = load_image(SEGUE_OK);
+		assert_true(has_flag(t, 5));
+		assert_false(has_flag(t, 4));
+		assert_int_equal(field(t, SYMS_NUM), 8);
+		assert_int_equal(field(t, SYMS_SIZE), size);
+		assert_int_equal(field(t, SYMS_SHNDX), 7);
+		headers = target(t, field(t, SYMS_ADDR), 8 * size);
+		assert_int_equal(field(t, SYMS_ADDR) % 4, 0);
+		for (uint32_t i = 0; i < 8; i++) {
+			const uint8_t *p = headers + i * size;
+			uint64_t addr = section_address(&image, p);
+
+			if (floating[i].size) {
+				assert_ptr_equal(target(t, addr, floating[i].size), image.at + floating[i].offset);
+				assert_int_equal(addr % 16, floating[i].offset % 16);
+			} else {
+				assert_int_equal(addr, section_address(&image, before + i * size));
+			}
+			/* nothing but the address has changed */
+			PUT(&image, before + i * size, section_header, sh_addr, addr);
+			assert_memory_equal(p, before + i * size, size);
+		}
+		/* neighbours in the file are one segment; kernel, information, headers, and three of sections */
+		assert_int_equal(t->job.segment_count, 6);
+		assert_ptr_equal(segment_with(t, section_address(&image, headers + 3 * size)),
+				 segment_with(t, section_address(&image, headers + 5 * size)));
+		assert_int_equal(t->warnings, 0);
+		/* the file itself is as it was */
+		assert_int_equal(section_address(&image, section_at(&image, 4)), 0);
+		free(t);
+	}
+}
+
+static void sections_without_room(void **state)
+{
+	static const struct segue_range map[] = {{0, 0x9fc00, 1, 0}, {0x100000, 0x103000, 1, 0}, {0x3000000, 0x3000400, 1, 0}};
+	struct loader_job *t;
+
+	(void)state;
+	/* a large section finds no place, symbols and names do */
+	elf_kernel(false, 0);
+	add_section(&image, 0, 0, 0, 0, 0);
+	add_section(&image, 1, 0, 0, 0x400, 0x2100);
+	add_section(&image, 2, 0, 0, 0x2800, 0x20);
+	add_section(&image, 3, 0, 0, 0x2820, 0x20);
+	t = new_job(image.at, image.size);
+	set_map(t, map, 3);
+	run(t, SEGUE_OK);
+	assert_true(has_flag(t, 5));
+	assert_int_equal(field(t, SYMS_NUM), 4);
+	assert_int_equal(t->warnings, 1);
+	assert_sentence(t, "no free RAM for 8448 bytes of the kernel's sections: left out");
+	{
+		static const uint8_t nothing[40];
+		const uint8_t *headers = target(t, field(t, SYMS_ADDR), 4 * 40);
+
+		assert_memory_equal(headers + 40, nothing, 40);
+		assert_ptr_equal(target(t, le32(headers + 2 * 40 + 12), 0x20), image.at + 0x2800);
+		assert_ptr_equal(target(t, le32(headers + 3 * 40 + 12), 0x20), image.at + 0x2820);
+	}
+	free(t);
+
+	/* the names are with the large one: no section headers, but the kernel runs */
+	elf_kernel(false, 0);
+	add_section(&image, 0, 0, 0, 0, 0);
+	add_section(&image, 1, 0, 0, 0x400, 0x2100);
+	add_section(&image, 3, 0, 0, 0x2500, 0x20);
+	t = new_job(image.at, image.size);
+	set_map(t, map, 3);
+	run(t, SEGUE_OK);
+	assert_false(has_flag(t, 5));
+	assert_int_equal(field(t, SYMS_NUM), 0);
+	assert_int_equal(t->warnings, 1);
+	assert_sentence(t, "names");
+	assert_int_equal(t->job.entry.eip, 0x100020);
+	free(t);
+}
+
+static void broken_section_headers(void **state)
+{
+	(void)state;
+	for (int is_64 = 0; is_64 < 2; is_64++) {
+		elf_kernel(is_64, 0);
+		add_sections();
+		put_le16(image.at + (is_64 ? 58 : 46), is_64 ? 40 : 64);
+		refused(SEGUE_E_ELF_SECTIONS, is_64 ? "40 bytes" : "64 bytes");
+		elf_kernel(is_64, 0);
+		add_sections();
+		PUT(&image, image.at, header, e_shoff, IMAGE_SIZE - 8 * (is_64 ? 64 : 40) + 1);
+		refused(SEGUE_E_ELF_SECTIONS, "8 section headers");
+		elf_kernel(is_64, 0);
+		add_sections();
+		PUT(&image, section_at(&image, 4), section_header, sh_offset, IMAGE_SIZE - 0x1f);
+		refused(SEGUE_E_ELF_SECTIONS, "section 4");
+		PUT(&image, section_at(&image, 4), section_header, sh_offset, 0xffffffff);
+		refused(SEGUE_E_ELF_SECTIONS, "section 4");
+		/* none at all: whatever e_shoff says */
+		put_le16(image.at + (is_64 ? 60 : 48), 0);
+		free(load_image(SEGUE_OK));
+		/* names in a section that there is not */
+		elf_kernel(is_64, 0);
+		add_sections();
+		put_le16(image.at + (is_64 ? 62 : 50), 8);
+		{
+			struct loader_job *t = load_image(SEGUE_OK);
+
+			assert_int_equal(field(t, SYMS_SHNDX), 0);
+			free(t);
+		}
+	}
+}
+
+static void boot_device(void **state)
+{
+	struct loader_job *t;
+
+	(void)state;
+	elf_kernel(false, 0);
+	t = new_job(image.at, image.size);
+	t->args.machine = &t->machine;
+	t->machine.boot_device = 0x8001ffff;
+	t->machine.has_boot_device = 1;
+	run(t, SEGUE_OK);
+	assert_true(has_flag(t, 1));
+	assert_int_equal(field(t, BOOT_DEVICE), 0x8001ffff);
+	free(t);
+}
+
+static void framebuffers(void **state)
+{
+	static const struct segue_framebuffer screens[] = {
+		{0xfd000000, 4096, 1024, 768, 32, SEGUE_FRAMEBUFFER_RGB, 16, 8, 8, 7, 1, 6},
+		{0x12fd000000, 640, 640, 480, 8, SEGUE_FRAMEBUFFER_INDEXED, 0, 0, 0, 0, 0, 0},
+		{0xb8000, 160, 80, 25, 16, SEGUE_FRAMEBUFFER_EGA_TEXT, 0, 0, 0, 0, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof screens / sizeof *screens; i++) {
+		const struct segue_framebuffer *s = &screens[i];
+		const uint8_t color[6] = {s->red_position, s->red_size, s->green_position, s->green_size, s->blue_position,
+					  s->blue_size};
+		struct loader_job *t;
+
+		elf_kernel(false, 0);
+		t = new_job(image.at, image.size);
+		t->args.machine = &t->machine;
+		t->machine.framebuffer = *s;
+		run(t, SEGUE_OK);
+		assert_true(has_flag(t, 12));
+		assert_int_equal(le64(info(t) + FB_ADDR), s->addr);
+		assert_int_equal(field(t, FB_PITCH), s->pitch);
+		assert_int_equal(field(t, FB_WIDTH), s->width);
+		assert_int_equal(field(t, FB_HEIGHT), s->height);
+		assert_int_equal(info(t)[FB_BPP], s->bpp);
+		assert_int_equal(info(t)[FB_TYPE], s->type);
+		/* the palette of an indexed one: no colours, nowhere */
+		assert_memory_equal(info(t) + FB_COLOR, color, 6);
+		assert_false(has_flag(t, 11));
+		free(t);
+	}
+}
+
+static void vbe(void **state)
+{
+	uint8_t control[512], mode[256];
+	struct segue_vbe vbe = {control, mode, 0x4118, 0xc000, 0x1234, 0x56};
+	struct loader_job *t;
+
+	(void)state;
+	memset(control, 0x5a, sizeof control);
+	memset(mode, 0xa5, sizeof mode);
+	elf_kernel(false, 4);
+	t = new_job(image.at, image.size);
+	t->args.machine = &t->machine;
+	t->machine.vbe = &vbe;
+	run(t, SEGUE_OK);
+	assert_true(has_flag(t, 11));
+	assert_memory_equal(target(t, field(t, VBE_CONTROL), 512), control, 512);
+	assert_memory_equal(target(t, field(t, VBE_MODE_INFO), 256), mode, 256);
+	assert_int_equal(le16(info(t) + VBE_MODE), 0x4118);
+	assert_int_equal(le16(info(t) + VBE_SEG), 0xc000);
+	assert_int_equal(le16(info(t) + VBE_OFF), 0x1234);
+	assert_int_equal(le16(info(t) + VBE_LEN), 0x56);
+	assert_int_equal(t->warnings, 0);
+	assert_string_at(t, field(t, CMDLINE), "kernel");
+	free(t);
+}
+
+static void wish_for_a_video_mode(void **state)
+{
+	/* the header's mode type, width, height, depth; the screen that there is; a warning? */
+	static const struct {
+		uint32_t type, width, height, depth;
+		struct segue_framebuffer screen;
+		int warnings;
+	} cases[] = {
+		{0, 1024, 768, 32, {0, 0, 0, 0, 0, SEGUE_FRAMEBUFFER_NONE, 0, 0, 0, 0, 0, 0}, 1},
+		{1, 80, 25, 0, {0, 0, 0, 0, 0, SEGUE_FRAMEBUFFER_NONE, 0, 0, 0, 0, 0, 0}, 0},
+		{0, 1024, 768, 32, {1, 4096, 1024, 768, 32, SEGUE_FRAMEBUFFER_RGB, 0, 0, 0, 0, 0, 0}, 0},
+		{0, 0, 0, 0, {1, 4096, 1024, 768, 32, SEGUE_FRAMEBUFFER_RGB, 0, 0, 0, 0, 0, 0}, 0},
+		{0, 800, 768, 32, {1, 4096, 1024, 768, 32, SEGUE_FRAMEBUFFER_RGB, 0, 0, 0, 0, 0, 0}, 1},
+		{0, 1024, 600, 32, {1, 4096, 1024, 768, 32, SEGUE_FRAMEBUFFER_RGB, 0, 0, 0, 0, 0, 0}, 1},
+		{0, 1024, 768, 24, {1, 4096, 1024, 768, 32, SEGUE_FRAMEBUFFER_RGB, 0, 0, 0, 0, 0, 0}, 1},
+		{0, 0, 0, 0, {0xb8000, 160, 80, 25, 16, SEGUE_FRAMEBUFFER_EGA_TEXT, 0, 0, 0, 0, 0, 0}, 1},
+		{1, 80, 25, 0, {0xb8000, 160, 80, 25, 16, SEGUE_FRAMEBUFFER_EGA_TEXT, 0, 0, 0, 0, 0, 0}, 0},
+		{1, 80, 25, 0, {1, 4096, 1024, 768, 32, SEGUE_FRAMEBUFFER_RGB, 0, 0, 0, 0, 0, 0}, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct loader_job *t;
+		uint8_t *p = image.at + HEADER_AT + 32;
+
+		elf_kernel(false, 4);
+		put_le32(p, cases[i].type);
+		put_le32(p + 4, cases[i].width);
+		put_le32(p + 8, cases[i].height);
+		put_le32(p + 12, cases[i].depth);
+		t = new_job(image.at, image.size);
+		t->args.machine = &t->machine;
+		t->machine.framebuffer = cases[i].screen;
+		run(t, SEGUE_OK);
+		if (t->warnings != cases[i].warnings)
+			fail_msg("case %zu: %d warnings: %s", i, t->warnings, t->sentence);
+		assert_int_equal(has_flag(t, 12), cases[i].screen.type != SEGUE_FRAMEBUFFER_NONE);
+		free(t);
+	}
+}
+
+/* The firmware's data lie below 1 MiB (Xen reads 0x40e and 0x413): nothing of ours goes there. */
+static void information_not_in_low_memory(void **state)
+{
+	struct loader_job *t;
+
+	(void)state;
+	elf_kernel(false, 0);
+	add_sections();
+	t = new_job(image.at, image.size);
+	t->args.workspace_phys = 0x10000;
+	run(t, SEGUE_OK);
+	assert_int_equal(t->job.entry.ebx, 0x101000);
+	for (size_t i = 0; i < t->job.segment_count; i++)
+		assert_true(t->job.segments[i].dest >= 0x100000);
+	free(t);
+	/* nor where the kernel goes */
+	t = new_job(image.at, image.size);
+	t->args.workspace_phys = 0x100000;
+	run(t, SEGUE_OK);
+	assert_true(t->job.entry.ebx >= 0x101000);
+	free(t);
+}
+
+static void workspace_too_small(void **state)
+{
+	struct loader_job *t;
+
+	(void)state;
+	elf_kernel(false, 0);
+	t = new_job(image.at, image.size);
+	t->args.cmdline = "a long command line, and little more room than for the segments: 0123456789 0123456789 "
+			  "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789";
+	t->args.workspace_size = 6144;
+	for (; t->args.workspace_size > 256; t->args.workspace_size -= 8) {
+		int error;
+
+		t->job = (struct job){.part_count = 1};
+		error = run_loader(t, &segue_loader_multiboot);
+		if (error) {
+			assert_int_equal(error, SEGUE_E_WORKSPACE_SMALL);
+			break;
+		}
+	}
+	assert_true(t->args.workspace_size > 256);
+	free(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(entry_state),
+		cmocka_unit_test(search_for_the_header),
+		cmocka_unit_test(first_good_header_counts),
+		cmocka_unit_test(broken_headers),
+		cmocka_unit_test(version_2_only),
+		cmocka_unit_test(flags_that_must_be_known),
+		cmocka_unit_test(truncated_header),
+		cmocka_unit_test(neither_elf_nor_addresses),
+		cmocka_unit_test(flat_images),
+		cmocka_unit_test(address_refusals),
+		cmocka_unit_test(addresses_win_over_elf),
+		cmocka_unit_test(fields_without_anything_known),
+		cmocka_unit_test(memory_map),
+		cmocka_unit_test(lower_and_upper_memory),
+		cmocka_unit_test(command_lines),
+		cmocka_unit_test(modules),
+		cmocka_unit_test(where_modules_go),
+		cmocka_unit_test(scattered_module),
+		cmocka_unit_test(many_modules),
+		cmocka_unit_test(no_room_for_a_module),
+		cmocka_unit_test(initrd_of_a_bundle),
+		cmocka_unit_test(symbols),
+		cmocka_unit_test(sections_without_room),
+		cmocka_unit_test(broken_section_headers),
+		cmocka_unit_test(boot_device),
+		cmocka_unit_test(framebuffers),
+		cmocka_unit_test(vbe),
+		cmocka_unit_test(wish_for_a_video_mode),
+		cmocka_unit_test(information_not_in_low_memory),
+		cmocka_unit_test(workspace_too_small),
+	};
+
+	return cmocka_run_group_tests_name("multiboot", tests, NULL, NULL);
+}

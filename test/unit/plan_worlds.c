@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The planner over all small worlds: every placement of up to four segments
+ * in a little memory, each byte copied from anywhere or zero, with and
+ * without free cells. Each plan runs byte by byte and is compared with what
+ * was asked; the replay has to agree, on good plans and on damaged ones.
+ * Then larger worlds at random.
+ *
+ * Linked with purgatory's own mover (MOVER defined, 32-bit) or with the C
+ * model of it. Usage: plan_worlds [seconds], 50 if not given.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "executor_model.h"
+#include "plan.h"
+#include "replay.h"
+
+#define ARENA_MAX 200u
+#define PIECES_MAX 24u
+#define RANGES_MAX (ARENA_MAX + 2u)
+#define LIST_MAX 1200u
+#define GUARD 16u
+#define GUARD_BYTE 0xee
+
+/* A world's numbers are offsets; the arena is where they are counted from. */
+struct world {
+	struct plan_copy copies[PIECES_MAX];
+	struct plan_range zeros[PIECES_MAX], frees[RANGES_MAX];
+	uint32_t copy_count, zero_count, free_count, cells;
+};
+
+static unsigned char guarded[ARENA_MAX + 2 * GUARD], *arena = guarded + GUARD;
+static struct segue_move list[LIST_MAX + 1];
+static uint32_t list_count;
+static uint64_t plan_memory[65536], replay_memory[65536];
+
+static unsigned long long worlds, broken_cycles, exchanges, damaged, damaged_right, doubtful;
+static uint32_t longest[PIECES_MAX + 1];
+static unsigned long failures;
+
+static void show(const struct world *w, const char *what, unsigned long at)
+{
+	if (++failures > 10)
+		exit(1);
+	printf("FAILED: %s (%lu); memory %u\n", what, at, w->cells);
+	for (uint32_t i = 0; i < w->copy_count; i++)
+		printf("  copy to %u from %u size %u\n", (unsigned)w->copies[i].dst, (unsigned)w->copies[i].src,
+			(unsigned)w->copies[i].size);
+	for (uint32_t i = 0; i < w->zero_count; i++)
+		printf("  zero [%u, %u)\n", (unsigned)w->zeros[i].start, (unsigned)w->zeros[i].end);
+	for (uint32_t i = 0; i < w->free_count; i++)
+		printf("  free [%u, %u)\n", (unsigned)w->frees[i].start, (unsigned)w->frees[i].end);
+	for (uint32_t i = 0; i < list_count; i++)
+		printf("  move %u: op %u to %d from %d size %u\n", i, list[i].op,
+			(int)(list[i].dst - (uintptr_t)arena), (int)(list[i].src - (uintptr_t)arena), list[i].size);
+}
+
+static int collect(void *context, const struct segue_move *move)
+{
+	(void)context;
+	if (list_count == LIST_MAX)
+		return 1;
+	list[list_count++] = *move;
+	return 0;
+}
+
+#ifdef MOVER
+static void execute(void)
+{
+	const struct segue_move *first = list;
+
+	__asm__ volatile(
+		"push %%ebp\n\tpush %%ebx\n\tcall segue_purgatory_move\n\tpop %%ebx\n\tpop %%ebp\n\tcld"
+		: "+S"(first) : : "eax", "ecx", "edx", "edi", "memory", "cc");
+}
+#else
+static void execute(void)
+{
+	executor_model(list);
+}
+#endif
+
+/* Runs the list on fresh memory; true if every cell is as it should be. */
+static bool run(const struct world *w, const bool *writable, bool *outside)
+{
+	bool right = true;
+
+	memset(guarded, GUARD_BYTE, sizeof(guarded));
+	for (uint32_t i = 0; i < w->cells; i++)
+		arena[i] = (unsigned char)(i + 1);
+	list[list_count] = (struct segue_move){ .op = SEGUE_MOVE_END };
+	execute();
+	for (uint32_t i = 0; i < w->copy_count; i++)
+		for (uint32_t k = 0; k < w->copies[i].size; k++)
+			if (arena[w->copies[i].dst + k] != w->copies[i].src + k + 1)
+				right = false;
+	for (uint32_t i = 0; i < w->zero_count; i++)
+		for (uint64_t k = w->zeros[i].start; k < w->zeros[i].end; k++)
+			if (arena[k] != 0)
+				right = false;
+	*outside = false;
+	for (uint32_t i = 0; i < w->cells; i++)
+		if (!writable[i] && arena[i] != i + 1)
+			*outside = true;
+	for (uint32_t i = 0; i < GUARD; i++)
+		if (guarded[i] != GUARD_BYTE || arena[w->cells + i] != GUARD_BYTE)
+			*outside = true;
+	return right;
+}
+
+/*
+ * Does some order of the copies, neighbours joined, read every byte before it
+ * is written? Then nothing need be set aside.
+ */
+static bool acyclic(const struct world *w)
+{
+	struct plan_copy copies[PIECES_MAX];
+	uint32_t count = 0;
+	bool picked = true;
+
+	for (uint32_t i = 0; i < w->copy_count; i++)
+		if (w->copies[i].dst != w->copies[i].src)
+			copies[count++] = w->copies[i];
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < count; k++)
+			if (copies[i].dst + copies[i].size == copies[k].dst && copies[i].src + copies[i].size == copies[k].src) {
+				copies[i].size += copies[k].size;
+				copies[k] = copies[--count];
+				i = k = (uint32_t)-1;
+				break;
+			}
+	while (picked) {
+		picked = false;
+		for (uint32_t v = 0; v < count && !picked; v++) {
+			bool blocked = false;
+
+			for (uint32_t u = 0; u < count; u++)
+				if (u != v && copies[u].src < copies[v].dst + copies[v].size &&
+				    copies[v].dst < copies[u].src + copies[u].size)
+					blocked = true;
+			if (!blocked) {
+				copies[v] = copies[--count];
+				picked = true;
+			}
+		}
+	}
+	return count == 0;
+}
+
+static struct world at; /* the world with the program's own addresses */
+
+static enum replay_status replay(bool exchanged)
+{
+	struct plan_range writable[RANGES_MAX + PIECES_MAX];
+	struct replay_input input = {
+		.copies = at.copies, .zeros = at.zeros, .writable = writable,
+		.copy_count = at.copy_count, .zero_count = at.zero_count,
+		.memory = replay_memory
+	};
+	struct replay_result result;
+	struct replay state;
+
+	for (uint32_t i = 0; i < at.free_count; i++)
+		writable[input.writable_count++] = at.frees[i];
+	for (uint32_t i = 0; i < at.copy_count && exchanged; i++)
+		writable[input.writable_count++] = (struct plan_range){
+			at.copies[i].src, at.copies[i].src + at.copies[i].size };
+	input.memory_size = segue_replay_memory(at.copy_count, at.zero_count, input.writable_count, list_count);
+	if (input.memory_size > sizeof(replay_memory))
+		abort();
+	segue_replay_begin(&state, &input, &result);
+	for (uint32_t i = 0; i <= list_count; i++)
+		segue_replay_move(&state, &list[i]);
+	return segue_replay_end(&state);
+}
+
+static uint32_t seed = 1;
+
+static uint32_t chance(uint32_t below)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 17;
+	seed ^= seed << 5;
+	return seed % below;
+}
+
+/* One damage to a good list: do the bytes and the replay see the same? */
+static void damage(const struct world *w, const bool *writable, bool exchanged)
+{
+	uint32_t i = chance(list_count), k = chance(list_count);
+	struct segue_move saved = list[i], other = list[k];
+	enum replay_status verdict;
+	bool backwards, right, outside;
+
+	switch (chance(6)) {
+	case 0:
+		list[i] = other;
+		list[k] = saved;
+		break;
+	case 1:
+		list[i].dst += chance(2) ? 1u : (uint64_t)-1;
+		break;
+	case 2:
+		if (saved.op != SEGUE_MOVE_ZERO)
+			list[i].src += chance(2) ? 1u : (uint64_t)-1;
+		break;
+	case 3:
+		if (list[i].size > 1)
+			list[i].size--;
+		else
+			list[i].size++;
+		break;
+	case 4:
+		list[i].op = 1 + chance(5);
+		break;
+	default:
+		list[i] = other;
+	}
+	for (uint32_t n = 0; n < 2; n++) {
+		const struct segue_move *move = &list[n ? i : k];
+		int64_t distance = (int64_t)(move->dst - move->src);
+
+		if (move->op != SEGUE_MOVE_ZERO &&
+		    (move->src < (uintptr_t)guarded || move->src > (uintptr_t)guarded + sizeof(guarded) - ARENA_MAX / 2 - 1))
+			goto out; /* a ZERO become a COPY from nowhere */
+		/* The mover need not behave like the model then. */
+		backwards = (move->op == SEGUE_MOVE_COPY_UP && distance > 0 && distance < (int64_t)move->size) ||
+			(move->op == SEGUE_MOVE_COPY_DOWN && distance < 0 && -distance < (int64_t)move->size);
+		if (backwards)
+			goto out;
+	}
+	right = run(w, writable, &outside);
+	verdict = replay(exchanged);
+	damaged++;
+	if (right && !outside)
+		damaged_right++;
+	/* A byte written outside may be put back or be the same by chance, so then the replay may know better. */
+	if (verdict == REPLAY_OK && (!right || outside))
+		show(w, "the replay accepts a list that is wrong", damaged);
+	else if (verdict == REPLAY_WRONG && right)
+		show(w, "the replay refuses a list that is right", damaged);
+	else if (verdict == REPLAY_OUTSIDE && right && !outside)
+		doubtful++;
+	else if (verdict != REPLAY_OK && verdict != REPLAY_WRONG && verdict != REPLAY_OUTSIDE)
+		show(w, "the replay refuses for another reason", (unsigned long)verdict);
+out:
+	list[i] = saved;
+	if (k != i)
+		list[k] = other;
+}
+
+static void check(const struct world *w)
+{
+	uintptr_t base = (uintptr_t)arena;
+	struct plan_input input = {
+		.copies = at.copies, .zeros = at.zeros, .free = at.frees,
+		.copy_count = w->copy_count, .zero_count = w->zero_count, .free_count = w->free_count,
+		.memory = plan_memory, .memory_size = segue_plan_memory(w->copy_count, w->zero_count, w->free_count),
+		.emit = collect
+	};
+	struct plan_result result;
+	enum plan_status status;
+	bool writable[ARENA_MAX] = { false }, outside;
+	uint64_t payload = 0, in_place = 0, zeroed = 0, scratch = 0, moved = 0;
+
+	at = *w;
+	for (uint32_t i = 0; i < w->copy_count; i++) {
+		at.copies[i].dst += base;
+		at.copies[i].src += base;
+		if (w->copies[i].dst == w->copies[i].src)
+			in_place += w->copies[i].size;
+		else
+			payload += w->copies[i].size;
+		for (uint64_t k = 0; k < w->copies[i].size; k++)
+			writable[w->copies[i].dst + k] = w->copies[i].dst != w->copies[i].src;
+	}
+	for (uint32_t i = 0; i < w->zero_count; i++) {
+		at.zeros[i].start += base;
+		at.zeros[i].end += base;
+		zeroed += w->zeros[i].end - w->zeros[i].start;
+		for (uint64_t k = w->zeros[i].start; k < w->zeros[i].end; k++)
+			writable[k] = true;
+	}
+	for (uint32_t i = 0; i < w->free_count; i++) {
+		at.frees[i].start += base;
+		at.frees[i].end += base;
+	}
+	if (input.memory_size > sizeof(plan_memory))
+		abort();
+	list_count = 0;
+	worlds++;
+	status = segue_plan(&input, &result);
+	if (status != PLAN_OK) {
+		show(w, "refused", (unsigned long)status);
+		return;
+	}
+	for (uint32_t i = 0; i < w->free_count; i++) {
+		for (uint64_t k = w->frees[i].start; k < at.frees[i].start - base; k++)
+			writable[k] = true;
+		scratch += at.frees[i].start - base - w->frees[i].start;
+		/* For the replay: what was taken. */
+		at.frees[i].end = at.frees[i].start;
+		at.frees[i].start = w->frees[i].start + base;
+	}
+	for (uint32_t i = 0; i < w->copy_count && result.exchanged; i++)
+		for (uint64_t k = 0; k < w->copies[i].size; k++)
+			writable[w->copies[i].src + k] = true;
+	for (uint32_t i = 0; i < w->copy_count; i++)
+		for (uint64_t k = 0; k < w->copies[i].size && w->copies[i].dst == w->copies[i].src; k++)
+			writable[w->copies[i].dst + k] = false;
+
+	if (!run(w, writable, &outside))
+		show(w, "wrong bytes", 0);
+	if (outside)
+		show(w, "bytes written outside", 0);
+	for (uint32_t i = 0; i < list_count; i++)
+		if (list[i].op == SEGUE_MOVE_COPY_UP || list[i].op == SEGUE_MOVE_COPY_DOWN)
+			moved += list[i].size;
+		else if (list[i].op != SEGUE_MOVE_ZERO)
+			moved += 2 * (uint64_t)list[i].size;
+	if (result.payload != payload || result.in_place != in_place || result.zeroed != zeroed ||
+	    result.scratch != scratch || result.moves != list_count || result.moved != moved)
+		show(w, "the plan's numbers are wrong", (unsigned long)result.payload);
+	if (moved > payload + result.aside || moved > 3 * payload || moved < payload)
+		show(w, "too many bytes moved", (unsigned long)moved);
+	if (result.aside != 0 && acyclic(w))
+		show(w, "bytes set aside without need", (unsigned long)result.aside);
+	if ((status = (enum plan_status)replay(result.exchanged != 0)) != 0)
+		show(w, "the replay refuses", (unsigned long)status);
+	if (result.exchanged)
+		exchanges++;
+	else if (result.aside)
+		broken_cycles++;
+	if (list_count > longest[w->copy_count])
+		longest[w->copy_count] = list_count;
+	if (list_count != 0 && worlds % 4 == 0)
+		damage(w, writable, result.exchanged != 0);
+}
+
+/* With no free cells, with all that nobody uses, and with the first of these alone. */
+static void check_with_free(struct world *w)
+{
+	bool used[ARENA_MAX] = { false };
+
+	for (uint32_t i = 0; i < w->copy_count; i++)
+		for (uint64_t k = 0; k < w->copies[i].size; k++)
+			used[w->copies[i].dst + k] = used[w->copies[i].src + k] = true;
+	for (uint32_t i = 0; i < w->zero_count; i++)
+		for (uint64_t k = w->zeros[i].start; k < w->zeros[i].end; k++)
+			used[k] = true;
+	w->free_count = 0;
+	check(w);
+	for (uint32_t i = 0; i < w->cells; i++) {
+		if (used[i])
+			continue;
+		if (w->free_count != 0 && w->frees[w->free_count - 1].end == i)
+			w->frees[w->free_count - 1].end++;
+		else
+			w->frees[w->free_count++] = (struct plan_range){ i, i + 1 };
+	}
+	if (w->free_count == 0)
+		return;
+	check(w);
+	if (w->free_count == 1 && w->frees[0].end - w->frees[0].start == 1)
+		return;
+	w->frees[0].end = w->frees[0].start + 1;
+	w->free_count = 1;
+	check(w);
+}
+
+/* All ways to place `left` more segments from cell `from` up. */
+static void place(struct world *w, uint32_t left, uint32_t from)
+{
+	if (left == 0) {
+		check_with_free(w);
+		return;
+	}
+	for (uint32_t dst = from; dst < w->cells; dst++) {
+		for (uint32_t size = 1; dst + size <= w->cells; size++) {
+			/* Given last to first in every other world, so that there is something to sort. */
+			for (uint32_t src = 0; src + size <= w->cells; src++) {
+				w->copies[w->copy_count++] = (struct plan_copy){ dst, src, size };
+				place(w, left - 1, dst + size);
+				w->copy_count--;
+			}
+			w->zeros[w->zero_count++] = (struct plan_range){ dst, dst + size };
+			place(w, left - 1, dst + size);
+			w->zero_count--;
+		}
+	}
+}
+
+/* Segments that mostly fill the memory, in an order that is not that of their places. */
+static void random_world(void)
+{
+	struct world w = { .cells = 8 + chance(ARENA_MAX - 8) };
+	uint32_t dst = chance(4) ? 0 : chance(4), kind = chance(4);
+
+	while (dst < w.cells && w.copy_count < PIECES_MAX && w.zero_count < PIECES_MAX) {
+		uint32_t size = 1 + chance(kind == 0 ? 3 : kind == 1 ? 12 : w.cells / 2), src;
+
+		if (size > w.cells - dst)
+			size = w.cells - dst;
+		src = chance(w.cells - size + 1);
+		if (chance(12) == 0) {
+			w.zeros[w.zero_count++] = (struct plan_range){ dst, dst + size };
+		} else {
+			uint32_t i = chance(w.copy_count + 1);
+
+			w.copies[w.copy_count++] = w.copies[i];
+			w.copies[i] = (struct plan_copy){ dst, src, size };
+		}
+		dst += size + (chance(6) ? 0 : chance(5));
+	}
+	check_with_free(&w);
+}
+
+/* The sources are the destinations in another order, every byte once: nothing is free, much is cyclic. */
+static void random_permutation(void)
+{
+	struct world w = { .cells = 4 + chance(ARENA_MAX - 4) };
+	uint32_t count = 2 + chance(PIECES_MAX - 2), src = 0, dst = 0, left = w.cells;
+	uint32_t order[PIECES_MAX];
+	struct plan_copy copies[PIECES_MAX];
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t k = chance(i + 1), size = i + 1 == count ? left : chance(left / 2 + 1);
+
+		order[i] = order[k];
+		order[k] = i;
+		copies[i] = (struct plan_copy){ 0, src, size };
+		src += size;
+		left -= size;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		copies[order[i]].dst = dst;
+		dst += (uint32_t)copies[order[i]].size;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		if (copies[i].size != 0)
+			w.copies[w.copy_count++] = copies[i];
+	check_with_free(&w);
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+	double start = now(), seconds = argc > 1 ? atof(argv[1]) : 50, last = 0, before;
+	unsigned long long exhaustive, exhaustive_worlds = 0;
+	uint32_t cells;
+
+	/* The next arena has about five times as many worlds. */
+	for (cells = 1; now() - start + 5.5 * last < 0.8 * seconds; cells++) {
+		before = now();
+		for (uint32_t k = 1; k <= 4; k++) {
+			struct world w = { .cells = cells };
+
+			exhaustive = worlds;
+			place(&w, k, 0);
+			printf("memory of %2u bytes, %u segments: %llu worlds\n", cells, k, worlds - exhaustive);
+		}
+		last = now() - before;
+		exhaustive_worlds = worlds;
+	}
+	while (now() - start < seconds) {
+		for (uint32_t i = 0; i < 200; i++) {
+			random_world();
+			random_permutation();
+		}
+	}
+	printf("all %llu worlds of up to 4 segments in up to %u bytes, then %llu random ones of up to %u in %u\n",
+		exhaustive_worlds, cells - 1, worlds - exhaustive_worlds, PIECES_MAX, ARENA_MAX);
+	printf("%llu plans broke cycles in free bytes, %llu exchanged in place; most moves for 1 to 4 copies: %u %u %u %u\n",
+		broken_cycles, exchanges, longest[1], longest[2], longest[3], longest[4]);
+	printf("%llu damaged lists, %llu of them still right; the replay saw stray writes that left no trace in %llu\n",
+		damaged, damaged_right, doubtful);
+#ifdef MOVER
+	puts("executor: purgatory's mover");
+#else
+	puts("executor: the C model");
+#endif
+	printf("%llu passed, %lu failed\n", worlds - failures, failures);
+	return failures != 0;
+}
