@@ -17,9 +17,9 @@
 #define COLUMN 260
 #define RIGHT_X (WIDTH - LEFT_X - COLUMN)
 #define LABELLED 19                   /* least height of a span that somebody has */
-#define UNLABELLED 9
+#define UNLABELLED 12
 #define HOLE 26                       /* height of what is no memory, whatever its size */
-#define TICK_DISTANCE 12
+#define TICK_DISTANCE 11
 #define BANDS 200u                    /* more moves than that are not drawn one by one */
 
 struct drawing {

@@ -242,6 +242,23 @@ bool dry_run(struct dry_run *run)
 	}
 }
 
+void dry_run_segment_name(const struct dry_run *run, size_t index, char *name, size_t size)
+{
+	struct segue_segment segment, other;
+	bool several;
+	size_t i;
+
+	if (segue_segment_at(run->workspace, index, &segment))
+		segment = (struct segue_segment){ .name = "" };
+	several = segment.number != 0;
+	for (i = 0; !several && !segue_segment_at(run->workspace, i, &other); i++)
+		several = i != index && !strcmp(segment.name, other.name);
+	if (several)
+		snprintf(name, size, "%s %u", segment.name, segment.number);
+	else
+		snprintf(name, size, "%s", segment.name);
+}
+
 void dry_run_free(struct dry_run *run)
 {
 	size_t i;

@@ -66,6 +66,8 @@ bool dry_run(struct dry_run *run);
 int dry_run_open(struct dry_run *run);
 /* Why it was refused. */
 const char *dry_run_refusal(const struct dry_run *run);
+/* "ELF segment 2" of several, "initrd" of one. */
+void dry_run_segment_name(const struct dry_run *run, size_t index, char *name, size_t size);
 void dry_run_free(struct dry_run *run);
 
 #endif

@@ -33,10 +33,10 @@ static void print_container(const struct dry_run *run)
 	struct bytes blob = { run->blob.file.data, run->blob.file.size, 0 };
 	size_t i;
 
-	fact("container");
-	printf("%s\n", bundle->container[0] ? bundle->container : "none: the kernel as it is");
 	if (!bundle->container[0])
 		return;
+	fact("container");
+	printf("%s\n", bundle->container);
 	print_bytes("kernel", &bundle->kernel, &blob);
 	print_words("command line", &bundle->cmdline);
 	if (bundle->initrd.size)
@@ -71,10 +71,11 @@ static void print_result(const struct dry_run *run)
 {
 	const struct segue_description *d = &run->description;
 	struct segue_segment segment;
+	char name[48];
 	size_t i;
 
 	fact("boots as");
-	printf("%s%s\n", d->protocol, strcmp(d->protocol, "ELF") ? "" : ": plain ELF, 32-bit, registers zero");
+	printf("%s%s\n", d->protocol, strcmp(d->protocol, "ELF") ? "" : ", entered in 32-bit mode with all registers zero");
 	fact("entry");
 	printf("0x%08" PRIx32 " (physical)\n", d->entry);
 	if (d->needs_memory) {
@@ -89,11 +90,36 @@ static void print_result(const struct dry_run *run)
 			printf(" + %10" PRIu64, segment.size - segment.file_size);
 		else
 			printf(" %12s", "");
-		printf("  %s", segment.name);
-		if (segment.number != UINT32_MAX)
-			printf(" %" PRIu32, segment.number);
-		putchar('\n');
+		dry_run_segment_name(run, i, name, sizeof name);
+		printf("  %s\n", name);
 	}
+}
+
+static void print_refusal(const struct dry_run *run)
+{
+	const char *sentence = dry_run_refusal(run);
+
+	fact("refused");
+	print_text(sentence, strlen(sentence));
+	printf(" (code %d)\n", run->error);
+}
+
+/* "FILE: Linux in a bundle, 34.4 MiB" */
+static void print_headline(const struct dry_run *run)
+{
+	const struct file *file = &run->blob.file;
+
+	printf("%s: ", file->path);
+	if (run->error)
+		printf("refused");
+	else
+		printf("%s", run->description.protocol);
+	if (!run->error && run->bundle.container[0])
+		printf(" in a %s%s", run->bundle.container, strcmp(run->bundle.container, "Fiwix") ? "" : " blob");
+	printf(", %zu bytes", file->size);
+	if (file->packed_size)
+		printf(" gunzipped from %zu", file->packed_size);
+	putchar('\n');
 }
 
 static const struct option words[] = {
@@ -123,26 +149,19 @@ static int run_info(int argc, char **argv)
 	run.blob.name = base_name(file->path);
 	map_of_pc(TRIAL_MEMORY, &run.map);
 	blob = (struct bytes){ file->data, file->size, 0 };
-	printf("%s\n", file->path);
-	fact("size");
-	printf("%zu bytes", file->size);
-	if (file->packed_size)
-		printf(", gunzipped from %zu", file->packed_size);
-	putchar('\n');
 	error = dry_run_open(&run);
-	if (!error)
-		print_container(&run);
-	print_kernel_facts(error ? &blob : &run.bundle.kernel);
 	fitted = dry_run(&run);
-	error = run.error;
-	if (fitted && !error) {
+	error = error ? error : run.error;
+	if (fitted) {
+		print_headline(&run);
+		if (run.opened)
+			print_container(&run);
+		print_kernel_facts(run.opened ? &run.bundle.kernel : &blob);
 		print_sentences(&run);
-		print_result(&run);
-	} else if (fitted) {
-		print_sentences(&run);
-		fact("refused");
-		print_text(dry_run_refusal(&run), strlen(dry_run_refusal(&run)));
-		printf(" (code %d)\n", error);
+		if (!error)
+			print_result(&run);
+		else
+			print_refusal(&run);
 	}
 	dry_run_free(&run);
 	return fitted && !error ? STATUS_OK : STATUS_REFUSED;

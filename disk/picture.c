@@ -34,13 +34,9 @@ static void read_plan(struct picture *p)
 		p->move_count++;
 	for (i = 0; i < p->segment_count; i++) {
 		const struct segue_segment *segment = &p->segments[i];
-		bool several = segment->number != 0;
-		char name[64];
-		size_t j;
+		char name[48];
 
-		for (j = 0; j < p->segment_count; j++)
-			several |= j != i && !strcmp(p->segments[j].name, segment->name);
-		snprintf(name, sizeof name, several ? "%s %u" : "%s", segment->name, segment->number);
+		dry_run_segment_name(p->run, i, name, sizeof name);
 		add_item(&p->after, &p->after_count, segment->dest, segment->size, segment_letter(i), name);
 	}
 	add_item(&p->after, &p->after_count, d->purgatory, d->purgatory_size, '%', "purgatory");

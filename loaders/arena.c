@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The only allocator: a pointer that moves through the caller's workspace. */
-#include <string.h>
+#include "memory_functions.h"
 #include "bytes.h"
 #include "loader.h"
 

@@ -16,14 +16,15 @@
  * the data, padding to 4. Offsets count from the start of the archive. A name may be followed by
  * more NULs that its length counts; `segue pack` pads by them so that the data starts a page.
  */
-#include "bytes.h"
 #include "container.h"
+#include "memory_functions.h"
 
 #define HEADER_SIZE 110u
 #define MAGIC_SIZE 6u
+#define FIELDS 13u
 #define FIELD_SIZE 8u
 enum field { FIELD_MODE = 1, FIELD_NLINK = 4, FIELD_FILESIZE = 6, FIELD_NAMESIZE = 11 };
-_Static_assert(MAGIC_SIZE + 13 * FIELD_SIZE == HEADER_SIZE, "newc header");
+_Static_assert(MAGIC_SIZE + FIELDS * FIELD_SIZE == HEADER_SIZE, "newc header");
 
 #define MODE_KIND 0170000u
 #define MODE_FILE 0100000u
@@ -31,10 +32,10 @@ _Static_assert(MAGIC_SIZE + 13 * FIELD_SIZE == HEADER_SIZE, "newc header");
 
 #define DIGITS_MAX 9u
 
-enum member_kind {
-	MEMBER_KERNEL, MEMBER_CMDLINE, MEMBER_INITRD, MEMBER_MODULE, MEMBER_MODULE_CMDLINE,
-	MEMBER_FOLDER, MEMBER_UNKNOWN, MEMBER_TRAILER
-};
+/* In the order of names[]. */
+enum kind { KIND_TRAILER, KIND_KERNEL, KIND_CMDLINE, KIND_INITRD, KIND_FOLDER, KIND_FOLDER_MODULES, KIND_NONE,
+	    KIND_MODULE, KIND_MODULE_CMDLINE };
+static const char names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0.\0modules\0";
 
 /* The archive, and the member that was read last. */
 struct reader {
@@ -42,177 +43,158 @@ struct reader {
 	struct bytes archive;
 	size_t next;                  /* offset of the next member */
 	size_t at;                    /* offset of this one */
-	enum member_kind kind;
-	struct bytes name;            /* without "./"; of a module only NN-NAME */
+	enum kind kind;
+	uint32_t number;              /* of a module: NN ... */
+	struct bytes name;            /* ... and this is NAME */
 	struct bytes data;
 };
 
 bool segue_is_bundle(const struct bytes *blob)
 {
-	return blob->size >= MAGIC_SIZE && !__builtin_memcmp(blob->data, "07070", 5) &&
+	return blob->size >= MAGIC_SIZE && !memcmp(blob->data, "07070", 5) &&
 	       (blob->data[5] == '1' || blob->data[5] == '2');
-}
-
-static bool read_field(const uint8_t *header, enum field field, uint32_t *value)
-{
-	const uint8_t *digit = header + MAGIC_SIZE + FIELD_SIZE * (unsigned)field;
-	size_t i;
-
-	*value = 0;
-	for (i = 0; i < FIELD_SIZE; i++) {
-		uint32_t d = digit[i];
-
-		if (d >= '0' && d <= '9')
-			d -= '0';
-		else if (d >= 'a' && d <= 'f')
-			d -= 'a' - 10;
-		else if (d >= 'A' && d <= 'F')
-			d -= 'A' - 10;
-		else
-			return false;
-		*value = *value * 16 + d;
-	}
-	return true;
-}
-
-static bool name_is(const struct bytes *name, const char *wanted, size_t size)
-{
-	return name->size == size && !__builtin_memcmp(name->data, wanted, size);
-}
-#define NAME_IS(name, wanted) name_is(name, wanted, sizeof wanted - 1)
-
-/* Drops so many bytes at the start. */
-static void skip(struct bytes *bytes, size_t size)
-{
-	bytes->data += size;
-	bytes->size -= size;
-}
-
-/* NN-NAME: how long is NN, and its value? 0: it is none. */
-static size_t module_number(const struct bytes *name, uint32_t *number)
-{
-	size_t digits = 0;
-
-	*number = 0;
-	while (digits < name->size && name->data[digits] >= '0' && name->data[digits] <= '9') {
-		if (digits == DIGITS_MAX)
-			return 0;
-		*number = *number * 10 + (name->data[digits] - (uint32_t)'0');
-		digits++;
-	}
-	return digits >= 2 && digits + 1 < name->size && name->data[digits] == '-' ? digits : 0;
-}
-
-static enum member_kind module_kind(struct bytes *name)
-{
-	static const char suffix[] = ".cmdline";
-	const size_t suffix_size = sizeof suffix - 1;
-	enum member_kind kind = MEMBER_MODULE;
-	uint32_t number;
-	size_t i;
-
-	for (i = 0; i < name->size; i++)
-		if (name->data[i] == '/')
-			return MEMBER_UNKNOWN;
-	if (name->size > suffix_size && !__builtin_memcmp(name->data + name->size - suffix_size, suffix, suffix_size)) {
-		name->size -= suffix_size;
-		kind = MEMBER_MODULE_CMDLINE;
-	}
-	return module_number(name, &number) ? kind : MEMBER_UNKNOWN;
-}
-
-static enum member_kind member_kind(struct bytes *name)
-{
-	if (NAME_IS(name, "TRAILER!!!"))
-		return MEMBER_TRAILER;
-	while (name->size > 2 && !__builtin_memcmp(name->data, "./", 2))
-		skip(name, 2);
-	if (NAME_IS(name, "kernel"))
-		return MEMBER_KERNEL;
-	if (NAME_IS(name, "cmdline"))
-		return MEMBER_CMDLINE;
-	if (NAME_IS(name, "initrd"))
-		return MEMBER_INITRD;
-	if (NAME_IS(name, ".") || NAME_IS(name, "modules"))
-		return MEMBER_FOLDER;
-	if (name->size < 8 || __builtin_memcmp(name->data, "modules/", 8))
-		return MEMBER_UNKNOWN;
-	skip(name, 8);
-	return module_kind(name);
 }
 
 static int refuse(const struct reader *reader, int code, const char *what)
 {
-	return segue_refuse(reader->job, code, "bundle of %z bytes, offset %x: %b %s",
-			    (uint64_t)reader->archive.size, (uint64_t)reader->at, &reader->name, what);
+	return segue_refuse(reader->job, code, "bundle, offset %x: %b %s", (uint64_t)reader->at, &reader->name, what);
+}
+
+static bool read_fields(const uint8_t *digit, uint32_t *field)
+{
+	uint32_t value = 0;
+	size_t i;
+
+	for (i = 0; i < FIELDS * FIELD_SIZE; i++) {
+		uint32_t d = *digit++;
+
+		if (d - '0' < 10)
+			d -= '0';
+		else if ((d | 0x20) - 'a' < 6)
+			d = (d | 0x20) - 'a' + 10;
+		else
+			return false;
+		/* the digits of the field before are shifted out */
+		value = value << 4 | d;
+		field[i / FIELD_SIZE] = value;
+	}
+	return true;
+}
+
+/* What follows "modules/": NN-NAME or NN-NAME.cmdline; name becomes NAME. */
+static enum kind module_kind(struct reader *reader, struct bytes name)
+{
+	static const char suffix[] = ".cmdline";
+	const size_t suffix_size = sizeof suffix - 1;
+	enum kind kind = KIND_MODULE;
+	size_t i;
+
+	if (name.size > suffix_size && !memcmp(name.data + name.size - suffix_size, suffix, suffix_size)) {
+		name.size -= suffix_size;
+		kind = KIND_MODULE_CMDLINE;
+	}
+	reader->number = 0;
+	for (i = 0; i < name.size && name.data[i] - (uint32_t)'0' < 10 && i <= DIGITS_MAX; i++)
+		reader->number = reader->number * 10 + name.data[i] - '0';
+	if (i < 2 || i > DIGITS_MAX || i + 1 >= name.size || name.data[i] != '-')
+		return KIND_NONE;
+	name.data += i + 1;
+	name.size -= i + 1;
+	for (i = 0; i < name.size; i++)
+		if (name.data[i] == '/')
+			return KIND_NONE;
+	reader->name = name;
+	return kind;
+}
+
+/* The NUL at the end of the name has been seen: comparing stops there at the latest. */
+static enum kind member_kind(struct reader *reader)
+{
+	struct bytes name = reader->name;
+	const char *known = names;
+	enum kind kind = KIND_TRAILER;
+
+	while (name.size > 2 && !memcmp(name.data, "./", 2)) {
+		name.data += 2;
+		name.size -= 2;
+	}
+	if (name.size > 8 && !memcmp(name.data, "modules/", 8)) {
+		name.data += 8;
+		name.size -= 8;
+		return module_kind(reader, name);
+	}
+	for (; kind != KIND_NONE; kind++) {
+		size_t length = 0;
+
+		while (known[length])
+			length++;
+		if (length == name.size && !memcmp(known, name.data, length))
+			break;
+		known += length + 1;
+	}
+	return kind;
 }
 
 static int next_member(struct reader *reader)
 {
-	const struct bytes *archive = &reader->archive;
-	uint32_t mode, links, file_size, name_size;
-	size_t left = archive->size - reader->next, data, padding;
-	struct bytes header = segue_bytes_at(*archive, reader->next, left), whole_name;
+	const uint8_t *header = reader->archive.data + reader->next;
+	size_t left = reader->archive.size - reader->next, name_size, padding;
+	uint32_t field[FIELDS];
 
 	reader->at = reader->next;
 	reader->name = (struct bytes){ (const uint8_t *)"header", 6, PART_WORKSPACE };
 	if (left < HEADER_SIZE)
-		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "reaches past the end");
-	if (!segue_is_bundle(&header))
-		return refuse(reader, SEGUE_E_BUNDLE_HEADER, "has not newc's magic 070701");
-	if (!read_field(header.data, FIELD_MODE, &mode) || !read_field(header.data, FIELD_NLINK, &links) ||
-	    !read_field(header.data, FIELD_FILESIZE, &file_size) ||
-	    !read_field(header.data, FIELD_NAMESIZE, &name_size))
-		return refuse(reader, SEGUE_E_BUNDLE_HEADER, "has a field that is no hexadecimal number");
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "is cut off");
+	reader->data = (struct bytes){ header, left, reader->archive.part };
+	if (!segue_is_bundle(&reader->data) || !read_fields(header + MAGIC_SIZE, field))
+		return refuse(reader, SEGUE_E_BUNDLE_HEADER, "is not newc's: 070701 and hexadecimal digits");
 
 	left -= HEADER_SIZE;
+	name_size = field[FIELD_NAMESIZE];
 	if (name_size > left)
-		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "has a name that reaches past the end");
-	skip(&header, HEADER_SIZE);
-	if (!name_size || header.data[name_size - 1])
-		return refuse(reader, SEGUE_E_BUNDLE_HEADER, "has a name that does not end with a NUL byte");
-	reader->name = segue_bytes_at(header, 0, 0);
-	while (header.data[reader->name.size])
-		reader->name.size++;
-	whole_name = reader->name;
-	reader->kind = member_kind(&reader->name);
-	if (reader->kind == MEMBER_UNKNOWN)
-		reader->name = whole_name;
-	if (reader->kind == MEMBER_TRAILER)
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "has a name that is cut off");
+	reader->name.data = header + HEADER_SIZE;
+	if (!name_size || reader->name.data[name_size - 1])
+		return refuse(reader, SEGUE_E_BUNDLE_HEADER, "has a name without a NUL at its end");
+	for (reader->name.size = 0; reader->name.data[reader->name.size]; reader->name.size++)
+		;
+	reader->kind = member_kind(reader);
+	if (reader->kind == KIND_TRAILER)
 		return SEGUE_OK;
 
 	left -= name_size;
-	data = reader->at + HEADER_SIZE + name_size;
-	padding = -data & 3;
-	if (padding > left || file_size > left - padding)
-		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "has data that reaches past the end");
-	left -= padding + file_size;
-	reader->data = segue_bytes_at(*archive, data + padding, file_size);
-	data += padding + file_size;
-	padding = -data & 3;
-	reader->next = data + (padding < left ? padding : left);
+	padding = -(HEADER_SIZE + name_size + reader->at) & 3;
+	if (padding > left || field[FIELD_FILESIZE] > left - padding)
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "has bytes that are cut off");
+	reader->data.data = header + HEADER_SIZE + name_size + padding;
+	reader->data.size = field[FIELD_FILESIZE];
+	left -= padding + reader->data.size;
+	reader->next = reader->archive.size - left;
+	padding = -reader->next & 3;
+	reader->next += padding < left ? padding : left;
 
-	if (reader->kind == MEMBER_UNKNOWN)
-		return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is no member that a bundle has");
-	if ((mode & MODE_KIND) != (reader->kind == MEMBER_FOLDER ? MODE_FOLDER : MODE_FILE))
-		return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is of a wrong kind");
-	/* cpio writes the bytes of a file with several names only once, with the last of them */
-	if (reader->kind != MEMBER_FOLDER && links > 1 && !file_size)
-		return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is a hard link without bytes of its own");
+	if (reader->kind == KIND_NONE)
+		return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is no member of a bundle");
+	/* a folder has no bytes; cpio writes those of a file with several names with the last of them only */
+	if (reader->kind == KIND_FOLDER || reader->kind == KIND_FOLDER_MODULES)
+		return (field[FIELD_MODE] & MODE_KIND) == MODE_FOLDER ? SEGUE_OK :
+			refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is not a folder");
+	if ((field[FIELD_MODE] & MODE_KIND) != MODE_FILE || (field[FIELD_NLINK] > 1 && !reader->data.size))
+		return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is not a file, or only a link to one");
 	return SEGUE_OK;
 }
 
-static int read_file(const struct reader *reader, struct bytes *file)
+static int take_file(const struct reader *reader, struct bytes *file)
 {
 	if (file->data)
-		return refuse(reader, SEGUE_E_BUNDLE_TWICE, "is there already");
+		return refuse(reader, SEGUE_E_BUNDLE_TWICE, "is there twice");
 	*file = reader->data;
 	return SEGUE_OK;
 }
 
-static int read_cmdline(const struct reader *reader, struct bytes *cmdline)
+static int take_cmdline(const struct reader *reader, struct bytes *cmdline)
 {
-	int error = read_file(reader, cmdline);
+	int error = take_file(reader, cmdline);
 	size_t i;
 
 	if (error)
@@ -221,161 +203,105 @@ static int read_cmdline(const struct reader *reader, struct bytes *cmdline)
 		cmdline->size--;
 	for (i = 0; i < cmdline->size; i++)
 		if (!cmdline->data[i])
-			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE, "has a NUL byte in its command line");
+			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE, "has a NUL in its command line");
 	return SEGUE_OK;
 }
 
-/* By number, then by name: what find lists in any order has one order here. */
-static int compare(const struct bytes *a, const struct bytes *b)
+/* By number, then by name: whatever order find lists, here it is one. file.part holds the number meanwhile. */
+static int compare(const struct reader *reader, const struct member *module)
 {
-	uint32_t a_number, b_number;
-	size_t i = module_number(a, &a_number), j = module_number(b, &b_number);
+	size_t a = reader->name.size, b = module->name.size;
+	int order;
 
-	if (a_number != b_number)
-		return a_number < b_number ? -1 : 1;
-	for (; i < a->size && j < b->size; i++, j++)
-		if (a->data[i] != b->data[j])
-			return a->data[i] < b->data[j] ? -1 : 1;
-	return (i < a->size) - (j < b->size);
+	if (reader->number != module->file.part)
+		return reader->number < module->file.part ? -1 : 1;
+	order = memcmp(reader->name.data, module->name.data, a < b ? a : b);
+	return order ? order : (a > b) - (a < b);
 }
 
-/* Shell's sort: in place, without recursion, and O(n^1.5) whatever the order was. */
-static void sort_modules(struct member *modules, size_t count)
+static int take_module(struct reader *reader)
 {
-	size_t gap = 1, i, j;
+	struct member *module = segue_add_module(reader->job);
 
-	while (gap < count / 3)
-		gap = gap * 3 + 1;
-	for (; gap; gap /= 3)
-		for (i = gap; i < count; i++) {
-			struct member module = modules[i];
-
-			for (j = i; j >= gap && compare(&module.name, &modules[j - gap].name) < 0; j -= gap)
-				modules[j] = modules[j - gap];
-			modules[j] = module;
-		}
-}
-
-static struct member *find_module(const struct bundle *bundle, const struct bytes *name)
-{
-	size_t low = 0, high = bundle->module_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = compare(name, &bundle->modules[middle].name);
+	if (!module)
+		return SEGUE_E_WORKSPACE_SMALL;
+	for (; module > reader->job->bundle.modules; module--) {
+		int order = compare(reader, module - 1);
 
 		if (!order)
-			return &bundle->modules[middle];
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return NULL;
-}
-
-/* First pass: all members but the modules, which are counted. */
-static int read_members(struct reader *reader, size_t *modules)
-{
-	struct bundle *bundle = &reader->job->bundle;
-	struct bytes *kernel = &bundle->kernel;
-	int error;
-
-	*kernel = (struct bytes){ NULL, 0, 0 };
-	for (*modules = 0;;) {
-		error = next_member(reader);
-		if (error)
-			return error;
-		if (reader->kind == MEMBER_TRAILER)
+			return refuse(reader, SEGUE_E_BUNDLE_TWICE, "is there twice");
+		if (order > 0)
 			break;
-		if (reader->kind == MEMBER_MODULE)
-			++*modules;
-		else if (reader->kind == MEMBER_KERNEL)
-			error = read_file(reader, kernel);
-		else if (reader->kind == MEMBER_INITRD)
-			error = read_file(reader, &bundle->initrd);
-		else if (reader->kind == MEMBER_CMDLINE)
-			error = read_cmdline(reader, &bundle->cmdline);
-		if (error)
-			return error;
+		*module = module[-1];
 	}
-	if (!kernel->size)
-		return segue_refuse(reader->job, SEGUE_E_BUNDLE_KERNEL, "bundle: the member kernel is %s",
-				    kernel->data ? "empty" : "missing");
-	if (segue_is_bundle(kernel) || (!segue_is_kernel(kernel) && segue_is_fiwix(kernel)))
-		return segue_refuse(reader->job, SEGUE_E_BUNDLE_NESTED,
-				    "bundle: the member kernel is itself a bundle or a Fiwix blob");
+	module->file = reader->data;
+	module->file.part = reader->number;
+	module->name = reader->name;
 	return SEGUE_OK;
 }
 
-/* Next member of this kind, in an archive that read_members() has accepted. */
-static bool next_of_kind(struct reader *reader, enum member_kind kind)
-{
-	do {
-		if (next_member(reader) || reader->kind == MEMBER_TRAILER)
-			return false;
-	} while (reader->kind != kind);
-	return true;
-}
-
-static int list_modules(struct reader *reader)
+static int take_members(struct reader *reader)
 {
 	struct bundle *bundle = &reader->job->bundle;
-	struct member *module = bundle->modules;
+	int error;
+
+	for (;;) {
+		error = next_member(reader);
+		if (error || reader->kind == KIND_TRAILER)
+			return error;
+		if (reader->kind == KIND_KERNEL)
+			error = take_file(reader, &bundle->kernel);
+		else if (reader->kind == KIND_INITRD)
+			error = take_file(reader, &bundle->initrd);
+		else if (reader->kind == KIND_CMDLINE)
+			error = take_cmdline(reader, &bundle->cmdline);
+		else if (reader->kind == KIND_MODULE)
+			error = take_module(reader);
+		if (error)
+			return error;
+	}
+}
+
+/* A second walk: a command line may come before its module. */
+static int take_module_cmdlines(struct reader *reader)
+{
+	struct bundle *bundle = &reader->job->bundle;
+	int error = SEGUE_OK;
 	size_t i;
 
 	reader->next = 0;
-	while (next_of_kind(reader, MEMBER_MODULE)) {
-		module->file = reader->data;
-		module->name = reader->name;
-		module++;
-		bundle->module_count++;
+	while (!error && !next_member(reader) && reader->kind != KIND_TRAILER) {
+		if (reader->kind != KIND_MODULE_CMDLINE)
+			continue;
+		for (i = 0; i < bundle->module_count && compare(reader, &bundle->modules[i]); i++)
+			;
+		if (i == bundle->module_count)
+			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE, "has a command line, but is not there");
+		error = take_cmdline(reader, &bundle->modules[i].args);
 	}
-	sort_modules(bundle->modules, bundle->module_count);
-	for (i = 1; i < bundle->module_count; i++)
-		if (!compare(&bundle->modules[i - 1].name, &bundle->modules[i].name))
-			return segue_refuse(reader->job, SEGUE_E_BUNDLE_TWICE, "bundle: the modules %b and %b are one",
-					    &bundle->modules[i - 1].name, &bundle->modules[i].name);
-	return SEGUE_OK;
-}
-
-static int give_cmdlines(struct reader *reader)
-{
-	int error = SEGUE_OK;
-
-	reader->next = 0;
-	while (!error && next_of_kind(reader, MEMBER_MODULE_CMDLINE)) {
-		struct member *module = find_module(&reader->job->bundle, &reader->name);
-
-		error = module ? read_cmdline(reader, &module->args)
-			       : refuse(reader, SEGUE_E_BUNDLE_CMDLINE, "has a command line but is not there");
-	}
+	for (i = 0; i < bundle->module_count; i++)
+		bundle->modules[i].file.part = reader->archive.part;
 	return error;
 }
 
 int segue_open_bundle(struct job *job, const struct bytes *blob)
 {
 	struct reader reader = { .job = job, .archive = *blob };
-	struct bundle *bundle = &job->bundle;
-	size_t count, i;
+	struct bytes *kernel = &job->bundle.kernel;
 	int error;
 
-	bundle->container = "bundle";
-	bundle->kernel_name = (struct bytes){ (const uint8_t *)"kernel", 6, PART_WORKSPACE };
-	error = read_members(&reader, &count);
+	job->bundle.container = "bundle";
+	job->bundle.kernel_name = (struct bytes){ (const uint8_t *)names + sizeof "TRAILER!!!", 6, PART_WORKSPACE };
+	kernel->data = NULL;
+	kernel->size = 0;
+	error = take_members(&reader);
 	if (!error)
-		error = segue_take_modules(job, count);
-	if (!error)
-		error = list_modules(&reader);
-	if (!error)
-		error = give_cmdlines(&reader);
+		error = take_module_cmdlines(&reader);
 	if (error)
 		return error;
-	for (i = 0; i < bundle->module_count; i++) {
-		struct bytes *name = &bundle->modules[i].name;
-		uint32_t number;
-
-		skip(name, module_number(name, &number) + 1);
-	}
+	if (!kernel->size)
+		return segue_refuse(job, SEGUE_E_BUNDLE_KERNEL, "bundle: member kernel is %s", kernel->data ? "empty" : "missing");
+	if (segue_is_bundle(kernel) || (!segue_is_kernel(kernel) && segue_is_fiwix(kernel)))
+		return segue_refuse(job, SEGUE_E_BUNDLE_NESTED, "bundle: member kernel is itself a bundle or a Fiwix blob");
 	return SEGUE_OK;
 }

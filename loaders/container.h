@@ -17,7 +17,13 @@ int segue_open_fiwix(struct job *job, const struct bytes *blob);
 /* Does a kernel start here that is known by a magic number at a fixed place? */
 bool segue_is_kernel(const struct bytes *bytes);
 
-/* Room for so many modules of the blob and all of the caller's, which segue_open_blob() appends. */
-int segue_take_modules(struct job *job, size_t count);
+/* RFC 1952, section 2.3.1: ID1, ID2, and CM 8 (deflate), the only method there is. */
+bool segue_is_gzip(const struct bytes *bytes);
+
+/*
+ * One more module, zeroed; refuses and returns NULL if there is no room. They are an array because
+ * nothing else is taken from the arena while a blob is opened.
+ */
+struct member *segue_add_module(struct job *job);
 
 #endif

@@ -12,36 +12,42 @@
 #include "bytes.h"
 #include "container.h"
 
+/* Cuts what lies at *rest, so many bytes, into part, and leaves what follows it in *rest. */
+static int take(const struct job *job, const uint8_t *length, struct bytes *rest, struct bytes *part, int code)
+{
+	uint32_t size = le32(length);
+
+	if (size > rest->size)
+		return segue_refuse(job, code, "Fiwix blob: the %s has %u bytes, but only %z are left",
+				    code == SEGUE_E_FIWIX_KERNEL ? "kernel" : "initramfs", size, (uint64_t)rest->size);
+	*part = *rest;
+	part->size = size;
+	rest->data += size;
+	rest->size -= size;
+	return SEGUE_OK;
+}
+
 bool segue_is_fiwix(const struct bytes *blob)
 {
-	struct bytes rest;
+	struct bytes rest = *blob;
 
-	if (blob->size <= FIWIX_HEADER_SIZE)
+	if (rest.size <= FIWIX_HEADER_SIZE)
 		return false;
-	rest = segue_bytes_at(*blob, FIWIX_HEADER_SIZE, blob->size - FIWIX_HEADER_SIZE);
-	return segue_is_kernel(&rest);
+	rest.data += FIWIX_HEADER_SIZE;
+	rest.size -= FIWIX_HEADER_SIZE;
+	return segue_is_kernel(&rest) || segue_is_gzip(&rest);
 }
 
 int segue_open_fiwix(struct job *job, const struct bytes *blob)
 {
-	struct bundle *bundle = &job->bundle;
-	uint32_t kernel_size = le32(blob->data), initrd_size = le32(blob->data + 4);
+	struct bytes rest = *blob;
+	int error;
 
-	if (!fits(FIWIX_HEADER_SIZE, kernel_size, blob->size))
-		return segue_refuse(job, SEGUE_E_FIWIX_KERNEL,
-				    "Fiwix blob: the kernel's length at offset 0 is %u bytes, but only %z bytes follow offset 8",
-				    kernel_size, (uint64_t)blob->size - FIWIX_HEADER_SIZE);
-	bundle->container = "Fiwix";
-	bundle->kernel = segue_bytes_at(*blob, FIWIX_HEADER_SIZE, kernel_size);
-	if (!segue_is_kernel(&bundle->kernel))
-		return segue_refuse(job, SEGUE_E_FIWIX_KERNEL,
-				    "Fiwix blob: the kernel's length at offset 0 is %u bytes, which cuts the kernel's header short",
-				    kernel_size);
-	if (!fits(FIWIX_HEADER_SIZE + (uint64_t)kernel_size, initrd_size, blob->size))
-		return segue_refuse(job, SEGUE_E_FIWIX_INITRD,
-				    "Fiwix blob: the initramfs' length at offset 4 is %u bytes, but only %z bytes follow the kernel",
-				    initrd_size, (uint64_t)blob->size - FIWIX_HEADER_SIZE - kernel_size);
-	if (initrd_size)
-		bundle->initrd = segue_bytes_at(*blob, FIWIX_HEADER_SIZE + (size_t)kernel_size, initrd_size);
-	return segue_take_modules(job, 0);
+	job->bundle.container = "Fiwix";
+	rest.data += FIWIX_HEADER_SIZE;
+	rest.size -= FIWIX_HEADER_SIZE;
+	error = take(job, blob->data, &rest, &job->bundle.kernel, SEGUE_E_FIWIX_KERNEL);
+	if (!error)
+		error = take(job, blob->data + 4, &rest, &job->bundle.initrd, SEGUE_E_FIWIX_INITRD);
+	return error;
 }

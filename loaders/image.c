@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The target's segments: which there are, and where those go that may float. */
-#include <string.h>
+#include "memory_functions.h"
 #include "bytes.h"
 #include "image.h"
 #include "memory_map.h"

@@ -7,7 +7,7 @@
  * If there is no room and it is relocatable: to the lowest aligned place above. Never below: a relocatable
  * kernel since 3.14 runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
  */
-#include <string.h>
+#include "memory_functions.h"
 #include "bytes.h"
 #include "linux.h"
 
@@ -58,11 +58,12 @@ static int check_header(const struct job *job, struct linux_kernel *k)
 	/* From 0x290 on the zero page has fields of its own. */
 	if (k->header_end < needed || k->header_end > offsetof(struct linux_boot_params, edd_mbr_sig_buffer))
 		return segue_refuse(job, SEGUE_E_LINUX_HEADER,
-				    "the Linux setup header goes to %x; with boot protocol 2.%u it must go to %x at "
-				    "least and 0x290 at most", (uint64_t)k->header_end, minor, (uint64_t)needed);
-	if (k->version >= 0x209)
+				    "the Linux setup header goes to %x; with boot protocol 2.%s%u it must go to %x at "
+				    "least and 0x290 at most", (uint64_t)k->header_end, LINUX_MINOR(k->version), (uint64_t)needed);
+	error = check_size(job, "setup header", k->header_end);
+	if (error == SEGUE_OK && k->version >= 0x209)
 		k->old_setup_data = le64(LINUX_AT(k->header, hdr.setup_data));
-	return check_size(job, "setup header", k->header_end);
+	return error;
 }
 
 /* Files with a 16-bit entry only are told by what Linux's own build never leaves in the header. */
@@ -75,7 +76,7 @@ static int check_entry(const struct job *job, const struct linux_kernel *k, uint
 	else if (le32(LINUX_AT(k->header, hdr.code32_start)) == 0)
 		why = "code32_start is 0, as iPXE's";
 	/* 16 bits before 2.04, which a multiple of 1 MiB leaves 0 as well. memdisk; GRUB's lnxboot.img. */
-	else if (paragraphs == 0 && (k->version >= 0x204 || k->code.size < ONE_MIB - 16))
+	else if (paragraphs == 0 && (k->version >= 0x204 || k->code.size < ONE_MIB - 15))
 		why = "syssize is 0, as memdisk's";
 	if (!why)
 		return SEGUE_OK;
@@ -291,8 +292,6 @@ static int check_setup_data(const struct job *job, uint64_t list)
 {
 	uint64_t end;
 
-	if (list == 0)
-		return SEGUE_OK;
 	if (!add_u64(list, sizeof(struct linux_setup_data), &end))
 		return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "the Linux setup_data list at %x wraps", list);
 	for (size_t i = 0; i < job->segment_count; i++) {
@@ -317,9 +316,9 @@ static void say_kernel(const struct job *job, const struct linux_kernel *k)
 	for (end = at; end < setup && k->header[end] > ' ';)
 		end++;
 	release = segue_bytes_at(job->bundle.kernel, at, end - at);
-	segue_say(job, SEGUE_LOG_INFO, "Linux %b, %s-bit, boot protocol 2.%u, initrd of %z bytes", &release,
+	segue_say(job, SEGUE_LOG_INFO, "Linux, boot protocol 2.%s%u, %s-bit, initrd of %z bytes, release %b", LINUX_MINOR(k->version),
 		  k->version >= 0x20c && (*LINUX_AT(k->header, hdr.xloadflags) & XLF_KERNEL_64) ? "64" : "32",
-		  k->version % 256, k->initrd_size);
+		  k->initrd_size, &release);
 }
 
 static int load(struct job *job)

@@ -251,6 +251,9 @@ struct linux_kernel {
 	uint64_t old_setup_data;      /* the list that came with the file; 0: none */
 };
 
+/* For "2.%s%u" in sentences: 2.01 is not 2.1. */
+#define LINUX_MINOR(version) ((version) % 256 < 10 ? "0" : ""), (version) % 256
+
 /* Places the zero page with the command line and what of the memory map is too long for it, and fills
  * them; *page gets the physical address. All other segments are in. */
 int segue_linux_boot_params(struct job *job, const struct linux_kernel *kernel, uint64_t *page);

@@ -3,7 +3,7 @@
  * The zero page that Linux is started with, and what hangs on it. One table holds all of it: the page,
  * the command line, and the part of the memory map that the page has no room for.
  */
-#include <string.h>
+#include "memory_functions.h"
 #include "bytes.h"
 #include "linux.h"
 
@@ -172,8 +172,8 @@ static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e
 	if (e820_count <= LINUX_E820_MAX)
 		return SEGUE_OK;
 	if (k->version < 0x209) {
-		segue_say(job, SEGUE_LOG_WARNING, "Linux with boot protocol 2.%u gets %u of the memory map's %z ranges",
-			  k->version % 256, LINUX_E820_MAX, (uint64_t)e820_count);
+		segue_say(job, SEGUE_LOG_WARNING, "Linux with boot protocol 2.%s%u gets %u of the memory map's %z ranges",
+			  LINUX_MINOR(k->version), LINUX_E820_MAX, (uint64_t)e820_count);
 		return SEGUE_OK;
 	}
 	layout->more_e820 = (layout->size + 7) & ~(size_t)7;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory map: what of it is RAM to use, and what of it the target is told. */
-#include <string.h>
+#include "memory_functions.h"
 #include "bytes.h"
 #include "memory_map.h"
 

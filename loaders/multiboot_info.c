@@ -7,7 +7,7 @@
  * With SEGUE_LOAD_NO_ARGV0 it is the arguments alone. The names are the bundle's or the caller's, or else
  * "kernel" and "module"; a bundle's initrd is the first module, "initrd".
  */
-#include <string.h>
+#include "memory_functions.h"
 #include "bytes.h"
 #include "multiboot.h"
 

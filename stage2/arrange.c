@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Placed segments -> plan -> purgatory's page, all in the workspace. */
-#include <string.h>
+#include "memory_functions.h"
 #include "arrange.h"
 #include "bytes.h"
 #include "image.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is loaded: read back from the workspace. */
-#include <string.h>
+#include "memory_functions.h"
 #include "loaded.h"
 
 const struct loaded *segue_loaded(const void *workspace)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_load(): all that can fail, in the order in which it can. */
-#include <string.h>
+#include "memory_functions.h"
 #include "arrange.h"
 #include "bytes.h"
 #include "image.h"

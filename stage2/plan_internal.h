@@ -21,7 +21,7 @@ struct piece {
 	uint64_t dst, src, size;
 	uint64_t head;      /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
 	uint64_t pending;   /* bytes of the destination that other waiting pieces read */
-	uint32_t slot;      /* waiting: place in the heap; put off: the piece put off before it; in the core: first part */
+	uint32_t slot;      /* blocked: place in the heap; put off: the piece put off before it; in the core: first part */
 	uint32_t blocks;    /* waiting pieces into whose destination the source reaches; PLAN_NONE once not waiting */
 	uint32_t writer;    /* first piece that ends past src */
 	uint32_t reader;    /* first place in by_src whose source ends past dst */
@@ -62,8 +62,9 @@ struct plan {
 	uint32_t *by_src;     /* pieces with size > 0, by src */
 	uint32_t node_count;
 
-	uint32_t *heap;       /* waiting pieces, fewest pending bytes first */
-	uint32_t heap_count;
+	uint32_t waiting;
+	uint32_t *heap;       /* blocked pieces, fewest pending bytes first; from its end down, the ready ones */
+	uint32_t heap_count, ready_count;
 	uint32_t *sinks;      /* pieces that were found to block nobody */
 	uint32_t sink_count;
 	uint32_t put_off;     /* last of the pieces that are written after the core */

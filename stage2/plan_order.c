@@ -7,7 +7,7 @@
  */
 #include "plan_internal.h"
 
-/* a heap of waiting pieces, fewest pending bytes on top */
+/* a heap of blocked pieces, fewest pending bytes on top; made when a cycle is met first */
 
 static void place(struct plan *p, uint32_t slot, uint32_t index)
 {
@@ -34,15 +34,37 @@ static void sift(struct plan *p, uint32_t slot, uint32_t index)
 	place(p, slot, index);
 }
 
+static void leave_heap(struct plan *p, uint32_t index)
+{
+	uint32_t last;
+
+	if (p->heap_count == 0)
+		return;
+	last = p->heap[--p->heap_count];
+	if (last != index)
+		sift(p, p->pieces[index].slot, last);
+}
+
+static void make_heap(struct plan *p)
+{
+	for (uint32_t i = 0; i < p->piece_count; i++)
+		if (plan_waits(&p->pieces[i]))
+			sift(p, p->heap_count++, i);
+}
+
+/* The ready ones stand at the other end of the heap's array. */
+static void make_ready(struct plan *p, uint32_t index)
+{
+	p->heap[p->node_count - ++p->ready_count] = index;
+}
+
 /* Not waiting any more: whom it blocked may go on, and who blocked it is rid of it. */
 static void retire(struct plan *p, uint32_t index)
 {
 	struct piece *piece = &p->pieces[index];
-	uint32_t last = p->heap[--p->heap_count];
 
-	if (last != index)
-		sift(p, piece->slot, last);
 	piece->blocks = PLAN_NONE;
+	p->waiting--;
 
 	for (uint32_t i = piece->writer; i < p->piece_count; i++) {
 		struct piece *writer = &p->pieces[i];
@@ -51,8 +73,13 @@ static void retire(struct plan *p, uint32_t index)
 		if (writer->dst >= piece->src + piece->size)
 			break;
 		shared = plan_overlap(writer->dst, writer->size, piece->src, piece->size);
-		if (shared != 0 && plan_waits(writer)) {
-			writer->pending -= shared;
+		if (shared == 0 || !plan_waits(writer))
+			continue;
+		writer->pending -= shared;
+		if (writer->pending == 0) {
+			leave_heap(p, i);
+			make_ready(p, i);
+		} else if (p->heap_count != 0) {
 			sift(p, writer->slot, i);
 		}
 	}
@@ -103,7 +130,8 @@ static void start(struct plan *p)
 			continue;
 		if (piece->blocks == 0)
 			p->sinks[p->sink_count++] = i;
-		sift(p, p->heap_count++, i);
+		if (piece->pending == 0)
+			make_ready(p, i);
 	}
 }
 
@@ -266,22 +294,37 @@ static void write_piece(struct plan *p, const struct piece *piece)
 	}
 }
 
-/* Every waiting piece is blocked and, as far as is known, blocks another. False if there is no room. */
+/* Every waiting piece is blocked and blocks another. False if there is no room to set the least aside. */
 static bool break_cycle(struct plan *p)
 {
-	uint32_t index = p->heap[0];
+	uint32_t index;
 
+	if (p->heap_count == 0)
+		make_heap(p);
+	index = p->heap[0];
 	if (!clear_destination(p, &p->pieces[index]))
 		return false;
+	leave_heap(p, index);
 	retire(p, index);
 	write_piece(p, &p->pieces[index]);
 	return true;
 }
 
+/* Nobody waits for it, so it would only be in the way when cycles are broken. */
+static void put_off(struct plan *p, uint32_t index)
+{
+	if (!plan_waits(&p->pieces[index]))
+		return;
+	leave_heap(p, index);
+	retire(p, index);
+	p->pieces[index].slot = p->put_off;
+	p->put_off = index;
+}
+
 static void exchange_rest(struct plan *p)
 {
 	p->high = p->end;
-	p->out->exchanged = p->heap_count;
+	p->out->exchanged = p->waiting;
 	segue_plan_exchange(p);
 	for (uint32_t i = 0; i < p->node_count && p->status == PLAN_OK; i++) {
 		const struct piece *piece = &p->pieces[p->by_src[i]];
@@ -298,23 +341,18 @@ void segue_plan_order(struct plan *p)
 {
 	p->heap = segue_plan_take_high(p, p->node_count, sizeof(*p->heap));
 	p->sinks = segue_plan_take_high(p, p->node_count, sizeof(*p->sinks));
+	p->waiting = p->node_count;
 	if (p->sinks == NULL)
 		return;
 	start(p);
-	while (p->heap_count != 0 && p->status == PLAN_OK) {
-		uint32_t index = p->heap[0];
+	while (p->waiting != 0 && p->status == PLAN_OK) {
+		if (p->ready_count != 0) {
+			uint32_t index = p->heap[p->node_count - p->ready_count--];
 
-		if (p->pieces[index].pending == 0) {
 			retire(p, index);
 			write_piece(p, &p->pieces[index]);
 		} else if (p->sink_count != 0) {
-			/* Nobody waits for it, so it would only be in the way when cycles are broken. */
-			index = p->sinks[--p->sink_count];
-			if (!plan_waits(&p->pieces[index]))
-				continue;
-			retire(p, index);
-			p->pieces[index].slot = p->put_off;
-			p->put_off = index;
+			put_off(p, p->sinks[--p->sink_count]);
 		} else if (!break_cycle(p)) {
 			exchange_rest(p);
 			break;

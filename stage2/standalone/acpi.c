@@ -40,7 +40,7 @@ uint32_t acpi_find_rsdp(const struct boot_info *boot)
 	struct segue_range range;
 
 	if (find_rsdp(BIOS_START, BIOS_END) ||
-	    (ebda >= 0x500 && ebda < RAM_END - EBDA_SEARCHED && find_rsdp(ebda, ebda + EBDA_SEARCHED)))
+	    (ebda >= 0x500 && ebda <= RAM_END - EBDA_SEARCHED && find_rsdp(ebda, ebda + EBDA_SEARCHED)))
 		return 0;
 	for (size_t i = 0; boot_range_at(boot, i, &range); i++) {
 		if (range.type != SEGUE_MEMORY_ACPI && range.type != SEGUE_MEMORY_NVS)

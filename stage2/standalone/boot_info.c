@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot_info.h"
-#include "multiboot.h"
+#include "boot_protocol.h"
 #include "standalone.h"
 
 #define GET16(base, type, field) le16((base) + offsetof(struct type, field))

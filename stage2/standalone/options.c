@@ -89,7 +89,7 @@ static bool take_number(const char **text, uint32_t base, uint32_t limit, uint32
 	for (; (uint32_t)digit_value(*at) < base; at++) {
 		uint32_t digit = (uint32_t)digit_value(*at);
 
-		if (*number > (limit - digit) / base)
+		if (digit > limit || *number > (limit - digit) / base)
 			return false;
 		*number = *number * base + digit;
 	}

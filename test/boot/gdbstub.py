@@ -13,6 +13,9 @@ import socket
 import time
 
 
+STOPPED = re.compile("[ST][0-9a-f]{2}")
+
+
 class GdbError(AssertionError):
     pass
 
@@ -31,7 +34,13 @@ class GdbStub:
         self.timeout = timeout
         self.buffer = b""
         self.ask("qSupported:xmlRegisters=i386")
+        # Connecting stops a CPU that runs, and QEMU may say so on top of its answers.
         self.ask("?")
+        try:
+            while True:
+                self.receive(0.1)
+        except GdbError:
+            pass
 
     def __enter__(self):
         return self
@@ -70,6 +79,8 @@ class GdbStub:
         """Send a packet and return the answer."""
         self.send(payload)
         answer = self.receive()
+        while STOPPED.match(answer) and payload != "?":
+            answer = self.receive()
         if re.fullmatch("E[0-9a-f]{2}", answer):
             raise GdbError(f"gdb packet {payload[:40]}: error {answer}")
         return answer
@@ -82,6 +93,8 @@ class GdbStub:
             answer = self.receive()
             if answer == "OK":
                 return text
+            if STOPPED.match(answer):
+                continue
             if answer.startswith("O"):
                 text += bytes.fromhex(answer[1:]).decode("latin-1")
             elif re.fullmatch("E[0-9a-f]{2}", answer):

@@ -73,9 +73,7 @@ def machine(cell, segue, parts, folder):
         made = images.ipxe(os.path.join(folder, "tftp"), loader, parts)
     else:
         build = images.grub_uefi if cell.way.startswith("uefi") else images.grub_bios
-        # Segue's Multiboot 2 header takes a framebuffer if there is one; these targets want the text screen.
-        before = "set gfxpayload=text" if target.screen else ""
-        made = build(iso, loader, parts, "multiboot2" if cell.way.endswith("2") else "multiboot", before)
+        made = build(iso, loader, parts, "multiboot2" if cell.way.endswith("2") else "multiboot")
     made["args"] = made["args"] + list(target.machine)
     return made
 

@@ -112,7 +112,7 @@ def connect(vm):
 
 def set_register(stub, cpu, name, value):
     # gdb's numbers, for i386 and amd64
-    number = {"ESI": (6, 4), "EIP": (8, 16), "EFL": (9, 17)}[name][cpu.bits == 64]
+    number = {"EAX": (0, 0), "EBX": (3, 1), "ESI": (6, 4), "EIP": (8, 16), "EFL": (9, 17)}[name][cpu.bits == 64]
     wide = cpu.bits == 64 and name != "EFL"
     stub.ask(f"P{number:x}=" + struct.pack("<Q" if wide else "<I", value).hex())
 
@@ -233,6 +233,7 @@ def spoil(stub, cpu, *more):
     # It did its work: else the tests that use it would show nothing.
     assert spoilt["CR0"] != 0x11 and spoilt["DR7"] != 0x400 and spoilt["CR4"] != 0 and spoilt["CR3"] != 0
     assert name32(spoilt, "EFL") & EFLAGS_ID and spoilt["FCW"] != 0x37f
+    assert spoilt["LDT"]["selector"] and spoilt["IDT"]["limit"] and spoilt["FS"]["limit"] != 0xffffffff
     if any(each.startswith("EFER") for each in cpu.spoil):
         assert spoilt["EFER"] != 0
 
@@ -394,7 +395,7 @@ def test_inspector_sees(request, target, cpu):
     with start(request, target, cpu, segue(target)) as vm, connect(vm) as stub:
         run_to(stub, target.entry, target.code)
         if target is MULTIBOOT:
-                set_register(stub, cpu, "ESI", 0x51)
+            set_register(stub, cpu, "ESI", 0x51)
         spoil(stub, cpu, "TABLES", *keep)
         stub.run()
         seen = verdict(vm)
@@ -418,20 +419,205 @@ def test_inspector_sees_a20(request):
     assert set(seen.bad) == {"protocol.a20"}
 
 
-def test_inspector_sees_lost_bytes(request):
-    """A byte not copied, a byte not zeroed, an x87 not initialised."""
-    MULTIBOOT.load()
-    with start(request, MULTIBOOT, CPUS[2], segue(MULTIBOOT)) as vm, connect(vm) as stub:
-        run_to(stub, MULTIBOOT.entry, MULTIBOOT.code)
-        with open(MULTIBOOT.path, "rb") as file:
-            data = file.read()
-        program, = struct.unpack_from("<I", data, 28)
-        _, _, _, address, size, whole = struct.unpack_from("<IIIIII", data, program)
-        stub.write_mem(address + size - 1, b"\x55")
-        stub.write_mem(address + whole - 1, b"\x55")
+class Patches:
+    """Memory of a stopped guest, to be changed under the inspector."""
+
+    def __init__(self, stub, base):
+        self.stub, self.base = stub, base
+
+    def get(self, offset, base=None):
+        at = (self.base if base is None else base) + offset
+        return struct.unpack("<I", self.stub.read_mem(at, 4))[0]
+
+    def put(self, offset, value, size=4, base=None):
+        self.stub.write_mem((self.base if base is None else base) + offset, value.to_bytes(size, "little"))
+
+
+def patched(name, target, modules, change, args="strict"):
+    """The verdict on a target whose tables change(patches, stub) has altered at its first instruction."""
+    target.load()
+    cpu = CPUS[2]
+    boot = qemu_kernel(Part(SEGUE), [Part(target.path, args), *modules])
+    with Qemu("state-" + name, cpu=cpu.model, bits=cpu.bits, gdb=True, paused=True, **boot) as vm, connect(vm) as stub:
+        run_to(stub, target.entry, target.code)
+        base = stub.info_registers()["ESI" if target is LINUX else "EBX"]
+        change(Patches(stub, base), stub)
         stub.run()
+        return set(verdict(vm).bad)
+
+
+def image_of(path):
+    """Address, bytes in the file and bytes in memory of an ELF32 file's first segment."""
+    with open(path, "rb") as file:
+        data = file.read()
+    program, = struct.unpack_from("<I", data, 28)
+    return struct.unpack_from("<III", data, program + 12)
+
+
+def test_inspector_sees_lost_bytes():
+    """A byte not copied, a byte not zeroed."""
+    address, size, whole = image_of(MULTIBOOT.path)
+
+    def change(patches, _):
+        patches.put(size - 1, 0x55, 1, address)
+        patches.put(whole - 1, 0x55, 1, address)
+
+    assert patched("lost-bytes", MULTIBOOT, [], change) == {
+        "protocol.image.wrong_words", "protocol.image.nonzero_bss_bytes"}
+
+
+def test_inspector_sees_exception():
+    listed = subprocess.run(["nm", MULTIBOOT.path], capture_output=True, text=True, check=True).stdout
+    at = int(re.search(r"^([0-9a-f]+) \w multiboot_judge$", listed, re.MULTILINE)[1], 16)
+    assert patched("exception", MULTIBOOT, [], lambda patches, _: patches.put(0, 0x0b0f, 2, at)) == {"inspector"}
+
+
+@pytest.fixture
+def two_modules(tmp_path):
+    """Two small files, as modules."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(name.encode() * 3000)
+    return [Part(str(tmp_path / "one"), "words"), Part(str(tmp_path / "two"))]
+
+
+# Multiboot 0.6.96, 3.3: offsets into the information structure
+FLAGS, MEM_LOWER, MEM_UPPER, MODS_ADDR = 0, 4, 8, 24
+SHDR_NUM, SHDR_ADDR, SHDR_SHNDX, MMAP_LENGTH, MMAP_ADDR, LOADER_NAME = 28, 36, 40, 44, 48, 64
+
+
+def wrong_fields(info, _):
+    modules, sections = info.get(MODS_ADDR), info.get(SHDR_ADDR)
+    info.put(MEM_LOWER, 0)
+    info.put(MEM_UPPER, 0x3fffffff)
+    info.put(0, info.get(0, modules) + 1, base=modules)
+    info.put(8, MULTIBOOT.entry, base=modules)
+    info.put(16, info.get(0, modules), base=modules)
+    info.put(28, 1, base=modules)
+    info.put(LOADER_NAME, MULTIBOOT.entry)
+    info.put(SHDR_SHNDX, info.get(SHDR_NUM))
+    info.put(40 * 2 + 12, 0, base=sections)
+    info.put(40 * 3 + 12, 0xfffff000, base=sections)
+    for i in range(info.get(SHDR_NUM)):
+        if info.get(40 * i + 4, sections) == 2:
+            info.put(40 * i + 4, 0x70000000, base=sections)
+
+
+def wrong_map(info, _):
+    entry = info.get(MMAP_ADDR)
+    info.put(12, 0, 8, entry)                                           # the first entry is empty
+    info.put(24 + 4, info.get(24 * 2 + 4, entry) + 4096, 8, entry)      # the second starts in the third
+    info.put(MMAP_LENGTH, info.get(MMAP_LENGTH) + 4)
+    info.put(FLAGS, info.get(FLAGS) | 1 << 4 | 1 << 13)
+
+
+def no_memory(info, _):
+    entry = info.get(MMAP_ADDR)
+    for i in range(info.get(MMAP_LENGTH) // 24):
+        info.put(24 * i + 20, 2, base=entry)
+
+
+def no_flags(info, _):
+    info.put(FLAGS, 1 << 2)
+
+
+def info_in_kernel(info, stub):
+    address, size, _ = image_of(MULTIBOOT.path)
+    at = address + size - 400
+    stub.write_mem(at, stub.read_mem(info.base, 116))
+    set_register(stub, CPUS[2], "EBX", at)
+
+
+WRONG_MULTIBOOT = {
+    wrong_fields: """protocol.mem_lower protocol.mem_upper.in_map protocol.module.start protocol.module.string
+        protocol.module.overlaps protocol.module.reserved protocol.boot_loader_name protocol.elf.shndx
+        protocol.elf.sections_without_address protocol.elf.sections_outside_ram protocol.elf.landmark""",
+    wrong_map: """protocol.mmap.end protocol.map.empty_entries protocol.map.overlaps protocol.flags.symbols
+        segue.flags.unknown""",
+    no_memory: """protocol.map.available protocol.image.in_ram protocol.mem_upper.in_map protocol.module.in_ram
+        protocol.elf.sections_outside_ram segue.ebx.in_ram""",
+    no_flags: """protocol.flags.memory segue.flags.mmap segue.flags.elf segue.flags.boot_loader_name
+        segue.ebx.in_ram""",
+    info_in_kernel: "protocol.ebx protocol.image.wrong_words",
+    lambda _, stub: set_register(stub, CPUS[2], "EAX", 0x36d76289): "protocol.eax",
+}
+
+
+@pytest.mark.parametrize("change", WRONG_MULTIBOOT, ids=lambda each: each.__name__)
+def test_inspector_sees_multiboot(change, two_modules):
+    assert patched("mb-" + change.__name__.strip("<>"), MULTIBOOT, two_modules, change) == set(
+        WRONG_MULTIBOOT[change].split())
+
+
+# Linux's zero-page.rst and boot.rst: offsets into boot_params
+UNUSED = {0x54: "protocol.zero.0x54", 0x78: "protocol.zero.0x78", 0x13b: "protocol.zero.0xcc",
+          0x1ee: "protocol.zero.0x1ed", 0x1ef: "protocol.sentinel", 0x1f0: "protocol.zero.0x1f0",
+          0x26c: "protocol.zero.behind_hdr", 0xccf: "protocol.zero.behind_e820", 0xcd0: "protocol.zero.0xcd0",
+          0xfff: "protocol.zero.0xeec", 0x40: "segue.zero.apm_bios_info", 0x58: "segue.zero.tboot",
+          0xd00: "segue.zero.edd"}
+HEADER = {(0x1fe, 2): "boot_flag", (0x206, 2): "version", (0x230, 4): "kernel_alignment", (0x258, 8): "pref_address",
+          (0x260, 4): "init_size", (0x234, 1): "relocatable_kernel", (0x210, 1): "type_of_loader",
+          (0x214, 4): "code32_start", (0x211, 1): "loadflags"}
+E820_ENTRIES, E820, RAMDISK_IMAGE, INITRD_ADDR_MAX, CMDLINE_SIZE = 0x1e8, 0x2d0, 0x218, 0x22c, 0x238
+
+
+def nonzero(params, _):
+    for offset in UNUSED:
+        params.put(offset, 1, 1)
+
+
+def header_lost(params, _):
+    for offset, size in HEADER:
+        params.put(offset, 0, size)
+    params.put(0x23c, 1)
+
+
+def misplaced(params, _):
+    params.put(RAMDISK_IMAGE, LINUX_PREF_ADDRESS - 10)
+    params.put(INITRD_ADDR_MAX, LINUX_PREF_ADDRESS)
+    params.put(CMDLINE_SIZE, 3)
+    params.put(0x211, 0x81, 1)
+    params.put(E820 + 8, 0, 8)
+    params.put(E820 + 20, params.get(E820 + 40) + 4096, 8)
+
+
+def no_e820(params, _):
+    for i in range(params.get(E820_ENTRIES) & 0xff):
+        params.put(E820 + 20 * i + 16, 2)
+
+
+def params_in_kernel(params, stub):
+    at = LINUX_PREF_ADDRESS + 0x20000
+    stub.write_mem(at, stub.read_mem(params.base, 4096))
+    set_register(stub, CPUS[2], "ESI", at)
+
+
+WRONG_LINUX = {
+    nonzero: " ".join(UNUSED.values()),
+    header_lost: " ".join("protocol.hdr." + each for each in [*HEADER.values(), "hardware_subarch"]),
+    misplaced: """protocol.ramdisk.addr_max protocol.ramdisk.apart protocol.cmdline.length segue.hdr.can_use_heap
+        protocol.map.empty_entries protocol.map.overlaps""",
+    no_e820: """protocol.load.in_ram protocol.ramdisk.in_ram protocol.map.available protocol.image.in_ram
+        segue.boot_params.in_ram""",
+    params_in_kernel: "protocol.boot_params",
+    lambda _, stub: set_register(stub, CPUS[2], "ESI", 0x8000): "protocol.esi",
+}
+
+
+@pytest.mark.parametrize("change", WRONG_LINUX, ids=lambda each: each.__name__)
+def test_inspector_sees_linux(change, two_modules):
+    assert patched("linux-" + change.__name__.strip("<>"), LINUX, two_modules[:1], change) == set(
+        WRONG_LINUX[change].split())
+
+
+def test_video():
+    """The variant that asks for a video mode: QEMU's own loader gives it none, Segue says what there is."""
+    video = os.path.join(INSPECT, "inspect.mb-video.elf")
+    with Qemu("state-video-qemu", bits=32, **qemu_kernel(Part(video))) as vm:
+        assert set(verdict(vm).bad) == {"protocol.flags.video"}
+    with Qemu("state-video-segue", bits=32, **qemu_kernel(Part(SEGUE), [Part(video, "strict")])) as vm:
         seen = verdict(vm)
-    assert set(seen.bad) == {"protocol.image.wrong_words", "protocol.image.nonzero_bss_bytes"}
+    assert not seen.bad
+    assert seen.values["framebuffer.type"] == "2"
 
 
 def test_inspector_sees_grub(tmp_path):

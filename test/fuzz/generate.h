@@ -107,7 +107,7 @@ static inline void generate_elf(struct file *f, struct stream *s, bool multiboot
 	put(f, 38 + 3 * word, sections ? sections - 1 : 0, 2);
 	for (unsigned i = 0; i < segments; i++) {
 		size_t at = 0x100 + i * (is_64 ? 56u : 32u), field = is_64 ? at + 8 : at + 4;
-		uint64_t size = (take_8(s) & 0x1f) * 16u;
+		uint64_t size = 16u + (take_8(s) & 0x1f) * 16u;
 
 		put(f, at, take_8(s) < 0xf0 ? 1 : take_8(s) & 7, 4);
 		put(f, field, take_number(s, 0x400 + i * 0x100), word);
@@ -124,7 +124,7 @@ static inline void generate_elf(struct file *f, struct stream *s, bool multiboot
 		put(f, field, kind >> 6, word);
 		put(f, field + word, take_number(s, 0), word);
 		put(f, field + 2 * word, take_number(s, 0x900 + i * 0x40), word);
-		put(f, field + 3 * word, take_number(s, (take_8(s) & 3) * 16), word);
+		put(f, field + 3 * word, take_number(s, 16u + (take_8(s) & 3u) * 16u), word);
 	}
 	if (multiboot)
 		put_multiboot_header(f, 0x400, s, (take_8(s) & 7u) | (take_8(s) < 0xf0 ? 0u : 0x10000u), (uint32_t)base - 0x400);

@@ -195,8 +195,8 @@ static void caller_overrides_and_appends(void **state)
 	assert_true(bytes_are(b.job.bundle.modules[2].name, "module"));
 	assert_int_equal(b.job.bundle.modules[2].file.part, 2);
 
+	memset(&b.job.bundle, 0, sizeof b.job.bundle);
 	b.args.cmdline = "";
-	b.job.arena.next = b.memory;
 	assert_int_equal(segue_open_blob(&b.job), SEGUE_OK);
 	assert_int_equal(b.job.bundle.cmdline.size, 0);
 }
@@ -221,7 +221,7 @@ static void refusals(void **state)
 		{ "modules/1234567890-a", "x", SEGUE_E_BUNDLE_MEMBER, "1234567890-a" },
 		{ "kernel", "x", SEGUE_E_BUNDLE_TWICE, "kernel" },
 		{ "./kernel", "x", SEGUE_E_BUNDLE_TWICE, "kernel" },
-		{ "modules/01-a.cmdline", "x", SEGUE_E_BUNDLE_CMDLINE, "01-a" },
+		{ "modules/01-a.cmdline", "x", SEGUE_E_BUNDLE_CMDLINE, ": a has" },
 	};
 	size_t i;
 
@@ -248,7 +248,7 @@ static void twice(void **state)
 		newc_add_text(&blob, pairs[i][0], "");
 		newc_add_text(&blob, pairs[i][1], "");
 		newc_end(&blob);
-		refused(SEGUE_E_BUNDLE_TWICE, strrchr(pairs[i][0], '-') ? "01-a" : "is there already");
+		refused(SEGUE_E_BUNDLE_TWICE, "is there twice");
 	}
 	setup(state);
 	newc_add_text(&blob, "kernel", "K");
@@ -256,7 +256,7 @@ static void twice(void **state)
 	newc_add_text(&blob, "modules/01-a.cmdline", "");
 	newc_add_text(&blob, "modules/01-a.cmdline", "x");
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_TWICE, "01-a");
+	refused(SEGUE_E_BUNDLE_TWICE, "offset 0x1fc: a is");
 }
 
 static void kernel_missing_or_empty(void **state)
@@ -283,7 +283,7 @@ static void nul_in_command_lines(void **state)
 	newc_add_text(&blob, "modules/00-m", "m");
 	newc_add(&blob, "modules/00-m.cmdline", "a\0", 2);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_CMDLINE, "00-m");
+	refused(SEGUE_E_BUNDLE_CMDLINE, "m has a NUL");
 }
 
 static void wrong_kinds(void **state)
@@ -291,21 +291,21 @@ static void wrong_kinds(void **state)
 	(void)state;
 	newc_add_raw(&blob, "070701", 0120777, 1, "kernel", 7, "vmlinuz", 7);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, "wrong kind");
+	refused(SEGUE_E_BUNDLE_MEMBER, "is not a");
 	setup(state);
 	newc_add_raw(&blob, "070701", NEWC_FOLDER, 1, "kernel", 7, "", 0);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, "wrong kind");
+	refused(SEGUE_E_BUNDLE_MEMBER, "is not a");
 	setup(state);
 	newc_add_raw(&blob, "070701", NEWC_FILE, 1, "modules", 8, "", 0);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, "wrong kind");
+	refused(SEGUE_E_BUNDLE_MEMBER, "is not a folder");
 	setup(state);
 	newc_add_text(&blob, "kernel", "K");
 	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/00-a", 13, "", 0);
 	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/01-a", 13, "text", 4);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, "hard link");
+	refused(SEGUE_E_BUNDLE_MEMBER, "only a link");
 }
 
 static void nested(void **state)
@@ -327,17 +327,11 @@ static void headers(void **state)
 
 	(void)state;
 	for (field = 0; field < 13; field++) {
-		/* mode, nlink, filesize and namesize are read; what the rest holds does not matter */
-		bool read = field == 1 || field == 4 || field == 6 || field == 11;
-
 		setup(state);
 		newc_add_text(&blob, "kernel", "K");
 		newc_end(&blob);
-		blob.data[6 + 8 * field + 3] = 'g';
-		if (read)
-			refused(SEGUE_E_BUNDLE_HEADER, "hexadecimal");
-		else
-			assert_int_equal(open_blob(), SEGUE_OK);
+		blob.data[6 + 8 * field + field % 8] = "g/:@G` \0"[field % 8];
+		refused(SEGUE_E_BUNDLE_HEADER, "hexadecimal");
 	}
 	setup(state);
 	newc_add_text(&blob, "kernel", "K");
@@ -381,7 +375,7 @@ static void sizes_that_would_wrap(void **state)
 		setup(state);
 		newc_add_text(&blob, "kernel", "Kern");
 		memcpy(blob.data + 6 + 8 * 6, sizes[i], 8);
-		refused(SEGUE_E_BUNDLE_TRUNCATED, "data");
+		refused(SEGUE_E_BUNDLE_TRUNCATED, "bytes");
 		setup(state);
 		newc_add_text(&blob, "kernel", "");
 		memcpy(blob.data + 6 + 8 * 11, i < 4 ? sizes[i] : "0000000B", 8);

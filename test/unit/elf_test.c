@@ -143,6 +143,26 @@ static void what_is_ignored(void **state)
 	free(t);
 }
 
+/* Entries behind the table: an interpreter, a segment in the firmware's data, one that would have the entry. */
+static void what_is_behind_the_table(void **state)
+{
+	static const uint32_t types[] = {PT_INTERP, PT_LOAD};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct loader_job *t;
+
+		two_segments(false);
+		add_program_header(&image, types[i], 0x400, 0, 0, 0x10, 0x10);
+		put_le16(image.at + FIELD_AT(&image, header, e_phnum), 2);
+		t = load_image(SEGUE_OK);
+		assert_int_equal(t->job.segment_count, 2);
+		free(t);
+	}
+	PUT(&image, image.at, header, e_entry, 8);
+	refused(SEGUE_E_ELF_ENTRY, "0x8");
+}
+
 static void header_refusals(void **state)
 {
 	static const struct {
@@ -263,6 +283,8 @@ static void kinds_of_program(void **state)
 	refused(SEGUE_E_ELF_INTERPRETER, "program header 2");
 	put_le16(image.at + 16, ET_EXEC);
 	refused(SEGUE_E_ELF_INTERPRETER, "program header 2");
+	put_le32(segment_at(&image, 0), PT_INTERP);
+	refused(SEGUE_E_ELF_INTERPRETER, "program header 0");
 
 	two_segments(true);
 	t = new_job(image.at, image.size);
@@ -320,6 +342,7 @@ int main(void)
 		cmocka_unit_test(entry_translation),
 		cmocka_unit_test(entry_only_in_load_segments),
 		cmocka_unit_test(what_is_ignored),
+		cmocka_unit_test(what_is_behind_the_table),
 		cmocka_unit_test(header_refusals),
 		cmocka_unit_test(segment_refusals),
 		cmocka_unit_test(segments_above_4_gib),

@@ -22,7 +22,7 @@ struct world {
 	struct job job;
 	int errors;                   /* sentences at SEGUE_LOG_ERROR */
 	int warnings;
-	char error[300], warning[300];
+	char error[300], warning[300], info[300];
 	_Alignas(4096) uint8_t workspace[WORKSPACE_SIZE];
 };
 
@@ -36,6 +36,8 @@ static void world_log(void *context, int level, const char *sentence)
 	} else if (level == SEGUE_LOG_WARNING) {
 		w->warnings++;
 		strncpy(w->warning, sentence, sizeof w->warning - 1);
+	} else if (level == SEGUE_LOG_INFO) {
+		strncpy(w->info, sentence, sizeof w->info - 1);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 #include "linux_job.h"
 
@@ -165,7 +166,35 @@ static void test_whole_page(void **state)
 	assert_ptr_equal(s->source.data, initrd);
 	assert_int_equal(s->source.size, 10000);
 	assert_int_equal(world_segment(&w, "Linux boot parameters")->size, 0x1000 + sizeof line);
+	assert_int_equal(s->zero_size, 0);
+	assert_int_equal(world_segment(&w, "Linux kernel")->zero_size, 0);
 	assert_int_equal(w.job.segment_count, 3);
+	assert_string_equal(w.info, "Linux, boot protocol 2.15, 64-bit, initrd of 10000 bytes, release 6.1.0-test");
+}
+
+static void test_info(void **state)
+{
+	(void)state;
+	/* xloadflags came with 2.12 */
+	begin(0x20b);
+	load_ok();
+	assert_string_equal(w.info, "Linux, boot protocol 2.11, 32-bit, initrd of 0 bytes, release 6.1.0-test");
+	begin(0x20c);
+	put_le16(kernel + 0x20e, 0);
+	load_ok();
+	assert_string_equal(w.info, "Linux, boot protocol 2.12, 64-bit, initrd of 0 bytes, release ");
+	/* a string that is not in the setup code; one that goes to its end */
+	begin(0x20c);
+	put_le16(kernel + 0x20e, 0xffff);
+	put_le16(kernel + 0x236, 0x7e);
+	load_ok();
+	assert_string_equal(w.info, "Linux, boot protocol 2.12, 32-bit, initrd of 0 bytes, release ");
+	begin(0x20c);
+	put_le16(kernel + 0x20e, 0x1fd);
+	memset(kernel + 0x3fd, 'z', 6);
+	load_ok();
+	assert_non_null(strstr(w.info, "release zzz"));
+	assert_null(strstr(w.info, "zzzz"));
 }
 
 static void test_every_version(void **state)
@@ -252,9 +281,15 @@ static void test_recognise(void **state)
 
 static void truncated_to(size_t size, const char *part)
 {
+	/* of its exact size, so that ASan sees a byte read too many */
+	uint8_t *file = malloc(size);
+
+	assert_non_null(file);
 	make_kernel(0x20f);
-	world_begin(&w, kernel, size, USUAL_MAP);
+	memcpy(file, kernel, size);
+	world_begin(&w, file, size, USUAL_MAP);
 	load_refused(SEGUE_E_LINUX_TRUNCATED, part);
+	free(file);
 }
 
 static void test_truncated(void **state)
@@ -263,6 +298,7 @@ static void test_truncated(void **state)
 	truncated_to(0x206, "setup header goes to 520");
 	truncated_to(0x207, "it has 519 bytes");
 	truncated_to(0x208, "setup header goes to 620");
+	truncated_to(0x240, "it has 576 bytes");
 	truncated_to(0x26b, "it has 619 bytes");
 	truncated_to(0x26c, "protected-mode code");
 	truncated_to(1024, "protected-mode code");
@@ -315,17 +351,27 @@ static void test_real_mode_refused(void **state)
 	load_refused(SEGUE_E_LINUX_REAL_MODE, "syssize is 0");
 }
 
-/* Before 2.04, syssize is 0 for a kernel of 1 MiB as well. */
+/* Before 2.04, syssize has 16 bits and is 0 for a kernel of 1 MiB as well. */
 static void test_syssize_wraps(void **state)
 {
 	static uint8_t large[1024 + 0x100000];
 
 	(void)state;
 	make_kernel(0x203);
-	put_le32(kernel + 0x1f4, 0);
+	put_le32(kernel + 0x1f4, 0x10000);
 	memcpy(large, kernel, sizeof kernel);
-	world_begin(&w, large, sizeof large, USUAL_MAP);
+	world_begin(&w, large, sizeof large - 15, USUAL_MAP);
 	load_ok();
+	world_begin(&w, large, sizeof large - 16, USUAL_MAP);
+	load_refused(SEGUE_E_LINUX_REAL_MODE, "syssize is 0");
+	put_le16(large + 0x206, 0x204);
+	world_begin(&w, large, sizeof large - 15, USUAL_MAP);
+	load_ok();
+	world_begin(&w, large, sizeof large - 16, USUAL_MAP);
+	load_refused(SEGUE_E_LINUX_TRUNCATED, "goes to 1049585");
+	put_le32(large + 0x1f4, 0);
+	world_begin(&w, large, sizeof large, USUAL_MAP);
+	load_refused(SEGUE_E_LINUX_REAL_MODE, "syssize is 0");
 }
 
 static void test_header_refused(void **state)
@@ -393,11 +439,50 @@ static void test_kernel_relocated(void **state)
 		     "it needs 8388608 bytes in one piece, aligned to 0x10000, between 0x1000000 and 0x100000000; the "
 		     "largest free piece there has 8388607");
 	begin(0x20f);
-	keep[1].start++;
+	keep[1].start--;
+	w.args.keep = keep;
+	w.args.keep_count = 2;
+	load_refused(SEGUE_E_LINUX_PLACE, "the largest free piece there has 8388606");
+	begin(0x20f);
+	keep[1].start += 2;
 	w.args.keep = keep;
 	w.args.keep_count = 2;
 	load_ok();
 	assert_int_equal(w.job.entry.eip, 0x1010000);
+}
+
+static void test_kernel_relocated_oddly(void **state)
+{
+	struct segue_range keep[2] = {{0x1000000, 0x1001000, 0, 0}, {0x1f00000, 0x8000000, 0, 0}};
+
+	(void)state;
+	/* a least alignment above the usual one is none */
+	begin(0x20f);
+	kernel[0x235] = 22;
+	w.args.keep = keep;
+	w.args.keep_count = 1;
+	load_ok();
+	assert_int_equal(w.job.entry.eip, 0x1200000);
+	begin(0x20f);
+	kernel[0x235] = 22;
+	keep[1].start = 0x19fffff;
+	w.args.keep = keep;
+	w.args.keep_count = 2;
+	load_refused(SEGUE_E_LINUX_PLACE, "aligned to 0x200000");
+	/* where it lands aligned it needs no more than init_size, nor less than its code */
+	begin(0x20f);
+	put_le64(kernel + 0x258, 0x1000400);
+	w.args.keep = keep;
+	w.args.keep_count = 1;
+	load_ok();
+	assert_int_equal(w.job.entry.eip, 0x1200000);
+	assert_int_equal(world_segment(&w, "Linux kernel")->size, 0x800000);
+	begin(0x20f);
+	put_le32(kernel + 0x260, 1);
+	w.args.keep = keep;
+	w.args.keep_count = 1;
+	load_ok();
+	assert_int_equal(world_segment(&w, "Linux kernel")->size, CODE_SIZE);
 }
 
 static void test_kernel_not_relocatable(void **state)
@@ -507,8 +592,10 @@ static void test_initrd_below_mem_option(void **state)
 		{"mem=4G", 0x7fdd000}, {"mem=1T", 0x7fdd000}, {"mem=1E", 0x7fdd000}, {"mem=nopentium", 0x7fdd000},
 		{"mem=", 0x7fdd000}, {"quiet mem=", 0x7fdd000}, {"xmem=64M", 0x7fdd000}, {"mem=99999999999999999999M", 0x7fdd000},
 		{"mem=0xffffffffffffG", 0x7fdd000}, {"mem=4294967295G", 0x7fdd000}, {"maxmem=64M", 0x7fdd000}, {"", 0x7fdd000},
-		{"mem=6", 0},
+		{"mem=67108864 quiet", 0x3ffd000}, {"mem=0x3fFE00f", 0x3ffb000}, {"mem=64m", 0x3ffd000},
+		{"mem=6", 0}, {"mem=0x6", 0},
 	};
+	static const struct segue_range large[] = {{0x100000, 0x80000000, 1, 0}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -521,6 +608,12 @@ static void test_initrd_below_mem_option(void **state)
 			assert_int_equal(initrd_at(0x20f, 0x7000010, 0x7fffffff, cases[i].line), cases[i].at);
 		}
 	}
+	make_kernel(0x20f);
+	world_begin(&w, kernel, sizeof kernel, large, 1);
+	w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, 0x7000010);
+	world_cmdline(&w, "mem=1G");
+	load_ok();
+	assert_int_equal(le32(page() + 0x218), 0x3fffd000);
 	/* what lies above the end of memory does not stay there */
 	assert_int_equal(initrd_at(0x20f, 0x7000000, 0x7fffffff, "mem=64M"), 0x3ffd000);
 }
@@ -568,9 +661,10 @@ static void test_several_initrds(void **state)
 	w.job.bundle.initrd = world_part(&w, initrd, 10, 0x3000000);
 	world_module(&w, initrd + 100, 4095, 0x3001000);
 	world_module(&w, initrd + 300, 1, 0x3002000);
+	w.modules[0].args = (struct bytes){(const uint8_t *)"y", 1, 0};
 	w.modules[1].args = (struct bytes){(const uint8_t *)"root=x", 6, 0};
 	load_ok();
-	assert_int_equal(w.warnings, 1);
+	assert_int_equal(w.warnings, 2);
 	assert_non_null(strstr(w.warning, "root=x"));
 	start = le32(page() + 0x218);
 	assert_int_equal(start, 0x7fde000);
@@ -592,6 +686,17 @@ static void test_several_initrds(void **state)
 	load_ok();
 	assert_int_equal(le32(page() + 0x218), 0x3000000);
 	assert_int_equal(w.warnings, 0);
+	begin(0x20f);
+	w.job.bundle.initrd = world_part(&w, initrd, 1, 0x3000000);
+	world_module(&w, initrd + 5, 1, 0x3001000);
+	load_ok();
+	assert_int_equal(le32(page() + 0x21c), 5);
+	assert_ptr_equal(world_segment(&w, "initrd")->source.data, initrd);
+	/* more than can be counted */
+	begin(0x20f);
+	w.job.bundle.initrd = world_part(&w, initrd, 1, 0x3000000);
+	world_module(&w, initrd, SIZE_MAX, 0x3000000);
+	load_refused(SEGUE_E_TOO_LARGE, "more than 4 GiB");
 }
 
 static void test_command_line(void **state)
@@ -714,8 +819,9 @@ static void test_e820(void **state)
 	begin_many(0x208, 129);
 	load_ok();
 	assert_int_equal(page()[0x1e8], 128);
+	assert_int_equal(le64(page() + 0x250), 0);
 	assert_int_equal(w.warnings, 1);
-	assert_non_null(strstr(w.warning, "protocol 2.8 gets 128 of the memory map's 129"));
+	assert_non_null(strstr(w.warning, "protocol 2.08 gets 128 of the memory map's 129"));
 }
 
 static void test_setup_data(void **state)
@@ -745,6 +851,9 @@ static void test_setup_data(void **state)
 	begin(0x20f);
 	put_le64(kernel + 0x250, 0xfffffffffffffff8);
 	load_refused(SEGUE_E_LINUX_SETUP_DATA, "wraps");
+	begin(0x209);
+	put_le64(kernel + 0x250, 0x100000);
+	load_refused(SEGUE_E_LINUX_SETUP_DATA, "0x100000 is not kept: Linux kernel");
 	/* what is there before 2.09 is something else (iPXE: a date) */
 	begin(0x208);
 	put_le64(kernel + 0x250, 0xfffffffffffffff8);
@@ -775,6 +884,15 @@ static void test_rsdp_copy(void **state)
 	assert_int_equal(page()[0x1e8], 7);
 	check_e820(page() + 0x2d0 + 3 * 20, &(struct segue_range){0x100000, 0x7fdf000, 1, 0});
 	check_e820(page() + 0x2d0 + 4 * 20, &(struct segue_range){0x7fdf000, 0x7fe0000, 3, 0});
+	/* no page for it */
+	{
+		static const struct segue_range tight[] = {{0x1000000, 0x1800fff, 1, 0}};
+
+		make_kernel(0x20f);
+		world_begin(&w, kernel, sizeof kernel, tight, 1);
+		w.args.machine = &machine;
+		load_refused(SEGUE_E_NO_PLACE, "ACPI RSDP");
+	}
 	/* an address that stays valid goes first */
 	machine.rsdp = 0xe0000;
 	begin(0x20f);
@@ -937,6 +1055,8 @@ static void test_small_workspace(void **state)
 		w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, INITRD_PHYS);
 		w.job.arena.end = w.workspace + size;
 		error = world_load(&w);
+		for (size_t i = size; i < sizeof w.workspace; i++)
+			assert_int_equal(w.workspace[i], 0xa5);
 		if (error != SEGUE_OK) {
 			assert_int_equal(error, SEGUE_E_WORKSPACE_SMALL);
 			assert_int_equal(w.errors, 1);
@@ -951,6 +1071,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_page),
+		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_every_version),
 		cmocka_unit_test(test_header_length),
 		cmocka_unit_test(test_recognise),
@@ -960,6 +1081,7 @@ int main(void)
 		cmocka_unit_test(test_syssize_wraps),
 		cmocka_unit_test(test_header_refused),
 		cmocka_unit_test(test_kernel_relocated),
+		cmocka_unit_test(test_kernel_relocated_oddly),
 		cmocka_unit_test(test_kernel_not_relocatable),
 		cmocka_unit_test(test_kernel_sizes),
 		cmocka_unit_test(test_initrd_place),

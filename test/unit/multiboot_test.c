@@ -809,6 +809,15 @@ static void broken_section_headers(void **state)
 		refused(SEGUE_E_ELF_SECTIONS, "section 4");
 		PUT(&image, section_at(&image, 4), section_header, sh_offset, 0xffffffff);
 		refused(SEGUE_E_ELF_SECTIONS, "section 4");
+		/* even section 0, and what is behind the table does not count */
+		PUT(&image, section_at(&image, 4), section_header, sh_offset, 0x2018);
+		put_le32(section_at(&image, 0) + 4, 1);
+		PUT(&image, section_at(&image, 0), section_header, sh_size, IMAGE_SIZE + 1);
+		refused(SEGUE_E_ELF_SECTIONS, "section 0");
+		put_le32(section_at(&image, 0) + 4, 0);
+		add_section(&image, 1, 0, 0, 0, IMAGE_SIZE + 1);
+		put_le16(image.at + (is_64 ? 60 : 48), 8);
+		free(load_image(SEGUE_OK));
 		/* none at all: whatever e_shoff says */
 		put_le16(image.at + (is_64 ? 60 : 48), 0);
 		free(load_image(SEGUE_OK));

@@ -218,15 +218,16 @@ static void fiwix_lengths(void **state)
 	for (i = 0; i < sizeof past / sizeof *past; i++) {
 		setup(state);
 		fiwix(past[i], 0, linux_kernel);
-		refused(SEGUE_E_FIWIX_KERNEL, "only 8192 bytes follow offset 8");
+		refused(SEGUE_E_FIWIX_KERNEL, "but only 8192 are left");
 		setup(state);
 		fiwix(KERNEL_SIZE - 4, past[i] - KERNEL_SIZE + 4, linux_kernel);
-		refused(SEGUE_E_FIWIX_INITRD, "only 4 bytes follow the kernel");
+		refused(SEGUE_E_FIWIX_INITRD, "but only 4 are left");
 	}
+	/* a kernel that is cut short is none */
 	for (i = 0; i <= 0x200; i += 0x20) {
 		setup(state);
 		fiwix((uint32_t)i, 0, linux_kernel);
-		refused(SEGUE_E_FIWIX_KERNEL, "short");
+		refused(SEGUE_E_UNKNOWN, "the kernel of ");
 	}
 }
 
@@ -243,11 +244,6 @@ static void nested(void **state)
 		free(inner.data);
 	}
 	refused(SEGUE_E_BUNDLE_NESTED, "Fiwix");
-	setup(state);
-	memset(linux_kernel, 0, KERNEL_SIZE);
-	memcpy(linux_kernel, "070701", 6);
-	fiwix(KERNEL_SIZE, 0, linux_kernel);
-	refused(SEGUE_E_BUNDLE_NESTED, "offset 8");
 }
 
 static void compressed_kernels(void **state)
@@ -264,7 +260,7 @@ static void compressed_kernels(void **state)
 	setup(state);
 	memcpy(flat_kernel, gzip, 3);
 	fiwix(KERNEL_SIZE - 10, 10, flat_kernel);
-	refused(SEGUE_E_GZIP, "offset 8");
+	refused(SEGUE_E_GZIP, "kernel is compressed");
 }
 
 static void none_of_them(void **state)
@@ -275,21 +271,21 @@ static void none_of_them(void **state)
 	for (i = 0; i < sizeof texts / sizeof *texts; i++) {
 		setup(state);
 		blob_add(&blob, texts[i], strlen(texts[i]));
-		refused(SEGUE_E_UNKNOWN, "the blob (");
+		refused(SEGUE_E_UNKNOWN, "the blob of ");
 	}
 	setup(state);
 	blob_add(&blob, flat_kernel, KERNEL_SIZE);
-	refused(SEGUE_E_UNKNOWN, "0x90909090");
+	refused(SEGUE_E_UNKNOWN, "the blob of 8192 bytes");
 	setup(state);
 	newc_add(&blob, "kernel", flat_kernel, KERNEL_SIZE);
 	newc_end(&blob);
-	refused(SEGUE_E_UNKNOWN, "the kernel (");
+	refused(SEGUE_E_UNKNOWN, "the kernel of ");
 	setup(state);
 	blob_add(&blob, "070707000000", 12);
-	refused(SEGUE_E_UNKNOWN, "cpio -o -H newc");
+	refused(SEGUE_E_UNKNOWN, "no newc bundle");
 	setup(state);
 	blob_add(&blob, "\xc7\x71\0\0", 4);
-	refused(SEGUE_E_UNKNOWN, "cpio -o -H newc");
+	refused(SEGUE_E_UNKNOWN, "no newc bundle");
 }
 
 static void no_bytes(void **state)

@@ -354,7 +354,7 @@ static void judge_sections(void)
 			continue;
 		if (!addr)
 			lost++;
-		else if (has(HAS_MMAP) && !map_has_ram(addr, addr + size))
+		else if (has(HAS_MMAP) && !map_has_ram(addr, (uint64_t)addr + size))
 			misplaced++;
 	}
 	expect("protocol.elf.sections_without_address", lost, 0);

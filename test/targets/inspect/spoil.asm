@@ -6,7 +6,7 @@
 ;   -DEFER=value       EFER, and -DSYSCALL: STAR, LSTAR, CSTAR, FMASK
 ;   -DXCR0             XCR0 = 7; CR4 must hold OSXSAVE
 ;   -DKEEP             keep EBX and ESI, where the protocols pass their tables; EAX always
-;   -DTABLES           GDTR, IDTR, LDTR, TR and the segments too
+;   -DTABLES           GDTR, CS, DS, ES and SS too, which segue_exec() may rely on
 bits 32
 org ORIGIN
 
@@ -76,19 +76,22 @@ DR7_SPOILT	equ 1 << 10 | 1 << 1 | 0xd << 16 | 1 << 7 | 0xf << 28
 	mov	eax, cr0
 	or	eax, CR0_SPOILT
 	mov	cr0, eax
-%ifdef TABLES
+	sgdt	[saved_gdt]
 	lgdt	[gdt_pointer]
 	lidt	[idt_pointer]
 	mov	eax, 0x38
 	lldt	ax
-	jmp	0x28:.far
-.far:
 	mov	eax, 0x30
-	mov	ds, eax
-	mov	es, eax
 	mov	fs, eax
 	mov	gs, eax
+%ifdef TABLES
+	jmp	0x28:.far
+.far:
+	mov	ds, eax
+	mov	es, eax
 	mov	ss, eax
+%else
+	lgdt	[saved_gdt]
 %endif
 	mov	ecx, 0xcccccccc
 	mov	edx, 0xdddddddd
@@ -119,6 +122,9 @@ gdt_pointer:
 idt_pointer:
 	dw	0x7ff
 	dd	0x1000
+saved_gdt:
+	dw	0
+	dd	0
 control_word:
 	dw	0x0040
 saved_eax:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What Multiboot loaders hand over, as the specifications lay it out. */
-#ifndef STANDALONE_MULTIBOOT_H
-#define STANDALONE_MULTIBOOT_H
+#ifndef STANDALONE_BOOT_PROTOCOL_H
+#define STANDALONE_BOOT_PROTOCOL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,485 @@
+# SPDX-License-Identifier: MIT
+"""The segue command, as a user sees it. SEGUE names another binary than build/segue."""
+import gzip
+import os
+import re
+import shutil
+import struct
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SEGUE = os.environ.get("SEGUE", str(ROOT / "build" / "segue"))
+PAGE = 4096
+
+
+def segue(*args, status=0, **more):
+    done = subprocess.run([SEGUE, *map(str, args)], capture_output=True, text=True, timeout=60, **more)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def multiboot_kernel(flags=3, size=3000, bss=5000, load=0x100000):
+    """An ELF32 kernel of one segment with a Multiboot header; offset 0x1000, physical and virtual addresses differ."""
+    body = struct.pack("<III", 0x1BADB002, flags, -(0x1BADB002 + flags) & 0xFFFFFFFF)
+    body += struct.pack("<5I", 0, 0, 0, 0, 0) + struct.pack("<4I", 0, 1024, 768, 32)
+    body += bytes(i * 7 % 251 for i in range(size - len(body)))
+    header = b"\x7fELF\1\1\1" + bytes(9) + struct.pack(
+        "<HHIIIIIHHHHHH", 2, 3, 1, 0xC0000000 + load + 64, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    program = struct.pack("<8I", 1, 0x1000, 0xC0000000 + load, load, size, size + bss, 7, PAGE)
+    return (header + program).ljust(0x1000, b"\0") + body
+
+
+def linux_kernel(code_size=70000, init_size=0x200000, version=0x20F):
+    code = bytes(i * 13 % 241 for i in range(code_size))
+    setup = bytearray(2 * 512)
+    setup[0x1F1] = 1
+    struct.pack_into("<I", setup, 0x1F4, code_size // 16)
+    struct.pack_into("<H", setup, 0x1FE, 0xAA55)
+    setup[0x200:0x202] = b"\xeb\x6a"
+    setup[0x202:0x206] = b"HdrS"
+    struct.pack_into("<H", setup, 0x206, version)
+    struct.pack_into("<H", setup, 0x20E, 0x300 - 0x200)
+    setup[0x211] = 1
+    struct.pack_into("<I", setup, 0x214, 0x100000)
+    struct.pack_into("<I", setup, 0x22C, 0x7FFFFFFF)
+    struct.pack_into("<I", setup, 0x230, 0x200000)
+    setup[0x234] = 1
+    setup[0x235] = 21
+    struct.pack_into("<H", setup, 0x236, 1)
+    struct.pack_into("<I", setup, 0x238, 2047)
+    struct.pack_into("<QI", setup, 0x258, 0x1000000, init_size)
+    setup[0x300:0x310] = b"9.8.7-test (me)\0"
+    return bytes(setup) + code
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "mb.elf").write_bytes(multiboot_kernel())
+    (tmp_path / "vmlinuz").write_bytes(linux_kernel())
+    (tmp_path / "initrd").write_bytes(bytes(i * 5 % 239 for i in range(50001)))
+    (tmp_path / "one.mod").write_bytes(b"first module" * 999)
+    (tmp_path / "two.mod").write_bytes(b"2")
+    return tmp_path
+
+
+def members(archive):
+    """name -> (offset of the data, data), read by nobody's code but this."""
+    found, at = {}, 0
+    while True:
+        assert archive[at:at + 6] == b"070701"
+        fields = [int(archive[at + 6 + 8 * i:at + 14 + 8 * i], 16) for i in range(13)]
+        name = archive[at + 110:at + 110 + fields[11]].split(b"\0")[0].decode()
+        data = (at + 110 + fields[11] + 3) & ~3
+        if name == "TRAILER!!!":
+            return found
+        assert fields[5] == 0 and fields[2] == 0 and fields[3] == 0
+        found[name] = (data, archive[data:data + fields[6]])
+        at = (data + fields[6] + 3) & ~3
+
+
+# ---- the command itself ----
+
+def test_version_and_help():
+    header = (ROOT / "include" / "segue.h").read_text()
+    version = re.search(r'SEGUE_VERSION_STRING "(.*)"', header).group(1)
+    assert segue("--version").stdout == f"segue {version}\n"
+    overview = segue("help").stdout
+    for command in ("pack", "info", "plan"):
+        assert f"segue {command}" in overview
+        help_text = segue("help", command).stdout
+        assert help_text.startswith(f"segue {command} ")
+        assert segue(command, "--help").stdout == help_text
+        assert max(map(len, help_text.splitlines())) <= 110
+
+
+@pytest.mark.parametrize("words", [
+    [], ["frobnicate"], ["help", "frobnicate"], ["help", "pack", "plan"],
+    ["pack"], ["pack", "--kernel", "k"], ["pack", "-o", "out"], ["pack", "--format", "zip"], ["pack", "stray"],
+    ["pack", "--kernel", "k", "--kernel", "k"], ["pack", "--nonsense"],
+    ["pack", "--format", "fiwix", "--kernel", "k", "--cmdline", "c", "-o", "out"],
+    ["info"], ["info", "a", "b"], ["info", "--nonsense", "a"],
+    ["plan"], ["plan", "a", "b"], ["plan", "--memory", "much", "a"], ["plan", "--memory", "512", "a"],
+    ["plan", "--memory", "12Q", "a"], ["plan", "--at", "-1", "a"], ["plan", "--at"],
+    ["plan", "--memory", "99999999999999999999M", "a"],
+])
+def test_usage_errors(words, tmp_path):
+    done = segue(*words, status=2, cwd=tmp_path)
+    assert done.stdout == "" and "segue" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- pack ----
+
+def test_pack_round_trip(files):
+    out = files / "out.segue"
+    segue("pack", "--kernel", files / "mb.elf", "--cmdline", "a=1 b", "--initrd", files / "initrd",
+          "--module", f"{files}/one.mod=x y=z", "--module", files / "two.mod", "-o", out)
+    archive = out.read_bytes()
+    found = members(archive)
+    assert {name: data for name, (_, data) in found.items()} == {
+        "cmdline": b"a=1 b",
+        "kernel": (files / "mb.elf").read_bytes(),
+        "initrd": (files / "initrd").read_bytes(),
+        "modules": b"",
+        "modules/00-one.mod": (files / "one.mod").read_bytes(),
+        "modules/00-one.mod.cmdline": b"x y=z",
+        "modules/01-two.mod": b"2",
+    }
+    for name in ("kernel", "initrd", "modules/00-one.mod", "modules/01-two.mod"):
+        assert found[name][0] % PAGE == 0, name
+    for tool in ("cpio", "bsdcpio"):
+        if tool == "bsdcpio" and not shutil.which(tool):
+            continue
+        listed = subprocess.run([tool, "-t"], input=archive, capture_output=True, check=True).stdout.decode().split()
+        assert listed == list(found), tool
+        there = files / tool
+        there.mkdir()
+        subprocess.run([tool, "-i", "-d"], input=archive, capture_output=True, check=True, cwd=there)
+        for name, (_, data) in found.items():
+            assert name == "modules" or (there / name).read_bytes() == data, (tool, name)
+
+
+def test_pack_is_reproducible(files):
+    for name in ("a", "b"):
+        os.utime(files / "vmlinuz", (len(name), ord(name)))
+        segue("pack", "--kernel", files / "vmlinuz", "--initrd", files / "initrd", "-o", files / name)
+    assert (files / "a").read_bytes() == (files / "b").read_bytes()
+
+
+def test_pack_gunzips_the_kernel_only(files):
+    (files / "k.gz").write_bytes(gzip.compress(linux_kernel()))
+    (files / "i.gz").write_bytes(gzip.compress(b"initrd"))
+    done = segue("pack", "--kernel", files / "k.gz", "--initrd", files / "i.gz", "-o", files / "out")
+    assert "gunzipped" in done.stdout
+    found = members((files / "out").read_bytes())
+    assert found["kernel"][1] == linux_kernel()
+    assert found["initrd"][1] == (files / "i.gz").read_bytes()
+
+
+def test_pack_joins_initrds(files):
+    segue("pack", "--kernel", files / "vmlinuz", "--initrd", files / "initrd", "--initrd", files / "two.mod", "-o", files / "out")
+    assert members((files / "out").read_bytes())["initrd"][1] == (files / "initrd").read_bytes() + b"\0\0\0" + b"2"
+
+
+def test_pack_fiwix(files):
+    kernel, initrd = linux_kernel(), (files / "initrd").read_bytes()
+    out = files / "out"
+    segue("pack", "--format", "fiwix", "--kernel", files / "vmlinuz", "--initrd", files / "initrd", "-o", out)
+    assert out.read_bytes() == struct.pack("<II", len(kernel), len(initrd)) + kernel + initrd
+    assert "Linux in a Fiwix blob" in segue("info", out).stdout
+    segue("pack", "--format", "fiwix", "--kernel", files / "vmlinuz", "-o", out)
+    assert out.read_bytes() == struct.pack("<II", len(kernel), 0) + kernel
+
+
+def test_pack_orders_many_modules(files):
+    words = []
+    for i in range(101):
+        (files / f"m{i}").write_bytes(str(i).encode())
+        words += ["--module", files / f"m{i}"]
+    segue("pack", "--kernel", files / "mb.elf", *words, "-o", files / "out")
+    text = segue("info", files / "out").stdout
+    assert re.findall(r"^ +m(\d+)$", text, re.M) == [str(i) for i in range(101)]
+    assert "modules/100-m100" in members((files / "out").read_bytes())
+
+
+@pytest.mark.parametrize("kernel, sentence", [
+    (b"", "no bytes"),
+    (b"just text, no kernel at all", "no bundle, Fiwix blob, Linux, Multiboot or ELF kernel"),
+    (struct.pack("<II", 70000 + 1024, 0) + linux_kernel(), "is a Fiwix blob already"),
+    (struct.pack("<II", 71025, 0) + linux_kernel(), "only 71024 bytes follow offset 8"),
+], ids=["empty", "text", "fiwix", "fiwix-too-long"])
+def test_pack_refuses(files, kernel, sentence):
+    (files / "k").write_bytes(kernel)
+    done = segue("pack", "--kernel", files / "k", "-o", files / "out", status=1)
+    assert done.stderr.startswith(f"segue: {files}/k: ") and sentence in done.stderr
+    assert not (files / "out").exists()
+
+
+def test_pack_refuses_a_bundle_as_kernel(files):
+    segue("pack", "--kernel", files / "vmlinuz", "-o", files / "inner")
+    done = segue("pack", "--kernel", files / "inner", "-o", files / "out", status=1)
+    assert "is a bundle already" in done.stderr
+
+
+def test_pack_refuses_files(files):
+    done = segue("pack", "--kernel", files / "none", "-o", files / "out", status=1)
+    assert f"{files}/none: No such file" in done.stderr
+    done = segue("pack", "--kernel", files / "vmlinuz", "-o", files / "no" / "out", status=1)
+    assert f"{files}/no/out: " in done.stderr
+    (files / "m.cmdline").write_bytes(b"x")
+    done = segue("pack", "--kernel", files / "mb.elf", "--module", files / "m.cmdline", "-o", files / "out", status=1)
+    assert ".cmdline" in done.stderr
+    (files / "empty").write_bytes(b"")
+    done = segue("pack", "--kernel", files / "vmlinuz", "--initrd", files / "empty", "-o", files / "out", status=1)
+    assert f"{files}/empty: the initrd has no bytes" in done.stderr
+    assert not (files / "out").exists()
+
+
+def test_pack_warns_of_what_this_version_refuses(files):
+    (files / "k").write_bytes(multiboot_kernel(flags=0x8003 & ~3 | 3))
+    done = segue("pack", "--kernel", files / "k", "-o", files / "out")
+    assert "warning" in done.stderr and (files / "out").exists()
+
+
+# ---- a bundle that cpio made ----
+
+def test_hand_made_bundle(files):
+    tree = files / "tree"
+    (tree / "modules").mkdir(parents=True)
+    (tree / "kernel").write_bytes(multiboot_kernel())
+    (tree / "cmdline").write_text("from echo\n")
+    (tree / "modules" / "10-late").write_bytes(b"late")
+    (tree / "modules" / "09-early").write_bytes(b"early")
+    (tree / "modules" / "09-early.cmdline").write_text("its words\n")
+    archive = subprocess.run("find . | cpio -o -H newc", shell=True, cwd=tree, capture_output=True, check=True).stdout
+    (files / "hand").write_bytes(archive)
+    text = segue("info", files / "hand").stdout
+    assert re.search(r"^  command line +from echo$", text, re.M)
+    assert re.findall(r"^ {20}(\S.*)$", text, re.M) == ["early its words", "late"]
+    (files / "crc").write_bytes(subprocess.run("find . | cpio -o -H crc", shell=True, cwd=tree, capture_output=True,
+                                               check=True).stdout)
+    assert segue("info", files / "crc").stdout.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_other_cpio_formats_are_told(files):
+    for form in ("bin", "odc"):
+        archive = subprocess.run(f"echo mb.elf | cpio -o -H {form}", shell=True, cwd=files, capture_output=True, check=True)
+        (files / form).write_bytes(archive.stdout)
+        assert "cpio -o -H newc" in segue("info", files / form, status=1).stdout
+
+
+# ---- info ----
+
+def test_info_linux(files):
+    text = segue("info", files / "vmlinuz").stdout
+    for line in (r"boot protocol 2\.15", r"9\.8\.7-test \(me\)", r"needs +2 MiB \(0x200000\)", r"prefers +0x1000000",
+                 r"entry +0x01000000 \(physical\)", r"64-bit entry", r"2047 bytes at most",
+                 r"0x01000000 - 0x01200000 +70000 bytes \+ +2027152  Linux kernel"):
+        assert re.search(line, text), (line, text)
+
+
+def test_info_multiboot(files):
+    (files / "k").write_bytes(multiboot_kernel(flags=7))
+    text = segue("info", files / "k").stdout
+    for line in (r"header at offset 0x1000", r"page-aligned modules, memory information, video mode \(flags 0x7\)",
+                 r"1024x768, 32 bits", r"entry +0xc0100040 \(virtual", r"entry +0x00100040 \(physical\)",
+                 r"0x00100000 - 0x00101f40 +3000 bytes \+ +5000  ELF segment\n"):
+        assert re.search(line, text), (line, text)
+
+
+def test_info_gunzips(files):
+    (files / "k.gz").write_bytes(gzip.compress(multiboot_kernel()))
+    text = segue("info", files / "k.gz").stdout
+    assert "Multiboot 1, 7096 bytes gunzipped from" in text
+
+
+def test_info_of_a_refused_file(files):
+    (files / "k").write_bytes(multiboot_kernel(flags=0x13))
+    done = segue("info", files / "k", status=1)
+    assert re.search(r"refused, 7096 bytes", done.stdout)
+    assert re.search(r"asks for .*bit 4", done.stdout) and re.search(r"refused .*\(code 91\)", done.stdout)
+    (files / "k").write_bytes(multiboot_kernel()[:0x1800])
+    assert "(code 68)" in segue("info", files / "k", status=1).stdout
+
+
+def test_info_elf64_is_64_bit_unless_told(files):
+    kernel = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x100000, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    kernel += struct.pack("<IIQQQQQQ", 1, 7, 0x1000, 0x100000, 0x100000, 16, 16, PAGE)
+    (files / "k").write_bytes(kernel.ljust(0x1010, b"\x90"))
+    assert "(code 72)" in segue("info", files / "k", status=1).stdout
+    assert "boots as        ELF" in segue("info", "--elf-entry-32", files / "k").stdout
+
+
+@pytest.mark.parametrize("cut, reason", [(20, "too early"), (-4, "too early"), (None, "incorrect data check")])
+def test_broken_gzip_names_file_and_offset(files, cut, reason):
+    packed = bytearray(gzip.compress(linux_kernel()))
+    if cut is None:
+        packed[-6] ^= 1
+    else:
+        packed = packed[:cut]
+    (files / "k.gz").write_bytes(packed)
+    for words in (["info"], ["plan"], ["pack", "-o", files / "out", "--kernel"]):
+        done = segue(*words, files / "k.gz", status=1)
+        offset = re.search(rf"^segue: {files}/k.gz: gunzip stops at offset (\d+): .*{reason}", done.stderr)
+        assert offset and 0 < int(offset.group(1)) <= len(packed), done.stderr
+
+
+def test_info_prints_no_control_characters(files):
+    kernel = bytearray(linux_kernel())
+    kernel[0x300:0x30A] = b"\x1b[2J\r\n\x9b1m"[:10]
+    (files / "k").write_bytes(kernel)
+    raw = subprocess.run([SEGUE, "info", files / "k"], capture_output=True, check=True, timeout=60).stdout
+    assert not set(raw) & (set(range(32)) - {10} | set(range(127, 256)))
+
+
+# ---- plan ----
+
+PLAN_FIGURES = re.compile(
+    r"payload (\d+) bytes .*: (\d+) in place, (\d+) moved, (\d+) of these set aside; (\d+) zeroed")
+PLAN_MOVE = re.compile(r"^ *\d+  (copy|swap|zero) +(?:0x([0-9a-f]+) (?:->|<>))? +0x([0-9a-f]+) +(\d+)(  from)?", re.M)
+PLAN_SEGMENT = re.compile(
+    r"^  [a-zA-Z]  0x([0-9a-f]+) - 0x([0-9a-f]+) +(\d+)  ([^,\n]+)(?:, (\d+) of them)?(?:, (in place|zeros)|, from 0x([0-9a-f]+))?$",
+    re.M)
+
+
+def moves_of(text):
+    for kind, source, dest, size, descending in PLAN_MOVE.findall(text):
+        yield kind, int(source or "0", 16), int(dest, 16), int(size), bool(descending)
+
+
+def run_moves(text, memory):
+    """Does what the plan says, byte after byte where ranges meet."""
+    for kind, source, dest, size, descending in moves_of(text):
+        if kind == "zero":
+            memory[dest:dest + size] = bytes(size)
+        elif kind == "copy":
+            if abs(source - dest) < size:
+                assert descending == (dest > source)
+            memory[dest:dest + size] = memory[source:source + size]
+        else:
+            for i in (range(size - 1, -1, -1) if descending else range(size)):
+                memory[dest + i], memory[source + i] = memory[source + i], memory[dest + i]
+
+
+def check_plan(text, blob, blob_at, top):
+    memory = bytearray(os.urandom(1 << 20) * (top >> 20))
+    memory[blob_at:blob_at + len(blob)] = blob
+    before = bytes(memory)
+    run_moves(text, memory)
+    payload, in_place, moved, aside, zeroed = map(int, PLAN_FIGURES.search(text).groups())
+    moves = list(moves_of(text))
+    assert sum(m[3] * (2 if m[0] == "swap" else 1) for m in moves if m[0] != "zero") == moved
+    assert sum(m[3] for m in moves if m[0] == "zero") == zeroed
+    assert moved <= payload + aside and in_place <= payload
+    segments = PLAN_SEGMENT.findall(text)
+    assert segments
+    total = 0
+    for start, end, size, name, some, how, source in segments:
+        start, end = int(start, 16), int(end, 16)
+        count = 0 if how == "zeros" else int(some or size)
+        source = start if how == "in place" else int(source or "0", 16)
+        assert end - start == int(size)
+        total += count
+        assert memory[start:start + count] == before[source:source + count], name
+    assert total == payload
+    return memory
+
+
+@pytest.mark.parametrize("at", [0x100000, 0xFFF001, 0x1000000, 0x1000200, 0x1000400, 0x1010000, 0x0FE0003, 0x1F00000])
+def test_plan_moves_every_byte_to_its_place(files, at):
+    segue("pack", "--kernel", files / "vmlinuz", "--initrd", files / "initrd", "--cmdline", "c", "-o", files / "b")
+    text = segue("plan", files / "b", "--memory", "32M", "--at", hex(at)).stdout
+    memory = check_plan(text, (files / "b").read_bytes(), at, 32 << 20)
+    assert memory[0x1000000:0x1000000 + 70000] == linux_kernel()[1024:]
+    initrd = (files / "initrd").read_bytes()
+    start = int(re.search(r"0x([0-9a-f]+) - .*  initrd", text).group(1), 16)
+    assert memory[start:start + len(initrd)] == initrd
+
+
+@pytest.mark.parametrize("at", [0x100000, 0xFF000, 0x101234, 0x800000])
+def test_plan_multiboot(files, at):
+    if at == 0xFF000:
+        segue("plan", files / "mb.elf", "--memory", "16M", "--at", hex(at), status=1)
+        return
+    text = segue("plan", files / "mb.elf", "--memory", "16M", "--at", hex(at)).stdout
+    memory = check_plan(text, multiboot_kernel(), at, 16 << 20)
+    assert memory[0x100000:0x100000 + 8000] == multiboot_kernel()[0x1000:] + bytes(5000)
+
+
+def test_plan_puts_pages_to_use_where_they_lie(files):
+    segue("pack", "--kernel", files / "vmlinuz", "--initrd", files / "initrd", "-o", files / "b")
+    text = segue("plan", files / "b").stdout
+    assert re.search(r"initrd, 50001 of them, in place|initrd, in place", text), text
+
+
+def test_plan_draws_two_bars_of_one_width(files):
+    for memory in ("8M", "512M", "6G"):
+        text = segue("plan", files / "mb.elf", "--memory", memory, "--module", f"{files}/one.mod=words").stdout
+        before = re.search(r"^before \|(.*)\|$", text, re.M).group(1)
+        after = re.search(r"^after  \|(.*)\|$", text, re.M).group(1)
+        assert len(before) == len(after) >= 72
+        letters = set(re.findall(r"^  (\S)  0x", text, re.M))
+        assert letters - {"+", "="} <= set(after), text
+        assert "+" in before and "%" in after and "0" in after
+
+
+def test_plan_takes_modules_and_their_words(files):
+    text = segue("plan", files / "mb.elf", "--module", f"{files}/one.mod=a=b", "--module", files / "two.mod").stdout
+    assert len(re.findall(r"  module [01]\b", text)) == 2
+    assert re.search(r"^  =  .*  one\.mod$", text, re.M) and re.search(r"^  =  .*  two\.mod$", text, re.M)
+
+
+def test_plan_refusals(files):
+    done = segue("plan", files / "vmlinuz", "--memory", "16M", status=1)
+    assert done.stdout == "" and done.stderr.startswith(f"segue: {files}/vmlinuz: ") and "(code 115)" in done.stderr
+    done = segue("plan", files / "mb.elf", "--memory", "1M", status=1)
+    assert "no RAM" in done.stderr
+    done = segue("plan", files / "mb.elf", "--at", "0xa0000", status=1)
+    assert "outside RAM" in done.stderr
+    done = segue("plan", files / "mb.elf", "--at", "2M", "--workspace", "2M", status=1)
+    assert "the workspace" in done.stderr and "0x200000" in done.stderr
+    done = segue("plan", files / "mb.elf", "--module", files / "none", status=1)
+    assert f"{files}/none: No such file" in done.stderr
+
+
+def test_plan_at_and_workspace(files):
+    text = segue("plan", files / "mb.elf", "--at", "0x300001", "--workspace", "5M").stdout
+    assert re.search(r"^  =  0x00300001 - 0x00301bb9 +7096  mb.elf$", text, re.M)
+    assert re.search(r"^  \+  0x00500000 - ", text, re.M)
+
+
+def test_plan_with_a_map_from_a_log(files):
+    (files / "map").write_text(
+        "[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable\n"
+        "[    0.000000] BIOS-e820: [mem 0x00000000000f0000-0x00000000000fffff] reserved\n"
+        "\n# and by hand\n"
+        "0x100000 0x800000 ram\n0x800000 0x900000 acpi nvs\n0x900000 0x1000000 RAM\n")
+    text = segue("plan", files / "mb.elf", "--map", files / "map", "--at", "9M").stdout
+    assert "memory as in" in text and re.search(r"^  =  0x00900000", text, re.M)
+    done = segue("plan", files / "mb.elf", "--map", files / "map", "--at", "8M", status=1)
+    assert "outside RAM" in done.stderr
+    (files / "map").write_text("0 0x1000 ram\nnonsense\n")
+    done = segue("plan", files / "mb.elf", "--map", files / "map", status=1)
+    assert f"{files}/map: line 2" in done.stderr
+    (files / "map").write_text("\n")
+    assert "no line" in segue("plan", files / "mb.elf", "--map", files / "map", status=1).stderr
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_plan_svg(files):
+    out = files / "plan.svg"
+    odd = files / "a<b>&'\"\x01\xff.mod"
+    odd.write_bytes(b"odd" * 2000)
+    text = segue("plan", files / "mb.elf", "--at", "0x100800", "--memory", "16M", "--module", odd, "--svg", out).stdout
+    root = ElementTree.parse(out).getroot()
+    assert root.tag == SVG + "svg"
+    words = ["".join(t.itertext()) for t in root.iter(SVG + "text")]
+    assert "before" in words and "after" in words and "mb.elf" in words and "purgatory" in words
+    moves = [m for m in moves_of(text) if m[0] != "zero"]
+    assert moves
+    assert [w for w in words if re.fullmatch(r"\d{1,2}", w)] == [str(i + 1) for i, m in enumerate(moves_of(text)) if m[0] != "zero"]
+    assert "ELF segment" in words
+    assert "0x00100000" in words
+    width, height = float(root.get("width")), float(root.get("height"))
+    for rect in root.iter(SVG + "rect"):
+        if rect.get("x") and rect.get("y"):
+            assert 0 <= float(rect.get("x")) <= width - float(rect.get("width"))
+            assert 0 <= float(rect.get("y")) <= height - float(rect.get("height")) + 0.01
+            assert float(rect.get("height")) > 0
+
+
+def test_plan_svg_that_cannot_be_written(files):
+    done = segue("plan", files / "mb.elf", "--svg", files / "no" / "plan.svg", status=1)
+    assert f"{files}/no/plan.svg: " in done.stderr
+
+
+def test_full_standard_output_is_told(files):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([SEGUE, "info", files / "mb.elf"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1 and "cannot be written" in done.stderr

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a Linux kernel finds in fuzz_memory when it is entered: its zero page, and what that points to.
+ * Offsets are numbers, from Documentation/x86/boot.rst and zero-page.rst.
+ */
+#ifndef FUZZ_CHECK_LINUX_H
+#define FUZZ_CHECK_LINUX_H
+
+#include "check.h"
+
+static inline uint64_t number_at(const uint8_t *p, size_t size)
+{
+	uint64_t value = 0;
+
+	while (size-- > 0)
+		value = value << 8 | p[size];
+	return value;
+}
+
+static inline bool before(const struct world *w, unsigned version)
+{
+	return number_at((const uint8_t *)w->args.blob.data + 0x206, 2) < version;
+}
+
+/* A field of the kernel's file that came with a version of the protocol. */
+static inline uint64_t field(const struct world *w, size_t at, size_t size, unsigned since, uint64_t otherwise)
+{
+	return before(w, since) ? otherwise : number_at((const uint8_t *)w->args.blob.data + at, size);
+}
+
+static inline bool linux_segment(const struct world *w, const char *name, struct segue_segment *s)
+{
+	for (size_t i = 0; segue_segment_at(w->args.workspace, i, s) == SEGUE_OK; i++)
+		if (!strcmp(s->name, name))
+			return true;
+	return false;
+}
+
+/* Bytes of the page that the header, the map or the loader do not fill are 0; the header's own go through. */
+static inline void check_page(const struct world *w, const uint8_t *page)
+{
+	static const struct { uint16_t from, to; } written[] = {
+		{0x1fa, 0x1fc}, {0x210, 0x212}, {0x214, 0x220}, {0x228, 0x22c}, {0x230, 0x234}, {0x250, 0x258},
+	};
+	const uint8_t *file = w->args.blob.data;
+	size_t header_end = 0x202u + file[0x201], entries = page[0x1e8];
+
+	for (size_t i = 0; i < 0x1000; i++) {
+		bool ours = i < 0x40 || (i >= 0x1e0 && i < 0x1e4) || i == 0x1e8 || (i >= 0x2d0 && i < 0x2d0 + entries * 20);
+
+		for (size_t j = 0; j < sizeof written / sizeof *written; j++)
+			ours = ours || (i >= written[j].from && i < written[j].to && i < header_end);
+		if (!ours)
+			CHECK(page[i] == (i >= 0x1f1 && i < header_end ? file[i] : 0), "zero page at %#zx: %#x", i, page[i]);
+	}
+	CHECK(page[0x210] == 0xff && page[0x211] == 1 && number_at(page + 0x1fa, 2) == 0xffff, "the loader's fields");
+	CHECK(page[0x0f] == 1 && page[0x07] == 80 && page[0x0e] == 25, "the screen");
+	CHECK(field(w, 0x250, 8, 0x209, 0) == 0 || field(w, 0x250, 8, 0x209, 0) == number_at(page + 0x250, 8), "setup_data is lost");
+	CHECK(entries == w->args.memory_map_count, "%zu ranges", entries);
+	for (size_t i = 0; i < entries; i++) {
+		const uint8_t *e = page + 0x2d0 + i * 20;
+
+		CHECK(number_at(e, 8) == w->map[i].start && number_at(e + 8, 8) == w->map[i].end - w->map[i].start &&
+		      number_at(e + 16, 4) == w->map[i].type, "range %zu of the map", i);
+	}
+}
+
+static inline void check_kernel(const struct world *w, const uint8_t *page, uint32_t entry)
+{
+	struct segue_segment s;
+	uint64_t preferred = field(w, 0x258, 8, 0x20a, 0), start = field(w, 0x214, 4, 0, 0), init_size = field(w, 0x260, 4, 0x20a, 0);
+	uint64_t alignment = number_at(page + 0x230, 4), plain = start;
+	bool relocatable = field(w, 0x234, 1, 0x205, 0) != 0;
+	size_t setup = ((field(w, 0x1f1, 1, 0, 0) ? field(w, 0x1f1, 1, 0, 0) : 4) + 1) * 512;
+
+	CHECK(linux_segment(w, "Linux kernel", &s) && s.dest == entry, "the entry is not the kernel's start");
+	CHECK(number_at(page + 0x214, 4) == entry, "code32_start");
+	CHECK(s.file_size == w->args.blob.size - setup, "the kernel's code is not whole");
+	if (relocatable && preferred)
+		plain = preferred;
+	if (!relocatable && preferred) {
+		CHECK(s.dest + s.size >= preferred + init_size, "it runs where nothing is claimed");
+	} else if (relocatable) {
+		uint64_t run = (s.dest + alignment - 1) / alignment * alignment;
+
+		CHECK(s.dest + s.size >= run + init_size, "init_size is not claimed");
+		CHECK(s.dest == plain || (s.dest > plain && s.dest % alignment == 0), "it lies where it may not");
+		CHECK(alignment == field(w, 0x230, 4, 0x205, 0) ||
+		      (!before(w, 0x20a) && alignment >= (uint64_t)1 << field(w, 0x235, 1, 0x20a, 0)), "alignment");
+	}
+	CHECK(relocatable || s.dest == start, "it was moved, and is not relocatable");
+}
+
+static inline void check_initrd(const struct world *w, const uint8_t *page)
+{
+	uint64_t at = number_at(page + 0x218, 4), size = number_at(page + 0x21c, 4), offset = 0;
+	struct segue_segment kernel;
+
+	linux_segment(w, "Linux kernel", &kernel);
+	for (size_t i = 0; i < w->args.module_count; i++) {
+		const struct segue_part *part = &w->args.modules[i];
+
+		for (; offset % 4 && part->size && offset < size; offset++)
+			CHECK(fuzz_memory[at + offset] == 0, "no zeros between initrds");
+		CHECK(part->size <= size - offset, "an initrd is missing");
+		CHECK(!memcmp(fuzz_memory + at + offset, part->data, part->size), "initrd %zu is not whole", i);
+		offset += part->size;
+	}
+	CHECK(offset == size, "the initrd has %llu bytes too many", (unsigned long long)(size - offset));
+	if (size == 0) {
+		CHECK(at == 0, "an initrd of no bytes");
+		return;
+	}
+	CHECK(at % 4096 == 0 && at >= 0x100000, "the initrd lies at %#llx", (unsigned long long)at);
+	CHECK(at + size - 1 <= field(w, 0x22c, 4, 0x203, 0x37ffffff), "the initrd lies above its limit");
+	CHECK(!meets(at, (size + 4095) & ~4095ull, kernel.dest, kernel.size), "the initrd lies under the kernel");
+}
+
+static inline void check_linux(const struct world *w)
+{
+	struct segue_description d = {.struct_size = sizeof d};
+	struct segue_segment s;
+	const uint8_t *page, *line;
+	const char *wanted = w->args.cmdline ? w->args.cmdline : "";
+	uint64_t at;
+
+	segue_describe(w->args.workspace, &d);
+	if (strcmp(d.protocol, "Linux") || d.container[0])
+		return;
+	CHECK(linux_segment(w, "Linux boot parameters", &s), "there is no zero page");
+	page = fuzz_memory + s.dest;
+	check_page(w, page);
+	check_kernel(w, page, d.entry);
+	check_initrd(w, page);
+	if (before(w, 0x202)) {
+		CHECK(s.dest == 0x90000 && number_at(page + 0x20, 2) == 0xa33f, "2.01 finds its zero page at 0x90000");
+		at = s.dest + number_at(page + 0x22, 2);
+	} else {
+		at = number_at(page + 0x228, 4);
+	}
+	CHECK(at >= s.dest + 0x1000 && at + strlen(wanted) + 1 <= s.dest + s.size, "the command line lies outside");
+	line = fuzz_memory + at;
+	CHECK(!memcmp(line, wanted, strlen(wanted) + 1), "the command line");
+	CHECK(strlen(wanted) <= field(w, 0x238, 4, 0x206, 255), "the command line is too long");
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of a fuzzer as a bzImage, with what makes one recognised put there three times of four. */
+#include "check_linux.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t kernel[BLOB_MAX];
+	struct layout layout = take_layout(data, &size);
+
+	if (size > BLOB_MAX)
+		return 0;
+	memcpy(kernel, data, size);
+	if (layout.flags >= 0x40 && size >= 0x208) {
+		memcpy(kernel + 0x1fe, "\x55\xaa", 2);
+		memcpy(kernel + 0x202, "HdrS", 4);
+		kernel[0x207] = 2;
+	}
+	check_load(kernel, size, &layout, check_linux);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* bzImages that are nearly right: every field that the loader reads, plain or at an edge. */
+#include "check_linux.h"
+#include "generate.h"
+
+static void generate(struct file *f, struct stream *s)
+{
+	unsigned sectors = take_8(s) % 4, setup = ((sectors ? sectors : 4) + 1) * 512;
+
+	f->size = setup + 1 + (size_t)take_8(s) * 100;
+	for (size_t i = 0; i < f->size; i++)
+		f->at[i] = i >= 0x1f1 && i < 0x290 ? 0 : (uint8_t)(i * 17 + i / 256);
+	put(f, 0x1f1, sectors, 1);
+	put(f, 0x1f4, take_number(s, (f->size - setup + 15) / 16), 4);
+	put(f, 0x1fe, 0xaa55, 2);
+	put(f, 0x200, 0xeb, 1);
+	put(f, 0x201, take_number(s, 0x6a), 1);
+	put(f, 0x202, 0x53726448, 4);
+	put(f, 0x206, 0x20f - take_8(s) % 18, 2);
+	put(f, 0x20e, take_number(s, 0x100), 2);
+	put(f, 0x211, take_8(s) | 1, 1);
+	put(f, 0x214, take_number(s, 0x100000), 4);
+	put(f, 0x22c, take_number(s, 0x37ffffff), 4);
+	put(f, 0x230, take_8(s) < 0xf0 ? 1u << (12 + take_8(s) % 8) : take_32(s), 4);
+	put(f, 0x234, take_8(s) & 1, 1);
+	put(f, 0x235, take_8(s) % 20, 1);
+	put(f, 0x236, take_8(s), 2);
+	put(f, 0x238, take_number(s, 255), 4);
+	if (take_8(s) >= 0xf0)
+		put(f, 0x250, take_number(s, 0x180000), 8);
+	put(f, 0x258, take_number(s, 0x100000u + take_8(s) * 0x1000u), 8);
+	put(f, 0x260, take_number(s, take_8(s) * 0x1000u), 4);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct file file;
+	struct layout layout = take_layout(data, &size);
+	struct stream s = {data, data + size};
+
+	generate(&file, &s);
+	spoil(&file, &s);
+	check_load(file.at, file.size, &layout, check_linux);
+	return 0;
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Writes the seeds of the ELF and Multiboot fuzz targets: small kernels, each followed by the eight bytes of
+layout that check.h takes from the end. Run it again when the layout changes; the seeds are in the tree."""
+import os
+import struct
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LAYOUTS = [
+	bytes(8),
+	bytes([0x43, 0xc5, 0x10, 0x40, 0x15, 0, 0, 3]),   # mended, scattered in reverse, modules
+	bytes([0x40, 0x42, 0x00, 0x00, 0x97, 0x45, 0x44, 2]),  # on the workspace, a hole, a kept range
+]
+
+
+def words(is_64, *values):
+	return struct.pack('<%d%s' % (len(values), 'Q' if is_64 else 'I'), *values)
+
+
+def elf(is_64=False, entry=0x100000, segments=(), sections=(), header=b'', size=0x340):
+	"""segments: (type, offset, vaddr, paddr, filesz, memsz); sections: (type, flags, addr, offset, size)"""
+	file = bytearray(i * 7 & 0xff for i in range(size))
+	head, program, section = (64, 56, 64) if is_64 else (52, 32, 40)
+	table = head + program * len(segments)
+	file[0:head] = (b'\x7fELF' + bytes([2 if is_64 else 1, 1, 1]) + bytes(9)
+		+ struct.pack('<HHI', 2, 62 if is_64 else 3, 1)
+		+ words(is_64, entry, head, table if sections else 0)
+		+ struct.pack('<IHHHHHH', 0, head, program, len(segments), section, len(sections), max(0, len(sections) - 1)))
+	at = head
+	for kind, offset, vaddr, paddr, filesz, memsz in segments:
+		if is_64:
+			entry_bytes = struct.pack('<IIQQQQQQ', kind, 7, offset, vaddr, paddr, filesz, memsz, 16)
+		else:
+			entry_bytes = struct.pack('<IIIIIIII', kind, offset, vaddr, paddr, filesz, memsz, 7, 16)
+		file[at:at + program] = entry_bytes
+		at += program
+	for kind, flags, addr, offset, length in sections:
+		file[at:at + section] = (struct.pack('<II', 0, kind) + words(is_64, flags, addr, offset, length)
+			+ struct.pack('<II', 0, 0) + words(is_64, 1, 0))
+		at += section
+	assert at <= 0x200 and len(file) == size
+	file[0x200:0x200 + len(header)] = header
+	return bytes(file)
+
+
+def multiboot(flags, *fields, checksum=None):
+	magic = 0x1badb002
+	return struct.pack('<III', magic, flags, -(magic + flags) & 0xffffffff if checksum is None else checksum) + \
+		struct.pack('<%dI' % len(fields), *fields)
+
+
+def multiboot_2():
+	magic = 0xe85250d6
+	return struct.pack('<IIIIHHI', magic, 0, 24, -(magic + 24) & 0xffffffff, 0, 0, 8)
+
+
+ONE = [(1, 0x200, 0x100000, 0x100000, 0x100, 0x400)]
+HIGHER_HALF = [(1, 0x200, 0xc0100000, 0x100000, 0x80, 0x80), (1, 0x280, 0xc0101000, 0x101000, 0x40, 0x1000)]
+SECTIONS = [(0, 0, 0, 0, 0), (1, 2, 0x100000, 0x200, 0x100), (2, 0, 0, 0x300, 0x20), (3, 0, 0, 0x320, 0x20)]
+
+ELFS = {
+	'one_segment': elf(segments=ONE),
+	'one_segment_64': elf(True, segments=ONE),
+	'two_and_a_note': elf(segments=ONE + [(4, 0x300, 0, 0, 0x10, 0x10), (1, 0x300, 0x200000, 0x200000, 0x40, 0x40)]),
+	'higher_half': elf(entry=0xc0100010, segments=HIGHER_HALF),
+	'physical_entry': elf(entry=0x100010, segments=HIGHER_HALF),
+	'zeros_only': elf(segments=ONE + [(1, 0, 0x101000, 0x101000, 0, 0x2000)]),
+	'overlap': elf(segments=ONE + [(1, 0x200, 0x1003ff, 0x1003ff, 0x10, 0x10)]),
+	'interpreter': elf(segments=ONE + [(3, 0x300, 0, 0, 0x10, 0x10)]),
+	'past_the_end': elf(segments=[(1, 0x300, 0x100000, 0x100000, 0x41, 0x41)]),
+	'wraps_64': elf(True, segments=[(1, 0x200, 0x100000, 0xfffffffffffffff0, 0x40, 0x40)]),
+}
+FLAT = multiboot(0x10003, 0x100200, 0x100000, 0, 0, 0x100240)
+KERNELS = {
+	'elf': elf(segments=ONE, header=multiboot(3)),
+	'elf_64_symbols': elf(True, segments=ONE[:1], sections=SECTIONS[1:], header=multiboot(3)),
+	'elf_symbols': elf(segments=ONE, sections=SECTIONS, header=multiboot(0)),
+	'elf_video': elf(segments=ONE, header=multiboot(4, 0, 0, 0, 0, 0, 0, 1024, 768, 32)),
+	'elf_and_addresses': elf(segments=ONE, header=FLAT),
+	'flat': bytes(0x200) + FLAT + bytes(range(256)),
+	'flat_bss': multiboot(0x10000, 0x100000, 0x100000, 0x100040, 0x102000, 0x100020) + bytes(range(64)),
+	'flat_text_mode': multiboot(0x10004, 0x180000, 0x180000, 0, 0, 0x180030, 1, 80, 25, 0) + bytes(range(64)),
+	'checksum': elf(segments=ONE, header=multiboot(3, checksum=0)),
+	'unknown_flag': elf(segments=ONE, header=multiboot(0x8003)),
+	'truncated': multiboot(0x10000, 0x100000, 0x100000),
+	'no_addresses': multiboot(3) + bytes(64),
+	'version_2': elf(segments=ONE, header=multiboot_2()),
+	'past_the_end': multiboot(0x10000, 0x100000, 0x100000, 0x200000, 0, 0x100020) + bytes(64),
+}
+
+
+def main():
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS)):
+		target = os.path.join(HERE, 'seeds', folder)
+		os.makedirs(target, exist_ok=True)
+		for i, (name, kernel) in enumerate(sorted(kernels.items())):
+			with open(os.path.join(target, name), 'wb') as file:
+				layout = LAYOUTS[i % len(LAYOUTS)]
+				# plain ELF64 only loads where the caller says that its entry is 32-bit code
+				file.write(kernel + bytes([layout[0] | (kernel[4] == 2)]) + layout[1:])
+	return 0
+
+
+if __name__ == '__main__':
+	sys.exit(main())

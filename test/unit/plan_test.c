@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The planner where plan_worlds does not reach: refusals, known bad cases of
+ * other planners, large addresses and sizes, lists that must stay short, and
+ * growth. Plans on ranges too large to execute are judged by the replay, and
+ * the replay is judged by the bytes of executor_model.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "executor_model.h"
+#include "plan.h"
+#include "replay.h"
+
+#define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
+
+static struct segue_move *list;
+static size_t list_count, list_room;
+static struct plan_result result;
+
+static int emit(void *context, const struct segue_move *move)
+{
+	(void)context;
+	if (list_count == list_room) {
+		list_room = list_room ? 2 * list_room : 1024;
+		list = realloc(list, list_room * sizeof(*list));
+		assert_non_null(list);
+	}
+	list[list_count++] = *move;
+	return 0;
+}
+
+static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
+	uint32_t zero_count, struct plan_range *free_ranges, uint32_t free_count)
+{
+	size_t size = segue_plan_memory(copy_count, zero_count, free_count);
+	struct plan_input input = {
+		.copies = copies, .zeros = zeros, .free = free_ranges,
+		.copy_count = copy_count, .zero_count = zero_count, .free_count = free_count,
+		.memory = malloc(size), .memory_size = size, .emit = emit
+	};
+	enum plan_status status;
+
+	assert_non_null(input.memory);
+	list_count = 0;
+	status = segue_plan(&input, &result);
+	free(input.memory);
+	if (status == PLAN_OK) {
+		assert_int_equal(result.moves, list_count);
+		assert_true(result.moved <= result.payload + result.aside);
+		assert_true(result.memory_used <= size);
+	}
+	return status;
+}
+
+static enum replay_status replay(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
+	uint32_t zero_count, const struct plan_range *writable, uint32_t writable_count, struct replay_result *where)
+{
+	size_t size = segue_replay_memory(copy_count, zero_count, writable_count, (uint32_t)list_count);
+	struct replay_input input = {
+		.copies = copies, .zeros = zeros, .writable = writable,
+		.copy_count = copy_count, .zero_count = zero_count, .writable_count = writable_count,
+		.memory = malloc(size), .memory_size = size
+	};
+	struct replay state;
+	enum replay_status status;
+
+	assert_non_null(input.memory);
+	segue_replay_begin(&state, &input, where);
+	for (size_t i = 0; i < list_count; i++)
+		segue_replay_move(&state, &list[i]);
+	status = segue_replay_end(&state);
+	free(input.memory);
+	return status;
+}
+
+/* Plans without any free byte and has the replay judge it; sources may be written if pieces were exchanged. */
+static void plan_full(const struct plan_copy *copies, uint32_t count)
+{
+	struct plan_range *sources = malloc(count * sizeof(*sources));
+	struct replay_result where;
+
+	assert_non_null(sources);
+	assert_int_equal(plan(copies, count, NULL, 0, NULL, 0), PLAN_OK);
+	for (uint32_t i = 0; i < count; i++)
+		sources[i] = (struct plan_range){ copies[i].src, copies[i].src + copies[i].size };
+	assert_int_equal(replay(copies, count, NULL, 0, sources, result.exchanged ? count : 0, &where), REPLAY_OK);
+	free(sources);
+}
+
+static void expect_move(size_t index, uint32_t op, uint64_t dst, uint64_t src, uint32_t size)
+{
+	assert_true(index < list_count);
+	assert_int_equal(list[index].op, op);
+	assert_true(list[index].dst == dst);
+	assert_true(list[index].src == src);
+	assert_int_equal(list[index].size, size);
+}
+
+/* refusals */
+
+static void refuses_wrapping_ranges(void **state)
+{
+	struct plan_copy fine = { 0, 100, 10 };
+	struct plan_copy dst[] = { fine, { UINT64_MAX - 4, 0, 6 } }, src[] = { fine, { 50, UINT64_MAX - 4, 6 } };
+	struct plan_copy edge[] = { fine, { UINT64_MAX - 6, 0, 6 } };
+	struct plan_range zero = { 8, 7 }, room[] = { { 1, 2 }, { 5, 4 } };
+
+	(void)state;
+	assert_int_equal(plan(dst, 2, NULL, 0, NULL, 0), PLAN_WRAPS);
+	assert_int_equal(result.a_kind, PLAN_KIND_COPY);
+	assert_int_equal(result.a, 1);
+	assert_true(result.at.start == UINT64_MAX - 4);
+	assert_int_equal(plan(src, 2, NULL, 0, NULL, 0), PLAN_WRAPS);
+	assert_int_equal(result.a, 1);
+	assert_true(result.at.start == UINT64_MAX - 4 && result.at.end == 1);
+	assert_int_equal(plan(edge, 2, NULL, 0, NULL, 0), PLAN_OK);
+	assert_int_equal(plan(NULL, 0, &zero, 1, NULL, 0), PLAN_WRAPS);
+	assert_int_equal(result.a_kind, PLAN_KIND_ZERO);
+	assert_int_equal(plan(NULL, 0, NULL, 0, room, 2), PLAN_WRAPS);
+	assert_int_equal(result.a_kind, PLAN_KIND_FREE);
+	assert_int_equal(result.a, 1);
+	assert_int_equal(list_count, 0);
+}
+
+static void refuses_overlapping_destinations(void **state)
+{
+	struct plan_copy copies[] = { { 500, 0, 100 }, { 100, 1000, 50 }, { 149, 2000, 10 } };
+	struct plan_range zeros[] = { { 700, 800 }, { 599, 605 } }, pair[] = { { 9, 12 }, { 0, 10 } };
+
+	(void)state;
+	assert_int_equal(plan(copies, 3, NULL, 0, NULL, 0), PLAN_OVERLAP);
+	assert_int_equal(result.a_kind, PLAN_KIND_COPY);
+	assert_int_equal(result.a, 1);
+	assert_int_equal(result.b_kind, PLAN_KIND_COPY);
+	assert_int_equal(result.b, 2);
+	assert_true(result.at.start == 149 && result.at.end == 150);
+	copies[2].dst = 150;
+	assert_int_equal(plan(copies, 3, NULL, 0, NULL, 0), PLAN_OK);
+	assert_int_equal(plan(copies, 3, zeros, 2, NULL, 0), PLAN_OVERLAP);
+	assert_int_equal(result.a_kind, PLAN_KIND_COPY);
+	assert_int_equal(result.a, 0);
+	assert_int_equal(result.b_kind, PLAN_KIND_ZERO);
+	assert_int_equal(result.b, 1);
+	assert_true(result.at.start == 599 && result.at.end == 600);
+	assert_int_equal(plan(NULL, 0, pair, 2, NULL, 0), PLAN_OVERLAP);
+	assert_int_equal(result.a, 1);
+	assert_int_equal(result.b, 0);
+}
+
+static void refuses_too_many(void **state)
+{
+	(void)state;
+	assert_true(segue_plan_memory(PLAN_MAX, 0, 0) != 0 || sizeof(size_t) == 4);
+	assert_int_equal(segue_plan_memory(PLAN_MAX + 1, 0, 0), 0);
+	assert_int_equal(segue_plan_memory(0, PLAN_MAX + 1, 0), 0);
+	assert_int_equal(segue_plan_memory(0, 0, PLAN_MAX + 1), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct plan_input input = { .emit = emit };
+
+		*(i == 0 ? &input.copy_count : i == 1 ? &input.zero_count : &input.free_count) = PLAN_MAX + 1;
+		assert_int_equal(segue_plan(&input, &result), PLAN_TOO_MANY);
+	}
+}
+
+/* With every arena from none to enough: it succeeds or says how much it wants, more than it had, and stays inside. */
+static void lives_in_any_arena(void **state)
+{
+	static const struct plan_copy copies[] = {
+		{ 0, 40, 20 }, { 20, 0, 20 }, { 40, 20, 20 }, { 60, 63, 9 }, { 80, 63, 5 }, { 70, 90, 3 }, { 91, 70, 2 }
+	};
+	size_t enough = segue_plan_memory(COUNT(copies), 1, 1), step = 8, refused = 0;
+	unsigned char *memory = malloc(enough + 64);
+
+	(void)state;
+	assert_non_null(memory);
+	for (size_t size = 0; size <= enough; size += step) {
+		struct plan_range zero = { 100, 110 }, room = { 200, 202 };
+		struct plan_input input = {
+			.copies = copies, .zeros = &zero, .free = &room, .copy_count = COUNT(copies), .zero_count = 1,
+			.free_count = 1, .memory = memory, .memory_size = size, .emit = emit
+		};
+		enum plan_status status;
+
+		memset(memory, 0xa5, enough + 64);
+		list_count = 0;
+		status = segue_plan(&input, &result);
+		for (size_t i = size; i < enough + 64; i++)
+			assert_int_equal(memory[i], 0xa5);
+		if (status == PLAN_OK)
+			continue;
+		assert_int_equal(status, PLAN_MEMORY);
+		assert_true(result.memory_need > size);
+		assert_true(result.memory_need <= enough);
+		assert_true(room.start == 200);
+		refused = size;
+	}
+	assert_in_range(refused, 100, enough - step);
+	free(memory);
+}
+
+static int emit_three(void *context, const struct segue_move *move)
+{
+	(void)move;
+	return ++*(int *)context == 3 ? 77 : 0;
+}
+
+static void stops_when_the_list_is_full(void **state)
+{
+	struct plan_copy copies[] = { { 0, 100, 5 }, { 10, 200, 5 }, { 20, 300, 5 }, { 30, 400, 5 } };
+	uint64_t memory[512];
+	int calls = 0;
+	struct plan_input input = {
+		.copies = copies, .copy_count = 4, .memory = memory, .memory_size = sizeof(memory),
+		.emit = emit_three, .context = &calls
+	};
+
+	(void)state;
+	assert_true(segue_plan_memory(4, 0, 0) <= sizeof(memory));
+	assert_int_equal(segue_plan(&input, &result), PLAN_EMIT);
+	assert_int_equal(result.emit_status, 77);
+	assert_int_equal(calls, 3);
+}
+
+/* what a plan looks like */
+
+static void leaves_what_is_in_place(void **state)
+{
+	struct plan_copy copies[] = { { 100, 100, 50 }, { 0, 120, 10 }, { 300, 300, 0 }, { 400, 7, 0 } };
+	struct plan_range zero = { 5000, 5000 };
+
+	(void)state;
+	assert_int_equal(plan(copies, COUNT(copies), &zero, 1, NULL, 0), PLAN_OK);
+	assert_int_equal(list_count, 1);
+	expect_move(0, SEGUE_MOVE_COPY_UP, 0, 120, 10);
+	assert_int_equal(result.in_place, 50);
+	assert_int_equal(result.payload, 10);
+	assert_int_equal(result.moved, 10);
+}
+
+static void joins_neighbours(void **state)
+{
+	struct plan_copy copies[64];
+
+	(void)state;
+	for (uint32_t i = 0; i < 64; i++)
+		copies[i * 37 % 64] = (struct plan_copy){ 0x1000 + i * 4096, 0x400000 + i * 4096, 4096 };
+	plan_full(copies, 64);
+	assert_int_equal(list_count, 1);
+	expect_move(0, SEGUE_MOVE_COPY_UP, 0x1000, 0x400000, 64 * 4096);
+}
+
+static void takes_the_direction_of_the_overlap(void **state)
+{
+	struct plan_copy up = { 0, 10, 100 }, down = { 10, 0, 100 }, apart = { 100, 0, 100 };
+
+	(void)state;
+	plan_full(&up, 1);
+	expect_move(0, SEGUE_MOVE_COPY_UP, 0, 10, 100);
+	plan_full(&down, 1);
+	expect_move(0, SEGUE_MOVE_COPY_DOWN, 10, 0, 100);
+	plan_full(&apart, 1);
+	expect_move(0, SEGUE_MOVE_COPY_UP, 100, 0, 100);
+}
+
+/* A source read by many adds no cycle: one reads it, the others copy from there. */
+static void shares_sources(void **state)
+{
+	struct plan_copy copies[100];
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++)
+		copies[i] = (struct plan_copy){ i * 1000, 200000 + i, 1000 };
+	copies[50].src = 500;
+	plan_full(copies, 100);
+	assert_int_equal(result.aside, 0);
+	assert_int_equal(result.moved, result.payload);
+	assert_true(result.moves <= 300);
+}
+
+static void zeros_come_last(void **state)
+{
+	struct plan_copy copies[] = { { 0, 1000, 100 }, { 500, 1100, 100 } };
+	struct plan_range zeros[] = { { 1050, 1150 }, { 900, 1000 } };
+	struct replay_result where;
+
+	(void)state;
+	assert_int_equal(plan(copies, 2, zeros, 2, NULL, 0), PLAN_OK);
+	assert_int_equal(list_count, 4);
+	assert_int_equal(list[2].op, SEGUE_MOVE_ZERO);
+	assert_int_equal(list[3].op, SEGUE_MOVE_ZERO);
+	assert_int_equal(result.zeroed, 200);
+	assert_int_equal(replay(copies, 2, zeros, 2, NULL, 0, &where), REPLAY_OK);
+}
+
+/* Two large pieces of which only a page is in the way: the page is set aside, and taken from the front of what is free. */
+static void sets_little_aside(void **state)
+{
+	struct plan_copy copies[] = { { 0x1000000, 0x5000000, 0x2000000 }, { 0x6fff000, 0x2fff000, 0x1000000 } };
+	struct plan_range room[] = { { 0x100, 0x100 }, { 0x10000, 0x10800 }, { 0x20000, 0x28000 }, { 0x40000, 0x50000 } };
+	struct replay_result where;
+
+	(void)state;
+	copies[1].dst = 0x6000000;
+	copies[1].src = 0x2fff000;
+	assert_int_equal(plan(copies, 2, NULL, 0, room, 4), PLAN_OK);
+	assert_int_equal(result.aside, 0x1000);
+	assert_int_equal(result.scratch, 0x1000);
+	assert_int_equal(result.moved, result.payload + 0x1000);
+	assert_int_equal(result.exchanged, 0);
+	assert_true(room[1].start == 0x10800 && room[2].start == 0x20800 && room[3].start == 0x40000);
+	room[1].start = 0x10000;
+	room[2].start = 0x20000;
+	assert_int_equal(replay(copies, 2, NULL, 0, room, 3, &where), REPLAY_OK);
+}
+
+/* Many cycles one after the other in the same free page. */
+static void uses_free_ram_again(void **state)
+{
+	static struct plan_copy copies[2000];
+	struct plan_range room = { 0, 4096 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 2000; i++)
+		copies[i] = (struct plan_copy){ 0x100000 + 8192 * i, 0x100000 + 8192 * (i ^ 1), 4096 };
+	assert_int_equal(plan(copies, 2000, NULL, 0, &room, 1), PLAN_OK);
+	assert_int_equal(result.exchanged, 0);
+	assert_int_equal(result.scratch, 4096);
+	assert_int_equal(result.aside, 1000 * 4096);
+	assert_int_equal(list_count, 3000);
+}
+
+/* A chain of pieces hangs on a cycle of pages; its pieces are small and would be cheap, but they are not what is in the way. */
+static void breaks_the_cycle_not_the_tail(void **state)
+{
+	struct plan_copy copies[] = {
+		{ 0x1000, 0x5000, 0x1000 }, { 0x5000, 0x1000, 0x1000 },
+		{ 0x1f00, 0x8000, 0 }, { 0x9000, 0xa000, 0x10 }, { 0xa000, 0xb000, 0x20 }, { 0xb000, 0xc000, 0x30 },
+		{ 0x6000, 0x9000, 0x8 }
+	};
+	struct plan_range room = { 0x100, 0x40000 };
+
+	(void)state;
+	/* 0x6000 is read by the first piece too, so that this one waits for the cycle. */
+	copies[0].size = 0x1008;
+	copies[0].dst = 0xff8;
+	assert_int_equal(plan(copies, COUNT(copies), NULL, 0, &room, 1), PLAN_OK);
+	assert_true(result.aside == 0xff8 || result.aside == 0x1000);
+}
+
+/* cases that other planners are known to get wrong */
+
+static void syslinux_six_bytes(void **state)
+{
+	struct plan_copy copies[] = { { 3, 0, 2 }, { 1, 4, 2 } };
+
+	(void)state;
+	plan_full(copies, 2);
+	assert_int_equal(result.payload, 4);
+	assert_true(result.moved <= 8);
+}
+
+static void grub_order_by_source(void **state)
+{
+	struct plan_copy copies[] = { { 238, 92, 61 }, { 83, 29, 54 } };
+
+	(void)state;
+	plan_full(copies, 2);
+	assert_int_equal(result.moved, result.payload);
+	assert_int_equal(result.aside, 0);
+}
+
+/* Fiwix's RAM disk: a blob right below where the kernel has to go, initrd behind it, all of it shifted up by little. */
+static void blob_shifted_up(void **state)
+{
+	struct plan_copy copies[] = { { 0x1000000, 0xfff008, 0x600000 }, { 0x1600000, 0x15ff008, 0x1e00000 } };
+
+	(void)state;
+	plan_full(copies, 2);
+	assert_int_equal(result.moved, result.payload);
+	assert_int_equal(list_count, 1);
+	assert_int_equal(list[0].op, SEGUE_MOVE_COPY_DOWN);
+}
+
+/* lists stay short without a free byte */
+
+static void turns_memory_in_place(void **state)
+{
+	static const uint64_t by[] = { 1, 2, 3, 4095, 4096, 0x12345678, 0x7fffffff, 0x80000000, 0x9e3779b1, 0xfffff000, 0xffffefff };
+	uint64_t size = 0xfffff000;
+
+	(void)state;
+	for (uint32_t i = 0; i < COUNT(by); i++) {
+		struct plan_copy copies[] = { { 0, by[i], size - by[i] }, { size - by[i], 0, by[i] } };
+
+		if (by[i] >= size)
+			continue;
+		plan_full(copies, 2);
+		assert_int_equal(result.exchanged, 2);
+		assert_true(result.moves <= 64);
+		assert_true(result.moved <= 2 * result.payload);
+	}
+}
+
+static void swaps_sides_of_a_middle(void **state)
+{
+	(void)state;
+	for (uint64_t a = 1; a < 0x40000000; a = 3 * a + 1) {
+		for (uint64_t b = 1; b < 0x40000000; b = 5 * b + 2) {
+			uint64_t middle = 0x40000000;
+			struct plan_copy copies[] = { { 0, a + middle, b }, { b, a, middle }, { b + middle, 0, a } };
+
+			plan_full(copies, 3);
+			assert_true(result.moves <= 3 * 32);
+		}
+	}
+}
+
+static uint64_t seed = 0x9e3779b97f4a7c15;
+
+static uint64_t chance(uint64_t below)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed % below;
+}
+
+static unsigned bits(uint64_t number)
+{
+	unsigned count = 0;
+
+	for (; number != 0; number >>= 1)
+		count++;
+	return count;
+}
+
+/* Interval exchanges of all of a memory, of lengths alike, wide apart, or almost in proportion. */
+static void exchanges_intervals(void **state)
+{
+	static struct plan_copy copies[1000];
+	static uint32_t order[1000];
+
+	(void)state;
+	for (uint32_t round = 0; round < 1500; round++) {
+		uint32_t k = round % 100 == 0 ? 1000 : 2 + (uint32_t)chance(40), kind = (uint32_t)chance(4);
+		uint64_t most = (uint64_t)1 << (8 + chance(22)), total = 0, dst = 0;
+
+		for (uint32_t i = 0; i < k; i++) {
+			uint32_t other = (uint32_t)chance(i + 1);
+			uint64_t size = 1 + (kind == 0 ? chance(most) : kind == 1 ? chance(most) >> chance(30) :
+				kind == 2 ? (chance(8) ? chance(100) : chance(most)) : (chance(2) ? 0 : most) + chance(3));
+
+			order[i] = order[other];
+			order[other] = i;
+			copies[i] = (struct plan_copy){ 0, total, size };
+			total += size;
+		}
+		for (uint32_t i = 0; i < k; i++) {
+			uint32_t next = round % 3 ? order[i] : k - 1 - i;
+
+			copies[next].dst = dst;
+			dst += copies[next].size;
+		}
+		plan_full(copies, k);
+		assert_true(result.moves <= 2 * k * bits(total));
+		assert_true(result.moved <= 2 * result.payload);
+	}
+}
+
+/* Above 4 GiB, and larger than an entry can say. */
+static void large_numbers(void **state)
+{
+	uint64_t g = 0x40000000;
+	struct plan_copy up = { 100 * g, 101 * g, 11 * g }, down = { 101 * g, 100 * g, 11 * g };
+	struct plan_range zero = { 300 * g, 309 * g + 1 };
+	struct replay_result where;
+	uint64_t sum = 0;
+
+	(void)state;
+	plan_full(&up, 1);
+	assert_int_equal(list_count, 3);
+	assert_int_equal(list[0].op, SEGUE_MOVE_COPY_UP);
+	assert_true(list[0].dst == 100 * g && list[1].dst == 100 * g + list[0].size);
+	plan_full(&down, 1);
+	assert_int_equal(list_count, 3);
+	assert_int_equal(list[0].op, SEGUE_MOVE_COPY_DOWN);
+	assert_true(list[2].dst == 101 * g && list[2].src == 100 * g);
+	assert_int_equal(plan(NULL, 0, &zero, 1, NULL, 0), PLAN_OK);
+	for (size_t i = 0; i < list_count; i++) {
+		assert_true(list[i].src == 0);
+		assert_true(list[i].dst == zero.start + sum);
+		sum += list[i].size;
+	}
+	assert_true(sum == 9 * g + 1);
+	assert_int_equal(replay(NULL, 0, &zero, 1, NULL, 0, &where), REPLAY_OK);
+}
+
+/* n scattered pages: half of them cyclic, a few free pages. */
+static double plan_pages(uint32_t n)
+{
+	struct plan_copy *copies = malloc(n * sizeof(*copies));
+	uint32_t *order = malloc(2 * n * sizeof(*order));
+	struct plan_range room = { 0x1000, 0x4000000 };
+	clock_t start;
+
+	assert_true(copies != NULL && order != NULL);
+	for (uint32_t i = 0; i < 2 * n; i++) {
+		uint32_t other = (uint32_t)chance(i + 1);
+
+		order[i] = order[other];
+		order[other] = i;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		copies[i] = (struct plan_copy){ 0x10000000 + (uint64_t)i * 4096, 0x10000000 + (uint64_t)order[i] * 4096, 4096 };
+	start = clock();
+	assert_int_equal(plan(copies, n, NULL, 0, &room, 1), PLAN_OK);
+	start = clock() - start;
+	assert_true(result.moves <= n + 100);
+	free(order);
+	free(copies);
+	return (double)start / CLOCKS_PER_SEC;
+}
+
+/* Ten times the pages: 13 times the work at most, and what the caches add; squared would be a hundred times. */
+static void grows_like_n_log_n(void **state)
+{
+	double last = 0;
+
+	(void)state;
+	for (uint32_t n = 1000; n <= 1000000; n *= 10) {
+		double time = plan_pages(n);
+
+		print_message("%8u pages: %.4f s\n", n, time);
+		if (last > 0.004)
+			assert_true(time < 45 * last);
+		last = time;
+	}
+}
+
+/* n pieces that all wait for one long piece and it for them, and set-asides by the thousand. */
+static void one_against_many(void **state)
+{
+	uint32_t n = 100000;
+	struct plan_copy *copies = malloc((n + 1) * sizeof(*copies));
+	uint64_t base = 0x10000000, size = (uint64_t)n * 8192;
+	struct plan_range room = { 0x1000, 0x8000000 };
+	clock_t start = clock();
+
+	(void)state;
+	assert_non_null(copies);
+	for (uint32_t i = 0; i < n; i++)
+		copies[i] = (struct plan_copy){ base + i * (uint64_t)8192, base + size + i * (uint64_t)8192, 16 };
+	copies[n] = (struct plan_copy){ base + size + 8, base, size };
+	assert_int_equal(plan(copies, n + 1, NULL, 0, &room, 1), PLAN_OK);
+	assert_int_equal(result.exchanged, 0);
+	assert_true(result.aside <= 16 * n);
+	room.end = room.start;
+	room.start = 0x1000;
+	{
+		struct replay_result where;
+
+		assert_int_equal(replay(copies, n + 1, NULL, 0, &room, 1, &where), REPLAY_OK);
+	}
+	plan_full(copies, n + 1);
+	assert_true(result.exchanged != 0);
+	assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 20);
+	free(copies);
+}
+
+/* the replay */
+
+static void one_move(uint32_t op, uint64_t dst, uint64_t src, uint32_t size)
+{
+	struct segue_move move = { dst, src, size, op };
+
+	list_count = 0;
+	emit(NULL, &move);
+}
+
+static void replay_refuses(void **state)
+{
+	struct plan_copy copy = { 0, 10, 20 }, odd = { UINT64_MAX - 3, 10, 20 };
+	struct plan_range zero = { 40, 50 }, reversed = { 2, 1 };
+	struct replay_result where;
+
+	(void)state;
+	list_count = 0;
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_WRONG);
+	assert_int_equal(where.kind, PLAN_KIND_COPY);
+	assert_true(where.index == 0 && where.at.start == 0 && where.at.end == 20);
+	assert_int_equal(replay(NULL, 0, &zero, 1, NULL, 0, &where), REPLAY_WRONG);
+	assert_int_equal(where.kind, PLAN_KIND_ZERO);
+	assert_int_equal(replay(&odd, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_INPUT);
+	assert_int_equal(replay(&copy, 1, &reversed, 1, NULL, 0, &where), REPLAY_BAD_INPUT);
+	assert_int_equal(replay(&copy, 1, NULL, 0, &reversed, 1, &where), REPLAY_BAD_INPUT);
+
+	one_move(SEGUE_MOVE_COPY_UP, 0, 10, 20);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_OK);
+	one_move(SEGUE_MOVE_COPY_DOWN, 0, 10, 20);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_WRONG);
+	one_move(SEGUE_MOVE_COPY_UP, 0, 10, 21);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_OUTSIDE);
+	assert_true(where.index == 0 && where.at.start == 20 && where.at.end == 21);
+	one_move(SEGUE_MOVE_SWAP_UP, 0, 10, 20);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_OUTSIDE);
+	one_move(SEGUE_MOVE_COPY_UP, 0, 10, 0);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
+	one_move(7, 0, 10, 20);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
+	one_move(SEGUE_MOVE_COPY_UP, 0, UINT64_MAX - 5, 20);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
+}
+
+static void replay_in_any_arena(void **state)
+{
+	struct plan_copy copies[] = { { 0, 30, 20 }, { 20, 0, 20 }, { 40, 20, 10 }, { 60, 47, 3 } };
+	struct replay_result where;
+	struct replay run;
+	size_t enough;
+	unsigned char *memory;
+	uint32_t refused = 0;
+
+	(void)state;
+	plan_full(copies, 4);
+	enough = segue_replay_memory(4, 0, 4, (uint32_t)list_count);
+	memory = malloc(enough);
+	assert_non_null(memory);
+	for (size_t size = 0; size <= enough; size += 4) {
+		struct plan_range all = { 0, 100 };
+		struct replay_input input = {
+			.copies = copies, .copy_count = 4, .writable = &all, .writable_count = 1,
+			.memory = memory, .memory_size = size
+		};
+		enum replay_status status;
+
+		memset(memory, 0xa5, enough);
+		segue_replay_begin(&run, &input, &where);
+		for (size_t i = 0; i < list_count; i++)
+			segue_replay_move(&run, &list[i]);
+		status = segue_replay_end(&run);
+		for (size_t i = size; i < enough; i++)
+			assert_int_equal(memory[i], 0xa5);
+		assert_true(status == REPLAY_OK || status == REPLAY_MEMORY);
+		refused += status == REPLAY_MEMORY;
+		assert_true(status == REPLAY_OK || size < enough);
+	}
+	assert_true(refused > 10);
+	free(memory);
+}
+
+/* Any moves at all: what the model leaves is what the replay says, byte for byte, and nothing else is. */
+static void replay_sees_what_bytes_say(void **state)
+{
+	static unsigned char bytes[120];
+	struct plan_copy copies[120];
+	struct plan_range zeros[120], all = { (uintptr_t)bytes, (uintptr_t)bytes + sizeof(bytes) };
+	struct replay_result where;
+
+	(void)state;
+	for (uint32_t round = 0; round < 20000; round++) {
+		uint32_t copy_count = 0, zero_count = 0, moves = 1 + (uint32_t)chance(12), hurt;
+		struct segue_move move;
+
+		list_count = 0;
+		for (uint32_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (unsigned char)(i + 1);
+		for (uint32_t i = 0; i < moves; i++) {
+			uint32_t size = 1 + (uint32_t)chance(chance(2) ? 60 : 8);
+
+			move = (struct segue_move){
+				all.start + chance(sizeof(bytes) - size + 1), all.start + chance(sizeof(bytes) - size + 1),
+				size, 1 + (uint32_t)chance(5)
+			};
+			if (move.op == SEGUE_MOVE_COPY_UP && move.dst > move.src)
+				move.op = SEGUE_MOVE_COPY_DOWN;
+			else if (move.op == SEGUE_MOVE_COPY_DOWN && move.dst < move.src)
+				move.op = SEGUE_MOVE_COPY_UP;
+			emit(NULL, &move);
+		}
+		move = (struct segue_move){ .op = SEGUE_MOVE_END };
+		emit(NULL, &move);
+		executor_model(list);
+		for (uint32_t i = 0; i < sizeof(bytes); i++)
+			if (bytes[i] == 0)
+				zeros[zero_count++] = (struct plan_range){ all.start + i, all.start + i + 1 };
+			else
+				copies[copy_count++] = (struct plan_copy){ all.start + i, all.start + bytes[i] - 1, 1 };
+		assert_int_equal(replay(copies, copy_count, zeros, zero_count, &all, 1, &where), REPLAY_OK);
+		if (copy_count == 0)
+			continue;
+		hurt = (uint32_t)chance(copy_count);
+		copies[hurt].src ^= 1;
+		assert_int_equal(replay(copies, copy_count, zeros, zero_count, &all, 1, &where), REPLAY_WRONG);
+		assert_int_equal(where.index, hurt);
+		assert_true(where.at.start == copies[hurt].dst);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refuses_wrapping_ranges),
+		cmocka_unit_test(refuses_overlapping_destinations),
+		cmocka_unit_test(refuses_too_many),
+		cmocka_unit_test(lives_in_any_arena),
+		cmocka_unit_test(stops_when_the_list_is_full),
+		cmocka_unit_test(leaves_what_is_in_place),
+		cmocka_unit_test(joins_neighbours),
+		cmocka_unit_test(takes_the_direction_of_the_overlap),
+		cmocka_unit_test(shares_sources),
+		cmocka_unit_test(zeros_come_last),
+		cmocka_unit_test(sets_little_aside),
+		cmocka_unit_test(uses_free_ram_again),
+		cmocka_unit_test(breaks_the_cycle_not_the_tail),
+		cmocka_unit_test(syslinux_six_bytes),
+		cmocka_unit_test(grub_order_by_source),
+		cmocka_unit_test(blob_shifted_up),
+		cmocka_unit_test(turns_memory_in_place),
+		cmocka_unit_test(swaps_sides_of_a_middle),
+		cmocka_unit_test(exchanges_intervals),
+		cmocka_unit_test(large_numbers),
+		cmocka_unit_test(grows_like_n_log_n),
+		cmocka_unit_test(one_against_many),
+		cmocka_unit_test(replay_refuses),
+		cmocka_unit_test(replay_in_any_arena),
+		cmocka_unit_test(replay_sees_what_bytes_say),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

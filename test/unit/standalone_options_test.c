@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of segue.elf, and the formatter that its messages go through. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "options.c"
+#include "format.c"
+
+static char line[256];
+static size_t count;
+
+static bool split(const char *text)
+{
+	/* what lies behind the line must stay */
+	memset(line, '!', sizeof line);
+	strcpy(line, text);
+	bool closed = options_split(line, &count);
+	for (size_t i = strlen(text) + 1; i < sizeof line; i++)
+		assert_int_equal(line[i], '!');
+	return closed;
+}
+
+static void assert_words(const char *const *words, size_t expected)
+{
+	const char *word = line;
+
+	assert_int_equal(count, expected);
+	for (size_t i = 0; i < expected; i++, word = options_next((char *)(uintptr_t)word))
+		assert_string_equal(word, words[i]);
+}
+
+static void words(void **state)
+{
+	(void)state;
+	assert_true(split(""));
+	assert_words(NULL, 0);
+	assert_true(split(" \t "));
+	assert_words(NULL, 0);
+	assert_true(split("quiet"));
+	assert_words((const char *[]){ "quiet" }, 1);
+	assert_true(split("  a  bc\td "));
+	assert_words((const char *[]){ "a", "bc", "d" }, 3);
+}
+
+static void quotes(void **state)
+{
+	(void)state;
+	assert_true(split("cmdline=\"a b\" x"));
+	assert_words((const char *[]){ "cmdline=a b", "x" }, 2);
+	assert_true(split("\"cmdline=a b\" x"));
+	assert_words((const char *[]){ "cmdline=a b", "x" }, 2);
+	assert_true(split("cmdline='a \"b\"  c'"));
+	assert_words((const char *[]){ "cmdline=a \"b\"  c" }, 1);
+	assert_true(split("a\"b 'c\"d'e \"f' \"\""));
+	assert_words((const char *[]){ "ab 'cde \"f", "" }, 2);
+	assert_true(split("cmdline=\"a \\\"b\\\\ c\\\"\""));
+	assert_words((const char *[]){ "cmdline=a \"b\\ c\"" }, 1);
+	assert_true(split("a\\ b \\'c"));
+	assert_words((const char *[]){ "a b", "'c" }, 2);
+	assert_true(split("end\\"));
+	assert_words((const char *[]){ "end\\" }, 1);
+	assert_false(split("a cmdline=\"b c "));
+	assert_words((const char *[]){ "a", "cmdline=b c " }, 2);
+	assert_false(split("'"));
+	assert_words((const char *[]){ "" }, 1);
+}
+
+static struct options o;
+
+static int take(const char *word)
+{
+	return (int)options_take(&o, word);
+}
+
+static void assert_serial(size_t index, uint16_t port, uint32_t speed)
+{
+	assert_true(index < o.serial_count);
+	assert_int_equal(o.serial[index].port, port);
+	assert_int_equal(o.serial[index].speed, speed);
+}
+
+static void defaults(void **state)
+{
+	(void)state;
+	options_default(&o);
+	assert_true(o.vga && o.framebuffer && !o.debug_port && !o.quiet && !o.verbose);
+	assert_int_equal(o.serial_count, 1);
+	assert_serial(0, 0x3f8, 115200);
+	assert_null(o.cmdline);
+	assert_int_equal(o.panic_seconds, 0);
+	assert_int_equal(o.load_flags, 0);
+}
+
+static void consoles(void **state)
+{
+	(void)state;
+	options_default(&o);
+	assert_int_equal(take("console=ttyS1,9600n8,0x3e8,vga,debug"), OPTION_TAKEN);
+	assert_int_equal(o.serial_count, 2);
+	assert_serial(0, 0x2f8, 9600);
+	assert_serial(1, 0x3e8, 115200);
+	assert_true(o.vga && !o.framebuffer && o.debug_port);
+	assert_int_equal(take("console=fb,0x2E8,1200,8n1"), OPTION_VALUE);
+	assert_int_equal(take("console=fb,0x2E8,12008n1"), OPTION_VALUE);
+	assert_int_equal(take("console=fb,0x2E8,1200"), OPTION_TAKEN); /* a second one adds */
+	assert_int_equal(o.serial_count, 3);
+	assert_serial(2, 0x2e8, 1200);
+	assert_true(o.vga && o.framebuffer);
+
+	options_default(&o);
+	assert_int_equal(take("console=none"), OPTION_TAKEN);
+	assert_true(!o.vga && !o.framebuffer && o.serial_count == 0);
+	options_default(&o);
+	assert_int_equal(take("console=screen"), OPTION_TAKEN);
+	assert_true(o.vga && o.framebuffer && o.serial_count == 0);
+	options_default(&o);
+	assert_int_equal(take("console=ttyS0,0x2f8"), OPTION_TAKEN);
+	assert_serial(0, 0x3f8, 115200);
+	assert_serial(1, 0x2f8, 115200);
+}
+
+static void consoles_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"console=", "console=ttyS", "console=ttyS4", "console=ttyS0,", "console=vgax", "console=,vga",
+		"console=ttyS0,0", "console=ttyS0,115201", "console=ttyS0,99999999999", "console=0x", "console=0xfff9",
+		"console=0x10000000000", "console=tty0", "console=ttyS0,ttyS1,ttyS2,ttyS3,ttyS0", "console=ttyS0,9600e7"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		options_default(&o);
+		assert_int_equal(take(wrong[i]), OPTION_VALUE);
+		/* and nothing of it is taken */
+		assert_true(!o.console_given && o.vga && o.framebuffer && o.serial_count == 1);
+	}
+}
+
+static void others(void **state)
+{
+	(void)state;
+	options_default(&o);
+	assert_int_equal(take("cmdline=root=/dev/sda1 a"), OPTION_TAKEN);
+	assert_string_equal(o.cmdline, "root=/dev/sda1 a");
+	assert_int_equal(take("cmdline="), OPTION_TAKEN);
+	assert_string_equal(o.cmdline, "");
+	assert_int_equal(take("panic=90"), OPTION_TAKEN);
+	assert_int_equal(o.panic_seconds, 90);
+	assert_int_equal(take("panic=4294967295"), OPTION_TAKEN);
+	assert_int_equal(o.panic_seconds, 4294967295u);
+	assert_int_equal(take("panic=4294967296"), OPTION_VALUE);
+	assert_int_equal(take("panic="), OPTION_VALUE);
+	assert_int_equal(take("panic=-1"), OPTION_VALUE);
+	assert_int_equal(take("panic=5s"), OPTION_VALUE);
+	assert_int_equal(o.panic_seconds, 4294967295u);
+	assert_int_equal(take("argv0=yes"), OPTION_VALUE);
+	assert_int_equal(take("elf64=64bit"), OPTION_VALUE);
+	assert_int_equal(o.load_flags, 0);
+	assert_int_equal(take("argv0=no"), OPTION_TAKEN);
+	assert_int_equal(o.load_flags, SEGUE_LOAD_NO_ARGV0);
+	assert_int_equal(take("elf64=32bit"), OPTION_TAKEN);
+	assert_int_equal(o.load_flags, SEGUE_LOAD_NO_ARGV0 | SEGUE_LOAD_ELF_ENTRY_32);
+	assert_int_equal(take("quiet"), OPTION_TAKEN);
+	assert_int_equal(take("verbose"), OPTION_TAKEN);
+	assert_true(o.quiet && o.verbose);
+	assert_int_equal(take("quiett"), OPTION_UNKNOWN);
+	assert_int_equal(take("Console=vga"), OPTION_UNKNOWN);
+	assert_int_equal(take(""), OPTION_UNKNOWN);
+}
+
+static char text[256];
+static size_t length;
+
+static void collect(void *context, char c)
+{
+	(void)context;
+	assert_true(length + 1 < sizeof text);
+	text[length++] = c;
+	text[length] = 0;
+}
+
+static void __attribute__((format(printf, 2, 3))) assert_text(const char *expected, const char *format, ...)
+{
+	va_list list;
+
+	length = 0;
+	text[0] = 0;
+	va_start(list, format);
+	format_text(collect, NULL, format, list);
+	va_end(list);
+	assert_string_equal(text, expected);
+}
+
+static void formats(void **state)
+{
+	(void)state;
+	assert_text("a b%c", "a %s%%%c", "b", 'c');
+	assert_text("0 4294967295 18446744073709551615", "%u %u %llu", 0u, UINT32_MAX, (unsigned long long)UINT64_MAX);
+	assert_text("1000000000000000000", "%llu", 1000000000000000000ull);
+	assert_text("0x0 0xdeadbeef 0x123456789abcdef0", "0x%x 0x%x 0x%llx", 0u, 0xdeadbeefu, 0x123456789abcdef0ull);
+	assert_text("000012ab   7 123456", "%08x %3u %3u", 0x12abu, 7u, 123456u);
+	assert_text("0100000000", "%010llx", 0x100000000ull);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words),
+		cmocka_unit_test(quotes),
+		cmocka_unit_test(defaults),
+		cmocka_unit_test(consoles),
+		cmocka_unit_test(consoles_refused),
+		cmocka_unit_test(others),
+		cmocka_unit_test(formats),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
