@@ -4,6 +4,7 @@
 B := build
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+.SECONDARY:
 SHELL := /bin/sh
 
 # ---- toolchain: the first of these that is there ----

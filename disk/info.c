@@ -95,6 +95,33 @@ static void print_result(const struct dry_run *run)
 	}
 }
 
+/* What a file that nobody knows, or a bundle with strange members, is perhaps. */
+static void print_hint(const struct dry_run *run)
+{
+	static const struct {
+		int error;
+		size_t size;
+		const char *magic, *words;
+	} hints[] = {
+		{ SEGUE_E_BUNDLE_MEMBER, 5, "07070", "an initrd is such an archive too: hand it over beside a kernel" },
+		{ SEGUE_E_UNKNOWN, 6, "070707", "a cpio archive of an old format: cpio -o -H newc makes a bundle" },
+		{ SEGUE_E_UNKNOWN, 2, "\xc7\x71", "a cpio archive of an old format: cpio -o -H newc makes a bundle" },
+		{ SEGUE_E_UNKNOWN, 6, "\xfd" "7zXZ", "compressed by xz: unxz it first" },
+		{ SEGUE_E_UNKNOWN, 4, "\x28\xb5\x2f\xfd", "compressed by zstd: unzstd it first" },
+		{ SEGUE_E_UNKNOWN, 3, "BZh", "compressed by bzip2: bunzip2 it first" },
+	};
+	const struct file *file = &run->blob.file;
+	size_t i;
+
+	for (i = 0; i < sizeof hints / sizeof *hints; i++)
+		if (run->error == hints[i].error && file->size >= hints[i].size &&
+		    !memcmp(file->data, hints[i].magic, hints[i].size)) {
+			fact("perhaps");
+			printf("%s\n", hints[i].words);
+			return;
+		}
+}
+
 static void print_refusal(const struct dry_run *run)
 {
 	const char *sentence = dry_run_refusal(run);
@@ -102,6 +129,7 @@ static void print_refusal(const struct dry_run *run)
 	fact("refused");
 	print_text(sentence, strlen(sentence));
 	printf(" (code %d)\n", run->error);
+	print_hint(run);
 }
 
 /* "FILE: Linux in a bundle, 34.4 MiB" */

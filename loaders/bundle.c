@@ -35,7 +35,7 @@ _Static_assert(MAGIC_SIZE + FIELDS * FIELD_SIZE == HEADER_SIZE, "newc header");
 /* In the order of names[]. */
 enum kind { KIND_TRAILER, KIND_KERNEL, KIND_CMDLINE, KIND_INITRD, KIND_FOLDER, KIND_FOLDER_MODULES, KIND_NONE,
 	    KIND_MODULE, KIND_MODULE_CMDLINE };
-static const char names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0.\0modules\0";
+static const uint8_t names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0.\0modules\0";
 
 /* The archive, and the member that was read last. */
 struct reader {
@@ -111,7 +111,7 @@ static enum kind module_kind(struct reader *reader, struct bytes name)
 static enum kind member_kind(struct reader *reader)
 {
 	struct bytes name = reader->name;
-	const char *known = names;
+	const uint8_t *known = names;
 	enum kind kind = KIND_TRAILER;
 
 	while (name.size > 2 && !memcmp(name.data, "./", 2)) {
@@ -124,15 +124,26 @@ static enum kind member_kind(struct reader *reader)
 		return module_kind(reader, name);
 	}
 	for (; kind != KIND_NONE; kind++) {
-		size_t length = 0;
+		const uint8_t *c = name.data;
 
-		while (known[length])
-			length++;
-		if (length == name.size && !memcmp(known, name.data, length))
+		for (; *known && *known == *c; known++)
+			c++;
+		if (*known == *c)
 			break;
-		known += length + 1;
+		while (*known++)
+			;
 	}
 	return kind;
+}
+
+/* A file has bytes of its own: of one with several names, cpio writes them with the last name only. */
+static bool is_as_it_should_be(const struct reader *reader, const uint32_t *field)
+{
+	uint32_t kind = field[FIELD_MODE] & MODE_KIND;
+
+	if (reader->kind == KIND_FOLDER || reader->kind == KIND_FOLDER_MODULES)
+		return kind == MODE_FOLDER;
+	return reader->kind != KIND_NONE && kind == MODE_FILE && (field[FIELD_NLINK] <= 1 || reader->data.size);
 }
 
 static int next_member(struct reader *reader)
@@ -142,46 +153,44 @@ static int next_member(struct reader *reader)
 	uint32_t field[FIELDS];
 
 	reader->at = reader->next;
-	reader->name = (struct bytes){ (const uint8_t *)"header", 6, PART_WORKSPACE };
-	if (left < HEADER_SIZE)
-		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "is cut off");
+	reader->name = (struct bytes){ (const uint8_t *)"header", 6, reader->archive.part };
 	reader->data = (struct bytes){ header, left, reader->archive.part };
+	if (left < HEADER_SIZE)
+		goto cut_off;
 	if (!segue_is_bundle(&reader->data) || !read_fields(header + MAGIC_SIZE, field))
-		return refuse(reader, SEGUE_E_BUNDLE_HEADER, "is not newc's: 070701 and hexadecimal digits");
-
+		goto no_header;
+	header += HEADER_SIZE;
 	left -= HEADER_SIZE;
 	name_size = field[FIELD_NAMESIZE];
 	if (name_size > left)
-		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "has a name that is cut off");
-	reader->name.data = header + HEADER_SIZE;
-	if (!name_size || reader->name.data[name_size - 1])
-		return refuse(reader, SEGUE_E_BUNDLE_HEADER, "has a name without a NUL at its end");
-	for (reader->name.size = 0; reader->name.data[reader->name.size]; reader->name.size++)
+		goto cut_off;
+	if (!name_size || header[name_size - 1])
+		goto no_header;
+	reader->name.data = header;
+	for (reader->name.size = 0; header[reader->name.size]; reader->name.size++)
 		;
 	reader->kind = member_kind(reader);
 	if (reader->kind == KIND_TRAILER)
 		return SEGUE_OK;
 
+	header += name_size;
 	left -= name_size;
-	padding = -(HEADER_SIZE + name_size + reader->at) & 3;
+	padding = (left - reader->archive.size) & 3;
 	if (padding > left || field[FIELD_FILESIZE] > left - padding)
-		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "has bytes that are cut off");
-	reader->data.data = header + HEADER_SIZE + name_size + padding;
+		goto cut_off;
+	reader->data.data = header + padding;
 	reader->data.size = field[FIELD_FILESIZE];
 	left -= padding + reader->data.size;
+	padding = (left - reader->archive.size) & 3;
+	left -= padding < left ? padding : left;
 	reader->next = reader->archive.size - left;
-	padding = -reader->next & 3;
-	reader->next += padding < left ? padding : left;
-
-	if (reader->kind == KIND_NONE)
-		return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is no member of a bundle");
-	/* a folder has no bytes; cpio writes those of a file with several names with the last of them only */
-	if (reader->kind == KIND_FOLDER || reader->kind == KIND_FOLDER_MODULES)
-		return (field[FIELD_MODE] & MODE_KIND) == MODE_FOLDER ? SEGUE_OK :
-			refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is not a folder");
-	if ((field[FIELD_MODE] & MODE_KIND) != MODE_FILE || (field[FIELD_NLINK] > 1 && !reader->data.size))
-		return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is not a file, or only a link to one");
-	return SEGUE_OK;
+	if (is_as_it_should_be(reader, field))
+		return SEGUE_OK;
+	return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is no file or folder that a bundle has");
+cut_off:
+	return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "is cut off");
+no_header:
+	return refuse(reader, SEGUE_E_BUNDLE_HEADER, "is not newc's: 070701, digits, a name and its NUL");
 }
 
 static int take_file(const struct reader *reader, struct bytes *file)
@@ -291,7 +300,7 @@ int segue_open_bundle(struct job *job, const struct bytes *blob)
 	int error;
 
 	job->bundle.container = "bundle";
-	job->bundle.kernel_name = (struct bytes){ (const uint8_t *)names + sizeof "TRAILER!!!", 6, PART_WORKSPACE };
+	job->bundle.kernel_name = (struct bytes){ names + sizeof "TRAILER!!!", 6, PART_WORKSPACE };
 	kernel->data = NULL;
 	kernel->size = 0;
 	error = take_members(&reader);

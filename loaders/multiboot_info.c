@@ -110,8 +110,6 @@ static int place_modules(struct job *job, uint32_t header_flags)
 		bool initrd = i == 0 && job->bundle.initrd.size;
 		int error;
 
-		if (!file.size)
-			continue;
 		error = segue_add_floating(job, initrd ? "initrd" : "module", initrd ? NO_NUMBER : (uint32_t)i, file,
 					   file.size, &place, NULL);
 		if (error)
@@ -375,7 +373,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, struct se
 		struct run run = find_run(elf, headers, first);
 		uint64_t length = run.stop - run.start;
 
-		if (length && (runs++ == SECTION_RUNS_MAX || !segue_find_free(job, length, &table_place, &dest))) {
+		if (length && (runs++ >= SECTION_RUNS_MAX || !segue_find_free(job, length, &table_place, &dest))) {
 			dropped += length;
 			named &= settle_run(elf, headers, &run, 0);
 		} else if (length) {

@@ -8,7 +8,7 @@ static struct {
 	struct serial_port serial[OPTIONS_SERIAL_MAX];
 	size_t serial_count;
 	bool vga, framebuffer, debug_port;
-	bool open;
+	bool open, no_screen;
 	int level;                    /* the highest that is shown */
 } console = { .level = SEGUE_LOG_INFO };
 
@@ -39,15 +39,22 @@ static const char *open_screen(const struct options *options, const struct segue
 {
 	const char *why = NULL;
 
-	if (framebuffer->type == SEGUE_FRAMEBUFFER_EGA_TEXT) {
+	if (framebuffer->type == SEGUE_FRAMEBUFFER_NONE) {
+		console.no_screen = options->vga || options->framebuffer;
+	} else if (framebuffer->type == SEGUE_FRAMEBUFFER_EGA_TEXT) {
 		console.vga = options->vga;
 		if (console.vga)
 			vga_open(framebuffer);
-	} else if (framebuffer->type != SEGUE_FRAMEBUFFER_NONE && options->framebuffer) {
+	} else if (options->framebuffer) {
 		why = framebuffer_open(framebuffer);
 		console.framebuffer = !why;
 	}
 	return why;
+}
+
+uint32_t console_serial_port(void)
+{
+	return console.serial_count > 0 ? console.serial[0].base : 0;
 }
 
 static bool nothing_open(void)
@@ -79,6 +86,9 @@ void console_open(const struct options *options, const struct segue_framebuffer 
 	if (why)
 		say(SEGUE_LOG_WARNING, "Nothing can be shown on the framebuffer at 0x%llx: %s.",
 			(unsigned long long)framebuffer->addr, why);
+	if (console.no_screen)
+		say(SEGUE_LOG_INFO, "No screen: no text mode, and no framebuffer from the boot loader "
+			"(GRUB on UEFI needs \"insmod all_video\").");
 }
 
 void console_open_default(void)

@@ -396,6 +396,7 @@ void standalone_main(uint32_t magic, uint32_t info)
 		args.cmdline = args.blob.cmdline;
 	args.memory_map = tables.map;
 	args.memory_map_count = boot.range_count;
+	boot.machine.serial_port = console_serial_port();
 	args.machine = &boot.machine;
 	args.log = take_log;
 	load(&args);

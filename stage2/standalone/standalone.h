@@ -63,6 +63,8 @@ extern const uint8_t font[6][FONT_HEIGHT][16];
 void console_open(const struct options *options, const struct segue_framebuffer *framebuffer);
 void console_open_default(void);
 void console_flush(void);
+/* The I/O port of the first serial port that is open; 0: none is. */
+uint32_t console_serial_port(void);
 bool console_enter_pressed(void);
 /* level: enum segue_log_level. One line; what the user did not ask for is not shown. */
 void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -6,10 +6,11 @@ ABSENT with the reason. The cells of a plain run are chosen so that every target
 ends of memory occur; the rest is marked full (pytest --full).
 """
 import collections
+import gzip
 import os
 import re
 
-from images import BUILD, Part, pack_bundle, pack_fiwix
+from images import BUILD, Part, make_cpio, pack_bundle, pack_fiwix, write
 import expect
 
 TARGETS = os.path.join(BUILD, "targets")
@@ -61,6 +62,19 @@ def linux_bundle(folder):
 def linux_fiwix(folder):
     # A whole RAM disk is handed over: what follows the two files must not matter.
     return [Part(pack_fiwix(os.path.join(folder, "linux.fiwix"), at("di-i386/linux"), INITRD.path, NOISE), BUSYBOX_LINE)]
+
+
+def joined_initrds(folder):
+    """Two initrds: the first of an odd size, the second not compressed, so that it must start on 4 bytes."""
+    write(os.path.join(folder, "extra"), b"here")
+    archive = make_cpio(folder, ["extra"])
+    # Zeros after an archive are allowed; more of them until the compressed size is odd.
+    odd = next(each for each in (gzip.compress(archive + bytes(512 * n), mtime=0) for n in range(64)) if len(each) % 4 == 1)
+    write(os.path.join(folder, "extra.cpio.gz"), odd)
+    with gzip.open(INITRD.path) as file:
+        write(os.path.join(folder, "initramfs.cpio"), file.read())
+    return [Part(at("di-i386/linux"), BUSYBOX_LINE), Part(os.path.join(folder, "extra.cpio.gz")),
+            Part(os.path.join(folder, "initramfs.cpio"))]
 
 
 def linux_fiwix_alone(folder):
@@ -128,6 +142,9 @@ TABLE = {
         None, [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=64, pack=linux_fiwix),
     "fiwix-alone": Target(
         None, [r"VFS: Unable to mount root fs"], seconds=5, least=64, pack=linux_fiwix_alone),
+    "joined-initrds": Target(
+        None, [r"^extra: here\n", r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=64,
+        pack=joined_initrds),
     # segue.elf's own cmdline="..." takes the place of the module's string.
     "override": Target(
         [Part(at("di-i386/linux"), "console=tty0 wrong"), INITRD],
@@ -140,7 +157,7 @@ TABLE = {
 REFERENCE_KERNEL = {
     "busybox-i386": "di-i386", "busybox-amd64": "di-amd64", "smp-amd64": "di-amd64", "cloud-amd64": "cloud-amd64",
     "large-i386": "di-i386", "large-amd64": "di-amd64", "bundle-linux": "di-amd64", "fiwix-linux": "di-i386",
-    "override": "di-i386",
+    "override": "di-i386", "joined-initrds": "di-i386",
 }
 
 Cell = collections.namedtuple("Cell", "target way memory full", defaults=(False,))
@@ -181,6 +198,8 @@ CELLS = [Cell(*row) for row in (
     ("large-amd64", "kernel", 192),
     ("large-amd64", "grub2", 256, True),
     ("large-amd64", "uefi2", 512),
+    ("joined-initrds", "kernel", 64),
+    ("joined-initrds", "grub1", 128, True),
     ("override", "kernel", 64),
     ("override", "grub1", 128),
     ("override", "grub2", 128, True),

@@ -169,6 +169,13 @@ def pack_fiwix(path, kernel, initrd=None, trailing=b""):
     return path
 
 
+def make_cpio(folder, names):
+    """A newc archive of files in folder, by cpio as a user would."""
+    done = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0", "--reproducible"], cwd=folder,
+                          input="\n".join(names).encode(), stdout=subprocess.PIPE, check=True, timeout=60)
+    return done.stdout
+
+
 def pack_bundle(path, kernel, cmdline=None, initrd=None, modules=()):
     """A bundle made by cpio alone, as a user would: modules is a list of (NN-NAME, file, command line)."""
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
@@ -192,9 +199,8 @@ def pack_bundle(path, kernel, cmdline=None, initrd=None, modules=()):
             put(f"modules/{name}", source)
             if line is not None:
                 put(f"modules/{name}.cmdline", text=line)
-        done = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc"], cwd=folder, input="\n".join(names).encode(),
-                              stdout=subprocess.PIPE, check=True, timeout=60)
-    write(path, done.stdout)
+        archive = make_cpio(folder, names)
+    write(path, archive)
     return path
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import expect
 import images
-from cells import INITRD, REFERENCE_KERNEL, TABLE, at, cell_id, cell_seconds, ordered
+from cells import INITRD, LARGE, REFERENCE_KERNEL, TABLE, at, cell_id, cell_seconds, ordered
 from images import Part
 from qemu import BUILD, Qemu
 
@@ -23,7 +23,7 @@ class Run:
         if cell.way in ("grub1", "grub2", "uefi1", "uefi2"):
             self.parts = [Part(part.path, images.grub_says(part.args)) for part in parts]
         self.line = TABLE[cell.target].line or self.parts[0].args
-        self.initrd = next((part.path for part in parts if "initramfs" in part.path), INITRD.path)
+        self.initrd = next((part.path for part in parts if part.path in (INITRD.path, LARGE.path)), INITRD.path)
 
     def reference(self):
         return plain_boot(self.cell)
@@ -92,7 +92,7 @@ def test_boot(cell, segue, targets, note):
         # Twice as long as measured on an idle machine with one QEMU, and then some.
         timeout = 15 + 3 * cell_seconds(cell)
         for marker in target.marker:
-            vm.wait_for(marker, screen=target.screen, timeout=timeout, but_not=r"^segue: (cannot|refused).*")
+            vm.wait_for(marker, screen=target.screen, timeout=timeout, but_not=r"^Refused: .*")
         seconds = vm.elapsed()
         said = target.check(vm, cell, run) if target.check else ""
     note(seconds, said)

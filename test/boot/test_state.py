@@ -47,7 +47,7 @@ class Target:
 
 MULTIBOOT = Target("multiboot", "inspect.mb.elf", 0x08, 60)
 LINUX = Target("linux", "inspect.bzimage", 0x10, 80)
-PLAIN = Target("elf", "inspect.elf", 0x08, 40)
+PLAIN = Target("elf", "inspect.plain.elf", 0x08, 40)
 TARGETS = [MULTIBOOT, LINUX, PLAIN]
 
 
@@ -352,11 +352,11 @@ def test_486_instructions(request, target):
         assert not found(early, pattern)
 
 
-@pytest.mark.skipif(bochs.missing() is not None, reason=str(bochs.missing()))
 @pytest.mark.parametrize("model", ["pentium", "tigerlake"])
 # A plain ELF gets no command line, so it would not know how to end Bochs.
 @pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
 def test_bochs(target, model, tmp_path):
+    assert not bochs.missing(), bochs.missing()
     target.load()
     iso = grub_iso(str(tmp_path / "boot.iso"), Part(SEGUE), [Part(target.path, "strict exit")])
     run = bochs.Bochs(f"state-{target.name}-{model}", iso, cpu=model).run(target.entry, target.code)
@@ -447,20 +447,22 @@ def patched(name, target, modules, change, args="strict"):
 
 
 def image_of(path):
-    """Address, bytes in the file and bytes in memory of an ELF32 file's first segment."""
+    """Where the last segment of an ELF32 file ends: the bytes from the file, and those in memory."""
     with open(path, "rb") as file:
         data = file.read()
-    program, = struct.unpack_from("<I", data, 28)
-    return struct.unpack_from("<III", data, program + 12)
+    programs, = struct.unpack_from("<I", data, 28)
+    size, count = struct.unpack_from("<HH", data, 42)
+    address, filled, whole = struct.unpack_from("<III", data, programs + size * (count - 1) + 12)
+    return address + filled, address + whole
 
 
 def test_inspector_sees_lost_bytes():
     """A byte not copied, a byte not zeroed."""
-    address, size, whole = image_of(MULTIBOOT.path)
+    filled, end = image_of(MULTIBOOT.path)
 
     def change(patches, _):
-        patches.put(size - 1, 0x55, 1, address)
-        patches.put(whole - 1, 0x55, 1, address)
+        patches.put(filled - 1, 0x55, 1, 0)
+        patches.put(end - 1, 0x55, 1, 0)
 
     assert patched("lost-bytes", MULTIBOOT, [], change) == {
         "protocol.image.wrong_words", "protocol.image.nonzero_bss_bytes"}
@@ -521,8 +523,7 @@ def no_flags(info, _):
 
 
 def info_in_kernel(info, stub):
-    address, size, _ = image_of(MULTIBOOT.path)
-    at = address + size - 400
+    at = image_of(MULTIBOOT.path)[0] - 400
     stub.write_mem(at, stub.read_mem(info.base, 116))
     set_register(stub, CPUS[2], "EBX", at)
 
@@ -609,6 +610,33 @@ def test_inspector_sees_linux(change, two_modules):
         WRONG_LINUX[change].split())
 
 
+def test_inspector_walks_setup_data():
+    """The E820 entries beyond 128 are in setup_data: two nodes here, the second with two entries."""
+    LINUX.load()
+    with Qemu("state-setup-data", bits=32, gdb=True, paused=True, **segue(LINUX)) as vm, connect(vm) as stub:
+        run_to(stub, LINUX.entry, LINUX.code)
+        params = stub.info_registers()["ESI"]
+        stub.write_mem(0x8000, struct.pack("<QII4s", 0x8100, 9, 4, b"data"))
+        stub.write_mem(0x8100, struct.pack("<QIIQQIQQI", 0, 1, 40, 1 << 40, 4096, 2, 1 << 41, 8192, 1))
+        stub.write_mem(params + 0x250, struct.pack("<Q", 0x8000))
+        stub.run()
+        seen = verdict(vm)
+    assert not seen.bad
+    first = int(seen.values["e820_entries"])
+    assert seen.values[f"e820.{first}"] == "0x0000010000000000 0x0000000000001000 2"
+    assert seen.values[f"e820.{first + 1}"] == "0x0000020000000000 0x0000000000002000 1"
+    assert seen.values["setup_data.0"].endswith(f"len 0x00000004 crc32 {zlib.crc32(b'data'):#010x}")
+
+
+@pytest.mark.parametrize("option", ["reboot", "exit"])
+def test_inspector_ends(option):
+    boot = qemu_kernel(Part(MULTIBOOT.path, option))
+    boot["args"] += ["-device", "isa-debug-exit,iobase=0xf4"]
+    with Qemu("state-" + option, bits=32, **boot) as vm:
+        vm.wait_for("^INSPECT: ", timeout=20)
+        assert vm.wait_exit() == {"reboot": 0, "exit": 33}[option]
+
+
 def test_video():
     """The variant that asks for a video mode: QEMU's own loader gives it none, Segue says what there is."""
     video = os.path.join(INSPECT, "inspect.mb-video.elf")
@@ -618,6 +646,15 @@ def test_video():
         seen = verdict(vm)
     assert not seen.bad
     assert seen.values["framebuffer.type"] == "2"
+
+
+@pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
+def test_inspector_direct(target):
+    """QEMU's own loaders keep the protocols; Linux's goes through the image's 16-bit setup."""
+    with Qemu("state-direct-" + target.name, bits=32, **qemu_kernel(Part(target.path, "x"))) as vm:
+        seen = verdict(vm)
+    assert not seen.bad and len(seen.good) > 25
+    assert seen.values.get("entered_by") == ("16-bit setup" if target is LINUX else None)
 
 
 def test_inspector_sees_grub(tmp_path):

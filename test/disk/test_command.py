@@ -188,9 +188,9 @@ def test_pack_orders_many_modules(files):
 
 @pytest.mark.parametrize("kernel, sentence", [
     (b"", "no bytes"),
-    (b"just text, no kernel at all", "no bundle, Fiwix blob, Linux, Multiboot or ELF kernel"),
+    (b"just text, no kernel at all", "no newc bundle, Fiwix blob, Linux, Multiboot or ELF kernel"),
     (struct.pack("<II", 70000 + 1024, 0) + linux_kernel(), "is a Fiwix blob already"),
-    (struct.pack("<II", 71025, 0) + linux_kernel(), "only 71024 bytes follow offset 8"),
+    (struct.pack("<II", 71025, 0) + linux_kernel(), "kernel has 71025 bytes, but only 71024 are left"),
 ], ids=["empty", "text", "fiwix", "fiwix-too-long"])
 def test_pack_refuses(files, kernel, sentence):
     (files / "k").write_bytes(kernel)
@@ -243,6 +243,17 @@ def test_hand_made_bundle(files):
     (files / "crc").write_bytes(subprocess.run("find . | cpio -o -H crc", shell=True, cwd=tree, capture_output=True,
                                                check=True).stdout)
     assert segue("info", files / "crc").stdout.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_what_is_no_bundle_gets_a_hint(files):
+    (files / "init").write_bytes(b"#!")
+    archive = subprocess.run("echo init | cpio -o -H newc", shell=True, cwd=files, capture_output=True, check=True).stdout
+    (files / "initramfs").write_bytes(archive)
+    text = segue("info", files / "initramfs", status=1).stdout
+    assert "init is no file or folder that a bundle has (code 42)" in text and "beside a kernel" in text
+    for magic, words in ((b"\xfd7zXZ\0", "unxz"), (b"BZh9", "bunzip2"), (b"\x28\xb5\x2f\xfd", "unzstd")):
+        (files / "k").write_bytes(magic + bytes(100))
+        assert words in segue("info", files / "k", status=1).stdout
 
 
 def test_other_cpio_formats_are_told(files):

@@ -29,7 +29,7 @@ static void generate(struct file *f, struct stream *s)
 	if (take_8(s) >= 0xf0)
 		put(f, 0x250, take_number(s, 0x180000), 8);
 	put(f, 0x258, take_number(s, 0x100000u + take_8(s) * 0x1000u), 8);
-	put(f, 0x260, take_number(s, take_8(s) * 0x1000u), 4);
+	put(f, 0x260, take_number(s, take_8(s) * 0x100u), 4);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -256,7 +256,7 @@ static void twice(void **state)
 	newc_add_text(&blob, "modules/01-a.cmdline", "");
 	newc_add_text(&blob, "modules/01-a.cmdline", "x");
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_TWICE, "offset 0x1fc: a is");
+	refused(SEGUE_E_BUNDLE_TWICE, "offset 0x180: a is");
 }
 
 static void kernel_missing_or_empty(void **state)
@@ -291,21 +291,21 @@ static void wrong_kinds(void **state)
 	(void)state;
 	newc_add_raw(&blob, "070701", 0120777, 1, "kernel", 7, "vmlinuz", 7);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, "is not a");
+	refused(SEGUE_E_BUNDLE_MEMBER, "is no file or folder");
 	setup(state);
 	newc_add_raw(&blob, "070701", NEWC_FOLDER, 1, "kernel", 7, "", 0);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, "is not a");
+	refused(SEGUE_E_BUNDLE_MEMBER, "is no file or folder");
 	setup(state);
 	newc_add_raw(&blob, "070701", NEWC_FILE, 1, "modules", 8, "", 0);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, "is not a folder");
+	refused(SEGUE_E_BUNDLE_MEMBER, "is no file or folder");
 	setup(state);
 	newc_add_text(&blob, "kernel", "K");
 	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/00-a", 13, "", 0);
 	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/01-a", 13, "text", 4);
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, "only a link");
+	refused(SEGUE_E_BUNDLE_MEMBER, "is no file or folder");
 }
 
 static void nested(void **state)
@@ -331,7 +331,7 @@ static void headers(void **state)
 		newc_add_text(&blob, "kernel", "K");
 		newc_end(&blob);
 		blob.data[6 + 8 * field + field % 8] = "g/:@G` \0"[field % 8];
-		refused(SEGUE_E_BUNDLE_HEADER, "hexadecimal");
+		refused(SEGUE_E_BUNDLE_HEADER, "digits");
 	}
 	setup(state);
 	newc_add_text(&blob, "kernel", "K");
@@ -375,11 +375,11 @@ static void sizes_that_would_wrap(void **state)
 		setup(state);
 		newc_add_text(&blob, "kernel", "Kern");
 		memcpy(blob.data + 6 + 8 * 6, sizes[i], 8);
-		refused(SEGUE_E_BUNDLE_TRUNCATED, "bytes");
+		refused(SEGUE_E_BUNDLE_TRUNCATED, "kernel is cut off");
 		setup(state);
 		newc_add_text(&blob, "kernel", "");
 		memcpy(blob.data + 6 + 8 * 11, i < 4 ? sizes[i] : "0000000B", 8);
-		refused(SEGUE_E_BUNDLE_TRUNCATED, "name");
+		refused(SEGUE_E_BUNDLE_TRUNCATED, "header is cut off");
 	}
 }
 

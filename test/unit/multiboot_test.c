@@ -178,12 +178,12 @@ static void broken_headers(void **state)
 	assert_true(recognised(IMAGE_SIZE));
 }
 
-static void put_header_2(uint8_t *p)
+static void put_header_2(uint8_t *p, uint32_t architecture)
 {
 	put_le32(p, 0xe85250d6);
-	put_le32(p + 4, 0);
+	put_le32(p + 4, architecture);
 	put_le32(p + 8, 24);
-	put_le32(p + 12, 0u - 0xe85250d6 - 24);
+	put_le32(p + 12, 0u - 0xe85250d6 - architecture - 24);
 }
 
 static void version_2_only(void **state)
@@ -191,21 +191,21 @@ static void version_2_only(void **state)
 	(void)state;
 	elf_kernel(false, 0);
 	memset(image.at + HEADER_AT, 0, 12);
-	put_header_2(image.at + HEADER_AT);
+	put_header_2(image.at + HEADER_AT, 0);
 	refused(SEGUE_E_MULTIBOOT_2, "Multiboot 2 header only");
 	image.at[HEADER_AT + 12]++;
 	assert_false(recognised(IMAGE_SIZE));
 	/* both: version 1 it is */
 	elf_kernel(false, 0);
-	put_header_2(image.at + HEADER_AT + 16);
+	put_header_2(image.at + HEADER_AT + 16, 0);
 	free(load_image(SEGUE_OK));
 	/* 8-byte aligned, and in 32 KiB */
 	memset(&image, 0, sizeof image);
-	put_header_2(image.at + 0x3000);
+	put_header_2(image.at + 0x3000, 4);
 	assert_true(recognised(IMAGE_SIZE));
 	assert_false(recognised(0x300f));
 	memset(&image, 0, sizeof image);
-	put_header_2(image.at + 0x3004);
+	put_header_2(image.at + 0x3004, 0);
 	assert_false(recognised(IMAGE_SIZE));
 }
 
@@ -248,6 +248,17 @@ static void truncated_header(void **state)
 			free(bytes);
 		}
 	}
+}
+
+/* A header is as long as its flags say. */
+static void short_header_at_the_end(void **state)
+{
+	(void)state;
+	elf_kernel(false, 3);
+	memset(image.at + HEADER_AT, 0, 12);
+	put_header(image.at + 0x700 - 12, 3);
+	image.size = 0x700;
+	free(load_image(SEGUE_OK));
 }
 
 static void neither_elf_nor_addresses(void **state)
@@ -330,6 +341,13 @@ static void address_refusals(void **state)
 		put_le32(image.at + HEADER_AT + cases[i].field, cases[i].value);
 		refused(cases[i].code, cases[i].part);
 	}
+	/* where something before load_addr is not loaded, the file ends that much earlier in memory */
+	flat_kernel(0);
+	put_le32(image.at + HEADER_AT + HEADER_ADDR, 0x100000);
+	put_le32(image.at + HEADER_AT + LOAD_END_ADDR, 0x103c01);
+	refused(SEGUE_E_MULTIBOOT_ADDRESS, "load_end_addr 0x103c01 lies past the end of the file, which is 0x103c00");
+	put_le32(image.at + HEADER_AT + LOAD_END_ADDR, 0x103c00);
+	free(load_image(SEGUE_OK));
 	/* at the end of the address space */
 	flat_kernel(0);
 	put_le32(image.at + HEADER_AT + HEADER_ADDR, 0xfffff400);
@@ -431,6 +449,8 @@ static void lower_and_upper_memory(void **state)
 		{"a reserved range inside RAM", {{0, 0x8000000, 1, 0}, {0x1000000, 0x1001000, 2, 0}, {0x2000000, 0x2001000, 4, 0}}, 3,
 		 640, 0xf00000 / 1024},
 		{"reserved over the start", {{0, 0x8000000, 1, 0}, {0, 0x1000, 2, 0}, {0xff000, 0x101000, 2, 0}}, 3, 0, 0},
+		{"reserved comes first", {{0x4000000, 0x4001000, 3, 0}, {0, 0x8000000, 1, 0}}, 2, 640, 0x3f00000 / 1024},
+		{"RAM from 1 on", {{1, 0x9fc00, 1, 0}, {0x100000, 0x8000000, 1, 0}}, 2, 0, 0x7f00000 / 1024},
 		{"no RAM at 0 and at 1 MiB", {{0x1000, 0x9fc00, 1, 0}, {0x100001, 0x8000000, 1, 0}}, 2, 0, 0},
 		{"ends within a KiB", {{0, 0x9fbff, 1, 0}, {0x100000, 0x80003ff, 1, 0}}, 2, 638, 0x7f00000 / 1024},
 		{"16 GiB", {{0, 0x9fc00, 1, 0}, {0x100000, 0x400000000, 1, 0}}, 2, 639, 0x1000000 - 1024},
@@ -791,6 +811,80 @@ static void sections_without_room(void **state)
 	free(t);
 }
 
+/* What has no bytes does not part its neighbours, and keeps its header. */
+static void section_without_bytes_between(void **state)
+{
+	(void)state;
+	for (int room = 0; room < 2; room++) {
+		static const struct segue_range map[] = {{0x100000, 0x102000, 1, 0}, {0x3000000, 0x3000400, 1, 0}};
+		struct loader_job *t;
+		const uint8_t *headers;
+
+		elf_kernel(false, 0);
+		add_section(&image, 0, 0, 0, 0, 0);
+		add_section(&image, 3, 0, 0, 0x2ff0, 0x10);
+		add_section(&image, 1, 0, 0, 0x1000, 0x1000);
+		add_section(&image, 8, 0, 0x77, 0x2000, 0x3000);
+		add_section(&image, 2, 0, 0, 0x2000, 0x800);
+		put_le16(image.at + 50, 1);
+		t = new_job(image.at, image.size);
+		if (!room)
+			set_map(t, map, 2);
+		run(t, SEGUE_OK);
+		headers = target(t, field(t, SYMS_ADDR), 5 * 40);
+		assert_int_equal(le32(headers + 3 * 40 + 4), 8);
+		assert_int_equal(le32(headers + 3 * 40 + 12), 0x77);
+		assert_int_equal(le32(headers + 3 * 40 + 20), 0x3000);
+		assert_int_equal(t->warnings, !room);
+		if (room)
+			assert_int_equal(le32(headers + 4 * 40 + 12) - le32(headers + 2 * 40 + 12), 0x1000);
+		else
+			assert_int_equal(le32(headers + 4 * 40 + 4), 0);
+		free(t);
+	}
+}
+
+/* Sections far apart from each other are loaded one by one, but not more than 16 times. */
+static void sections_far_apart(void **state)
+{
+	struct loader_job *t;
+	const uint8_t *headers;
+
+	(void)state;
+	elf_kernel(false, 0);
+	add_section(&image, 3, 0, 0, 0x2f00, 0x10);
+	for (uint32_t i = 0; i < 17; i++)
+		add_section(&image, 1, 0, 0, 0x400 + i * 0x200, 0x10);
+	put_le16(image.at + 50, 0);
+	t = load_image(SEGUE_OK);
+	headers = target(t, field(t, SYMS_ADDR), 18 * 40);
+	for (uint32_t i = 1; i < 18; i++)
+		assert_int_equal(le32(headers + i * 40 + 4), i < 16);
+	assert_int_equal(t->warnings, 1);
+	assert_sentence(t, "32 bytes");
+	free(t);
+}
+
+static void more_section_headers_than_there_is_room_for(void **state)
+{
+	static uint8_t file[IMAGE_SIZE + 411 * 40];
+
+	(void)state;
+	for (uint16_t count = 409; count <= 410; count++) {
+		struct loader_job *t;
+
+		elf_kernel(false, 0);
+		memcpy(file, image.at, IMAGE_SIZE);
+		put_le32(file + 32, IMAGE_SIZE);
+		put_le16(file + 46, 40);
+		put_le16(file + 48, count);
+		t = run(new_job(file, sizeof file), SEGUE_OK);
+		assert_int_equal(has_flag(t, 5), count == 409);
+		assert_int_equal(t->warnings, count == 410);
+		free(t);
+	}
+}
+
 static void broken_section_headers(void **state)
 {
 	(void)state;
@@ -1008,6 +1102,7 @@ int main(void)
 		cmocka_unit_test(version_2_only),
 		cmocka_unit_test(flags_that_must_be_known),
 		cmocka_unit_test(truncated_header),
+		cmocka_unit_test(short_header_at_the_end),
 		cmocka_unit_test(neither_elf_nor_addresses),
 		cmocka_unit_test(flat_images),
 		cmocka_unit_test(address_refusals),
@@ -1024,6 +1119,9 @@ int main(void)
 		cmocka_unit_test(initrd_of_a_bundle),
 		cmocka_unit_test(symbols),
 		cmocka_unit_test(sections_without_room),
+		cmocka_unit_test(section_without_bytes_between),
+		cmocka_unit_test(sections_far_apart),
+		cmocka_unit_test(more_section_headers_than_there_is_room_for),
 		cmocka_unit_test(broken_section_headers),
 		cmocka_unit_test(boot_device),
 		cmocka_unit_test(framebuffers),

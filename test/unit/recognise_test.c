@@ -178,7 +178,8 @@ static void bundle_before_fiwix(void **state)
 	(void)state;
 	newc_add(&blob, "kernel", elf_kernel, KERNEL_SIZE);
 	newc_end(&blob);
-	memcpy(blob.data + 8, elf_kernel, 4);
+	memcpy(blob.data + 8 + 0x1fe, "\x55\xaa", 2);
+	memcpy(blob.data + 8 + 0x202, "HdrS", 4);
 	taken_for("bundle", "ELF");
 }
 

@@ -61,9 +61,13 @@ void handle_exception(struct frame *frame)
 
 static void take_over(void)
 {
-	struct pseudo_descriptor gdtr = { 0, sizeof(gdt) - 1, (uint32_t)(uintptr_t)gdt };
-	struct pseudo_descriptor idtr = { 0, sizeof(idt) - 1, (uint32_t)(uintptr_t)idt };
+	struct pseudo_descriptor gdtr, idtr;
 
+	/* not as initialisers: clang would put absolute addresses into constants */
+	gdtr.limit = sizeof(gdt) - 1;
+	gdtr.base = (uint32_t)(uintptr_t)gdt;
+	idtr.limit = sizeof(idt) - 1;
+	idtr.base = (uint32_t)(uintptr_t)idt;
 	gdt[6] = 0x0000ffff;
 	gdt[7] = 0x00cf9b00;
 	gdt[8] = 0x0000ffff;

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""Bad modules for segue.elf: each is refused with its own code and sentence, and the host lives on.
+
+The files are real targets with one thing broken, or the smallest file that has the fault.
+"""
+import collections
+import os
+import re
+import struct
+import time
+
+import pytest
+
+from cells import INITRD, LARGE, at
+from images import Part, pack_bundle, pack_fiwix, qemu_kernel, write
+from qemu import BUILD, Qemu
+
+MULTIBOOT_MAGIC = 0x1BADB002
+PT_LOAD = 1
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def patch(data, offset, form, *values):
+    """data with values packed at offset."""
+    changed = bytearray(data)
+    struct.pack_into(form, changed, offset, *values)
+    return bytes(changed)
+
+
+def elf32(segments=((0x100000, b"\xfa\xf4\xeb\xfd", 4),), entry=0x100000, machine=3, body=b""):
+    """An ELF32 executable of (physical address, bytes, size in memory); body comes after the headers."""
+    at_ = 52 + 32 * len(segments) + len(body)
+    table, data = b"", b""
+    for address, content, size in segments:
+        table += struct.pack("<8I", PT_LOAD, at_ + len(data), address, address, len(content), size, 7, 4)
+        data += content
+    header = b"\x7fELF\x01\x01\x01" + bytes(9)
+    header += struct.pack("<HHIIIIIHHHHHH", 2, machine, 1, entry, 52, 0, 0, 52, 32, len(segments), 0, 0, 0)
+    return header + table + body + data
+
+
+def multiboot(flags, checksum=None, *fields):
+    """A Multiboot 1 header."""
+    value = -(MULTIBOOT_MAGIC + flags) & 0xffffffff if checksum is None else checksum
+    return struct.pack("<III", MULTIBOOT_MAGIC, flags, value) + struct.pack(f"<{len(fields)}I", *fields)
+
+
+def example():
+    return read(at("multiboot-example/kernel"))
+
+
+def example_header(data):
+    return data.index(struct.pack("<I", MULTIBOOT_MAGIC))
+
+
+def wrong_checksum(folder):
+    data = example()
+    return patch(data, example_header(data) + 8, "<I", 0x12345678)
+
+
+def unknown_flag(folder):
+    data = example()
+    where = example_header(data)
+    flags = struct.unpack_from("<I", data, where + 4)[0] | 1 << 9
+    return patch(data, where + 4, "<II", flags, -(MULTIBOOT_MAGIC + flags) & 0xffffffff)
+
+
+def flat_outside_file(folder):
+    # load_addr below what header_addr and the header's place in the file allow
+    return multiboot(0x10003, None, 0x100000, 0x200000, 0x201000, 0, 0x100020) + bytes(512)
+
+
+def bundle(folder, **what):
+    return read(pack_bundle(os.path.join(folder, "bundle.cpio"), **what))
+
+
+def linux():
+    return read(at("di-i386/linux"))
+
+
+# make: a function(folder) that returns the first module's bytes, or a list of Parts for all modules.
+Case = collections.namedtuple("Case", "make code sentence memory args", defaults=("64M", ""))
+GREATEST = "x" * 3000
+
+CASES = {
+    "no-module": Case(lambda folder: (), None, r"no module, so there is nothing to start"),
+    "noise": Case(lambda folder: bytes(range(1, 256)) * 40, 21,
+                  r"10200 bytes is no newc bundle, Fiwix blob, Linux, Multiboot or ELF kernel"),
+    "gzip": Case(lambda folder: [INITRD], 22, r"is compressed by gzip: gunzip it first"),
+    "linux-truncated": Case(lambda folder: linux()[:2000000], 110, r"cut short: it has 2000000 bytes, .* goes to \d{7}"),
+    "linux-old": Case(lambda folder: patch(linux(), 0x206, "<H", 0x1ff), 111, r"boot protocol 1\.255; 2\.00 to 2\.15"),
+    "linux-low": Case(lambda folder: patch(linux(), 0x211, "<B", 0), 112, r"starts in real mode"),
+    "linux-alignment": Case(lambda folder: patch(linux(), 0x230, "<I", 0x123456), 113,
+                            r"kernel_alignment 0x123456 \(no power of two\?\)"),
+    "linux-long-line": Case(lambda folder: [Part(at("di-i386/linux"), GREATEST)], 114,
+                            r"command line has 3000 bytes; this Linux takes 2047 at most"),
+    "linux-no-ram": Case(lambda folder: [Part(at("di-amd64/linux"))], 115, r"no RAM for the .*: it needs 6\d{7} bytes"),
+    "linux-initrd-no-ram": Case(lambda folder: [Part(at("di-i386/linux")), LARGE], 116,
+                                r"no RAM for the initrd: it needs 325\d{5} bytes", "60M"),
+    "linux-modules": Case(lambda folder: bundle(folder, kernel=at("di-i386/linux"),
+                                                modules=[("00-x", at("grub-invaders/kernel"), None)]), 117, r"."),
+    "multiboot-checksum": Case(wrong_checksum, 90, r"Multiboot header at offset 0x\w+: magic, flags and checksum"),
+    "multiboot-flag": Case(unknown_flag, 91, r"flags 0x\w+ demand bit 9"),
+    "multiboot-addresses": Case(flat_outside_file, 93, r"Multiboot header"),
+    "multiboot-no-format": Case(lambda folder: multiboot(3) + bytes(512), 94, r"no ELF file, and bit 16"),
+    "elf-truncated": Case(lambda folder: read(at("gnumach/kernel"))[:300000], 68,
+                          r"ELF segment \d: 0x\w+ bytes from offset 0x\w+ on reach past the end of the file at 0x493e0"),
+    "elf-machine": Case(lambda folder: elf32(machine=40), 65, r"machine 40 is neither 3"),
+    "elf-64-bit": Case(lambda folder: [Part(at("vmlinux-amd64/vmlinux"))], 72, r"64", "256M"),
+    "elf-overlap": Case(lambda folder: elf32(((0x100000, b"\xf4" * 64, 64), (0x100020, b"\xf4" * 64, 64))), 131,
+                        r"0x100020 to 0x100060 overlaps .* 0x100000 to 0x100040|"
+                        r"0x100000 to 0x100040 overlaps .* 0x100020 to 0x100060"),
+    "elf-outside-ram": Case(lambda folder: elf32(((0xe0000000, b"\xf4", 4096),), 0xe0000000), 132,
+                            r"0xe0000000 to 0xe0001000, which the memory map does not call RAM"),
+    "elf-above-ram": Case(lambda folder: elf32(((0x3000000, b"\xf4", 0x2000000),), 0x3000000), 132,
+                          r"0x3000000 to 0x5000000, which the memory map does not call RAM"),
+    "elf-firmware": Case(lambda folder: elf32(((0x400, b"\xf4", 0x200),), 0x400), 133,
+                         r"0x400 to 0x600: over the firmware's vectors and data below 0x500"),
+    "elf-wraps": Case(lambda folder: elf32(((0xfffff000, b"\xf4", 0x2000),), 0xfffff000), 70,
+                      r"0x2000 bytes from 0xfffff000 on"),
+    "elf-entry": Case(lambda folder: elf32(entry=0x500000), 71, r"the entry 0x500000 lies in the bytes of no segment"),
+    "elf-empty": Case(lambda folder: elf32(()), 67, r"there is no program header"),
+    "elf-sizes": Case(lambda folder: elf32(((0x100000, b"\xf4" * 64, 32),)), 69, r"0x40 bytes in the file .* 0x20 in memory"),
+    "fiwix-kernel": Case(lambda folder: struct.pack("<II", 0x7000000, 0) + linux(), 30,
+                         r"kernel has 117440512 bytes, but only \d+ are left"),
+    "fiwix-initrd": Case(lambda folder: struct.pack("<II", len(linux()), 5000) + linux() + bytes(4999), 31,
+                         r"initramfs has 5000 bytes, but only 4999 are left"),
+    "bundle-truncated": Case(lambda folder: bundle(folder, kernel=at("grub-invaders/kernel"))[:5000], 41,
+                             r"bundle, offset 0x\w+: "),
+    "bundle-no-kernel": Case(lambda folder: bundle(folder, kernel=at("grub-invaders/kernel")).replace(b"kernel\0", b"cmdline"[:6] + b"\0"),
+                             42, r"bundle, offset 0x\w+: "),
+    "bundle-nested": Case(lambda folder: bundle(folder, kernel=pack_fiwix(os.path.join(folder, "inner"), at("di-i386/linux"))),
+                          46, r"member kernel is"),
+}
+
+
+def machine(case, segue, folder, options):
+    made = case.make(folder)
+    if isinstance(made, bytes):
+        path = os.path.join(folder, "bad")
+        write(path, made)
+        made = [Part(path)]
+    return qemu_kernel(Part(segue, f"{options} {case.args}".strip()), made)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_refusal(name, segue, targets, tmp_path):
+    """The sentence, the code, and a host that still runs: it answers the key that reboots it."""
+    case = CASES[name]
+    with Qemu("refusal-" + name, memory=case.memory, writable=True,
+              **machine(case, segue, str(tmp_path), "console=ttyS0")) as vm:
+        said = vm.wait_for(r"^Refused: (.*)\n(?:Code (\d+): .*\n)?Waiting; Enter reboots\.\n",
+                           timeout=15, but_not=r"^Starting\.")
+        assert re.search(case.sentence, said[1]), f"refused, but by {said[1]!r}"
+        assert case.code is None or int(said[2]) == case.code, f"refused, but by code {said[2]}: {said[1]}"
+        time.sleep(0.3)
+        assert vm.running(), vm.report("the host stopped after its refusal")
+        vm.send("\r")
+        vm.wait_exit(5)
+
+
+def test_every_refusal_has_its_own_sentence():
+    codes = [case.code for case in CASES.values() if case.code]
+    # Outside RAM is tested from below and from far above.
+    assert sorted(set(codes)) == sorted(set(codes) | {132}) and len(codes) - len(set(codes)) == 1
+
+
+def test_panic_reboots(segue, targets, tmp_path):
+    """panic=2: the machine reboots by itself two seconds after a refusal, and not before."""
+    with Qemu("refusal-panic", **machine(CASES["noise"], segue, str(tmp_path), "console=ttyS0 panic=2")) as vm:
+        vm.wait_for(r"^Refused: ", timeout=15)
+        refused = time.monotonic()
+        assert vm.wait_exit(10) == 0
+        assert 1.2 < time.monotonic() - refused < 8
+
+
+def test_quiet_still_refuses(segue, targets, tmp_path):
+    """quiet hides what was found, not why it refuses."""
+    with Qemu("refusal-quiet", **machine(CASES["noise"], segue, str(tmp_path), "console=ttyS0 quiet")) as vm:
+        vm.wait_for(r"^Refused: ", timeout=15)
+        assert "started by" not in vm.serial()

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* Archives that are nearly bundles: members of known names and nearly known ones, with small lies in their headers. */
+#include "check_bundle.h"
+#include "generate.h"
+
+/* put_member() of generate.h fills its headers in; these are wrong where the stream says so. */
+static void put_field(struct file *f, size_t header, unsigned index, uint32_t value)
+{
+	put_hex(f, header + 6 + 8 * index, value);
+}
+
+static void generate_member(struct file *f, struct stream *s, const struct file *kernel)
+{
+	static const char *const names[] = {
+		"kernel", "cmdline", "initrd", "modules", ".", "./kernel", "./", "TRAILER!!!", "modules/", "strange", "", "././cmdline",
+	};
+	static const char *const stems[] = { "a", "b", "a.cmdline", "b.cmdline", ".cmdline", "", "c/d", "." };
+	uint8_t data[64], kind = take_8(s), how = take_8(s);
+	size_t header = f->size, size = take_8(s) % sizeof data;
+	char name[64];
+
+	for (size_t i = 0; i < size; i++)
+		data[i] = how & 1 ? take_8(s) : (uint8_t)("word =\n"[i % 7]);
+	if (kind < 0x60)
+		snprintf(name, sizeof name, "%s", names[kind % (sizeof names / sizeof *names)]);
+	else
+		snprintf(name, sizeof name, "%smodules/%0*u-%s", kind & 1 ? "./" : "", 1 + (kind >> 1 & 3), (unsigned)take_8(s) % 12,
+			 stems[(kind >> 3) % (sizeof stems / sizeof *stems)]);
+	if (kind < 0x60 && strstr(name, "kernel"))
+		put_member(f, name, kernel->at, kernel->size);
+	else
+		put_member(f, name, data, size);
+	if (f->size == header)
+		return;
+	if (!strcmp(name, "modules") || !strcmp(name, "."))
+		put_field(f, header, 1, 0040755);
+	if (how & 2)
+		f->at[header + 5] = '2';
+	if ((how & 0xf0) == 0xf0)
+		put_field(f, header, take_8(s) % 13, (uint32_t)take_number(s, how & 4 ? 0x81a4 : 2));
+}
+
+/* pack's way: the name is followed by NULs until its data starts a page. */
+static void pad_first_member(struct file *f)
+{
+	static struct file padded;
+	uint32_t length = 4096 - 110;
+	size_t data = 120;
+
+	if (f->size < data || memcmp(f->at + 110, "kernel", 7) || f->size - data + 4096 > sizeof padded.at)
+		return;
+	padded = (struct file){.size = 4096};
+	memcpy(padded.at, f->at, 117);
+	put_hex(&padded, 94, length);
+	memcpy(padded.at + 4096, f->at + data, f->size - data);
+	padded.size += f->size - data;
+	*f = padded;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct file file, kernel;
+	struct layout layout = take_layout(data, &size);
+	struct stream stream = {data, data + size}, *s = &stream;
+	uint8_t kind = take_8(s);
+	unsigned members = take_8(s) % 24;
+
+	if (kind & 1)
+		generate_elf(&kernel, s, kind & 2);
+	else
+		generate_linux(&kernel, s);
+	if (kind & 4) {
+		/* Fiwix: two lengths, then both files */
+		file.size = 8 + kernel.size;
+		memcpy(file.at + 8, kernel.at, kernel.size < sizeof file.at - 64 ? kernel.size : sizeof file.at - 64);
+		if (file.size > sizeof file.at - 64)
+			file.size = sizeof file.at - 64;
+		memset(file.at + file.size, 0x69, 56);
+		put(&file, 0, take_number(s, kernel.size), 4);
+		put(&file, 4, take_number(s, 0), 4);
+		file.size += 56;
+	} else {
+		file.size = 0;
+		if (kind & 8)
+			put_member(&file, "kernel", kernel.at, kernel.size);
+		if (kind & 16)
+			pad_first_member(&file);
+		while (members--)
+			generate_member(&file, s, &kernel);
+		put_member(&file, "TRAILER!!!", (const uint8_t *)"", 0);
+		spoil(&file, s);
+	}
+	if (file.size >= 6 && (!memcmp(file.at, "070701", 6) || !memcmp(file.at, "070702", 6)))
+		check_bundle(file.at, file.size);
+	if (file.size)
+		check_load(file.at, file.size, &layout, NULL);
+	return 0;
+}
