@@ -16,16 +16,19 @@
 
 /* arena */
 
+/* Arrays grow by taking one element after the other, so all their elements' sizes are multiples of this. */
+#define ALIGNMENT _Alignof(struct piece)
+_Static_assert(_Alignof(struct part) <= ALIGNMENT && _Alignof(struct cut) <= ALIGNMENT, "an array would have gaps");
+
 static void *take(struct plan *p, uint32_t count, uint32_t size, bool high)
 {
-	uint64_t bytes = ((uint64_t)count * size + 7) & ~(uint64_t)7;
+	uint64_t bytes = ((uint64_t)count * size + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
 	unsigned char *taken = p->low;
-	size_t used;
+	size_t used = (size_t)(p->low - p->start) + (size_t)(p->end - p->high);
 
 	if (p->status != PLAN_OK)
 		return NULL;
-	used = (size_t)(p->low - p->start) + (size_t)(p->end - p->high);
-	if (bytes > (uint64_t)(p->high - p->low)) {
+	if (bytes > (size_t)(p->high - p->low)) {
 		p->status = PLAN_MEMORY;
 		p->out->memory_need = bytes > SIZE_MAX - used ? SIZE_MAX : used + (size_t)bytes;
 		return NULL;
@@ -54,9 +57,8 @@ size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
 {
 	/* A core of n pieces takes up to n parts and 2n parts of junk in plan_exchange.c. */
 	uint64_t bytes = (uint64_t)copies * (sizeof(struct piece) + sizeof(uint32_t) + sizeof(struct cut) +
-		3 * sizeof(struct part)) + PLAN_CUTS_SPARE * sizeof(struct cut) +
-		(uint64_t)zeros * (sizeof(struct plan_range) + 2 * sizeof(struct sort_entry)) +
-		(uint64_t)free_ranges * sizeof(struct plan_range) + 64;
+		3 * sizeof(struct part)) + (uint64_t)zeros * (2 * sizeof(struct sort_entry)) +
+		PLAN_CUTS_SPARE * sizeof(struct cut) + 64;
 
 	if (copies > PLAN_MAX || zeros > PLAN_MAX || free_ranges > PLAN_MAX || bytes > SIZE_MAX)
 		return 0;
@@ -65,13 +67,24 @@ size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
 
 /* emitting */
 
-void segue_plan_emit(struct plan *p, uint32_t op, uint64_t dst, uint64_t src, uint64_t size)
+void segue_plan_emit(struct plan *p, uint32_t op, uint64_t dst, uint64_t src, size_t size)
 {
 	bool down = op == SEGUE_MOVE_COPY_DOWN || op == SEGUE_MOVE_SWAP_DOWN;
 
+	if (op == SEGUE_MOVE_ZERO)
+		p->out->zeroed += size;
+	else
+		p->out->moved += size;
+	if (op == SEGUE_MOVE_SWAP_UP || op == SEGUE_MOVE_SWAP_DOWN) {
+		p->out->moved += size;
+		p->out->aside += size;
+		p->out->swaps++;
+	}
 	while (size != 0 && p->status == PLAN_OK) {
-		struct segue_move move = { dst, src, (uint32_t)plan_min(size, MOVE_MAX), op };
+		struct segue_move move = { dst, src, (uint32_t)size, op };
 
+		if (size > UINT32_MAX)
+			move.size = MOVE_MAX;
 		size -= move.size;
 		if (down) {
 			move.dst += size;
@@ -88,87 +101,84 @@ void segue_plan_emit(struct plan *p, uint32_t op, uint64_t dst, uint64_t src, ui
 	}
 }
 
-void segue_plan_copy(struct plan *p, uint64_t dst, uint64_t src, uint64_t size)
+void segue_plan_copy(struct plan *p, uint64_t dst, uint64_t src, size_t size)
 {
-	bool down = dst > src && dst - src < size;
+	/* Where dst is below src, the difference is huge. */
+	bool down = dst - src < size;
 
-	p->out->moved += size;
 	segue_plan_emit(p, down ? SEGUE_MOVE_COPY_DOWN : SEGUE_MOVE_COPY_UP, dst, src, size);
-}
-
-void segue_plan_swap(struct plan *p, uint32_t op, uint64_t dst, uint64_t src, uint64_t size)
-{
-	p->out->moved += 2 * size;
-	p->out->aside += size;
-	p->out->swaps++;
-	segue_plan_emit(p, op, dst, src, size);
 }
 
 /* 1: sort by destination */
 
-static bool wraps(struct plan *p, enum plan_kind kind, uint32_t index, uint64_t start, uint64_t end)
+static void refuse(struct plan *p, enum plan_status status, uint32_t index, const struct plan_range *at)
 {
-	if (start <= end)
-		return false;
-	p->status = PLAN_WRAPS;
-	p->out->a_kind = kind;
+	p->status = status;
 	p->out->a = index;
-	p->out->at.start = start;
-	p->out->at.end = end;
-	return true;
+	p->out->at = *at;
 }
 
-/* Entries number copies first, then zeros. */
-static enum plan_kind destination(const struct plan *p, uint32_t entry, uint32_t *index, struct plan_range *range)
+static bool fits(struct plan *p, uint32_t index, const struct plan_range *range)
 {
-	if (entry >= p->in->copy_count) {
-		*index = entry - p->in->copy_count;
-		*range = p->in->zeros[*index];
-		return PLAN_KIND_ZERO;
-	}
-	*index = entry;
-	range->start = p->in->copies[entry].dst;
-	range->end = range->start + p->in->copies[entry].size;
-	return PLAN_KIND_COPY;
+	if (range->start > range->end)
+		refuse(p, PLAN_WRAPS, index, range);
+	else if (range->end - range->start > SIZE_MAX)
+		refuse(p, PLAN_LARGE, index, range);
+	return p->status == PLAN_OK;
+}
+
+static struct plan_range destination(const struct plan_input *in, uint32_t index)
+{
+	if (index >= in->copy_count)
+		return in->zeros[index - in->copy_count];
+	return (struct plan_range){ in->copies[index].dst, in->copies[index].dst + in->copies[index].size };
 }
 
 static void append_piece(struct plan *p, const struct plan_copy *copy)
 {
-	struct piece *piece = p->piece_count ? &p->pieces[p->piece_count - 1] : NULL;
+	struct piece *piece = p->pieces + p->piece_count - 1;
+	size_t size = (size_t)copy->size;
 
 	if (copy->dst == copy->src)
-		p->out->in_place += copy->size;
+		p->out->in_place += size;
 	else
-		p->out->payload += copy->size;
-	if (piece != NULL && piece->dst + piece->size == copy->dst && piece->src + piece->size == copy->src) {
-		piece->size += copy->size;
+		p->out->payload += size;
+	if (p->piece_count != 0 && piece->dst + piece->size == copy->dst && piece->src + piece->size == copy->src &&
+	    size <= SIZE_MAX - piece->size) {
+		piece->size += size;
 		return;
 	}
 	piece = segue_plan_take_low(p, 1, sizeof(*piece));
 	if (piece == NULL)
 		return;
-	*piece = (struct piece){ .dst = copy->dst, .src = copy->src, .size = copy->size, .blocks = PLAN_NONE };
-	if (p->piece_count++ == 0)
-		p->pieces = piece;
+	*piece = (struct piece){ .dst = copy->dst, .src = copy->src, .size = size, .blocks = PLAN_NONE };
+	p->piece_count++;
 }
 
 static void collect(struct plan *p)
 {
-	uint32_t most = p->in->copy_count + p->in->zero_count, count = 0, last_index = 0;
+	const struct plan_input *in = p->in;
+	uint32_t most = in->copy_count + in->zero_count, count = 0;
 	struct sort_entry *entries = segue_plan_take_high(p, most, sizeof(*entries));
 	struct sort_entry *spare = segue_plan_take_high(p, most, sizeof(*entries));
 	struct plan_range range, last = { 0, 0 };
-	enum plan_kind kind, last_kind = PLAN_KIND_NONE;
-	uint32_t index;
 
 	if (spare == NULL)
 		return;
+	for (uint32_t i = 0; i < in->free_count; i++) {
+		if (in->free[i].start > in->free[i].end)
+			refuse(p, PLAN_WRAPS, most + i, &in->free[i]);
+		p->room_total += in->free[i].end - in->free[i].start;
+	}
 	for (uint32_t i = 0; i < most; i++) {
-		kind = destination(p, i, &index, &range);
-		if (wraps(p, kind, index, range.start, range.end))
-			return;
-		if (kind == PLAN_KIND_COPY && wraps(p, kind, index, p->in->copies[index].src,
-				p->in->copies[index].src + p->in->copies[index].size))
+		if (i < in->copy_count) {
+			range.start = in->copies[i].src;
+			range.end = range.start + in->copies[i].size;
+			if (!fits(p, i, &range))
+				return;
+		}
+		range = destination(in, i);
+		if (!fits(p, i, &range))
 			return;
 		if (range.start == range.end)
 			continue;
@@ -176,31 +186,25 @@ static void collect(struct plan *p)
 		entries[count++].index = i;
 	}
 	segue_plan_sort(entries, spare, count);
+	p->pieces = (struct piece *)(void *)p->low;
 	for (uint32_t i = 0; i < count && p->status == PLAN_OK; i++) {
-		kind = destination(p, entries[i].index, &index, &range);
+		uint32_t index = entries[i].index;
+
+		range = destination(in, index);
 		if (range.start < last.end) {
-			p->status = PLAN_OVERLAP;
-			p->out->a_kind = last_kind;
-			p->out->a = last_index;
-			p->out->b_kind = kind;
+			range.end = plan_min(range.end, last.end);
+			refuse(p, PLAN_OVERLAP, entries[i - 1].index, &range);
 			p->out->b = index;
-			p->out->at.start = range.start;
-			p->out->at.end = plan_min(range.end, last.end);
-			return;
+		} else if (index < in->copy_count) {
+			append_piece(p, &in->copies[index]);
 		}
-		if (kind == PLAN_KIND_COPY)
-			append_piece(p, &p->in->copies[index]);
-		else
-			p->rooms[p->zero_rooms++] = range;
 		last = range;
-		last_kind = kind;
-		last_index = index;
 	}
 }
 
 /* 2: one reader for every source byte */
 
-static void cut_head(struct piece *piece, uint64_t size)
+static void cut_head(struct piece *piece, size_t size)
 {
 	piece->dst += size;
 	piece->src += size;
@@ -236,18 +240,18 @@ static void choose_readers(struct plan *p)
 	segue_plan_sort(entries, spare, count);
 	for (;;) {
 		for (; next < count && entries[next].key <= covered; next++) {
-			piece = &p->pieces[entries[next].index];
+			struct piece *loser = piece = &p->pieces[entries[next].index];
+
 			if (piece->src + piece->size > reach) {
-				if (best != NULL)
-					cut_head(best, best->size);
-				best = piece;
 				reach = piece->src + piece->size;
-			} else {
-				cut_head(piece, piece->size);
+				loser = best;
+				best = piece;
 			}
+			if (loser != NULL)
+				cut_head(loser, loser->size);
 		}
 		if (best != NULL) {
-			cut_head(best, covered - best->src);
+			cut_head(best, (size_t)(covered - best->src));
 			p->by_src[p->node_count++] = (uint32_t)(best - p->pieces);
 			best = NULL;
 			covered = reach;
@@ -259,87 +263,50 @@ static void choose_readers(struct plan *p)
 	}
 }
 
-/* Of each range of zeros, the largest part that no piece reads. */
-static void find_rooms(struct plan *p)
-{
-	uint32_t k = 0;
-
-	for (uint32_t i = 0; i < p->zero_rooms; i++) {
-		struct plan_range best = { 0, 0 }, gap = p->rooms[i], zero = gap;
-
-		for (;;) {
-			const struct piece *piece = k < p->node_count ? &p->pieces[p->by_src[k]] : NULL;
-
-			gap.end = piece != NULL ? plan_max(gap.start, plan_min(piece->src, zero.end)) : zero.end;
-			if (gap.end - gap.start > best.end - best.start)
-				best = gap;
-			if (piece == NULL || piece->src + piece->size >= zero.end)
-				break;
-			gap.start = plan_max(gap.start, piece->src + piece->size);
-			k++;
-		}
-		p->rooms[i] = best;
-		p->room_total += best.end - best.start;
-	}
-	for (uint32_t i = 0; i < p->in->free_count; i++) {
-		struct plan_range range = p->in->free[i];
-
-		if (wraps(p, PLAN_KIND_FREE, i, range.start, range.end))
-			return;
-		p->rooms[p->zero_rooms + i] = range;
-		p->room_total += range.end - range.start;
-	}
-	p->room_count = p->zero_rooms + p->in->free_count;
-	p->room_left = p->room_total;
-}
-
 /* 4: what is left when all pieces are written */
 
 static void copy_shared(struct plan *p, const struct piece *piece)
 {
-	uint64_t dst = piece->dst - piece->head, src = piece->src - piece->head, left = piece->head;
+	uint64_t src = piece->src - piece->head, shift = piece->dst - piece->src;
+	size_t left = piece->head, size;
 	uint32_t low = 0, high = p->node_count;
+	const struct piece *reader;
 
 	/* The reader that holds src: the first that ends past it. */
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		const struct piece *reader = &p->pieces[p->by_src[middle]];
 
+		reader = &p->pieces[p->by_src[middle]];
 		if (reader->src + reader->size > src)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	for (; left != 0; low++) {
-		const struct piece *reader = &p->pieces[p->by_src[low]];
-		uint64_t size = plan_min(left, reader->src + reader->size - src);
-
-		segue_plan_copy(p, dst, reader->dst + (src - reader->src), size);
-		dst += size;
+	for (; left != 0; left -= size) {
+		reader = &p->pieces[p->by_src[low++]];
+		size = (size_t)plan_min(left, reader->src + reader->size - src);
+		segue_plan_copy(p, src + shift, reader->dst + (src - reader->src), size);
 		src += size;
-		left -= size;
 	}
 }
 
 static void finish(struct plan *p)
 {
+	p->out->scratch = p->room_top;
 	for (uint32_t i = 0; i < p->piece_count && p->status == PLAN_OK; i++)
-		if (p->pieces[i].dst != p->pieces[i].src)
+		if (p->pieces[i].head != 0 && p->pieces[i].dst != p->pieces[i].src)
 			copy_shared(p, &p->pieces[i]);
 	for (uint32_t i = 0; i < p->in->zero_count && p->status == PLAN_OK; i++) {
-		uint64_t size = p->in->zeros[i].end - p->in->zeros[i].start;
+		const struct plan_range *zero = &p->in->zeros[i];
 
-		segue_plan_emit(p, SEGUE_MOVE_ZERO, p->in->zeros[i].start, 0, size);
-		p->out->zeroed += size;
+		segue_plan_emit(p, SEGUE_MOVE_ZERO, zero->start, 0, (size_t)(zero->end - zero->start));
 	}
-	if (p->status != PLAN_OK)
-		return;
-	for (uint32_t i = p->zero_rooms; i <= p->room_top && i < p->room_count; i++) {
-		struct plan_range *range = &p->in->free[i - p->zero_rooms];
-		uint64_t used = i < p->room_top ? range->end - range->start : p->room_used_top;
+	for (uint32_t i = 0; p->room_top != 0 && p->status == PLAN_OK; i++) {
+		struct plan_range *range = &p->in->free[i];
+		uint64_t used = plan_min(p->room_top, range->end - range->start);
 
 		range->start += used;
-		p->out->scratch += used;
+		p->room_top -= used;
 	}
 }
 
@@ -352,17 +319,12 @@ enum plan_status segue_plan(const struct plan_input *input, struct plan_result *
 		return PLAN_TOO_MANY;
 	plan.start = plan.low = input->memory;
 	plan.high = plan.end = plan.start + (input->memory_size & ~(size_t)7);
-	plan.rooms = segue_plan_take_low(&plan, input->zero_count + input->free_count, sizeof(*plan.rooms));
 	collect(&plan);
 	plan.high = plan.end;
-	if (plan.status == PLAN_OK)
-		choose_readers(&plan);
+	choose_readers(&plan);
 	plan.high = plan.end;
 	if (plan.status == PLAN_OK)
-		find_rooms(&plan);
-	if (plan.status == PLAN_OK)
 		segue_plan_order(&plan);
-	if (plan.status == PLAN_OK)
-		finish(&plan);
+	finish(&plan);
 	return plan.status;
 }

@@ -61,6 +61,7 @@ struct plan_range {
 enum plan_status {
 	PLAN_OK = 0,
 	PLAN_WRAPS,        /* a copy, zero range or free range ends past 2^64-1 or before it starts */
+	PLAN_LARGE,        /* a copy or zero range of more than SIZE_MAX bytes */
 	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes */
 	PLAN_MEMORY,       /* the arena is too small; see segue_plan_memory() */
 	PLAN_TOO_MANY,     /* more than PLAN_MAX copies, zeros or free ranges */
@@ -68,8 +69,6 @@ enum plan_status {
 };
 
 #define PLAN_MAX 0x08000000u
-
-enum plan_kind { PLAN_KIND_NONE, PLAN_KIND_COPY, PLAN_KIND_ZERO, PLAN_KIND_FREE };
 
 /*
  * Takes the next entry of the list. Not 0 aborts the plan. END and LINK are
@@ -110,10 +109,9 @@ struct plan_result {
 	uint32_t swaps;     /* of these, SWAPs */
 	uint32_t exchanged; /* pieces exchanged in place because free RAM did not suffice; 0: no source byte is written but as destination */
 	size_t memory_used;
-	/* What a refusal is about: index `a` in the array of kind `a_kind`, `b` likewise. */
-	enum plan_kind a_kind, b_kind;
-	uint32_t a, b;
-	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS: the range as given */
+	/* What a refusal is about; copies count from 0, zeros go on from there, then free ranges. */
+	uint32_t a, b;        /* b: PLAN_OVERLAP */
+	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS, PLAN_LARGE: the range as given */
 	size_t memory_need;   /* PLAN_MEMORY: at least this much is wanted */
 	int emit_status;      /* PLAN_EMIT */
 };

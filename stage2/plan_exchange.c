@@ -60,7 +60,7 @@ static void insert_src(struct exchange *x, uint32_t index, uint32_t after)
 
 /* making the parts */
 
-static void append(struct exchange *x, uint64_t dst, uint64_t src, uint64_t size, bool junk)
+static void append(struct exchange *x, uint64_t dst, uint64_t src, size_t size, bool junk)
 {
 	struct part *part;
 
@@ -82,18 +82,17 @@ static void split_pieces(struct exchange *x)
 
 	for (uint32_t i = 0; i < p->piece_count; i++) {
 		struct piece *piece = &p->pieces[i];
-		struct hole_walk walk = segue_plan_holes(piece);
+		struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
 		uint64_t shift = piece->dst - piece->src, from = piece->src;
-		struct cut hole;
 
 		if (!plan_waits(piece))
 			continue;
 		piece->slot = x->count;
-		while (segue_plan_next_hole(p, piece, &walk, &hole)) {
-			append(x, from + shift, from, hole.src - from, false);
-			from = hole.src + hole.size;
+		while (segue_plan_next_hole(p, piece, &walk)) {
+			append(x, from + shift, from, (size_t)(walk.hole.src - from), false);
+			from = walk.hole.src + walk.hole.size;
 		}
-		append(x, from + shift, from, piece->src + piece->size - from, false);
+		append(x, from + shift, from, (size_t)(piece->src + piece->size - from), false);
 	}
 	x->real = x->count;
 }
@@ -166,13 +165,13 @@ static void append_junk(struct exchange *x)
 	struct plan_range to = { 0, 0 }, from = { 0, 0 };
 
 	while (x->plan->status == PLAN_OK) {
-		uint64_t size;
+		size_t size;
 
 		if (to.start == to.end)
 			next_run(x, &given, &to);
 		if (from.start == from.end)
 			next_run(x, &taken, &from);
-		size = plan_min(to.end - to.start, from.end - from.start);
+		size = (size_t)plan_min(to.end - to.start, from.end - from.start);
 		if (size == 0)
 			break;
 		append(x, to.start, from.start, size, true);
@@ -206,35 +205,21 @@ static void link_all(struct exchange *x)
 
 /* moves; bytes that are displaced without reaching their place count as set aside */
 
-static void displace(struct exchange *x, uint64_t dst, uint64_t src, uint64_t size)
+static void displace(struct exchange *x, uint64_t dst, uint64_t src, size_t size)
 {
 	x->plan->out->aside += size;
 	segue_plan_copy(x->plan, dst, src, size);
 }
 
 /* Bytes of `to` are at here and belong at there; bytes of `from` are at there, and any place will do for them. */
-static void trade(struct exchange *x, uint64_t there, uint64_t here, uint64_t size, bool to_junk, bool from_junk)
+static void trade(struct exchange *x, uint64_t there, uint64_t here, size_t size, bool to_junk, bool from_junk)
 {
 	if (!to_junk && !from_junk)
-		segue_plan_swap(x->plan, SEGUE_MOVE_SWAP_UP, there, here, size);
+		segue_plan_emit(x->plan, SEGUE_MOVE_SWAP_UP, there, here, size);
 	else if (!to_junk)
 		segue_plan_copy(x->plan, there, here, size);
 	else if (!from_junk)
 		displace(x, here, there, size);
-}
-
-static uint64_t multiple(uint64_t size, uint64_t of)
-{
-	uint64_t rest = size, step = of;
-
-	while (step <= rest >> 1)
-		step <<= 1;
-	for (;; step >>= 1) {
-		if (rest >= step)
-			rest -= step;
-		if (step == of)
-			return size - rest;
-	}
 }
 
 static void unlink_dst_last(struct exchange *x)
@@ -250,23 +235,17 @@ static void slide_a(struct exchange *x)
 {
 	uint32_t index = x->dst_last;
 	struct part *a = &x->parts[index];
-	uint64_t size = multiple(a->size, a->dst - a->src), left = a->size - size;
-	bool all_junk = true;
+	size_t left = a->size % (size_t)(a->dst - a->src), size = a->size - left;
 
 	for (uint32_t i = x->src_last; i != index; i = x->parts[i].src_prev) {
 		struct part *b = &x->parts[i];
 
 		b->src -= size;
-		if (b->junk)
-			continue;
-		all_junk = false;
-		if (a->junk)
+		if (a->junk && !b->junk)
 			displace(x, b->src, b->src + size, b->size);
 	}
-	if (!a->junk && all_junk)
-		segue_plan_copy(x->plan, a->dst + left, a->src + left, size);
-	else if (!a->junk)
-		segue_plan_swap(x->plan, SEGUE_MOVE_SWAP_DOWN, a->dst + left, a->src + left, size);
+	if (!a->junk)
+		segue_plan_emit(x->plan, SEGUE_MOVE_SWAP_DOWN, a->dst + left, a->src + left, size);
 	a->size = left;
 	if (left == 0) {
 		unlink_dst_last(x);
@@ -283,26 +262,22 @@ static void slide_b(struct exchange *x)
 {
 	uint32_t index = x->src_last, last = PLAN_NONE;
 	struct part *b = &x->parts[index];
-	uint64_t distance = b->src - b->dst, size = multiple(b->size, distance);
-	uint64_t travel = b->junk ? 0 : size - distance, from;
-	bool all_junk = true;
+	size_t distance = (size_t)(b->src - b->dst), left = b->size % distance, size = b->size - left;
+	size_t travel = b->junk ? 0 : size - distance;
+	uint64_t from = b->src + left;
 
 	for (uint32_t i = x->dst_last; i != index; i = x->parts[i].dst_prev) {
 		struct part *a = &x->parts[i];
 
-		all_junk = all_junk && a->junk;
 		trade(x, a->dst - travel, a->src, a->size, a->junk, b->junk);
 		a->dst -= size;
 		a->junk = b->junk;
 		last = i;
 	}
-	b->size -= size;
-	from = b->src + b->size;
-	if (all_junk)
-		segue_plan_copy(x->plan, from, from + distance, travel);
-	else if (travel != 0)
-		segue_plan_swap(x->plan, SEGUE_MOVE_SWAP_UP, from, from + distance, travel);
-	if (b->size == 0) {
+	if (travel != 0)
+		segue_plan_emit(x->plan, SEGUE_MOVE_SWAP_UP, from, from + distance, travel);
+	b->size = left;
+	if (left == 0) {
 		x->parts[last].dst_prev = b->dst_prev;
 		unlink_src(x, index);
 	}
@@ -312,9 +287,10 @@ static void step(struct exchange *x)
 {
 	uint32_t a_index = x->dst_last, b_index = x->src_last;
 	struct part *a = &x->parts[a_index], *b = &x->parts[b_index];
-	uint64_t size = plan_min(a->size, b->size), end = b->src + b->size, from = a->src + a->size - size;
+	size_t size = a->size < b->size ? a->size : b->size;
+	uint64_t from = a->src + (a->size - size);
 
-	trade(x, end - size, from, size, a->junk, b->junk);
+	trade(x, b->src + (b->size - size), from, size, a->junk, b->junk);
 	unlink_src(x, b_index);
 	insert_src(x, b_index, a_index);
 	if (a->size > size) {

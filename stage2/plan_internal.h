@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What the planner's files share; the way through them is told in plan.c. */
+/*
+ * What the planner's files share; the way through them is told in plan.c.
+ * Addresses have 64 bits everywhere, sizes those of the machine: the planner
+ * is to be small where 64-bit arithmetic is not.
+ */
 #ifndef SEGUE_STAGE2_PLAN_INTERNAL_H
 #define SEGUE_STAGE2_PLAN_INTERNAL_H
 
@@ -18,9 +22,10 @@
  * all of whose bytes are fetched from other pieces, has size 0 and never waits.
  */
 struct piece {
-	uint64_t dst, src, size;
-	uint64_t head;      /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
-	uint64_t pending;   /* bytes of the destination that other waiting pieces read */
+	uint64_t dst, src;
+	size_t size;
+	size_t head;        /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
+	size_t pending;     /* bytes of the destination that other waiting pieces read */
 	uint32_t slot;      /* blocked: place in the heap; put off: the piece put off before it; in the core: first part */
 	uint32_t blocks;    /* waiting pieces into whose destination the source reaches; PLAN_NONE once not waiting */
 	uint32_t writer;    /* first piece that ends past src */
@@ -31,14 +36,15 @@ struct piece {
 
 /* Bytes of a waiting piece that were at src and are now at room. */
 struct cut {
-	uint64_t src, room, size;
+	uint64_t src, room;
+	size_t size;
 	uint32_t next; /* while its piece is written: the next one in the direction of the copy */
-	uint32_t unused;
 };
 
 /* A run of bytes in plan_exchange.c; junk may hold anything, but its place counts. */
 struct part {
-	uint64_t dst, src, size;
+	uint64_t dst, src;
+	size_t size;
 	uint32_t dst_prev, src_prev, src_next;
 	uint32_t junk;
 };
@@ -46,7 +52,6 @@ struct part {
 struct sort_entry {
 	uint64_t key;
 	uint32_t index;
-	uint32_t unused;
 };
 
 struct plan {
@@ -71,14 +76,12 @@ struct plan {
 
 	struct cut *cuts;
 	uint32_t cut_count;
-	uint64_t cut_bytes;   /* set aside and not yet written where they belong */
+	uint32_t cuts_open;   /* set aside and not yet written where they belong */
 
-	/* Where bytes may be set aside: parts of zeros first, then the caller's free ranges. */
-	struct plan_range *rooms;
-	uint32_t zero_rooms, room_count;
-	uint32_t room, room_top;         /* in use now, and at most so far */
-	uint64_t room_used, room_used_top;
-	uint64_t room_left, room_total;
+	/* The free ranges as one row of bytes. */
+	uint64_t room_total, room_used, room_top; /* all, in use now, in use at most so far */
+	uint64_t room_at;     /* address of the next */
+	uint32_t room;        /* its range */
 };
 
 static inline uint64_t plan_min(uint64_t a, uint64_t b)
@@ -91,14 +94,6 @@ static inline uint64_t plan_max(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* The bytes that two ranges share. */
-static inline uint64_t plan_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
-{
-	uint64_t start = plan_max(a, b), end = plan_min(a + a_size, b + b_size);
-
-	return start < end ? end - start : 0;
-}
-
 static inline bool plan_waits(const struct piece *piece)
 {
 	return piece->blocks != PLAN_NONE;
@@ -107,9 +102,8 @@ static inline bool plan_waits(const struct piece *piece)
 /* plan.c */
 void *segue_plan_take_low(struct plan *, uint32_t count, uint32_t size);
 void *segue_plan_take_high(struct plan *, uint32_t count, uint32_t size);
-void segue_plan_emit(struct plan *, uint32_t op, uint64_t dst, uint64_t src, uint64_t size);
-void segue_plan_copy(struct plan *, uint64_t dst, uint64_t src, uint64_t size);
-void segue_plan_swap(struct plan *, uint32_t op, uint64_t dst, uint64_t src, uint64_t size);
+void segue_plan_emit(struct plan *, uint32_t op, uint64_t dst, uint64_t src, size_t size);
+void segue_plan_copy(struct plan *, uint64_t dst, uint64_t src, size_t size);
 
 /* plan_sort.c */
 void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);
@@ -120,9 +114,9 @@ void segue_plan_order(struct plan *);
 /* A walk over the bytes of a waiting piece that need not or must not be read where they were, by address. */
 struct hole_walk {
 	uint32_t writer, cut;
+	struct cut hole;
 };
-struct hole_walk segue_plan_holes(const struct piece *);
-bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *, struct cut *hole);
+bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *);
 
 /* plan_exchange.c: write the waiting pieces with no room at all, by exchanging. */
 void segue_plan_exchange(struct plan *);

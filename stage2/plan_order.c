@@ -15,19 +15,23 @@ static void place(struct plan *p, uint32_t slot, uint32_t index)
 	p->pieces[index].slot = slot;
 }
 
+static size_t pending_at(const struct plan *p, uint32_t slot)
+{
+	return p->pieces[p->heap[slot]].pending;
+}
+
 static void sift(struct plan *p, uint32_t slot, uint32_t index)
 {
-	uint64_t pending = p->pieces[index].pending;
+	size_t pending = p->pieces[index].pending;
 
-	while (slot > 0 && p->pieces[p->heap[(slot - 1) / 2]].pending > pending) {
+	while (slot > 0 && pending_at(p, (slot - 1) / 2) > pending) {
 		place(p, slot, p->heap[(slot - 1) / 2]);
 		slot = (slot - 1) / 2;
 	}
 	for (uint32_t child; (child = 2 * slot + 1) < p->heap_count; slot = child) {
-		if (child + 1 < p->heap_count &&
-		    p->pieces[p->heap[child + 1]].pending < p->pieces[p->heap[child]].pending)
+		if (child + 1 < p->heap_count && pending_at(p, child + 1) < pending_at(p, child))
 			child++;
-		if (p->pieces[p->heap[child]].pending >= pending)
+		if (pending_at(p, child) >= pending)
 			break;
 		place(p, slot, p->heap[child]);
 	}
@@ -45,52 +49,79 @@ static void leave_heap(struct plan *p, uint32_t index)
 		sift(p, p->pieces[index].slot, last);
 }
 
-static void make_heap(struct plan *p)
-{
-	for (uint32_t i = 0; i < p->piece_count; i++)
-		if (plan_waits(&p->pieces[i]))
-			sift(p, p->heap_count++, i);
-}
-
 /* The ready ones stand at the other end of the heap's array. */
 static void make_ready(struct plan *p, uint32_t index)
 {
 	p->heap[p->node_count - ++p->ready_count] = index;
 }
 
+/* Who writes into, or reads from, [at, at+size)? */
+struct meeting {
+	uint64_t at;
+	size_t size;
+	bool readers;
+	uint32_t next;  /* in the order by source or by destination */
+	uint32_t index; /* the piece met, */
+	uint64_t from;  /* and the bytes */
+	size_t shared;
+};
+
+/* The next waiting one. */
+static bool meet(const struct plan *p, struct meeting *m)
+{
+	uint64_t end = m->at + m->size, from, to;
+	const struct piece *piece;
+
+	for (; m->next < (m->readers ? p->node_count : p->piece_count); m->next++) {
+		m->index = m->readers ? p->by_src[m->next] : m->next;
+		piece = &p->pieces[m->index];
+		from = m->readers ? piece->src : piece->dst;
+		if (from >= end)
+			break;
+		to = plan_min(from + piece->size, end);
+		from = plan_max(from, m->at);
+		if (from >= to || !plan_waits(piece))
+			continue;
+		m->next++;
+		m->from = from;
+		m->shared = (size_t)(to - from);
+		return true;
+	}
+	return false;
+}
+
+static struct meeting writers_of(const struct piece *piece)
+{
+	return (struct meeting){ .at = piece->src, .size = piece->size, .next = piece->writer };
+}
+
+static struct meeting readers_of(const struct piece *piece)
+{
+	return (struct meeting){ .at = piece->dst, .size = piece->size, .readers = true, .next = piece->reader };
+}
+
 /* Not waiting any more: whom it blocked may go on, and who blocked it is rid of it. */
 static void retire(struct plan *p, uint32_t index)
 {
 	struct piece *piece = &p->pieces[index];
+	struct meeting writers = writers_of(piece), readers = readers_of(piece);
 
 	piece->blocks = PLAN_NONE;
 	p->waiting--;
+	while (meet(p, &writers)) {
+		struct piece *writer = &p->pieces[writers.index];
 
-	for (uint32_t i = piece->writer; i < p->piece_count; i++) {
-		struct piece *writer = &p->pieces[i];
-		uint64_t shared;
-
-		if (writer->dst >= piece->src + piece->size)
-			break;
-		shared = plan_overlap(writer->dst, writer->size, piece->src, piece->size);
-		if (shared == 0 || !plan_waits(writer))
-			continue;
-		writer->pending -= shared;
+		writer->pending -= writers.shared;
 		if (writer->pending == 0) {
-			leave_heap(p, i);
-			make_ready(p, i);
+			leave_heap(p, writers.index);
+			make_ready(p, writers.index);
 		} else if (p->heap_count != 0) {
-			sift(p, writer->slot, i);
+			sift(p, writer->slot, writers.index);
 		}
 	}
-	for (uint32_t i = piece->reader; i < p->node_count; i++) {
-		struct piece *reader = &p->pieces[p->by_src[i]];
-
-		if (reader->src >= piece->dst + piece->size)
-			break;
-		if (plan_waits(reader) && --reader->blocks == 0)
-			p->sinks[p->sink_count++] = p->by_src[i];
-	}
+	while (meet(p, &readers))
+		if (--p->pieces[readers.index].blocks == 0)
+			p->sinks[p->sink_count++] = readers.index;
 }
 
 /* Counts who meets whom. */
@@ -98,25 +129,21 @@ static void start(struct plan *p)
 {
 	uint32_t writer = 0, reader = 0;
 
+	for (uint32_t i = 0; i < p->node_count; i++)
+		p->pieces[p->by_src[i]].blocks = 0;
 	for (uint32_t i = 0; i < p->node_count; i++) {
 		struct piece *piece = &p->pieces[p->by_src[i]];
+		struct meeting m;
 
-		while (writer < p->piece_count &&
-		       p->pieces[writer].dst + p->pieces[writer].size <= piece->src)
+		while (writer < p->piece_count && p->pieces[writer].dst + p->pieces[writer].size <= piece->src)
 			writer++;
 		piece->writer = writer;
-		piece->blocks = 0;
-		for (uint32_t k = writer; k < p->piece_count; k++) {
-			struct piece *other = &p->pieces[k];
-			uint64_t shared;
-
-			if (other->dst >= piece->src + piece->size)
-				break;
-			shared = plan_overlap(other->dst, other->size, piece->src, piece->size);
-			if (shared != 0 && other != piece) {
-				other->pending += shared;
-				piece->blocks++;
-			}
+		m = writers_of(piece);
+		while (meet(p, &m)) {
+			if (m.index == p->by_src[i])
+				continue;
+			p->pieces[m.index].pending += m.shared;
+			piece->blocks++;
 		}
 	}
 	for (uint32_t i = 0; i < p->piece_count; i++) {
@@ -126,28 +153,16 @@ static void start(struct plan *p)
 		       p->pieces[p->by_src[reader]].src + p->pieces[p->by_src[reader]].size <= piece->dst)
 			reader++;
 		piece->reader = reader;
-		if (!plan_waits(piece))
-			continue;
 		if (piece->blocks == 0)
 			p->sinks[p->sink_count++] = i;
-		if (piece->pending == 0)
+		if (plan_waits(piece) && piece->pending == 0)
 			make_ready(p, i);
 	}
 }
 
 /* cuts: bytes set aside */
 
-static bool in_place(const struct piece *piece)
-{
-	return piece->dst == piece->src;
-}
-
-struct hole_walk segue_plan_holes(const struct piece *piece)
-{
-	return (struct hole_walk){ piece->writer, PLAN_NONE };
-}
-
-bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk, struct cut *hole)
+bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk)
 {
 	uint64_t end = piece->src + piece->size;
 
@@ -157,10 +172,10 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 
 		if (writer->dst - writer->head >= end)
 			break;
-		if (in_place(writer)) {
-			hole->src = plan_max(writer->dst - writer->head, piece->src);
-			hole->size = plan_min(writer->dst, end) - hole->src;
-			hole->room = hole->src;
+		if (writer->dst == writer->src) {
+			/* In place: whoever reads it, it must stay. */
+			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
+			walk->hole.size = (size_t)(plan_min(writer->dst, end) - walk->hole.src);
 			walk->writer++;
 			return true;
 		}
@@ -179,74 +194,69 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 			walk->cut = low;
 		}
 		if (walk->cut < writer->cut_first + writer->cut_count && p->cuts[walk->cut].src < end) {
-			*hole = p->cuts[walk->cut++];
+			walk->hole = p->cuts[walk->cut++];
 			return true;
 		}
 	}
 	return false;
 }
 
-/* Copies size bytes to rooms and notes where; false if the notes' memory is used up. */
-static bool set_aside(struct plan *p, struct piece *writer, uint64_t src, uint64_t size)
+static void enter_room(struct plan *p, uint32_t room)
+{
+	p->room = room;
+	p->room_at = p->in->free[room].start;
+}
+
+/* Copies size bytes to free RAM and notes where; false if the notes' memory is used up. */
+static bool set_aside(struct plan *p, struct piece *writer, uint64_t src, size_t size)
 {
 	while (size != 0) {
-		const struct plan_range *room = &p->rooms[p->room];
-		uint64_t part = plan_min(size, room->end - room->start - p->room_used);
-		struct cut *cut;
+		size_t part = (size_t)plan_min(size, p->in->free[p->room].end - p->room_at);
+		struct cut *cut = p->cuts + p->cut_count;
 
 		if (part == 0) {
-			p->room++;
-			p->room_used = 0;
+			enter_room(p, p->room + 1);
 			continue;
 		}
 		if (p->cut_count == p->node_count + PLAN_CUTS_SPARE || (size_t)(p->high - p->low) < sizeof(*cut))
 			return false;
-		cut = segue_plan_take_low(p, 1, sizeof(*cut));
-		if (cut == NULL)
-			return false;
-		if (p->cut_count++ == 0)
-			p->cuts = cut;
+		segue_plan_take_low(p, 1, sizeof(*cut));
+		p->cut_count++;
+		p->cuts_open++;
 		writer->cut_count++;
-		*cut = (struct cut){ .src = src, .room = room->start + p->room_used, .size = part };
-		segue_plan_copy(p, cut->room, src, part);
+		cut->src = src;
+		cut->room = p->room_at;
+		cut->size = part;
+		segue_plan_copy(p, p->room_at, src, part);
 		p->out->aside += part;
-		p->cut_bytes += part;
+		p->room_at += part;
 		p->room_used += part;
-		p->room_left -= part;
+		p->room_top = plan_max(p->room_top, p->room_used);
 		src += part;
 		size -= part;
-		if (p->room > p->room_top || (p->room == p->room_top && p->room_used > p->room_used_top)) {
-			p->room_top = p->room;
-			p->room_used_top = p->room_used;
-		}
 	}
 	return true;
 }
 
 /* Sets aside what others still read from the destination of this piece. */
-static bool clear_destination(struct plan *p, struct piece *piece)
+static bool clear_destination(struct plan *p, uint32_t index)
 {
-	if (p->cut_bytes == 0) {
-		p->low -= p->cut_count * sizeof(*p->cuts);
+	struct piece *piece = &p->pieces[index];
+	struct meeting m = readers_of(piece);
+
+	if (p->cuts_open == 0) {
+		p->low = (unsigned char *)p->cuts;
 		p->cut_count = 0;
-		p->room = 0;
 		p->room_used = 0;
-		p->room_left = p->room_total;
+		if (p->in->free_count != 0)
+			enter_room(p, 0);
 	}
-	if (p->room_left < piece->pending)
+	if (p->room_total - p->room_used < piece->pending)
 		return false;
 	piece->cut_first = p->cut_count;
-	piece->cut_count = 0;
-	for (uint32_t i = piece->reader; i < p->node_count; i++) {
-		const struct piece *reader = &p->pieces[p->by_src[i]];
-		uint64_t from = plan_max(reader->src, piece->dst);
-
-		if (reader->src >= piece->dst + piece->size)
-			break;
-		if (plan_waits(reader) && reader != piece && !set_aside(p, piece, from,
-				plan_min(reader->src + reader->size, piece->dst + piece->size) - from))
+	while (meet(p, &m))
+		if (m.index != index && !set_aside(p, piece, m.from, m.shared))
 			return false;
-	}
 	return true;
 }
 
@@ -259,38 +269,35 @@ static void restore(struct plan *p, const struct piece *piece, const struct cut 
 static void write_piece(struct plan *p, const struct piece *piece)
 {
 	bool down = piece->dst > piece->src;
-	uint64_t shift = piece->dst - piece->src, from = piece->src, to = piece->src + piece->size;
-	struct hole_walk walk = segue_plan_holes(piece);
-	uint32_t first = PLAN_NONE, last = PLAN_NONE;
-	struct cut hole;
+	uint64_t shift = piece->dst - piece->src, from = piece->src, to = from + piece->size;
+	struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+	uint32_t first = PLAN_NONE, *link = &first;
 
-	while (segue_plan_next_hole(p, piece, &walk, &hole)) {
+	while (segue_plan_next_hole(p, piece, &walk)) {
 		uint32_t this = walk.cut - 1;
 
-		if (hole.room == hole.src)
+		if (walk.hole.room == walk.hole.src)
 			continue;
 		p->cuts[this].next = down ? first : PLAN_NONE;
-		if (down || first == PLAN_NONE)
-			first = this;
-		else
-			p->cuts[last].next = this;
-		last = this;
+		*link = this;
+		if (!down)
+			link = &p->cuts[this].next;
 	}
 	for (uint32_t i = first; i != PLAN_NONE; i = p->cuts[i].next) {
-		const struct cut *cut = &p->cuts[i];
+		uint64_t start = p->cuts[i].src, end = start + p->cuts[i].size;
 
 		if (down) {
-			segue_plan_copy(p, cut->src + cut->size + shift, cut->src + cut->size, to - (cut->src + cut->size));
-			to = cut->src;
+			segue_plan_copy(p, end + shift, end, (size_t)(to - end));
+			to = start;
 		} else {
-			segue_plan_copy(p, from + shift, from, cut->src - from);
-			from = cut->src + cut->size;
+			segue_plan_copy(p, from + shift, from, (size_t)(start - from));
+			from = end;
 		}
 	}
-	segue_plan_copy(p, from + shift, from, to - from);
+	segue_plan_copy(p, from + shift, from, (size_t)(to - from));
 	for (uint32_t i = first; i != PLAN_NONE; i = p->cuts[i].next) {
 		restore(p, piece, &p->cuts[i]);
-		p->cut_bytes -= p->cuts[i].size;
+		p->cuts_open--;
 	}
 }
 
@@ -300,9 +307,11 @@ static bool break_cycle(struct plan *p)
 	uint32_t index;
 
 	if (p->heap_count == 0)
-		make_heap(p);
+		for (uint32_t i = 0; i < p->piece_count; i++)
+			if (plan_waits(&p->pieces[i]))
+				sift(p, p->heap_count++, i);
 	index = p->heap[0];
-	if (!clear_destination(p, &p->pieces[index]))
+	if (!clear_destination(p, index))
 		return false;
 	leave_heap(p, index);
 	retire(p, index);
@@ -326,14 +335,13 @@ static void exchange_rest(struct plan *p)
 	p->high = p->end;
 	p->out->exchanged = p->waiting;
 	segue_plan_exchange(p);
-	for (uint32_t i = 0; i < p->node_count && p->status == PLAN_OK; i++) {
-		const struct piece *piece = &p->pieces[p->by_src[i]];
-		struct hole_walk walk = segue_plan_holes(piece);
-		struct cut hole;
+	for (uint32_t i = 0; i < p->piece_count && p->status == PLAN_OK; i++) {
+		const struct piece *piece = &p->pieces[i];
+		struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
 
 		if (plan_waits(piece))
-			while (segue_plan_next_hole(p, piece, &walk, &hole))
-				restore(p, piece, &hole);
+			while (segue_plan_next_hole(p, piece, &walk))
+				restore(p, piece, &walk.hole);
 	}
 }
 
@@ -341,6 +349,7 @@ void segue_plan_order(struct plan *p)
 {
 	p->heap = segue_plan_take_high(p, p->node_count, sizeof(*p->heap));
 	p->sinks = segue_plan_take_high(p, p->node_count, sizeof(*p->sinks));
+	p->cuts = (struct cut *)(void *)p->low;
 	p->waiting = p->node_count;
 	if (p->sinks == NULL)
 		return;

@@ -14,10 +14,10 @@
 enum { RUN_ORIGINAL, RUN_ZERO, RUN_LOST, RUN_FORBIDDEN, RUN_ALLOWED };
 
 struct run_node {
-	uint64_t start, size;
-	uint64_t origin; /* RUN_ORIGINAL: where the first byte was before the first move; else 0 */
+	uint64_t start, end;
+	uint64_t shift; /* RUN_ORIGINAL: what is at x was at x + shift before the first move */
 	uint32_t left, right;
-	uint32_t kind;   /* of a freed node: the next freed one */
+	uint32_t kind;  /* of a freed node: the next freed one */
 };
 
 static struct run_node *node(const struct replay *r, uint32_t index)
@@ -31,11 +31,6 @@ static uint32_t weight(uint32_t index)
 	index *= 0x9e3779b1u;
 	index ^= index >> 15;
 	return index * 0x85ebca77u;
-}
-
-static uint64_t end_of(const struct run_node *run)
-{
-	return run->start + run->size;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -52,7 +47,7 @@ static void release(struct replay *r, uint32_t tree)
 }
 
 /* NO_NODE, which may be written to, when memory is used up. */
-static uint32_t new_run(struct replay *r, uint64_t start, uint64_t size, uint32_t kind, uint64_t origin)
+static uint32_t new_run(struct replay *r, uint64_t start, uint64_t end, uint32_t kind, uint64_t shift)
 {
 	uint32_t index = r->spare;
 
@@ -66,7 +61,7 @@ static uint32_t new_run(struct replay *r, uint64_t start, uint64_t size, uint32_
 		r->status = REPLAY_MEMORY;
 		return NO_NODE;
 	}
-	*node(r, index) = (struct run_node){ start, size, origin, NO_NODE, NO_NODE, kind };
+	*node(r, index) = (struct run_node){ start, end, shift, NO_NODE, NO_NODE, kind };
 	return index;
 }
 
@@ -111,10 +106,10 @@ static void divide(struct replay *r, uint32_t tree, uint64_t at, uint32_t *low, 
 	*low = NO_NODE;
 	*high = NO_NODE;
 	run = node(r, last);
-	if (last == NO_NODE || end_of(run) <= at)
+	if (last == NO_NODE || run->end <= at)
 		return;
-	rest = new_run(r, at, end_of(run) - at, run->kind, run->kind == RUN_ORIGINAL ? run->origin + (at - run->start) : 0);
-	run->size = at - run->start;
+	rest = new_run(r, at, run->end, run->kind, run->shift);
+	run->end = at;
 	*above = join(r, rest, *above);
 }
 
@@ -125,7 +120,7 @@ static const struct run_node *find(const struct replay *r, uint32_t tree, uint64
 
 		if (at < run->start)
 			tree = run->left;
-		else if (at >= end_of(run))
+		else if (at >= run->end)
 			tree = run->right;
 		else
 			return run;
@@ -135,63 +130,60 @@ static const struct run_node *find(const struct replay *r, uint32_t tree, uint64
 /* Appends to tree what lies at [from, from+size), to be at `to`. */
 static void append(struct replay *r, uint32_t *tree, uint64_t from, uint64_t size, uint64_t to)
 {
-	while (size != 0 && r->status == REPLAY_OK) {
-		const struct run_node *run = find(r, r->contents, from);
-		uint64_t part = least(size, end_of(run) - from);
-		uint64_t origin = run->kind == RUN_ORIGINAL ? run->origin + (from - run->start) : 0;
+	uint64_t end = from + size, shift = from - to;
 
-		*tree = join(r, *tree, new_run(r, to, part, run->kind, origin));
-		from += part;
-		to += part;
-		size -= part;
+	while (from != end && r->status == REPLAY_OK) {
+		const struct run_node *run = find(r, r->contents, from);
+		uint64_t next = least(end, run->end);
+
+		*tree = join(r, *tree, new_run(r, from - shift, next - shift, run->kind, run->shift + shift));
+		from = next;
 	}
 }
 
-/* Puts tree where [start, start+size) was. */
-static void put(struct replay *r, uint32_t *root, uint64_t start, uint64_t size, uint32_t tree)
+/* Puts tree where [start, end) was. */
+static void put(struct replay *r, uint32_t *root, uint64_t start, uint64_t end, uint32_t tree)
 {
 	uint32_t low, middle, high;
 
 	divide(r, *root, start, &low, &high);
-	divide(r, high, start + size, &middle, &high);
+	divide(r, high, end, &middle, &high);
 	release(r, middle);
 	*root = join(r, join(r, low, tree), high);
 }
 
-static void fill(struct replay *r, uint32_t *root, uint64_t start, uint64_t size, uint32_t kind)
+static void fill(struct replay *r, uint32_t *root, uint64_t start, uint64_t end, uint32_t kind)
 {
-	if (size != 0)
-		put(r, root, start, size, new_run(r, start, size, kind, 0));
+	if (start != end && r->status == REPLAY_OK)
+		put(r, root, start, end, new_run(r, start, end, kind, 0));
 }
 
-static void copy(struct replay *r, uint64_t dst, uint64_t src, uint64_t size, bool down)
+static void copy(struct replay *r, uint64_t dst, uint64_t src, uint32_t size, bool down)
 {
 	uint32_t tree = NO_NODE;
 	uint64_t distance = down ? src - dst : dst - src;
 
 	/* Overlapping in the direction that overwrites what is still to be read. */
 	if (distance != 0 && distance < size) {
-		fill(r, &r->contents, dst, size, RUN_LOST);
+		fill(r, &r->contents, dst, dst + size, RUN_LOST);
 		return;
 	}
 	append(r, &tree, src, size, dst);
-	put(r, &r->contents, dst, size, tree);
+	put(r, &r->contents, dst, dst + size, tree);
 }
 
-static void swap(struct replay *r, uint64_t dst, uint64_t src, uint32_t size, bool down)
+static void swap(struct replay *r, uint64_t low, uint64_t high, uint32_t size, bool down)
 {
-	uint64_t low = least(dst, src), distance = dst > src ? dst - src : src - dst;
-	uint32_t tree = NO_NODE, turn;
+	uint64_t distance = high - low;
+	uint32_t tree = NO_NODE, other = NO_NODE, turn;
 
 	if (distance == 0)
 		return;
 	if (distance >= size) {
-		uint32_t other = NO_NODE;
-
-		append(r, &tree, src, size, dst);
-		append(r, &other, dst, size, src);
-		put(r, &r->contents, dst, size, tree);
-		put(r, &r->contents, src, size, other);
+		append(r, &tree, high, size, low);
+		append(r, &other, low, size, high);
+		put(r, &r->contents, low, low + size, tree);
+		put(r, &r->contents, high, high + size, other);
 		return;
 	}
 	/*
@@ -201,45 +193,44 @@ static void swap(struct replay *r, uint64_t dst, uint64_t src, uint32_t size, bo
 	 */
 	turn = size % (uint32_t)distance;
 	if (down) {
-		append(r, &tree, low + size + distance - turn, turn, low);
+		append(r, &tree, high + size - turn, turn, low);
 		append(r, &tree, low + size, distance - turn, low + turn);
-		append(r, &tree, low, size, low + distance);
+		append(r, &tree, low, size, high);
 	} else {
-		append(r, &tree, low + distance, size, low);
+		append(r, &tree, high, size, low);
 		append(r, &tree, low + turn, distance - turn, low + size);
-		append(r, &tree, low, turn, low + size + distance - turn);
+		append(r, &tree, low, turn, high + size - turn);
 	}
-	put(r, &r->contents, low, size + distance, tree);
+	put(r, &r->contents, low, high + size, tree);
 }
 
-static void refuse(struct replay *r, enum replay_status status, uint32_t index, uint64_t start, uint64_t size)
+static void refuse(struct replay *r, enum replay_status status, uint32_t index, uint64_t start, uint64_t end)
 {
 	if (r->status != REPLAY_OK)
 		return;
 	r->status = status;
 	r->result->index = index;
 	r->result->at.start = start;
-	r->result->at.end = start + size;
+	r->result->at.end = end;
 }
 
 static void allow(struct replay *r, uint64_t start, uint64_t end)
 {
 	if (start > end)
-		refuse(r, REPLAY_BAD_INPUT, 0, start, end - start);
-	else if (r->status == REPLAY_OK)
-		fill(r, &r->allowed, start, end - start, RUN_ALLOWED);
+		refuse(r, REPLAY_BAD_INPUT, 0, start, end);
+	fill(r, &r->allowed, start, end, RUN_ALLOWED);
 }
 
-static void check_allowed(struct replay *r, uint64_t start, uint64_t size)
+/* All of [start, end) is of that kind, originals what was at start + shift. */
+static void check(struct replay *r, enum replay_status blame, uint32_t index, uint64_t start, uint64_t end, uint32_t kind, uint64_t shift)
 {
-	while (size != 0) {
-		const struct run_node *run = find(r, r->allowed, start);
-		uint64_t part = least(size, end_of(run) - start);
+	while (start < end && r->status == REPLAY_OK) {
+		const struct run_node *run = find(r, kind == RUN_ALLOWED ? r->allowed : r->contents, start);
+		uint64_t next = least(end, run->end);
 
-		if (run->kind != RUN_ALLOWED)
-			refuse(r, REPLAY_OUTSIDE, r->moves, start, part);
-		start += part;
-		size -= part;
+		if (run->kind != kind || (kind == RUN_ORIGINAL && run->shift != shift))
+			refuse(r, blame, index, start, next);
+		start = next;
 	}
 }
 
@@ -248,7 +239,7 @@ enum replay_status segue_replay_begin(struct replay *r, const struct replay_inpu
 	size_t count = input->memory_size / sizeof(struct run_node);
 
 	*r = (struct replay){ .input = input, .result = result, .nodes = input->memory, .used = 1, .status = REPLAY_OK };
-	*result = (struct replay_result){ .kind = PLAN_KIND_NONE };
+	*result = (struct replay_result){ .index = 0 };
 	r->node_count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 	if (r->node_count < 3)
 		return r->status = REPLAY_MEMORY;
@@ -266,61 +257,39 @@ enum replay_status segue_replay_begin(struct replay *r, const struct replay_inpu
 enum replay_status segue_replay_move(struct replay *r, const struct segue_move *move)
 {
 	uint64_t dst = move->dst, src = move->src;
-	uint32_t size = move->size;
-	bool swaps = move->op == SEGUE_MOVE_SWAP_UP || move->op == SEGUE_MOVE_SWAP_DOWN;
+	uint32_t size = move->size, op = move->op;
+	bool swaps = op == SEGUE_MOVE_SWAP_UP || op == SEGUE_MOVE_SWAP_DOWN;
 
-	if (r->status != REPLAY_OK || move->op == SEGUE_MOVE_END || move->op == SEGUE_MOVE_LINK)
+	if (r->status != REPLAY_OK || op == SEGUE_MOVE_END || op == SEGUE_MOVE_LINK)
 		return r->status;
-	if (size == 0 || move->op > SEGUE_MOVE_LINK || dst > UINT64_MAX - size || src > UINT64_MAX - size)
-		refuse(r, REPLAY_BAD_MOVE, r->moves, dst, size);
-	else
-		check_allowed(r, dst, size);
-	if (swaps && r->status == REPLAY_OK)
-		check_allowed(r, src, size);
+	if (size == 0 || op > SEGUE_MOVE_LINK || dst > UINT64_MAX - size || src > UINT64_MAX - size)
+		refuse(r, REPLAY_BAD_MOVE, r->moves, dst, dst + size);
+	check(r, REPLAY_OUTSIDE, r->moves, dst, dst + size, RUN_ALLOWED, 0);
+	if (swaps)
+		check(r, REPLAY_OUTSIDE, r->moves, src, src + size, RUN_ALLOWED, 0);
 	if (r->status != REPLAY_OK)
 		return r->status;
 	if (swaps)
-		swap(r, dst, src, size, move->op == SEGUE_MOVE_SWAP_DOWN);
-	else if (move->op == SEGUE_MOVE_ZERO)
-		fill(r, &r->contents, dst, size, RUN_ZERO);
+		swap(r, least(dst, src), dst > src ? dst : src, size, op == SEGUE_MOVE_SWAP_DOWN);
+	else if (op == SEGUE_MOVE_ZERO)
+		fill(r, &r->contents, dst, dst + size, RUN_ZERO);
 	else
-		copy(r, dst, src, size, move->op == SEGUE_MOVE_COPY_DOWN);
+		copy(r, dst, src, size, op == SEGUE_MOVE_COPY_DOWN);
 	r->moves++;
 	return r->status;
 }
 
-/* [start, start+size) has to hold what was at src, or zeros. */
-static void check_contents(struct replay *r, enum plan_kind kind, uint32_t index, uint64_t start, uint64_t size, uint64_t src)
-{
-	while (size != 0 && r->status == REPLAY_OK) {
-		const struct run_node *run = find(r, r->contents, start);
-		uint64_t part = least(size, end_of(run) - start);
-		bool right = run->kind == RUN_ZERO;
-
-		if (kind == PLAN_KIND_COPY)
-			right = run->kind == RUN_ORIGINAL && run->origin + (start - run->start) == src;
-		if (!right) {
-			r->result->kind = kind;
-			refuse(r, REPLAY_WRONG, index, start, part);
-		}
-		start += part;
-		src += part;
-		size -= part;
-	}
-}
-
 enum replay_status segue_replay_end(struct replay *r)
 {
-	for (uint32_t i = 0; i < r->input->copy_count; i++) {
-		const struct plan_copy *c = &r->input->copies[i];
+	const struct replay_input *in = r->input;
 
-		check_contents(r, PLAN_KIND_COPY, i, c->dst, c->size, c->src);
-	}
-	for (uint32_t i = 0; i < r->input->zero_count; i++) {
-		const struct plan_range *zero = &r->input->zeros[i];
+	for (uint32_t i = 0; i < in->copy_count; i++) {
+		const struct plan_copy *c = &in->copies[i];
 
-		check_contents(r, PLAN_KIND_ZERO, i, zero->start, zero->end - zero->start, 0);
+		check(r, REPLAY_WRONG, i, c->dst, c->dst + c->size, RUN_ORIGINAL, c->src - c->dst);
 	}
+	for (uint32_t i = 0; i < in->zero_count; i++)
+		check(r, REPLAY_WRONG, in->copy_count + i, in->zeros[i].start, in->zeros[i].end, RUN_ZERO, 0);
 	return r->status;
 }
 

@@ -31,8 +31,7 @@ struct replay_input {
 };
 
 struct replay_result {
-	uint32_t index;       /* number of the move at fault, or of the copy or zero that came out wrong */
-	enum plan_kind kind;  /* REPLAY_WRONG: copy or zero */
+	uint32_t index;       /* number of the move at fault; REPLAY_WRONG: of the copy, or copy_count and more, the zero */
 	struct plan_range at;
 };
 

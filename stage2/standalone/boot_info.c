@@ -8,6 +8,8 @@
 #define GET64(base, type, field) le64((base) + offsetof(struct type, field))
 #define GET8(base, type, field) ((base)[offsetof(struct type, field)])
 
+#define RSDP_OLD_SIZE 20              /* ACPI 6.5, section 5.2.5.3: as ACPI 1.0 had it */
+
 static uint32_t le16(const uint8_t *p)
 {
 	return p[0] + 256u * p[1];
@@ -201,8 +203,8 @@ static void read_tag(struct boot_info *boot, uint32_t offset)
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB &&
 		    size >= offsetof(struct multiboot2_framebuffer, padding))
 			read_colors(framebuffer, tag + offsetof(struct multiboot2_framebuffer, color_info));
-	} else if (type == MULTIBOOT2_TAG_RSDP_NEW ||
-	           (type == MULTIBOOT2_TAG_RSDP_OLD && !machine->rsdp_copy)) {
+	} else if ((type == MULTIBOOT2_TAG_RSDP_NEW || (type == MULTIBOOT2_TAG_RSDP_OLD && !machine->rsdp_copy)) &&
+	           size >= sizeof(struct multiboot2_tag) + RSDP_OLD_SIZE) {
 		/* the newer one (ACPI 2.0 and later) leads to the 64-bit tables: it counts */
 		machine->rsdp_copy = tag + sizeof(struct multiboot2_tag);
 		machine->rsdp_copy_size = size - sizeof(struct multiboot2_tag);

@@ -114,6 +114,8 @@ const char *framebuffer_open(const struct segue_framebuffer *framebuffer)
 	screen.scale = framebuffer->width / (COLUMNS_WANTED * CELL_WIDTH);
 	if (screen.scale < 2)
 		screen.scale = framebuffer->width < WIDTH_DOUBLE ? 1 : 2;
+	while (framebuffer->height < CELL_HEIGHT * screen.scale)
+		screen.scale--;
 	screen.columns = least(framebuffer->width / (CELL_WIDTH * screen.scale), COLUMNS_MAX);
 	screen.rows = least(framebuffer->height / (CELL_HEIGHT * screen.scale), ROWS_MAX);
 	for (uint32_t y = 0; y < framebuffer->height; y++)

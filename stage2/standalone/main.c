@@ -6,8 +6,7 @@
 #include "standalone.h"
 
 #define SPARE_EXTENTS 64              /* a bundle's members need extents too; more are found by trying */
-#define ROWS_SHOWN 8                  /* segments listed without verbose */
-#define NAME_MAX 64
+#define ROWS_SHOWN 8                  /* of modules and of segments, without verbose */
 
 SEGUE_NORETURN void standalone_main(uint32_t magic, uint32_t info);
 
@@ -57,21 +56,18 @@ static void keep_refusal(const char *sentence)
 	refusal.text[refusal.length] = 0;
 }
 
+/* Sentences of segue_load(): it says the same when it runs again, so what was shown is not repeated. */
+static size_t said, shown;
+
 static void take_log(void *context, int level, const char *sentence)
 {
 	(void)context;
-	if (level == SEGUE_LOG_ERROR)
+	if (level == SEGUE_LOG_ERROR) {
 		keep_refusal(sentence);
-	else
+	} else if (++said > shown) {
+		shown = said;
 		say(level, "%s", sentence);
-}
-
-/* Only why it refuses: for a load that has been shown already. */
-static void take_log_again(void *context, int level, const char *sentence)
-{
-	(void)context;
-	if (level == SEGUE_LOG_ERROR)
-		keep_refusal(sentence);
+	}
 }
 
 static bool is_blank(char c)
@@ -149,6 +145,18 @@ static void read_options(void)
 	}
 }
 
+/* The first rows of a list are for everybody, the rest is for who asks. */
+static int row_level(size_t index)
+{
+	return index < ROWS_SHOWN ? SEGUE_LOG_INFO : SEGUE_LOG_DEBUG;
+}
+
+static void show_rest(size_t count)
+{
+	if (count > ROWS_SHOWN && !options.verbose)
+		say(SEGUE_LOG_INFO, "  and %u more", (unsigned)(count - ROWS_SHOWN));
+}
+
 static uint64_t memory_in_all(void)
 {
 	struct segue_range range;
@@ -180,9 +188,10 @@ static void show_boot_info(void)
 			(unsigned long long)framebuffer->addr);
 	for (size_t i = 0; boot_module_at(&boot, i, &module); i++) {
 		size_in_words(module.size, &number, &unit);
-		say(SEGUE_LOG_INFO, "Module %u: 0x%08x, %u %s: %s", (unsigned)i, module.addr, number, unit,
+		say(row_level(i), "Module %u: 0x%08x, %u %s: %s", (unsigned)i, module.addr, number, unit,
 			module.string);
 	}
+	show_rest(boot.module_count);
 }
 
 /* What segue_load() gets, and where it lies: RAM that the loader left free. */
@@ -288,6 +297,7 @@ static void load(struct segue_load_args *args)
 		int code;
 
 		give_workspace(args, size);
+		said = 0;
 		code = segue_load(args);
 		if (code == SEGUE_OK)
 			return;
@@ -306,12 +316,11 @@ static void show_segments(const void *workspace, const struct segue_description 
 
 	for (size_t i = 0; segue_segment_at(workspace, i, &segment) == SEGUE_OK; i++) {
 		size_in_words(segment.size, &number, &unit);
-		say(i < ROWS_SHOWN ? SEGUE_LOG_INFO : SEGUE_LOG_DEBUG, "  0x%08llx..0x%08llx  %s %u, %u %s",
+		say(row_level(i), "  0x%08llx..0x%08llx  %s %u, %u %s",
 			(unsigned long long)segment.dest, (unsigned long long)(segment.dest + segment.size),
 			segment.name, segment.number, number, unit);
 	}
-	if (description->segment_count > ROWS_SHOWN && !options.verbose)
-		say(SEGUE_LOG_INFO, "  and %u more", (unsigned)(description->segment_count - ROWS_SHOWN));
+	show_rest(description->segment_count);
 }
 
 static void show_moves(const void *workspace)
@@ -334,12 +343,13 @@ static void show_target(const void *workspace)
 
 	if (segue_describe(workspace, &description) != SEGUE_OK)
 		return;
-	say(SEGUE_LOG_INFO, "Target: %s%s%s, entry 0x%08x, %u segments:", description.protocol,
+	say(SEGUE_LOG_INFO, "Target: %s%s%s, entry 0x%08x, %u segment%s:", description.protocol,
 		*description.container ? " in " : "", description.container, description.entry,
-		(unsigned)description.segment_count);
+		(unsigned)description.segment_count, description.segment_count == 1 ? "" : "s");
 	show_segments(workspace, &description);
-	say(SEGUE_LOG_INFO, "Plan: %u moves: %llu bytes of payload, %llu in place, %llu moved, "
+	say(SEGUE_LOG_INFO, "Plan: %u move%s: %llu bytes of payload, %llu in place, %llu moved, "
 		"%llu set aside, %llu zeroed.", (unsigned)description.move_count,
+		description.move_count == 1 ? "" : "s",
 		(unsigned long long)description.payload, (unsigned long long)description.in_place,
 		(unsigned long long)description.moved, (unsigned long long)description.set_aside,
 		(unsigned long long)description.zeroed);
@@ -410,7 +420,7 @@ void standalone_main(uint32_t magic, uint32_t info)
 	}
 	say(SEGUE_LOG_INFO, "Starting.");
 	/* the target goes on writing below these lines, and not over them */
-	args.log = take_log_again;
+	said = 0;
 	if (read_cursor() && (code = segue_load(&args)) != SEGUE_OK)
 		refuse(code);
 	console_flush();

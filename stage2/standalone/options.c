@@ -123,7 +123,7 @@ static bool take_serial(struct options *options, const char **text)
 		if (take_prefix(&after, "0x")) {
 			after = *text;    /* the next port, not a speed */
 		} else {
-			if (!take_number(&after, 10, 115200, &speed) || speed == 0)
+			if (!take_number(&after, 10, 115200, &speed) || speed < 50)
 				return false;
 			if (*after != ',' && *after && !take_prefix(&after, "8n1") && !take_prefix(&after, "n8"))
 				return false;

@@ -9,6 +9,7 @@ import collections
 import gzip
 import os
 import re
+import subprocess
 
 from images import BUILD, Part, make_cpio, pack_bundle, pack_fiwix, write
 import expect
@@ -62,6 +63,29 @@ def linux_bundle(folder):
 def linux_fiwix(folder):
     # A whole RAM disk is handed over: what follows the two files must not matter.
     return [Part(pack_fiwix(os.path.join(folder, "linux.fiwix"), at("di-i386/linux"), INITRD.path, NOISE), BUSYBOX_LINE)]
+
+
+def segue_pack(path, *words):
+    """A blob that the segue command makes."""
+    done = subprocess.run([os.path.join(BUILD, "segue"), "pack", *words, "-o", path],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    return path
+
+
+def packed_linux(folder):
+    return [Part(segue_pack(os.path.join(folder, "packed.bundle"), "--kernel", at("di-i386/linux"),
+                            "--initrd", LARGE.path, "--cmdline", BUSYBOX_LINE))]
+
+
+def packed_fiwix(folder):
+    return [Part(segue_pack(os.path.join(folder, "packed.fiwix"), "--format", "fiwix", "--kernel", at("di-i386/linux"),
+                            "--initrd", INITRD.path), BUSYBOX_LINE)]
+
+
+def packed_dom0(folder):
+    return [Part(segue_pack(os.path.join(folder, "packed.bundle"), "--kernel", at("xen/kernel"), "--cmdline", XEN_LINE,
+                            "--module", f"{at('di-amd64/linux')}={DOM0_LINE}", "--module", INITRD.path))]
 
 
 def joined_initrds(folder):
@@ -140,6 +164,14 @@ TABLE = {
         None, [r"^2 multiboot modules"], check=expect.gnumach, seconds=2, least=64, pack=gnumach_bundle),
     "fiwix-linux": Target(
         None, [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=64, pack=linux_fiwix),
+    "packed-linux": Target(
+        None, [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=11, least=160, pack=packed_linux,
+        line=BUSYBOX_LINE),
+    "packed-fiwix": Target(
+        None, [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6, least=64, pack=packed_fiwix),
+    "packed-dom0": Target(
+        None, [r"^\(XEN\) Xen version", r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.dom0, seconds=10, least=1024,
+        pack=packed_dom0, line=XEN_LINE),
     "fiwix-alone": Target(
         None, [r"VFS: Unable to mount root fs"], seconds=5, least=64, pack=linux_fiwix_alone),
     "joined-initrds": Target(
@@ -157,7 +189,7 @@ TABLE = {
 REFERENCE_KERNEL = {
     "busybox-i386": "di-i386", "busybox-amd64": "di-amd64", "smp-amd64": "di-amd64", "cloud-amd64": "cloud-amd64",
     "large-i386": "di-i386", "large-amd64": "di-amd64", "bundle-linux": "di-amd64", "fiwix-linux": "di-i386",
-    "override": "di-i386", "joined-initrds": "di-i386",
+    "packed-linux": "di-i386", "packed-fiwix": "di-i386", "override": "di-i386", "joined-initrds": "di-i386",
 }
 
 Cell = collections.namedtuple("Cell", "target way memory full", defaults=(False,))
@@ -245,6 +277,11 @@ CELLS = [Cell(*row) for row in (
     ("bundle-gnumach", "kernel", 64),
     ("bundle-gnumach", "grub1", 128, True),
     ("bundle-gnumach", "ipxe", 128, True),
+    ("packed-linux", "kernel", 160),
+    ("packed-linux", "grub2", 256, True),
+    ("packed-fiwix", "kernel", 64),
+    ("packed-dom0", "kernel", 1024, True),
+    ("packed-dom0", "grub2", 1024),
     ("fiwix-linux", "kernel", 64),
     ("fiwix-linux", "grub2", 128, True),
     ("fiwix-linux", "uefi2", 256, True),

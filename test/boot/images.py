@@ -127,10 +127,7 @@ def ipxe(folder, kernel, modules=()):
         target = os.path.join(folder, name)
         if os.path.lexists(target):
             os.remove(target)
-        try:
-            os.link(part.path, target)
-        except OSError:
-            shutil.copyfile(part.path, target)
+        os.symlink(part.path, target)
         word = "module" if number else "kernel"
         lines.append(f"{word} {name} {part.args}".rstrip() + " || goto failed")
     lines += ["boot || goto failed", ":failed", "echo iPXE could not boot this", "sleep 600", ""]

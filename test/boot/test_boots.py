@@ -23,7 +23,8 @@ class Run:
         if cell.way in ("grub1", "grub2", "uefi1", "uefi2"):
             self.parts = [Part(part.path, images.grub_says(part.args)) for part in parts]
         self.line = TABLE[cell.target].line or self.parts[0].args
-        self.initrd = next((part.path for part in parts if part.path in (INITRD.path, LARGE.path)), INITRD.path)
+        large = cell.target.startswith(("large-", "packed-linux"))
+        self.initrd = LARGE.path if large else INITRD.path
 
     def reference(self):
         return plain_boot(self.cell)

@@ -47,6 +47,7 @@ class Target:
 
 MULTIBOOT = Target("multiboot", "inspect.mb.elf", 0x08, 60)
 LINUX = Target("linux", "inspect.bzimage", 0x10, 80)
+VIDEO = Target("video", "inspect.mb-video.elf", 0x08, 60)
 PLAIN = Target("elf", "inspect.plain.elf", 0x08, 40)
 TARGETS = [MULTIBOOT, LINUX, PLAIN]
 
@@ -408,6 +409,36 @@ def test_inspector_sees(request, target, cpu):
     assert set(seen.bad) <= want
 
 
+@pytest.mark.parametrize("option, want", [
+    ("X87", {"segue.x87.control", "segue.x87.status", "segue.x87.tags"}),
+    ("PAGING", {"protocol.cr0"}),
+])
+def test_inspector_sees_more(request, option, want):
+    """What the inspector cannot see, or the spoilt state has not, when all is spoilt at once."""
+    MULTIBOOT.load()
+    cpu = CPUS[2]
+    with start(request, MULTIBOOT, cpu, segue(MULTIBOOT)) as vm, connect(vm) as stub:
+        run_to(stub, MULTIBOOT.entry, MULTIBOOT.code)
+        spoil(stub, cpu, "KEEP", option)
+        stub.run()
+        seen = verdict(vm)
+    assert want <= set(seen.bad)
+
+
+def test_inspector_sees_interrupts(request):
+    MULTIBOOT.load()
+    cpu = CPUS[2]
+    with start(request, MULTIBOOT, cpu, segue(MULTIBOOT)) as vm, connect(vm) as stub:
+        run_to(stub, MULTIBOOT.entry, MULTIBOOT.code)
+        # none may come: there is no IDT
+        stub.monitor("o /b 0x21 0xff")
+        stub.monitor("o /b 0xa1 0xff")
+        set_register(stub, cpu, "EFL", 0x202)
+        stub.run()
+        seen = verdict(vm)
+    assert set(seen.bad) == {"protocol.eflags", "segue.eflags"}
+
+
 def test_inspector_sees_a20(request):
     LINUX.load()
     # ESI = boot_params must lie in an even megabyte to be read with A20 shut.
@@ -512,6 +543,26 @@ def wrong_map(info, _):
     info.put(FLAGS, info.get(FLAGS) | 1 << 4 | 1 << 13)
 
 
+def wrong_places(info, _):
+    modules = info.get(MODS_ADDR)
+    info.put(MEM_UPPER, 0)
+    info.put(0, LINUX_PREF_ADDRESS * 2, base=modules)                   # ends before it starts
+    info.put(SHDR_ADDR - 4, 64)                                         # entry size
+    info.put(SHDR_NUM, 0)
+
+
+def tables_in_kernel(info, stub):
+    # In the pattern, which then is wrong too. The command line holds "strict" there as well.
+    at = image_of(MULTIBOOT.path)[0] - 400
+    for field, size in ((16, 8), (MODS_ADDR, 32)):
+        stub.write_mem(at, stub.read_mem(info.get(field), 200))
+        info.put(field, at)
+        at += 200
+    # empty sections, there too
+    stub.write_mem(at - 2000, bytes(40 * info.get(SHDR_NUM)))
+    info.put(SHDR_ADDR, at - 2000)
+
+
 def no_memory(info, _):
     entry = info.get(MMAP_ADDR)
     for i in range(info.get(MMAP_LENGTH) // 24):
@@ -534,6 +585,10 @@ WRONG_MULTIBOOT = {
         protocol.elf.sections_without_address protocol.elf.sections_outside_ram protocol.elf.landmark""",
     wrong_map: """protocol.mmap.end protocol.map.empty_entries protocol.map.overlaps protocol.flags.symbols
         segue.flags.unknown""",
+    wrong_places: """protocol.mem_upper protocol.module protocol.elf.size protocol.elf.shndx
+        protocol.elf.landmark""",
+    tables_in_kernel: """protocol.cmdline protocol.mods_addr protocol.elf.addr protocol.elf.landmark
+        protocol.image.wrong_words""",
     no_memory: """protocol.map.available protocol.image.in_ram protocol.mem_upper.in_map protocol.module.in_ram
         protocol.elf.sections_outside_ram segue.ebx.in_ram""",
     no_flags: """protocol.flags.memory segue.flags.mmap segue.flags.elf segue.flags.boot_loader_name
@@ -581,6 +636,24 @@ def misplaced(params, _):
     params.put(E820 + 20, params.get(E820 + 40) + 4096, 8)
 
 
+def empty_ramdisk(params, stub):
+    params.put(RAMDISK_IMAGE + 4, 0)
+    params.put(0x228, LINUX_PREF_ADDRESS + 0x30000)
+    stub.write_mem(LINUX_PREF_ADDRESS + 0x30000, b"strict\0")
+    set_register(stub, CPUS[2], "EBX", 1)
+    set_register(stub, CPUS[2], "EAX", 1)
+
+
+def long_e820(params, _):
+    params.put(E820_ENTRIES, 255, 1)
+
+
+def odd_place(params, stub):
+    at = 0x8008
+    stub.write_mem(at, stub.read_mem(params.base, 4096))
+    set_register(stub, CPUS[2], "ESI", at)
+
+
 def no_e820(params, _):
     for i in range(params.get(E820_ENTRIES) & 0xff):
         params.put(E820 + 20 * i + 16, 2)
@@ -599,9 +672,16 @@ WRONG_LINUX = {
         protocol.map.empty_entries protocol.map.overlaps""",
     no_e820: """protocol.load.in_ram protocol.ramdisk.in_ram protocol.map.available protocol.image.in_ram
         segue.boot_params.in_ram""",
+    empty_ramdisk: "protocol.ramdisk_image protocol.cmdline.apart protocol.ebx segue.ebx segue.eax",
+    odd_place: "segue.boot_params.aligned",
     params_in_kernel: "protocol.boot_params",
     lambda _, stub: set_register(stub, CPUS[2], "ESI", 0x8000): "protocol.esi",
 }
+
+
+def test_inspector_sees_long_e820():
+    """128 entries are all that there is room for: what lies behind is taken for more, with any result."""
+    assert "protocol.e820_entries" in patched("linux-long-e820", LINUX, [], long_e820)
 
 
 @pytest.mark.parametrize("change", WRONG_LINUX, ids=lambda each: each.__name__)
@@ -639,13 +719,22 @@ def test_inspector_ends(option):
 
 def test_video():
     """The variant that asks for a video mode: QEMU's own loader gives it none, Segue says what there is."""
-    video = os.path.join(INSPECT, "inspect.mb-video.elf")
-    with Qemu("state-video-qemu", bits=32, **qemu_kernel(Part(video))) as vm:
+    with Qemu("state-video-qemu", bits=32, **qemu_kernel(Part(VIDEO.path))) as vm:
         assert set(verdict(vm).bad) == {"protocol.flags.video"}
-    with Qemu("state-video-segue", bits=32, **qemu_kernel(Part(SEGUE), [Part(video, "strict")])) as vm:
+    with Qemu("state-video-segue", bits=32, **segue(VIDEO)) as vm:
         seen = verdict(vm)
     assert not seen.bad
     assert seen.values["framebuffer.type"] == "2"
+
+
+def test_inspector_sees_video():
+    def change(info, _):
+        info.put(88, 0, 8)      # framebuffer_addr
+        info.put(96, 10)        # framebuffer_pitch
+        info.put(109, 7, 1)     # framebuffer_type
+
+    assert patched("video", VIDEO, [], change) == {
+        "protocol.framebuffer.addr", "protocol.framebuffer.size", "protocol.framebuffer.type"}
 
 
 @pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)

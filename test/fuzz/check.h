@@ -101,8 +101,6 @@ static inline void lay_out(struct world *w, struct segue_part *part, struct segu
 		extents[index].size = size;
 		if (scatter & 0x80)
 			w->cursor += scatter & 0x7;
-		if (size)
-			memcpy(fuzz_memory + extents[index].addr, (const uint8_t *)part->data + offset, size);
 	}
 	part->extents = extents;
 	part->extent_count = count;
@@ -112,7 +110,6 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 {
 	static const char *const cmdlines[] = {NULL, "", "a", "console=ttyS0 quiet"};
 	struct segue_load_args *args = &w->args;
-	size_t extents = 0;
 
 	memset(w, 0, sizeof *w);
 	args->struct_size = sizeof *args;
@@ -129,7 +126,6 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 	args->blob.data = blob;
 	args->blob.size = size;
 	lay_out(w, &args->blob, w->extents[0], layout->scatter);
-	extents += args->blob.extent_count;
 	for (size_t i = 0; i < args->module_count; i++) {
 		struct segue_part *part = &w->modules[i];
 
@@ -158,7 +154,21 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 		args->keep = w->keep;
 		args->keep_count = 1;
 	}
-	(void)extents;
+}
+
+/* Puts the sources into fuzz_memory. */
+static inline void put_sources(const struct world *w)
+{
+	const struct segue_load_args *args = &w->args;
+
+	for (size_t i = 0; i <= args->module_count; i++) {
+		const struct segue_part *part = i == 0 ? &args->blob : &args->modules[i - 1];
+		const uint8_t *data = part->data;
+
+		for (size_t j = 0; j < part->extent_count; data += part->extents[j++].size)
+			memcpy(fuzz_memory + part->extents[j].addr, data, part->extents[j].size);
+	}
+	memcpy(fuzz_memory + args->workspace_phys, args->workspace, args->workspace_size);
 }
 
 /* May [start, start + size) be written? */
@@ -223,7 +233,7 @@ static inline void execute(const struct world *w, const struct segue_description
 	}
 }
 
-/* Checks what is loaded, and runs it on fuzz_memory; copy gets what the segments must hold. */
+/* Checks what is loaded, and executes its plan on fuzz_memory. */
 static inline void check_accepted(const struct world *w)
 {
 	static uint8_t expected[MEMORY_SIZE];
@@ -251,11 +261,9 @@ static inline void check_accepted(const struct world *w)
 			entry = true;
 	}
 	CHECK(entry, "the entry %#x lies in no segment", d.entry);
-	memcpy(fuzz_memory + w->args.workspace_phys, workspace, w->args.workspace_size);
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++)
-		for (uint64_t at = s.file_size; at < s.size; at++)
-			if (!source_bytes(w, s.dest + at, 1))
-				fuzz_memory[s.dest + at] = 0xcc;
+		memset(fuzz_memory + s.dest, 0xcc, s.size);
+	put_sources(w);
 	execute(w, &d);
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++) {
 		CHECK(!memcmp(fuzz_memory + s.dest, expected + s.dest, s.file_size), "segment %zu arrives wrong", i);

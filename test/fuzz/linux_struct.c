@@ -20,7 +20,7 @@ static void generate(struct file *f, struct stream *s)
 	put(f, 0x20e, take_number(s, 0x100), 2);
 	put(f, 0x211, take_8(s) | 1, 1);
 	put(f, 0x214, take_number(s, 0x100000), 4);
-	put(f, 0x22c, take_number(s, 0x37ffffff), 4);
+	put(f, 0x22c, take_8(s) & 1 ? take_number(s, 0x100fff + take_8(s) * 0x3000u) : 0x37ffffff, 4);
 	put(f, 0x230, take_8(s) < 0xf0 ? 1u << (12 + take_8(s) % 8) : take_32(s), 4);
 	put(f, 0x234, take_8(s) & 1, 1);
 	put(f, 0x235, take_8(s) % 20, 1);

@@ -74,6 +74,7 @@ static void as_find_lists_it(void **state)
 {
 	(void)state;
 	newc_add_raw(&blob, "070701", NEWC_FOLDER, 3, ".", 2, "", 0);
+	newc_add_raw(&blob, "070701", NEWC_FOLDER, 3, "./.", 4, "", 0);
 	newc_add_raw(&blob, "070701", NEWC_FOLDER, 2, "./modules", 10, "", 0);
 	newc_add_text(&blob, "./modules/02-b.cmdline", "for b");
 	newc_add_text(&blob, "./modules/10-c", "c");
@@ -93,7 +94,7 @@ static void as_find_lists_it(void **state)
 
 static void modules_go_by_number_then_name(void **state)
 {
-	static const char *const names[] = { "100-z", "99-y", "002-b", "02-a", "010-a-b", "10-a", "02-ab", "00-0" };
+	static const char *const names[] = { "123456789-z", "99-y", "002-b", "02-a", "010-a-b", "10-a", "02-ab", "01-0" };
 	static const char *const sorted[] = { "0", "a", "ab", "b", "a", "a-b", "y", "z" };
 	size_t i;
 
@@ -109,10 +110,10 @@ static void modules_go_by_number_then_name(void **state)
 	assert_int_equal(open_blob(), SEGUE_OK);
 	assert_int_equal(b.job.bundle.module_count, 8);
 	for (i = 0; i < 8; i++)
-		if (!bytes_are(b.job.bundle.modules[i].name, sorted[i]))
+		if (!bytes_are(b.job.bundle.modules[i].name, sorted[i]) || b.job.bundle.modules[i].file.part)
 			fail_msg("module %zu is not %s", i, sorted[i]);
 	assert_true(bytes_are(b.job.bundle.modules[4].file, "10-a"));
-	assert_true(bytes_are(b.job.bundle.modules[7].file, "100-z"));
+	assert_true(bytes_are(b.job.bundle.modules[7].file, "123456789-z"));
 }
 
 static void many_modules_in_descending_order(void **state)
@@ -158,6 +159,7 @@ static void crc_format_is_read_too(void **state)
 	newc_add_raw(&blob, "070702", NEWC_FILE, 1, "kernel", 7, "K", 1);
 	newc_add_raw(&blob, "070702", 0, 1, "TRAILER!!!", 11, "", 0);
 	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_string_equal(b.job.bundle.container, "bundle");
 }
 
 static void lower_case_digits(void **state)
@@ -208,11 +210,14 @@ static void refusals(void **state)
 		int code;
 		const char *words;
 	} row[] = {
+		{ "", "x", SEGUE_E_BUNDLE_MEMBER, "0x7c:  is no file" },
 		{ "vmlinuz", "x", SEGUE_E_BUNDLE_MEMBER, "vmlinuz" },
 		{ "kernel2", "x", SEGUE_E_BUNDLE_MEMBER, "kernel2" },
 		{ "/kernel", "x", SEGUE_E_BUNDLE_MEMBER, "/kernel" },
 		{ "modules/", "x", SEGUE_E_BUNDLE_MEMBER, "offset 0x7c: modules/ is" },
 		{ "modules/1-a", "x", SEGUE_E_BUNDLE_MEMBER, "modules/1-a" },
+		{ "modules/01-/a", "x", SEGUE_E_BUNDLE_MEMBER, "01-/a" },
+		{ "modules/1:-a", "x", SEGUE_E_BUNDLE_MEMBER, "1:-a" },
 		{ "modules/01a", "x", SEGUE_E_BUNDLE_MEMBER, "01a" },
 		{ "modules/01-", "x", SEGUE_E_BUNDLE_MEMBER, "01-" },
 		{ "modules/01-.cmdline", "x", SEGUE_E_BUNDLE_MEMBER, "01-" },
@@ -275,7 +280,7 @@ static void nul_in_command_lines(void **state)
 {
 	(void)state;
 	newc_add_text(&blob, "kernel", "K");
-	newc_add(&blob, "cmdline", "a\0b", 3);
+	newc_add(&blob, "cmdline", "\0ab", 3);
 	newc_end(&blob);
 	refused(SEGUE_E_BUNDLE_CMDLINE, "cmdline");
 	setup(state);

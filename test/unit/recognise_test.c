@@ -219,10 +219,12 @@ static void fiwix_lengths(void **state)
 	for (i = 0; i < sizeof past / sizeof *past; i++) {
 		setup(state);
 		fiwix(past[i], 0, linux_kernel);
-		refused(SEGUE_E_FIWIX_KERNEL, "but only 8192 are left");
+		refused(SEGUE_E_FIWIX_KERNEL, "the kernel has ");
+		assert_non_null(strstr(b.sentence, "but only 8192 are left"));
 		setup(state);
 		fiwix(KERNEL_SIZE - 4, past[i] - KERNEL_SIZE + 4, linux_kernel);
-		refused(SEGUE_E_FIWIX_INITRD, "but only 4 are left");
+		refused(SEGUE_E_FIWIX_INITRD, "the initramfs has ");
+		assert_non_null(strstr(b.sentence, "but only 4 are left"));
 	}
 	/* a kernel that is cut short is none */
 	for (i = 0; i <= 0x200; i += 0x20) {
@@ -253,6 +255,9 @@ static void compressed_kernels(void **state)
 
 	(void)state;
 	blob_add(&blob, gzip, sizeof gzip);
+	refused(SEGUE_E_GZIP, "blob");
+	setup(state);
+	blob_add(&blob, gzip, 3);
 	refused(SEGUE_E_GZIP, "blob");
 	setup(state);
 	newc_add(&blob, "kernel", gzip, sizeof gzip);

@@ -13,6 +13,7 @@ static void assert_range(size_t index, uint64_t start, uint64_t end, uint32_t ty
 	assert_int_equal(range.start, start);
 	assert_int_equal(range.end, end);
 	assert_int_equal(range.type, type);
+	assert_int_equal(range.reserved, 0);
 }
 
 static void assert_module(size_t index, uint32_t addr, uint32_t size, const char *string)
@@ -86,6 +87,7 @@ static void multiboot1_fields(void **state)
 	put32(0x21004, 0x400123);
 	put32(0x21008, 0x22000);
 	put_text(0x22000, "kernel args");
+	memory[0] = 'x';              /* what lies at 0 is no string */
 	put32(0x21010, 0x500000);
 	put32(0x21014, 0x500000);
 	put32(INFO + 64, 0x23000);
@@ -99,6 +101,7 @@ static void multiboot1_fields(void **state)
 	assert_int_equal(boot.module_count, 2);
 	assert_module(0, 0x400000, 0x123, "kernel args");
 	assert_module(1, 0x500000, 0, ""); /* no string at all */
+	assert_false(boot_module_at(&boot, 2, &(struct boot_module){ 0, 0, NULL }));
 	assert_range(0, 0, 639 * 1024, SEGUE_MEMORY_RAM);
 	assert_range(1, 0x100000, 0x2000000, SEGUE_MEMORY_RAM);
 	assert_int_equal(boot.range_count, 2);
@@ -165,7 +168,7 @@ static void put_framebuffer(uint32_t addr)
 	memory[addr + 21] = SEGUE_FRAMEBUFFER_RGB;
 }
 
-static const uint8_t colors[6] = { 16, 8, 8, 7, 0, 6 };
+static const uint8_t colors[6] = { 16, 8, 8, 7, 1, 6 };
 
 static void assert_framebuffer(void)
 {
@@ -181,7 +184,7 @@ static void assert_framebuffer(void)
 	assert_int_equal(framebuffer->red_size, 8);
 	assert_int_equal(framebuffer->green_position, 8);
 	assert_int_equal(framebuffer->green_size, 7);
-	assert_int_equal(framebuffer->blue_position, 0);
+	assert_int_equal(framebuffer->blue_position, 1);
 	assert_int_equal(framebuffer->blue_size, 6);
 }
 
@@ -212,7 +215,7 @@ static void put_vbe_mode(uint32_t addr)
 	memory[addr + 21] = 0x02;
 	memory[addr + 25] = 32;
 	memory[addr + 27] = 6;        /* direct colour */
-	memcpy(memory + addr + 31, "\x08\x10\x07\x08\x06\x00", 6);
+	memcpy(memory + addr + 31, "\x08\x10\x07\x08\x06\x01", 6);
 	put32(addr + 40, 0xfd000000);
 }
 
@@ -279,6 +282,7 @@ static void multiboot2_fields(void **state)
 	assert_int_equal(boot.module_count, 2);
 	assert_module(0, 0x400000, 0x123, "args");
 	assert_module(1, 0x500000, 1, "");
+	assert_false(boot_module_at(&boot, 2, &(struct boot_module){ 0, 0, NULL }));
 	assert_range(0, 0, 639 * 1024, SEGUE_MEMORY_RAM);
 	assert_range(1, 0x100000, 0x200000, SEGUE_MEMORY_RAM);
 	assert_int_equal(boot.machine.has_boot_device, 1);
@@ -383,6 +387,45 @@ static void multiboot2_broken(void **state)
 	assert_true(tags_read(&boot));
 	assert_string_equal(boot.cmdline, "seen");
 	assert_null(boot.loader_name);
+
+	tags_start();                 /* without the end's tag, to the last byte and one more */
+	tag_add_text(1, "1234567");
+	tag = tag_add(14, 28);
+	put32(INFO, tag + 28 - INFO);
+	assert_true(boot_info_read(&boot, 0x36d76289, INFO));
+	assert_ptr_equal(boot.machine.rsdp_copy, memory + tag + 8);
+	put32(INFO, tag + 27 - INFO);
+	assert_true(boot_info_read(&boot, 0x36d76289, INFO));
+	assert_null(boot.machine.rsdp_copy);
+	put32(INFO, tag - INFO);
+	assert_true(boot_info_read(&boot, 0x36d76289, INFO));
+	assert_string_equal(boot.cmdline, "1234567");
+	put32(INFO, tag - INFO + 7);
+	assert_true(boot_info_read(&boot, 0x36d76289, INFO));
+	assert_null(boot.machine.rsdp_copy);
+	put32(INFO, 0);
+	assert_true(boot_info_read(&boot, 0x36d76289, INFO));
+	assert_null(boot.cmdline);
+
+	for (uint32_t type = 1; type < 18; type++) { /* tags with nothing in them */
+		tags_start();
+		tag_add(type, 8);
+		assert_true(tags_read(&boot));
+		assert_null(boot.cmdline);
+		assert_null(boot.loader_name);
+		assert_int_equal(boot.module_count, 0);
+		assert_int_equal(boot.range_count, 2);
+		assert_null(boot.machine.vbe);
+		assert_int_equal(boot.machine.framebuffer.type, SEGUE_FRAMEBUFFER_NONE);
+		assert_int_equal(boot.machine.has_boot_device, 0);
+		assert_null(boot.machine.rsdp_copy);
+	}
+	tags_start();                 /* a module without a byte for its string, then one with it */
+	tag_add(3, 16);
+	tag_add_module(0x400000, 0x400001, "");
+	assert_true(tags_read(&boot));
+	assert_int_equal(boot.module_count, 1);
+	assert_module(0, 0x400000, 1, "");
 
 	tags_start();
 	tag_add_map(6, 0, 0);

@@ -43,6 +43,8 @@ static void words(void **state)
 	assert_words((const char *[]){ "quiet" }, 1);
 	assert_true(split("  a  bc\td "));
 	assert_words((const char *[]){ "a", "bc", "d" }, 3);
+	assert_true(split("a\rbc\nd\r\n"));
+	assert_words((const char *[]){ "a", "bc", "d" }, 3);
 }
 
 static void quotes(void **state)
@@ -117,6 +119,13 @@ static void consoles(void **state)
 	assert_int_equal(take("console=screen"), OPTION_TAKEN);
 	assert_true(o.vga && o.framebuffer && o.serial_count == 0);
 	options_default(&o);
+	assert_int_equal(take("console=0xaFfA,50,0x19,9600"), OPTION_TAKEN);
+	assert_serial(0, 0xaffa, 50);
+	assert_serial(1, 0x19, 9600);
+	options_default(&o);
+	assert_int_equal(take("console=ttyS3,115200"), OPTION_TAKEN);
+	assert_serial(0, 0x2e8, 115200);
+	options_default(&o);
 	assert_int_equal(take("console=ttyS0,0x2f8"), OPTION_TAKEN);
 	assert_serial(0, 0x3f8, 115200);
 	assert_serial(1, 0x2f8, 115200);
@@ -126,8 +135,9 @@ static void consoles_refused(void **state)
 {
 	static const char *const wrong[] = {
 		"console=", "console=ttyS", "console=ttyS4", "console=ttyS0,", "console=vgax", "console=,vga",
-		"console=ttyS0,0", "console=ttyS0,115201", "console=ttyS0,99999999999", "console=0x", "console=0xfff9",
-		"console=0x10000000000", "console=tty0", "console=ttyS0,ttyS1,ttyS2,ttyS3,ttyS0", "console=ttyS0,9600e7"
+		"console=ttyS0,0", "console=ttyS0,49", "console=ttyS0,115201", "console=ttyS0,99999999999", "console=0x", "console=0xfff9",
+		"console=0x10000000000", "console=0xg", "console=0x/", "console=0x:", "console=0x@", "console=0x`",
+		"console=tty0", "console=ttyS0,ttyS1,ttyS2,ttyS3,ttyS0", "console=ttyS0,9600e7"
 	};
 
 	(void)state;
@@ -202,6 +212,7 @@ static void formats(void **state)
 	assert_text("1000000000000000000", "%llu", 1000000000000000000ull);
 	assert_text("0x0 0xdeadbeef 0x123456789abcdef0", "0x%x 0x%x 0x%llx", 0u, 0xdeadbeefu, 0x123456789abcdef0ull);
 	assert_text("000012ab   7 123456", "%08x %3u %3u", 0x12abu, 7u, 123456u);
+	assert_text("        0", "%9u", 0u);
 	assert_text("0100000000", "%010llx", 0x100000000ull);
 }
 

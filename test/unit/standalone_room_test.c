@@ -172,10 +172,20 @@ static void rsdp(void **state)
 	assert_int_equal(acpi_find_rsdp(&boot), 0x180010);
 	memory[0x180010 + 8]++;       /* the checksum */
 	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
+	put_rsdp(0x180010);
+	memory[0x180010 + 7]++;       /* the signature's last byte, and the checksum with it */
+	memory[0x180010 + 19]--;
+	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
+	memory[0x180010] = 0;
+	put_rsdp(0x180008);           /* not on a boundary of 16 */
+	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
 	put_rsdp(0xf0000);            /* a target finds this one itself */
 	assert_int_equal(acpi_find_rsdp(&boot), 0);
 	memory[0xf0000] = 0;
 	put_rsdp(0x9fc00 + 0x3e0);
+	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
+	memory[0x40e] = 0x00;         /* a segment of 0 is no segment */
+	put_rsdp(0);
 	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
 	memory[0x40e] = 0xc0;         /* and this, where the BIOS data area says so */
 	memory[0x40f] = 0x9f;

@@ -6,11 +6,21 @@
 ;   -DEFER=value       EFER, and -DSYSCALL: STAR, LSTAR, CSTAR, FMASK
 ;   -DXCR0             XCR0 = 7; CR4 must hold OSXSAVE
 ;   -DKEEP             keep EBX and ESI, where the protocols pass their tables; EAX always
+;   -DX87              leave CR0.EM and CR0.TS, so that the target can see the x87's state
+;   -DPAGING           paging on, in 4 MiB pages where all is where it was
 ;   -DTABLES           GDTR, CS, DS, ES and SS too, which segue_exec() may rely on
 bits 32
 org ORIGIN
 
+%ifdef PAGING
+CR0_SPOILT	equ 1 << 31
+%elifdef X87
+CR0_SPOILT	equ 1 << 1	; MP: x87 instructions work
+%else
 CR0_SPOILT	equ 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 16 | 1 << 18 | 1 << 30	; MP EM TS NE WP AM CD
+%endif
+PAGE_DIRECTORY	equ ORIGIN + 0x2000
+CR4_PSE		equ 1 << 4
 ; CF, DF, IOPL 3, NT, AC, ID
 EFLAGS_SPOILT	equ 1 << 0 | 1 << 10 | 3 << 12 | 1 << 14 | 1 << 18 | 1 << 21
 ; four bytes written at DR0 (in the target's destination), reads and writes at DR3 (nowhere)
@@ -72,6 +82,20 @@ DR7_SPOILT	equ 1 << 10 | 1 << 1 | 0xd << 16 | 1 << 7 | 0xf << 28
 	msr	0xc0000082, 0x82828282
 	msr	0xc0000083, 0x03838383
 	msr	0xc0000084, 0x84848484
+%endif
+%ifdef PAGING
+	mov	edi, PAGE_DIRECTORY
+	mov	eax, 0x83		; present, writable, 4 MiB
+.page:
+	mov	[edi], eax
+	add	edi, 4
+	add	eax, 1 << 22
+	jnc	.page
+	mov	eax, PAGE_DIRECTORY
+	mov	cr3, eax
+	mov	eax, cr4
+	or	eax, CR4_PSE
+	mov	cr4, eax
 %endif
 	mov	eax, cr0
 	or	eax, CR0_SPOILT
