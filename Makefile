@@ -26,7 +26,7 @@ say = @$(if $(V),:,printf '  %-8s %s\n' $(1) $(2))
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wvla -Wframe-larger-than=1024
 FREE := -std=c11 -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-mgeneral-regs-only -Os -ffunction-sections -fdata-sections $(WARN)
-ARCH_i386 := $(M32) -march=i386 -fno-pie -mpreferred-stack-boundary=2
+ARCH_i386 := $(M32) -march=i386 -fno-pie -mpreferred-stack-boundary=2 -fno-if-conversion
 ARCH_x86_64 := -m64 -fPIC -fvisibility=hidden -mno-red-zone
 ifeq ($(CC32),clang)
 ARCH_i386 := -m32 -march=i386 -fno-pie

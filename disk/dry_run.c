@@ -237,7 +237,7 @@ bool dry_run(struct dry_run *run)
 		if (!place_all(run))
 			return false;
 		load(run);
-		if (run->error != SEGUE_E_WORKSPACE_SMALL || size > WORKSPACE_LIMIT)
+		if ((run->error != SEGUE_E_WORKSPACE_SMALL && run->error != SEGUE_E_PLAN_SPACE) || size > WORKSPACE_LIMIT)
 			return true;
 	}
 }

@@ -55,9 +55,9 @@ bool segue_is_bundle(const struct bytes *blob)
 	       (blob->data[5] == '1' || blob->data[5] == '2');
 }
 
-static int refuse(const struct reader *reader, int code, const char *what)
+static int refuse(const struct reader *reader, int code)
 {
-	return segue_refuse(reader->job, code, "bundle, offset %x: %b %s", (uint64_t)reader->at, &reader->name, what);
+	return segue_refuse(reader->job, code, "%b at offset %x", &reader->name, (addr_t)reader->at);
 }
 
 static bool read_fields(const uint8_t *digit, uint32_t *field)
@@ -186,17 +186,17 @@ static int next_member(struct reader *reader)
 	reader->next = reader->archive.size - left;
 	if (is_as_it_should_be(reader, field))
 		return SEGUE_OK;
-	return refuse(reader, SEGUE_E_BUNDLE_MEMBER, "is no file or folder that a bundle has");
+	return refuse(reader, SEGUE_E_BUNDLE_MEMBER);
 cut_off:
-	return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED, "is cut off");
+	return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
 no_header:
-	return refuse(reader, SEGUE_E_BUNDLE_HEADER, "is not newc's: 070701, digits, a name and its NUL");
+	return refuse(reader, SEGUE_E_BUNDLE_HEADER);
 }
 
 static int take_file(const struct reader *reader, struct bytes *file)
 {
 	if (file->data)
-		return refuse(reader, SEGUE_E_BUNDLE_TWICE, "is there twice");
+		return refuse(reader, SEGUE_E_BUNDLE_TWICE);
 	*file = reader->data;
 	return SEGUE_OK;
 }
@@ -212,7 +212,7 @@ static int take_cmdline(const struct reader *reader, struct bytes *cmdline)
 		cmdline->size--;
 	for (i = 0; i < cmdline->size; i++)
 		if (!cmdline->data[i])
-			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE, "has a NUL in its command line");
+			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
 	return SEGUE_OK;
 }
 
@@ -238,7 +238,7 @@ static int take_module(struct reader *reader)
 		int order = compare(reader, module - 1);
 
 		if (!order)
-			return refuse(reader, SEGUE_E_BUNDLE_TWICE, "is there twice");
+			return refuse(reader, SEGUE_E_BUNDLE_TWICE);
 		if (order > 0)
 			break;
 		*module = module[-1];
@@ -285,7 +285,7 @@ static int take_module_cmdlines(struct reader *reader)
 		for (i = 0; i < bundle->module_count && compare(reader, &bundle->modules[i]); i++)
 			;
 		if (i == bundle->module_count)
-			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE, "has a command line, but is not there");
+			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
 		error = take_cmdline(reader, &bundle->modules[i].args);
 	}
 	for (i = 0; i < bundle->module_count; i++)
@@ -309,8 +309,8 @@ int segue_open_bundle(struct job *job, const struct bytes *blob)
 	if (error)
 		return error;
 	if (!kernel->size)
-		return segue_refuse(job, SEGUE_E_BUNDLE_KERNEL, "bundle: member kernel is %s", kernel->data ? "empty" : "missing");
+		return segue_refuse(job, SEGUE_E_BUNDLE_KERNEL, NULL);
 	if (segue_is_bundle(kernel) || (!segue_is_kernel(kernel) && segue_is_fiwix(kernel)))
-		return segue_refuse(job, SEGUE_E_BUNDLE_NESTED, "bundle: member kernel is itself a bundle or a Fiwix blob");
+		return segue_refuse(job, SEGUE_E_BUNDLE_NESTED, NULL);
 	return SEGUE_OK;
 }

@@ -7,6 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * A physical address or a size in bytes, where targets live: below 4 GiB. 32 bits on i386, where
+ * 64-bit arithmetic would double the library. ADDRESS_LIMIT is the end of what is used at all: the last
+ * page below 4 GiB holds the reset vector, and without it every end fits into 32 bits.
+ */
+#if defined(__i386__)
+typedef uint32_t addr_t;
+#define ADDRESS_MAX UINT32_MAX
+#else
+typedef uint64_t addr_t;
+#define ADDRESS_MAX UINT64_MAX
+#endif
+#define ADDRESS_LIMIT 0xfffff000u
+
 static inline uint16_t le16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] + 256u * p[1]);
@@ -20,6 +34,12 @@ static inline uint32_t le32(const uint8_t *p)
 static inline uint64_t le64(const uint8_t *p)
 {
 	return le32(p) + 4294967296u * (uint64_t)le32(p + 4);
+}
+
+/* A 64-bit number that is to be an address or a size: one above 4 GiB becomes ADDRESS_MAX, which no check passes. */
+static inline addr_t le_addr(const uint8_t *p)
+{
+	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
 }
 
 static inline void put_le16(uint8_t *p, uint16_t value)
@@ -41,28 +61,28 @@ static inline void put_le64(uint8_t *p, uint64_t value)
 }
 
 /* Is [offset, offset + size) inside [0, limit)? */
-static inline bool fits(uint64_t offset, uint64_t size, uint64_t limit)
+static inline bool fits(addr_t offset, addr_t size, addr_t limit)
 {
 	return offset <= limit && size <= limit - offset;
 }
 
 /* a + b, unless that wraps. */
-static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *sum)
+static inline bool add_addr(addr_t a, addr_t b, addr_t *sum)
 {
-	if (b > UINT64_MAX - a)
+	if (b > ADDRESS_MAX - a)
 		return false;
 	*sum = a + b;
 	return true;
 }
 
 /* value rounded up to a multiple of align (a power of two), unless that wraps. */
-static inline bool align_up(uint64_t value, uint64_t align, uint64_t *aligned)
+static inline bool align_up(addr_t value, addr_t align, addr_t *aligned)
 {
-	uint64_t sum;
+	addr_t sum;
 
-	if (!add_u64(value, align - 1, &sum))
+	if (!add_addr(value, align - 1, &sum))
 		return false;
-	/* a mask and not %: i386 has no 64-bit division without libgcc */
+	/* a mask and not %: a 64-bit division needs libgcc on i386 */
 	*aligned = sum & ~(align - 1);
 	return true;
 }

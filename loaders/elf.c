@@ -6,24 +6,29 @@
 #include "bytes.h"
 #include "elf.h"
 
-#define FOUR_GIB 0x100000000u
-
-/* A field whose size is the class's: Elf32_Addr or Elf64_Addr, Elf32_Off or Elf64_Off ... */
-#define WORD(is_64, p, structure, field) \
-	read_word(is_64, (p) + ((is_64) ? offsetof(struct elf64_##structure, field) : \
-					  offsetof(struct elf32_##structure, field)))
+/* Where a field lies whose size is the class's: Elf32_Addr or Elf64_Addr, Elf32_Off or Elf64_Off ... */
+#define AT(is_64, p, structure, field) \
+	((p) + ((is_64) ? offsetof(struct elf64_##structure, field) : offsetof(struct elf32_##structure, field)))
+/* Such a field; one above 4 GiB becomes ADDRESS_MAX, which no check lets pass. */
+#define WORD(is_64, p, structure, field) read_word(is_64, AT(is_64, p, structure, field))
 /* A field that has the same size in both. */
-#define HALF(is_64, p, structure, field) \
-	le16((p) + ((is_64) ? offsetof(struct elf64_##structure, field) : offsetof(struct elf32_##structure, field)))
+#define HALF(is_64, p, structure, field) le16(AT(is_64, p, structure, field))
 #define SIZE_OF(is_64, structure) \
 	((is_64) ? (uint32_t)sizeof(struct elf64_##structure) : (uint32_t)sizeof(struct elf32_##structure))
 
 struct elf_segment {
 	uint32_t type;
-	uint64_t offset, vaddr, paddr, filesz, memsz;
+	uint64_t vaddr;
+	addr_t offset, paddr, filesz, memsz;
 };
 
-static uint64_t read_word(bool is_64, const uint8_t *p)
+static addr_t read_word(bool is_64, const uint8_t *p)
+{
+	return is_64 ? le_addr(p) : le32(p);
+}
+
+/* A virtual address, all of it. */
+static uint64_t read_virtual(bool is_64, const uint8_t *p)
 {
 	return is_64 ? le64(p) : le32(p);
 }
@@ -40,22 +45,21 @@ static int check_ident(const struct job *job, const struct bytes *file, struct e
 	uint32_t size;
 
 	if (file->size < sizeof((struct elf32_header *)0)->e_ident)
-		return segue_refuse(job, SEGUE_E_ELF_TRUNCATED, "ELF: the file of %z bytes ends inside the ELF header",
-				    (uint64_t)file->size);
+		return segue_refuse(job, SEGUE_E_ELF_TRUNCATED, "%z bytes",
+				    (addr_t)file->size);
 	if (p[EI_CLASS] != ELFCLASS32 && p[EI_CLASS] != ELFCLASS64)
-		return segue_refuse(job, SEGUE_E_ELF_CLASS, "ELF: class %u is neither 1 (32 bits) nor 2 (64 bits)",
+		return segue_refuse(job, SEGUE_E_ELF_CLASS, "%u",
 				    (uint32_t)p[EI_CLASS]);
 	if (p[EI_DATA] != ELFDATA2LSB)
-		return segue_refuse(job, SEGUE_E_ELF_DATA, "ELF: data encoding %u is not 1 (little-endian)",
+		return segue_refuse(job, SEGUE_E_ELF_DATA, "%u",
 				    (uint32_t)p[EI_DATA]);
 	elf->is_64 = p[EI_CLASS] == ELFCLASS64;
 	size = SIZE_OF(elf->is_64, header);
 	if (file->size < size)
-		return segue_refuse(job, SEGUE_E_ELF_TRUNCATED,
-				    "ELF: the file of %z bytes ends inside the ELF header of %u bytes",
-				    (uint64_t)file->size, size);
+		return segue_refuse(job, SEGUE_E_ELF_TRUNCATED, "%z bytes, header %u",
+				    (addr_t)file->size, size);
 	if (p[EI_VERSION] != EV_CURRENT || le32(p + offsetof(struct elf32_header, e_version)) != EV_CURRENT)
-		return segue_refuse(job, SEGUE_E_ELF_VERSION, "ELF: version %u in e_ident, %u in e_version: both must be 1",
+		return segue_refuse(job, SEGUE_E_ELF_VERSION, "%u, %u",
 				    (uint32_t)p[EI_VERSION], le32(p + offsetof(struct elf32_header, e_version)));
 	return SEGUE_OK;
 }
@@ -73,12 +77,12 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 	type = HALF(is_64, p, header, e_type);
 	machine = HALF(is_64, p, header, e_machine);
 	if (type != ET_EXEC && type != ET_DYN)
-		return segue_refuse(job, SEGUE_E_ELF_TYPE, "ELF: type %u is neither 2 (ET_EXEC) nor 3 (ET_DYN)", type);
+		return segue_refuse(job, SEGUE_E_ELF_TYPE, "e_type %u", type);
 	if (machine != EM_386 && machine != EM_X86_64)
-		return segue_refuse(job, SEGUE_E_ELF_MACHINE, "ELF: machine %u is neither 3 (EM_386) nor 62 (EM_X86_64)",
+		return segue_refuse(job, SEGUE_E_ELF_MACHINE, "e_machine %u",
 				    machine);
 	elf->file = *file;
-	elf->entry = WORD(is_64, p, header, e_entry);
+	elf->entry = read_virtual(is_64, AT(is_64, p, header, e_entry));
 	elf->program_headers = WORD(is_64, p, header, e_phoff);
 	elf->program_header_count = HALF(is_64, p, header, e_phnum);
 	elf->section_headers = WORD(is_64, p, header, e_shoff);
@@ -86,16 +90,15 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 	elf->section_header_count = HALF(is_64, p, header, e_shnum);
 	elf->section_names = HALF(is_64, p, header, e_shstrndx);
 	if (elf->program_header_count == 0)
-		return segue_refuse(job, SEGUE_E_ELF_NO_SEGMENTS, "ELF: there is no program header: nothing says what goes where");
+		return segue_refuse(job, SEGUE_E_ELF_NO_SEGMENTS, NULL);
 	entry_size = HALF(is_64, p, header, e_phentsize);
 	expected = SIZE_OF(is_64, program_header);
 	if (entry_size != expected)
-		return segue_refuse(job, SEGUE_E_ELF_PHENTSIZE, "ELF: program headers of %u bytes, where the class has %u",
+		return segue_refuse(job, SEGUE_E_ELF_PHENTSIZE, "%u bytes, not %u",
 				    entry_size, expected);
-	if (!fits(elf->program_headers, (uint64_t)elf->program_header_count * expected, file->size))
-		return segue_refuse(job, SEGUE_E_ELF_TRUNCATED,
-				    "ELF: %u program headers at offset %x reach past the end of the file at %x",
-				    elf->program_header_count, elf->program_headers, (uint64_t)file->size);
+	if (!fits(elf->program_headers, (addr_t)elf->program_header_count * expected, file->size))
+		return segue_refuse(job, SEGUE_E_ELF_TRUNCATED, "%u program headers at offset %x, file's end %x",
+				    elf->program_header_count, elf->program_headers, (addr_t)file->size);
 	return SEGUE_OK;
 }
 
@@ -108,7 +111,7 @@ static struct elf_segment read_segment(const struct elf_file *elf, uint32_t inde
 	return (struct elf_segment){
 		.type = le32(p + offsetof(struct elf32_program_header, p_type)),
 		.offset = WORD(is_64, p, program_header, p_offset),
-		.vaddr = WORD(is_64, p, program_header, p_vaddr),
+		.vaddr = read_virtual(is_64, AT(is_64, p, program_header, p_vaddr)),
 		.paddr = WORD(is_64, p, program_header, p_paddr),
 		.filesz = WORD(is_64, p, program_header, p_filesz),
 		.memsz = WORD(is_64, p, program_header, p_memsz),
@@ -122,7 +125,7 @@ int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *e
 	for (i = 0; i < elf->program_header_count; i++)
 		if (read_segment(elf, i).type == PT_INTERP)
 			return segue_refuse(job, SEGUE_E_ELF_INTERPRETER,
-					    "ELF: program header %u names an interpreter: a program for an operating system", i);
+					    "program header %u is PT_INTERP", i);
 	return SEGUE_OK;
 }
 
@@ -132,16 +135,16 @@ static int add_segment(struct job *job, const struct elf_file *elf, uint32_t ind
 
 	if (s->memsz < s->filesz)
 		return segue_refuse(job, SEGUE_E_ELF_SEGMENT_SIZE,
-				    "ELF segment %u: %x bytes in the file are more than the %x in memory", index, s->filesz, s->memsz);
-	if (s->paddr >= FOUR_GIB || s->memsz > FOUR_GIB - s->paddr)
+				    "segment %u, %x in the file, %x in memory", index, s->filesz, s->memsz);
+	if (s->paddr > ADDRESS_LIMIT || s->memsz > ADDRESS_LIMIT - s->paddr)
 		return segue_refuse(job, SEGUE_E_ELF_SEGMENT_HIGH,
-				    "ELF segment %u: %x bytes from %x on do not end at or below 4 GiB", index, s->memsz, s->paddr);
+				    "segment %u, %x bytes at %x", index, s->memsz, s->paddr);
 	if (s->filesz) {
 		/* The offset of a segment without bytes says nothing: it may lie anywhere. */
 		if (!fits(s->offset, s->filesz, elf->file.size))
 			return segue_refuse(job, SEGUE_E_ELF_SEGMENT_FILE,
-					    "ELF segment %u: %x bytes from offset %x on reach past the end of the file at %x",
-					    index, s->filesz, s->offset, (uint64_t)elf->file.size);
+					    "segment %u, %x bytes at offset %x, file's end %x",
+					    index, s->filesz, s->offset, (addr_t)elf->file.size);
 		source = segue_bytes_at(elf->file, (size_t)s->offset, (size_t)s->filesz);
 	}
 	return segue_add_segment(job, "ELF segment", index, s->paddr, source, s->memsz - s->filesz, s->memsz);
@@ -158,11 +161,12 @@ static bool find_entry(const struct elf_file *elf, bool physical, uint32_t *entr
 
 	for (i = 0; i < elf->program_header_count; i++) {
 		struct elf_segment s = read_segment(elf, i);
-		uint64_t start = physical ? s.paddr : s.vaddr;
+		uint64_t into = elf->entry - (physical ? s.paddr : s.vaddr);
 
-		if (s.type == PT_LOAD && elf->entry >= start && elf->entry - start < s.filesz) {
+		/* an entry below the segment wraps to a large number */
+		if (s.type == PT_LOAD && into < s.filesz) {
 			/* below 4 GiB, as add_segment() has checked */
-			*entry = (uint32_t)(s.paddr + (elf->entry - start));
+			*entry = (uint32_t)(s.paddr + into);
 			return true;
 		}
 	}
@@ -186,11 +190,11 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 		any = true;
 	}
 	if (!any)
-		return segue_refuse(job, SEGUE_E_ELF_NO_SEGMENTS, "ELF: none of the %u program headers has anything to load",
+		return segue_refuse(job, SEGUE_E_ELF_NO_SEGMENTS, "%u program headers",
 				    elf->program_header_count);
 	if (!find_entry(elf, false, entry) && !find_entry(elf, true, entry))
-		return segue_refuse(job, SEGUE_E_ELF_ENTRY, "ELF: the entry %x lies in the bytes of no segment, virtual or physical",
-				    elf->entry);
+		return segue_refuse(job, SEGUE_E_ELF_ENTRY, "%x",
+				    (addr_t)elf->entry);
 	return SEGUE_OK;
 }
 
@@ -198,7 +202,7 @@ struct elf_section segue_elf_section(bool is_64, const uint8_t *p)
 {
 	return (struct elf_section){
 		.type = le32(p + offsetof(struct elf32_section_header, sh_type)),
-		.flags = WORD(is_64, p, section_header, sh_flags),
+		.flags = le32(AT(is_64, p, section_header, sh_flags)),
 		.offset = WORD(is_64, p, section_header, sh_offset),
 		.size = WORD(is_64, p, section_header, sh_size),
 	};
@@ -214,19 +218,19 @@ int segue_elf_check_sections(const struct job *job, const struct elf_file *elf)
 	uint32_t size = SIZE_OF(elf->is_64, section_header), i;
 
 	if (elf->section_header_size != size)
-		return segue_refuse(job, SEGUE_E_ELF_SECTIONS, "ELF: section headers of %u bytes, where the class has %u",
+		return segue_refuse(job, SEGUE_E_ELF_SECTIONS, "%u bytes each, not %u",
 				    elf->section_header_size, size);
-	if (!fits(elf->section_headers, (uint64_t)elf->section_header_count * size, elf->file.size))
+	if (!fits(elf->section_headers, (addr_t)elf->section_header_count * size, elf->file.size))
 		return segue_refuse(job, SEGUE_E_ELF_SECTIONS,
-				    "ELF: %u section headers at offset %x reach past the end of the file at %x",
-				    elf->section_header_count, elf->section_headers, (uint64_t)elf->file.size);
+				    "%u at offset %x, file's end %x",
+				    elf->section_header_count, elf->section_headers, (addr_t)elf->file.size);
 	for (i = 0; i < elf->section_header_count; i++) {
 		struct elf_section s = segue_elf_section(elf->is_64, elf->file.data + (size_t)elf->section_headers + (size_t)i * size);
 
 		if (segue_elf_section_floats(&s) && !fits(s.offset, s.size, elf->file.size))
 			return segue_refuse(job, SEGUE_E_ELF_SECTIONS,
-					    "ELF: section %u: %x bytes from offset %x on reach past the end of the file at %x",
-					    i, s.size, s.offset, (uint64_t)elf->file.size);
+					    "section %u, %x bytes at offset %x, file's end %x",
+					    i, s.size, s.offset, (addr_t)elf->file.size);
 	}
 	return SEGUE_OK;
 }

@@ -144,14 +144,14 @@ struct elf_file {
 	uint32_t section_header_count;
 	uint32_t section_header_size; /* as the header says; not checked */
 	uint32_t section_names;       /* e_shstrndx */
-	uint64_t program_headers;     /* offset in the file */
-	uint64_t section_headers;     /* offset in the file; not checked */
+	addr_t program_headers;       /* offset in the file */
+	addr_t section_headers;       /* offset in the file; not checked */
 	uint64_t entry;               /* virtual, as the header says */
 };
 
 struct elf_section {
-	uint32_t type;
-	uint64_t flags, offset, size;
+	uint32_t type, flags;
+	addr_t offset, size;
 };
 
 /* Do the bytes begin with ELF's magic? */

@@ -22,15 +22,12 @@ static int load(struct job *job)
 	if (error)
 		return error;
 	if (elf.is_64 && !(job->args->flags & SEGUE_LOAD_ELF_ENTRY_32))
-		return segue_refuse(job, SEGUE_E_ELF_64BIT,
-				    "ELF: 64-bit code without a Multiboot header: nothing says that its entry is 32-bit code");
+		return segue_refuse(job, SEGUE_E_ELF_64BIT, NULL);
 	error = segue_elf_load(job, &elf, &entry);
 	if (error)
 		return error;
-	if (job->bundle.cmdline.size)
-		segue_say(job, SEGUE_LOG_WARNING, "a plain ELF executable gets no command line");
-	if (job->bundle.initrd.size || job->bundle.module_count)
-		segue_say(job, SEGUE_LOG_WARNING, "a plain ELF executable gets no initrd and no modules");
+	if (job->bundle.cmdline.size || job->bundle.initrd.size || job->bundle.module_count)
+		segue_say(job, SEGUE_LOG_WARNING, "a plain ELF gets no command line, initrd or modules");
 	job->entry = (struct entry_state){ .eip = entry, .selectors = ENTRY_CODE_08_DATA_10 };
 	return SEGUE_OK;
 }

@@ -18,8 +18,7 @@ static int take(const struct job *job, const uint8_t *length, struct bytes *rest
 	uint32_t size = le32(length);
 
 	if (size > rest->size)
-		return segue_refuse(job, code, "Fiwix blob: the %s has %u bytes, but only %z are left",
-				    code == SEGUE_E_FIWIX_KERNEL ? "kernel" : "initramfs", size, (uint64_t)rest->size);
+		return segue_refuse(job, code, "%u bytes, %z left", size, (addr_t)rest->size);
 	*part = *rest;
 	part->size = size;
 	rest->data += size;

@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /* The target's segments: which there are, and where those go that may float. */
-#include "memory_functions.h"
-#include "bytes.h"
 #include "image.h"
+#include "memory_functions.h"
 #include "memory_map.h"
 
-#define FOUR_GIB 0x100000000u
-#define NUMBER(s) ((s)->number == NO_NUMBER ? 0u : (s)->number)
+static addr_t end_of(const struct segment *s)
+{
+	return s->dest + s->size;
+}
 
-/* The first claim that ends after start, by binary search: claims are sorted and disjoint. */
-static size_t first_claim_after(const struct job *job, uint64_t start)
+/* Claim number index in order of addresses; NULL past the last. */
+static const struct segment *claim_at(const struct job *job, size_t index)
+{
+	return index < job->segment_count ? &job->segments[job->claims[index]] : NULL;
+}
+
+/* The first claim that ends after start, by binary search: claims are disjoint. */
+static size_t first_claim_after(const struct job *job, addr_t start)
 {
 	size_t low = 0, high = job->segment_count;
 
 	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const struct segment *s = &job->segments[job->claims[middle]];
+		size_t middle = (low + high) / 2;
 
-		if (s->dest + s->size <= start)
+		if (end_of(claim_at(job, middle)) <= start)
 			low = middle + 1;
 		else
 			high = middle;
@@ -25,16 +31,14 @@ static size_t first_claim_after(const struct job *job, uint64_t start)
 	return low;
 }
 
-static const struct segment *claim_that_meets(const struct job *job, uint64_t start, uint64_t end)
+static const struct segment *claim_that_meets(const struct job *job, addr_t start, addr_t end)
 {
-	size_t i = first_claim_after(job, start);
+	const struct segment *s = claim_at(job, first_claim_after(job, start));
 
-	if (i < job->segment_count && job->segments[job->claims[i]].dest < end)
-		return &job->segments[job->claims[i]];
-	return NULL;
+	return s && s->dest < end ? s : NULL;
 }
 
-static bool is_ram(const struct job *job, uint64_t start, uint64_t end)
+static bool is_ram(const struct job *job, addr_t start, addr_t end)
 {
 	for (size_t i = 0; i < job->ram_count; i++)
 		if (job->ram[i].start <= start && end <= job->ram[i].end)
@@ -42,7 +46,7 @@ static bool is_ram(const struct job *job, uint64_t start, uint64_t end)
 	return false;
 }
 
-bool segue_is_free(const struct job *job, uint64_t start, uint64_t end)
+bool segue_is_free(const struct job *job, addr_t start, addr_t end)
 {
 	return is_ram(job, start, end) && !claim_that_meets(job, start, end);
 }
@@ -68,17 +72,16 @@ static int grow(struct job *job)
 	return SEGUE_OK;
 }
 
-/* Adds a segment whose place has been checked. */
+/* Adds a segment whose place has been checked. One without bytes claims nothing, and would break the search. */
 static int add(struct job *job, const struct segment *segment)
 {
 	size_t at;
 	int error;
 
-	if (job->segment_count == job->segment_limit && (error = grow(job)) != SEGUE_OK)
-		return error;
-	/* A segment without bytes claims nothing, and would break the search. */
 	if (segment->size == 0)
 		return SEGUE_OK;
+	if (job->segment_count == job->segment_limit && (error = grow(job)) != SEGUE_OK)
+		return error;
 	at = first_claim_after(job, segment->dest);
 	memmove(&job->claims[at + 1], &job->claims[at], (job->segment_count - at) * sizeof *job->claims);
 	job->claims[at] = (uint32_t)job->segment_count;
@@ -86,39 +89,41 @@ static int add(struct job *job, const struct segment *segment)
 	return SEGUE_OK;
 }
 
+static int refuse(const struct job *job, int code, const struct segment *s, const char *what, addr_t start, addr_t end)
+{
+	return segue_refuse(job, code, "%s %u at %x to %x; %s %x to %x", s->name, s->number == NO_NUMBER ? 0u : s->number,
+			    s->dest, end_of(s), what, start, end);
+}
+
 static int check_fixed(const struct job *job, const struct segment *s)
 {
-	uint64_t end;
+	addr_t end;
 	const struct segment *other;
 
-	if (!add_u64(s->dest, s->size, &end) || end > FOUR_GIB)
-		return segue_refuse(job, SEGUE_E_SEGMENT_NOT_RAM, "%s %u is to lie at %x with %z bytes: that ends above 4 GiB",
-				    s->name, NUMBER(s), s->dest, s->size);
+	if (!add_addr(s->dest, s->size, &end) || end > ADDRESS_LIMIT)
+		return refuse(job, SEGUE_E_SEGMENT_NOT_RAM, s, "usable is", 0, ADDRESS_LIMIT);
 	if (s->dest < FIRMWARE_DATA_END)
-		return segue_refuse(job, SEGUE_E_SEGMENT_FIRMWARE,
-				    "%s %u is to lie at %x to %x: over the firmware's vectors and data below %x",
-				    s->name, NUMBER(s), s->dest, end, (uint64_t)FIRMWARE_DATA_END);
+		return refuse(job, SEGUE_E_SEGMENT_FIRMWARE, s, "which is", 0, FIRMWARE_DATA_END);
 	for (size_t i = 0; i < job->args->keep_count; i++) {
 		const struct segue_range *keep = &job->args->keep[i];
 
 		if (s->dest < keep->end && keep->start < end)
-			return segue_refuse(job, SEGUE_E_SEGMENT_KEPT, "%s %u is to lie at %x to %x, where the host keeps %x to %x",
-					    s->name, NUMBER(s), s->dest, end, keep->start, keep->end);
+			return refuse(job, SEGUE_E_SEGMENT_KEPT, s, "kept is", (addr_t)keep->start, (addr_t)keep->end);
 	}
-	if (!is_ram(job, s->dest, end))
-		return segue_refuse(job, SEGUE_E_SEGMENT_NOT_RAM,
-				    "%s %u is to lie at %x to %x, which the memory map does not call RAM throughout",
-				    s->name, NUMBER(s), s->dest, end);
+	for (size_t i = 0; !is_ram(job, s->dest, end); i++) {
+		/* The RAM nearest below says how far it goes. */
+		if (i + 1 < job->ram_count && job->ram[i + 1].start <= s->dest)
+			continue;
+		return refuse(job, SEGUE_E_SEGMENT_NOT_RAM, s, "RAM is", job->ram[i].start, job->ram[i].end);
+	}
 	other = claim_that_meets(job, s->dest, end);
 	if (other)
-		return segue_refuse(job, SEGUE_E_SEGMENT_OVERLAP, "%s %u at %x to %x overlaps %s %u at %x to %x",
-				    s->name, NUMBER(s), s->dest, end, other->name, NUMBER(other), other->dest,
-				    other->dest + other->size);
+		return refuse(job, SEGUE_E_SEGMENT_OVERLAP, s, other->name, other->dest, end_of(other));
 	return SEGUE_OK;
 }
 
-int segue_add_segment(struct job *job, const char *name, uint32_t number, uint64_t dest,
-		      struct bytes source, uint64_t zero_size, uint64_t size)
+int segue_add_segment(struct job *job, const char *name, uint32_t number, addr_t dest,
+		      struct bytes source, addr_t zero_size, addr_t size)
 {
 	struct segment s = {
 		.name = name, .number = number, .dest = dest, .size = size, .source = source, .zero_size = zero_size,
@@ -132,9 +137,9 @@ int segue_add_segment(struct job *job, const char *name, uint32_t number, uint64
 }
 
 /* The lowest fit in the gap [start, end), or the highest. */
-static bool fit(uint64_t start, uint64_t end, uint64_t size, const struct place *place, uint64_t *found)
+static bool fit(addr_t start, addr_t end, addr_t size, const struct place *place, addr_t *found)
 {
-	uint64_t low;
+	addr_t low;
 
 	if (start < place->min)
 		start = place->min;
@@ -142,118 +147,98 @@ static bool fit(uint64_t start, uint64_t end, uint64_t size, const struct place 
 		end = place->max;
 	if (start >= end || end - start < size)
 		return false;
-	if (place->from_top) {
-		low = (end - size) & ~((uint64_t)place->align - 1);
-		if (low < start)
-			return false;
-	} else if (!align_up(start, place->align, &low) || low > end || end - low < size) {
+	if (place->from_top)
+		low = (end - size) & ~((addr_t)place->align - 1);
+	else if (!align_up(start, place->align, &low))
 		return false;
-	}
+	if (low < start || low > end - size)
+		return false;
 	*found = low;
 	return true;
 }
 
-bool segue_find_free(const struct job *job, uint64_t size, const struct place *place, uint64_t *start)
+bool segue_find_free(const struct job *job, addr_t size, const struct place *place, addr_t *start)
 {
 	bool found = false;
 
 	for (size_t i = 0; i < job->ram_count; i++) {
-		uint64_t from = job->ram[i].start, end = job->ram[i].end;
+		addr_t from = job->ram[i].start, end = job->ram[i].end;
 		size_t claim = first_claim_after(job, from);
 
 		while (from < end) {
-			const struct segment *s = claim < job->segment_count ? &job->segments[job->claims[claim]] : NULL;
-			uint64_t gap_end = s && s->dest < end ? s->dest : end;
+			const struct segment *s = claim_at(job, claim++);
+			bool last = !s || s->dest >= end;
 
-			if (fit(from, gap_end, size, place, start)) {
+			if (fit(from, last ? end : s->dest, size, place, start)) {
+				found = true;
 				if (!place->from_top)
 					return true;
-				found = true;
 			}
-			if (!s || s->dest >= end)
-				break;
-			from = s->dest + s->size;
-			claim++;
+			from = last ? end : end_of(s);
 		}
 	}
 	return found;
 }
 
 /* Does the source lie in one physical run that the place allows? */
-static bool lies_well(const struct job *job, struct bytes source, uint64_t size, const struct place *place, uint64_t *at)
+static bool lies_well(const struct job *job, struct bytes source, addr_t size, const struct place *place, addr_t *at)
 {
-	uint64_t start, run, end;
+	addr_t run, end;
 
 	if (place->not_in_place || source.size == 0)
 		return false;
-	segue_physical(job, source, &start, &run);
-	if (run < source.size || (start & ((uint64_t)place->align - 1)) != 0)
-		return false;
-	if (!add_u64(start, size, &end) || start < place->min || end > place->max)
-		return false;
-	*at = start;
-	return segue_is_free(job, start, end);
+	segue_physical(job, source, at, &run);
+	return run == source.size && (*at & (place->align - 1)) == 0 && add_addr(*at, size, &end) && *at >= place->min &&
+	       end <= place->max && segue_is_free(job, *at, end);
 }
 
 int segue_add_floating(struct job *job, const char *name, uint32_t number, struct bytes source,
-		       uint64_t size, const struct place *place, uint64_t *dest)
+		       addr_t size, const struct place *place, addr_t *dest)
 {
 	struct segment s = {.name = name, .number = number, .size = size, .source = source};
 
 	if (!lies_well(job, source, size, place, &s.dest) && !segue_find_free(job, size, place, &s.dest))
-		return segue_refuse(job, place->error,
-				    "no free RAM for %s %u: %z bytes, aligned to %x, between %x and %x",
-				    name, NUMBER(&s), size, (uint64_t)place->align, place->min, place->max);
+		return segue_refuse(job, place->error, "%s %u: %z bytes, aligned to %x, between %x and %x", name,
+				    number == NO_NUMBER ? 0u : number, size, (addr_t)place->align, place->min, place->max);
 	if (dest)
 		*dest = s.dest;
 	return add(job, &s);
 }
 
 int segue_add_table(struct job *job, const char *name, size_t size, const struct place *place,
-		    uint8_t **table, uint64_t *dest)
+		    uint8_t **table, addr_t *dest)
 {
-	size_t align = place->align < 16 ? 16 : place->align > 4096 ? 4096 : place->align;
 	struct bytes source = {.size = size, .part = PART_WORKSPACE};
 
-	*table = segue_arena_take(&job->arena, size, align);
+	/* Aligned as it has to lie, so that it can stay. */
+	*table = segue_arena_take(&job->arena, size, place->align < 16 ? 16 : place->align);
 	if (!*table)
 		return segue_arena_refuse(job, size);
 	source.data = *table;
 	return segue_add_floating(job, name, NO_NUMBER, source, size, place, dest);
 }
 
-void segue_physical(const struct job *job, struct bytes bytes, uint64_t *start, uint64_t *run)
+void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run)
 {
 	const struct segue_part *part;
-	uint64_t offset;
+	size_t offset, i = 0;
 
+	*run = bytes.size;
 	if (bytes.part == PART_WORKSPACE) {
-		*start = job->workspace_phys + (uint64_t)(bytes.data - job->workspace);
-		*run = bytes.size;
+		*start = job->workspace_phys + (addr_t)(bytes.data - job->workspace);
 		return;
 	}
 	part = &job->parts[bytes.part];
-	offset = (uint64_t)(bytes.data - (const uint8_t *)part->data);
-	if (!part->extents) {
-		*start = (uintptr_t)bytes.data;
-		*run = bytes.size;
+	*start = (uintptr_t)bytes.data;
+	if (!part->extents)
 		return;
-	}
-	for (size_t i = 0; i < part->extent_count; i++) {
-		const struct segue_extent *extent = &part->extents[i];
-
-		if (offset < extent->size) {
-			*start = extent->addr + offset;
-			*run = extent->size - offset;
-			/* Neighbours that touch count as one run. */
-			for (i++; *run < bytes.size && i < part->extent_count && part->extents[i].addr == *start + *run; i++)
-				*run += part->extents[i].size;
-			if (*run > bytes.size)
-				*run = bytes.size;
-			return;
-		}
-		offset -= extent->size;
-	}
-	*start = 0;
-	*run = 0;
+	for (offset = (size_t)(bytes.data - (const uint8_t *)part->data); offset >= part->extents[i].size; i++)
+		offset -= (size_t)part->extents[i].size;
+	*start = (addr_t)part->extents[i].addr + offset;
+	*run = (addr_t)part->extents[i].size - offset;
+	/* Neighbours that touch count as one run. */
+	while (*run < bytes.size && part->extents[++i].addr == *start + *run)
+		*run += (addr_t)part->extents[i].size;
+	if (*run > bytes.size)
+		*run = bytes.size;
 }

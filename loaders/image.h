@@ -6,8 +6,8 @@
 
 /*
  * Where bytes lie physically: *start is the address of the first, *run how many of them follow
- * there without a break (at most bytes.size; 0 only when bytes.size is). The extents have been checked.
+ * there without a break (at most bytes.size, which is not 0). The extents have been checked.
  */
-void segue_physical(const struct job *job, struct bytes bytes, uint64_t *start, uint64_t *run);
+void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run);
 
 #endif

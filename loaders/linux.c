@@ -17,7 +17,6 @@
 #define LOADED_HIGH 0x01u
 #define XLF_KERNEL_64 0x01u
 #define ONE_MIB 0x100000u
-#define FOUR_GIB 0x100000000u
 #define PAGE 4096u
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
 
@@ -27,14 +26,13 @@ static bool recognise(const struct bytes *file)
 	       le32(LINUX_AT(file->data, hdr.header)) == HEADER_MAGIC;
 }
 
-static int check_size(const struct job *job, const char *what, uint64_t end)
+static int check_size(const struct job *job, const char *what, addr_t end)
 {
-	uint64_t size = job->bundle.kernel.size;
+	addr_t size = job->bundle.kernel.size;
 
 	if (size >= end)
 		return SEGUE_OK;
-	return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED,
-			    "the Linux kernel is cut short: it has %z bytes, and its %s goes to %z", size, what, end);
+	return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED, "%z bytes, %s to %z", size, what, end);
 }
 
 static int check_header(const struct job *job, struct linux_kernel *k)
@@ -44,23 +42,20 @@ static int check_header(const struct job *job, struct linux_kernel *k)
 	uint32_t minor, needed;
 	int error;
 
-	if ((error = check_size(job, "setup header", 0x208)) != SEGUE_OK)
+	if ((error = check_size(job, "header", 0x208)) != SEGUE_OK)
 		return error;
 	k->header = job->bundle.kernel.data;
 	k->version = le16(LINUX_AT(k->header, hdr.version));
 	minor = k->version - 0x200;
 	if (minor > 0xff)
-		return segue_refuse(job, SEGUE_E_LINUX_VERSION,
-				    "the Linux kernel has boot protocol %u.%u; 2.00 to 2.15 are known",
-				    k->version / 256, k->version % 256);
+		return segue_refuse(job, SEGUE_E_LINUX_VERSION, "%u.%u", k->version / 256, k->version % 256);
 	needed = 0x200u + ends[minor < sizeof ends ? minor : sizeof ends - 1];
 	k->header_end = 0x202u + *LINUX_AT(k->header, hdr.jump_distance);
 	/* From 0x290 on the zero page has fields of its own. */
 	if (k->header_end < needed || k->header_end > offsetof(struct linux_boot_params, edd_mbr_sig_buffer))
-		return segue_refuse(job, SEGUE_E_LINUX_HEADER,
-				    "the Linux setup header goes to %x; with boot protocol 2.%s%u it must go to %x at "
-				    "least and 0x290 at most", (uint64_t)k->header_end, LINUX_MINOR(k->version), (uint64_t)needed);
-	error = check_size(job, "setup header", k->header_end);
+		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "it ends at %x, not in %x to 0x290", (addr_t)k->header_end,
+				    (addr_t)needed);
+	error = check_size(job, "header", k->header_end);
 	if (error == SEGUE_OK && k->version >= 0x209)
 		k->old_setup_data = le64(LINUX_AT(k->header, hdr.setup_data));
 	return error;
@@ -72,47 +67,45 @@ static int check_entry(const struct job *job, const struct linux_kernel *k, uint
 	const char *why = NULL;
 
 	if (!(*LINUX_AT(k->header, hdr.loadflags) & LOADED_HIGH))
-		why = "it is a zImage: loadflags without LOADED_HIGH";
+		why = "zImage";
 	else if (le32(LINUX_AT(k->header, hdr.code32_start)) == 0)
-		why = "code32_start is 0, as iPXE's";
+		why = "code32_start 0";
 	/* 16 bits before 2.04, which a multiple of 1 MiB leaves 0 as well. memdisk; GRUB's lnxboot.img. */
 	else if (paragraphs == 0 && (k->version >= 0x204 || k->code.size < ONE_MIB - 15))
-		why = "syssize is 0, as memdisk's";
+		why = "syssize 0";
 	if (!why)
 		return SEGUE_OK;
-	return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE, "the Linux kernel starts in real mode (%s): not built yet", why);
+	return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE, "%s", why);
 }
 
 static int find_code(const struct job *job, struct linux_kernel *k)
 {
 	uint32_t sectors = *LINUX_AT(k->header, hdr.setup_sects), paragraphs = le16(LINUX_AT(k->header, hdr.syssize));
 	uint32_t setup = ((sectors ? sectors : 4) + 1) * SECTOR;
-	uint64_t code = 1;
+	addr_t code = 1;
 	int error;
 
 	if (k->version >= 0x204) {
 		paragraphs = le32(LINUX_AT(k->header, hdr.syssize));
 		/* boot.rst, note 2: no measure before 2.04. Rounded up, so that the last 15 may be missing. */
 		if (paragraphs != 0)
-			code = (uint64_t)paragraphs * 16 - 15;
+			code = (addr_t)paragraphs * 16 - 15;
 	}
-	if ((error = check_size(job, "protected-mode code (setup_sects, syssize)", setup + code)) != SEGUE_OK)
+	if ((error = check_size(job, "code", setup + code)) != SEGUE_OK)
 		return error;
 	k->code = segue_bytes_at(job->bundle.kernel, setup, job->bundle.kernel.size - setup);
 	return check_entry(job, k, paragraphs);
 }
 
-static int refuse_place(const struct job *job, int code, const char *what, uint64_t size, const struct place *place)
+static int refuse_place(const struct job *job, int code, addr_t size, const struct place *place)
 {
-	uint64_t largest = 0, start;
+	addr_t largest = 0, start;
 
 	for (uint32_t bit = 0x80000000u; bit != 0; bit /= 2)
 		if (segue_find_free(job, largest + bit, place, &start))
 			largest += bit;
 	return segue_refuse(job, code,
-			    "no RAM for the %s: it needs %z bytes in one piece, aligned to %x, between %x and %x; the "
-			    "largest free piece there has %z",
-			    what, size, (uint64_t)place->align, place->min, place->max, largest);
+			    "%z bytes, aligned to %x, between %x and %x; the largest free piece has %z", size, (addr_t)place->align, place->min, place->max, largest);
 }
 
 static int place_kernel(struct job *job, struct linux_kernel *k)
@@ -120,41 +113,41 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 	const uint8_t *h = k->header;
 	bool relocatable = k->version >= 0x205 && *LINUX_AT(h, hdr.relocatable_kernel) != 0;
 	uint32_t alignment = relocatable ? le32(LINUX_AT(h, hdr.kernel_alignment)) : 1, least = alignment, exponent = 0;
-	uint64_t wanted = le32(LINUX_AT(h, hdr.code32_start)), preferred = wanted, init_size = 0, size = k->code.size;
+	addr_t wanted = le32(LINUX_AT(h, hdr.code32_start)), preferred = wanted, init_size = 0, size = k->code.size, end;
 	struct place place;
 
 	if (k->version >= 0x20a) {
 		exponent = *LINUX_AT(h, hdr.min_alignment);
-		preferred = le64(LINUX_AT(h, hdr.pref_address));
+		preferred = le_addr(LINUX_AT(h, hdr.pref_address));
 		if (preferred == 0)
 			preferred = wanted;
 		if (relocatable)
 			wanted = preferred;
 		init_size = le32(LINUX_AT(h, hdr.init_size));
 	}
-	if (alignment == 0 || (alignment & (alignment - 1)) != 0 || exponent > 31 || preferred >= FOUR_GIB)
+	if (alignment == 0 || (alignment & (alignment - 1)) != 0 || exponent > 31 || preferred >= ADDRESS_LIMIT || wanted >= ADDRESS_LIMIT)
 		return segue_refuse(job, SEGUE_E_LINUX_HEADER,
-				    "the Linux setup header makes no sense: kernel_alignment %x (no power of two?), "
-				    "min_alignment 2 to the power %u, pref_address %x", (uint64_t)alignment, exponent, preferred);
+				    "kernel_alignment %x, min_alignment %u, pref_address %x", (addr_t)alignment, exponent, preferred);
 	if (exponent != 0 && (uint32_t)1 << exponent < alignment)
 		least = (uint32_t)1 << exponent;
 	/* Before 2.10 nothing says: no compressor that those kernels knew does better than 4 to 1 on one. */
 	if (init_size == 0)
-		init_size = size * 4;
+		init_size = size < ADDRESS_LIMIT / 4 ? size * 4 : ADDRESS_LIMIT;
 	job->needs_memory = init_size;
 
 	/* boot.rst, init_size: it counts from where the kernel will run, which may be above where it is loaded. */
 	if (relocatable)
-		preferred = (wanted + alignment - 1) & ~((uint64_t)alignment - 1);
-	if (preferred + init_size > wanted + size)
-		size = preferred + init_size - wanted;
+		preferred = (wanted + alignment - 1) & ~((addr_t)alignment - 1);
+	if (!add_addr(preferred - wanted, init_size, &end) || end < size)
+		end = size;
+	size = end;
 	k->load = wanted;
-	if (!segue_is_free(job, wanted, wanted + size)) {
+	if (!add_addr(wanted, size, &end) || !segue_is_free(job, wanted, end)) {
 		bool found = false;
 
-		place = (struct place){.min = wanted, .max = wanted + size, .align = alignment};
+		place = (struct place){.min = wanted, .max = end, .align = alignment};
 		if (relocatable) {
-			place.max = FOUR_GIB;
+			place.max = ADDRESS_LIMIT;
 			size = init_size > k->code.size ? init_size : k->code.size;
 			/* boot.rst, min_alignment: try each power of two, and say which in kernel_alignment. */
 			for (;;) {
@@ -166,49 +159,49 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 			}
 		}
 		if (!found)
-			return refuse_place(job, SEGUE_E_LINUX_PLACE, "Linux kernel (init_size)", size, &place);
+			return refuse_place(job, SEGUE_E_LINUX_PLACE, size, &place);
 	}
 	return segue_add_segment(job, "Linux kernel", NO_NUMBER, k->load, k->code, 0, size);
 }
 
-/* What follows mem=, in bytes and at most 4 GiB; 0: no number, as in mem=nopentium. */
-static uint64_t memory_size(const uint8_t *p, const uint8_t *end)
+/* What follows mem=, in bytes and at most ADDRESS_LIMIT; 0: no number, as in mem=nopentium. */
+static addr_t memory_size(const uint8_t *p, const uint8_t *end)
 {
-	uint64_t size = 0;
+	static const char units[] = "kmgtpe";
+	addr_t size = 0, scaled;
 	uint32_t base = 10;
 
 	if (end - p > 2 && p[0] == '0' && (p[1] | 0x20) == 'x') {
 		base = 16;
 		p += 2;
 	}
-	for (; p < end && size < FOUR_GIB; p++) {
+	for (; p < end; p++) {
 		uint32_t digit = *p - (uint32_t)'0';
 
 		if (digit > 9)
 			digit = (*p | 0x20u) - 'a' + 10;
 		if (digit >= base)
 			break;
-		size = size * base + digit;
+		size = size < ADDRESS_LIMIT / 16 ? size * base + digit : ADDRESS_LIMIT;
 	}
-	if (p < end && size != 0 && size < FOUR_GIB) {
-		uint8_t unit = *p | 0x20;
-
-		if (unit == 't' || unit == 'p' || unit == 'e')
-			return FOUR_GIB;
-		size <<= unit == 'g' ? 30 : unit == 'm' ? 20 : unit == 'k' ? 10 : 0;
+	scaled = size;
+	for (unsigned unit = 0; p < end && units[unit] != 0; unit++) {
+		scaled = scaled < ADDRESS_LIMIT / 1024 ? scaled * 1024 : ADDRESS_LIMIT;
+		if ((*p | 0x20) == units[unit])
+			return scaled;
 	}
-	return size < FOUR_GIB ? size : FOUR_GIB;
+	return size;
 }
 
-/* boot.rst, Special Command Line Options: the last mem=SIZE says where memory ends. 4 GiB: it is not said. */
-static uint64_t memory_end(const struct bytes *line)
+/* boot.rst, Special Command Line Options: the last mem=SIZE says where memory ends. ADDRESS_LIMIT: it is not said. */
+static addr_t memory_end(const struct bytes *line)
 {
-	uint64_t last = 0;
+	addr_t last = 0;
 
 	for (size_t i = 0; i + 4 < line->size; i++)
 		if ((i == 0 || line->data[i - 1] == ' ') && memcmp(line->data + i, "mem=", 4) == 0)
 			last = memory_size(line->data + i + 4, line->data + line->size);
-	return last ? last : FOUR_GIB;
+	return last ? last : ADDRESS_LIMIT;
 }
 
 /* The initrd that the blob brings, then the modules. */
@@ -229,17 +222,16 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 {
 	const struct bundle *b = &job->bundle;
 	size_t count = b->module_count + (b->initrd.size > 0);
-	uint64_t size = 0, claimed, at, limit = OLD_INITRD_ADDR_MAX;
+	addr_t size = 0, claimed, at, limit = OLD_INITRD_ADDR_MAX;
 	struct place place = {.min = ONE_MIB, .align = PAGE, .from_top = true};
 	int error = SEGUE_OK;
 
 	for (size_t i = 0; i < b->module_count; i++)
 		if (b->modules[i].args.size > 0)
-			segue_say(job, SEGUE_LOG_WARNING, "Linux takes no arguments for an initrd: '%b' is dropped",
-				  &b->modules[i].args);
+			segue_say(job, SEGUE_LOG_WARNING, "initrd: '%b' is dropped", &b->modules[i].args);
 	for (size_t i = 0; i < count; i++)
-		if (!align_up(size, 4, &size) || !add_u64(size, initrd_file(b, i).size, &size))
-			return segue_refuse(job, SEGUE_E_TOO_LARGE, "the initrds together have more than 4 GiB");
+		if (!align_up(size, 4, &size) || !add_addr(size, initrd_file(b, i).size, &size))
+			return segue_refuse(job, SEGUE_E_TOO_LARGE, "initrd");
 	if (size == 0 || !align_up(size, PAGE, &claimed))
 		return SEGUE_OK;
 	if (k->version >= 0x203)
@@ -248,14 +240,14 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 	if (place.max > limit)
 		place.max = limit + 1;
 	if (!segue_find_free(job, claimed, &place, &k->initrd))
-		return refuse_place(job, SEGUE_E_LINUX_INITRD, "initrd beside the kernel", claimed, &place);
+		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
 	k->initrd_size = size;
 	if (count == 1)
 		return segue_add_floating(job, "initrd", NO_NUMBER, initrd_file(b, 0), claimed, &place, &k->initrd);
 	at = k->initrd;
 	for (size_t i = 0; i < count && error == SEGUE_OK; i++) {
 		struct bytes file = initrd_file(b, i);
-		uint64_t next = 0, end = k->initrd + claimed;
+		addr_t next = 0, end = k->initrd + claimed;
 
 		if (i + 1 < count && align_up(at + file.size, 4, &next))
 			end = next;
@@ -270,18 +262,20 @@ static int place_rsdp(struct job *job, struct linux_kernel *k)
 {
 	const struct segue_machine *m = job->args->machine;
 	struct place place = {
-		.min = ONE_MIB, .max = FOUR_GIB, .align = PAGE, .from_top = true, .not_in_place = true, .error = SEGUE_E_NO_PLACE,
+		.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .from_top = true, .not_in_place = true, .error = SEGUE_E_NO_PLACE,
 	};
 	uint8_t *copy;
+	addr_t at;
 	int error;
 
 	if (m)
 		k->rsdp = m->rsdp;
 	if (!m || m->rsdp != 0 || !m->rsdp_copy)
 		return SEGUE_OK;
-	error = segue_add_table(job, "ACPI RSDP", PAGE, &place, &copy, &k->rsdp);
+	error = segue_add_table(job, "ACPI RSDP", PAGE, &place, &copy, &at);
 	if (error != SEGUE_OK)
 		return error;
+	k->rsdp = at;
 	job->segments[job->segment_count - 1].target_type = SEGUE_MEMORY_ACPI;
 	memcpy(copy, m->rsdp_copy, m->rsdp_copy_size < PAGE ? m->rsdp_copy_size : PAGE);
 	return SEGUE_OK;
@@ -290,17 +284,16 @@ static int place_rsdp(struct job *job, struct linux_kernel *k)
 /* A setup_data list that came in the header is the host's: its memory must be in the keep list. */
 static int check_setup_data(const struct job *job, uint64_t list)
 {
-	uint64_t end;
+	uint64_t end = list + sizeof(struct linux_setup_data);
 
-	if (!add_u64(list, sizeof(struct linux_setup_data), &end))
-		return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "the Linux setup_data list at %x wraps", list);
+	if (end < list)
+		return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "it wraps");
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 
 		if (list < s->dest + s->size && s->dest < end)
 			return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA,
-					    "the Linux setup_data list at %x is not kept: %s would be written over it",
-					    list, s->name);
+					    "%x is not kept, %s is to lie there", (addr_t)list, s->name);
 	}
 	return SEGUE_OK;
 }
@@ -316,15 +309,14 @@ static void say_kernel(const struct job *job, const struct linux_kernel *k)
 	for (end = at; end < setup && k->header[end] > ' ';)
 		end++;
 	release = segue_bytes_at(job->bundle.kernel, at, end - at);
-	segue_say(job, SEGUE_LOG_INFO, "Linux, boot protocol 2.%s%u, %s-bit, initrd of %z bytes, release %b", LINUX_MINOR(k->version),
-		  k->version >= 0x20c && (*LINUX_AT(k->header, hdr.xloadflags) & XLF_KERNEL_64) ? "64" : "32",
-		  k->initrd_size, &release);
+	segue_say(job, SEGUE_LOG_INFO, "Linux %b, boot protocol 2.%s%u, %s-bit", &release, LINUX_MINOR(k->version),
+		  k->version >= 0x20c && (*LINUX_AT(k->header, hdr.xloadflags) & XLF_KERNEL_64) ? "64" : "32");
 }
 
 static int load(struct job *job)
 {
 	struct linux_kernel k = {0};
-	uint64_t page;
+	addr_t page;
 	int error;
 
 	if ((error = check_header(job, &k)) != SEGUE_OK || (error = find_code(job, &k)) != SEGUE_OK ||

@@ -245,8 +245,8 @@ struct linux_kernel {
 	uint32_t version;             /* 0x020f: 2.15 */
 	struct bytes code;            /* the protected-mode code */
 	uint32_t alignment;           /* for kernel_alignment, where the protocol lets us choose; 0: as it is */
-	uint64_t load;                /* where code goes; the 32-bit entry */
-	uint64_t initrd, initrd_size; /* size 0: none */
+	addr_t load;                  /* where code goes; the 32-bit entry */
+	addr_t initrd, initrd_size;   /* size 0: none */
 	uint64_t rsdp;                /* 0: unknown */
 	uint64_t old_setup_data;      /* the list that came with the file; 0: none */
 };
@@ -256,6 +256,6 @@ struct linux_kernel {
 
 /* Places the zero page with the command line and what of the memory map is too long for it, and fills
  * them; *page gets the physical address. All other segments are in. */
-int segue_linux_boot_params(struct job *job, const struct linux_kernel *kernel, uint64_t *page);
+int segue_linux_boot_params(struct job *job, const struct linux_kernel *kernel, addr_t *page);
 
 #endif

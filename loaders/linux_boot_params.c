@@ -9,7 +9,6 @@
 
 #define PAGE 4096u
 #define ONE_MIB 0x100000u
-#define FOUR_GIB 0x100000000u
 /* boot.rst, Memory Layout of The Real-Mode Code: 2.00 and 2.01 look here, whatever ESI says */
 #define OLD_PAGE 0x90000u
 #define OLD_COMMAND_LINE_MAGIC 0xa33fu
@@ -58,7 +57,7 @@ static void fill_text(uint8_t *page, const struct segue_machine *m)
  */
 static void fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
 {
-	uint64_t size = (uint64_t)f->pitch * f->height;
+	uint32_t size = f->pitch * f->height; /* 16 bits each */
 	uint32_t colours = (uint32_t)f->red_size + f->green_size + f->blue_size;
 
 	*LINUX_AT(page, screen_info.orig_video_is_vga) = VIDEO_VESA_FRAMEBUFFER;
@@ -68,10 +67,10 @@ static void fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
 	put_le16(LINUX_AT(page, screen_info.lfb_linelength), (uint16_t)f->pitch);
 	put_le32(LINUX_AT(page, screen_info.lfb_base), (uint32_t)f->addr);
 	put_le32(LINUX_AT(page, screen_info.ext_lfb_base), (uint32_t)(f->addr >> 32));
-	if (f->addr >= FOUR_GIB)
+	if (f->addr >> 32 != 0)
 		put_le32(LINUX_AT(page, screen_info.capabilities), VIDEO_64BIT_BASE);
 	/* in units of 64 KiB for this type */
-	put_le32(LINUX_AT(page, screen_info.lfb_size), (uint32_t)((size + 0xffff) >> 16));
+	put_le32(LINUX_AT(page, screen_info.lfb_size), (size - 1) / 65536 + 1);
 	if (f->type != SEGUE_FRAMEBUFFER_RGB)
 		return;
 	*LINUX_AT(page, screen_info.red_size) = f->red_size;
@@ -99,8 +98,7 @@ static void fill_screen(const struct job *job, uint8_t *page)
 			fill_framebuffer(page, f);
 			return;
 		}
-		segue_say(job, SEGUE_LOG_WARNING, "Linux cannot be told of a framebuffer of %u by %u with %u bytes a line",
-			  f->width, f->height, f->pitch);
+		segue_say(job, SEGUE_LOG_WARNING, "no framebuffer of %u by %u, %u bytes a line, for Linux", f->width, f->height, f->pitch);
 	}
 	fill_text(page, m);
 }
@@ -108,17 +106,15 @@ static void fill_screen(const struct job *job, uint8_t *page)
 /* KiB of RAM in one piece from 1 MiB on, as the BIOS calls from before E820 counted them. */
 static void fill_old_sizes(uint8_t *page, const struct segue_range *map, size_t count)
 {
-	uint64_t end = ONE_MIB, before;
+	addr_t end = ONE_MIB, before;
 	uint32_t kib;
 
 	do {
 		before = end;
 		for (size_t i = 0; i < count; i++)
 			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && map[i].end > end)
-				end = map[i].end;
-	} while (end != before && end < FOUR_GIB);
-	if (end > FOUR_GIB)
-		end = FOUR_GIB;
+				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
+	} while (end != before);
 	kib = (uint32_t)((end - ONE_MIB) / 1024);
 	put_le32(LINUX_AT(page, alt_mem_k), kib);
 	put_le16(LINUX_AT(page, screen_info.ext_mem_k), (uint16_t)(kib > 0xffff ? 0xffff : kib));
@@ -135,7 +131,7 @@ static void put_e820(uint8_t *entries, const struct segue_range *map, size_t cou
 	}
 }
 
-static void fill_header(uint8_t *page, const struct linux_kernel *k, const struct layout *layout, uint64_t at)
+static void fill_header(uint8_t *page, const struct linux_kernel *k, const struct layout *layout, addr_t at)
 {
 	size_t from = offsetof(struct linux_boot_params, hdr);
 
@@ -165,15 +161,13 @@ static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e
 	uint32_t limit = k->version >= 0x206 ? le32(LINUX_AT(k->header, hdr.cmdline_size)) : OLD_COMMAND_LINE_MAX;
 
 	if (line > limit)
-		return segue_refuse(job, SEGUE_E_LINUX_CMDLINE,
-				    "the command line has %z bytes; this Linux takes %u at most", (uint64_t)line, limit);
+		return segue_refuse(job, SEGUE_E_LINUX_CMDLINE, "%z bytes, at most %u", (addr_t)line, limit);
 	layout->command_line = PAGE;
 	layout->size = PAGE + line + 1;
 	if (e820_count <= LINUX_E820_MAX)
 		return SEGUE_OK;
 	if (k->version < 0x209) {
-		segue_say(job, SEGUE_LOG_WARNING, "Linux with boot protocol 2.%s%u gets %u of the memory map's %z ranges",
-			  LINUX_MINOR(k->version), LINUX_E820_MAX, (uint64_t)e820_count);
+		segue_say(job, SEGUE_LOG_WARNING, "this Linux gets %u of %z memory ranges", LINUX_E820_MAX, (addr_t)e820_count);
 		return SEGUE_OK;
 	}
 	layout->more_e820 = (layout->size + 7) & ~(size_t)7;
@@ -182,9 +176,9 @@ static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e
 	return SEGUE_OK;
 }
 
-int segue_linux_boot_params(struct job *job, const struct linux_kernel *k, uint64_t *at)
+int segue_linux_boot_params(struct job *job, const struct linux_kernel *k, addr_t *at)
 {
-	struct place place = {.min = ONE_MIB, .max = FOUR_GIB, .align = PAGE, .error = SEGUE_E_NO_PLACE};
+	struct place place = {.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
 	struct bytes line = job->bundle.cmdline;
 	struct layout layout = {0};
 	struct arena before;

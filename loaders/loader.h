@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "bytes.h"
 #include "segue.h"
 
 /* A run of bytes of one part: 0 is the blob, 1 + i is module i, PART_WORKSPACE is our own. */
@@ -46,10 +47,10 @@ struct segment {
 	const char *name;             /* static: "ELF segment", "initrd" */
 	uint32_t number;              /* which of several; NO_NUMBER: the only one */
 	uint32_t target_type;         /* not 0: what the target's memory map calls this range */
-	uint64_t dest;
-	uint64_t size;                /* claimed in the target, zeros included */
+	addr_t dest;
+	addr_t size;                  /* claimed in the target, zeros included */
 	struct bytes source;          /* source.size bytes at dest; the rest of zero_size is zeroed */
-	uint64_t zero_size;           /* bytes to zero after source; size may exceed both (Linux init_size) */
+	addr_t zero_size;             /* bytes to zero after source; size may exceed both (Linux init_size) */
 };
 
 /* The flat segments that the protocol asks for. */
@@ -62,6 +63,11 @@ struct entry_state {
 	uint32_t selectors;           /* enum entry_selectors */
 };
 
+/* [start, end) */
+struct range {
+	addr_t start, end;
+};
+
 /* A bump allocator over what is left of the workspace. */
 struct arena {
 	uint8_t *next, *end;
@@ -72,10 +78,10 @@ struct job {
 	struct arena arena;
 	const struct segue_part *parts; /* [0] the blob, then the modules; extents checked */
 	size_t part_count;
-	uint64_t workspace_phys;
+	addr_t workspace_phys;
 	uint8_t *workspace;
 
-	struct segue_range *ram;      /* RAM below 4 GiB less firmware's and kept ranges; sorted, disjoint */
+	struct range *ram;            /* RAM below ADDRESS_LIMIT less firmware's and kept ranges; sorted, apart */
 	size_t ram_count;
 
 	struct bundle bundle;
@@ -84,12 +90,15 @@ struct job {
 	uint32_t *claims;             /* their numbers, sorted by dest: they are disjoint */
 	size_t segment_count, segment_limit;
 	struct entry_state entry;
-	uint64_t needs_memory;
+	addr_t needs_memory;
 };
 
-/* refuse: logs the sentence at SEGUE_LOG_ERROR and returns the code. say: logs at a level.
- * The format knows %s (char *), %b (struct bytes *, printed up to 64 bytes, unprintables as '?'),
- * %u (uint32_t), %x (uint64_t, as 0x...), %z (uint64_t, in decimal), %d (int), %%. */
+/*
+ * refuse: logs what the code means (segue_strerror), and behind a colon the details in format (NULL: none),
+ * at SEGUE_LOG_ERROR; returns the code. say: logs the sentence in format at a level.
+ * The formats know %s (char *), %b (struct bytes *, printed up to 64 bytes, unprintables as '?'),
+ * %u (uint32_t), %x (addr_t, as 0x...), %z (addr_t, in decimal), %%.
+ */
 int segue_refuse(const struct job *job, int code, const char *format, ...);
 void segue_say(const struct job *job, int level, const char *format, ...);
 
@@ -106,12 +115,12 @@ struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size);
  * firmware's and not kept. zero_size bytes after the source are zeroed; size >= source.size + zero_size
  * is what the target claims from dest on. Refuses with SEGUE_E_SEGMENT_*.
  */
-int segue_add_segment(struct job *job, const char *name, uint32_t number, uint64_t dest,
-		      struct bytes source, uint64_t zero_size, uint64_t size);
+int segue_add_segment(struct job *job, const char *name, uint32_t number, addr_t dest,
+		      struct bytes source, addr_t zero_size, addr_t size);
 
 /* Where a floating segment may go. */
 struct place {
-	uint64_t min, max;            /* the whole of it within [min, max) */
+	addr_t min, max;              /* the whole of it within [min, max) */
 	uint32_t align;               /* a power of two */
 	bool from_top;                /* highest fit rather than lowest */
 	bool not_in_place;            /* the protocol wants it moved even if it lies well */
@@ -123,19 +132,19 @@ struct place {
  * *dest gets the physical address (may be NULL).
  */
 int segue_add_floating(struct job *job, const char *name, uint32_t number, struct bytes source,
-		       uint64_t size, const struct place *place, uint64_t *dest);
+		       addr_t size, const struct place *place, addr_t *dest);
 
 /* Is [start, end) free RAM that no segment claims? */
-bool segue_is_free(const struct job *job, uint64_t start, uint64_t end);
+bool segue_is_free(const struct job *job, addr_t start, addr_t end);
 /* Lowest or highest address in place's terms for size bytes; false: none. */
-bool segue_find_free(const struct job *job, uint64_t size, const struct place *place, uint64_t *start);
+bool segue_find_free(const struct job *job, addr_t size, const struct place *place, addr_t *start);
 
 /*
  * Adds a table of the protocol: size bytes of workspace, zeroed, that the target will find at *dest.
  * The loader fills *table after it is placed.
  */
 int segue_add_table(struct job *job, const char *name, size_t size, const struct place *place,
-		    uint8_t **table, uint64_t *dest);
+		    uint8_t **table, addr_t *dest);
 
 /*
  * The memory map that the target gets: the host's own entries, in their order, cut where a segment

@@ -1,157 +1,114 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory map: what of it is RAM to use, and what of it the target is told. */
-#include "memory_functions.h"
-#include "bytes.h"
+#include "loader.h"
 #include "memory_map.h"
 
-#define FOUR_GIB 0x100000000u
-
-int segue_check_ranges(const struct job *job, const char *what, const struct segue_range *ranges, size_t count)
+int segue_check_ranges(const struct job *job, const struct segue_range *ranges, size_t count, const char *what)
 {
 	for (size_t i = 0; i < count; i++)
 		if (ranges[i].end < ranges[i].start)
-			return segue_refuse(job, SEGUE_E_MEMORY_MAP, "%s %z ends at %x, before its start at %x",
-					    what, (uint64_t)i, ranges[i].end, ranges[i].start);
+			return segue_refuse(job, SEGUE_E_MEMORY_MAP, "%s %z", what, (addr_t)i);
 	return SEGUE_OK;
 }
 
-/* Takes [start, end) out of a list with room for one more. */
-static void subtract(struct segue_range *list, size_t *count, uint64_t start, uint64_t end)
+/* A sweep upwards: at the address `at`, what is so up to `next`? */
+struct sweep {
+	uint64_t at, next;
+	bool ram, other;
+};
+
+static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_t count, bool keep)
 {
-	size_t i = 0;
+	for (size_t i = 0; i < count; i++) {
+		const struct segue_range *r = &ranges[i];
+		uint64_t edge = r->start > sweep->at ? r->start : r->end;
 
-	if (start >= end)
-		return;
-	while (i < *count) {
-		struct segue_range *r = &list[i];
-
-		if (r->end <= start || end <= r->start) {
-			i++;
-		} else if (start <= r->start && r->end <= end) {
-			*r = list[--*count];
-		} else if (start <= r->start) {
-			r->start = end;
-			i++;
-		} else if (r->end <= end) {
-			r->end = start;
-			i++;
-		} else {
-			list[*count] = *r;
-			list[*count].start = end;
-			++*count;
-			r->end = start;
-			i++;
-		}
+		if (edge <= sweep->at)
+			continue;
+		if (edge < sweep->next)
+			sweep->next = edge;
+		if (r->start > sweep->at || r->start == r->end)
+			continue;
+		if (r->type == SEGUE_MEMORY_RAM && !keep)
+			sweep->ram = true;
+		else
+			sweep->other = true;
 	}
-}
-
-static void sort_and_merge(struct segue_range *list, size_t *count)
-{
-	size_t kept = 0;
-
-	/* Insertion: maps are short and mostly sorted. */
-	for (size_t i = 1; i < *count; i++) {
-		struct segue_range r = list[i];
-		size_t j = i;
-
-		for (; j > 0 && list[j - 1].start > r.start; j--)
-			list[j] = list[j - 1];
-		list[j] = r;
-	}
-	for (size_t i = 0; i < *count; i++) {
-		if (kept > 0 && list[i].start <= list[kept - 1].end) {
-			if (list[i].end > list[kept - 1].end)
-				list[kept - 1].end = list[i].end;
-		} else {
-			list[kept++] = list[i];
-		}
-	}
-	*count = kept;
 }
 
 int segue_find_ram(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	/* Each subtraction adds at most one range. */
-	size_t limit = args->memory_map_count + args->keep_count + 1;
-	struct segue_range *list = segue_arena_take(&job->arena, limit * 2 * sizeof *list, sizeof(uint64_t));
-	size_t count = 0;
-
-	if (!list)
-		return segue_arena_refuse(job, limit * 2 * sizeof *list);
-	for (size_t i = 0; i < args->memory_map_count; i++) {
-		struct segue_range r = args->memory_map[i];
-
-		if (r.type != SEGUE_MEMORY_RAM || r.start >= FOUR_GIB || r.start == r.end)
-			continue;
-		if (r.end > FOUR_GIB)
-			r.end = FOUR_GIB;
-		list[count++] = r;
-	}
-	sort_and_merge(list, &count);
-	/* Where firmware says two things of a byte, it is not RAM. */
-	for (size_t i = 0; i < args->memory_map_count; i++)
-		if (args->memory_map[i].type != SEGUE_MEMORY_RAM)
-			subtract(list, &count, args->memory_map[i].start, args->memory_map[i].end);
-	for (size_t i = 0; i < args->keep_count; i++)
-		subtract(list, &count, args->keep[i].start, args->keep[i].end);
+	/* Every edge can start a range. */
+	size_t size = (args->memory_map_count + args->keep_count + 1) * 2 * sizeof *job->ram;
 	/* The IVT and the BIOS data area stay: Xen, ACPI's search for the RSDP and every 16-bit target read them. */
-	subtract(list, &count, 0, FIRMWARE_DATA_END);
-	sort_and_merge(list, &count);
-	job->ram = list;
-	job->ram_count = count;
-	if (count == 0)
-		return segue_refuse(job, SEGUE_E_NO_RAM, "the memory map of %z ranges has no RAM below 4 GiB that may be used",
-				    (uint64_t)args->memory_map_count);
-	return SEGUE_OK;
+	struct sweep sweep = {.at = FIRMWARE_DATA_END};
+
+	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	if (!job->ram)
+		return segue_arena_refuse(job, size);
+	for (; sweep.at < ADDRESS_LIMIT; sweep.at = sweep.next) {
+		struct range *last = &job->ram[job->ram_count];
+
+		sweep.next = ADDRESS_LIMIT;
+		sweep.ram = sweep.other = false;
+		look_at(&sweep, args->memory_map, args->memory_map_count, false);
+		look_at(&sweep, args->keep, args->keep_count, true);
+		/* Where firmware says two things of a byte, it is not RAM. */
+		if (!sweep.ram || sweep.other)
+			continue;
+		if (job->ram_count > 0 && last[-1].end == sweep.at)
+			last--;
+		else
+			job->ram_count++;
+		if (last->end != sweep.at)
+			last->start = (addr_t)sweep.at;
+		last->end = (addr_t)sweep.next;
+	}
+	return job->ram_count > 0 ? SEGUE_OK : segue_refuse(job, SEGUE_E_NO_RAM, NULL);
 }
 
-static void add_target_range(struct segue_range *map, size_t limit, size_t *count, uint64_t start, uint64_t end,
-			     uint32_t type)
+struct target_map {
+	struct segue_range *ranges;
+	size_t limit, count;
+};
+
+static void add_range(struct target_map *map, uint64_t start, uint64_t end, uint32_t type)
 {
 	if (start >= end)
 		return;
-	if (*count < limit) {
-		map[*count].start = start;
-		map[*count].end = end;
-		map[*count].type = type;
-		map[*count].reserved = 0;
+	if (map->count < map->limit) {
+		struct segue_range *r = &map->ranges[map->count];
+
+		r->start = start;
+		r->end = end;
+		r->type = type;
+		r->reserved = 0;
 	}
-	++*count;
+	map->count++;
 }
 
-/* The lowest segment with a type of its own that meets [start, end) of RAM; NULL: none. */
-static const struct segment *first_typed(const struct job *job, uint64_t start, uint64_t end)
+void segue_target_map(const struct job *job, struct segue_range *ranges, size_t limit, size_t *count)
 {
-	const struct segment *first = NULL;
+	struct target_map map = {.ranges = ranges, .limit = limit};
 
-	for (size_t i = 0; i < job->segment_count; i++) {
-		const struct segment *s = &job->segments[i];
-
-		if (s->target_type != 0 && s->dest < end && start < s->dest + s->size && (!first || s->dest < first->dest))
-			first = s;
-	}
-	return first;
-}
-
-void segue_target_map(const struct job *job, struct segue_range *map, size_t limit, size_t *count)
-{
-	*count = 0;
 	for (size_t i = 0; i < job->args->memory_map_count; i++) {
 		const struct segue_range *r = &job->args->memory_map[i];
 		uint64_t start = r->start;
 
-		while (r->type == SEGUE_MEMORY_RAM) {
-			const struct segment *s = first_typed(job, start, r->end);
-			uint64_t end;
+		for (size_t j = 0; r->type == SEGUE_MEMORY_RAM && j < job->segment_count; j++) {
+			const struct segment *s = &job->segments[job->claims[j]];
 
-			if (!s)
-				break;
-			end = s->dest + s->size < r->end ? s->dest + s->size : r->end;
-			add_target_range(map, limit, count, start, s->dest, r->type);
-			add_target_range(map, limit, count, s->dest > start ? s->dest : start, end, s->target_type);
-			start = end;
+			/* Free RAM was looked for in single ranges, but two of them may touch. */
+			if (s->target_type == 0 || s->dest + s->size <= start || s->dest >= r->end)
+				continue;
+			add_range(&map, start, s->dest, r->type);
+			if (start < s->dest)
+				start = s->dest;
+			add_range(&map, start, s->dest + s->size < r->end ? s->dest + s->size : r->end, s->target_type);
+			start = s->dest + s->size;
 		}
-		add_target_range(map, limit, count, start, r->end, r->type);
+		add_range(&map, start, r->end, r->type);
 	}
+	*count = map.count;
 }

@@ -84,17 +84,14 @@ static int check_header(const struct job *job, enum found found, size_t offset, 
 	uint32_t bit;
 
 	if (found == FOUND_VERSION_2)
-		return segue_refuse(job, SEGUE_E_MULTIBOOT_2, "the kernel has a Multiboot 2 header only; Segue starts Multiboot 1");
+		return segue_refuse(job, SEGUE_E_MULTIBOOT_2, NULL);
 	if (found == FOUND_BROKEN)
-		return segue_refuse(job, SEGUE_E_MULTIBOOT_CHECKSUM,
-				    "Multiboot header at offset %x: magic, flags and checksum do not add up to 0",
-				    (uint64_t)offset);
+		return segue_refuse(job, SEGUE_E_MULTIBOOT_CHECKSUM, "header at offset %x", (addr_t)offset);
 	if (unknown) {
 		for (bit = 0; !(unknown >> bit & 1); bit++)
 			;
-		return segue_refuse(job, SEGUE_E_MULTIBOOT_FLAGS,
-				    "Multiboot header at offset %x: flags %x demand bit %u, which the specification does not define",
-				    (uint64_t)offset, (uint64_t)flags, bit);
+		return segue_refuse(job, SEGUE_E_MULTIBOOT_FLAGS, "bit %u in flags %x of the header at offset %x",
+				    bit, (addr_t)flags, (addr_t)offset);
 	}
 	if (flags & MULTIBOOT_ADDRESS_FIELDS)
 		size = MULTIBOOT_HEADER_ADDRESS_FIELDS;
@@ -102,14 +99,14 @@ static int check_header(const struct job *job, enum found found, size_t offset, 
 		size = sizeof(struct multiboot_header);
 	if (!fits(offset, size, kernel->size))
 		return segue_refuse(job, SEGUE_E_MULTIBOOT_TRUNCATED,
-				    "Multiboot header at offset %x: the file ends at %x, inside the %z bytes that its flags ask for",
-				    (uint64_t)offset, (uint64_t)kernel->size, (uint64_t)size);
+				    "%z bytes at offset %x, file's end %x",
+				    (addr_t)size, (addr_t)offset, (addr_t)kernel->size);
 	return SEGUE_OK;
 }
 
-static int refuse_address(const struct job *job, const char *what, uint32_t value, const char *why, uint64_t limit)
+static int refuse_address(const struct job *job, const char *what, uint32_t value, const char *why, addr_t limit)
 {
-	return segue_refuse(job, SEGUE_E_MULTIBOOT_ADDRESS, "Multiboot header: %s %x %s %x", what, (uint64_t)value, why, limit);
+	return segue_refuse(job, SEGUE_E_MULTIBOOT_ADDRESS, "%s %x %s %x", what, (addr_t)value, why, limit);
 }
 
 /* Section 3.1.2. The header lies at header_addr in memory, and so tells what of the file lies at load_addr. */
@@ -119,27 +116,28 @@ static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 	const uint8_t *header = kernel->data + offset;
 	uint32_t header_addr = FIELD(header, header_addr), load_addr = FIELD(header, load_addr);
 	uint32_t load_end_addr = FIELD(header, load_end_addr), bss_end_addr = FIELD(header, bss_end_addr);
-	uint64_t load_end, end;
+	addr_t load_end, end;
 	size_t start;
 
 	if (load_addr > header_addr)
-		return refuse_address(job, "load_addr", load_addr, "lies above header_addr", header_addr);
+		return refuse_address(job, "load_addr", load_addr, "is above header_addr", header_addr);
 	if (header_addr - load_addr > offset)
 		return refuse_address(job, "load_addr", load_addr,
-				      "is further below header_addr than the header is from the file's start,", offset);
+				      "is further below header_addr than", offset);
 	start = offset - (header_addr - load_addr);
-	load_end = load_end_addr ? load_end_addr : load_addr + (uint64_t)(kernel->size - start);
+	if (!add_addr(load_addr, kernel->size - start, &end))
+		end = ADDRESS_MAX;
+	load_end = load_end_addr ? load_end_addr : end;
 	if (load_end < load_addr)
-		return refuse_address(job, "load_end_addr", load_end_addr, "lies below load_addr", load_addr);
-	if (load_end - load_addr > kernel->size - start)
-		return refuse_address(job, "load_end_addr", load_end_addr, "lies past the end of the file, which is",
-				      load_addr + (uint64_t)(kernel->size - start));
+		return refuse_address(job, "load_end_addr", load_end_addr, "is below load_addr", load_addr);
+	if (load_end > end)
+		return refuse_address(job, "load_end_addr", load_end_addr, "is past the file's end", end);
 	end = bss_end_addr ? bss_end_addr : load_end;
 	if (end < load_end)
-		return refuse_address(job, "bss_end_addr", bss_end_addr, "lies below the end of the data,", load_end);
+		return refuse_address(job, "bss_end_addr", bss_end_addr, "is below the data's end", load_end);
 	*entry = FIELD(header, entry_addr);
 	if (*entry < load_addr || *entry >= load_end)
-		return refuse_address(job, "entry_addr", *entry, "lies outside of what is loaded, which ends at", load_end);
+		return refuse_address(job, "entry_addr", *entry, "is outside what is loaded, which ends at", load_end);
 	return segue_add_segment(job, "Multiboot image", NO_NUMBER, load_addr,
 				 segue_bytes_at(*kernel, start, (size_t)(load_end - load_addr)), end - load_end, end - load_addr);
 }
@@ -156,12 +154,12 @@ static void say_video(const struct job *job, const uint8_t *header)
 		    (FIELD(header, height) && FIELD(header, height) != screen->height) ||
 		    (!wants_text && FIELD(header, depth) && FIELD(header, depth) != screen->bpp))
 			segue_say(job, SEGUE_LOG_WARNING,
-				  "the kernel asks for a video mode of %u x %u x %u; it gets the one that is set, %u x %u x %u",
+				  "the kernel asks for video mode %ux%ux%u and gets %ux%ux%u",
 				  FIELD(header, width), FIELD(header, height), FIELD(header, depth), screen->width,
 				  screen->height, (uint32_t)screen->bpp);
 	} else if (!wants_text && !(job->args->machine && job->args->machine->vbe)) {
 		segue_say(job, SEGUE_LOG_WARNING,
-			  "the kernel asks for a video mode of %u x %u x %u; no framebuffer is known, so it gets none",
+			  "the kernel asks for video mode %ux%ux%u and gets none",
 			  FIELD(header, width), FIELD(header, height), FIELD(header, depth));
 	}
 }
@@ -189,8 +187,7 @@ static int load(struct job *job)
 			error = segue_elf_load(job, &elf, &entry);
 	} else {
 		error = segue_refuse(job, SEGUE_E_MULTIBOOT_FORMAT,
-				     "Multiboot header at offset %x: the file is no ELF file, and bit 16 of flags %x says that no "
-				     "address is given", (uint64_t)offset, (uint64_t)flags);
+				     "header at offset %x, flags %x", (addr_t)offset, (addr_t)flags);
 	}
 	if (error)
 		return error;

@@ -12,7 +12,6 @@
 #include "multiboot.h"
 
 #define ONE_MIB 0x100000u
-#define FOUR_GIB 0x100000000u
 #define LOWER_MEMORY_MAX 0xa0000u
 #define PAGE 4096u
 #define TABLE_ALIGN 16u
@@ -23,25 +22,20 @@
 #define SECTION_RUNS_MAX 16u
 
 #define LOADER_NAME "Segue " SEGUE_VERSION_STRING
-#define INFO(name) offsetof(struct multiboot_info, name)
 
 /* Not below 1 MiB: there the firmware has data that a kernel may go on reading. */
 static const struct place table_place = {
-	.min = ONE_MIB, .max = FOUR_GIB, .align = TABLE_ALIGN, .error = SEGUE_E_NO_PLACE,
+	.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = TABLE_ALIGN, .error = SEGUE_E_NO_PLACE,
 };
 
 #define TEXT(literal) text_bytes("" literal, sizeof literal - 1)
 
 /* Where the parts of the table are, as offsets, and its address in the target. */
 struct table {
-	uint8_t *at;
+	struct multiboot_info *info;
 	uint32_t dest;
 	size_t module_count, modules, map_count, map, vbe, strings;
-	uint64_t size;
-};
-
-struct sections {
-	uint32_t num, size, addr, shndx;
+	addr_t size;
 };
 
 static struct bytes text_bytes(const char *text, size_t size)
@@ -76,10 +70,10 @@ static struct member kernel_member(const struct bundle *bundle)
 }
 
 /* Writes a member's string to p, if that is not NULL; returns its size with the NUL. */
-static uint64_t put_string(const struct job *job, uint8_t *p, const struct member *member)
+static addr_t put_string(const struct job *job, uint8_t *p, const struct member *member)
 {
 	bool name = !(job->args->flags & SEGUE_LOAD_NO_ARGV0);
-	uint64_t size = 0;
+	addr_t size = 0;
 
 	if (name) {
 		if (p)
@@ -122,17 +116,17 @@ static int place_table(struct job *job, struct table *table)
 {
 	const struct bundle *bundle = &job->bundle;
 	struct member member = kernel_member(bundle);
-	uint64_t at = (sizeof(struct multiboot_info) + 7u) & ~(uint64_t)7u, strings, dest;
+	addr_t at = (sizeof(struct multiboot_info) + 7u) & ~(addr_t)7u, strings, dest;
 	size_t i;
 	int error;
 
 	/* counts are of things that lie in memory: the sums stay far below 2^64 */
 	table->module_count = count_modules(bundle);
 	table->modules = (size_t)at;
-	at += (uint64_t)table->module_count * sizeof(struct multiboot_module);
+	at += (addr_t)table->module_count * sizeof(struct multiboot_module);
 	segue_target_map(job, NULL, 0, &table->map_count);
 	table->map = (size_t)at;
-	at += (uint64_t)table->map_count * sizeof(struct multiboot_mmap);
+	at += (addr_t)table->map_count * sizeof(struct multiboot_mmap);
 	table->vbe = (size_t)at;
 	if (job->args->machine && job->args->machine->vbe)
 		at += VBE_CONTROL_INFO_SIZE + VBE_MODE_INFO_SIZE;
@@ -143,155 +137,137 @@ static int place_table(struct job *job, struct table *table)
 		strings += put_string(job, NULL, &member);
 	}
 	table->size = at + strings + TEXT(LOADER_NAME).size + 1;
-	if (table->size > (uint64_t)(job->arena.end - job->arena.next))
+	if (table->size > (addr_t)(job->arena.end - job->arena.next))
 		return segue_arena_refuse(job, (size_t)table->size);
 	error = segue_add_table(job, "Multiboot information", (size_t)table->size, &table_place, &table->at, &dest);
 	table->dest = (uint32_t)dest;
 	return error;
 }
 
-static void set(const struct table *table, size_t field, uint32_t value)
+static void fill_strings(const struct job *job, const struct table *table, const struct segment *segment)
 {
-	put_le32(table->at + field, value);
-}
-
-static void add_flag(const struct table *table, uint32_t flag)
-{
-	put_le32(table->at + INFO(flags), le32(table->at + INFO(flags)) | flag);
-}
-
-static void fill_strings(const struct job *job, const struct table *table, size_t first_segment)
-{
+	struct multiboot_info *info = table->info;
+	struct multiboot_module *entry = (struct multiboot_module *)(void *)((uint8_t *)info + table->modules);
 	struct member member = kernel_member(&job->bundle);
-	const struct segment *segment = job->segments + first_segment;
-	uint64_t at = table->strings;
 	struct bytes name = TEXT(LOADER_NAME);
+	uint8_t *at = (uint8_t *)info + table->strings;
+	uint32_t delta = table->dest - (uint32_t)(uintptr_t)info;
 	size_t i;
 
-	set(table, INFO(cmdline), table->dest + (uint32_t)at);
-	at += put_string(job, table->at + at, &member);
-	for (i = 0; i < table->module_count; i++) {
-		uint8_t *entry = table->at + table->modules + i * sizeof(struct multiboot_module);
-
+	info->cmdline = (uint32_t)(uintptr_t)at + delta;
+	at += put_string(job, at, &member);
+	for (i = 0; i < table->module_count; i++, entry++) {
 		member = module_at(&job->bundle, i);
 		if (member.file.size) {
-			put_le32(entry + offsetof(struct multiboot_module, mod_start), (uint32_t)segment->dest);
-			put_le32(entry + offsetof(struct multiboot_module, mod_end), (uint32_t)(segment->dest + segment->size));
+			entry->mod_start = (uint32_t)segment->dest;
+			entry->mod_end = (uint32_t)(segment->dest + segment->size);
 			segment++;
 		}
-		put_le32(entry + offsetof(struct multiboot_module, string), table->dest + (uint32_t)at);
-		at += put_string(job, table->at + at, &member);
+		entry->string = (uint32_t)(uintptr_t)at + delta;
+		at += put_string(job, at, &member);
 	}
-	memcpy(table->at + at, name.data, name.size);
-	set(table, INFO(boot_loader_name), table->dest + (uint32_t)at);
-	add_flag(table, MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_LOADER_NAME);
+	memcpy(at, name.data, name.size);
+	info->boot_loader_name = (uint32_t)(uintptr_t)at + delta;
+	info->flags = MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_LOADER_NAME;
 	if (table->module_count) {
-		set(table, INFO(mods_count), (uint32_t)table->module_count);
-		set(table, INFO(mods_addr), table->dest + (uint32_t)table->modules);
-		add_flag(table, MULTIBOOT_INFO_MODULES);
+		info->mods_count = (uint32_t)table->module_count;
+		info->mods_addr = table->dest + (uint32_t)table->modules;
+		info->flags |= MULTIBOOT_INFO_MODULES;
 	}
 }
 
-/* Where RAM from start on ends, in however many entries it is described. */
-static uint64_t ram_end(const struct segue_range *map, size_t count, uint64_t start)
+/* Where RAM from start on ends, in however many entries it is described; ADDRESS_LIMIT if it goes on there. */
+static addr_t ram_end(const struct segue_range *map, size_t count, addr_t start)
 {
-	uint64_t end = start, before;
+	addr_t end = start, before;
 	size_t i;
 
 	do {
 		before = end;
 		for (i = 0; i < count; i++)
 			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
-				end = map[i].end;
+				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
 	} while (end != before);
 	for (i = 0; i < count; i++)
 		if (map[i].type != SEGUE_MEMORY_RAM && map[i].start < end && map[i].end > start)
-			end = map[i].start > start ? map[i].start : start;
+			end = map[i].start > start ? (addr_t)map[i].start : start;
 	return end;
-}
-
-static uint32_t kib(uint64_t size)
-{
-	return size >> 10 > UINT32_MAX ? UINT32_MAX : (uint32_t)(size >> 10);
 }
 
 static void fill_memory(const struct job *job, const struct table *table)
 {
+	struct multiboot_info *info = table->info;
 	/* An entry of Multiboot's is as large as one of ours: the map is written where it belongs, then rewritten. */
-	struct segue_range *map = (struct segue_range *)(void *)(table->at + table->map);
-	size_t count, i;
-	uint64_t lower;
+	struct segue_range *map = (struct segue_range *)(void *)((uint8_t *)info + table->map);
+	size_t count = table->map_count, i;
+	addr_t lower;
 
 	_Static_assert(sizeof(struct segue_range) == sizeof(struct multiboot_mmap), "rewritten in place");
-	if (!table->map_count)
+	if (!count)
 		return;
-	segue_target_map(job, map, table->map_count, &count);
-	lower = ram_end(map, table->map_count, 0);
-	set(table, INFO(mem_lower), kib(lower < LOWER_MEMORY_MAX ? lower : LOWER_MEMORY_MAX));
-	set(table, INFO(mem_upper), kib(ram_end(map, table->map_count, ONE_MIB) - ONE_MIB));
-	for (i = 0; i < table->map_count; i++) {
+	segue_target_map(job, map, count, &i);
+	lower = ram_end(map, count, 0);
+	info->mem_lower = (uint32_t)((lower < LOWER_MEMORY_MAX ? lower : LOWER_MEMORY_MAX) >> 10);
+	info->mem_upper = (uint32_t)((ram_end(map, count, ONE_MIB) - ONE_MIB) >> 10);
+	for (i = 0; i < count; i++) {
 		struct segue_range range = map[i];
-		uint8_t *entry = (uint8_t *)&map[i];
+		struct multiboot_mmap *entry = (struct multiboot_mmap *)(void *)&map[i];
 
-		put_le32(entry + offsetof(struct multiboot_mmap, size), sizeof(struct multiboot_mmap) - 4);
-		put_le64(entry + offsetof(struct multiboot_mmap, base_addr), range.start);
-		put_le64(entry + offsetof(struct multiboot_mmap, length), range.end - range.start);
-		put_le32(entry + offsetof(struct multiboot_mmap, type), range.type);
+		range.end -= range.start;
+		entry->size = sizeof *entry - sizeof entry->size;
+		memcpy(entry->base_addr, &range.start, sizeof range.start);
+		memcpy(entry->length, &range.end, sizeof range.end);
+		entry->type = range.type;
 	}
-	set(table, INFO(mmap_length), (uint32_t)(table->map_count * sizeof(struct multiboot_mmap)));
-	set(table, INFO(mmap_addr), table->dest + (uint32_t)table->map);
-	add_flag(table, MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_MEMORY_MAP);
+	info->mmap_length = (uint32_t)(count * sizeof(struct multiboot_mmap));
+	info->mmap_addr = table->dest + (uint32_t)table->map;
+	info->flags |= MULTIBOOT_INFO_MEMORY | MULTIBOOT_INFO_MEMORY_MAP;
 }
 
-static void fill_framebuffer(const struct table *table, const struct segue_framebuffer *screen)
+static void fill_framebuffer(struct multiboot_info *info, const struct segue_framebuffer *screen)
 {
-	uint8_t *color = table->at + INFO(color_info);
-
-	put_le64(table->at + INFO(framebuffer_addr), screen->addr);
-	set(table, INFO(framebuffer_pitch), screen->pitch);
-	set(table, INFO(framebuffer_width), screen->width);
-	set(table, INFO(framebuffer_height), screen->height);
-	table->at[INFO(framebuffer_bpp)] = screen->bpp;
-	table->at[INFO(framebuffer_type)] = screen->type;
+	memcpy(info->framebuffer_addr, &screen->addr, sizeof screen->addr);
+	info->framebuffer_pitch = screen->pitch;
+	info->framebuffer_width = screen->width;
+	info->framebuffer_height = screen->height;
+	info->framebuffer_bpp = screen->bpp;
+	info->framebuffer_type = screen->type;
 	/* The palette of an indexed one is not known: 0 colours at 0. */
-	if (screen->type == SEGUE_FRAMEBUFFER_RGB) {
-		color[offsetof(struct multiboot_rgb, red_field_position)] = screen->red_position;
-		color[offsetof(struct multiboot_rgb, red_mask_size)] = screen->red_size;
-		color[offsetof(struct multiboot_rgb, green_field_position)] = screen->green_position;
-		color[offsetof(struct multiboot_rgb, green_mask_size)] = screen->green_size;
-		color[offsetof(struct multiboot_rgb, blue_field_position)] = screen->blue_position;
-		color[offsetof(struct multiboot_rgb, blue_mask_size)] = screen->blue_size;
-	}
-	add_flag(table, MULTIBOOT_INFO_FRAMEBUFFER);
+	_Static_assert(offsetof(struct segue_framebuffer, blue_size) - offsetof(struct segue_framebuffer, red_position) + 1 ==
+		       sizeof(struct multiboot_rgb), "position and size of red, green, blue, in Multiboot's order");
+	if (screen->type == SEGUE_FRAMEBUFFER_RGB)
+		memcpy(info->color_info, &screen->red_position, sizeof info->color_info);
+	info->flags |= MULTIBOOT_INFO_FRAMEBUFFER;
 }
 
 static void fill_machine(const struct table *table, const struct segue_machine *machine)
 {
+	struct multiboot_info *info = table->info;
 	const struct segue_vbe *vbe = machine->vbe;
 
 	if (machine->has_boot_device) {
-		set(table, INFO(boot_device), machine->boot_device);
-		add_flag(table, MULTIBOOT_INFO_BOOT_DEVICE);
+		info->boot_device = machine->boot_device;
+		info->flags |= MULTIBOOT_INFO_BOOT_DEVICE;
 	}
 	if (machine->framebuffer.type != SEGUE_FRAMEBUFFER_NONE)
-		fill_framebuffer(table, &machine->framebuffer);
+		fill_framebuffer(info, &machine->framebuffer);
 	if (vbe) {
-		memcpy(table->at + table->vbe, vbe->control_info, VBE_CONTROL_INFO_SIZE);
-		memcpy(table->at + table->vbe + VBE_CONTROL_INFO_SIZE, vbe->mode_info, VBE_MODE_INFO_SIZE);
-		set(table, INFO(vbe_control_info), table->dest + (uint32_t)table->vbe);
-		set(table, INFO(vbe_mode_info), table->dest + (uint32_t)table->vbe + VBE_CONTROL_INFO_SIZE);
-		put_le16(table->at + INFO(vbe_mode), vbe->mode);
-		put_le16(table->at + INFO(vbe_interface_seg), vbe->interface_seg);
-		put_le16(table->at + INFO(vbe_interface_off), vbe->interface_off);
-		put_le16(table->at + INFO(vbe_interface_len), vbe->interface_len);
-		add_flag(table, MULTIBOOT_INFO_VBE);
+		memcpy((uint8_t *)info + table->vbe, vbe->control_info, VBE_CONTROL_INFO_SIZE);
+		memcpy((uint8_t *)info + table->vbe + VBE_CONTROL_INFO_SIZE, vbe->mode_info, VBE_MODE_INFO_SIZE);
+		info->vbe_control_info = table->dest + (uint32_t)table->vbe;
+		info->vbe_mode_info = info->vbe_control_info + VBE_CONTROL_INFO_SIZE;
+		info->vbe_mode = vbe->mode;
+		info->vbe_interface_seg = vbe->interface_seg;
+		info->vbe_interface_off = vbe->interface_off;
+		info->vbe_interface_len = vbe->interface_len;
+		info->flags |= MULTIBOOT_INFO_VBE;
 	}
 }
 
 /* Sections first to end, of which those that float lie in [start, stop) of the file. */
 struct run {
 	uint32_t first, end;
-	uint64_t start, stop;
+	addr_t start, stop;
 };
 
 /* The sections from first on that lie one after the other in the file, and in no segment. */
@@ -308,7 +284,7 @@ static struct run find_run(const struct elf_file *elf, const uint8_t *headers, u
 		if (!any) {
 			run.first = run.end;
 			/* so that every section keeps its alignment */
-			run.start = s.offset & ~(uint64_t)(TABLE_ALIGN - 1);
+			run.start = s.offset & ~(addr_t)(TABLE_ALIGN - 1);
 			run.stop = s.offset;
 			any = true;
 		}
@@ -348,7 +324,7 @@ static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struc
 static int place_sections(struct job *job, const struct elf_file *elf, struct sections *sections)
 {
 	uint32_t size = elf->section_header_count * elf->section_header_size, first, runs = 0;
-	uint64_t dest, dropped = 0;
+	addr_t dest, dropped = 0;
 	uint8_t *headers;
 	bool named = true;
 	int error;
@@ -360,7 +336,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, struct se
 	if (error)
 		return error;
 	if (size > SECTION_HEADERS_MAX || !segue_find_free(job, size, &table_place, &dest)) {
-		segue_say(job, SEGUE_LOG_WARNING, "no room for %u section headers: the kernel gets no symbols",
+		segue_say(job, SEGUE_LOG_WARNING, "no room for %u section headers",
 			  elf->section_header_count);
 		return SEGUE_OK;
 	}
@@ -371,7 +347,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, struct se
 	sections->addr = (uint32_t)dest;
 	for (first = 0; first < elf->section_header_count;) {
 		struct run run = find_run(elf, headers, first);
-		uint64_t length = run.stop - run.start;
+		addr_t length = run.stop - run.start;
 
 		if (length && (runs++ >= SECTION_RUNS_MAX || !segue_find_free(job, length, &table_place, &dest))) {
 			dropped += length;
@@ -387,8 +363,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, struct se
 		first = run.end;
 	}
 	if (dropped)
-		segue_say(job, SEGUE_LOG_WARNING, "no free RAM for %z bytes of the kernel's %s: left out", dropped,
-			  named ? "sections" : "sections, their names among them: it gets no symbols");
+		segue_say(job, SEGUE_LOG_WARNING, "no RAM for %z bytes of the kernel's sections", dropped);
 	if (named) {
 		sections->num = elf->section_header_count;
 		sections->size = elf->section_header_size;

@@ -82,7 +82,7 @@ int segue_open_blob(struct job *job)
 	int error = SEGUE_OK;
 
 	if (!blob.size)
-		return segue_refuse(job, SEGUE_E_EMPTY, "the blob has no bytes");
+		return segue_refuse(job, SEGUE_E_EMPTY, NULL);
 	bundle->container = "";
 	bundle->kernel = blob;
 	set_string(&bundle->kernel_name, part->name ? part->name : "kernel");
@@ -104,14 +104,12 @@ int segue_load_kernel(struct job *job)
 	size_t i;
 
 	if (segue_is_gzip(kernel))
-		return segue_refuse(job, SEGUE_E_GZIP, "the %s is compressed by gzip: gunzip it first", what);
+		return segue_refuse(job, SEGUE_E_GZIP, what);
 	for (i = 0; i < sizeof loaders / sizeof *loaders; i++) {
 		if (!loaders[i]->recognise(kernel))
 			continue;
 		job->protocol = loaders[i]->protocol;
 		return loaders[i]->load(job);
 	}
-	return segue_refuse(job, SEGUE_E_UNKNOWN,
-			    "the %s of %z bytes is no newc bundle, Fiwix blob, Linux, Multiboot or ELF kernel", what,
-			    (uint64_t)kernel->size);
+	return segue_refuse(job, SEGUE_E_UNKNOWN, "%s of %z bytes", what, (addr_t)kernel->size);
 }

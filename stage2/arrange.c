@@ -2,15 +2,11 @@
 /* Placed segments -> plan -> purgatory's page, all in the workspace. */
 #include "memory_functions.h"
 #include "arrange.h"
-#include "bytes.h"
 #include "image.h"
 #include "loaded.h"
 #include "replay.h"
 #include "runs.h"
 #include "scratch.h"
-
-/* A plan is made again when it leaves no room for its own list: each time with that much less to set aside in. */
-#define ATTEMPTS 3
 
 struct list {
 	struct list_page *pages;
@@ -23,12 +19,12 @@ struct arrangement {
 	struct runs runs;
 	struct scratch scratch;       /* what is free before the plan */
 	struct scratch left;          /* and after it */
-	struct scratch reserve;       /* kept out of the planner's reach, for the list */
+	struct scratch reserve;       /* for the list: out of the planner's reach */
 	struct list list;
 	struct plan_result result;
 	void *memory;                 /* the planner's, then the replay's */
 	size_t memory_size;
-	uint64_t home;
+	addr_t home;
 	bool moves_out;               /* the workspace lies where the target goes */
 };
 
@@ -38,9 +34,9 @@ static uint32_t pages_for(uint32_t moves)
 	return moves / LIST_MOVES + 1;
 }
 
-static uint64_t physical_of(const struct job *job, const void *in_workspace)
+static addr_t physical_of(const struct job *job, const void *in_workspace)
 {
-	return job->workspace_phys + (uint64_t)((const uint8_t *)in_workspace - job->workspace);
+	return job->workspace_phys + (addr_t)((const uint8_t *)in_workspace - job->workspace);
 }
 
 static int emit(void *context, const struct segue_move *move)
@@ -57,7 +53,7 @@ static int emit(void *context, const struct segue_move *move)
 /* Would a segment be written over the workspace? One that lies in it already is a table left in place. */
 static bool workspace_is_hit(const struct job *job)
 {
-	uint64_t start = job->workspace_phys, end = start + job->args->workspace_size;
+	addr_t start = job->workspace_phys, end = start + job->args->workspace_size;
 
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
@@ -73,21 +69,18 @@ static bool workspace_is_hit(const struct job *job)
 /* What is left of the arena becomes the planner's memory, then the list. */
 static int divide_workspace(struct arrangement *a)
 {
-	struct job *job = a->job;
-	uint8_t *start;
+	struct arena *arena = &a->job->arena;
+	struct list_page *pages;
 
 	a->memory_size = segue_plan_memory(a->runs.copy_count, a->runs.zero_count, a->scratch.count);
-	if (a->memory_size == 0)
-		return segue_refuse(job, SEGUE_E_PLAN_SPACE, "%u runs are more than can be planned", a->runs.copy_count);
-	a->memory = segue_arena_take(&job->arena, a->memory_size, sizeof(uint64_t));
-	if (!a->memory)
-		return segue_arena_refuse(job, a->memory_size);
-	start = segue_arena_take(&job->arena, PURGATORY_PAGE, PURGATORY_PAGE);
-	if (!start)
-		return segue_arena_refuse(job, PURGATORY_PAGE);
-	a->list.pages = (struct list_page *)(void *)start;
-	a->list.page_limit = (uint32_t)((size_t)(job->arena.end - start) / PURGATORY_PAGE);
-	job->arena.next = start + (size_t)a->list.page_limit * PURGATORY_PAGE;
+	a->memory = segue_arena_take(arena, a->memory_size, sizeof(uint64_t));
+	if (a->memory_size == 0 || !a->memory)
+		return segue_arena_refuse(a->job, a->memory_size);
+	pages = segue_arena_take(arena, sizeof *pages, sizeof *pages);
+	if (!pages)
+		return segue_arena_refuse(a->job, sizeof *pages);
+	a->list.pages = pages;
+	a->list.page_limit = (uint32_t)((size_t)(arena->end - (uint8_t *)pages) / sizeof *pages);
 	return SEGUE_OK;
 }
 
@@ -96,7 +89,7 @@ static int plan_once(struct arrangement *a)
 	struct plan_input input = {
 		.copies = a->runs.copies, .copy_count = a->runs.copy_count,
 		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.free = a->left.ranges, .free_count = a->left.count,
+		.free = a->left.ranges, .free_count = a->scratch.count,
 		.memory = a->memory, .memory_size = a->memory_size,
 		.emit = emit, .context = &a->list,
 	};
@@ -108,81 +101,70 @@ static int plan_once(struct arrangement *a)
 	if (status == PLAN_OK)
 		return SEGUE_OK;
 	if (status == PLAN_EMIT)
-		return segue_refuse(a->job, SEGUE_E_PLAN_SPACE, "the plan has more than %u moves, which is all that the workspace of %z bytes holds",
-				    a->list.count, (uint64_t)a->job->args->workspace_size);
+		return segue_refuse(a->job, SEGUE_E_PLAN_SPACE, "%u moves fill it", a->list.count);
 	/* Segments are apart and inside RAM by now, and the arena was made to measure. */
-	return segue_refuse(a->job, SEGUE_E_PLAN_REPLAY, "the planner refuses (%d) at %x to %x: a defect in Segue", (int)status,
-			    a->result.at.start, a->result.at.end);
+	return segue_refuse(a->job, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status, (addr_t)a->result.at.start,
+			    (addr_t)a->result.at.end);
 }
 
-/* Pages for the list in what the plan has left; links each to the next. */
-static bool house_list(struct arrangement *a, uint64_t *first)
-{
-	uint32_t count = pages_for(a->list.count);
-
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t page;
-
-		if (!a->moves_out)
-			page = physical_of(a->job, &a->list.pages[i]);
-		else if (!segue_take_pages(&a->left, 1, &page) && !segue_take_pages(&a->reserve, 1, &page))
-			return false;
-		if (i == 0) {
-			*first = page;
-		} else {
-			a->list.pages[i - 1].link.dst = page;
-			a->list.pages[i - 1].link.op = SEGUE_MOVE_LINK;
-		}
-	}
-	/* The page may hold rubbish of an earlier attempt. */
-	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));
-	return true;
-}
-
-static int no_purgatory(const struct arrangement *a, uint32_t pages)
-{
-	return segue_refuse(a->job, SEGUE_E_NO_PURGATORY,
-			    "the workspace lies where the target goes, and RAM has no %u free pages for purgatory and its list",
-			    pages);
-}
-
-static bool reserve_pages(struct arrangement *a, uint32_t count)
+/* Takes pages for the list while the planner has not set anything aside in them. */
+static int reserve_pages(struct arrangement *a, uint32_t count)
 {
 	struct scratch *reserve = &a->reserve;
+	addr_t page;
 
 	reserve->count = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t page;
-
-		if (!segue_take_pages(&a->scratch, 1, &page))
-			return false;
+		if (reserve->count == SCRATCH_LIMIT || !segue_take_pages(&a->scratch, 1, &page))
+			return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages for the list", count);
 		if (reserve->count > 0 && page + PURGATORY_PAGE == reserve->ranges[reserve->count - 1].start) {
 			reserve->ranges[reserve->count - 1].start = page;
-		} else if (reserve->count < SCRATCH_LIMIT) {
+		} else {
 			reserve->ranges[reserve->count].start = page;
-			reserve->ranges[reserve->count].end = page + PURGATORY_PAGE;
-			reserve->count++;
+			reserve->ranges[reserve->count++].end = page + PURGATORY_PAGE;
 		}
 	}
-	return true;
+	return SEGUE_OK;
 }
 
-static int make_plan(struct arrangement *a, uint64_t *first)
+/* Plans, and again with twice as many pages held back for as long as the list needs more than there are. */
+static int make_plan(struct arrangement *a)
 {
-	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		uint32_t pages;
-		int error = plan_once(a);
+	uint32_t pages = a->moves_out ? 1 : 0;
+	int error;
 
+	do {
+		error = reserve_pages(a, pages);
+		if (error == SEGUE_OK)
+			error = plan_once(a);
 		if (error != SEGUE_OK)
 			return error;
-		if (house_list(a, first))
+		if (!a->moves_out || pages_for(a->list.count) <= pages)
 			return SEGUE_OK;
-		/* Twice as many: with less to set aside in, the next plan may be longer. */
 		pages = pages_for(a->list.count) * 2;
-		if (!reserve_pages(a, pages))
-			return no_purgatory(a, pages);
+	} while (true);
+}
+
+/* The address of each page of the list, as a link in the page before. */
+static addr_t link_list(struct arrangement *a)
+{
+	addr_t first = 0;
+
+	for (uint32_t i = 0; i < pages_for(a->list.count); i++) {
+		addr_t page = physical_of(a->job, &a->list.pages[i]);
+
+		if (a->moves_out)
+			segue_take_pages(&a->reserve, 1, &page);
+		if (i == 0) {
+			first = page;
+			continue;
+		}
+		a->list.pages[i - 1].link.dst = page;
+		a->list.pages[i - 1].link.op = SEGUE_MOVE_LINK;
 	}
-	return no_purgatory(a, pages_for(a->list.count));
+	/* The END; its page may hold what an earlier plan left. */
+	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));
+	return first;
 }
 
 /* The replay knows nothing of the planner; what it accepts does what the segments ask for. */
@@ -207,10 +189,9 @@ static int replay(struct arrangement *a)
 	if (status == REPLAY_OK)
 		return SEGUE_OK;
 	if (status == REPLAY_MEMORY)
-		return segue_refuse(job, SEGUE_E_PLAN_SPACE, "the workspace of %z bytes is too small to check the plan's %u moves",
-				    (uint64_t)job->args->workspace_size, a->list.count);
-	return segue_refuse(job, SEGUE_E_PLAN_REPLAY, "the plan fails its check (%d) at move %u, %x to %x: a defect in Segue",
-			    (int)status, result.index, result.at.start, result.at.end);
+		return segue_refuse(job, SEGUE_E_PLAN_SPACE, "to check %u moves", a->list.count);
+	return segue_refuse(job, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)status, result.index,
+			    (addr_t)result.at.start, (addr_t)result.at.end);
 }
 
 static int write_segments(struct arrangement *a, struct loaded *loaded)
@@ -224,13 +205,14 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 		struct segue_segment *out = &loaded->segments[i];
-		uint64_t run;
+		addr_t at = 0, run;
 
 		out->dest = s->dest;
 		out->size = s->size;
 		out->file_size = s->source.size;
 		if (s->source.size > 0)
-			segue_physical(job, s->source, &out->source, &run);
+			segue_physical(job, s->source, &at, &run);
+		out->source = at;
 		out->name = s->name;
 		out->number = s->number == NO_NUMBER ? 0 : s->number;
 	}
@@ -259,7 +241,7 @@ static void write_description(struct arrangement *a, struct loaded *loaded)
 	loaded->magic = LOADED_MAGIC;
 }
 
-static void write_purgatory(struct arrangement *a, uint64_t list)
+static void write_purgatory(struct arrangement *a, addr_t list)
 {
 	const struct job *job = a->job;
 	const struct entry_state *entry = &job->entry;
@@ -289,7 +271,7 @@ static int house_purgatory(struct arrangement *a)
 	a->moves_out = workspace_is_hit(a->job);
 	a->home = a->job->workspace_phys;
 	if (a->moves_out && !segue_take_pages(&a->scratch, PURGATORY_PAGES, &a->home))
-		return no_purgatory(a, PURGATORY_PAGES);
+		return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", PURGATORY_PAGES);
 	return SEGUE_OK;
 }
 
@@ -298,7 +280,6 @@ int segue_arrange(struct job *job)
 	struct loaded *loaded = (struct loaded *)(void *)(job->workspace + LOADED_AT);
 	/* Too large for a kernel's stack. */
 	struct arrangement *a = segue_arena_take(&job->arena, sizeof *a, sizeof(uint64_t));
-	uint64_t first = 0;
 	int error;
 
 	if (!a)
@@ -314,11 +295,11 @@ int segue_arrange(struct job *job)
 		return error;
 	if ((error = divide_workspace(a)) != SEGUE_OK)
 		return error;
-	if ((error = make_plan(a, &first)) != SEGUE_OK)
+	if ((error = make_plan(a)) != SEGUE_OK)
 		return error;
 	if ((error = replay(a)) != SEGUE_OK)
 		return error;
 	write_description(a, loaded);
-	write_purgatory(a, first);
+	write_purgatory(a, link_list(a));
 	return SEGUE_OK;
 }

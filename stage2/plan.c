@@ -67,7 +67,7 @@ size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
 
 /* emitting */
 
-void segue_plan_emit(struct plan *p, uint32_t op, uint64_t dst, uint64_t src, size_t size)
+void segue_plan_emit(struct plan *p, uint32_t op, addr_t dst, addr_t src, size_t size)
 {
 	bool down = op == SEGUE_MOVE_COPY_DOWN || op == SEGUE_MOVE_SWAP_DOWN;
 
@@ -101,7 +101,7 @@ void segue_plan_emit(struct plan *p, uint32_t op, uint64_t dst, uint64_t src, si
 	}
 }
 
-void segue_plan_copy(struct plan *p, uint64_t dst, uint64_t src, size_t size)
+void segue_plan_copy(struct plan *p, addr_t dst, addr_t src, size_t size)
 {
 	/* Where dst is below src, the difference is huge. */
 	bool down = dst - src < size;
@@ -118,7 +118,7 @@ static void refuse(struct plan *p, enum plan_status status, uint32_t index, cons
 	p->out->at = *at;
 }
 
-static bool fits(struct plan *p, uint32_t index, const struct plan_range *range)
+static bool fits_size(struct plan *p, uint32_t index, const struct plan_range *range)
 {
 	if (range->start > range->end)
 		refuse(p, PLAN_WRAPS, index, range);
@@ -174,11 +174,11 @@ static void collect(struct plan *p)
 		if (i < in->copy_count) {
 			range.start = in->copies[i].src;
 			range.end = range.start + in->copies[i].size;
-			if (!fits(p, i, &range))
+			if (!fits_size(p, i, &range))
 				return;
 		}
 		range = destination(in, i);
-		if (!fits(p, i, &range))
+		if (!fits_size(p, i, &range))
 			return;
 		if (range.start == range.end)
 			continue;
@@ -221,7 +221,7 @@ static void choose_readers(struct plan *p)
 {
 	struct sort_entry *entries = segue_plan_take_high(p, p->piece_count, sizeof(*entries));
 	struct sort_entry *spare = segue_plan_take_high(p, p->piece_count, sizeof(*entries));
-	uint64_t covered = 0, reach = 0;
+	addr_t covered = 0, reach = 0;
 	uint32_t count = 0, next = 0;
 	struct piece *piece, *best = NULL;
 
@@ -267,7 +267,7 @@ static void choose_readers(struct plan *p)
 
 static void copy_shared(struct plan *p, const struct piece *piece)
 {
-	uint64_t src = piece->src - piece->head, shift = piece->dst - piece->src;
+	addr_t src = piece->src - piece->head, shift = piece->dst - piece->src;
 	size_t left = piece->head, size;
 	uint32_t low = 0, high = p->node_count;
 	const struct piece *reader;
@@ -303,7 +303,7 @@ static void finish(struct plan *p)
 	}
 	for (uint32_t i = 0; p->room_top != 0 && p->status == PLAN_OK; i++) {
 		struct plan_range *range = &p->in->free[i];
-		uint64_t used = plan_min(p->room_top, range->end - range->start);
+		addr_t used = plan_min(p->room_top, range->end - range->start);
 
 		range->start += used;
 		p->room_top -= used;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytes.h"
+
 /*
  * What a list entry does, byte i running from 0 up (UP) or from size-1 down
  * (DOWN), strictly one byte after the other as far as anyone can see:
@@ -47,20 +49,20 @@ _Static_assert(offsetof(struct segue_move, op) == 20, "move.asm: op");
 
 /* size bytes now at src have to be at dst. */
 struct plan_copy {
-	uint64_t dst;
-	uint64_t src;
-	uint64_t size;
+	addr_t dst;
+	addr_t src;
+	addr_t size;
 };
 
 /* [start, end) */
 struct plan_range {
-	uint64_t start;
-	uint64_t end;
+	addr_t start;
+	addr_t end;
 };
 
 enum plan_status {
 	PLAN_OK = 0,
-	PLAN_WRAPS,        /* a copy, zero range or free range ends past 2^64-1 or before it starts */
+	PLAN_WRAPS,        /* a copy, zero range or free range ends past ADDRESS_MAX or before it starts */
 	PLAN_LARGE,        /* a copy or zero range of more than SIZE_MAX bytes */
 	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes */
 	PLAN_MEMORY,       /* the arena is too small; see segue_plan_memory() */
@@ -99,12 +101,12 @@ struct plan_input {
 
 struct plan_result {
 	/* The numbers of a plan that succeeded. */
-	uint64_t payload;  /* bytes whose place changes: dst != src */
-	uint64_t moved;    /* bytes written by COPY and SWAP (a SWAP writes twice its size) */
-	uint64_t aside;    /* of these, bytes that did not go to their place at once: moved <= payload + aside */
-	uint64_t in_place; /* bytes already where they belong; never touched */
-	uint64_t zeroed;   /* bytes of zeros */
-	uint64_t scratch;  /* bytes taken from the free ranges */
+	addr_t payload;  /* bytes whose place changes: dst != src */
+	uint64_t moved;  /* bytes written by COPY and SWAP (a SWAP writes twice its size) */
+	uint64_t aside;  /* of these, bytes that did not go to their place at once: moved <= payload + aside */
+	addr_t in_place; /* bytes already where they belong; never touched */
+	addr_t zeroed;   /* bytes of zeros */
+	addr_t scratch;  /* bytes taken from the free ranges */
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
 	uint32_t exchanged; /* pieces exchanged in place because free RAM did not suffice; 0: no source byte is written but as destination */

@@ -60,7 +60,7 @@ static void insert_src(struct exchange *x, uint32_t index, uint32_t after)
 
 /* making the parts */
 
-static void append(struct exchange *x, uint64_t dst, uint64_t src, size_t size, bool junk)
+static void append(struct exchange *x, addr_t dst, addr_t src, size_t size, bool junk)
 {
 	struct part *part;
 
@@ -83,7 +83,7 @@ static void split_pieces(struct exchange *x)
 	for (uint32_t i = 0; i < p->piece_count; i++) {
 		struct piece *piece = &p->pieces[i];
 		struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
-		uint64_t shift = piece->dst - piece->src, from = piece->src;
+		addr_t shift = piece->dst - piece->src, from = piece->src;
 
 		if (!plan_waits(piece))
 			continue;
@@ -118,7 +118,7 @@ static void link_by_src(struct exchange *x)
 struct difference {
 	bool by_src;        /* source bytes that are no destination; else the reverse */
 	uint32_t in, other; /* next parts of the two orders */
-	uint64_t at;
+	addr_t at;
 };
 
 static uint32_t next_part(const struct exchange *x, uint32_t index, bool by_src)
@@ -134,8 +134,8 @@ static void next_run(const struct exchange *x, struct difference *walk, struct p
 	run->start = run->end = 0;
 	while (walk->in != PLAN_NONE) {
 		const struct part *in = &x->parts[walk->in], *other;
-		uint64_t start = walk->by_src ? in->src : in->dst, end = start + in->size;
-		uint64_t other_start = UINT64_MAX, other_end = UINT64_MAX;
+		addr_t start = walk->by_src ? in->src : in->dst, end = start + in->size;
+		addr_t other_start = ADDRESS_MAX, other_end = ADDRESS_MAX;
 
 		start = plan_max(start, walk->at);
 		if (start >= end) {
@@ -205,14 +205,14 @@ static void link_all(struct exchange *x)
 
 /* moves; bytes that are displaced without reaching their place count as set aside */
 
-static void displace(struct exchange *x, uint64_t dst, uint64_t src, size_t size)
+static void displace(struct exchange *x, addr_t dst, addr_t src, size_t size)
 {
 	x->plan->out->aside += size;
 	segue_plan_copy(x->plan, dst, src, size);
 }
 
 /* Bytes of `to` are at here and belong at there; bytes of `from` are at there, and any place will do for them. */
-static void trade(struct exchange *x, uint64_t there, uint64_t here, size_t size, bool to_junk, bool from_junk)
+static void trade(struct exchange *x, addr_t there, addr_t here, size_t size, bool to_junk, bool from_junk)
 {
 	if (!to_junk && !from_junk)
 		segue_plan_emit(x->plan, SEGUE_MOVE_SWAP_UP, there, here, size);
@@ -264,7 +264,7 @@ static void slide_b(struct exchange *x)
 	struct part *b = &x->parts[index];
 	size_t distance = (size_t)(b->src - b->dst), left = b->size % distance, size = b->size - left;
 	size_t travel = b->junk ? 0 : size - distance;
-	uint64_t from = b->src + left;
+	addr_t from = b->src + left;
 
 	for (uint32_t i = x->dst_last; i != index; i = x->parts[i].dst_prev) {
 		struct part *a = &x->parts[i];
@@ -288,7 +288,7 @@ static void step(struct exchange *x)
 	uint32_t a_index = x->dst_last, b_index = x->src_last;
 	struct part *a = &x->parts[a_index], *b = &x->parts[b_index];
 	size_t size = a->size < b->size ? a->size : b->size;
-	uint64_t from = a->src + (a->size - size);
+	addr_t from = a->src + (a->size - size);
 
 	trade(x, b->src + (b->size - size), from, size, a->junk, b->junk);
 	unlink_src(x, b_index);

@@ -22,7 +22,7 @@
  * all of whose bytes are fetched from other pieces, has size 0 and never waits.
  */
 struct piece {
-	uint64_t dst, src;
+	addr_t dst, src;
 	size_t size;
 	size_t head;        /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
 	size_t pending;     /* bytes of the destination that other waiting pieces read */
@@ -36,21 +36,21 @@ struct piece {
 
 /* Bytes of a waiting piece that were at src and are now at room. */
 struct cut {
-	uint64_t src, room;
+	addr_t src, room;
 	size_t size;
 	uint32_t next; /* while its piece is written: the next one in the direction of the copy */
 };
 
 /* A run of bytes in plan_exchange.c; junk may hold anything, but its place counts. */
 struct part {
-	uint64_t dst, src;
+	addr_t dst, src;
 	size_t size;
 	uint32_t dst_prev, src_prev, src_next;
 	uint32_t junk;
 };
 
 struct sort_entry {
-	uint64_t key;
+	addr_t key;
 	uint32_t index;
 };
 
@@ -79,17 +79,17 @@ struct plan {
 	uint32_t cuts_open;   /* set aside and not yet written where they belong */
 
 	/* The free ranges as one row of bytes. */
-	uint64_t room_total, room_used, room_top; /* all, in use now, in use at most so far */
-	uint64_t room_at;     /* address of the next */
+	addr_t room_total, room_used, room_top; /* all, in use now, in use at most so far */
+	addr_t room_at;     /* address of the next */
 	uint32_t room;        /* its range */
 };
 
-static inline uint64_t plan_min(uint64_t a, uint64_t b)
+static inline addr_t plan_min(addr_t a, addr_t b)
 {
 	return a < b ? a : b;
 }
 
-static inline uint64_t plan_max(uint64_t a, uint64_t b)
+static inline addr_t plan_max(addr_t a, addr_t b)
 {
 	return a > b ? a : b;
 }
@@ -102,8 +102,8 @@ static inline bool plan_waits(const struct piece *piece)
 /* plan.c */
 void *segue_plan_take_low(struct plan *, uint32_t count, uint32_t size);
 void *segue_plan_take_high(struct plan *, uint32_t count, uint32_t size);
-void segue_plan_emit(struct plan *, uint32_t op, uint64_t dst, uint64_t src, size_t size);
-void segue_plan_copy(struct plan *, uint64_t dst, uint64_t src, size_t size);
+void segue_plan_emit(struct plan *, uint32_t op, addr_t dst, addr_t src, size_t size);
+void segue_plan_copy(struct plan *, addr_t dst, addr_t src, size_t size);
 
 /* plan_sort.c */
 void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);

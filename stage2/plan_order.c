@@ -57,19 +57,19 @@ static void make_ready(struct plan *p, uint32_t index)
 
 /* Who writes into, or reads from, [at, at+size)? */
 struct meeting {
-	uint64_t at;
+	addr_t at;
 	size_t size;
 	bool readers;
 	uint32_t next;  /* in the order by source or by destination */
 	uint32_t index; /* the piece met, */
-	uint64_t from;  /* and the bytes */
+	addr_t from;  /* and the bytes */
 	size_t shared;
 };
 
 /* The next waiting one. */
 static bool meet(const struct plan *p, struct meeting *m)
 {
-	uint64_t end = m->at + m->size, from, to;
+	addr_t end = m->at + m->size, from, to;
 	const struct piece *piece;
 
 	for (; m->next < (m->readers ? p->node_count : p->piece_count); m->next++) {
@@ -164,7 +164,7 @@ static void start(struct plan *p)
 
 bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk)
 {
-	uint64_t end = piece->src + piece->size;
+	addr_t end = piece->src + piece->size;
 
 	for (; walk->writer < p->piece_count; walk->writer++, walk->cut = PLAN_NONE) {
 		const struct piece *writer = &p->pieces[walk->writer];
@@ -208,7 +208,7 @@ static void enter_room(struct plan *p, uint32_t room)
 }
 
 /* Copies size bytes to free RAM and notes where; false if the notes' memory is used up. */
-static bool set_aside(struct plan *p, struct piece *writer, uint64_t src, size_t size)
+static bool set_aside(struct plan *p, struct piece *writer, addr_t src, size_t size)
 {
 	while (size != 0) {
 		size_t part = (size_t)plan_min(size, p->in->free[p->room].end - p->room_at);
@@ -269,7 +269,7 @@ static void restore(struct plan *p, const struct piece *piece, const struct cut 
 static void write_piece(struct plan *p, const struct piece *piece)
 {
 	bool down = piece->dst > piece->src;
-	uint64_t shift = piece->dst - piece->src, from = piece->src, to = from + piece->size;
+	addr_t shift = piece->dst - piece->src, from = piece->src, to = from + piece->size;
 	struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
 	uint32_t first = PLAN_NONE, *link = &first;
 
@@ -284,7 +284,7 @@ static void write_piece(struct plan *p, const struct piece *piece)
 			link = &p->cuts[this].next;
 	}
 	for (uint32_t i = first; i != PLAN_NONE; i = p->cuts[i].next) {
-		uint64_t start = p->cuts[i].src, end = start + p->cuts[i].size;
+		addr_t start = p->cuts[i].src, end = start + p->cuts[i].size;
 
 		if (down) {
 			segue_plan_copy(p, end + shift, end, (size_t)(to - end));

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Sorts by 64-bit keys in linear time: one stable pass a hexadecimal digit, digits that never differ left out. */
+/* Sorts by addresses in linear time: one stable pass a hexadecimal digit, digits that never differ left out. */
 #include "plan_internal.h"
 
 void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count)
 {
 	struct sort_entry *from = entries, *to = spare, *swap;
 	uint32_t place[16];
-	uint64_t differ = 0;
+	addr_t differ = 0;
 
 	for (uint32_t i = 1; i < count; i++)
 		differ |= entries[i].key ^ entries[0].key;
 
-	for (unsigned shift = 0; shift < 64; shift += 4) {
+	for (unsigned shift = 0; shift < 8 * sizeof differ; shift += 4) {
 		uint32_t sum = 0;
 
 		if ((differ >> shift & 15) == 0)

@@ -14,8 +14,8 @@
 enum { RUN_ORIGINAL, RUN_ZERO, RUN_LOST, RUN_FORBIDDEN, RUN_ALLOWED };
 
 struct run_node {
-	uint64_t start, end;
-	uint64_t shift; /* RUN_ORIGINAL: what is at x was at x + shift before the first move */
+	addr_t start, end;
+	addr_t shift; /* RUN_ORIGINAL: what is at x was at x + shift before the first move */
 	uint32_t left, right;
 	uint32_t kind;  /* of a freed node: the next freed one */
 };
@@ -33,7 +33,7 @@ static uint32_t weight(uint32_t index)
 	return index * 0x85ebca77u;
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+static addr_t least(addr_t a, addr_t b)
 {
 	return a < b ? a : b;
 }
@@ -47,7 +47,7 @@ static void release(struct replay *r, uint32_t tree)
 }
 
 /* NO_NODE, which may be written to, when memory is used up. */
-static uint32_t new_run(struct replay *r, uint64_t start, uint64_t end, uint32_t kind, uint64_t shift)
+static uint32_t new_run(struct replay *r, addr_t start, addr_t end, uint32_t kind, addr_t shift)
 {
 	uint32_t index = r->spare;
 
@@ -85,7 +85,7 @@ static uint32_t join(struct replay *r, uint32_t low, uint32_t high)
 }
 
 /* Into the bytes below `at` and the rest. */
-static void divide(struct replay *r, uint32_t tree, uint64_t at, uint32_t *low, uint32_t *high)
+static void divide(struct replay *r, uint32_t tree, addr_t at, uint32_t *low, uint32_t *high)
 {
 	uint32_t last = NO_NODE, rest, *above = high;
 	struct run_node *run;
@@ -113,7 +113,7 @@ static void divide(struct replay *r, uint32_t tree, uint64_t at, uint32_t *low, 
 	*above = join(r, rest, *above);
 }
 
-static const struct run_node *find(const struct replay *r, uint32_t tree, uint64_t at)
+static const struct run_node *find(const struct replay *r, uint32_t tree, addr_t at)
 {
 	for (;;) {
 		const struct run_node *run = node(r, tree);
@@ -128,13 +128,13 @@ static const struct run_node *find(const struct replay *r, uint32_t tree, uint64
 }
 
 /* Appends to tree what lies at [from, from+size), to be at `to`. */
-static void append(struct replay *r, uint32_t *tree, uint64_t from, uint64_t size, uint64_t to)
+static void append(struct replay *r, uint32_t *tree, addr_t from, addr_t size, addr_t to)
 {
-	uint64_t end = from + size, shift = from - to;
+	addr_t end = from + size, shift = from - to;
 
 	while (from != end && r->status == REPLAY_OK) {
 		const struct run_node *run = find(r, r->contents, from);
-		uint64_t next = least(end, run->end);
+		addr_t next = least(end, run->end);
 
 		*tree = join(r, *tree, new_run(r, from - shift, next - shift, run->kind, run->shift + shift));
 		from = next;
@@ -142,7 +142,7 @@ static void append(struct replay *r, uint32_t *tree, uint64_t from, uint64_t siz
 }
 
 /* Puts tree where [start, end) was. */
-static void put(struct replay *r, uint32_t *root, uint64_t start, uint64_t end, uint32_t tree)
+static void put(struct replay *r, uint32_t *root, addr_t start, addr_t end, uint32_t tree)
 {
 	uint32_t low, middle, high;
 
@@ -152,16 +152,16 @@ static void put(struct replay *r, uint32_t *root, uint64_t start, uint64_t end, 
 	*root = join(r, join(r, low, tree), high);
 }
 
-static void fill(struct replay *r, uint32_t *root, uint64_t start, uint64_t end, uint32_t kind)
+static void fill(struct replay *r, uint32_t *root, addr_t start, addr_t end, uint32_t kind)
 {
 	if (start != end && r->status == REPLAY_OK)
 		put(r, root, start, end, new_run(r, start, end, kind, 0));
 }
 
-static void copy(struct replay *r, uint64_t dst, uint64_t src, uint32_t size, bool down)
+static void copy(struct replay *r, addr_t dst, addr_t src, uint32_t size, bool down)
 {
 	uint32_t tree = NO_NODE;
-	uint64_t distance = down ? src - dst : dst - src;
+	addr_t distance = down ? src - dst : dst - src;
 
 	/* Overlapping in the direction that overwrites what is still to be read. */
 	if (distance != 0 && distance < size) {
@@ -172,9 +172,9 @@ static void copy(struct replay *r, uint64_t dst, uint64_t src, uint32_t size, bo
 	put(r, &r->contents, dst, dst + size, tree);
 }
 
-static void swap(struct replay *r, uint64_t low, uint64_t high, uint32_t size, bool down)
+static void swap(struct replay *r, addr_t low, addr_t high, uint32_t size, bool down)
 {
-	uint64_t distance = high - low;
+	addr_t distance = high - low;
 	uint32_t tree = NO_NODE, other = NO_NODE, turn;
 
 	if (distance == 0)
@@ -204,7 +204,7 @@ static void swap(struct replay *r, uint64_t low, uint64_t high, uint32_t size, b
 	put(r, &r->contents, low, high + size, tree);
 }
 
-static void refuse(struct replay *r, enum replay_status status, uint32_t index, uint64_t start, uint64_t end)
+static void refuse(struct replay *r, enum replay_status status, uint32_t index, addr_t start, addr_t end)
 {
 	if (r->status != REPLAY_OK)
 		return;
@@ -214,7 +214,7 @@ static void refuse(struct replay *r, enum replay_status status, uint32_t index, 
 	r->result->at.end = end;
 }
 
-static void allow(struct replay *r, uint64_t start, uint64_t end)
+static void allow(struct replay *r, addr_t start, addr_t end)
 {
 	if (start > end)
 		refuse(r, REPLAY_BAD_INPUT, 0, start, end);
@@ -222,11 +222,11 @@ static void allow(struct replay *r, uint64_t start, uint64_t end)
 }
 
 /* All of [start, end) is of that kind, originals what was at start + shift. */
-static void check(struct replay *r, enum replay_status blame, uint32_t index, uint64_t start, uint64_t end, uint32_t kind, uint64_t shift)
+static void check(struct replay *r, enum replay_status blame, uint32_t index, addr_t start, addr_t end, uint32_t kind, addr_t shift)
 {
 	while (start < end && r->status == REPLAY_OK) {
 		const struct run_node *run = find(r, kind == RUN_ALLOWED ? r->allowed : r->contents, start);
-		uint64_t next = least(end, run->end);
+		addr_t next = least(end, run->end);
 
 		if (run->kind != kind || (kind == RUN_ORIGINAL && run->shift != shift))
 			refuse(r, blame, index, start, next);
@@ -243,8 +243,8 @@ enum replay_status segue_replay_begin(struct replay *r, const struct replay_inpu
 	r->node_count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 	if (r->node_count < 3)
 		return r->status = REPLAY_MEMORY;
-	r->contents = new_run(r, 0, UINT64_MAX, RUN_ORIGINAL, 0);
-	r->allowed = new_run(r, 0, UINT64_MAX, RUN_FORBIDDEN, 0);
+	r->contents = new_run(r, 0, ADDRESS_MAX, RUN_ORIGINAL, 0);
+	r->allowed = new_run(r, 0, ADDRESS_MAX, RUN_FORBIDDEN, 0);
 	for (uint32_t i = 0; i < input->copy_count; i++)
 		allow(r, input->copies[i].dst, input->copies[i].dst + input->copies[i].size);
 	for (uint32_t i = 0; i < input->zero_count; i++)
@@ -256,13 +256,14 @@ enum replay_status segue_replay_begin(struct replay *r, const struct replay_inpu
 
 enum replay_status segue_replay_move(struct replay *r, const struct segue_move *move)
 {
-	uint64_t dst = move->dst, src = move->src;
+	addr_t dst = (addr_t)move->dst, src = (addr_t)move->src;
 	uint32_t size = move->size, op = move->op;
 	bool swaps = op == SEGUE_MOVE_SWAP_UP || op == SEGUE_MOVE_SWAP_DOWN;
 
 	if (r->status != REPLAY_OK || op == SEGUE_MOVE_END || op == SEGUE_MOVE_LINK)
 		return r->status;
-	if (size == 0 || op > SEGUE_MOVE_LINK || dst > UINT64_MAX - size || src > UINT64_MAX - size)
+	if (size == 0 || op > SEGUE_MOVE_LINK || dst != move->dst || src != move->src || dst > ADDRESS_MAX - size ||
+	    src > ADDRESS_MAX - size)
 		refuse(r, REPLAY_BAD_MOVE, r->moves, dst, dst + size);
 	check(r, REPLAY_OUTSIDE, r->moves, dst, dst + size, RUN_ALLOWED, 0);
 	if (swaps)

@@ -6,10 +6,10 @@
 struct cursor {
 	uint32_t part;
 	size_t extent;
-	uint64_t extent_offset;       /* of that extent's first byte, in the part */
+	addr_t extent_offset;       /* of that extent's first byte, in the part */
 };
 
-static void add_copy(struct runs *runs, uint64_t dst, uint64_t src, uint64_t size)
+static void add_copy(struct runs *runs, addr_t dst, addr_t src, addr_t size)
 {
 	if (runs->copies) {
 		struct plan_copy *copy = &runs->copies[runs->copy_count];
@@ -23,8 +23,8 @@ static void add_copy(struct runs *runs, uint64_t dst, uint64_t src, uint64_t siz
 
 static void add_scattered(const struct segue_part *part, const struct segment *s, struct cursor *cursor, struct runs *runs)
 {
-	uint64_t offset = (uint64_t)(s->source.data - (const uint8_t *)part->data);
-	uint64_t done = 0;
+	addr_t offset = (addr_t)(s->source.data - (const uint8_t *)part->data);
+	addr_t done = 0;
 
 	if (cursor->part != s->source.part || offset < cursor->extent_offset) {
 		cursor->part = s->source.part;
@@ -33,18 +33,18 @@ static void add_scattered(const struct segue_part *part, const struct segment *s
 	}
 	while (done < s->source.size) {
 		const struct segue_extent *extent = &part->extents[cursor->extent];
-		uint64_t into = offset + done - cursor->extent_offset;
+		addr_t into = offset + done - cursor->extent_offset;
 
 		if (into < extent->size) {
-			uint64_t size = extent->size - into;
+			addr_t size = (addr_t)extent->size - into;
 
 			if (size > s->source.size - done)
 				size = s->source.size - done;
-			add_copy(runs, s->dest + done, extent->addr + into, size);
+			add_copy(runs, s->dest + done, (addr_t)extent->addr + into, size);
 			done += size;
 		}
 		if (done < s->source.size) {
-			cursor->extent_offset += extent->size;
+			cursor->extent_offset += (addr_t)extent->size;
 			cursor->extent++;
 		}
 	}
@@ -61,7 +61,7 @@ static void list_runs(const struct job *job, struct runs *runs)
 		const uint8_t *data = s->source.data;
 
 		if (s->source.size > 0 && s->source.part == PART_WORKSPACE)
-			add_copy(runs, s->dest, job->workspace_phys + (uint64_t)(data - job->workspace), s->source.size);
+			add_copy(runs, s->dest, job->workspace_phys + (addr_t)(data - job->workspace), s->source.size);
 		else if (s->source.size > 0 && !job->parts[s->source.part].extents)
 			add_copy(runs, s->dest, (uintptr_t)data, s->source.size);
 		else if (s->source.size > 0)

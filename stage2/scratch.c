@@ -8,7 +8,7 @@
 /* Above what a PC's firmware and its boot loaders use. */
 #define ONE_MIB 0x100000u
 
-static void add_range(struct scratch *scratch, uint64_t start, uint64_t end)
+static void add_range(struct scratch *scratch, addr_t start, addr_t end)
 {
 	uint32_t smallest = 0;
 
@@ -56,7 +56,7 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 	size_t size = (size_t)count * 2 * sizeof(struct sort_entry);
 	uint8_t *mark = job->arena.next;
 	struct sort_entry *busy = segue_arena_take(&job->arena, size, sizeof(uint64_t));
-	uint64_t reach = 0;           /* end of what is in use so far */
+	addr_t reach = 0;           /* end of what is in use so far */
 	uint32_t next = 0;
 
 	if (!busy)
@@ -68,7 +68,7 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 	segue_plan_sort(busy, busy + count, count);
 	scratch->count = 0;
 	for (size_t i = 0; i < job->ram_count; i++) {
-		uint64_t start = job->ram[i].start, end = job->ram[i].end;
+		addr_t start = job->ram[i].start, end = job->ram[i].end;
 
 		/* Below 1 MiB lie things that no map names (EBDA, option ROMs' own data). */
 		if (start < ONE_MIB)
@@ -90,14 +90,14 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 	return SEGUE_OK;
 }
 
-bool segue_take_pages(struct scratch *scratch, uint32_t count, uint64_t *start)
+bool segue_take_pages(struct scratch *scratch, uint32_t count, addr_t *start)
 {
-	uint64_t size = (uint64_t)count * PURGATORY_PAGE;
+	addr_t size = (addr_t)count * PURGATORY_PAGE;
 
 	/* From the top of a range: its rest stays one range. */
 	for (uint32_t i = 0; i < scratch->count; i++) {
 		struct plan_range *r = &scratch->ranges[i];
-		uint64_t end = r->end & ~(uint64_t)(PURGATORY_PAGE - 1);
+		addr_t end = r->end & ~(addr_t)(PURGATORY_PAGE - 1);
 
 		if (end < r->start || end - r->start < size)
 			continue;

@@ -17,6 +17,6 @@ struct scratch {
 int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch *scratch);
 
 /* Takes count pages in one run, aligned; false: there are none. */
-bool segue_take_pages(struct scratch *scratch, uint32_t count, uint64_t *start);
+bool segue_take_pages(struct scratch *scratch, uint32_t count, addr_t *start);
 
 #endif

@@ -135,7 +135,7 @@ TABLE = {
         [r"Memtest86\+ v6", r"\.x32", r"Address test, walking ones"], seconds=4),
     "memtest-x64": Target(
         [Part(at("memtest/x64.bin"), MEMTEST_LINE)],
-        [r"Memtest86\+ v6", r"\.x64", r"Address test, walking ones"], seconds=4),
+        [r"Memtest86\+ v6", r"\.x64", r"Address test, walking ones"], seconds=10),
     "memtest-ia32-screen": Target(
         [Part(at("memtest/ia32.bin"))],
         [r"Memtest86\+ v6[\s\S]*\.x32$"], screen=True, seconds=2),

@@ -517,9 +517,27 @@ static double plan_pages(uint32_t n)
 	assert_int_equal(plan(copies, n, NULL, 0, &room, 1), PLAN_OK);
 	start = clock() - start;
 	assert_true(result.moves <= n + 100);
+	assert_true(result.memory_used <= 104 * (size_t)n + 1024);
 	free(order);
 	free(copies);
 	return (double)start / CLOCKS_PER_SEC;
+}
+
+/* Where there is no free byte: one exchange less than pages in each cycle, and little more memory. */
+static void turns_pages_in_place(void **state)
+{
+	uint32_t n = 10000;
+	struct plan_copy *copies = malloc(n * sizeof(*copies));
+
+	(void)state;
+	assert_non_null(copies);
+	for (uint32_t i = 0; i < n; i++)
+		copies[i] = (struct plan_copy){ (uint64_t)i * 4096, (uint64_t)(i * 7001 + 3) % n * 4096, 4096 };
+	plan_full(copies, n);
+	assert_true(result.moves < n);
+	assert_int_equal(result.swaps, result.moves);
+	assert_true(result.memory_used <= 112 * n);
+	free(copies);
 }
 
 /* Ten times the pages: 13 times the work at most, and what the caches add; squared would be a hundred times. */
@@ -718,6 +736,7 @@ int main(void)
 		cmocka_unit_test(swaps_sides_of_a_middle),
 		cmocka_unit_test(exchanges_intervals),
 		cmocka_unit_test(large_numbers),
+		cmocka_unit_test(turns_pages_in_place),
 		cmocka_unit_test(grows_like_n_log_n),
 		cmocka_unit_test(one_against_many),
 		cmocka_unit_test(replay_refuses),

@@ -38,7 +38,7 @@ static struct segue_move list[LIST_MAX + 1];
 static uint32_t list_count;
 static uint64_t plan_memory[65536], replay_memory[65536];
 
-static unsigned long long worlds, broken_cycles, exchanges, damaged, damaged_right, doubtful;
+static unsigned long long worlds, replays, broken_cycles, exchanges, damaged, damaged_right, doubtful;
 static uint32_t longest[PIECES_MAX + 1];
 static unsigned long failures;
 
@@ -267,8 +267,11 @@ static void check(const struct world *w)
 	bool writable[ARENA_MAX] = { false }, outside;
 	uint64_t payload = 0, in_place = 0, zeroed = 0, scratch = 0, moved = 0;
 
-	at = *w;
+	at.copy_count = w->copy_count;
+	at.zero_count = w->zero_count;
+	at.free_count = w->free_count;
 	for (uint32_t i = 0; i < w->copy_count; i++) {
+		at.copies[i] = w->copies[i];
 		at.copies[i].dst += base;
 		at.copies[i].src += base;
 		if (w->copies[i].dst == w->copies[i].src)
@@ -279,16 +282,13 @@ static void check(const struct world *w)
 			writable[w->copies[i].dst + k] = w->copies[i].dst != w->copies[i].src;
 	}
 	for (uint32_t i = 0; i < w->zero_count; i++) {
-		at.zeros[i].start += base;
-		at.zeros[i].end += base;
+		at.zeros[i] = (struct plan_range){ w->zeros[i].start + base, w->zeros[i].end + base };
 		zeroed += w->zeros[i].end - w->zeros[i].start;
 		for (uint64_t k = w->zeros[i].start; k < w->zeros[i].end; k++)
 			writable[k] = true;
 	}
-	for (uint32_t i = 0; i < w->free_count; i++) {
-		at.frees[i].start += base;
-		at.frees[i].end += base;
-	}
+	for (uint32_t i = 0; i < w->free_count; i++)
+		at.frees[i] = (struct plan_range){ w->frees[i].start + base, w->frees[i].end + base };
 	if (input.memory_size > sizeof(plan_memory))
 		abort();
 	list_count = 0;
@@ -329,8 +329,12 @@ static void check(const struct world *w)
 		show(w, "too many bytes moved", (unsigned long)moved);
 	if (result.aside != 0 && acyclic(w))
 		show(w, "bytes set aside without need", (unsigned long)result.aside);
-	if ((status = (enum plan_status)replay(result.exchanged != 0)) != 0)
-		show(w, "the replay refuses", (unsigned long)status);
+	/* The replay takes as long as all the rest. */
+	if (w->cells <= 6 || worlds % 4 == 0) {
+		replays++;
+		if (replay(result.exchanged != 0) != REPLAY_OK)
+			show(w, "the replay refuses", 0);
+	}
 	if (result.exchanged)
 		exchanges++;
 	else if (result.aside)
@@ -381,7 +385,6 @@ static void place(struct world *w, uint32_t left, uint32_t from)
 	}
 	for (uint32_t dst = from; dst < w->cells; dst++) {
 		for (uint32_t size = 1; dst + size <= w->cells; size++) {
-			/* Given last to first in every other world, so that there is something to sort. */
 			for (uint32_t src = 0; src + size <= w->cells; src++) {
 				w->copies[w->copy_count++] = (struct plan_copy){ dst, src, size };
 				place(w, left - 1, dst + size);
@@ -483,8 +486,8 @@ int main(int argc, char **argv)
 		exhaustive_worlds, cells - 1, worlds - exhaustive_worlds, PIECES_MAX, ARENA_MAX);
 	printf("%llu plans broke cycles in free bytes, %llu exchanged in place; most moves for 1 to 4 copies: %u %u %u %u\n",
 		broken_cycles, exchanges, longest[1], longest[2], longest[3], longest[4]);
-	printf("%llu damaged lists, %llu of them still right; the replay saw stray writes that left no trace in %llu\n",
-		damaged, damaged_right, doubtful);
+	printf("%llu plans replayed, and %llu damaged ones, %llu of them still right; stray writes that left no trace in %llu\n",
+		replays, damaged, damaged_right, doubtful);
 #ifdef MOVER
 	puts("executor: purgatory's mover");
 #else

@@ -170,7 +170,7 @@ static void gzip_before_multiboot(void **state)
 	memcpy(flat_kernel, "\x1f\x8b\x08\0\0\0\0\0\x02\x03", 10);
 	put_multiboot(flat_kernel + 64, 0x10000);
 	blob_add(&blob, flat_kernel, KERNEL_SIZE);
-	refused(SEGUE_E_GZIP, "blob is compressed by gzip");
+	refused(SEGUE_E_GZIP, ": blob");
 }
 
 static void bundle_before_fiwix(void **state)
@@ -219,18 +219,16 @@ static void fiwix_lengths(void **state)
 	for (i = 0; i < sizeof past / sizeof *past; i++) {
 		setup(state);
 		fiwix(past[i], 0, linux_kernel);
-		refused(SEGUE_E_FIWIX_KERNEL, "the kernel has ");
-		assert_non_null(strstr(b.sentence, "but only 8192 are left"));
+		refused(SEGUE_E_FIWIX_KERNEL, " bytes, 8192 left");
 		setup(state);
 		fiwix(KERNEL_SIZE - 4, past[i] - KERNEL_SIZE + 4, linux_kernel);
-		refused(SEGUE_E_FIWIX_INITRD, "the initramfs has ");
-		assert_non_null(strstr(b.sentence, "but only 4 are left"));
+		refused(SEGUE_E_FIWIX_INITRD, " bytes, 4 left");
 	}
 	/* a kernel that is cut short is none */
 	for (i = 0; i <= 0x200; i += 0x20) {
 		setup(state);
 		fiwix((uint32_t)i, 0, linux_kernel);
-		refused(SEGUE_E_UNKNOWN, "the kernel of ");
+		refused(SEGUE_E_UNKNOWN, ": kernel of ");
 	}
 }
 
@@ -246,7 +244,7 @@ static void nested(void **state)
 		newc_end(&blob);
 		free(inner.data);
 	}
-	refused(SEGUE_E_BUNDLE_NESTED, "Fiwix");
+	refused(SEGUE_E_BUNDLE_NESTED, "bundle");
 }
 
 static void compressed_kernels(void **state)
@@ -255,18 +253,18 @@ static void compressed_kernels(void **state)
 
 	(void)state;
 	blob_add(&blob, gzip, sizeof gzip);
-	refused(SEGUE_E_GZIP, "blob");
+	refused(SEGUE_E_GZIP, ": blob");
 	setup(state);
 	blob_add(&blob, gzip, 3);
-	refused(SEGUE_E_GZIP, "blob");
+	refused(SEGUE_E_GZIP, ": blob");
 	setup(state);
 	newc_add(&blob, "kernel", gzip, sizeof gzip);
 	newc_end(&blob);
-	refused(SEGUE_E_GZIP, "kernel is compressed");
+	refused(SEGUE_E_GZIP, ": kernel");
 	setup(state);
 	memcpy(flat_kernel, gzip, 3);
 	fiwix(KERNEL_SIZE - 10, 10, flat_kernel);
-	refused(SEGUE_E_GZIP, "kernel is compressed");
+	refused(SEGUE_E_GZIP, ": kernel");
 }
 
 static void none_of_them(void **state)
@@ -277,27 +275,27 @@ static void none_of_them(void **state)
 	for (i = 0; i < sizeof texts / sizeof *texts; i++) {
 		setup(state);
 		blob_add(&blob, texts[i], strlen(texts[i]));
-		refused(SEGUE_E_UNKNOWN, "the blob of ");
+		refused(SEGUE_E_UNKNOWN, ": blob of ");
 	}
 	setup(state);
 	blob_add(&blob, flat_kernel, KERNEL_SIZE);
-	refused(SEGUE_E_UNKNOWN, "the blob of 8192 bytes");
+	refused(SEGUE_E_UNKNOWN, ": blob of 8192 bytes");
 	setup(state);
 	newc_add(&blob, "kernel", flat_kernel, KERNEL_SIZE);
 	newc_end(&blob);
-	refused(SEGUE_E_UNKNOWN, "the kernel of ");
+	refused(SEGUE_E_UNKNOWN, ": kernel of ");
 	setup(state);
 	blob_add(&blob, "070707000000", 12);
-	refused(SEGUE_E_UNKNOWN, "no newc bundle");
+	refused(SEGUE_E_UNKNOWN, ": blob of ");
 	setup(state);
 	blob_add(&blob, "\xc7\x71\0\0", 4);
-	refused(SEGUE_E_UNKNOWN, "no newc bundle");
+	refused(SEGUE_E_UNKNOWN, ": blob of ");
 }
 
 static void no_bytes(void **state)
 {
 	(void)state;
-	refused(SEGUE_E_EMPTY, "no bytes");
+	refused(SEGUE_E_EMPTY, "empty blob");
 }
 
 static void names_and_modules_of_a_plain_kernel(void **state)
