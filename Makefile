@@ -24,9 +24,11 @@ Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-8s %s\n' $(1) $(2))
 
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wvla -Wframe-larger-than=1024
+# gcc before 12 has no -Oz
+SMALL := $(if $(shell echo | $(CC32) -Oz -E - 2>/dev/null),-Oz,-Os)
 FREE := -std=c11 -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
-	-mgeneral-regs-only -Os -ffunction-sections -fdata-sections $(WARN)
-ARCH_i386 := $(M32) -march=i386 -fno-pie -mpreferred-stack-boundary=2 -fno-if-conversion
+	-mgeneral-regs-only $(SMALL) -ffunction-sections -fdata-sections $(WARN)
+ARCH_i386 := $(M32) -march=i386 -fno-pie -mpreferred-stack-boundary=2 -fno-if-conversion -fno-inline-functions-called-once -fno-tree-pre -fno-code-hoisting
 ARCH_x86_64 := -m64 -fPIC -fvisibility=hidden -mno-red-zone
 ifeq ($(CC32),clang)
 ARCH_i386 := -m32 -march=i386 -fno-pie
@@ -138,6 +140,39 @@ run-now: $(B)/segue.elf $(KERNEL) $(INITRD)
 	$(Q)$(QEMU) -accel tcg -m $(RUN_MEMORY) -nographic -no-reboot -kernel $(B)/segue.elf \
 		-initrd '$(KERNEL) $(subst $(comma),$(comma)$(comma),$(CMDLINE))$(if $(INITRD),$(comma)$(INITRD))'
 
+# ---- the inspector: a target that judges how it was booted ----
+INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf plain.elf bzimage)
+INSPECT_SRC := test/targets/inspect
+INSPECT_OBJ := $(patsubst $(INSPECT_SRC)/%.c,$(B)/inspect/%.o,$(wildcard $(INSPECT_SRC)/*.c)) \
+	$(B)/inspect/save.o $(B)/inspect/pattern.o
+# One set of objects for all four: position-independent for the bzImage's payload.
+INSPECT_CC := $(CC32) $(FREE) $(M32) -march=i386 -fpie -fvisibility=hidden -fcf-protection=none
+INSPECT_LINK := $(CC32) $(M32) -nostdlib -static -Wl,-z,noexecstack,--build-id=none,-T
+.PHONY: inspect
+inspect: $(INSPECT) ## the diagnostic target (build/inspect/)
+$(B)/inspect/%.o: $(INSPECT_SRC)/%.c $(wildcard $(INSPECT_SRC)/*.h) Makefile
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(INSPECT_CC) -c -o $@ $<
+$(B)/inspect/%.o: $(INSPECT_SRC)/%.asm $(wildcard $(INSPECT_SRC)/*.inc)
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f elf32 -I$(INSPECT_SRC)/ -o $@ $<
+$(B)/inspect/entry.mb.o $(B)/inspect/entry.mb-video.o $(B)/inspect/entry.plain.o: $(INSPECT_SRC)/entry_elf.asm $(wildcard $(INSPECT_SRC)/*.inc)
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f elf32 -I$(INSPECT_SRC)/ $(if $(findstring .mb,$@),-DMULTIBOOT) $(if $(findstring video,$@),-DVIDEO) -o $@ $<
+$(B)/inspect/inspect.%.elf: $(B)/inspect/entry.%.o $(INSPECT_OBJ) $(INSPECT_SRC)/elf.ld
+	$(call say,link,$@)
+	$(Q)$(INSPECT_LINK),$(INSPECT_SRC)/elf.ld -o $@ $(filter %.o,$^)
+$(B)/inspect/payload.bin: $(B)/inspect/entry_linux.o $(INSPECT_OBJ) $(INSPECT_SRC)/linux.ld
+	$(call say,link,$@)
+	$(Q)$(INSPECT_LINK),$(INSPECT_SRC)/linux.ld,-pie,--no-dynamic-linker -o $(@:.bin=.elf) $(filter %.o,$^)
+	$(Q)$(if $(filter i686-elf-gcc,$(CC32)),i686-elf-)objcopy -O binary -j .image $(@:.bin=.elf) $@
+$(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin $(wildcard $(INSPECT_SRC)/*.inc)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f bin -I$(INSPECT_SRC)/ -I$(B)/inspect/ -o $@ $<
+
 # ---- tests ----
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 TEST_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror $(INCLUDES) -Itest/unit -Itest/fuzz -Istage2/standalone
@@ -172,6 +207,39 @@ $(B)/i386/mover.o: stage2/purgatory/mover_object.asm $(PURGATORY_ASM)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf32 -Istage2/purgatory/ -o $@ $<
 
+PROGRAM32 := i686-linux-gnu-gcc -static -std=gnu11 -O2 -g -Wall -Wextra -Werror $(INCLUDES) -Itest/unit
+PLANNER_C := $(wildcard stage2/plan*.c) stage2/replay.c
+$(B)/test/planner/%: test/unit/%.c $(PLANNER_C) $(B)/i386/mover.o $(HEADERS) test/unit/executor_model.h
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(PROGRAM32) -DMOVER -o $@ $< $(PLANNER_C) $(B)/i386/mover.o
+# The planner as x86_64 has it, with the C model of the mover.
+$(B)/test/planner/plan_worlds_64: test/unit/plan_worlds.c $(PLANNER_C) $(HEADERS) test/unit/executor_model.h
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(HOSTCC) $(TEST_FLAGS) -O2 -o $@ $< $(PLANNER_C)
+PLANNER := $(addprefix $(B)/test/planner/,plan_worlds plan_worlds_64 mover_model)
+
+$(B)/bench/planner: test/bench/planner.c $(PLANNER_C) $(HEADERS)
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(HOSTCC) $(TEST_FLAGS) -O2 -o $@ $< $(PLANNER_C)
+$(B)/bench/mover: test/bench/mover.c $(B)/i386/mover.o $(HEADERS)
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(PROGRAM32) -o $@ $< $(B)/i386/mover.o
+bench: ## planner's growth, bytes moved for each target, the mover beside the C library
+	@test/need bench
+	@$(MAKE) --no-print-directory bench-now
+.PHONY: bench-now
+bench-now: $(B)/bench/planner $(B)/bench/mover $(B)/segue
+	@test/targets/fetch --all && test/targets/initramfs/build
+	@echo "== planner"; $(B)/bench/planner
+	@echo "== bytes moved"; test/bench/boots
+	@echo "== mover"; $(B)/bench/mover
+fuzz: tests ## every fuzzer for FUZZ_SECONDS (600), the corpus in build/fuzz-corpus/
+	@test/check --only fuzz --fuzz-seconds $(or $(FUZZ_SECONDS),600)
+
 .PHONY: check check-now check-all fuzz bench tests
 check: ## everything that needs no human; installs what it lacks; ends in one line
 	@test/need check
@@ -179,13 +247,13 @@ check: ## everything that needs no human; installs what it lacks; ends in one li
 check-all: ## the same with the whole matrix of boots
 	@test/need check
 	@$(MAKE) --no-print-directory check-now CHECK=--full
-tests: $(UNIT) $(FUZZ)
+tests: $(UNIT) $(FUZZ) $(INSPECT) $(PLANNER)
 check-now: all tests
 	@test/check $(CHECK)
 
 .PHONY: clean
 clean: ## remove build/ but what was downloaded
-	find $(B) -mindepth 1 -maxdepth 1 ! -name targets ! -name downloads -exec rm -rf {} +
+	find $(B) -mindepth 1 -maxdepth 1 ! -name targets -exec rm -rf {} +
 
 .PHONY: help
 help: ## this list

@@ -94,9 +94,9 @@ static enum kind module_kind(struct reader *reader, struct bytes name)
 		kind = KIND_MODULE_CMDLINE;
 	}
 	reader->number = 0;
-	for (i = 0; i < name.size && name.data[i] - (uint32_t)'0' < 10 && i <= DIGITS_MAX; i++)
+	for (i = 0; i < name.size && name.data[i] - (uint32_t)'0' < 10 && i < DIGITS_MAX; i++)
 		reader->number = reader->number * 10 + name.data[i] - '0';
-	if (i < 2 || i > DIGITS_MAX || i + 1 >= name.size || name.data[i] != '-')
+	if (i < 2 || i + 1 >= name.size || name.data[i] != '-')
 		return KIND_NONE;
 	name.data += i + 1;
 	name.size -= i + 1;

@@ -89,7 +89,7 @@ static int find_code(const struct job *job, struct linux_kernel *k)
 		paragraphs = le32(LINUX_AT(k->header, hdr.syssize));
 		/* boot.rst, note 2: no measure before 2.04. Rounded up, so that the last 15 may be missing. */
 		if (paragraphs != 0)
-			code = (addr_t)paragraphs * 16 - 15;
+			code = paragraphs < 0x8000000 ? (addr_t)paragraphs * 16 - 15 : 0x80000000u;
 	}
 	if ((error = check_size(job, "code", setup + code)) != SEGUE_OK)
 		return error;
@@ -104,8 +104,16 @@ static int refuse_place(const struct job *job, int code, addr_t size, const stru
 	for (uint32_t bit = 0x80000000u; bit != 0; bit /= 2)
 		if (segue_find_free(job, largest + bit, place, &start))
 			largest += bit;
-	return segue_refuse(job, code,
-			    "%z bytes, aligned to %x, between %x and %x; the largest free piece has %z", size, (addr_t)place->align, place->min, place->max, largest);
+	return segue_refuse(job, code, "%z bytes, aligned to %x, between %x and %x; the largest free piece has %z",
+			    size, (addr_t)place->align, place->min, place->max, largest);
+}
+
+/* An end that wraps is the highest, where no RAM is. */
+static addr_t end_of(addr_t start, addr_t size)
+{
+	addr_t end;
+
+	return add_addr(start, size, &end) ? end : ADDRESS_MAX;
 }
 
 static int place_kernel(struct job *job, struct linux_kernel *k)
@@ -125,7 +133,7 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 			wanted = preferred;
 		init_size = le32(LINUX_AT(h, hdr.init_size));
 	}
-	if (alignment == 0 || (alignment & (alignment - 1)) != 0 || exponent > 31 || preferred >= ADDRESS_LIMIT || wanted >= ADDRESS_LIMIT)
+	if (alignment == 0 || (alignment & (alignment - 1)) != 0 || exponent > 31 || preferred >= ADDRESS_LIMIT || preferred < wanted)
 		return segue_refuse(job, SEGUE_E_LINUX_HEADER,
 				    "kernel_alignment %x, min_alignment %u, pref_address %x", (addr_t)alignment, exponent, preferred);
 	if (exponent != 0 && (uint32_t)1 << exponent < alignment)
@@ -136,13 +144,14 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 	job->needs_memory = init_size;
 
 	/* boot.rst, init_size: it counts from where the kernel will run, which may be above where it is loaded. */
-	if (relocatable)
-		preferred = (wanted + alignment - 1) & ~((addr_t)alignment - 1);
-	if (!add_addr(preferred - wanted, init_size, &end) || end < size)
-		end = size;
-	size = end;
+	if (relocatable && !align_up(wanted, alignment, &preferred))
+		preferred = ADDRESS_MAX;
+	end = end_of(wanted, size);
+	if (end < end_of(preferred, init_size))
+		end = end_of(preferred, init_size);
+	size = end - wanted;
 	k->load = wanted;
-	if (!add_addr(wanted, size, &end) || !segue_is_free(job, wanted, end)) {
+	if (!segue_is_free(job, wanted, end)) {
 		bool found = false;
 
 		place = (struct place){.min = wanted, .max = end, .align = alignment};
@@ -182,7 +191,7 @@ static addr_t memory_size(const uint8_t *p, const uint8_t *end)
 			digit = (*p | 0x20u) - 'a' + 10;
 		if (digit >= base)
 			break;
-		size = size < ADDRESS_LIMIT / 16 ? size * base + digit : ADDRESS_LIMIT;
+		size = size <= (ADDRESS_LIMIT - digit) / base ? size * base + digit : ADDRESS_LIMIT;
 	}
 	scaled = size;
 	for (unsigned unit = 0; p < end && units[unit] != 0; unit++) {
@@ -232,8 +241,9 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 	for (size_t i = 0; i < count; i++)
 		if (!align_up(size, 4, &size) || !add_addr(size, initrd_file(b, i).size, &size))
 			return segue_refuse(job, SEGUE_E_TOO_LARGE, "initrd");
-	if (size == 0 || !align_up(size, PAGE, &claimed))
+	if (size == 0)
 		return SEGUE_OK;
+	claimed = end_of(size, PAGE - 1) & ~(addr_t)(PAGE - 1);
 	if (k->version >= 0x203)
 		limit = le32(LINUX_AT(k->header, hdr.initrd_addr_max));
 	place.max = memory_end(&b->cmdline);

@@ -59,7 +59,7 @@ enum entry_selectors {
 	ENTRY_CODE_10_DATA_18         /* Linux */
 };
 struct entry_state {
-	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip;
+	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip; /* copied as they stand: purgatory.h */
 	uint32_t selectors;           /* enum entry_selectors */
 };
 

@@ -4,8 +4,8 @@
  * sections are one table, and so one segment: structure, list of modules, memory map, VBE blocks, strings.
  *
  * argv[0]: the kernel's and each module's string is its name, then a space and its arguments if there are any.
- * With SEGUE_LOAD_NO_ARGV0 it is the arguments alone. The names are the bundle's or the caller's, or else
- * "kernel" and "module"; a bundle's initrd is the first module, "initrd".
+ * The names are the bundle's or the caller's, "kernel" and "module" where there are none; a bundle's initrd is the
+ * first module, "initrd". With SEGUE_LOAD_NO_ARGV0, or an empty name, the string is the arguments alone.
  */
 #include "memory_functions.h"
 #include "bytes.h"
@@ -28,62 +28,45 @@ static const struct place table_place = {
 	.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = TABLE_ALIGN, .error = SEGUE_E_NO_PLACE,
 };
 
-#define TEXT(literal) text_bytes("" literal, sizeof literal - 1)
-
 /* Where the parts of the table are, as offsets, and its address in the target. */
 struct table {
 	struct multiboot_info *info;
 	uint32_t dest;
 	size_t module_count, modules, map_count, map, vbe, strings;
-	addr_t size;
 };
 
-static struct bytes text_bytes(const char *text, size_t size)
-{
-	return (struct bytes){(const uint8_t *)text, size, PART_WORKSPACE};
-}
+static const char loader_name[] = "Segue " SEGUE_VERSION_STRING;
 
-static size_t count_modules(const struct bundle *bundle)
+/* The kernel is number 0, then come the modules as the target counts them. */
+static const struct member *member_at(const struct bundle *bundle, size_t i, struct member *made)
 {
-	return bundle->module_count + (bundle->initrd.size != 0);
-}
+	bool initrd = bundle->initrd.size != 0;
 
-/* Module i as the target counts them. */
-static struct member module_at(const struct bundle *bundle, size_t i)
-{
-	struct member module = {.file = bundle->initrd, .name = TEXT("initrd")};
-
-	if (bundle->initrd.size && i == 0)
-		return module;
-	module = bundle->modules[i - (bundle->initrd.size != 0)];
-	if (!module.name.size)
-		module.name = TEXT("module");
-	return module;
-}
-
-static struct member kernel_member(const struct bundle *bundle)
-{
-	return (struct member){
-		.name = bundle->kernel_name.size ? bundle->kernel_name : TEXT("kernel"),
-		.args = bundle->cmdline,
-	};
+	if (i > initrd)
+		return &bundle->modules[i - 1 - initrd];
+	if (i == 0)
+		*made = (struct member){.name = bundle->kernel_name, .args = bundle->cmdline};
+	else
+		*made = (struct member){
+			.file = bundle->initrd,
+			.name = {.data = (const uint8_t *)"initrd", .size = 6, .part = PART_WORKSPACE},
+		};
+	return made;
 }
 
 /* Writes a member's string to p, if that is not NULL; returns its size with the NUL. */
-static addr_t put_string(const struct job *job, uint8_t *p, const struct member *member)
+static size_t put_string(const struct job *job, uint8_t *p, size_t i)
 {
-	bool name = !(job->args->flags & SEGUE_LOAD_NO_ARGV0);
-	addr_t size = 0;
+	struct member made;
+	const struct member *member = member_at(&job->bundle, i, &made);
+	size_t size = job->args->flags & SEGUE_LOAD_NO_ARGV0 ? 0 : member->name.size;
 
-	if (name) {
+	if (p && size)
+		memcpy(p, member->name.data, size);
+	if (size && member->args.size) {
 		if (p)
-			memcpy(p, member->name.data, member->name.size);
-		size = member->name.size;
-		if (member->args.size) {
-			if (p)
-				p[size] = ' ';
-			size++;
-		}
+			p[size] = ' ';
+		size++;
 	}
 	if (p && member->args.size)
 		memcpy(p + size, member->args.data, member->args.size);
@@ -92,54 +75,46 @@ static addr_t put_string(const struct job *job, uint8_t *p, const struct member 
 }
 
 /* The modules' segments follow each other in the job, but for empty modules, which have none. */
-static int place_modules(struct job *job, uint32_t header_flags)
+static int place_modules(struct job *job, uint32_t header_flags, size_t count)
 {
 	struct place place = table_place;
-	size_t count = count_modules(&job->bundle), i;
+	struct member made;
+	size_t i;
+	int error = SEGUE_OK;
 
 	if (header_flags & MULTIBOOT_PAGE_ALIGN)
 		place.align = PAGE;
-	for (i = 0; i < count; i++) {
-		struct bytes file = module_at(&job->bundle, i).file;
-		bool initrd = i == 0 && job->bundle.initrd.size;
-		int error;
+	for (i = 1; i <= count && !error; i++) {
+		const struct member *member = member_at(&job->bundle, i, &made);
 
-		error = segue_add_floating(job, initrd ? "initrd" : "module", initrd ? NO_NUMBER : (uint32_t)i, file,
-					   file.size, &place, NULL);
-		if (error)
-			return error;
+		error = segue_add_floating(job, member == &made ? "initrd" : "module", (uint32_t)i - 1, member->file,
+					   member->file.size, &place, NULL);
 	}
-	return SEGUE_OK;
+	return error;
 }
 
 static int place_table(struct job *job, struct table *table)
 {
-	const struct bundle *bundle = &job->bundle;
-	struct member member = kernel_member(bundle);
-	addr_t at = (sizeof(struct multiboot_info) + 7u) & ~(addr_t)7u, strings, dest;
-	size_t i;
+	size_t at = (sizeof(struct multiboot_info) + 7u) & ~(size_t)7u, i;
+	addr_t dest;
+	uint8_t *bytes;
 	int error;
 
-	/* counts are of things that lie in memory: the sums stay far below 2^64 */
-	table->module_count = count_modules(bundle);
-	table->modules = (size_t)at;
-	at += (addr_t)table->module_count * sizeof(struct multiboot_module);
+	table->modules = at;
+	at += table->module_count * sizeof(struct multiboot_module);
 	segue_target_map(job, NULL, 0, &table->map_count);
-	table->map = (size_t)at;
-	at += (addr_t)table->map_count * sizeof(struct multiboot_mmap);
-	table->vbe = (size_t)at;
+	table->map = at;
+	at += table->map_count * sizeof(struct multiboot_mmap);
+	table->vbe = at;
 	if (job->args->machine && job->args->machine->vbe)
 		at += VBE_CONTROL_INFO_SIZE + VBE_MODE_INFO_SIZE;
-	table->strings = (size_t)at;
-	strings = put_string(job, NULL, &member);
-	for (i = 0; i < table->module_count; i++) {
-		member = module_at(bundle, i);
-		strings += put_string(job, NULL, &member);
-	}
-	table->size = at + strings + TEXT(LOADER_NAME).size + 1;
-	if (table->size > (addr_t)(job->arena.end - job->arena.next))
-		return segue_arena_refuse(job, (size_t)table->size);
-	error = segue_add_table(job, "Multiboot information", (size_t)table->size, &table_place, &table->at, &dest);
+	table->strings = at;
+	at += sizeof loader_name;
+	/* no further than the workspace goes: the host may give one string many times over, so that the sum wraps */
+	for (i = 0; i <= table->module_count && at <= job->args->workspace_size; i++)
+		at += put_string(job, NULL, i);
+	error = segue_add_table(job, "Multiboot information", at, &table_place, &bytes, &dest);
+	table->info = (struct multiboot_info *)(void *)bytes;
 	table->dest = (uint32_t)dest;
 	return error;
 }
@@ -148,31 +123,28 @@ static void fill_strings(const struct job *job, const struct table *table, const
 {
 	struct multiboot_info *info = table->info;
 	struct multiboot_module *entry = (struct multiboot_module *)(void *)((uint8_t *)info + table->modules);
-	struct member member = kernel_member(&job->bundle);
-	struct bytes name = TEXT(LOADER_NAME);
-	uint8_t *at = (uint8_t *)info + table->strings;
-	uint32_t delta = table->dest - (uint32_t)(uintptr_t)info;
-	size_t i;
+	size_t at = table->strings, i;
+	struct member made;
 
-	info->cmdline = (uint32_t)(uintptr_t)at + delta;
-	at += put_string(job, at, &member);
-	for (i = 0; i < table->module_count; i++, entry++) {
-		member = module_at(&job->bundle, i);
-		if (member.file.size) {
+	info->boot_loader_name = table->dest + (uint32_t)at;
+	memcpy((uint8_t *)info + at, loader_name, sizeof loader_name);
+	at += sizeof loader_name;
+	info->cmdline = table->dest + (uint32_t)at;
+	at += put_string(job, (uint8_t *)info + at, 0);
+	info->flags = MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_LOADER_NAME;
+	if (!table->module_count)
+		return;
+	info->mods_count = (uint32_t)table->module_count;
+	info->mods_addr = table->dest + (uint32_t)table->modules;
+	info->flags |= MULTIBOOT_INFO_MODULES;
+	for (i = 1; i <= table->module_count; i++, entry++) {
+		if (member_at(&job->bundle, i, &made)->file.size) {
 			entry->mod_start = (uint32_t)segment->dest;
 			entry->mod_end = (uint32_t)(segment->dest + segment->size);
 			segment++;
 		}
-		entry->string = (uint32_t)(uintptr_t)at + delta;
-		at += put_string(job, at, &member);
-	}
-	memcpy(at, name.data, name.size);
-	info->boot_loader_name = (uint32_t)(uintptr_t)at + delta;
-	info->flags = MULTIBOOT_INFO_CMDLINE | MULTIBOOT_INFO_LOADER_NAME;
-	if (table->module_count) {
-		info->mods_count = (uint32_t)table->module_count;
-		info->mods_addr = table->dest + (uint32_t)table->modules;
-		info->flags |= MULTIBOOT_INFO_MODULES;
+		entry->string = table->dest + (uint32_t)at;
+		at += put_string(job, (uint8_t *)info + at, i);
 	}
 }
 
@@ -321,15 +293,14 @@ static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struc
  * Section 3.3, bit 5: the section headers, and the sections that no segment holds, symbols among them, so that a
  * debugger in the target finds them. Where there is no room for them the kernel still runs: they are left out.
  */
-static int place_sections(struct job *job, const struct elf_file *elf, struct sections *sections)
+static int place_sections(struct job *job, const struct elf_file *elf, struct multiboot_info *info)
 {
-	uint32_t size = elf->section_header_count * elf->section_header_size, first, runs = 0;
+	uint32_t size = elf->section_header_count * elf->section_header_size, first, at, runs = 0;
 	addr_t dest, dropped = 0;
 	uint8_t *headers;
 	bool named = true;
 	int error;
 
-	sections->num = 0;
 	if (!elf->section_header_count)
 		return SEGUE_OK;
 	error = segue_elf_check_sections(job, elf);
@@ -344,7 +315,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, struct se
 	if (error)
 		return error;
 	memcpy(headers, elf->file.data + (size_t)elf->section_headers, size);
-	sections->addr = (uint32_t)dest;
+	at = (uint32_t)dest;
 	for (first = 0; first < elf->section_header_count;) {
 		struct run run = find_run(elf, headers, first);
 		addr_t length = run.stop - run.start;
@@ -365,37 +336,29 @@ static int place_sections(struct job *job, const struct elf_file *elf, struct se
 	if (dropped)
 		segue_say(job, SEGUE_LOG_WARNING, "no RAM for %z bytes of the kernel's sections", dropped);
 	if (named) {
-		sections->num = elf->section_header_count;
-		sections->size = elf->section_header_size;
-		sections->shndx = elf->section_names < sections->num ? elf->section_names : 0;
+		info->elf_num = elf->section_header_count;
+		info->elf_size = elf->section_header_size;
+		info->elf_addr = at;
+		info->elf_shndx = elf->section_names < elf->section_header_count ? elf->section_names : 0;
+		info->flags |= MULTIBOOT_INFO_ELF_SECTIONS;
 	}
 	return SEGUE_OK;
 }
 
 int segue_multiboot_pass(struct job *job, uint32_t header_flags, const struct elf_file *elf, uint32_t *info)
 {
-	struct sections sections = {0};
-	struct table table;
+	struct table table = {.module_count = job->bundle.module_count + (job->bundle.initrd.size != 0)};
 	size_t first_module = job->segment_count;
-	int error = place_modules(job, header_flags);
+	int error = place_modules(job, header_flags, table.module_count);
 
 	if (!error)
 		error = place_table(job, &table);
-	if (!error && elf)
-		error = place_sections(job, elf, &sections);
 	if (error)
 		return error;
-	fill_strings(job, &table, first_module);
+	*info = table.dest;
+	fill_strings(job, &table, job->segments + first_module);
 	fill_memory(job, &table);
 	if (job->args->machine)
 		fill_machine(&table, job->args->machine);
-	if (sections.num) {
-		set(&table, INFO(elf_num), sections.num);
-		set(&table, INFO(elf_size), sections.size);
-		set(&table, INFO(elf_addr), sections.addr);
-		set(&table, INFO(elf_shndx), sections.shndx);
-		add_flag(&table, MULTIBOOT_INFO_ELF_SECTIONS);
-	}
-	*info = table.dest;
-	return SEGUE_OK;
+	return elf ? place_sections(job, elf, table.info) : SEGUE_OK;
 }

@@ -8,6 +8,8 @@
 #include "runs.h"
 #include "scratch.h"
 
+_Static_assert(offsetof(struct entry_state, eip) == 32 && offsetof(struct entry_state, ebx) == 4, "purgatory.h: registers");
+
 struct list {
 	struct list_page *pages;
 	uint32_t page_limit;
@@ -219,7 +221,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 	return SEGUE_OK;
 }
 
-static void write_description(struct arrangement *a, struct loaded *loaded)
+static void write_description(const struct arrangement *a, struct loaded *loaded)
 {
 	struct segue_description *d = &loaded->description;
 
@@ -241,28 +243,26 @@ static void write_description(struct arrangement *a, struct loaded *loaded)
 	loaded->magic = LOADED_MAGIC;
 }
 
-static void write_purgatory(struct arrangement *a, addr_t list)
+static void write_purgatory(const struct arrangement *a, addr_t list)
 {
 	const struct job *job = a->job;
-	const struct entry_state *entry = &job->entry;
-	bool linux_selectors = entry->selectors == ENTRY_CODE_10_DATA_18;
-	struct purgatory_params params = {
-		.magic = PURGATORY_MAGIC,
-		.home = (uint32_t)a->home,
-		.list = (uint32_t)list,
-		.list_source = (uint32_t)physical_of(job, a->list.pages),
-		.list_pages = pages_for(a->list.count),
-		.gdt_offset = linux_selectors ? PURGATORY_GDT_10_18 : PURGATORY_GDT_08_10,
-		.tss_selector = linux_selectors ? 0x20 : 0x18,
-		.data_selector = linux_selectors ? 0x18 : 0x10,
-		.code_selector = linux_selectors ? 0x10 : 0x08,
-		.eax = entry->eax, .ebx = entry->ebx, .ecx = entry->ecx, .edx = entry->edx,
-		.esi = entry->esi, .edi = entry->edi, .ebp = entry->ebp, .esp = entry->esp, .eip = entry->eip,
-		.serial = (uint16_t)(job->args->machine ? job->args->machine->serial_port : 0),
-	};
+	struct purgatory_params *params = (void *)(job->workspace + PURGATORY_PARAMS_AT);
+	/* The Linux selectors are one descriptor further on: the GDT begins one earlier. */
+	uint32_t shift = job->entry.selectors == ENTRY_CODE_10_DATA_18 ? 8 : 0;
 
 	memcpy(job->workspace, segue_purgatory_core, segue_purgatory_core_size);
-	memcpy(job->workspace + PURGATORY_PARAMS_AT, &params, sizeof params);
+	params->home = (uint32_t)a->home;
+	params->list = (uint32_t)list;
+	params->list_source = (uint32_t)physical_of(job, a->list.pages);
+	params->list_pages = pages_for(a->list.count);
+	params->gdt_offset = PURGATORY_GDT - shift;
+	params->code_selector = 0x08 + shift;
+	params->data_selector = 0x10 + shift;
+	params->tss_selector = 0x18 + shift;
+	memcpy(params->registers, &job->entry, sizeof params->registers);
+	if (job->args->machine)
+		params->serial = (uint16_t)job->args->machine->serial_port;
+	params->magic = PURGATORY_MAGIC;
 }
 
 /* Purgatory stays in the workspace, unless the target goes there. */

@@ -10,9 +10,7 @@
 #define PURGATORY_PAGES 2u            /* the core, and the page for IDT, TSS and stack */
 #define PURGATORY_PARAMS_AT 8u        /* offset of the parameters in the core */
 #define PURGATORY_MAGIC 0x75676553u   /* "Segu" */
-#define PURGATORY_GDT 96u
-#define PURGATORY_GDT_08_10 PURGATORY_GDT
-#define PURGATORY_GDT_10_18 (PURGATORY_GDT - 8u)
+#define PURGATORY_GDT 96u              /* offset of the GDT in the core */
 
 struct purgatory_params {
 	uint32_t magic;               /* PURGATORY_MAGIC once all is loaded */
@@ -20,10 +18,10 @@ struct purgatory_params {
 	uint32_t list;                /* physical address of the list's first page */
 	uint32_t list_source;         /* where the list's pages lie now, one behind the other */
 	uint32_t list_pages;
-	uint32_t gdt_offset;          /* PURGATORY_GDT_*: what GDTR's base is, from home */
+	uint32_t gdt_offset;          /* what GDTR's base is, from home */
 	uint32_t tss_selector;
 	uint32_t data_selector;
-	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip;
+	uint32_t registers[9];        /* EAX EBX ECX EDX ESI EDI EBP ESP EIP */
 	uint32_t code_selector;
 	uint16_t serial;              /* I/O port for the exception printer; 0: none */
 	uint16_t pad;
@@ -32,8 +30,7 @@ struct purgatory_params {
 _Static_assert(sizeof(struct purgatory_params) == 76, "purgatory.asm: params_size");
 _Static_assert(offsetof(struct purgatory_params, list) == 8, "purgatory.asm: params.list");
 _Static_assert(offsetof(struct purgatory_params, gdt_offset) == 20, "purgatory.asm: params.gdt_offset");
-_Static_assert(offsetof(struct purgatory_params, eax) == 32, "purgatory.asm: params.eax");
-_Static_assert(offsetof(struct purgatory_params, eip) == 64, "purgatory.asm: params.eip");
+_Static_assert(offsetof(struct purgatory_params, registers) == 32, "purgatory.asm: params.eax");
 _Static_assert(offsetof(struct purgatory_params, code_selector) == 68, "purgatory.asm: params.code_selector");
 _Static_assert(offsetof(struct purgatory_params, serial) == 72, "purgatory.asm: params.serial");
 

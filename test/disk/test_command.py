@@ -183,7 +183,8 @@ def test_pack_orders_many_modules(files):
     segue("pack", "--kernel", files / "mb.elf", *words, "-o", files / "out")
     text = segue("info", files / "out").stdout
     assert re.findall(r"^ +m(\d+)$", text, re.M) == [str(i) for i in range(101)]
-    assert "modules/100-m100" in members((files / "out").read_bytes())
+    names = [name for name in members((files / "out").read_bytes()) if name.startswith("modules/")]
+    assert names == sorted(names) and names[0] == "modules/000-m0" and names[-1] == "modules/100-m100"
 
 
 @pytest.mark.parametrize("kernel, sentence", [
@@ -331,14 +332,15 @@ def test_info_prints_no_control_characters(files):
 
 PLAN_FIGURES = re.compile(
     r"payload (\d+) bytes .*: (\d+) in place, (\d+) moved, (\d+) of these set aside; (\d+) zeroed")
-PLAN_MOVE = re.compile(r"^ *\d+  (copy|swap|zero) +(?:0x([0-9a-f]+) (?:->|<>))? +0x([0-9a-f]+) +(\d+)(  from)?", re.M)
+PLAN_MOVE = re.compile(r"^ *(\d+)  (copy|swap|zero) +(?:0x([0-9a-f]+) (?:->|<>))? +0x([0-9a-f]+) +(\d+)(  from)?", re.M)
 PLAN_SEGMENT = re.compile(
     r"^  [a-zA-Z]  0x([0-9a-f]+) - 0x([0-9a-f]+) +(\d+)  ([^,\n]+)(?:, (\d+) of them)?(?:, (in place|zeros)|, from 0x([0-9a-f]+))?$",
     re.M)
 
 
 def moves_of(text):
-    for kind, source, dest, size, descending in PLAN_MOVE.findall(text):
+    for i, (number, kind, source, dest, size, descending) in enumerate(PLAN_MOVE.findall(text)):
+        assert int(number) == i + 1
         yield kind, int(source or "0", 16), int(dest, 16), int(size), bool(descending)
 
 
@@ -416,6 +418,8 @@ def test_plan_draws_two_bars_of_one_width(files):
         letters = set(re.findall(r"^  (\S)  0x", text, re.M))
         assert letters - {"+", "="} <= set(after), text
         assert "+" in before and "%" in after and "0" in after
+    # the hole below 4 GiB
+    assert "        " in before and before.index("        ") == after.index("        ")
 
 
 def test_plan_takes_modules_and_their_words(files):
@@ -451,6 +455,10 @@ def test_plan_with_a_map_from_a_log(files):
         "0x100000 0x800000 ram\n0x800000 0x900000 acpi nvs\n0x900000 0x1000000 RAM\n")
     text = segue("plan", files / "mb.elf", "--map", files / "map", "--at", "9M").stdout
     assert "memory as in" in text and re.search(r"^  =  0x00900000", text, re.M)
+    # ends are inclusive in a log
+    (files / "log").write_text("[mem 0x0000000000100000-0x00000000004fffff] usable\n")
+    segue("plan", files / "mb.elf", "--map", files / "log", "--at", hex(0x500000 - 7096))
+    segue("plan", files / "mb.elf", "--map", files / "log", "--at", hex(0x500001 - 7096), status=1)
     done = segue("plan", files / "mb.elf", "--map", files / "map", "--at", "8M", status=1)
     assert "outside RAM" in done.stderr
     (files / "map").write_text("0 0x1000 ram\nnonsense\n")
@@ -465,13 +473,13 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def test_plan_svg(files):
     out = files / "plan.svg"
-    odd = files / "a<b>&'\"\x01\xff.mod"
-    odd.write_bytes(b"odd" * 2000)
-    text = segue("plan", files / "mb.elf", "--at", "0x100800", "--memory", "16M", "--module", odd, "--svg", out).stdout
+    odd = files / "a<b>&'\"\x01\xff.elf"
+    odd.write_bytes(multiboot_kernel())
+    text = segue("plan", odd, "--at", "0x100800", "--memory", "16M", "--module", files / "one.mod", "--svg", out).stdout
     root = ElementTree.parse(out).getroot()
     assert root.tag == SVG + "svg"
     words = ["".join(t.itertext()) for t in root.iter(SVG + "text")]
-    assert "before" in words and "after" in words and "mb.elf" in words and "purgatory" in words
+    assert "before" in words and "after" in words and "a<b>&'\"???.elf" in words and "purgatory" in words
     moves = [m for m in moves_of(text) if m[0] != "zero"]
     assert moves
     assert [w for w in words if re.fullmatch(r"\d{1,2}", w)] == [str(i + 1) for i, m in enumerate(moves_of(text)) if m[0] != "zero"]

@@ -390,7 +390,19 @@ static void test_header_refused(void **state)
 	load_refused(SEGUE_E_LINUX_HEADER, "min_alignment 32");
 	begin(0x20f);
 	put_le64(kernel + 0x258, 0x100000000);
-	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0xffffffffffffffff");
+	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0xffffffff");
+	begin(0x20f);
+	put_le64(kernel + 0x258, 0xfffff000);
+	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0xfffff000");
+	/* it would move itself down to where nothing is claimed */
+	begin(0x20f);
+	kernel[0x234] = 0;
+	put_le64(kernel + 0x258, 0xff000);
+	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0xff000");
+	begin(0x205);
+	kernel[0x234] = 0;
+	put_le32(kernel + 0x214, 0xfffff000);
+	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0xfffff000");
 	/* not relocatable: kernel_alignment is not read */
 	begin(0x20f);
 	put_le32(kernel + 0x230, 0);
@@ -517,6 +529,35 @@ static void test_kernel_not_relocatable(void **state)
 	assert_int_equal(w.job.entry.eip, 0x200000);
 }
 
+/* Sums that go past 32 bits, for i386. */
+static void test_kernel_wraps(void **state)
+{
+	static const struct segue_range high[] = {{0x100000, 0xf0000000, 1, 0}};
+	static const uint32_t paragraphs[] = {0x10000001, 0x0fffffff, 0x08000000, 0x7ffffff, 0xffffffff, 0x10000139};
+	static const struct { uint32_t preferred, alignment, init_size; bool relocatable; } cases[] = {
+		{0x90000000, 0x80000000, 0x1000, true}, {0xef000000, 0x1000, 0xffffffff, true}, {0xefffe000, 0x1000, 0x11000000, true},
+		{0x200000, 0x80000000, 0x80000000, true}, {0xef000000, 0x1000, 0x11000000, false}, {0x200000, 1, 0xfff00000, false},
+		{0x200000, 1, 0xffe00000, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof paragraphs / sizeof *paragraphs; i++) {
+		begin(0x204);
+		put_le32(kernel + 0x1f4, paragraphs[i]);
+		load_refused(SEGUE_E_LINUX_TRUNCATED, "6024 bytes, code to ");
+	}
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		make_kernel(0x20f);
+		put_le64(kernel + 0x258, cases[i].preferred);
+		put_le32(kernel + 0x230, cases[i].alignment);
+		put_le32(kernel + 0x260, cases[i].init_size);
+		kernel[0x234] = cases[i].relocatable;
+		kernel[0x235] = 0;
+		world_begin(&w, kernel, sizeof kernel, high, 1);
+		load_refused(SEGUE_E_LINUX_PLACE, "aligned to");
+	}
+}
+
 static void test_kernel_sizes(void **state)
 {
 	(void)state;
@@ -595,9 +636,10 @@ static void test_initrd_below_mem_option(void **state)
 		{"mem=", 0x7fdd000}, {"quiet mem=", 0x7fdd000}, {"xmem=64M", 0x7fdd000}, {"mem=99999999999999999999M", 0x7fdd000},
 		{"mem=0xffffffffffffG", 0x7fdd000}, {"mem=4294967295G", 0x7fdd000}, {"maxmem=64M", 0x7fdd000}, {"", 0x7fdd000},
 		{"mem=67108864 quiet", 0x3ffd000}, {"mem=0x3fFE00f", 0x3ffb000}, {"mem=64m", 0x3ffd000},
+		{"mem=3000000000", 0x7fdd000}, {"mem=67108864K", 0x7fdd000}, {"mem=268435456 ", 0x7fdd000},
 		{"mem=6", 0}, {"mem=0x6", 0},
 	};
-	static const struct segue_range large[] = {{0x100000, 0x80000000, 1, 0}};
+	static const struct segue_range large[] = {{0x100000, 0x80000000, 1, 0}}, huge[] = {{0x100000, 0xe0000000, 1, 0}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -619,6 +661,12 @@ static void test_initrd_below_mem_option(void **state)
 	world_cmdline(&w, "mem=1G");
 	load_ok();
 	assert_int_equal(le32(page() + 0x218), 0x3fffd000);
+	world_begin(&w, kernel, sizeof kernel, huge, 1);
+	w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, 0x7000010);
+	put_le32(kernel + 0x22c, 0xffffffff);
+	world_cmdline(&w, "mem=3000000000");
+	load_ok();
+	assert_int_equal(le32(page() + 0x218), (3000000000u - 10000) / 4096 * 4096 - 4096);
 	/* what lies above the end of memory does not stay there */
 	assert_int_equal(initrd_at(0x20f, 0x7000000, 0x7fffffff, "mem=64M"), 0x3ffd000);
 }
@@ -639,6 +687,22 @@ static void test_initrd_refused(void **state)
 	w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, 0x5000000);
 	load_ok();
 	assert_int_equal(le32(page() + 0x218), 0x1800000);
+}
+
+static void test_initrd_pages(void **state)
+{
+	static const struct { size_t size; uint64_t claim; } cases[] = {
+		{1, 0x1000}, {4095, 0x1000}, {4096, 0x1000}, {4097, 0x2000}, {8191, 0x2000}, {8192, 0x2000}, {8193, 0x3000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		begin(0x20f);
+		w.job.bundle.initrd = world_part(&w, initrd, cases[i].size, 0x3000000);
+		load_ok();
+		assert_int_equal(world_segment(&w, "initrd")->size, cases[i].claim);
+		assert_int_equal(le32(page() + 0x21c), cases[i].size);
+	}
 }
 
 static void test_no_initrd(void **state)
@@ -1088,10 +1152,12 @@ int main(void)
 		cmocka_unit_test(test_kernel_relocated),
 		cmocka_unit_test(test_kernel_relocated_oddly),
 		cmocka_unit_test(test_kernel_not_relocatable),
+		cmocka_unit_test(test_kernel_wraps),
 		cmocka_unit_test(test_kernel_sizes),
 		cmocka_unit_test(test_initrd_place),
 		cmocka_unit_test(test_initrd_below_mem_option),
 		cmocka_unit_test(test_initrd_refused),
+		cmocka_unit_test(test_initrd_pages),
 		cmocka_unit_test(test_no_initrd),
 		cmocka_unit_test(test_several_initrds),
 		cmocka_unit_test(test_command_line),

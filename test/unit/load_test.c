@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* segue_load() as a host sees it: arguments, the workspace's size, refusals that leave no trace, what is described. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "bytes.h"
+#include "loaded.h"
+#include "purgatory/purgatory.h"
+#include "segue.h"
+
+#define MIB 0x100000u
+#define PAGE 4096u
+#define WORKSPACE_PHYS (48 * MIB)
+#define BLOB_PHYS (32 * MIB)
+#define ENTRY 0x200000u
+
+struct host {
+	struct segue_load_args args;
+	struct segue_range map[4];
+	struct segue_extent extent;
+	uint8_t *workspace;
+	char sentence[256];
+};
+
+static void take_sentence(void *context, int level, const char *sentence)
+{
+	struct host *host = context;
+
+	if (level == SEGUE_LOG_ERROR)
+		snprintf(host->sentence, sizeof host->sentence, "%s", sentence);
+}
+
+/* An ELF32 with one segment of size bytes at dest, and memory_size in memory. */
+static uint8_t *make_elf(size_t size, uint32_t dest, uint32_t memory_size, size_t *file_size)
+{
+	uint8_t *p = calloc(1, PAGE + size);
+
+	memcpy(p, "\177ELF\1\1\1", 7);
+	put_le16(p + 16, 2);
+	put_le16(p + 18, 3);
+	put_le32(p + 20, 1);
+	put_le32(p + 24, dest);
+	put_le32(p + 28, 52);
+	put_le16(p + 40, 52);
+	put_le16(p + 42, 32);
+	put_le16(p + 44, 1);
+	put_le32(p + 52, 1);
+	put_le32(p + 56, PAGE);
+	put_le32(p + 60, dest);
+	put_le32(p + 64, dest);
+	put_le32(p + 68, (uint32_t)size);
+	put_le32(p + 72, memory_size);
+	for (size_t i = 0; i < size; i++)
+		p[PAGE + i] = (uint8_t)(i * 37 + i / 251);
+	*file_size = PAGE + size;
+	return p;
+}
+
+static void open_host(struct host *host, uint8_t *blob, size_t size, size_t workspace_size)
+{
+	memset(host, 0, sizeof *host);
+	host->map[0] = (struct segue_range){.start = 0, .end = 0x9fc00, .type = SEGUE_MEMORY_RAM};
+	host->map[1] = (struct segue_range){.start = 0x9fc00, .end = 0xa0000, .type = SEGUE_MEMORY_RESERVED};
+	host->map[2] = (struct segue_range){.start = MIB, .end = 64 * MIB, .type = SEGUE_MEMORY_RAM};
+	host->extent = (struct segue_extent){.addr = BLOB_PHYS, .size = size};
+	host->workspace = aligned_alloc(PAGE, (workspace_size + PAGE - 1) / PAGE * PAGE);
+	memset(host->workspace, 0xa5, workspace_size);
+	host->args = (struct segue_load_args){
+		.struct_size = sizeof host->args,
+		.blob = {.data = blob, .size = size, .extents = &host->extent, .extent_count = 1},
+		.memory_map = host->map, .memory_map_count = 3,
+		.workspace = host->workspace, .workspace_phys = WORKSPACE_PHYS, .workspace_size = workspace_size,
+		.log = take_sentence, .log_context = host,
+	};
+}
+
+static void close_host(struct host *host)
+{
+	free((void *)(uintptr_t)host->args.blob.data);
+	free(host->workspace);
+}
+
+static void open_small(struct host *host)
+{
+	size_t size;
+	uint8_t *blob = make_elf(10000, ENTRY, 20000, &size);
+
+	open_host(host, blob, size, SEGUE_WORKSPACE_SIZE(1));
+}
+
+static void test_describes_what_it_loads(void **state)
+{
+	struct host host;
+	struct segue_description d = {.struct_size = sizeof d};
+	struct segue_segment s;
+	struct segue_move_description m;
+
+	(void)state;
+	open_small(&host);
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	assert_int_equal(segue_describe(host.workspace, &d), SEGUE_OK);
+	assert_string_equal(d.protocol, "ELF");
+	assert_string_equal(d.container, "");
+	assert_int_equal(d.entry, ENTRY);
+	assert_int_equal(d.segment_count, 1);
+	assert_int_equal(d.payload, 10000);
+	assert_int_equal(d.moved, 10000);
+	assert_int_equal(d.in_place, 0);
+	assert_int_equal(d.set_aside, 0);
+	assert_int_equal(d.zeroed, 10000);
+	assert_int_equal(d.move_count, 2);
+	assert_int_equal(d.purgatory, WORKSPACE_PHYS);
+	assert_int_equal(segue_segment_at(host.workspace, 0, &s), SEGUE_OK);
+	assert_int_equal(s.dest, ENTRY);
+	assert_int_equal(s.size, 20000);
+	assert_int_equal(s.file_size, 10000);
+	assert_int_equal(s.source, BLOB_PHYS + PAGE);
+	assert_int_equal(segue_segment_at(host.workspace, 1, &s), SEGUE_E_ARGUMENT);
+	assert_int_equal(segue_move_at(host.workspace, 0, &m), SEGUE_OK);
+	assert_int_equal(m.kind, SEGUE_MOVE_KIND_COPY);
+	assert_int_equal(m.source, BLOB_PHYS + PAGE);
+	assert_int_equal(segue_move_at(host.workspace, 1, &m), SEGUE_OK);
+	assert_int_equal(m.kind, SEGUE_MOVE_KIND_ZERO);
+	assert_int_equal(m.dest, ENTRY + 10000);
+	assert_int_equal(segue_move_at(host.workspace, 2, &m), SEGUE_E_ARGUMENT);
+	d.struct_size--;
+	assert_int_equal(segue_describe(host.workspace, &d), SEGUE_E_STRUCT_SIZE);
+	close_host(&host);
+}
+
+static void test_unload_forgets(void **state)
+{
+	struct host host;
+	struct segue_description d = {.struct_size = sizeof d};
+	const char *why = NULL;
+
+	(void)state;
+	open_small(&host);
+	assert_int_equal(segue_ready(host.workspace, &why), SEGUE_E_NOT_LOADED);
+	assert_non_null(why);
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	/* This is a program of an operating system: not a place to leave from. */
+	assert_int_not_equal(segue_ready(host.workspace, &why), SEGUE_OK);
+	assert_int_not_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+	segue_unload(host.workspace);
+	assert_int_equal(segue_describe(host.workspace, &d), SEGUE_E_NOT_LOADED);
+	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+	segue_unload(host.workspace);
+	close_host(&host);
+}
+
+/* One wrong thing each; the sentence has to name it. */
+struct refusal {
+	const char *name;
+	void (*spoil)(struct host *host);
+	int code;
+	const char *sentence;         /* a part of it; "": none is given */
+};
+
+static void no_struct_size(struct host *h) { h->args.struct_size = 0; }
+static void larger_struct(struct host *h) { h->args.struct_size += 8; }
+static void no_workspace(struct host *h) { h->args.workspace = NULL; }
+static void off_page(struct host *h) { h->args.workspace_phys += 16; }
+static void off_page_virtual(struct host *h) { h->args.workspace = h->workspace + 16; }
+static void too_high(struct host *h) { h->args.workspace_phys = 0x100000000 - PAGE; }
+static void too_small(struct host *h) { h->args.workspace_size = PAGE; }
+static void unknown_flag(struct host *h) { h->args.flags = 0x80; }
+static void empty(struct host *h) { h->args.blob.size = 0; h->extent.size = 0; }
+static void no_data(struct host *h) { free((void *)(uintptr_t)h->args.blob.data); h->args.blob.data = NULL; }
+static void no_modules(struct host *h) { h->args.module_count = 1; }
+static void no_map_array(struct host *h) { h->args.memory_map = NULL; }
+static void extent_short(struct host *h) { h->extent.size -= 7; }
+static void extent_long(struct host *h) { h->extent.size += 9; }
+static void extent_high(struct host *h) { h->extent.addr = 0x100000000; }
+static void extent_wraps(struct host *h) { h->extent.addr = UINT64_MAX - 5; }
+static void backwards(struct host *h) { h->map[1].end = h->map[1].start - 1; }
+static void no_ram(struct host *h) { h->map[0].type = h->map[2].type = SEGUE_MEMORY_RESERVED; }
+static void short_of_ram(struct host *h) { h->map[2].end = ENTRY + 15000; }
+static void kept(struct host *h)
+{
+	static const struct segue_range keep = {.start = ENTRY + 0x1000, .end = ENTRY + 0x1001};
+
+	h->args.keep = &keep;
+	h->args.keep_count = 1;
+}
+static void overlapping_map(struct host *h)
+{
+	h->map[3] = (struct segue_range){.start = ENTRY + 0x2000, .end = ENTRY + 0x2001, .type = SEGUE_MEMORY_NVS};
+	h->args.memory_map_count = 4;
+}
+
+static const struct refusal refusals[] = {
+	{"no struct_size", no_struct_size, SEGUE_E_STRUCT_SIZE, ""},
+	{"larger struct", larger_struct, SEGUE_E_STRUCT_SIZE, ""},
+	{"no workspace", no_workspace, SEGUE_E_ARGUMENT, "workspace"},
+	{"off page", off_page, SEGUE_E_WORKSPACE_ALIGN, "0x3000010"},
+	{"off page, virtual", off_page_virtual, SEGUE_E_WORKSPACE_ALIGN, "page"},
+	{"too high", too_high, SEGUE_E_WORKSPACE_HIGH, "0xfffff000"},
+	{"too small", too_small, SEGUE_E_WORKSPACE_SMALL, "4096"},
+	{"unknown flag", unknown_flag, SEGUE_E_FLAGS, "0x80"},
+	{"empty", empty, SEGUE_E_EMPTY, "empty"},
+	{"no data", no_data, SEGUE_E_ARGUMENT, "blob"},
+	{"no modules", no_modules, SEGUE_E_ARGUMENT, "array"},
+	{"no map array", no_map_array, SEGUE_E_ARGUMENT, "array"},
+	{"extent short", extent_short, SEGUE_E_EXTENTS, "7 bytes are in no extent"},
+	{"extent long", extent_long, SEGUE_E_EXTENTS, "9 bytes too long"},
+	{"extent high", extent_high, SEGUE_E_EXTENT_HIGH, "extent 0"},
+	{"extent wraps", extent_wraps, SEGUE_E_EXTENT_HIGH, "extent 0"},
+	{"map backwards", backwards, SEGUE_E_MEMORY_MAP, "memory map 1"},
+	{"no RAM", no_ram, SEGUE_E_NO_RAM, "RAM"},
+	{"short of RAM", short_of_ram, SEGUE_E_SEGMENT_NOT_RAM, "ELF segment 0 at 0x200000 to 0x204e20; RAM is 0x100000 to 0x203a98"},
+	{"kept", kept, SEGUE_E_SEGMENT_KEPT, "0x201000 to 0x201001"},
+	{"firmware's in the map's RAM", overlapping_map, SEGUE_E_SEGMENT_NOT_RAM, "0x202000"},
+};
+
+static void test_refusals_leave_no_trace(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+		const struct refusal *r = &refusals[i];
+		struct host host;
+		int code;
+
+		open_small(&host);
+		r->spoil(&host);
+		code = segue_load(&host.args);
+		if (code != r->code || !strstr(host.sentence, r->sentence) || (*r->sentence && !*host.sentence))
+			fail_msg("%s: code %d, \"%s\"", r->name, code, host.sentence);
+		assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+		close_host(&host);
+	}
+	assert_int_equal(segue_load(NULL), SEGUE_E_ARGUMENT);
+}
+
+static void test_every_code_has_a_meaning_of_its_own(void **state)
+{
+	const char *none = segue_strerror(9999);
+	int known = 0;
+
+	(void)state;
+	for (int code = 0; code < 256; code++) {
+		const char *text = segue_strerror(code);
+
+		if (text == none)
+			continue;
+		known++;
+		for (int other = 0; other < code; other++)
+			if (segue_strerror(other) != none)
+				assert_string_not_equal(text, segue_strerror(other));
+	}
+	assert_int_equal(known, 68);
+	assert_string_not_equal(segue_strerror(SEGUE_E_READY_VIRTUAL_8086), none);
+}
+
+/* Executes the list that purgatory would walk, links and all, on a model of physical memory. */
+static void run_list(struct host *host, uint8_t *memory)
+{
+	const struct purgatory_params *params = (const void *)(host->workspace + PURGATORY_PARAMS_AT);
+	uint32_t page = params->list, source = params->list_source;
+
+	/* As purgatory's relocate does. */
+	for (uint32_t i = 0; params->list != params->list_source && i < params->list_pages; i++) {
+		memcpy(memory + page, memory + source, PAGE);
+		source += PAGE;
+		page = le32(memory + page + offsetof(struct list_page, link));
+	}
+	for (const uint8_t *at = memory + params->list;;) {
+		struct segue_move m;
+
+		memcpy(&m, at, sizeof m);
+		at += sizeof m;
+		if (m.op == SEGUE_MOVE_END)
+			return;
+		if (m.op == SEGUE_MOVE_LINK) {
+			at = memory + m.dst;
+			continue;
+		}
+		if (m.op == SEGUE_MOVE_ZERO) {
+			memset(memory + m.dst, 0, m.size);
+			continue;
+		}
+		if (m.op == SEGUE_MOVE_COPY_UP || m.op == SEGUE_MOVE_COPY_DOWN) {
+			memmove(memory + m.dst, memory + m.src, m.size);
+			continue;
+		}
+		for (uint32_t n = 0; n < m.size; n++) {
+			uint32_t i = m.op == SEGUE_MOVE_SWAP_DOWN ? m.size - 1 - n : n;
+			uint8_t byte = memory[m.dst + i];
+
+			memory[m.dst + i] = memory[m.src + i];
+			memory[m.src + i] = byte;
+		}
+	}
+}
+
+/* A blob of pages scattered over memory, some of them where the target goes; the workspace in its way or not. */
+static void scattered(uint32_t pages, uint32_t workspace_at, bool expect_out)
+{
+	uint32_t memory_size = (uint32_t)(pages * 3 + 8192) * PAGE, room = pages * 3 / 2 + 64;
+	size_t size, count = pages + 1, workspace_size = SEGUE_WORKSPACE_SIZE(count);
+	uint8_t *blob = make_elf((size_t)pages * PAGE, ENTRY, pages * PAGE + 5000, &size);
+	uint8_t *memory = calloc(1, memory_size);
+	struct segue_extent *extents = malloc(count * sizeof *extents);
+	uint32_t *slots = malloc(room * sizeof *slots);
+	struct segue_description d = {.struct_size = sizeof d};
+	struct host host;
+	uint32_t seed = 12345;
+
+	/* Slots of memory in random order: from MIB on, so that sources and destinations interleave. */
+	for (uint32_t i = 0; i < room; i++)
+		slots[i] = MIB + i * PAGE;
+	for (uint32_t i = room - 1; i > 0; i--) {
+		uint32_t j, slot = slots[i];
+
+		seed = seed * 1664525 + 1013904223;
+		j = (uint32_t)((uint64_t)seed * (i + 1) >> 32);
+		slots[i] = slots[j];
+		slots[j] = slot;
+	}
+	open_host(&host, blob, size, workspace_size);
+	/* memory_size has room behind the slots for a workspace out of the way */
+	host.args.workspace_phys = workspace_at ? workspace_at : (memory_size - (uint32_t)workspace_size) & ~(PAGE - 1);
+	host.map[2].end = memory_size;
+	for (uint32_t i = 0, next = 0; i < count; i++) {
+		/* the workspace is no place for a piece of the blob in this model */
+		while (slots[next] < host.args.workspace_phys + workspace_size && slots[next] + PAGE > host.args.workspace_phys)
+			next++;
+		extents[i] = (struct segue_extent){.addr = slots[next++], .size = PAGE};
+		memcpy(memory + extents[i].addr, blob + (size_t)i * PAGE, PAGE);
+	}
+	host.args.blob.extents = extents;
+	host.args.blob.extent_count = count;
+	if (segue_load(&host.args) != SEGUE_OK)
+		fail_msg("%s", host.sentence);
+	assert_int_equal(segue_describe(host.workspace, &d), SEGUE_OK);
+	assert_true(d.moved <= d.payload + d.set_aside);
+	assert_int_equal(d.purgatory != host.args.workspace_phys, expect_out);
+	memcpy(memory + host.args.workspace_phys, host.workspace, workspace_size);
+	run_list(&host, memory);
+	assert_memory_equal(memory + ENTRY, blob + PAGE, (size_t)pages * PAGE);
+	for (uint32_t i = 0; i < 5000; i++)
+		assert_int_equal(memory[ENTRY + pages * PAGE + i], 0);
+	free(slots);
+	free(extents);
+	free(memory);
+	close_host(&host);
+}
+
+static void test_scattered_pages(void **state)
+{
+	(void)state;
+	scattered(5, 0, false);
+	scattered(3000, 0, false);
+	scattered(100000, 0, false);
+}
+
+static void test_scattered_pages_with_the_workspace_in_the_way(void **state)
+{
+	(void)state;
+	scattered(3000, ENTRY + 100 * PAGE, true);
+	scattered(20000, ENTRY, true);
+	scattered(20000, ENTRY + 20000 * PAGE, true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_describes_what_it_loads),
+		cmocka_unit_test(test_unload_forgets),
+		cmocka_unit_test(test_refusals_leave_no_trace),
+		cmocka_unit_test(test_every_code_has_a_meaning_of_its_own),
+		cmocka_unit_test(test_scattered_pages),
+		cmocka_unit_test(test_scattered_pages_with_the_workspace_in_the_way),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
