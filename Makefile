@@ -190,6 +190,21 @@ $(B)/test/unit/%: test/unit/%.c $(B)/sanitized/libsegue.a $(wildcard test/unit/*
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) $$(pkg-config --cflags cmocka) -o $@ $< $(B)/sanitized/libsegue.a $$(pkg-config --libs cmocka)
 
+# The same tests with i386's 32-bit addresses (loaders/bytes.h), still on the build machine.
+UNIT32 := $(patsubst test/unit/%.c,$(B)/test/unit32/%,$(filter-out test/unit/standalone_%,$(wildcard test/unit/*_test.c)))
+$(B)/sanitized32/%.o: %.c $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -DSEGUE_ADDRESS_32 -c -o $@ $<
+$(B)/sanitized32/libsegue.a: $(LIB_C:%.c=$(B)/sanitized32/%.o) $(B)/host/stage2/purgatory_image.o
+	@rm -f $@
+	$(call say,ar,$@)
+	$(Q)$(AR) rcsD $@ $^
+$(B)/test/unit32/%: test/unit/%.c $(B)/sanitized32/libsegue.a $(wildcard test/unit/*.h)
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -DSEGUE_ADDRESS_32 $$(pkg-config --cflags cmocka) -o $@ $< $(B)/sanitized32/libsegue.a $$(pkg-config --libs cmocka)
+
 FUZZ := $(patsubst test/fuzz/%.c,$(B)/test/fuzz/%,$(wildcard test/fuzz/*_raw.c test/fuzz/*_struct.c))
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 $(B)/fuzz/%.o: %.c $(HEADERS) Makefile
@@ -247,7 +262,7 @@ check: ## everything that needs no human; installs what it lacks; ends in one li
 check-all: ## the same with the whole matrix of boots
 	@test/need check
 	@$(MAKE) --no-print-directory check-now CHECK=--full
-tests: $(UNIT) $(FUZZ) $(INSPECT) $(PLANNER)
+tests: $(UNIT) $(UNIT32) $(FUZZ) $(INSPECT) $(PLANNER)
 check-now: all tests
 	@test/check $(CHECK)
 

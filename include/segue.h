@@ -108,7 +108,7 @@ enum segue_error {
 
 	/* Linux */
 	SEGUE_E_LINUX_TRUNCATED = 110,   /* the file ends inside the setup code or before the protected-mode code */
-	SEGUE_E_LINUX_VERSION = 111,     /* a boot protocol before 2.00 */
+	SEGUE_E_LINUX_VERSION = 111,     /* a boot protocol other than 2.xx */
 	SEGUE_E_LINUX_REAL_MODE = 112,   /* a zImage, or a kernel with a 16-bit entry only: not built yet */
 	SEGUE_E_LINUX_HEADER = 113,      /* a field of the setup header makes no sense */
 	SEGUE_E_LINUX_CMDLINE = 114,     /* command line longer than the kernel takes */
@@ -255,7 +255,7 @@ struct segue_load_args {
  * all modules (a contiguous one counts 1) and one for each module in a bundle. The macro is
  * the same figure for a static array.
  */
-#define SEGUE_WORKSPACE_SIZE(extents) (131072u + ((((size_t)(extents)) * 320u + 4095u) & ~(size_t)4095u))
+#define SEGUE_WORKSPACE_SIZE(extents) (131072u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*

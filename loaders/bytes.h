@@ -12,7 +12,8 @@
  * 64-bit arithmetic would double the library. ADDRESS_LIMIT is the end of what is used at all: the last
  * page below 4 GiB holds the reset vector, and without it every end fits into 32 bits.
  */
-#if defined(__i386__)
+/* SEGUE_ADDRESS_32: i386's arithmetic on the build machine, for tests. */
+#if defined(__i386__) || defined(SEGUE_ADDRESS_32)
 typedef uint32_t addr_t;
 #define ADDRESS_MAX UINT32_MAX
 #else
@@ -21,19 +22,20 @@ typedef uint64_t addr_t;
 #endif
 #define ADDRESS_LIMIT 0xfffff000u
 
+/* Shifts and ORs: GCC makes one load of them, but not of sums of products. */
 static inline uint16_t le16(const uint8_t *p)
 {
-	return (uint16_t)(p[0] + 256u * p[1]);
+	return (uint16_t)(p[0] | p[1] << 8);
 }
 
 static inline uint32_t le32(const uint8_t *p)
 {
-	return p[0] + 256u * p[1] + 65536u * p[2] + 16777216u * p[3];
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static inline uint64_t le64(const uint8_t *p)
 {
-	return le32(p) + 4294967296u * (uint64_t)le32(p + 4);
+	return le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
 /* A 64-bit number that is to be an address or a size: one above 4 GiB becomes ADDRESS_MAX, which no check passes. */

@@ -38,7 +38,7 @@ static const struct segment *claim_that_meets(const struct job *job, addr_t star
 	return s && s->dest < end ? s : NULL;
 }
 
-static bool is_ram(const struct job *job, addr_t start, addr_t end)
+bool segue_is_ram(const struct job *job, addr_t start, addr_t end)
 {
 	for (size_t i = 0; i < job->ram_count; i++)
 		if (job->ram[i].start <= start && end <= job->ram[i].end)
@@ -48,7 +48,7 @@ static bool is_ram(const struct job *job, addr_t start, addr_t end)
 
 bool segue_is_free(const struct job *job, addr_t start, addr_t end)
 {
-	return is_ram(job, start, end) && !claim_that_meets(job, start, end);
+	return segue_is_ram(job, start, end) && !claim_that_meets(job, start, end);
 }
 
 /* Twice the room when it is used up: what was abandoned is at most as much again. */
@@ -110,7 +110,7 @@ static int check_fixed(const struct job *job, const struct segment *s)
 		if (s->dest < keep->end && keep->start < end)
 			return refuse(job, SEGUE_E_SEGMENT_KEPT, s, "kept is", (addr_t)keep->start, (addr_t)keep->end);
 	}
-	for (size_t i = 0; !is_ram(job, s->dest, end); i++) {
+	for (size_t i = 0; !segue_is_ram(job, s->dest, end); i++) {
 		/* The RAM nearest below says how far it goes. */
 		if (i + 1 < job->ram_count && job->ram[i + 1].start <= s->dest)
 			continue;

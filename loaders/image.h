@@ -10,4 +10,7 @@
  */
 void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run);
 
+/* Is [start, end) in one range of job->ram? */
+bool segue_is_ram(const struct job *job, addr_t start, addr_t end);
+
 #endif

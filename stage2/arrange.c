@@ -10,6 +10,9 @@
 
 _Static_assert(offsetof(struct entry_state, eip) == 32 && offsetof(struct entry_state, ebx) == 4, "purgatory.h: registers");
 
+/* Moves that cut pieces take beside the one for each run; exchanges in full RAM may take more, and then say so. */
+#define SPARE_MOVES 256u
+
 struct list {
 	struct list_page *pages;
 	uint32_t page_limit;
@@ -25,6 +28,7 @@ struct arrangement {
 	struct list list;
 	struct plan_result result;
 	void *memory;                 /* the planner's, then the replay's */
+	struct plan_range *writable;  /* where moves may write beside their destinations */
 	size_t memory_size;
 	addr_t home;
 	bool moves_out;               /* the workspace lies where the target goes */
@@ -68,16 +72,21 @@ static bool workspace_is_hit(const struct job *job)
 	return false;
 }
 
-/* What is left of the arena becomes the planner's memory, then the list. */
+/* What is left of the arena becomes memory for the planner and the replay, then the list. */
 static int divide_workspace(struct arrangement *a)
 {
 	struct arena *arena = &a->job->arena;
+	uint32_t copies = a->runs.copy_count, zeros = a->runs.zero_count, writable = copies + SCRATCH_LIMIT;
+	size_t replay_size = segue_replay_memory(copies, zeros, writable, copies + zeros + SPARE_MOVES);
 	struct list_page *pages;
 
-	a->memory_size = segue_plan_memory(a->runs.copy_count, a->runs.zero_count, a->scratch.count);
+	a->memory_size = segue_plan_memory(copies, zeros, SCRATCH_LIMIT);
+	if (a->memory_size < replay_size)
+		a->memory_size = replay_size;
 	a->memory = segue_arena_take(arena, a->memory_size, sizeof(uint64_t));
-	if (a->memory_size == 0 || !a->memory)
-		return segue_arena_refuse(a->job, a->memory_size);
+	a->writable = segue_arena_take(arena, writable * sizeof *a->writable, sizeof(uint64_t));
+	if (!a->memory || !a->writable)
+		return segue_arena_refuse(a->job, a->memory_size + writable * sizeof *a->writable);
 	pages = segue_arena_take(arena, sizeof *pages, sizeof *pages);
 	if (!pages)
 		return segue_arena_refuse(a->job, sizeof *pages);
@@ -169,6 +178,23 @@ static addr_t link_list(struct arrangement *a)
 	return first;
 }
 
+/* Scratch; and where RAM is so full that bytes are exchanged, the sources too, but not in what the host keeps. */
+static uint32_t list_writable(const struct arrangement *a)
+{
+	uint32_t count = a->scratch.count;
+
+	memcpy(a->writable, a->scratch.ranges, count * sizeof *a->writable);
+	for (uint32_t i = 0; a->result.exchanged != 0 && i < a->runs.copy_count; i++) {
+		const struct plan_copy *copy = &a->runs.copies[i];
+
+		a->writable[count].start = copy->src;
+		a->writable[count].end = copy->src + copy->size;
+		if (segue_is_ram(a->job, copy->src, copy->src + copy->size))
+			count++;
+	}
+	return count;
+}
+
 /* The replay knows nothing of the planner; what it accepts does what the segments ask for. */
 static int replay(struct arrangement *a)
 {
@@ -176,7 +202,7 @@ static int replay(struct arrangement *a)
 	struct replay_input input = {
 		.copies = a->runs.copies, .copy_count = a->runs.copy_count,
 		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.writable = a->scratch.ranges, .writable_count = a->scratch.count,
+		.writable = a->writable, .writable_count = list_writable(a),
 		.memory = a->memory, .memory_size = a->memory_size,
 	};
 	struct replay_result result;

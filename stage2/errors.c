@@ -48,7 +48,7 @@
 	means(SEGUE_E_MULTIBOOT_FORMAT, "Multiboot kernel is no ELF and has no addresses") \
 	means(SEGUE_E_MULTIBOOT_2, "Multiboot 2 only") \
 	means(SEGUE_E_LINUX_TRUNCATED, "truncated Linux kernel") \
-	means(SEGUE_E_LINUX_VERSION, "Linux boot protocol too old") \
+	means(SEGUE_E_LINUX_VERSION, "unknown Linux boot protocol") \
 	means(SEGUE_E_LINUX_REAL_MODE, "Linux kernel with a 16-bit entry only") \
 	means(SEGUE_E_LINUX_HEADER, "broken Linux setup header") \
 	means(SEGUE_E_LINUX_CMDLINE, "command line too long for this Linux") \

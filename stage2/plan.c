@@ -20,7 +20,7 @@
 #define ALIGNMENT _Alignof(struct piece)
 _Static_assert(_Alignof(struct part) <= ALIGNMENT && _Alignof(struct cut) <= ALIGNMENT, "an array would have gaps");
 
-static void *take(struct plan *p, uint32_t count, uint32_t size, bool high)
+void *segue_plan_take(struct plan *p, uint32_t count, uint32_t size, bool high)
 {
 	uint64_t bytes = ((uint64_t)count * size + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
 	unsigned char *taken = p->low;
@@ -41,16 +41,6 @@ static void *take(struct plan *p, uint32_t count, uint32_t size, bool high)
 	else
 		p->low += (size_t)bytes;
 	return taken;
-}
-
-void *segue_plan_take_low(struct plan *p, uint32_t count, uint32_t size)
-{
-	return take(p, count, size, false);
-}
-
-void *segue_plan_take_high(struct plan *p, uint32_t count, uint32_t size)
-{
-	return take(p, count, size, true);
 }
 
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
@@ -118,13 +108,11 @@ static void refuse(struct plan *p, enum plan_status status, uint32_t index, cons
 	p->out->at = *at;
 }
 
-static bool fits_size(struct plan *p, uint32_t index, const struct plan_range *range)
+static bool wraps(struct plan *p, uint32_t index, const struct plan_range *range)
 {
 	if (range->start > range->end)
 		refuse(p, PLAN_WRAPS, index, range);
-	else if (range->end - range->start > SIZE_MAX)
-		refuse(p, PLAN_LARGE, index, range);
-	return p->status == PLAN_OK;
+	return range->start > range->end;
 }
 
 static struct plan_range destination(const struct plan_input *in, uint32_t index)
@@ -143,12 +131,11 @@ static void append_piece(struct plan *p, const struct plan_copy *copy)
 		p->out->in_place += size;
 	else
 		p->out->payload += size;
-	if (p->piece_count != 0 && piece->dst + piece->size == copy->dst && piece->src + piece->size == copy->src &&
-	    size <= SIZE_MAX - piece->size) {
+	if (p->piece_count != 0 && piece->dst + piece->size == copy->dst && piece->src + piece->size == copy->src) {
 		piece->size += size;
 		return;
 	}
-	piece = segue_plan_take_low(p, 1, sizeof(*piece));
+	piece = segue_plan_take(p, 1, sizeof(*piece), false);
 	if (piece == NULL)
 		return;
 	*piece = (struct piece){ .dst = copy->dst, .src = copy->src, .size = size, .blocks = PLAN_NONE };
@@ -159,26 +146,26 @@ static void collect(struct plan *p)
 {
 	const struct plan_input *in = p->in;
 	uint32_t most = in->copy_count + in->zero_count, count = 0;
-	struct sort_entry *entries = segue_plan_take_high(p, most, sizeof(*entries));
-	struct sort_entry *spare = segue_plan_take_high(p, most, sizeof(*entries));
+	struct sort_entry *entries = segue_plan_take(p, most, sizeof(*entries), true);
+	struct sort_entry *spare = segue_plan_take(p, most, sizeof(*entries), true);
 	struct plan_range range, last = { 0, 0 };
 
 	if (spare == NULL)
 		return;
 	for (uint32_t i = 0; i < in->free_count; i++) {
-		if (in->free[i].start > in->free[i].end)
-			refuse(p, PLAN_WRAPS, most + i, &in->free[i]);
+		if (wraps(p, most + i, &in->free[i]))
+			return;
 		p->room_total += in->free[i].end - in->free[i].start;
 	}
 	for (uint32_t i = 0; i < most; i++) {
 		if (i < in->copy_count) {
 			range.start = in->copies[i].src;
 			range.end = range.start + in->copies[i].size;
-			if (!fits_size(p, i, &range))
+			if (wraps(p, i, &range))
 				return;
 		}
 		range = destination(in, i);
-		if (!fits_size(p, i, &range))
+		if (wraps(p, i, &range))
 			return;
 		if (range.start == range.end)
 			continue;
@@ -219,13 +206,13 @@ static void cut_head(struct piece *piece, size_t size)
  */
 static void choose_readers(struct plan *p)
 {
-	struct sort_entry *entries = segue_plan_take_high(p, p->piece_count, sizeof(*entries));
-	struct sort_entry *spare = segue_plan_take_high(p, p->piece_count, sizeof(*entries));
+	struct sort_entry *entries = segue_plan_take(p, p->piece_count, sizeof(*entries), true);
+	struct sort_entry *spare = segue_plan_take(p, p->piece_count, sizeof(*entries), true);
 	addr_t covered = 0, reach = 0;
 	uint32_t count = 0, next = 0;
 	struct piece *piece, *best = NULL;
 
-	p->by_src = segue_plan_take_low(p, p->piece_count, sizeof(*p->by_src));
+	p->by_src = segue_plan_take(p, p->piece_count, sizeof(*p->by_src), false);
 	if (p->by_src == NULL)
 		return;
 	for (uint32_t i = 0; i < p->piece_count; i++) {

@@ -14,8 +14,9 @@
 
 /*
  * What a list entry does, byte i running from 0 up (UP) or from size-1 down
- * (DOWN), strictly one byte after the other as far as anyone can see:
- *   COPY  [dst+i] = [src+i]
+ * (DOWN), one byte after the other as far as anyone can see:
+ *   COPY  [dst+i] = [src+i]; where the ranges overlap, op is the direction
+ *         that reads every byte before it is written
  *   SWAP  exchange [dst+i] and [src+i]; the ranges may overlap, and then the
  *         block of |dst-src| bytes at the starting end travels to the other
  *   ZERO  [dst+i] = 0; src is 0
@@ -63,7 +64,6 @@ struct plan_range {
 enum plan_status {
 	PLAN_OK = 0,
 	PLAN_WRAPS,        /* a copy, zero range or free range ends past ADDRESS_MAX or before it starts */
-	PLAN_LARGE,        /* a copy or zero range of more than SIZE_MAX bytes */
 	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes */
 	PLAN_MEMORY,       /* the arena is too small; see segue_plan_memory() */
 	PLAN_TOO_MANY,     /* more than PLAN_MAX copies, zeros or free ranges */
@@ -113,7 +113,7 @@ struct plan_result {
 	size_t memory_used;
 	/* What a refusal is about; copies count from 0, zeros go on from there, then free ranges. */
 	uint32_t a, b;        /* b: PLAN_OVERLAP */
-	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS, PLAN_LARGE: the range as given */
+	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS: the range as given */
 	size_t memory_need;   /* PLAN_MEMORY: at least this much is wanted */
 	int emit_status;      /* PLAN_EMIT */
 };

@@ -66,7 +66,7 @@ static void append(struct exchange *x, addr_t dst, addr_t src, size_t size, bool
 
 	if (size == 0)
 		return;
-	part = segue_plan_take_low(x->plan, 1, sizeof(*part));
+	part = segue_plan_take(x->plan, 1, sizeof(*part), false);
 	if (part == NULL)
 		return;
 	if (x->count == 0)

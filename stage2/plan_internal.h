@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the planner's files share; the way through them is told in plan.c.
- * Addresses have 64 bits everywhere, sizes those of the machine: the planner
- * is to be small where 64-bit arithmetic is not.
- */
+/* What the planner's files share; the way through them is told in plan.c. */
 #ifndef SEGUE_STAGE2_PLAN_INTERNAL_H
 #define SEGUE_STAGE2_PLAN_INTERNAL_H
 
@@ -100,8 +96,7 @@ static inline bool plan_waits(const struct piece *piece)
 }
 
 /* plan.c */
-void *segue_plan_take_low(struct plan *, uint32_t count, uint32_t size);
-void *segue_plan_take_high(struct plan *, uint32_t count, uint32_t size);
+void *segue_plan_take(struct plan *, uint32_t count, uint32_t size, bool high);
 void segue_plan_emit(struct plan *, uint32_t op, addr_t dst, addr_t src, size_t size);
 void segue_plan_copy(struct plan *, addr_t dst, addr_t src, size_t size);
 

@@ -90,38 +90,36 @@ static bool meet(const struct plan *p, struct meeting *m)
 	return false;
 }
 
-static struct meeting writers_of(const struct piece *piece)
+static void begin_meeting(struct meeting *m, const struct piece *piece, bool readers)
 {
-	return (struct meeting){ .at = piece->src, .size = piece->size, .next = piece->writer };
-}
-
-static struct meeting readers_of(const struct piece *piece)
-{
-	return (struct meeting){ .at = piece->dst, .size = piece->size, .readers = true, .next = piece->reader };
+	m->at = readers ? piece->dst : piece->src;
+	m->next = readers ? piece->reader : piece->writer;
+	m->size = piece->size;
+	m->readers = readers;
 }
 
 /* Not waiting any more: whom it blocked may go on, and who blocked it is rid of it. */
 static void retire(struct plan *p, uint32_t index)
 {
 	struct piece *piece = &p->pieces[index];
-	struct meeting writers = writers_of(piece), readers = readers_of(piece);
+	struct meeting m;
 
 	piece->blocks = PLAN_NONE;
 	p->waiting--;
-	while (meet(p, &writers)) {
-		struct piece *writer = &p->pieces[writers.index];
+	for (begin_meeting(&m, piece, false); meet(p, &m); ) {
+		struct piece *writer = &p->pieces[m.index];
 
-		writer->pending -= writers.shared;
+		writer->pending -= m.shared;
 		if (writer->pending == 0) {
-			leave_heap(p, writers.index);
-			make_ready(p, writers.index);
+			leave_heap(p, m.index);
+			make_ready(p, m.index);
 		} else if (p->heap_count != 0) {
-			sift(p, writer->slot, writers.index);
+			sift(p, writer->slot, m.index);
 		}
 	}
-	while (meet(p, &readers))
-		if (--p->pieces[readers.index].blocks == 0)
-			p->sinks[p->sink_count++] = readers.index;
+	for (begin_meeting(&m, piece, true); meet(p, &m); )
+		if (--p->pieces[m.index].blocks == 0)
+			p->sinks[p->sink_count++] = m.index;
 }
 
 /* Counts who meets whom. */
@@ -138,8 +136,7 @@ static void start(struct plan *p)
 		while (writer < p->piece_count && p->pieces[writer].dst + p->pieces[writer].size <= piece->src)
 			writer++;
 		piece->writer = writer;
-		m = writers_of(piece);
-		while (meet(p, &m)) {
+		for (begin_meeting(&m, piece, false); meet(p, &m); ) {
 			if (m.index == p->by_src[i])
 				continue;
 			p->pieces[m.index].pending += m.shared;
@@ -220,7 +217,7 @@ static bool set_aside(struct plan *p, struct piece *writer, addr_t src, size_t s
 		}
 		if (p->cut_count == p->node_count + PLAN_CUTS_SPARE || (size_t)(p->high - p->low) < sizeof(*cut))
 			return false;
-		segue_plan_take_low(p, 1, sizeof(*cut));
+		segue_plan_take(p, 1, sizeof(*cut), false);
 		p->cut_count++;
 		p->cuts_open++;
 		writer->cut_count++;
@@ -242,7 +239,7 @@ static bool set_aside(struct plan *p, struct piece *writer, addr_t src, size_t s
 static bool clear_destination(struct plan *p, uint32_t index)
 {
 	struct piece *piece = &p->pieces[index];
-	struct meeting m = readers_of(piece);
+	struct meeting m;
 
 	if (p->cuts_open == 0) {
 		p->low = (unsigned char *)p->cuts;
@@ -254,7 +251,7 @@ static bool clear_destination(struct plan *p, uint32_t index)
 	if (p->room_total - p->room_used < piece->pending)
 		return false;
 	piece->cut_first = p->cut_count;
-	while (meet(p, &m))
+	for (begin_meeting(&m, piece, true); meet(p, &m); )
 		if (m.index != index && !set_aside(p, piece, m.from, m.shared))
 			return false;
 	return true;
@@ -347,8 +344,8 @@ static void exchange_rest(struct plan *p)
 
 void segue_plan_order(struct plan *p)
 {
-	p->heap = segue_plan_take_high(p, p->node_count, sizeof(*p->heap));
-	p->sinks = segue_plan_take_high(p, p->node_count, sizeof(*p->sinks));
+	p->heap = segue_plan_take(p, p->node_count, sizeof(*p->heap), true);
+	p->sinks = segue_plan_take(p, p->node_count, sizeof(*p->sinks), true);
 	p->cuts = (struct cut *)(void *)p->low;
 	p->waiting = p->node_count;
 	if (p->sinks == NULL)

@@ -87,7 +87,7 @@ static inline void generate_elf(struct file *f, struct stream *s, bool multiboot
 {
 	bool is_64 = take_8(s) & 1;
 	unsigned word = is_64 ? 8 : 4, segments = 1 + take_8(s) % 7, sections = take_8(s) & 7, type = take_8(s);
-	uint64_t base = 0x100000u + (take_8(s) & 0x3f) * 0x8000u, shift = take_8(s) & 1 ? 0xc0000000u : 0;
+	uint64_t base = 0x100000u + (take_8(s) & 0x3f) * 0x8000u, next = base, shift = take_8(s) & 1 ? 0xc0000000u : 0;
 
 	f->size = 0x1000 + (take_8(s) & 3) * 0x800u;
 	for (size_t i = 0; i < f->size; i++)
@@ -107,14 +107,18 @@ static inline void generate_elf(struct file *f, struct stream *s, bool multiboot
 	put(f, 38 + 3 * word, sections ? sections - 1 : 0, 2);
 	for (unsigned i = 0; i < segments; i++) {
 		size_t at = 0x100 + i * (is_64 ? 56u : 32u), field = is_64 ? at + 8 : at + 4;
-		uint64_t size = 16u + (take_8(s) & 0x1f) * 16u;
+		uint64_t size = 16u + (take_8(s) & 0x1f) * 16u, more = (take_8(s) & 0xf) * 64u;
+		uint8_t edges = take_8(s);
+		/* some follow the last one without a gap, or end where the file does */
+		uint64_t dest = edges & 1 ? next : base + i * 0x1000u, offset = edges & 2 ? f->size - size : 0x400 + i * 0x100u;
 
-		put(f, at, take_8(s) < 0xf0 ? 1 : take_8(s) & 7, 4);
-		put(f, field, take_number(s, 0x400 + i * 0x100), word);
-		put(f, field + word, take_number(s, base + shift + i * 0x1000), word);
-		put(f, field + 2 * word, take_number(s, base + i * 0x1000), word);
+		put(f, at, edges < 0xf0 ? 1 : take_8(s) & 7, 4);
+		put(f, field, take_number(s, offset), word);
+		put(f, field + word, take_number(s, dest + shift), word);
+		put(f, field + 2 * word, take_number(s, dest), word);
 		put(f, field + 3 * word, take_number(s, size), word);
-		put(f, field + 4 * word, take_number(s, size + (take_8(s) & 0xf) * 64u), word);
+		put(f, field + 4 * word, take_number(s, size + more), word);
+		next = dest + size + more;
 	}
 	for (unsigned i = 1; i < sections; i++) {
 		size_t at = 0x300 + i * (is_64 ? 64u : 40u), field = at + 8;
