@@ -191,7 +191,7 @@ $(B)/test/unit/%: test/unit/%.c $(B)/sanitized/libsegue.a $(wildcard test/unit/*
 	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) $$(pkg-config --cflags cmocka) -o $@ $< $(B)/sanitized/libsegue.a $$(pkg-config --libs cmocka)
 
 # The same tests with i386's 32-bit addresses (loaders/bytes.h), still on the build machine.
-UNIT32 := $(patsubst test/unit/%.c,$(B)/test/unit32/%,$(filter-out test/unit/standalone_%,$(wildcard test/unit/*_test.c)))
+UNIT32 := $(patsubst test/unit/%.c,$(B)/test/unit32/%,$(filter-out test/unit/standalone_% test/unit/plan_test.c,$(wildcard test/unit/*_test.c)))
 $(B)/sanitized32/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)

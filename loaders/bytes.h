@@ -22,44 +22,51 @@ typedef uint64_t addr_t;
 #endif
 #define ADDRESS_LIMIT 0xfffff000u
 
-/* Shifts and ORs: GCC makes one load of them, but not of sums of products. */
-static inline uint16_t le16(const uint8_t *p)
+/*
+ * Shifts and ORs: GCC makes one load of them, but not of sums of products. That comes after it has judged what
+ * is small enough to be inlined, so it must be told.
+ */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE uint16_t le16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] | p[1] << 8);
 }
 
-static inline uint32_t le32(const uint8_t *p)
+ALWAYS_INLINE uint32_t le32(const uint8_t *p)
 {
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static inline uint64_t le64(const uint8_t *p)
+ALWAYS_INLINE uint64_t le64(const uint8_t *p)
 {
 	return le32(p) | (uint64_t)le32(p + 4) << 32;
 }
 
 /* A 64-bit number that is to be an address or a size: one above 4 GiB becomes ADDRESS_MAX, which no check passes. */
-static inline addr_t le_addr(const uint8_t *p)
+ALWAYS_INLINE addr_t le_addr(const uint8_t *p)
 {
 	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
 }
 
-static inline void put_le16(uint8_t *p, uint16_t value)
+ALWAYS_INLINE void put_le16(uint8_t *p, uint16_t value)
 {
-	p[0] = (uint8_t)(value % 256u);
-	p[1] = (uint8_t)(value / 256u);
+	p[0] = (uint8_t)value;
+	p[1] = (uint8_t)(value >> 8);
 }
 
-static inline void put_le32(uint8_t *p, uint32_t value)
+ALWAYS_INLINE void put_le32(uint8_t *p, uint32_t value)
 {
-	put_le16(p, (uint16_t)(value % 65536u));
-	put_le16(p + 2, (uint16_t)(value / 65536u));
+	p[0] = (uint8_t)value;
+	p[1] = (uint8_t)(value >> 8);
+	p[2] = (uint8_t)(value >> 16);
+	p[3] = (uint8_t)(value >> 24);
 }
 
-static inline void put_le64(uint8_t *p, uint64_t value)
+ALWAYS_INLINE void put_le64(uint8_t *p, uint64_t value)
 {
-	put_le32(p, (uint32_t)(value % 4294967296u));
-	put_le32(p + 4, (uint32_t)(value / 4294967296u));
+	put_le32(p, (uint32_t)value);
+	put_le32(p + 4, (uint32_t)(value >> 32));
 }
 
 /* Is [offset, offset + size) inside [0, limit)? */

@@ -54,7 +54,7 @@ bool segue_is_free(const struct job *job, addr_t start, addr_t end)
 /* Twice the room when it is used up: what was abandoned is at most as much again. */
 static int grow(struct job *job)
 {
-	size_t limit = job->segment_limit ? job->segment_limit * 2 : 32;
+	size_t count = job->segment_count, limit = count ? count * 2 : 32;
 	size_t size = limit * (sizeof *job->segments + sizeof *job->claims);
 	struct segment *segments = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	uint32_t *claims;
@@ -62,9 +62,9 @@ static int grow(struct job *job)
 	if (!segments)
 		return segue_arena_refuse(job, size);
 	claims = (uint32_t *)(segments + limit);
-	if (job->segment_count > 0) {
-		memcpy(segments, job->segments, job->segment_count * sizeof *segments);
-		memcpy(claims, job->claims, job->segment_count * sizeof *claims);
+	if (count > 0) {
+		memcpy(segments, job->segments, count * sizeof *segments);
+		memcpy(claims, job->claims, count * sizeof *claims);
 	}
 	job->segments = segments;
 	job->claims = claims;
@@ -75,17 +75,19 @@ static int grow(struct job *job)
 /* Adds a segment whose place has been checked. One without bytes claims nothing, and would break the search. */
 static int add(struct job *job, const struct segment *segment)
 {
-	size_t at;
+	uint32_t *claim;
 	int error;
 
 	if (segment->size == 0)
 		return SEGUE_OK;
 	if (job->segment_count == job->segment_limit && (error = grow(job)) != SEGUE_OK)
 		return error;
-	at = first_claim_after(job, segment->dest);
-	memmove(&job->claims[at + 1], &job->claims[at], (job->segment_count - at) * sizeof *job->claims);
-	job->claims[at] = (uint32_t)job->segment_count;
-	job->segments[job->segment_count++] = *segment;
+	claim = &job->claims[job->segment_count];
+	job->segments[job->segment_count] = *segment;
+	/* Most come in the order of their addresses. */
+	for (; claim > job->claims && job->segments[claim[-1]].dest > segment->dest; claim--)
+		*claim = claim[-1];
+	*claim = (uint32_t)job->segment_count++;
 	return SEGUE_OK;
 }
 

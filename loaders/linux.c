@@ -16,8 +16,10 @@
 #define SECTOR 512u
 #define LOADED_HIGH 0x01u
 #define XLF_KERNEL_64 0x01u
+#define PHYSICAL_BITS_MAX 52          /* x86: no CPU has more */
 #define ONE_MIB 0x100000u
 #define PAGE 4096u
+#define MEM_EQUALS 0x3d6d656du        /* "mem=" */
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
 
 static bool recognise(const struct bytes *file)
@@ -35,66 +37,59 @@ static int check_size(const struct job *job, const char *what, addr_t end)
 	return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED, "%z bytes, %s to %z", size, what, end);
 }
 
-static int check_header(const struct job *job, struct linux_kernel *k)
+static int check_header(struct job *job, struct linux_kernel *k)
 {
 	/* Where the last field ends that we need of 2.00, 2.01, ..., 2.10 and later, from 0x200. */
 	static const uint8_t ends[] = {0x24, 0x26, 0x2c, 0x30, 0x30, 0x35, 0x3c, 0x48, 0x50, 0x58, 0x64};
-	uint32_t minor, needed;
+	const uint32_t version_end = offsetof(struct linux_boot_params, hdr.realmode_swtch);
+	uint32_t version, needed;
 	int error;
 
-	if ((error = check_size(job, "header", 0x208)) != SEGUE_OK)
+	k->header = LINUX_AT(job->bundle.kernel.data, hdr);
+	k->header_end = 0x202u + *LINUX_HEADER_AT(k, jump_distance);
+	error = check_size(job, "header", k->header_end < version_end ? version_end : k->header_end);
+	if (error != SEGUE_OK)
 		return error;
-	k->header = job->bundle.kernel.data;
-	k->version = le16(LINUX_AT(k->header, hdr.version));
-	minor = k->version - 0x200;
-	if (minor > 0xff)
-		return segue_refuse(job, SEGUE_E_LINUX_VERSION, "%u.%u", k->version / 256, k->version % 256);
-	needed = 0x200u + ends[minor < sizeof ends ? minor : sizeof ends - 1];
-	k->header_end = 0x202u + *LINUX_AT(k->header, hdr.jump_distance);
+	version = le16(LINUX_HEADER_AT(k, version));
+	k->minor = version - 0x200;
+	if (k->minor > 0xff)
+		return segue_refuse(job, SEGUE_E_LINUX_VERSION, "%u.%u", version / 256, version % 256);
+	needed = 0x200u + ends[k->minor < sizeof ends ? k->minor : sizeof ends - 1];
 	/* From 0x290 on the zero page has fields of its own. */
 	if (k->header_end < needed || k->header_end > offsetof(struct linux_boot_params, edd_mbr_sig_buffer))
 		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "it ends at %x, not in %x to 0x290", (addr_t)k->header_end,
 				    (addr_t)needed);
-	error = check_size(job, "header", k->header_end);
-	if (error == SEGUE_OK && k->version >= 0x209)
-		k->old_setup_data = le64(LINUX_AT(k->header, hdr.setup_data));
-	return error;
+	return SEGUE_OK;
 }
 
-/* Files with a 16-bit entry only are told by what Linux's own build never leaves in the header. */
-static int check_entry(const struct job *job, const struct linux_kernel *k, uint32_t paragraphs)
+static int find_code(struct job *job, struct linux_kernel *k)
 {
-	const char *why = NULL;
-
-	if (!(*LINUX_AT(k->header, hdr.loadflags) & LOADED_HIGH))
-		why = "zImage";
-	else if (le32(LINUX_AT(k->header, hdr.code32_start)) == 0)
-		why = "code32_start 0";
-	/* 16 bits before 2.04, which a multiple of 1 MiB leaves 0 as well. memdisk; GRUB's lnxboot.img. */
-	else if (paragraphs == 0 && (k->version >= 0x204 || k->code.size < ONE_MIB - 15))
-		why = "syssize 0";
-	if (!why)
-		return SEGUE_OK;
-	return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE, "%s", why);
-}
-
-static int find_code(const struct job *job, struct linux_kernel *k)
-{
-	uint32_t sectors = *LINUX_AT(k->header, hdr.setup_sects), paragraphs = le16(LINUX_AT(k->header, hdr.syssize));
+	uint32_t sectors = *LINUX_HEADER_AT(k, setup_sects), paragraphs = le32(LINUX_HEADER_AT(k, syssize));
 	uint32_t setup = ((sectors ? sectors : 4) + 1) * SECTOR;
+	const char *why = NULL;
 	addr_t code = 1;
 	int error;
 
-	if (k->version >= 0x204) {
-		paragraphs = le32(LINUX_AT(k->header, hdr.syssize));
-		/* boot.rst, note 2: no measure before 2.04. Rounded up, so that the last 15 may be missing. */
-		if (paragraphs != 0)
-			code = paragraphs < 0x8000000 ? (addr_t)paragraphs * 16 - 15 : 0x80000000u;
-	}
+	/* boot.rst, note 2: 16 bits and no measure before 2.04. Rounded up, so that the last 15 may be missing. */
+	if (k->minor < 4)
+		paragraphs %= 65536;
+	else if (paragraphs != 0)
+		code = paragraphs < 0x8000000 ? (addr_t)paragraphs * 16 - 15 : 0x80000000u;
 	if ((error = check_size(job, "code", setup + code)) != SEGUE_OK)
 		return error;
-	k->code = segue_bytes_at(job->bundle.kernel, setup, job->bundle.kernel.size - setup);
-	return check_entry(job, k, paragraphs);
+	k->code = job->bundle.kernel;
+	k->code.data += setup;
+	k->code.size -= setup;
+
+	/* Files with a 16-bit entry only are told by what Linux's own build never leaves in the header. */
+	if (!(*LINUX_HEADER_AT(k, loadflags) & LOADED_HIGH))
+		why = "zImage";
+	else if (le32(LINUX_HEADER_AT(k, code32_start)) == 0)
+		why = "code32_start 0";
+	/* 16 bits, which a multiple of 1 MiB leaves 0 as well. memdisk; GRUB's lnxboot.img. */
+	else if (paragraphs == 0 && (k->minor >= 4 || k->code.size < ONE_MIB - 15))
+		why = "syssize 0";
+	return why ? segue_refuse(job, SEGUE_E_LINUX_REAL_MODE, why) : SEGUE_OK;
 }
 
 static int refuse_place(const struct job *job, int code, addr_t size, const struct place *place)
@@ -118,65 +113,63 @@ static addr_t end_of(addr_t start, addr_t size)
 
 static int place_kernel(struct job *job, struct linux_kernel *k)
 {
-	const uint8_t *h = k->header;
-	bool relocatable = k->version >= 0x205 && *LINUX_AT(h, hdr.relocatable_kernel) != 0;
-	uint32_t alignment = relocatable ? le32(LINUX_AT(h, hdr.kernel_alignment)) : 1, least = alignment, exponent = 0;
-	addr_t wanted = le32(LINUX_AT(h, hdr.code32_start)), preferred = wanted, init_size = 0, size = k->code.size, end;
-	struct place place;
+	bool relocatable = k->minor >= 5 && *LINUX_HEADER_AT(k, relocatable_kernel) != 0;
+	struct place place = {.align = relocatable ? le32(LINUX_HEADER_AT(k, kernel_alignment)) : 1};
+	uint32_t exponent = 0;
+	addr_t wanted = le32(LINUX_HEADER_AT(k, code32_start)), preferred = wanted, init_size = 0, size = k->code.size, end;
 
-	if (k->version >= 0x20a) {
-		exponent = *LINUX_AT(h, hdr.min_alignment);
-		preferred = le_addr(LINUX_AT(h, hdr.pref_address));
+	if (k->minor >= 10) {
+		exponent = *LINUX_HEADER_AT(k, min_alignment);
+		preferred = le_addr(LINUX_HEADER_AT(k, pref_address));
 		if (preferred == 0)
 			preferred = wanted;
 		if (relocatable)
 			wanted = preferred;
-		init_size = le32(LINUX_AT(h, hdr.init_size));
+		init_size = le32(LINUX_HEADER_AT(k, init_size));
 	}
-	if (alignment == 0 || (alignment & (alignment - 1)) != 0 || exponent > 31 || preferred >= ADDRESS_LIMIT || preferred < wanted)
-		return segue_refuse(job, SEGUE_E_LINUX_HEADER,
-				    "kernel_alignment %x, min_alignment %u, pref_address %x", (addr_t)alignment, exponent, preferred);
-	if (exponent != 0 && (uint32_t)1 << exponent < alignment)
-		least = (uint32_t)1 << exponent;
+	if (place.align == 0 || (place.align & (place.align - 1)) != 0 || exponent > 31 || preferred >= ADDRESS_LIMIT ||
+	    preferred < wanted)
+		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %x",
+				    (addr_t)place.align, exponent, preferred);
 	/* Before 2.10 nothing says: no compressor that those kernels knew does better than 4 to 1 on one. */
 	if (init_size == 0)
 		init_size = size < ADDRESS_LIMIT / 4 ? size * 4 : ADDRESS_LIMIT;
 	job->needs_memory = init_size;
 
 	/* boot.rst, init_size: it counts from where the kernel will run, which may be above where it is loaded. */
-	if (relocatable && !align_up(wanted, alignment, &preferred))
+	if (relocatable && !align_up(wanted, place.align, &preferred))
 		preferred = ADDRESS_MAX;
+	place.min = k->load = wanted;
+	place.max = end_of(preferred, init_size);
 	end = end_of(wanted, size);
-	if (end < end_of(preferred, init_size))
-		end = end_of(preferred, init_size);
-	size = end - wanted;
-	k->load = wanted;
-	if (!segue_is_free(job, wanted, end)) {
-		bool found = false;
-
-		place = (struct place){.min = wanted, .max = end, .align = alignment};
+	if (place.max < end)
+		place.max = end;
+	size = place.max - wanted;
+	if (!segue_is_free(job, wanted, place.max)) {
 		if (relocatable) {
 			place.max = ADDRESS_LIMIT;
 			size = init_size > k->code.size ? init_size : k->code.size;
-			/* boot.rst, min_alignment: try each power of two, and say which in kernel_alignment. */
-			for (;;) {
-				found = segue_find_free(job, size, &place, &k->load);
-				if (found || place.align == least)
-					break;
-				place.align /= 2;
-				k->alignment = place.align;
-			}
 		}
-		if (!found)
-			return refuse_place(job, SEGUE_E_LINUX_PLACE, size, &place);
+		/* boot.rst, min_alignment: 0: none. Try each power of two, and say which in kernel_alignment. */
+		while (!segue_find_free(job, size, &place, &k->load)) {
+			if (exponent == 0 || place.align <= (uint32_t)1 << exponent)
+				return refuse_place(job, SEGUE_E_LINUX_PLACE, size, &place);
+			k->alignment = place.align /= 2;
+		}
 	}
 	return segue_add_segment(job, "Linux kernel", NO_NUMBER, k->load, k->code, 0, size);
+}
+
+/* size * by + more, or ADDRESS_LIMIT where that is more */
+static addr_t scale(addr_t size, uint32_t by, uint32_t more)
+{
+	return size <= (ADDRESS_LIMIT - more) / by ? size * by + more : ADDRESS_LIMIT;
 }
 
 /* What follows mem=, in bytes and at most ADDRESS_LIMIT; 0: no number, as in mem=nopentium. */
 static addr_t memory_size(const uint8_t *p, const uint8_t *end)
 {
-	static const char units[] = "kmgtpe";
+	const char *unit = "kmgtpe";
 	addr_t size = 0, scaled;
 	uint32_t base = 10;
 
@@ -191,34 +184,36 @@ static addr_t memory_size(const uint8_t *p, const uint8_t *end)
 			digit = (*p | 0x20u) - 'a' + 10;
 		if (digit >= base)
 			break;
-		size = size <= (ADDRESS_LIMIT - digit) / base ? size * base + digit : ADDRESS_LIMIT;
+		size = scale(size, base, digit);
 	}
-	scaled = size;
-	for (unsigned unit = 0; p < end && units[unit] != 0; unit++) {
-		scaled = scaled < ADDRESS_LIMIT / 1024 ? scaled * 1024 : ADDRESS_LIMIT;
-		if ((*p | 0x20) == units[unit])
+	for (scaled = size; p < end && *unit; unit++) {
+		scaled = scale(scaled, 1024, 0);
+		if ((*p | 0x20) == *unit)
 			return scaled;
 	}
 	return size;
 }
 
-/* boot.rst, Special Command Line Options: the last mem=SIZE says where memory ends. ADDRESS_LIMIT: it is not said. */
-static addr_t memory_end(const struct bytes *line)
+/* boot.rst, Special Command Line Options: the last mem=SIZE says where memory ends. */
+static int find_memory_end(struct job *job, struct linux_kernel *k)
 {
-	addr_t last = 0;
+	const uint8_t *p = job->bundle.cmdline.data, *end = p + job->bundle.cmdline.size;
+	uint8_t before = ' ';
 
-	for (size_t i = 0; i + 4 < line->size; i++)
-		if ((i == 0 || line->data[i - 1] == ' ') && memcmp(line->data + i, "mem=", 4) == 0)
-			last = memory_size(line->data + i + 4, line->data + line->size);
-	return last ? last : ADDRESS_LIMIT;
+	for (; end - p > 4; before = *p++)
+		if (before == ' ' && le32(p) == MEM_EQUALS)
+			k->memory_end = memory_size(p + 4, end);
+	if (k->memory_end == 0)
+		k->memory_end = ADDRESS_LIMIT;
+	return SEGUE_OK;
 }
 
 /* The initrd that the blob brings, then the modules. */
-static struct bytes initrd_file(const struct bundle *b, size_t i)
+static const struct bytes *initrd_file(const struct bundle *b, size_t i)
 {
 	if (b->initrd.size > 0 && i-- == 0)
-		return b->initrd;
-	return b->modules[i].file;
+		return &b->initrd;
+	return &b->modules[i].file;
 }
 
 /*
@@ -238,30 +233,31 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 	for (size_t i = 0; i < b->module_count; i++)
 		if (b->modules[i].args.size > 0)
 			segue_say(job, SEGUE_LOG_WARNING, "initrd: '%b' is dropped", &b->modules[i].args);
-	for (size_t i = 0; i < count; i++)
-		if (!align_up(size, 4, &size) || !add_addr(size, initrd_file(b, i).size, &size))
+	for (size_t i = 0; i < count; i++) {
+		size = (size + 3) & ~(addr_t)3;
+		if (!fits(size, initrd_file(b, i)->size, ADDRESS_LIMIT))
 			return segue_refuse(job, SEGUE_E_TOO_LARGE, "initrd");
+		size += initrd_file(b, i)->size;
+	}
 	if (size == 0)
 		return SEGUE_OK;
-	claimed = end_of(size, PAGE - 1) & ~(addr_t)(PAGE - 1);
-	if (k->version >= 0x203)
-		limit = le32(LINUX_AT(k->header, hdr.initrd_addr_max));
-	place.max = memory_end(&b->cmdline);
-	if (place.max > limit)
-		place.max = limit + 1;
+	claimed = (size + PAGE - 1) & ~(addr_t)(PAGE - 1);
+	if (k->minor >= 3)
+		limit = le32(LINUX_HEADER_AT(k, initrd_addr_max));
+	place.max = k->memory_end <= limit ? k->memory_end : limit + 1;
 	if (!segue_find_free(job, claimed, &place, &k->initrd))
 		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
 	k->initrd_size = size;
 	if (count == 1)
-		return segue_add_floating(job, "initrd", NO_NUMBER, initrd_file(b, 0), claimed, &place, &k->initrd);
+		return segue_add_floating(job, "initrd", NO_NUMBER, *initrd_file(b, 0), claimed, &place, &k->initrd);
 	at = k->initrd;
 	for (size_t i = 0; i < count && error == SEGUE_OK; i++) {
-		struct bytes file = initrd_file(b, i);
-		addr_t next = 0, end = k->initrd + claimed;
+		const struct bytes *file = initrd_file(b, i);
+		addr_t data_end = at + file->size, end = (data_end + 3) & ~(addr_t)3;
 
-		if (i + 1 < count && align_up(at + file.size, 4, &next))
-			end = next;
-		error = segue_add_segment(job, "initrd", (uint32_t)i, at, file, end - at - file.size, end - at);
+		if (i + 1 == count)
+			end = k->initrd + claimed;
+		error = segue_add_segment(job, "initrd", (uint32_t)i, at, *file, end - data_end, end - at);
 		at = end;
 	}
 	return error;
@@ -270,17 +266,18 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 /* A copy of the RSDP gets a page that the target's map calls ACPI's, so that Linux leaves it alone. */
 static int place_rsdp(struct job *job, struct linux_kernel *k)
 {
-	const struct segue_machine *m = job->args->machine;
-	struct place place = {
+	static const struct place place = {
 		.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .from_top = true, .not_in_place = true, .error = SEGUE_E_NO_PLACE,
 	};
+	const struct segue_machine *m = job->args->machine;
 	uint8_t *copy;
 	addr_t at;
 	int error;
 
-	if (m)
-		k->rsdp = m->rsdp;
-	if (!m || m->rsdp != 0 || !m->rsdp_copy)
+	if (!m)
+		return SEGUE_OK;
+	k->rsdp = m->rsdp;
+	if (m->rsdp != 0 || !m->rsdp_copy)
 		return SEGUE_OK;
 	error = segue_add_table(job, "ACPI RSDP", PAGE, &place, &copy, &at);
 	if (error != SEGUE_OK)
@@ -292,52 +289,55 @@ static int place_rsdp(struct job *job, struct linux_kernel *k)
 }
 
 /* A setup_data list that came in the header is the host's: its memory must be in the keep list. */
-static int check_setup_data(const struct job *job, uint64_t list)
+static int check_setup_data(struct job *job, struct linux_kernel *k)
 {
-	uint64_t end = list + sizeof(struct linux_setup_data);
+	const uint8_t *field = LINUX_HEADER_AT(k, setup_data);
+	addr_t list = le_addr(field);
 
-	if (end < list)
-		return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "it wraps");
+	if (k->minor < 9)
+		return SEGUE_OK;
+	if (le32(field + 4) >> (PHYSICAL_BITS_MAX - 32) != 0)
+		return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "it is no address");
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 
-		if (list < s->dest + s->size && s->dest < end)
-			return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA,
-					    "%x is not kept, %s is to lie there", (addr_t)list, s->name);
+		/* differences wrap to large numbers */
+		if (list - s->dest < s->size || s->dest - list < sizeof(struct linux_setup_data))
+			return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "%x is not kept, %s is to lie there", list, s->name);
 	}
 	return SEGUE_OK;
 }
 
-static void say_kernel(const struct job *job, const struct linux_kernel *k)
+static int say_kernel(struct job *job, struct linux_kernel *k)
 {
+	const uint8_t *file = job->bundle.kernel.data;
 	/* boot.rst, kernel_version: where a string is, less 0x200; 0: nowhere */
-	size_t at = 0x200u + le16(LINUX_AT(k->header, hdr.kernel_version)), setup = (size_t)(k->code.data - k->header), end;
-	struct bytes release;
+	size_t at = le16(LINUX_HEADER_AT(k, kernel_version)) + 0x200u, setup = (size_t)(k->code.data - file);
+	struct bytes release = {.data = k->code.data};
 
-	if (at == 0x200 || at > setup)
-		at = setup;
-	for (end = at; end < setup && k->header[end] > ' ';)
-		end++;
-	release = segue_bytes_at(job->bundle.kernel, at, end - at);
-	segue_say(job, SEGUE_LOG_INFO, "Linux %b, boot protocol 2.%s%u, %s-bit", &release, LINUX_MINOR(k->version),
-		  k->version >= 0x20c && (*LINUX_AT(k->header, hdr.xloadflags) & XLF_KERNEL_64) ? "64" : "32");
+	if (at != 0x200 && at < setup)
+		for (release.data = file + at; at < setup && file[at] > ' '; at++)
+			release.size++;
+	segue_say(job, SEGUE_LOG_INFO, "Linux %b, boot protocol 2.%s%u, %s-bit", &release, LINUX_MINOR(k),
+		  k->minor >= 12 && (*LINUX_HEADER_AT(k, xloadflags) & XLF_KERNEL_64) ? "64" : "32");
+	return SEGUE_OK;
 }
 
 static int load(struct job *job)
 {
+	static int (*const steps[])(struct job *job, struct linux_kernel *k) = {
+		check_header, find_code, place_kernel, find_memory_end, place_initrd, place_rsdp, segue_linux_boot_params,
+		check_setup_data, say_kernel,
+	};
 	struct linux_kernel k = {0};
-	addr_t page;
 	int error;
 
-	if ((error = check_header(job, &k)) != SEGUE_OK || (error = find_code(job, &k)) != SEGUE_OK ||
-	    (error = place_kernel(job, &k)) != SEGUE_OK || (error = place_initrd(job, &k)) != SEGUE_OK ||
-	    (error = place_rsdp(job, &k)) != SEGUE_OK || (error = segue_linux_boot_params(job, &k, &page)) != SEGUE_OK ||
-	    (error = check_setup_data(job, k.old_setup_data)) != SEGUE_OK)
-		return error;
-	say_kernel(job, &k);
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		if ((error = steps[i](job, &k)) != SEGUE_OK)
+			return error;
 	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
 	job->entry = (struct entry_state){
-		.esi = (uint32_t)page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,
+		.esi = (uint32_t)k.page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,
 	};
 	return SEGUE_OK;
 }

@@ -240,22 +240,25 @@ LINUX_OFFSET(linux_boot_params, eddbuf, 0xd00);
 
 /* What the loader has found of the kernel and decided about it. */
 struct linux_kernel {
-	const uint8_t *header;        /* the file from its start; the setup header is all there */
-	uint32_t header_end;          /* boot.rst, 32-bit Boot Protocol: 0x202 + the byte at 0x201 */
-	uint32_t version;             /* 0x020f: 2.15 */
+	const uint8_t *header;        /* the setup header, all of it */
+	uint32_t header_end;          /* in the file; boot.rst, 32-bit Boot Protocol: 0x202 + the byte at 0x201 */
+	uint32_t minor;               /* 15: protocol 2.15 */
 	struct bytes code;            /* the protected-mode code */
 	uint32_t alignment;           /* for kernel_alignment, where the protocol lets us choose; 0: as it is */
 	addr_t load;                  /* where code goes; the 32-bit entry */
+	addr_t memory_end;            /* as the command line has it; ADDRESS_LIMIT: it does not */
 	addr_t initrd, initrd_size;   /* size 0: none */
 	uint64_t rsdp;                /* 0: unknown */
-	uint64_t old_setup_data;      /* the list that came with the file; 0: none */
+	addr_t page;                  /* where the zero page goes */
 };
 
+#define LINUX_HEADER_AT(kernel, field) ((kernel)->header + offsetof(struct linux_setup_header, field))
+
 /* For "2.%s%u" in sentences: 2.01 is not 2.1. */
-#define LINUX_MINOR(version) ((version) % 256 < 10 ? "0" : ""), (version) % 256
+#define LINUX_MINOR(kernel) ((kernel)->minor < 10 ? "0" : ""), (kernel)->minor
 
 /* Places the zero page with the command line and what of the memory map is too long for it, and fills
- * them; *page gets the physical address. All other segments are in. */
-int segue_linux_boot_params(struct job *job, const struct linux_kernel *kernel, addr_t *page);
+ * them. All other segments are in. */
+int segue_linux_boot_params(struct job *job, struct linux_kernel *kernel);
 
 #endif

@@ -131,11 +131,9 @@ static void put_e820(uint8_t *entries, const struct segue_range *map, size_t cou
 	}
 }
 
-static void fill_header(uint8_t *page, const struct linux_kernel *k, const struct layout *layout, addr_t at)
+static void fill_header(uint8_t *page, const struct linux_kernel *k, const struct layout *layout)
 {
-	size_t from = offsetof(struct linux_boot_params, hdr);
-
-	memcpy(page + from, k->header + from, k->header_end - from);
+	memcpy(LINUX_AT(page, hdr), k->header, k->header_end - offsetof(struct linux_boot_params, hdr));
 	put_le16(LINUX_AT(page, hdr.vid_mode), VIDEO_MODE_NORMAL);
 	*LINUX_AT(page, hdr.type_of_loader) = LOADER_UNDEFINED;
 	/* No setup code is loaded, so there is no heap for it: not CAN_USE_HEAP. Not KEEP_SEGMENTS, not QUIET. */
@@ -143,8 +141,8 @@ static void fill_header(uint8_t *page, const struct linux_kernel *k, const struc
 	put_le32(LINUX_AT(page, hdr.code32_start), (uint32_t)k->load);
 	put_le32(LINUX_AT(page, hdr.ramdisk_image), (uint32_t)k->initrd);
 	put_le32(LINUX_AT(page, hdr.ramdisk_size), (uint32_t)k->initrd_size);
-	if (k->version >= 0x202) {
-		put_le32(LINUX_AT(page, hdr.cmd_line_ptr), (uint32_t)(at + layout->command_line));
+	if (k->minor >= 2) {
+		put_le32(LINUX_AT(page, hdr.cmd_line_ptr), (uint32_t)(k->page + layout->command_line));
 	} else {
 		put_le16(LINUX_AT(page, screen_info.cl_magic), OLD_COMMAND_LINE_MAGIC);
 		put_le16(LINUX_AT(page, screen_info.cl_offset), (uint16_t)layout->command_line);
@@ -152,13 +150,13 @@ static void fill_header(uint8_t *page, const struct linux_kernel *k, const struc
 	if (k->alignment != 0)
 		put_le32(LINUX_AT(page, hdr.kernel_alignment), k->alignment);
 	if (layout->more_e820 != 0)
-		put_le64(LINUX_AT(page, hdr.setup_data), at + layout->more_e820);
+		put_le64(LINUX_AT(page, hdr.setup_data), k->page + layout->more_e820);
 }
 
 static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e820_count, struct layout *layout)
 {
 	size_t line = job->bundle.cmdline.size;
-	uint32_t limit = k->version >= 0x206 ? le32(LINUX_AT(k->header, hdr.cmdline_size)) : OLD_COMMAND_LINE_MAX;
+	uint32_t limit = k->minor >= 6 ? le32(LINUX_HEADER_AT(k, cmdline_size)) : OLD_COMMAND_LINE_MAX;
 
 	if (line > limit)
 		return segue_refuse(job, SEGUE_E_LINUX_CMDLINE, "%z bytes, at most %u", (addr_t)line, limit);
@@ -166,7 +164,7 @@ static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e
 	layout->size = PAGE + line + 1;
 	if (e820_count <= LINUX_E820_MAX)
 		return SEGUE_OK;
-	if (k->version < 0x209) {
+	if (k->minor < 9) {
 		segue_say(job, SEGUE_LOG_WARNING, "this Linux gets %u of %z memory ranges", LINUX_E820_MAX, (addr_t)e820_count);
 		return SEGUE_OK;
 	}
@@ -176,7 +174,7 @@ static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e
 	return SEGUE_OK;
 }
 
-int segue_linux_boot_params(struct job *job, const struct linux_kernel *k, addr_t *at)
+int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
 {
 	struct place place = {.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
 	struct bytes line = job->bundle.cmdline;
@@ -191,13 +189,13 @@ int segue_linux_boot_params(struct job *job, const struct linux_kernel *k, addr_
 	segue_target_map(job, NULL, 0, &count);
 	if ((error = lay_out(job, k, count, &layout)) != SEGUE_OK)
 		return error;
-	if (k->version < 0x202) {
+	if (k->minor < 2) {
 		place.min = OLD_PAGE;
 		place.max = OLD_PAGE + layout.size;
 	}
 	/* The lowest place: x86_64 kernels before 3.9 (2.12) map only low memory when they read this. */
-	place.not_in_place = k->version < 0x20c;
-	if ((error = segue_add_table(job, "Linux boot parameters", layout.size, &place, &page, at)) != SEGUE_OK)
+	place.not_in_place = k->minor < 12;
+	if ((error = segue_add_table(job, "Linux boot parameters", layout.size, &place, &page, &k->page)) != SEGUE_OK)
 		return error;
 
 	before = job->arena;
@@ -212,7 +210,7 @@ int segue_linux_boot_params(struct job *job, const struct linux_kernel *k, addr_
 		uint8_t *node = page + layout.more_e820;
 		size_t size = (count - in_page) * sizeof(struct linux_e820_entry);
 
-		put_le64(node + offsetof(struct linux_setup_data, next), k->old_setup_data);
+		put_le64(node + offsetof(struct linux_setup_data, next), le64(LINUX_HEADER_AT(k, setup_data)));
 		put_le32(node + offsetof(struct linux_setup_data, type), SETUP_E820_EXT);
 		put_le32(node + offsetof(struct linux_setup_data, len), (uint32_t)size);
 		put_e820(node + sizeof(struct linux_setup_data), map + in_page, count - in_page);
@@ -224,6 +222,6 @@ int segue_linux_boot_params(struct job *job, const struct linux_kernel *k, addr_
 	put_le64(LINUX_AT(page, acpi_rsdp_addr), k->rsdp);
 	if (line.size > 0)
 		memcpy(page + layout.command_line, line.data, line.size);
-	fill_header(page, k, &layout, *at);
+	fill_header(page, k, &layout);
 	return SEGUE_OK;
 }

@@ -32,7 +32,7 @@ static const struct place table_place = {
 struct table {
 	struct multiboot_info *info;
 	uint32_t dest;
-	size_t module_count, modules, map_count, map, vbe, strings;
+	size_t kernel_segments, module_count, modules, map_count, map, vbe, strings;
 };
 
 static const char loader_name[] = "Segue " SEGUE_VERSION_STRING;
@@ -93,6 +93,38 @@ static int place_modules(struct job *job, uint32_t header_flags, size_t count)
 	return error;
 }
 
+/*
+ * Not where it was made, which may be high: kernels map a few MiB before they read what they were passed, and
+ * other boot loaders put it low. Below the kernel if there is RAM above 1 MiB; else behind it, but at a distance:
+ * kernels take memory from their end on.
+ */
+static int add_low_table(struct job *job, const char *name, size_t size, const struct table *table, uint8_t **bytes,
+			 addr_t *dest)
+{
+	struct place place = table_place;
+	addr_t start = ADDRESS_LIMIT, end = 0, found;
+	size_t i;
+
+	for (i = 0; i < table->kernel_segments; i++) {
+		const struct segment *s = &job->segments[i];
+
+		if (s->dest < start)
+			start = s->dest;
+		if (s->dest + s->size > end)
+			end = s->dest + s->size;
+	}
+	place.not_in_place = true;
+	place.max = start;
+	if (!segue_find_free(job, size, &place, &found)) {
+		place.max = ADDRESS_LIMIT;
+		if (end < ADDRESS_LIMIT - ONE_MIB && end > ONE_MIB)
+			place.min = end + ONE_MIB;
+		if (!segue_find_free(job, size, &place, &found))
+			place.min = ONE_MIB;
+	}
+	return segue_add_table(job, name, size, &place, bytes, dest);
+}
+
 static int place_table(struct job *job, struct table *table)
 {
 	size_t at = (sizeof(struct multiboot_info) + 7u) & ~(size_t)7u, i;
@@ -113,7 +145,7 @@ static int place_table(struct job *job, struct table *table)
 	/* no further than the workspace goes: the host may give one string many times over, so that the sum wraps */
 	for (i = 0; i <= table->module_count && at <= job->args->workspace_size; i++)
 		at += put_string(job, NULL, i);
-	error = segue_add_table(job, "Multiboot information", at, &table_place, &bytes, &dest);
+	error = add_low_table(job, "Multiboot information", at, table, &bytes, &dest);
 	table->info = (struct multiboot_info *)(void *)bytes;
 	table->dest = (uint32_t)dest;
 	return error;
@@ -293,8 +325,9 @@ static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struc
  * Section 3.3, bit 5: the section headers, and the sections that no segment holds, symbols among them, so that a
  * debugger in the target finds them. Where there is no room for them the kernel still runs: they are left out.
  */
-static int place_sections(struct job *job, const struct elf_file *elf, struct multiboot_info *info)
+static int place_sections(struct job *job, const struct elf_file *elf, const struct table *table)
 {
+	struct multiboot_info *info = table->info;
 	uint32_t size = elf->section_header_count * elf->section_header_size, first, at, runs = 0;
 	addr_t dest, dropped = 0;
 	uint8_t *headers;
@@ -311,7 +344,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, struct mu
 			  elf->section_header_count);
 		return SEGUE_OK;
 	}
-	error = segue_add_table(job, "ELF section headers", size, &table_place, &headers, &dest);
+	error = add_low_table(job, "ELF section headers", size, table, &headers, &dest);
 	if (error)
 		return error;
 	memcpy(headers, elf->file.data + (size_t)elf->section_headers, size);
@@ -347,8 +380,10 @@ static int place_sections(struct job *job, const struct elf_file *elf, struct mu
 
 int segue_multiboot_pass(struct job *job, uint32_t header_flags, const struct elf_file *elf, uint32_t *info)
 {
-	struct table table = {.module_count = job->bundle.module_count + (job->bundle.initrd.size != 0)};
-	size_t first_module = job->segment_count;
+	struct table table = {
+		.kernel_segments = job->segment_count,
+		.module_count = job->bundle.module_count + (job->bundle.initrd.size != 0),
+	};
 	int error = place_modules(job, header_flags, table.module_count);
 
 	if (!error)
@@ -356,9 +391,9 @@ int segue_multiboot_pass(struct job *job, uint32_t header_flags, const struct el
 	if (error)
 		return error;
 	*info = table.dest;
-	fill_strings(job, &table, job->segments + first_module);
+	fill_strings(job, &table, job->segments + table.kernel_segments);
 	fill_memory(job, &table);
 	if (job->args->machine)
 		fill_machine(&table, job->args->machine);
-	return elf ? place_sections(job, elf, table.info) : SEGUE_OK;
+	return elf ? place_sections(job, elf, &table) : SEGUE_OK;
 }

@@ -17,14 +17,14 @@
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "still gzip-compressed") \
-	means(SEGUE_E_FIWIX_KERNEL, "kernel length past the blob") \
-	means(SEGUE_E_FIWIX_INITRD, "initramfs length past the blob") \
-	means(SEGUE_E_BUNDLE_HEADER, "broken header in the bundle") \
+	means(SEGUE_E_FIWIX_KERNEL, "Fiwix kernel length past the blob") \
+	means(SEGUE_E_FIWIX_INITRD, "Fiwix initramfs length past the blob") \
+	means(SEGUE_E_BUNDLE_HEADER, "broken bundle header") \
 	means(SEGUE_E_BUNDLE_TRUNCATED, "truncated bundle") \
-	means(SEGUE_E_BUNDLE_MEMBER, "unknown member in the bundle") \
+	means(SEGUE_E_BUNDLE_MEMBER, "unknown bundle member") \
 	means(SEGUE_E_BUNDLE_TWICE, "two members of one name") \
 	means(SEGUE_E_BUNDLE_KERNEL, "no kernel in the bundle") \
-	means(SEGUE_E_BUNDLE_CMDLINE, "broken command line in the bundle") \
+	means(SEGUE_E_BUNDLE_CMDLINE, "broken command line") \
 	means(SEGUE_E_BUNDLE_NESTED, "bundle inside a bundle") \
 	means(SEGUE_E_ELF_TRUNCATED, "truncated ELF") \
 	means(SEGUE_E_ELF_CLASS, "unknown ELF class") \
@@ -32,26 +32,26 @@
 	means(SEGUE_E_ELF_VERSION, "unknown ELF version") \
 	means(SEGUE_E_ELF_TYPE, "ELF is no executable") \
 	means(SEGUE_E_ELF_MACHINE, "ELF for another machine") \
-	means(SEGUE_E_ELF_PHENTSIZE, "ELF program headers of a wrong size") \
+	means(SEGUE_E_ELF_PHENTSIZE, "wrong ELF e_phentsize") \
 	means(SEGUE_E_ELF_NO_SEGMENTS, "ELF has nothing to load") \
 	means(SEGUE_E_ELF_SEGMENT_FILE, "ELF segment past the file's end") \
-	means(SEGUE_E_ELF_SEGMENT_SIZE, "ELF segment's p_memsz below p_filesz") \
+	means(SEGUE_E_ELF_SEGMENT_SIZE, "ELF p_memsz below p_filesz") \
 	means(SEGUE_E_ELF_SEGMENT_HIGH, "ELF segment not below 4 GiB") \
 	means(SEGUE_E_ELF_ENTRY, "ELF entry in no segment") \
-	means(SEGUE_E_ELF_64BIT, "64-bit ELF without a 32-bit entry") \
-	means(SEGUE_E_ELF_INTERPRETER, "ELF for an operating system") \
+	means(SEGUE_E_ELF_64BIT, "64-bit ELF entry") \
+	means(SEGUE_E_ELF_INTERPRETER, "ELF wants an interpreter") \
 	means(SEGUE_E_ELF_SECTIONS, "broken ELF section headers") \
 	means(SEGUE_E_MULTIBOOT_CHECKSUM, "wrong Multiboot checksum") \
 	means(SEGUE_E_MULTIBOOT_FLAGS, "unknown Multiboot flags") \
-	means(SEGUE_E_MULTIBOOT_TRUNCATED, "truncated Multiboot header") \
+	means(SEGUE_E_MULTIBOOT_TRUNCATED, "truncated Multiboot") \
 	means(SEGUE_E_MULTIBOOT_ADDRESS, "wrong Multiboot address") \
-	means(SEGUE_E_MULTIBOOT_FORMAT, "Multiboot kernel is no ELF and has no addresses") \
+	means(SEGUE_E_MULTIBOOT_FORMAT, "neither ELF nor Multiboot addresses") \
 	means(SEGUE_E_MULTIBOOT_2, "Multiboot 2 only") \
 	means(SEGUE_E_LINUX_TRUNCATED, "truncated Linux kernel") \
 	means(SEGUE_E_LINUX_VERSION, "unknown Linux boot protocol") \
-	means(SEGUE_E_LINUX_REAL_MODE, "Linux kernel with a 16-bit entry only") \
+	means(SEGUE_E_LINUX_REAL_MODE, "16-bit Linux entry only") \
 	means(SEGUE_E_LINUX_HEADER, "broken Linux setup header") \
-	means(SEGUE_E_LINUX_CMDLINE, "command line too long for this Linux") \
+	means(SEGUE_E_LINUX_CMDLINE, "command line too long") \
 	means(SEGUE_E_LINUX_PLACE, "no RAM for the Linux kernel") \
 	means(SEGUE_E_LINUX_INITRD, "no RAM for the initrd") \
 	means(SEGUE_E_LINUX_MODULES, "too many files for Linux") \
@@ -59,16 +59,16 @@
 	means(SEGUE_E_TOO_LARGE, "larger than 4 GiB") \
 	means(SEGUE_E_SEGMENT_OVERLAP, "segments overlap") \
 	means(SEGUE_E_SEGMENT_NOT_RAM, "segment outside RAM") \
-	means(SEGUE_E_SEGMENT_FIRMWARE, "segment over the firmware's data") \
-	means(SEGUE_E_SEGMENT_KEPT, "segment over what the host keeps") \
+	means(SEGUE_E_SEGMENT_FIRMWARE, "segment over firmware's data") \
+	means(SEGUE_E_SEGMENT_KEPT, "segment over kept memory") \
 	means(SEGUE_E_NO_PLACE, "no RAM") \
 	means(SEGUE_E_NO_PURGATORY, "no RAM for purgatory") \
-	means(SEGUE_E_PLAN_SPACE, "no room for the plan in the workspace") \
-	means(SEGUE_E_PLAN_REPLAY, "plan failed its check, a defect in Segue") \
-	means(SEGUE_E_NOT_LOADED, "nothing is loaded") \
-	means(SEGUE_E_READY_PAGING, "paging is on") \
-	means(SEGUE_E_READY_LONG_MODE, "64-bit host") \
-	means(SEGUE_E_READY_SEGMENTS, "segments not flat") \
+	means(SEGUE_E_PLAN_SPACE, "plan too long for the workspace") \
+	means(SEGUE_E_PLAN_REPLAY, "defect in Segue") \
+	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
+	means(SEGUE_E_READY_PAGING, "paging is on, not built yet") \
+	means(SEGUE_E_READY_LONG_MODE, "64-bit host, not built yet") \
+	means(SEGUE_E_READY_SEGMENTS, "CS, DS or SS not flat, not built yet") \
 	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
 	means(SEGUE_E_READY_VIRTUAL_8086, "virtual-8086 mode")
 

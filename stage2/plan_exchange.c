@@ -128,10 +128,9 @@ static uint32_t next_part(const struct exchange *x, uint32_t index, bool by_src)
 	return index + 1 < x->real ? index + 1 : PLAN_NONE;
 }
 
-/* Leaves the next run in *run, empty at the end. */
+/* Puts the next run into *run, which is empty and stays so at the end. */
 static void next_run(const struct exchange *x, struct difference *walk, struct plan_range *run)
 {
-	run->start = run->end = 0;
 	while (walk->in != PLAN_NONE) {
 		const struct part *in = &x->parts[walk->in], *other;
 		addr_t start = walk->by_src ? in->src : in->dst, end = start + in->size;

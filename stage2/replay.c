@@ -245,13 +245,8 @@ enum replay_status segue_replay_begin(struct replay *r, const struct replay_inpu
 		return r->status = REPLAY_MEMORY;
 	r->contents = new_run(r, 0, ADDRESS_MAX, RUN_ORIGINAL, 0);
 	r->allowed = new_run(r, 0, ADDRESS_MAX, RUN_FORBIDDEN, 0);
-	for (uint32_t i = 0; i < input->copy_count; i++) {
-		const struct plan_copy *c = &input->copies[i];
-
-		allow(r, c->dst, c->dst + c->size);
-		if (input->sources_writable)
-			allow(r, c->src, c->src + c->size);
-	}
+	for (uint32_t i = 0; i < input->copy_count; i++)
+		allow(r, input->copies[i].dst, input->copies[i].dst + input->copies[i].size);
 	for (uint32_t i = 0; i < input->zero_count; i++)
 		allow(r, input->zeros[i].start, input->zeros[i].end);
 	for (uint32_t i = 0; i < input->writable_count; i++)
@@ -301,7 +296,7 @@ enum replay_status segue_replay_end(struct replay *r)
 
 size_t segue_replay_memory(uint32_t copies, uint32_t zeros, uint32_t writable, uint32_t moves)
 {
-	uint64_t nodes = 2 * (2 * (uint64_t)copies + zeros + writable) + 4 * (uint64_t)moves + 16;
+	uint64_t nodes = 2 * ((uint64_t)copies + zeros + writable) + 4 * (uint64_t)moves + 16;
 
 	if (nodes > SIZE_MAX / sizeof(struct run_node))
 		return 0;

@@ -21,12 +21,11 @@ enum replay_status {
 struct replay_input {
 	const struct plan_copy *copies;
 	const struct plan_range *zeros;
-	/* Where else moves may write: what was free. May overlap anything. */
+	/* Where else moves may write: what was free, and sources after an exchange. May overlap anything. */
 	const struct plan_range *writable;
 	uint32_t copy_count;
 	uint32_t zero_count;
 	uint32_t writable_count;
-	uint32_t sources_writable; /* not 0: sources too; see plan_result.exchanged */
 	void *memory; /* aligned to 8 */
 	size_t memory_size;
 };

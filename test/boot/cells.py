@@ -211,10 +211,10 @@ CELLS = [Cell(*row) for row in (
     ("busybox-i386", "kernel", 6144, True),
     ("busybox-i386", "grub1", 64),
     ("busybox-i386", "grub2", 6144),
-    ("busybox-i386", "uefi2", 256),
+    ("busybox-i386", "uefi2", 128),
     ("busybox-i386", "uefi1", 256, True),
     ("busybox-i386", "ipxe", 64),
-    ("busybox-amd64", "kernel", 128),
+    ("busybox-amd64", "kernel", 96),
     ("busybox-amd64", "kernel", 6144),
     ("busybox-amd64", "grub1", 6144, True),
     ("busybox-amd64", "grub2", 256),
@@ -306,8 +306,7 @@ ABSENT = (
      "it goes to real mode and uses the BIOS's interrupt vectors, which a UEFI machine does not have"),
     ("di-i386", "all", "below 512M", "the installer's unpacked initrd does not fit"),
     ("di-amd64", "all", "below 1G", "the installer asks about low memory instead of the language"),
-    ("busybox-amd64 cloud-amd64", "all", "below 128M", "the kernel itself needs more: init_size is 64 MB"),
-    ("any", "uefi1 uefi2", "below 256M", "OVMF and GRUB do not leave enough of it"),
+    ("busybox-amd64 cloud-amd64", "all", "below 96M", "the kernel's init_size is 64 MB, from 16 MB on"),
     ("xen-dom0", "all", "below 1G", "Xen and a dom0 of 512 MB do not fit"),
 )
 

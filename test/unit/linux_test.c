@@ -297,8 +297,8 @@ static void truncated_to(size_t size, const char *part)
 static void test_truncated(void **state)
 {
 	(void)state;
-	truncated_to(0x206, "518 bytes, header to 520");
-	truncated_to(0x207, "519 bytes, header to 520");
+	truncated_to(0x206, "518 bytes, header to 620");
+	truncated_to(0x207, "519 bytes, header to 620");
 	truncated_to(0x208, "520 bytes, header to 620");
 	truncated_to(0x240, "576 bytes, header to 620");
 	truncated_to(0x26b, "619 bytes, header to 620");
@@ -919,7 +919,7 @@ static void test_setup_data(void **state)
 	load_refused(SEGUE_E_LINUX_SETUP_DATA, "Linux kernel");
 	begin(0x20f);
 	put_le64(kernel + 0x250, 0xfffffffffffffff8);
-	load_refused(SEGUE_E_LINUX_SETUP_DATA, "wraps");
+	load_refused(SEGUE_E_LINUX_SETUP_DATA, "no address");
 	begin(0x209);
 	put_le64(kernel + 0x250, 0x100000);
 	load_refused(SEGUE_E_LINUX_SETUP_DATA, "0x100000 is not kept, Linux kernel is to lie there");

@@ -102,9 +102,7 @@ static void entry_state(void **state)
 		assert_int_equal(t->job.segments[0].dest, 0x100000);
 		assert_int_equal(t->job.segments[0].size, 0x1000);
 		assert_int_equal(t->job.segments[0].zero_size, 0xd00);
-		/* in the workspace, where it was made */
-		assert_true(expected.ebx >= WORKSPACE_AT && expected.ebx < WORKSPACE_AT + WORKSPACE_SIZE);
-		assert_int_equal(expected.ebx % 4, 0);
+		assert_int_equal(expected.ebx, 0x201000);
 		assert_int_equal(t->warnings, 0);
 		free(t);
 	}
@@ -266,7 +264,7 @@ static void neither_elf_nor_addresses(void **state)
 	(void)state;
 	flat_kernel(0);
 	put_header(image.at + HEADER_AT, 0);
-	refused(SEGUE_E_MULTIBOOT_FORMAT, "no ELF");
+	refused(SEGUE_E_MULTIBOOT_FORMAT, "neither ELF");
 }
 
 static void flat_images(void **state)
@@ -544,6 +542,8 @@ static void modules(void **state)
 	assert_string_at(t, le32(p + 8), "one a b");
 	assert_int_equal(le32(p + 12), 0);
 	assert_ptr_equal(target(t, MODULES_AT, sizeof first), first);
+	assert_int_equal(segment_with(t, MODULES_AT)->number, 0);
+	assert_int_equal(segment_with(t, MODULES_AT + 2 * MODULE_STEP)->number, 2);
 	/* an empty one is listed, and has no bytes */
 	p = module_entry(t, 1);
 	assert_int_equal(le32(p), 0);
@@ -1044,27 +1044,46 @@ static void wish_for_a_video_mode(void **state)
 	}
 }
 
-/* The firmware's data lie below 1 MiB (Xen reads 0x40e and 0x413): nothing of ours goes there. */
-static void information_not_in_low_memory(void **state)
+/*
+ * Low, for kernels map little before they read it; but not below 1 MiB, where the firmware's data are (Xen reads
+ * 0x40e and 0x413), nor right behind the kernel, which may take memory from its end on.
+ */
+static void where_the_information_goes(void **state)
 {
-	struct loader_job *t;
+	/* the end of RAM; where the kernel lies, with 0x1000 bytes; where the information and the section headers go */
+	static const struct {
+		uint32_t ram, kernel, info, headers;
+	} cases[] = {
+		{0x8000000, 0x100000, 0x201000, 0x201120},
+		{0x8000000, 0x1000000, 0x100000, 0x100120},
+		{0x8000000, 0x100200, 0x100000, 0x201200},
+		{0x8000000, 0x20000, 0x100000, 0x100120},
+		/* no room behind it at a distance, or none at all */
+		{0x200000, 0x100000, 0x101000, 0x101120},
+		{0x201010, 0x100000, 0x101000, 0x101120},
+		/* at the end of what is used of the address space */
+		{0xffffffff, 0xffff0000, 0x100000, 0x100120},
+	};
 
 	(void)state;
-	elf_kernel(false, 0);
-	add_sections();
-	t = new_job(image.at, image.size);
-	t->args.workspace_phys = 0x10000;
-	run(t, SEGUE_OK);
-	assert_int_equal(t->job.entry.ebx, 0x101000);
-	for (size_t i = 0; i < t->job.segment_count; i++)
-		assert_true(t->job.segments[i].dest >= 0x100000);
-	free(t);
-	/* nor where the kernel goes */
-	t = new_job(image.at, image.size);
-	t->args.workspace_phys = 0x100000;
-	run(t, SEGUE_OK);
-	assert_true(t->job.entry.ebx >= 0x101000);
-	free(t);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (uint32_t workspace = 0; workspace < 3; workspace++) {
+			static const uint32_t at[] = {WORKSPACE_AT, 0x10000, 0x100000};
+			const struct segue_range map[] = {{0, 0x9fc00, 1, 0}, {0x100000, cases[i].ram, 1, 0}};
+			struct loader_job *t;
+
+			elf_kernel(false, 0);
+			add_section(&image, 0, 0, 0, 0, 0);
+			put_le16(image.at + 50, 0);
+			PUT(&image, segment_at(&image, 0), program_header, p_paddr, cases[i].kernel);
+			t = new_job(image.at, image.size);
+			set_map(t, map, 2);
+			t->args.workspace_phys = at[workspace];
+			run(t, SEGUE_OK);
+			if (t->job.entry.ebx != cases[i].info || field(t, SYMS_ADDR) != cases[i].headers)
+				fail_msg("case %zu: %#x and %#x", i, t->job.entry.ebx, field(t, SYMS_ADDR));
+			free(t);
+		}
 }
 
 static void workspace_too_small(void **state)
@@ -1126,7 +1145,7 @@ int main(void)
 		cmocka_unit_test(framebuffers),
 		cmocka_unit_test(vbe),
 		cmocka_unit_test(wish_for_a_video_mode),
-		cmocka_unit_test(information_not_in_low_memory),
+		cmocka_unit_test(where_the_information_goes),
 		cmocka_unit_test(workspace_too_small),
 	};
 
