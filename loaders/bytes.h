@@ -23,50 +23,53 @@ typedef uint64_t addr_t;
 #define ADDRESS_LIMIT 0xfffff000u
 
 /*
- * Shifts and ORs: GCC makes one load of them, but not of sums of products. That comes after it has judged what
- * is small enough to be inlined, so it must be told.
+ * Copied and not joined byte by byte, as GCC makes one instruction of this only. Segue runs on x86, and the
+ * machine that packs for it has the same byte order.
  */
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-ALWAYS_INLINE uint16_t le16(const uint8_t *p)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian");
+static inline uint16_t le16(const uint8_t *p)
 {
-	return (uint16_t)(p[0] | p[1] << 8);
+	uint16_t value;
+
+	__builtin_memcpy(&value, p, sizeof value);
+	return value;
 }
 
-ALWAYS_INLINE uint32_t le32(const uint8_t *p)
+static inline uint32_t le32(const uint8_t *p)
 {
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+	uint32_t value;
+
+	__builtin_memcpy(&value, p, sizeof value);
+	return value;
 }
 
-ALWAYS_INLINE uint64_t le64(const uint8_t *p)
+static inline uint64_t le64(const uint8_t *p)
 {
-	return le32(p) | (uint64_t)le32(p + 4) << 32;
+	uint64_t value;
+
+	__builtin_memcpy(&value, p, sizeof value);
+	return value;
+}
+
+static inline void put_le16(uint8_t *p, uint16_t value)
+{
+	__builtin_memcpy(p, &value, sizeof value);
+}
+
+static inline void put_le32(uint8_t *p, uint32_t value)
+{
+	__builtin_memcpy(p, &value, sizeof value);
+}
+
+static inline void put_le64(uint8_t *p, uint64_t value)
+{
+	__builtin_memcpy(p, &value, sizeof value);
 }
 
 /* A 64-bit number that is to be an address or a size: one above 4 GiB becomes ADDRESS_MAX, which no check passes. */
-ALWAYS_INLINE addr_t le_addr(const uint8_t *p)
+static inline addr_t le_addr(const uint8_t *p)
 {
 	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
-}
-
-ALWAYS_INLINE void put_le16(uint8_t *p, uint16_t value)
-{
-	p[0] = (uint8_t)value;
-	p[1] = (uint8_t)(value >> 8);
-}
-
-ALWAYS_INLINE void put_le32(uint8_t *p, uint32_t value)
-{
-	p[0] = (uint8_t)value;
-	p[1] = (uint8_t)(value >> 8);
-	p[2] = (uint8_t)(value >> 16);
-	p[3] = (uint8_t)(value >> 24);
-}
-
-ALWAYS_INLINE void put_le64(uint8_t *p, uint64_t value)
-{
-	put_le32(p, (uint32_t)value);
-	put_le32(p + 4, (uint32_t)(value >> 32));
 }
 
 /* Is [offset, offset + size) inside [0, limit)? */

@@ -146,7 +146,7 @@ struct elf_file {
 	uint32_t section_names;       /* e_shstrndx */
 	addr_t program_headers;       /* offset in the file */
 	addr_t section_headers;       /* offset in the file; not checked */
-	uint64_t entry;               /* virtual, as the header says */
+	addr_t entry;                 /* e_entry; ADDRESS_MAX: above 4 GiB */
 };
 
 struct elf_section {

@@ -5,11 +5,6 @@
  */
 #include "elf.h"
 
-static bool recognise(const struct bytes *kernel)
-{
-	return segue_is_elf(kernel);
-}
-
 static int load(struct job *job)
 {
 	struct elf_file elf;
@@ -34,6 +29,6 @@ static int load(struct job *job)
 
 const struct loader segue_loader_elf = {
 	.protocol = "ELF",
-	.recognise = recognise,
+	.recognise = segue_is_elf,
 	.load = load,
 };

@@ -77,9 +77,14 @@ struct multiboot_info {
 	uint32_t framebuffer_addr[2];
 	uint32_t framebuffer_pitch, framebuffer_width, framebuffer_height;
 	uint8_t framebuffer_bpp, framebuffer_type;
+	/*
+	 * The specification's table has color_info at 110. Its own multiboot.h begins it with a union that has a u32
+	 * member, so for every target compiled with that, and for GRUB, it is at 112: here too.
+	 */
+	uint8_t color_info_padding[2];
 	uint8_t color_info[6];        /* struct multiboot_rgb, or a palette: u32 address, u16 number of colours */
 };
-_Static_assert(sizeof(struct multiboot_info) == 116, "Multiboot 3.3");
+_Static_assert(sizeof(struct multiboot_info) == 120, "Multiboot 3.3");
 _Static_assert(offsetof(struct multiboot_info, flags) == 0, "Multiboot 3.3");
 _Static_assert(offsetof(struct multiboot_info, mem_lower) == 4, "Multiboot 3.3");
 _Static_assert(offsetof(struct multiboot_info, mem_upper) == 8, "Multiboot 3.3");
@@ -110,7 +115,7 @@ _Static_assert(offsetof(struct multiboot_info, framebuffer_width) == 100, "Multi
 _Static_assert(offsetof(struct multiboot_info, framebuffer_height) == 104, "Multiboot 3.3");
 _Static_assert(offsetof(struct multiboot_info, framebuffer_bpp) == 108, "Multiboot 3.3");
 _Static_assert(offsetof(struct multiboot_info, framebuffer_type) == 109, "Multiboot 3.3");
-_Static_assert(offsetof(struct multiboot_info, color_info) == 110, "Multiboot 3.3");
+_Static_assert(offsetof(struct multiboot_info, color_info) == 112, "multiboot.h, Multiboot 4.2");
 
 /* Section 3.3, color_info of framebuffer_type 1 */
 struct multiboot_rgb {

@@ -3,6 +3,8 @@
 #include "boot_info.h"
 #include "standalone.h"
 
+int memcmp(const void *a, const void *b, size_t size); /* memory.c */
+
 #define RSDP_SIZE 20u                 /* ACPI 6.5, section 5.2.5.3: what the first checksum covers */
 #define RSDP_STEP 16u
 #define BIOS_START 0xe0000u           /* ACPI 6.5, section 5.2.5.1 */
@@ -33,23 +35,42 @@ static uint32_t find_rsdp(uint32_t start, uint32_t end)
 	return 0;
 }
 
-uint32_t acpi_find_rsdp(const struct boot_info *boot)
+/* In ACPI's own memory: for UEFI's sake, on which the BIOS area has none. */
+static uint32_t find_in_map(const struct boot_info *boot)
 {
-	const uint8_t *segment = physical(EBDA_SEGMENT);
-	uint32_t found, ebda = (segment[0] + 256u * segment[1]) * 16;
 	struct segue_range range;
 
-	if (find_rsdp(BIOS_START, BIOS_END) ||
-	    (ebda >= 0x500 && ebda <= RAM_END - EBDA_SEARCHED && find_rsdp(ebda, ebda + EBDA_SEARCHED)))
-		return 0;
 	for (size_t i = 0; boot_range_at(boot, i, &range); i++) {
-		if (range.type != SEGUE_MEMORY_ACPI && range.type != SEGUE_MEMORY_NVS)
-			continue;
-		if (range.end > UINT32_MAX)
+		uint32_t found;
+
+		if ((range.type != SEGUE_MEMORY_ACPI && range.type != SEGUE_MEMORY_NVS) || range.end > UINT32_MAX)
 			continue;
 		found = find_rsdp((uint32_t)range.start, (uint32_t)range.end);
 		if (found)
 			return found;
 	}
 	return 0;
+}
+
+static bool is_copy_of(const struct segue_machine *machine, uint32_t found)
+{
+	return found && machine->rsdp_copy_size >= RSDP_SIZE && memcmp(physical(found), machine->rsdp_copy, RSDP_SIZE) == 0;
+}
+
+void acpi_settle_rsdp(struct boot_info *boot)
+{
+	struct segue_machine *machine = &boot->machine;
+	const uint8_t *segment = physical(EBDA_SEGMENT);
+	uint32_t ebda = (segment[0] + 256u * segment[1]) * 16, bios = find_rsdp(BIOS_START, BIOS_END), mapped;
+
+	if (!bios && ebda >= 0x500 && ebda <= RAM_END - EBDA_SEARCHED)
+		bios = find_rsdp(ebda, ebda + EBDA_SEARCHED);
+	mapped = bios ? 0 : find_in_map(boot);
+	/* A copy that differs is newer knowledge than what lies about in memory: it stays. */
+	if (machine->rsdp_copy && !is_copy_of(machine, bios) && !is_copy_of(machine, mapped))
+		return;
+	/* What is in the BIOS's area a target finds by itself. */
+	machine->rsdp_copy = NULL;
+	machine->rsdp_copy_size = 0;
+	machine->rsdp = mapped;
 }

@@ -394,8 +394,7 @@ void standalone_main(uint32_t magic, uint32_t info)
 	}
 	take_tables();
 	read_cursor();
-	if (!boot.machine.rsdp_copy)
-		boot.machine.rsdp = acpi_find_rsdp(&boot);
+	acpi_settle_rsdp(&boot);
 
 	args.flags = options.load_flags;
 	args.blob = tables.parts[0];

@@ -23,8 +23,11 @@ void wait_50_ms(void);
 bool keyboard_enter_pressed(void);
 SEGUE_NORETURN void reboot(void);
 
-/* acpi.c: the address of ACPI's RSDP, if it lies where a target would not find it by itself; else 0 */
-uint32_t acpi_find_rsdp(const struct boot_info *boot);
+/*
+ * acpi.c: where a target finds ACPI's RSDP: machine.rsdp is its address if it lies where the target would not look by
+ * itself. The boot loader's copy goes once the original is found: to pass it on costs a page of RAM.
+ */
+void acpi_settle_rsdp(struct boot_info *boot);
 
 /* exceptions.c */
 void exceptions_install(void);
