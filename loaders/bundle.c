@@ -35,13 +35,13 @@ _Static_assert(MAGIC_SIZE + FIELDS * FIELD_SIZE == HEADER_SIZE, "newc header");
 /* In the order of names[]. */
 enum kind { KIND_TRAILER, KIND_KERNEL, KIND_CMDLINE, KIND_INITRD, KIND_FOLDER, KIND_FOLDER_MODULES, KIND_NONE,
 	    KIND_MODULE, KIND_MODULE_CMDLINE };
-static const uint8_t names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0.\0modules\0";
+static const char names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0.\0modules\0";
 
 /* The archive, and the member that was read last. */
 struct reader {
 	struct job *job;
 	struct bytes archive;
-	size_t next;                  /* offset of the next member */
+	struct bytes rest;            /* of it, from the next member on */
 	size_t at;                    /* offset of this one */
 	enum kind kind;
 	uint32_t number;              /* of a module: NN ... */
@@ -81,54 +81,52 @@ static bool read_fields(const uint8_t *digit, uint32_t *field)
 	return true;
 }
 
-/* What follows "modules/": NN-NAME or NN-NAME.cmdline; name becomes NAME. */
-static enum kind module_kind(struct reader *reader, struct bytes name)
+/* Where what begins with prefix goes on; NULL: it does not. A NUL ends it. */
+static const uint8_t *skip(const uint8_t *p, const char *prefix)
+{
+	for (; *prefix; prefix++)
+		if (*p++ != (uint8_t)*prefix)
+			return NULL;
+	return p;
+}
+
+/* p is what follows "modules/": NN-NAME or NN-NAME.cmdline; name becomes NAME. */
+static enum kind module_kind(struct reader *reader, const uint8_t *p)
 {
 	static const char suffix[] = ".cmdline";
-	const size_t suffix_size = sizeof suffix - 1;
+	const uint8_t *end = reader->name.data + reader->name.size, *digits = p, *c;
 	enum kind kind = KIND_MODULE;
-	size_t i;
 
-	if (name.size > suffix_size && !memcmp(name.data + name.size - suffix_size, suffix, suffix_size)) {
-		name.size -= suffix_size;
+	if (skip(end - (sizeof suffix - 1), suffix)) {
+		end -= sizeof suffix - 1;
 		kind = KIND_MODULE_CMDLINE;
 	}
 	reader->number = 0;
-	for (i = 0; i < name.size && name.data[i] - (uint32_t)'0' < 10 && i < DIGITS_MAX; i++)
-		reader->number = reader->number * 10 + name.data[i] - '0';
-	if (i < 2 || i + 1 >= name.size || name.data[i] != '-')
+	for (; *p - (uint32_t)'0' < 10 && p < digits + DIGITS_MAX; p++)
+		reader->number = reader->number * 10 + *p - '0';
+	if (p < digits + 2 || *p != '-' || ++p >= end)
 		return KIND_NONE;
-	name.data += i + 1;
-	name.size -= i + 1;
-	for (i = 0; i < name.size; i++)
-		if (name.data[i] == '/')
+	for (c = p; c < end; c++)
+		if (*c == '/')
 			return KIND_NONE;
-	reader->name = name;
+	reader->name.data = p;
+	reader->name.size = (size_t)(end - p);
 	return kind;
 }
 
-/* The NUL at the end of the name has been seen: comparing stops there at the latest. */
 static enum kind member_kind(struct reader *reader)
 {
-	struct bytes name = reader->name;
-	const uint8_t *known = names;
+	const uint8_t *name = reader->name.data, *after;
+	const char *known = names;
 	enum kind kind = KIND_TRAILER;
 
-	while (name.size > 2 && !memcmp(name.data, "./", 2)) {
-		name.data += 2;
-		name.size -= 2;
-	}
-	if (name.size > 8 && !memcmp(name.data, "modules/", 8)) {
-		name.data += 8;
-		name.size -= 8;
-		return module_kind(reader, name);
-	}
+	while ((after = skip(name, "./")) && *after)
+		name = after;
+	if ((after = skip(name, "modules/")) && *after)
+		return module_kind(reader, after);
 	for (; kind != KIND_NONE; kind++) {
-		const uint8_t *c = name.data;
-
-		for (; *known && *known == *c; known++)
-			c++;
-		if (*known == *c)
+		after = skip(name, known);
+		if (after && !*after)
 			break;
 		while (*known++)
 			;
@@ -146,51 +144,51 @@ static bool is_as_it_should_be(const struct reader *reader, const uint32_t *fiel
 	return reader->kind != KIND_NONE && kind == MODE_FILE && (field[FIELD_NLINK] <= 1 || reader->data.size);
 }
 
+/* Takes size bytes off the archive's rest. */
+static bool take(struct reader *reader, size_t size, struct bytes *taken)
+{
+	struct bytes *rest = &reader->rest;
+
+	if (size > rest->size)
+		return false;
+	taken->data = rest->data;
+	taken->size = size;
+	rest->data += size;
+	rest->size -= size;
+	return true;
+}
+
+static size_t padding(const struct reader *reader)
+{
+	return (reader->rest.size - reader->archive.size) & 3;
+}
+
 static int next_member(struct reader *reader)
 {
-	const uint8_t *header = reader->archive.data + reader->next;
-	size_t left = reader->archive.size - reader->next, name_size, padding;
+	struct bytes bytes;
 	uint32_t field[FIELDS];
 
-	reader->at = reader->next;
+	reader->at = reader->archive.size - reader->rest.size;
 	reader->name = (struct bytes){ (const uint8_t *)"header", 6, reader->archive.part };
-	reader->data = (struct bytes){ header, left, reader->archive.part };
-	if (left < HEADER_SIZE)
-		goto cut_off;
-	if (!segue_is_bundle(&reader->data) || !read_fields(header + MAGIC_SIZE, field))
-		goto no_header;
-	header += HEADER_SIZE;
-	left -= HEADER_SIZE;
-	name_size = field[FIELD_NAMESIZE];
-	if (name_size > left)
-		goto cut_off;
-	if (!name_size || header[name_size - 1])
-		goto no_header;
-	reader->name.data = header;
-	for (reader->name.size = 0; header[reader->name.size]; reader->name.size++)
+	if (!take(reader, HEADER_SIZE, &bytes))
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
+	if (!segue_is_bundle(&bytes) || !read_fields(bytes.data + MAGIC_SIZE, field))
+		return refuse(reader, SEGUE_E_BUNDLE_HEADER);
+	if (!take(reader, field[FIELD_NAMESIZE], &bytes))
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
+	if (!bytes.size || bytes.data[bytes.size - 1])
+		return refuse(reader, SEGUE_E_BUNDLE_HEADER);
+	reader->name.data = bytes.data;
+	for (reader->name.size = 0; bytes.data[reader->name.size]; reader->name.size++)
 		;
 	reader->kind = member_kind(reader);
 	if (reader->kind == KIND_TRAILER)
 		return SEGUE_OK;
-
-	header += name_size;
-	left -= name_size;
-	padding = (left - reader->archive.size) & 3;
-	if (padding > left || field[FIELD_FILESIZE] > left - padding)
-		goto cut_off;
-	reader->data.data = header + padding;
-	reader->data.size = field[FIELD_FILESIZE];
-	left -= padding + reader->data.size;
-	padding = (left - reader->archive.size) & 3;
-	left -= padding < left ? padding : left;
-	reader->next = reader->archive.size - left;
-	if (is_as_it_should_be(reader, field))
-		return SEGUE_OK;
-	return refuse(reader, SEGUE_E_BUNDLE_MEMBER);
-cut_off:
-	return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
-no_header:
-	return refuse(reader, SEGUE_E_BUNDLE_HEADER);
+	if (!take(reader, padding(reader), &bytes) || !take(reader, field[FIELD_FILESIZE], &reader->data))
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
+	if (!take(reader, padding(reader), &bytes))
+		reader->rest.size = 0;
+	return is_as_it_should_be(reader, field) ? SEGUE_OK : refuse(reader, SEGUE_E_BUNDLE_MEMBER);
 }
 
 static int take_file(const struct reader *reader, struct bytes *file)
@@ -249,65 +247,69 @@ static int take_module(struct reader *reader)
 	return SEGUE_OK;
 }
 
-static int take_members(struct reader *reader)
+static int take_member(struct reader *reader)
 {
 	struct bundle *bundle = &reader->job->bundle;
+
+	switch (reader->kind) {
+	case KIND_KERNEL:
+		return take_file(reader, &bundle->kernel);
+	case KIND_INITRD:
+		return take_file(reader, &bundle->initrd);
+	case KIND_CMDLINE:
+		return take_cmdline(reader, &bundle->cmdline);
+	case KIND_MODULE:
+		return take_module(reader);
+	default:
+		return SEGUE_OK;
+	}
+}
+
+static int take_module_cmdline(struct reader *reader)
+{
+	struct bundle *bundle = &reader->job->bundle;
+	struct member *module = bundle->modules, *end = module + bundle->module_count;
+
+	if (reader->kind != KIND_MODULE_CMDLINE)
+		return SEGUE_OK;
+	for (; module < end; module++)
+		if (compare(reader, module) == 0)
+			return take_cmdline(reader, &module->args);
+	return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
+}
+
+static int walk(struct reader *reader, int (*visit)(struct reader *reader))
+{
 	int error;
 
-	for (;;) {
+	for (reader->rest = reader->archive;;) {
 		error = next_member(reader);
 		if (error || reader->kind == KIND_TRAILER)
 			return error;
-		if (reader->kind == KIND_KERNEL)
-			error = take_file(reader, &bundle->kernel);
-		else if (reader->kind == KIND_INITRD)
-			error = take_file(reader, &bundle->initrd);
-		else if (reader->kind == KIND_CMDLINE)
-			error = take_cmdline(reader, &bundle->cmdline);
-		else if (reader->kind == KIND_MODULE)
-			error = take_module(reader);
+		error = visit(reader);
 		if (error)
 			return error;
 	}
 }
 
-/* A second walk: a command line may come before its module. */
-static int take_module_cmdlines(struct reader *reader)
-{
-	struct bundle *bundle = &reader->job->bundle;
-	int error = SEGUE_OK;
-	size_t i;
-
-	reader->next = 0;
-	while (!error && !next_member(reader) && reader->kind != KIND_TRAILER) {
-		if (reader->kind != KIND_MODULE_CMDLINE)
-			continue;
-		for (i = 0; i < bundle->module_count && compare(reader, &bundle->modules[i]); i++)
-			;
-		if (i == bundle->module_count)
-			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
-		error = take_cmdline(reader, &bundle->modules[i].args);
-	}
-	for (i = 0; i < bundle->module_count; i++)
-		bundle->modules[i].file.part = reader->archive.part;
-	return error;
-}
-
 int segue_open_bundle(struct job *job, const struct bytes *blob)
 {
-	struct reader reader = { .job = job, .archive = *blob };
+	struct reader reader = { .job = job, .archive = *blob, .data.part = blob->part };
 	struct bytes *kernel = &job->bundle.kernel;
 	int error;
 
 	job->bundle.container = "bundle";
-	job->bundle.kernel_name = (struct bytes){ names + sizeof "TRAILER!!!", 6, PART_WORKSPACE };
+	job->bundle.kernel_name = (struct bytes){ (const uint8_t *)names + sizeof "TRAILER!!!", 6, PART_WORKSPACE };
 	kernel->data = NULL;
 	kernel->size = 0;
-	error = take_members(&reader);
+	/* Twice: a command line may come before its module. */
+	error = walk(&reader, take_member);
 	if (!error)
-		error = take_module_cmdlines(&reader);
+		error = walk(&reader, take_module_cmdline);
 	if (error)
 		return error;
+	for (size_t i = 0; i < job->bundle.module_count; i++)
+		job->bundle.modules[i].file.part = blob->part;
 	if (!kernel->size)
 		return segue_refuse(job, SEGUE_E_BUNDLE_KERNEL, NULL);
 	if (segue_is_bundle(kernel) || (!segue_is_kernel(kernel) && segue_is_fiwix(kernel)))

@@ -187,7 +187,8 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 	if (job->segment_count == 0)
 		return segue_refuse(job, SEGUE_E_ELF_NO_SEGMENTS, "%u program headers", elf->program_header_count);
 	*entry = (uint32_t)(by_virtual ? by_virtual : by_physical);
-	return *entry ? SEGUE_OK : segue_refuse(job, SEGUE_E_ELF_ENTRY, "%x", elf->entry);
+	return *entry ? SEGUE_OK : segue_refuse(job, SEGUE_E_ELF_ENTRY, "%x",
+						   (addr_t)read_virtual(is_64, AT(is_64, elf->file.data, header, e_entry)));
 }
 
 struct elf_section segue_elf_section(bool is_64, const uint8_t *p)

@@ -62,6 +62,10 @@ def initramfs(vm, cell, run):
     assert said["cpus"] == plain["cpus"]
     if not cell.way.startswith("uefi"):
         assert said["rsdp"] == plain["rsdp"]
+    if cell.way == "grub2":
+        # GRUB has switched to graphics, for the Multiboot 2 header takes a framebuffer
+        assert re.search(r"^framebuffer: \S+", vm.serial(), re.MULTILINE), "no framebuffer was handed on"
+    elif not cell.way.startswith("uefi"):
         assert said["console"] == plain["console"]
     return f"{len(said['map'])} ranges, {len(said['acpi'].split())} ACPI tables"
 

@@ -896,7 +896,7 @@ static void broken_section_headers(void **state)
 		elf_kernel(is_64, 0);
 		add_sections();
 		PUT(&image, image.at, header, e_shoff, IMAGE_SIZE - 8 * (is_64 ? 64 : 40) + 1);
-		refused(SEGUE_E_ELF_SECTIONS, ": 8 at offset");
+		refused(SEGUE_E_ELF_SECTIONS, "section headers 8, ");
 		elf_kernel(is_64, 0);
 		add_sections();
 		PUT(&image, section_at(&image, 4), section_header, sh_offset, IMAGE_SIZE - 0x1f);
