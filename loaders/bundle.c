@@ -191,24 +191,12 @@ static int next_member(struct reader *reader)
 	return is_as_it_should_be(reader, field) ? SEGUE_OK : refuse(reader, SEGUE_E_BUNDLE_MEMBER);
 }
 
-static int take_file(const struct reader *reader, struct bytes *file)
+/* Newlines at its end go; NULs have no place in it. */
+static int check_cmdline(const struct reader *reader, struct bytes *cmdline)
 {
-	if (file->data)
-		return refuse(reader, SEGUE_E_BUNDLE_TWICE);
-	*file = reader->data;
-	return SEGUE_OK;
-}
-
-static int take_cmdline(const struct reader *reader, struct bytes *cmdline)
-{
-	int error = take_file(reader, cmdline);
-	size_t i;
-
-	if (error)
-		return error;
 	while (cmdline->size && (cmdline->data[cmdline->size - 1] == '\n' || cmdline->data[cmdline->size - 1] == '\r'))
 		cmdline->size--;
-	for (i = 0; i < cmdline->size; i++)
+	for (size_t i = 0; i < cmdline->size; i++)
 		if (!cmdline->data[i])
 			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
 	return SEGUE_OK;
@@ -226,75 +214,60 @@ static int compare(const struct reader *reader, const struct member *module)
 	return order ? order : (a > b) - (a < b);
 }
 
-static int take_module(struct reader *reader)
+/* The module of that number and name; a new one in its place if it is not there. NULL: no room. */
+static struct member *find_module(const struct reader *reader)
 {
-	struct member *module = segue_add_module(reader->job);
+	struct bundle *bundle = &reader->job->bundle;
+	struct member *module;
+	size_t i;
 
-	if (!module)
-		return SEGUE_E_WORKSPACE_SMALL;
-	for (; module > reader->job->bundle.modules; module--) {
-		int order = compare(reader, module - 1);
+	for (i = bundle->module_count; i > 0; i--) {
+		int order = compare(reader, &bundle->modules[i - 1]);
 
-		if (!order)
-			return refuse(reader, SEGUE_E_BUNDLE_TWICE);
+		if (order == 0)
+			return &bundle->modules[i - 1];
 		if (order > 0)
 			break;
-		*module = module[-1];
 	}
-	module->file = reader->data;
-	module->file.part = reader->number;
-	module->name = reader->name;
-	return SEGUE_OK;
+	if (!segue_add_module(reader->job))
+		return NULL;
+	module = &bundle->modules[i];
+	memmove(module + 1, module, (bundle->module_count - 1 - i) * sizeof *module);
+	*module = (struct member){ .name = reader->name, .file.part = reader->number };
+	return module;
 }
 
-static int take_member(struct reader *reader)
+static int take_member(const struct reader *reader)
 {
 	struct bundle *bundle = &reader->job->bundle;
+	struct bytes *bytes = &bundle->kernel;
+	bool is_cmdline = reader->kind == KIND_CMDLINE || reader->kind == KIND_MODULE_CMDLINE;
 
-	switch (reader->kind) {
-	case KIND_KERNEL:
-		return take_file(reader, &bundle->kernel);
-	case KIND_INITRD:
-		return take_file(reader, &bundle->initrd);
-	case KIND_CMDLINE:
-		return take_cmdline(reader, &bundle->cmdline);
-	case KIND_MODULE:
-		return take_module(reader);
-	default:
+	if (reader->kind >= KIND_MODULE) {
+		struct member *module = find_module(reader);
+
+		if (!module)
+			return SEGUE_E_WORKSPACE_SMALL;
+		bytes = is_cmdline ? &module->args : &module->file;
+		/* should its module not come */
+		module->args.part = (uint32_t)reader->at;
+	} else if (reader->kind == KIND_INITRD) {
+		bytes = &bundle->initrd;
+	} else if (is_cmdline) {
+		bytes = &bundle->cmdline;
+	} else if (reader->kind != KIND_KERNEL) {
 		return SEGUE_OK;
 	}
-}
-
-static int take_module_cmdline(struct reader *reader)
-{
-	struct bundle *bundle = &reader->job->bundle;
-	struct member *module = bundle->modules, *end = module + bundle->module_count;
-
-	if (reader->kind != KIND_MODULE_CMDLINE)
-		return SEGUE_OK;
-	for (; module < end; module++)
-		if (compare(reader, module) == 0)
-			return take_cmdline(reader, &module->args);
-	return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
-}
-
-static int walk(struct reader *reader, int (*visit)(struct reader *reader))
-{
-	int error;
-
-	for (reader->rest = reader->archive;;) {
-		error = next_member(reader);
-		if (error || reader->kind == KIND_TRAILER)
-			return error;
-		error = visit(reader);
-		if (error)
-			return error;
-	}
+	if (bytes->data)
+		return refuse(reader, SEGUE_E_BUNDLE_TWICE);
+	bytes->data = reader->data.data;
+	bytes->size = reader->data.size;
+	return is_cmdline ? check_cmdline(reader, bytes) : SEGUE_OK;
 }
 
 int segue_open_bundle(struct job *job, const struct bytes *blob)
 {
-	struct reader reader = { .job = job, .archive = *blob, .data.part = blob->part };
+	struct reader reader = { .job = job, .archive = *blob, .rest = *blob };
 	struct bytes *kernel = &job->bundle.kernel;
 	int error;
 
@@ -302,14 +275,22 @@ int segue_open_bundle(struct job *job, const struct bytes *blob)
 	job->bundle.kernel_name = (struct bytes){ (const uint8_t *)names + sizeof "TRAILER!!!", 6, PART_WORKSPACE };
 	kernel->data = NULL;
 	kernel->size = 0;
-	/* Twice: a command line may come before its module. */
-	error = walk(&reader, take_member);
-	if (!error)
-		error = walk(&reader, take_module_cmdline);
-	if (error)
-		return error;
-	for (size_t i = 0; i < job->bundle.module_count; i++)
-		job->bundle.modules[i].file.part = blob->part;
+	do {
+		error = next_member(&reader);
+		if (!error)
+			error = take_member(&reader);
+		if (error)
+			return error;
+	} while (reader.kind != KIND_TRAILER);
+	for (size_t i = 0; i < job->bundle.module_count; i++) {
+		struct member *module = &job->bundle.modules[i];
+
+		reader.name = module->name;
+		reader.at = module->args.part;
+		if (!module->file.data)
+			return refuse(&reader, SEGUE_E_BUNDLE_CMDLINE);
+		module->file.part = module->args.part = blob->part;
+	}
 	if (!kernel->size)
 		return segue_refuse(job, SEGUE_E_BUNDLE_KERNEL, NULL);
 	if (segue_is_bundle(kernel) || (!segue_is_kernel(kernel) && segue_is_fiwix(kernel)))

@@ -197,12 +197,11 @@ static addr_t memory_size(const uint8_t *p, const uint8_t *end)
 /* boot.rst, Special Command Line Options: the last mem=SIZE says where memory ends. */
 static int find_memory_end(struct job *job, struct linux_kernel *k)
 {
-	const uint8_t *p = job->bundle.cmdline.data, *end = p + job->bundle.cmdline.size;
-	uint8_t before = ' ';
+	const struct bytes *line = &job->bundle.cmdline;
 
-	for (; end - p > 4; before = *p++)
-		if (before == ' ' && le32(p) == MEM_EQUALS)
-			k->memory_end = memory_size(p + 4, end);
+	for (size_t i = 0; i + 4 < line->size; i++)
+		if ((i == 0 || line->data[i - 1] == ' ') && le32(line->data + i) == MEM_EQUALS)
+			k->memory_end = memory_size(line->data + i + 4, line->data + line->size);
 	if (k->memory_end == 0)
 		k->memory_end = ADDRESS_LIMIT;
 	return SEGUE_OK;

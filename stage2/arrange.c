@@ -216,6 +216,10 @@ static int replay(struct arrangement *a)
 		status = segue_replay_end(&state);
 	if (status == REPLAY_OK)
 		return SEGUE_OK;
+	/* An exchange writes into sources, and one of these must not be written. */
+	if (status == REPLAY_OUTSIDE && a->result.exchanged != 0)
+		return segue_refuse(job, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)result.at.start,
+				    (addr_t)result.at.end);
 	if (status == REPLAY_MEMORY)
 		return segue_refuse(job, SEGUE_E_PLAN_SPACE, "to check %u moves", a->list.count);
 	return segue_refuse(job, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)status, result.index,
