@@ -57,8 +57,8 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_ALIGN = 3,  /* workspace not on a 4096-byte boundary, virtual or physical */
 	SEGUE_E_WORKSPACE_HIGH = 4,   /* workspace not below 4 GiB */
 	SEGUE_E_WORKSPACE_SMALL = 5,  /* workspace too small; the sentence names what is needed */
-	SEGUE_E_EXTENTS = 6,          /* extents empty, wrapping, or not as long as the bytes they stand for */
-	SEGUE_E_EXTENT_HIGH = 7,      /* an extent reaches above 4 GiB: not built yet */
+	SEGUE_E_EXTENTS = 6,          /* extents not as long as the bytes they stand for, or in the workspace */
+	SEGUE_E_EXTENT_HIGH = 7,      /* an extent wraps or reaches above 4 GiB: not built yet */
 	SEGUE_E_MEMORY_MAP = 8,       /* a range of the memory map or the keep list ends before it starts */
 	SEGUE_E_NO_RAM = 9,           /* the memory map has no RAM below 4 GiB */
 	SEGUE_E_FLAGS = 10,           /* a flag that this version does not know */
@@ -114,7 +114,6 @@ enum segue_error {
 	SEGUE_E_LINUX_CMDLINE = 114,     /* command line longer than the kernel takes */
 	SEGUE_E_LINUX_PLACE = 115,       /* no RAM where the kernel may lie, with room for init_size */
 	SEGUE_E_LINUX_INITRD = 116,      /* no RAM where the kernel lets the initrd lie */
-	SEGUE_E_LINUX_MODULES = 117,     /* more than one initrd, or modules, for Linux */
 	SEGUE_E_LINUX_SETUP_DATA = 118,  /* the setup_data list that came with the blob is broken */
 
 	/* placing and planning */
@@ -129,12 +128,11 @@ enum segue_error {
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan does not do what it is for: a defect in Segue; nothing was changed */
 
 	/* segue_ready() */
-	SEGUE_E_NOT_LOADED = 150,        /* nothing is loaded in this workspace, or it was written over */
+	SEGUE_E_NOT_LOADED = 150,        /* nothing is loaded in this workspace, or its head was written over */
 	SEGUE_E_READY_PAGING = 151,      /* CR0.PG is set: not built yet */
 	SEGUE_E_READY_LONG_MODE = 152,   /* a 64-bit host: not built yet */
-	SEGUE_E_READY_SEGMENTS = 153,    /* CS, DS, ES or SS is not flat from 0 to 4 GiB: not built yet */
-	SEGUE_E_READY_PRIVILEGE = 154,   /* not at CPL 0 */
-	SEGUE_E_READY_VIRTUAL_8086 = 155 /* EFLAGS.VM is set */
+	SEGUE_E_READY_SEGMENTS = 153,    /* CS, DS or SS is not flat from 0 to 4 GiB: not built yet */
+	SEGUE_E_READY_PRIVILEGE = 154    /* not at CPL 0 */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -251,17 +249,19 @@ struct segue_load_args {
 };
 
 /*
- * Bytes of workspace that always suffice for so many extents: count those of the blob and of
- * all modules (a contiguous one counts 1) and one for each module in a bundle. The macro is
- * the same figure for a static array.
+ * Bytes of workspace that suffice for so many extents: count those of the blob and of all modules
+ * (a contiguous one counts 1), one for each module in a bundle, and one for each segment of the kernel
+ * above 64 and each range of map and keep list above 512. A plan that must exchange bytes in full memory
+ * may need more, and is refused then. The macro is the same figure for a static array.
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (131072u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*
  * Recognises the blob, places its segments, plans the moves and writes all that segue_exec()
- * needs into the workspace. Returns SEGUE_OK or a code of enum segue_error; after a refusal
- * nothing is loaded in the workspace, and no other byte has changed. The blob's and the
+ * needs into the workspace. Returns SEGUE_OK or a code of enum segue_error. After a refusal nothing is
+ * loaded in the workspace, and no other byte has changed; but where struct_size or the workspace itself
+ * is refused, that is not touched either. The blob's and the
  * modules' memory belongs to Segue from here to segue_exec() or segue_unload(): the host
  * must neither change nor free it. The argument structures and strings may go.
  */

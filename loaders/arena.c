@@ -20,10 +20,3 @@ int segue_arena_refuse(const struct job *job, size_t size)
 	return segue_refuse(job, SEGUE_E_WORKSPACE_SMALL, "%z bytes, of which %z are left; %z more are needed",
 			    (addr_t)job->args->workspace_size, (addr_t)(job->arena.end - job->arena.next), (addr_t)size);
 }
-
-struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size)
-{
-	bytes.data += offset;
-	bytes.size = size;
-	return bytes;
-}

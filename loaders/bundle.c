@@ -16,6 +16,7 @@
  * the data, padding to 4. Offsets count from the start of the archive. A name may be followed by
  * more NULs that its length counts; `segue pack` pads by them so that the data starts a page.
  */
+#include "bytes.h"
 #include "container.h"
 #include "memory_functions.h"
 
@@ -114,7 +115,7 @@ static enum kind module_kind(struct reader *reader, const uint8_t *p)
 	return kind;
 }
 
-static enum kind member_kind(struct reader *reader)
+static OUT_OF_LINE enum kind member_kind(struct reader *reader)
 {
 	const uint8_t *name = reader->name.data, *after;
 	const char *known = names;

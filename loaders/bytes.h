@@ -72,6 +72,9 @@ static inline addr_t le_addr(const uint8_t *p)
 	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
 }
 
+/* For a function that GCC would inline although that is more code on i386. */
+#define OUT_OF_LINE __attribute__((noinline))
+
 /* Is [offset, offset + size) inside [0, limit)? */
 static inline bool fits(addr_t offset, addr_t size, addr_t limit)
 {

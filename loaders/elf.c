@@ -153,7 +153,7 @@ static int add_segment(struct job *job, const struct elf_file *elf, uint32_t ind
 			return error;
 		source.data += words[OFFSET];
 	}
-	return segue_add_segment(job, "ELF segment", index, words[PADDR], source, words[MEMSZ] - words[FILESZ], words[MEMSZ]);
+	return segue_add_segment(job, "ELF segment", index, words[PADDR], &source, words[MEMSZ] - words[FILESZ], words[MEMSZ]);
 }
 
 /*

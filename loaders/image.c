@@ -109,7 +109,7 @@ static int check_fixed(const struct job *job, const struct segment *s)
 	for (size_t i = 0; i < job->args->keep_count; i++) {
 		const struct segue_range *keep = &job->args->keep[i];
 
-		if (s->dest < keep->end && keep->start < end)
+		if (s->dest < keep->end && keep->start < end && keep->start < keep->end)
 			return refuse(job, SEGUE_E_SEGMENT_KEPT, s, "kept is", (addr_t)keep->start, (addr_t)keep->end);
 	}
 	for (size_t i = 0; !segue_is_ram(job, s->dest, end); i++) {
@@ -125,10 +125,10 @@ static int check_fixed(const struct job *job, const struct segment *s)
 }
 
 int segue_add_segment(struct job *job, const char *name, uint32_t number, addr_t dest,
-		      struct bytes source, addr_t zero_size, addr_t size)
+		      const struct bytes *source, addr_t zero_size, addr_t size)
 {
 	struct segment s = {
-		.name = name, .number = number, .dest = dest, .size = size, .source = source, .zero_size = zero_size,
+		.name = name, .number = number, .dest = dest, .size = size, .source = *source, .zero_size = zero_size,
 	};
 	int error;
 
@@ -183,21 +183,22 @@ bool segue_find_free(const struct job *job, addr_t size, const struct place *pla
 }
 
 /* Does the source lie in one physical run that the place allows? */
-static bool lies_well(const struct job *job, struct bytes source, addr_t size, const struct place *place, addr_t *at)
+static bool lies_well(const struct job *job, const struct bytes *source, addr_t size, const struct place *place,
+		      addr_t *at)
 {
 	addr_t run, end;
 
-	if (place->not_in_place || source.size == 0)
+	if (place->not_in_place || source->size == 0)
 		return false;
-	segue_physical(job, source, at, &run);
-	return run == source.size && (*at & (place->align - 1)) == 0 && add_addr(*at, size, &end) && *at >= place->min &&
+	segue_physical(job, *source, at, &run);
+	return run == source->size && (*at & (place->align - 1)) == 0 && add_addr(*at, size, &end) && *at >= place->min &&
 	       end <= place->max && segue_is_free(job, *at, end);
 }
 
-int segue_add_floating(struct job *job, const char *name, uint32_t number, struct bytes source,
+int segue_add_floating(struct job *job, const char *name, uint32_t number, const struct bytes *source,
 		       addr_t size, const struct place *place, addr_t *dest)
 {
-	struct segment s = {.name = name, .number = number, .size = size, .source = source};
+	struct segment s = {.name = name, .number = number, .size = size, .source = *source};
 
 	if (!lies_well(job, source, size, place, &s.dest) && !segue_find_free(job, size, place, &s.dest))
 		return segue_refuse(job, place->error, "%s %u: %z bytes, aligned to %x, between %x and %x", name,
@@ -217,7 +218,7 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 	if (!*table)
 		return segue_arena_refuse(job, size);
 	source.data = *table;
-	return segue_add_floating(job, name, NO_NUMBER, source, size, place, dest);
+	return segue_add_floating(job, name, NO_NUMBER, &source, size, place, dest);
 }
 
 void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run)

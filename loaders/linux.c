@@ -157,7 +157,7 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 			k->alignment = place.align /= 2;
 		}
 	}
-	return segue_add_segment(job, "Linux kernel", NO_NUMBER, k->load, k->code, 0, size);
+	return segue_add_segment(job, "Linux kernel", NO_NUMBER, k->load, &k->code, 0, size);
 }
 
 /* size * by + more, or ADDRESS_LIMIT where that is more */
@@ -167,7 +167,7 @@ static addr_t scale(addr_t size, uint32_t by, uint32_t more)
 }
 
 /* What follows mem=, in bytes and at most ADDRESS_LIMIT; 0: no number, as in mem=nopentium. */
-static addr_t memory_size(const uint8_t *p, const uint8_t *end)
+static OUT_OF_LINE addr_t memory_size(const uint8_t *p, const uint8_t *end)
 {
 	const char *unit = "kmgtpe";
 	addr_t size = 0, scaled;
@@ -248,7 +248,7 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
 	k->initrd_size = size;
 	if (count == 1)
-		return segue_add_floating(job, "initrd", NO_NUMBER, *initrd_file(b, 0), claimed, &place, &k->initrd);
+		return segue_add_floating(job, "initrd", NO_NUMBER, initrd_file(b, 0), claimed, &place, &k->initrd);
 	at = k->initrd;
 	for (size_t i = 0; i < count && error == SEGUE_OK; i++) {
 		const struct bytes *file = initrd_file(b, i);
@@ -256,7 +256,7 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 
 		if (i + 1 == count)
 			end = k->initrd + claimed;
-		error = segue_add_segment(job, "initrd", (uint32_t)i, at, *file, end - data_end, end - at);
+		error = segue_add_segment(job, "initrd", (uint32_t)i, at, file, end - data_end, end - at);
 		at = end;
 	}
 	return error;

@@ -106,16 +106,8 @@ static void fill_screen(const struct job *job, uint8_t *page)
 /* KiB of RAM in one piece from 1 MiB on, as the BIOS calls from before E820 counted them. */
 static void fill_old_sizes(uint8_t *page, const struct segue_range *map, size_t count)
 {
-	addr_t end = ONE_MIB, before;
-	uint32_t kib;
+	uint32_t kib = (uint32_t)((segue_ram_end(map, count, ONE_MIB) - ONE_MIB) / 1024);
 
-	do {
-		before = end;
-		for (size_t i = 0; i < count; i++)
-			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && map[i].end > end)
-				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
-	} while (end != before);
-	kib = (uint32_t)((end - ONE_MIB) / 1024);
 	put_le32(LINUX_AT(page, alt_mem_k), kib);
 	put_le16(LINUX_AT(page, screen_info.ext_mem_k), (uint16_t)(kib > 0xffff ? 0xffff : kib));
 }
@@ -131,7 +123,7 @@ static void put_e820(uint8_t *entries, const struct segue_range *map, size_t cou
 	}
 }
 
-static void fill_header(uint8_t *page, const struct linux_kernel *k, const struct layout *layout)
+static OUT_OF_LINE void fill_header(uint8_t *page, const struct linux_kernel *k, const struct layout *layout)
 {
 	memcpy(LINUX_AT(page, hdr), k->header, k->header_end - offsetof(struct linux_boot_params, hdr));
 	put_le16(LINUX_AT(page, hdr.vid_mode), VIDEO_MODE_NORMAL);

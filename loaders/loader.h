@@ -108,7 +108,12 @@ void *segue_arena_take(struct arena *arena, size_t size, size_t align);
 int segue_arena_refuse(const struct job *job, size_t size);
 
 /* A sub-run of bytes; the caller has checked that offset + size <= bytes.size. */
-struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size);
+static inline struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size)
+{
+	bytes.data += offset;
+	bytes.size = size;
+	return bytes;
+}
 
 /*
  * Adds a segment at a fixed place: checks that it is RAM, apart from every other segment, not
@@ -116,7 +121,7 @@ struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size);
  * is what the target claims from dest on. Refuses with SEGUE_E_SEGMENT_*.
  */
 int segue_add_segment(struct job *job, const char *name, uint32_t number, addr_t dest,
-		      struct bytes source, addr_t zero_size, addr_t size);
+		      const struct bytes *source, addr_t zero_size, addr_t size);
 
 /* Where a floating segment may go. */
 struct place {
@@ -131,7 +136,7 @@ struct place {
  * place's terms; else the lowest or highest free RAM. Call it when all fixed segments are in.
  * *dest gets the physical address (may be NULL).
  */
-int segue_add_floating(struct job *job, const char *name, uint32_t number, struct bytes source,
+int segue_add_floating(struct job *job, const char *name, uint32_t number, const struct bytes *source,
 		       addr_t size, const struct place *place, addr_t *dest);
 
 /* Is [start, end) free RAM that no segment claims? */
@@ -152,6 +157,9 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
  * than limit (call with limit 0 to ask). Call after all segments are added.
  */
 void segue_target_map(const struct job *job, struct segue_range *map, size_t limit, size_t *count);
+
+/* Where RAM from start on ends, in however many entries it is described; ADDRESS_LIMIT if it goes on there. */
+addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start);
 
 /* blob -> bundle: the container rules. Order of recognition is documented in recognise.c. */
 int segue_open_blob(struct job *job);

@@ -112,3 +112,20 @@ void segue_target_map(const struct job *job, struct segue_range *ranges, size_t 
 	}
 	*count = map.count;
 }
+
+addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start)
+{
+	addr_t end = start, before;
+	size_t i;
+
+	do {
+		before = end;
+		for (i = 0; i < count; i++)
+			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
+				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
+	} while (end != before);
+	for (i = 0; i < count; i++)
+		if (map[i].type != SEGUE_MEMORY_RAM && map[i].start < end && map[i].end > start)
+			end = map[i].start > start ? (addr_t)map[i].start : start;
+	return end;
+}

@@ -117,6 +117,7 @@ static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 	uint32_t header_addr = FIELD(header, header_addr), load_addr = FIELD(header, load_addr);
 	uint32_t load_end_addr = FIELD(header, load_end_addr), bss_end_addr = FIELD(header, bss_end_addr);
 	addr_t load_end, end;
+	struct bytes source;
 	size_t start;
 
 	if (load_addr > header_addr)
@@ -138,8 +139,8 @@ static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 	*entry = FIELD(header, entry_addr);
 	if (*entry < load_addr || *entry >= load_end)
 		return refuse_address(job, "entry_addr", *entry, "is outside what is loaded, which ends at", load_end);
-	return segue_add_segment(job, "Multiboot image", NO_NUMBER, load_addr,
-				 segue_bytes_at(*kernel, start, (size_t)(load_end - load_addr)), end - load_end, end - load_addr);
+	source = segue_bytes_at(*kernel, start, (size_t)(load_end - load_addr));
+	return segue_add_segment(job, "Multiboot image", NO_NUMBER, load_addr, &source, end - load_end, end - load_addr);
 }
 
 /* Section 3.1.3: a wish, not a demand. What the machine has is passed; Segue switches no mode. */

@@ -87,7 +87,7 @@ static int place_modules(struct job *job, uint32_t header_flags, size_t count)
 	for (i = 1; i <= count && !error; i++) {
 		const struct member *member = member_at(&job->bundle, i, &made);
 
-		error = segue_add_floating(job, member == &made ? "initrd" : "module", (uint32_t)i - 1, member->file,
+		error = segue_add_floating(job, member == &made ? "initrd" : "module", (uint32_t)i - 1, &member->file,
 					   member->file.size, &place, NULL);
 	}
 	return error;
@@ -180,24 +180,6 @@ static void fill_strings(const struct job *job, const struct table *table, const
 	}
 }
 
-/* Where RAM from start on ends, in however many entries it is described; ADDRESS_LIMIT if it goes on there. */
-static addr_t ram_end(const struct segue_range *map, size_t count, addr_t start)
-{
-	addr_t end = start, before;
-	size_t i;
-
-	do {
-		before = end;
-		for (i = 0; i < count; i++)
-			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
-				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
-	} while (end != before);
-	for (i = 0; i < count; i++)
-		if (map[i].type != SEGUE_MEMORY_RAM && map[i].start < end && map[i].end > start)
-			end = map[i].start > start ? (addr_t)map[i].start : start;
-	return end;
-}
-
 static void fill_memory(const struct job *job, const struct table *table)
 {
 	struct multiboot_info *info = table->info;
@@ -210,9 +192,9 @@ static void fill_memory(const struct job *job, const struct table *table)
 	if (!count)
 		return;
 	segue_target_map(job, map, count, &i);
-	lower = ram_end(map, count, 0);
+	lower = segue_ram_end(map, count, 0);
 	info->mem_lower = (uint32_t)((lower < LOWER_MEMORY_MAX ? lower : LOWER_MEMORY_MAX) >> 10);
-	info->mem_upper = (uint32_t)((ram_end(map, count, ONE_MIB) - ONE_MIB) >> 10);
+	info->mem_upper = (uint32_t)((segue_ram_end(map, count, ONE_MIB) - ONE_MIB) >> 10);
 	for (i = 0; i < count; i++) {
 		struct segue_range range = map[i];
 		struct multiboot_mmap *entry = (struct multiboot_mmap *)(void *)&map[i];
@@ -357,9 +339,9 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 			dropped += length;
 			named &= settle_run(elf, headers, &run, 0);
 		} else if (length) {
-			error = segue_add_floating(job, "ELF section", run.first,
-						   segue_bytes_at(elf->file, (size_t)run.start, (size_t)length), length,
-						   &table_place, &dest);
+			struct bytes source = segue_bytes_at(elf->file, (size_t)run.start, (size_t)length);
+
+			error = segue_add_floating(job, "ELF section", run.first, &source, length, &table_place, &dest);
 			if (error)
 				return error;
 			settle_run(elf, headers, &run, (uint32_t)dest);

@@ -22,8 +22,9 @@ struct list {
 struct arrangement {
 	struct job *job;
 	struct runs runs;
-	struct scratch scratch;       /* what is free before the plan */
-	struct scratch left;          /* and after it */
+	struct scratch whole;         /* what is free */
+	struct scratch scratch;       /* of it, what the planner may use */
+	struct scratch left;          /* and what it has left */
 	struct scratch reserve;       /* for the list: out of the planner's reach */
 	struct list list;
 	struct plan_result result;
@@ -138,22 +139,20 @@ static int reserve_pages(struct arrangement *a, uint32_t count)
 	return SEGUE_OK;
 }
 
-/* Plans, and again with twice as many pages held back for as long as the list needs more than there are. */
+/* Plans, and again with more pages held back for as long as the list needs more than there are. */
 static int make_plan(struct arrangement *a)
 {
 	uint32_t pages = a->moves_out ? 1 : 0;
 	int error;
 
-	do {
-		error = reserve_pages(a, pages);
-		if (error == SEGUE_OK)
-			error = plan_once(a);
-		if (error != SEGUE_OK)
-			return error;
+	a->whole = a->scratch;
+	while ((error = reserve_pages(a, pages)) == SEGUE_OK && (error = plan_once(a)) == SEGUE_OK) {
 		if (!a->moves_out || pages_for(a->list.count) <= pages)
-			return SEGUE_OK;
-		pages = pages_for(a->list.count) * 2;
-	} while (true);
+			break;
+		pages = pages_for(a->list.count);
+		a->scratch = a->whole;
+	}
+	return error;
 }
 
 /* The address of each page of the list, as a link in the page before. */
@@ -170,8 +169,7 @@ static addr_t link_list(struct arrangement *a)
 			first = page;
 			continue;
 		}
-		a->list.pages[i - 1].link.dst = page;
-		a->list.pages[i - 1].link.op = SEGUE_MOVE_LINK;
+		a->list.pages[i - 1].link = (struct segue_move){.dst = page, .op = SEGUE_MOVE_LINK};
 	}
 	/* The END; its page may hold what an earlier plan left. */
 	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));

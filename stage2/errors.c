@@ -54,7 +54,6 @@
 	means(SEGUE_E_LINUX_CMDLINE, "command line too long") \
 	means(SEGUE_E_LINUX_PLACE, "no RAM for the Linux kernel") \
 	means(SEGUE_E_LINUX_INITRD, "no RAM for the initrd") \
-	means(SEGUE_E_LINUX_MODULES, "too many files for Linux") \
 	means(SEGUE_E_LINUX_SETUP_DATA, "broken Linux setup_data") \
 	means(SEGUE_E_TOO_LARGE, "larger than 4 GiB") \
 	means(SEGUE_E_SEGMENT_OVERLAP, "segments overlap") \
@@ -69,8 +68,7 @@
 	means(SEGUE_E_READY_PAGING, "paging is on, not built yet") \
 	means(SEGUE_E_READY_LONG_MODE, "64-bit host, not built yet") \
 	means(SEGUE_E_READY_SEGMENTS, "CS, DS or SS not flat, not built yet") \
-	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
-	means(SEGUE_E_READY_VIRTUAL_8086, "virtual-8086 mode")
+	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0")
 
 /* Texts one behind the other: pointers would double the table, and need relocating. */
 #define CODE(code, text) code,

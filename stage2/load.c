@@ -22,7 +22,7 @@ static int check_workspace(const struct job *job)
 	return SEGUE_OK;
 }
 
-static int check_args(const struct job *job)
+static int check_args(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 
@@ -33,7 +33,7 @@ static int check_args(const struct job *job)
 		return segue_refuse(job, SEGUE_E_ARGUMENT, "a count without its array");
 	if (args->blob.size == 0)
 		return segue_refuse(job, SEGUE_E_EMPTY, NULL);
-	return check_workspace(job);
+	return SEGUE_OK;
 }
 
 /* The sizes of a part's extents add up to its own, and all of it lies below 4 GiB. */
@@ -52,6 +52,10 @@ static int check_part(const struct job *job, size_t index)
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].addr > ADDRESS_LIMIT || extents[i].size > ADDRESS_LIMIT - extents[i].addr)
 			return segue_refuse(job, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z", name, number, (addr_t)i);
+		if (extents[i].size > 0 && extents[i].addr < job->workspace_phys + job->args->workspace_size &&
+		    job->workspace_phys < extents[i].addr + extents[i].size)
+			return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u, extent %z lies in the workspace", name, number,
+					    (addr_t)i);
 		if (extents[i].size > left)
 			return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u: extent %z is %z bytes too long", name, number,
 					    (addr_t)i, (addr_t)extents[i].size - left);
@@ -101,7 +105,7 @@ static int prepare(struct job *job)
 }
 
 /* The steps, in the order in which they can fail. */
-static int (*const steps[])(struct job *job) = {prepare, segue_open_blob, segue_load_kernel, segue_arrange};
+static int (*const steps[])(struct job *job) = {check_args, prepare, segue_open_blob, segue_load_kernel, segue_arrange};
 
 int segue_load(const struct segue_load_args *args)
 {
@@ -115,7 +119,7 @@ int segue_load(const struct segue_load_args *args)
 		return SEGUE_E_STRUCT_SIZE;
 	if (!args->workspace)
 		return segue_refuse(&job, SEGUE_E_ARGUMENT, "no workspace");
-	error = check_args(&job);
+	error = check_workspace(&job);
 	if (error != SEGUE_OK)
 		return error;
 	/* From here on the workspace is ours, and what was loaded in it is no more. */

@@ -12,6 +12,7 @@ KBC_WRITE_OUT	equ 0xd1
 KBC_A20_ON	equ 0xdf
 
 ; open_a20
+;   mode      32-bit, flat
 ;   in        EBP base
 ;   out       A20 on; where nothing opens it, says so and stops
 ;   clobbers  EAX ECX ESI EFLAGS
@@ -45,8 +46,11 @@ open_a20:
 .text:
 	db "segue: the A20 gate stays shut; stopped", 13, 10, 0
 
-; ZF = 0: a word and the one 1 MiB away from it differ after a write to the first. Both values
-; are tried, since they may be equal by chance.
+; a20_is_open: writes to a dword the complement of the one 1 MiB away from it; shut, they are one.
+;   mode      32-bit, flat
+;   in        EBP base
+;   out       ZF = 0: open
+;   clobbers  EAX ESI
 a20_is_open:
 	lea esi, [ebp + TSS_AT + TSS_SIZE]
 	mov eax, esi
@@ -59,6 +63,9 @@ a20_is_open:
 	pop ecx
 	ret
 
+; kbc_ready: waits, not for ever, until the keyboard controller takes a byte
+;   mode      any
+;   clobbers  AL EFLAGS
 kbc_ready:
 	push ecx
 	mov ecx, 0x10000

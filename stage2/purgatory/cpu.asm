@@ -40,6 +40,7 @@ MSR_FMASK		equ 0xc0000084
 PAT_RESET		equ 0x00070406	; both halves: WB, WT, UC-, UC
 
 ; reset_cpu
+;   mode      32-bit, flat, CPL 0, paging off
 ;   in        EBP base
 ;   out       contract, points 9 to 12
 ;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS

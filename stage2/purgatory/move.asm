@@ -7,7 +7,7 @@
 ;   in        ESI   address of the first entry (struct segue_move, stage2/plan.h)
 ;   out       all of the list's moves up to END are done; DF = 0
 ;   clobbers  EAX EBX ECX EDX ESI EDI EBP EFLAGS
-;   stack     4 bytes beside the return address
+;   stack     8 bytes beside the return address
 ;   errors    none: the list was checked before
 ; Addresses are 32 bits wide here: segue_load() lets no move above 4 GiB pass.
 

@@ -5,7 +5,7 @@
 ;
 ; Contract
 ;   On entry, at offset 0 of the page
-;    1. 32-bit protected mode, CPL 0, flat segments of base 0, paging off, interrupts off.
+;    1. 32-bit protected mode, CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off, interrupts off.
 ;    2. EAX holds the page's address. No other register, no stack, no table is relied on.
 ;    3. The page behind this one (data_page) is writable and may be lost: IDT, TSS, stack.
 ;    4. params is filled (purgatory.h); its list ends, and nothing in it writes to where
@@ -137,6 +137,9 @@ entry:
 	; NT would turn the IRET below into a task switch; TF and AC would trap.
 	push dword EFLAGS_FIXED
 	popfd
+	; build_tables stores through ES, of which nothing is known.
+	push ds
+	pop es
 	call build_tables
 	lidt [ebp + idt_pointer]
 	lgdt [ebp + gdt_pointer]
@@ -154,11 +157,12 @@ entry:
 	mov gs, eax
 	mov ss, eax
 
+	; Before anything is copied, or it would be copied to where A20 shut puts it.
+	call open_a20
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
 	jne relocate
 
-	call open_a20
 	push ebp
 	mov esi, [PARAM(list)]
 	call segue_purgatory_move

@@ -28,7 +28,13 @@ struct purgatory_params {
 };
 
 _Static_assert(sizeof(struct purgatory_params) == 76, "purgatory.asm: params_size");
+_Static_assert(offsetof(struct purgatory_params, magic) == 0, "purgatory.asm: params.magic");
+_Static_assert(offsetof(struct purgatory_params, home) == 4, "purgatory.asm: params.home");
 _Static_assert(offsetof(struct purgatory_params, list) == 8, "purgatory.asm: params.list");
+_Static_assert(offsetof(struct purgatory_params, list_source) == 12, "purgatory.asm: params.list_source");
+_Static_assert(offsetof(struct purgatory_params, list_pages) == 16, "purgatory.asm: params.list_pages");
+_Static_assert(offsetof(struct purgatory_params, tss_selector) == 24, "purgatory.asm: params.tss_selector");
+_Static_assert(offsetof(struct purgatory_params, data_selector) == 28, "purgatory.asm: params.data_selector");
 _Static_assert(offsetof(struct purgatory_params, gdt_offset) == 20, "purgatory.asm: params.gdt_offset");
 _Static_assert(offsetof(struct purgatory_params, registers) == 32, "purgatory.asm: params.eax");
 _Static_assert(offsetof(struct purgatory_params, code_selector) == 68, "purgatory.asm: params.code_selector");

@@ -153,6 +153,47 @@ static void put_rsdp(uint32_t addr)
 	memory[addr + 8] = (uint8_t)(memory[addr + 8] - sum);
 }
 
+static uint32_t acpi_find_rsdp(struct boot_info *info)
+{
+	info->machine.rsdp = 0;
+	info->machine.rsdp_copy = NULL;
+	acpi_settle_rsdp(info);
+	return (uint32_t)info->machine.rsdp;
+}
+
+/* A boot loader's copy, and what there is of the original. */
+static void rsdp_copy(void **state)
+{
+	const struct entry efi[] = {{0x100000, 0x80000, 1}, {0x180000, 0x10000, 3}};
+	uint8_t copy[36] = {0};
+
+	(void)state;
+	tags_start();
+	machine(efi, 2);
+	put_rsdp(0x180010);
+	assert_true(tags_read(&boot));
+	memcpy(copy, memory + 0x180010, 20);
+	boot.machine.rsdp_copy = copy;
+	boot.machine.rsdp_copy_size = sizeof copy;
+	acpi_settle_rsdp(&boot);
+	assert_null(boot.machine.rsdp_copy);
+	assert_int_equal(boot.machine.rsdp, 0x180010);
+	/* another one: the copy stays */
+	copy[16]++;
+	boot.machine.rsdp = 0;
+	boot.machine.rsdp_copy = copy;
+	boot.machine.rsdp_copy_size = sizeof copy;
+	acpi_settle_rsdp(&boot);
+	assert_ptr_equal(boot.machine.rsdp_copy, copy);
+	assert_int_equal(boot.machine.rsdp, 0);
+	/* the BIOS's: a target finds it there */
+	put_rsdp(0xf0000);
+	memcpy(copy, memory + 0xf0000, 20);
+	acpi_settle_rsdp(&boot);
+	assert_null(boot.machine.rsdp_copy);
+	assert_int_equal(boot.machine.rsdp, 0);
+}
+
 static void rsdp(void **state)
 {
 	const struct entry efi[] = {
@@ -204,6 +245,7 @@ int main(void)
 		cmocka_unit_test(around_information),
 		cmocka_unit_test(around_taken),
 		cmocka_unit_test(rsdp),
+		cmocka_unit_test(rsdp_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
