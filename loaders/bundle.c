@@ -273,9 +273,6 @@ int segue_open_bundle(struct job *job, const struct bytes *blob)
 	int error;
 
 	job->bundle.container = "bundle";
-	job->bundle.kernel_name = (struct bytes){ (const uint8_t *)names + sizeof "TRAILER!!!", 6, PART_WORKSPACE };
-	kernel->data = NULL;
-	kernel->size = 0;
 	do {
 		error = next_member(&reader);
 		if (!error)

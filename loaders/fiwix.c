@@ -12,41 +12,30 @@
 #include "bytes.h"
 #include "container.h"
 
-/* Cuts what lies at *rest, so many bytes, into part, and leaves what follows it in *rest. */
-static int take(const struct job *job, const uint8_t *length, struct bytes *rest, struct bytes *part, int code)
-{
-	uint32_t size = le32(length);
-
-	if (size > rest->size)
-		return segue_refuse(job, code, "%u bytes, %z left", size, (addr_t)rest->size);
-	*part = *rest;
-	part->size = size;
-	rest->data += size;
-	rest->size -= size;
-	return SEGUE_OK;
-}
-
 bool segue_is_fiwix(const struct bytes *blob)
 {
-	struct bytes rest = *blob;
+	struct bytes rest;
 
-	if (rest.size <= FIWIX_HEADER_SIZE)
+	if (blob->size <= FIWIX_HEADER_SIZE)
 		return false;
-	rest.data += FIWIX_HEADER_SIZE;
-	rest.size -= FIWIX_HEADER_SIZE;
+	rest = segue_bytes_at(*blob, FIWIX_HEADER_SIZE, blob->size - FIWIX_HEADER_SIZE);
 	return segue_is_kernel(&rest) || segue_is_gzip(&rest);
 }
 
 int segue_open_fiwix(struct job *job, const struct bytes *blob)
 {
-	struct bytes rest = *blob;
-	int error;
+	struct bundle *bundle = &job->bundle;
+	size_t at = FIWIX_HEADER_SIZE;
 
-	job->bundle.container = "Fiwix";
-	rest.data += FIWIX_HEADER_SIZE;
-	rest.size -= FIWIX_HEADER_SIZE;
-	error = take(job, blob->data, &rest, &job->bundle.kernel, SEGUE_E_FIWIX_KERNEL);
-	if (!error)
-		error = take(job, blob->data + 4, &rest, &job->bundle.initrd, SEGUE_E_FIWIX_INITRD);
-	return error;
+	bundle->container = "Fiwix";
+	for (int i = 0; i < 2; i++) {
+		uint32_t size = le32(blob->data + 4 * i);
+
+		if (size > blob->size - at)
+			return segue_refuse(job, i == 0 ? SEGUE_E_FIWIX_KERNEL : SEGUE_E_FIWIX_INITRD, "%u bytes, %z left",
+					    size, (addr_t)(blob->size - at));
+		*(i == 0 ? &bundle->kernel : &bundle->initrd) = segue_bytes_at(*blob, at, size);
+		at += size;
+	}
+	return SEGUE_OK;
 }

@@ -16,7 +16,6 @@
  */
 #include "bytes.h"
 #include "container.h"
-#include "memory_functions.h"
 
 static const struct loader *const loaders[] = {
 	&segue_loader_linux,
@@ -31,7 +30,7 @@ bool segue_is_kernel(const struct bytes *bytes)
 
 bool segue_is_gzip(const struct bytes *bytes)
 {
-	return bytes->size >= 3 && !memcmp(bytes->data, "\x1f\x8b\x08", 3);
+	return bytes->size >= 3 && le16(bytes->data) == 0x8b1f && bytes->data[2] == 8;
 }
 
 /* A string of the host's; it lies in no part, and only tables are made from it. */
@@ -79,17 +78,20 @@ int segue_open_blob(struct job *job)
 	const struct segue_part *part = &job->parts[0];
 	struct bundle *bundle = &job->bundle;
 	struct bytes blob = { part->data, part->size, 0 };
+	bool is_bundle;
 	int error = SEGUE_OK;
 
 	if (!blob.size)
 		return segue_refuse(job, SEGUE_E_EMPTY, NULL);
 	bundle->container = "";
-	bundle->kernel = blob;
-	set_string(&bundle->kernel_name, part->name ? part->name : "kernel");
-	if (segue_is_bundle(&blob))
+	is_bundle = segue_is_bundle(&blob);
+	set_string(&bundle->kernel_name, part->name && !is_bundle ? part->name : "kernel");
+	if (is_bundle)
 		error = segue_open_bundle(job, &blob);
 	else if (!segue_is_kernel(&blob) && segue_is_fiwix(&blob))
 		error = segue_open_fiwix(job, &blob);
+	else
+		bundle->kernel = blob;
 	if (error)
 		return error;
 	if (job->args->cmdline)

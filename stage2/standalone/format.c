@@ -8,19 +8,19 @@ struct number {
 	char fill;
 };
 
-/* value / base; i386 has no 64-bit division without libgcc, so 16 bits at a time. */
+/* value / base, 16 bits at a time: without libgcc, i386 has neither 64-bit division nor, by clang, 64-bit shifts. */
 static uint32_t divide(uint64_t *value, uint32_t base)
 {
-	uint64_t quotient = 0;
-	uint32_t remainder = 0;
+	uint32_t high = (uint32_t)(*value >> 32), low = (uint32_t)*value, remainder = 0;
+	uint32_t parts[4] = { high >> 16, high & 0xffff, low >> 16, low & 0xffff };
 
-	for (int shift = 48; shift >= 0; shift -= 16) {
-		uint32_t part = remainder << 16 | (uint32_t)(*value >> shift & 0xffff);
+	for (int i = 0; i < 4; i++) {
+		uint32_t part = remainder << 16 | parts[i];
 
-		quotient |= (uint64_t)(part / base) << shift;
+		parts[i] = part / base;
 		remainder = part % base;
 	}
-	*value = quotient;
+	*value = (uint64_t)(parts[0] << 16 | parts[1]) << 32 | (parts[2] << 16 | parts[3]);
 	return remainder;
 }
 
