@@ -249,9 +249,14 @@ static int take_member(const struct reader *reader)
 
 		if (!module)
 			return SEGUE_E_WORKSPACE_SMALL;
-		bytes = is_cmdline ? &module->args : &module->file;
-		/* should its module not come */
-		module->args.part = (uint32_t)reader->at;
+		if (is_cmdline) {
+			bytes = &module->args;
+			/* for the refusal, should its module not come */
+			bytes->part = (uint32_t)reader->at;
+		} else {
+			bytes = &module->file;
+			module->name = reader->name;
+		}
 	} else if (reader->kind == KIND_INITRD) {
 		bytes = &bundle->initrd;
 	} else if (is_cmdline) {
