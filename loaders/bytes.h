@@ -22,35 +22,35 @@ typedef uint64_t addr_t;
 #endif
 #define ADDRESS_LIMIT 0xfffff000u
 
+/* The first argument in EAX rather than on the stack: fewer bytes at each call. */
+#if defined(__i386__)
+#define IN_REGISTER __attribute__((regparm(1)))
+#else
+#define IN_REGISTER
+#endif
+
 /*
- * Copied and not joined byte by byte, as GCC makes one instruction of this only. Segue runs on x86, and the
- * machine that packs for it has the same byte order.
+ * Joined byte by byte: a prover follows sums, not casts. le32 is a function of its own, since GCC makes four loads
+ * of it wherever it is inlined. Stores write bytes that nobody has to trust; GCC makes one instruction of a copy.
  */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian");
 static inline uint16_t le16(const uint8_t *p)
 {
-	uint16_t value;
-
-	__builtin_memcpy(&value, p, sizeof value);
-	return value;
+	return (uint16_t)(p[0] + 256u * p[1]);
 }
+
+IN_REGISTER uint32_t segue_le32(const uint8_t *p);
 
 static inline uint32_t le32(const uint8_t *p)
 {
-	uint32_t value;
-
-	__builtin_memcpy(&value, p, sizeof value);
-	return value;
+	return segue_le32(p);
 }
 
 static inline uint64_t le64(const uint8_t *p)
 {
-	uint64_t value;
-
-	__builtin_memcpy(&value, p, sizeof value);
-	return value;
+	return le32(p) + 4294967296u * (uint64_t)le32(p + 4);
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stores are copies");
 static inline void put_le16(uint8_t *p, uint16_t value)
 {
 	__builtin_memcpy(p, &value, sizeof value);
