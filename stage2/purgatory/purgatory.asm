@@ -137,9 +137,6 @@ entry:
 	; NT would turn the IRET below into a task switch; TF and AC would trap.
 	push dword EFLAGS_FIXED
 	popfd
-	; build_tables stores through ES, of which nothing is known.
-	push ds
-	pop es
 	call build_tables
 	lidt [ebp + idt_pointer]
 	lgdt [ebp + gdt_pointer]

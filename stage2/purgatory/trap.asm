@@ -35,9 +35,13 @@ build_tables:
 	mov [ebp + tss_descriptor + 4], al
 	mov byte [ebp + tss_descriptor + 5], ACCESS_TSS
 	mov [ebp + tss_descriptor + 7], ah
+	; Not by STOSD: ES is still the host's, perhaps null.
 	xor eax, eax
 	mov ecx, TSS_SIZE / 4
-	rep stosd
+.idle:
+	mov [edi], eax
+	add edi, 4
+	loop .idle
 	mov word [edi - 2], TSS_SIZE
 	ret
 

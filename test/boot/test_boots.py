@@ -106,7 +106,7 @@ def test_shell(segue, targets, note):
     """What `make run` boots gives a shell that answers."""
     parts = [Part(at("cloud-amd64/linux"), "console=ttyS0"), INITRD]
     with Qemu("shell", memory="512M", writable=True, **images.qemu_kernel(Part(segue), parts)) as vm:
-        vm.wait_for(r"segue# $", timeout=60, but_not=r"^Refused: .*")
+        vm.wait_for(r"segue# ", timeout=60, but_not=r"^Refused: .*")
         vm.send("echo $((6 * 7)) $(uname -m)\n")
         vm.wait_for(r"^42 x86_64\n", timeout=20)
         vm.send("poweroff -f\n")
