@@ -17,8 +17,6 @@
 #define LOADED_HIGH 0x01u
 #define XLF_KERNEL_64 0x01u
 #define PHYSICAL_BITS_MAX 52          /* x86: no CPU has more */
-#define ONE_MIB 0x100000u
-#define PAGE 4096u
 #define MEM_EQUALS 0x3d6d656du        /* "mem=" */
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
 

@@ -7,8 +7,6 @@
 #include "bytes.h"
 #include "linux.h"
 
-#define PAGE 4096u
-#define ONE_MIB 0x100000u
 /* boot.rst, Memory Layout of The Real-Mode Code: 2.00 and 2.01 look here, whatever ESI says */
 #define OLD_PAGE 0x90000u
 #define OLD_COMMAND_LINE_MAGIC 0xa33fu

@@ -16,6 +16,9 @@
 #include "bytes.h"
 #include "segue.h"
 
+#define PAGE 4096u
+#define ONE_MIB 0x100000u
+
 /* A run of bytes of one part: 0 is the blob, 1 + i is module i, PART_WORKSPACE is our own. */
 #define PART_WORKSPACE 0xffffffffu
 struct bytes {

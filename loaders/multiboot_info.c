@@ -11,9 +11,7 @@
 #include "bytes.h"
 #include "multiboot.h"
 
-#define ONE_MIB 0x100000u
 #define LOWER_MEMORY_MAX 0xa0000u
-#define PAGE 4096u
 #define TABLE_ALIGN 16u
 /* Sections that lie closer than this in the file are loaded as one, with what is between them. */
 #define SECTION_GAP 64u

@@ -5,9 +5,6 @@
 #include "purgatory/purgatory.h"
 #include "scratch.h"
 
-/* Above what a PC's firmware and its boot loaders use. */
-#define ONE_MIB 0x100000u
-
 static void add_range(struct scratch *scratch, addr_t start, addr_t end)
 {
 	uint32_t smallest = 0;
