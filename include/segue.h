@@ -80,6 +80,7 @@ enum segue_error {
 	SEGUE_E_BUNDLE_KERNEL = 44,   /* no member named kernel, or it is empty */
 	SEGUE_E_BUNDLE_CMDLINE = 45,  /* a command line with a NUL byte inside it, or of a module that is not there */
 	SEGUE_E_BUNDLE_NESTED = 46,   /* the kernel member is itself a bundle or a Fiwix blob */
+	SEGUE_E_BUNDLE_DIGEST = 47,   /* the digest member is not 64 hexadecimal digits */
 
 	/* ELF */
 	SEGUE_E_ELF_TRUNCATED = 60,   /* the file ends inside the ELF header or the program header table */
@@ -109,12 +110,16 @@ enum segue_error {
 	/* Linux */
 	SEGUE_E_LINUX_TRUNCATED = 110,   /* the file ends inside the setup code or before the protected-mode code */
 	SEGUE_E_LINUX_VERSION = 111,     /* a boot protocol other than 2.xx */
-	SEGUE_E_LINUX_REAL_MODE = 112,   /* a zImage, or a kernel with a 16-bit entry only: not built yet */
+	SEGUE_E_LINUX_REAL_MODE = 112,   /* starts in 16-bit code, which needs the BIOS (SEGUE_LOAD_BIOS) */
 	SEGUE_E_LINUX_HEADER = 113,      /* a field of the setup header makes no sense */
 	SEGUE_E_LINUX_CMDLINE = 114,     /* command line longer than the kernel takes */
 	SEGUE_E_LINUX_PLACE = 115,       /* no RAM where the kernel may lie, with room for init_size */
 	SEGUE_E_LINUX_INITRD = 116,      /* no RAM where the kernel lets the initrd lie */
 	SEGUE_E_LINUX_SETUP_DATA = 118,  /* the setup_data list that came with the blob is broken */
+	SEGUE_E_LINUX_LOW = 119,         /* no RAM below 640 KiB for the setup code and its heap */
+
+	/* boot sectors */
+	SEGUE_E_BOOT_SECTOR_BIOS = 125,  /* a boot sector needs the BIOS (SEGUE_LOAD_BIOS) */
 
 	/* placing and planning */
 	SEGUE_E_TOO_LARGE = 130,         /* a part is larger than 4 GiB */
@@ -207,7 +212,8 @@ struct segue_machine {
 	uint32_t has_boot_device;     /* 1: boot_device is known */
 	uint32_t cursor_column, cursor_row; /* of the text screen, from 0 */
 	uint32_t serial_port;         /* I/O port of a 16550, set up, that purgatory prints exceptions on; 0: none */
-	uint32_t reserved;
+	uint32_t a20_was_shut;        /* 1: the firmware left A20 shut; a boot sector finds it so again */
+	const void *partition_entry;  /* 16 bytes of a partition table, for a boot sector (DS:SI); NULL: none */
 };
 
 /* How much a sentence matters. */
@@ -222,7 +228,14 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 /* flags of struct segue_load_args */
 #define SEGUE_LOAD_ELF_ENTRY_32 0x1u  /* a plain ELF64's entry is 32-bit code */
 #define SEGUE_LOAD_NO_ARGV0     0x2u  /* put no argv[0] before a Multiboot target's strings */
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3u
+/*
+ * The BIOS lives: IVT, BIOS data area, its other memory, PICs and interval timer are as the firmware left them,
+ * and memory_map is the BIOS's own. Targets that start in 16-bit code, and need it, are refused without.
+ */
+#define SEGUE_LOAD_BIOS         0x4u
+#define SEGUE_LOAD_REAL_MODE    0x8u  /* enter any Linux by its 16-bit setup code; needs SEGUE_LOAD_BIOS */
+#define SEGUE_LOAD_DIGEST_REBOOT 0x10u /* on a wrong digest show both and reboot; without: and stop */
+#define SEGUE_LOAD_KNOWN_FLAGS  0x1fu
 
 struct segue_load_args {
 	uint32_t struct_size;         /* sizeof(struct segue_load_args) */
@@ -243,6 +256,13 @@ struct segue_load_args {
 	size_t workspace_size;        /* at least segue_workspace_size(...) */
 
 	const struct segue_machine *machine; /* NULL: nothing is known */
+
+	/*
+	 * 32 bytes: SHA-256 over what the target's segments take from the blob and the modules, in the order of
+	 * segue_segment_at(). Purgatory compares it with what lies at their destinations when all is moved.
+	 * NULL: the one that a bundle brings (over what they take from the bundle), if any.
+	 */
+	const void *digest;
 
 	segue_log_fn *log;            /* NULL: silent */
 	void *log_context;
@@ -299,6 +319,11 @@ struct segue_description {
 	uint32_t purgatory;           /* physical address that purgatory runs at */
 	uint32_t purgatory_size;
 	uint64_t needs_memory;        /* what the target asks for above its segments (Linux init_size), 0: nothing */
+	uint32_t has_digest;          /* 1: purgatory will check one */
+	uint32_t asks_video;          /* 1: the target asks for graphics (Multiboot flag 2, mode_type 0) of this size, */
+	uint32_t video_width, video_height; /* in pixels; 0: any */
+	uint32_t video_depth;         /* bits a pixel; 0: any */
+	uint32_t real_mode;           /* 1: entered in real mode; entry is CS * 16 + IP */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 

@@ -41,6 +41,7 @@ struct bundle {
 	struct bytes kernel_name;
 	struct bytes cmdline;         /* what the blob brings, or what the caller gave instead */
 	struct bytes initrd;          /* size 0: none. A bundle's initrd, or Fiwix's initramfs */
+	const uint8_t *digest;        /* SHA-256, 32 bytes; NULL: none */
 	struct member *modules;       /* a bundle's in order of their names, then the caller's */
 	size_t module_count;
 };
@@ -56,14 +57,17 @@ struct segment {
 	addr_t zero_size;             /* bytes to zero after source; size may exceed both (Linux init_size) */
 };
 
-/* The flat segments that the protocol asks for. */
+/* The segments that the protocol asks for. */
 enum entry_selectors {
-	ENTRY_CODE_08_DATA_10,        /* Multiboot, plain ELF */
-	ENTRY_CODE_10_DATA_18         /* Linux */
+	ENTRY_CODE_08_DATA_10,        /* flat: Multiboot, plain ELF */
+	ENTRY_CODE_10_DATA_18,        /* flat: Linux */
+	ENTRY_REAL_MODE               /* real_code:ip, all others real_data */
 };
 struct entry_state {
 	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip; /* copied as they stand: purgatory.h */
 	uint32_t selectors;           /* enum entry_selectors */
+	uint16_t real_code, real_data; /* segments */
+	bool real_interrupts;         /* real mode is entered with IF set */
 };
 
 /* [start, end) */
@@ -94,6 +98,8 @@ struct job {
 	size_t segment_count, segment_limit;
 	struct entry_state entry;
 	addr_t needs_memory;
+	bool asks_video;              /* the target asks for graphics */
+	uint32_t video_width, video_height, video_depth; /* 0: any */
 };
 
 /*
@@ -177,7 +183,7 @@ struct loader {
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
 };
-extern const struct loader segue_loader_multiboot, segue_loader_linux, segue_loader_elf;
+extern const struct loader segue_loader_multiboot, segue_loader_linux, segue_loader_elf, segue_loader_boot_sector;
 
 /* Sets job->protocol and runs the loader that recognises job->bundle.kernel. */
 int segue_load_kernel(struct job *job);

@@ -267,18 +267,33 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->purgatory = (uint32_t)a->home;
 	d->purgatory_size = segue_purgatory_core_size;
 	d->needs_memory = a->job->needs_memory;
+	d->asks_video = a->job->asks_video;
+	d->video_width = a->job->video_width;
+	d->video_height = a->job->video_height;
+	d->video_depth = a->job->video_depth;
 	loaded->list = a->list.pages;
 	loaded->magic = LOADED_MAGIC;
+}
+
+/* How many pages purgatory needs: the blocks are asked for by a digest and by real mode. */
+static uint32_t pages_of(const struct job *job)
+{
+	return job->bundle.digest || job->entry.selectors == ENTRY_REAL_MODE ? PURGATORY_PAGES : PURGATORY_PLAIN_PAGES;
 }
 
 static void write_purgatory(const struct arrangement *a, addr_t list)
 {
 	const struct job *job = a->job;
 	struct purgatory_params *params = (void *)(job->workspace + PURGATORY_PARAMS_AT);
+	const struct purgatory_params *params_of_build;
 	/* The Linux selectors are one descriptor further on: the GDT begins one earlier. */
 	uint32_t shift = job->entry.selectors == ENTRY_CODE_10_DATA_18 ? 8 : 0;
 
-	memcpy(job->workspace, segue_purgatory_core, segue_purgatory_core_size);
+	params_of_build = (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
+	memcpy(job->workspace, segue_purgatory_core, params_of_build->blocks);
+	memcpy(job->workspace + PURGATORY_PLAIN_PAGES * PURGATORY_PAGE, segue_purgatory_core + params_of_build->blocks,
+	       segue_purgatory_core_size - params_of_build->blocks);
+	params->pages = pages_of(job);
 	params->home = (uint32_t)a->home;
 	params->list = (uint32_t)list;
 	params->list_source = (uint32_t)physical_of(job, a->list.pages);
@@ -298,8 +313,8 @@ static int house_purgatory(struct arrangement *a)
 {
 	a->moves_out = workspace_is_hit(a->job);
 	a->home = a->job->workspace_phys;
-	if (a->moves_out && !segue_take_pages(&a->scratch, PURGATORY_PAGES, &a->home))
-		return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", PURGATORY_PAGES);
+	if (a->moves_out && !segue_take_pages(&a->scratch, pages_of(a->job), &a->home))
+		return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", pages_of(a->job));
 	return SEGUE_OK;
 }
 

@@ -26,6 +26,7 @@
 	means(SEGUE_E_BUNDLE_KERNEL, "no kernel in the bundle") \
 	means(SEGUE_E_BUNDLE_CMDLINE, "broken command line") \
 	means(SEGUE_E_BUNDLE_NESTED, "bundle inside a bundle") \
+	means(SEGUE_E_BUNDLE_DIGEST, "broken digest") \
 	means(SEGUE_E_ELF_TRUNCATED, "truncated ELF") \
 	means(SEGUE_E_ELF_CLASS, "unknown ELF class") \
 	means(SEGUE_E_ELF_DATA, "big-endian ELF") \
@@ -49,12 +50,14 @@
 	means(SEGUE_E_MULTIBOOT_2, "Multiboot 2 only") \
 	means(SEGUE_E_LINUX_TRUNCATED, "truncated Linux kernel") \
 	means(SEGUE_E_LINUX_VERSION, "unknown Linux boot protocol") \
-	means(SEGUE_E_LINUX_REAL_MODE, "16-bit Linux entry only") \
+	means(SEGUE_E_LINUX_REAL_MODE, "16-bit entry, and no BIOS") \
 	means(SEGUE_E_LINUX_HEADER, "broken Linux setup header") \
 	means(SEGUE_E_LINUX_CMDLINE, "command line too long") \
 	means(SEGUE_E_LINUX_PLACE, "no RAM for the Linux kernel") \
 	means(SEGUE_E_LINUX_INITRD, "no RAM for the initrd") \
 	means(SEGUE_E_LINUX_SETUP_DATA, "broken Linux setup_data") \
+	means(SEGUE_E_LINUX_LOW, "no RAM below 640 KiB") \
+	means(SEGUE_E_BOOT_SECTOR_BIOS, "boot sector, and no BIOS") \
 	means(SEGUE_E_TOO_LARGE, "larger than 4 GiB") \
 	means(SEGUE_E_SEGMENT_OVERLAP, "segments overlap") \
 	means(SEGUE_E_SEGMENT_NOT_RAM, "segment outside RAM") \

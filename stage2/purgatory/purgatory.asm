@@ -7,7 +7,8 @@
 ;   On entry, at offset 0 of the page
 ;    1. 32-bit protected mode, CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off, interrupts off.
 ;    2. EAX holds the page's address. No other register, no stack, no table is relied on.
-;    3. The page behind this one (data_page) is writable and may be lost: IDT, TSS, stack.
+;    3. The page behind this one (data_page) is writable and may be lost: IDT, TSS, stack. The
+;       pages behind that hold the optional blocks, where params asks for one of them.
 ;    4. params is filled (purgatory.h); its list ends, and nothing in it writes to where
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
@@ -32,7 +33,8 @@ bits 32
 org 0
 
 PAGE		equ 4096
-GDT_AT		equ 96
+GDT_AT		equ 136
+BLOCKS_AT	equ 2 * PAGE		; optional blocks: there if params.pages says so
 
 ; data_page: what is behind the core
 IDT_AT		equ PAGE
@@ -74,8 +76,17 @@ struc params
 	.eip		resd 1
 	.code_selector	resd 1
 	.serial		resw 1		; I/O port; 0: none
-	.pad		resw 1
+	.flags		resw 1		; FLAG_*
+	.pages		resd 1		; of purgatory: core, data page, blocks
+	.blocks		resd 1		; where the blocks lie in what the build assembled
+	.screen		resd 1		; VGA text screen, 80 columns; 0: none
+	.digest		resb 32		; what the segments' SHA-256 must be
 endstruc
+FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
+FLAG_INTERRUPTS		equ 1 << 1	; with IF set
+FLAG_SHUT_A20		equ 1 << 2	; and A20 off
+FLAG_DIGEST		equ 1 << 3	; digest.asm checks before
+FLAG_DIGEST_REBOOT	equ 1 << 4
 
 ; The link stands in the last entry of a full page of the list.
 LINK_AT		equ (PAGE / move_size - 1) * move_size
@@ -84,7 +95,9 @@ start:
 	jmp entry
 	align 8
 arguments:
-	times params_size db 0
+	times params.blocks db 0
+	dd section..blocks.start
+	times params_size - (params.blocks + 4) db 0
 %define PARAM(name) ebp + arguments + params. %+ name
 
 ; base (24 bits used of 32: filled at run time), limit 4 GiB or bytes, access, flags
@@ -208,7 +221,7 @@ last_steps:
 .eip	equ $ - 6
 .cs	equ $ - 2
 
-; Copies the list, page by page along its links, then this page, and starts anew there.
+; Copies the list, page by page along its links, then purgatory's pages, and starts anew there.
 ; in EAX home
 relocate:
 	mov edx, eax
@@ -224,7 +237,8 @@ relocate:
 	jnz .page
 	mov esi, ebp
 	mov edi, edx
-	mov ecx, PAGE / 4
+	mov ecx, [PARAM(pages)]
+	shl ecx, 10
 	rep movsd
 	mov eax, edx
 	jmp eax
@@ -238,3 +252,7 @@ core_end:
 %if core_end - start > PAGE
 	%error "purgatory's core is larger than one page"
 %endif
+
+section .blocks follows=.text vstart=BLOCKS_AT align=16
+%include "digest.asm"
+%include "real.asm"

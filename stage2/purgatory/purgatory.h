@@ -7,10 +7,11 @@
 #include <stdint.h>
 
 #define PURGATORY_PAGE 4096u
-#define PURGATORY_PAGES 2u            /* the core, and the page for IDT, TSS and stack */
+#define PURGATORY_PAGES 4u            /* the core, the page for IDT, TSS and stack, the optional blocks */
+#define PURGATORY_PLAIN_PAGES 2u      /* without the blocks */
 #define PURGATORY_PARAMS_AT 8u        /* offset of the parameters in the core */
 #define PURGATORY_MAGIC 0x75676553u   /* "Segu" */
-#define PURGATORY_GDT 96u              /* offset of the GDT in the core */
+#define PURGATORY_GDT 136u             /* offset of the GDT in the core */
 
 struct purgatory_params {
 	uint32_t magic;               /* PURGATORY_MAGIC once all is loaded */
@@ -24,10 +25,24 @@ struct purgatory_params {
 	uint32_t registers[9];        /* EAX EBX ECX EDX ESI EDI EBP ESP EIP */
 	uint32_t code_selector;
 	uint16_t serial;              /* I/O port for the exception printer; 0: none */
-	uint16_t pad;
+	uint16_t flags;               /* PURGATORY_* */
+	uint32_t pages;
+	uint32_t blocks;              /* filled by the build: where the blocks lie in segue_purgatory_core */
+	uint32_t screen;              /* physical address of a VGA text screen of 80 columns; 0: none */
+	uint8_t digest[32];
 };
+#define PURGATORY_REAL_MODE 0x1u
+#define PURGATORY_INTERRUPTS 0x2u     /* real mode is entered with IF set */
+#define PURGATORY_SHUT_A20 0x4u       /* and with A20 off */
+#define PURGATORY_DIGEST 0x8u
+#define PURGATORY_DIGEST_REBOOT 0x10u
 
-_Static_assert(sizeof(struct purgatory_params) == 76, "purgatory.asm: params_size");
+_Static_assert(sizeof(struct purgatory_params) == 120, "purgatory.asm: params_size");
+_Static_assert(offsetof(struct purgatory_params, flags) == 74, "purgatory.asm: params.flags");
+_Static_assert(offsetof(struct purgatory_params, pages) == 76, "purgatory.asm: params.pages");
+_Static_assert(offsetof(struct purgatory_params, blocks) == 80, "purgatory.asm: params.blocks");
+_Static_assert(offsetof(struct purgatory_params, screen) == 84, "purgatory.asm: params.screen");
+_Static_assert(offsetof(struct purgatory_params, digest) == 88, "purgatory.asm: params.digest");
 _Static_assert(offsetof(struct purgatory_params, magic) == 0, "purgatory.asm: params.magic");
 _Static_assert(offsetof(struct purgatory_params, home) == 4, "purgatory.asm: params.home");
 _Static_assert(offsetof(struct purgatory_params, list) == 8, "purgatory.asm: params.list");
@@ -40,7 +55,7 @@ _Static_assert(offsetof(struct purgatory_params, registers) == 32, "purgatory.as
 _Static_assert(offsetof(struct purgatory_params, code_selector) == 68, "purgatory.asm: params.code_selector");
 _Static_assert(offsetof(struct purgatory_params, serial) == 72, "purgatory.asm: params.serial");
 
-/* The core as the build assembled it, and its size in bytes. */
+/* Core and blocks as the build assembled them (the blocks from params.blocks on), and the size of both in bytes. */
 extern const uint8_t segue_purgatory_core[];
 extern const uint32_t segue_purgatory_core_size;
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The BIOS's services, called from flat 32-bit C through real mode. stage1/bios_call.asm is the other half. */
+#ifndef STANDALONE_BIOS_H
+#define STANDALONE_BIOS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The real-mode part and its stack. */
+#define BIOS_CALL_SIZE 0x2000u
+#define BIOS_CALL_PAGE 0x1000u        /* where it lies when stage 1 has started segue.elf (stage1.inc) */
+
+/* Registers at `int`, and after it. EFLAGS: only what comes back counts; the call is made with IF set. */
+struct bios_registers {
+	uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
+	uint16_t ds, es;
+	uint32_t eflags;
+};
+_Static_assert(sizeof(struct bios_registers) == 36, "bios_call.asm: registers_size");
+_Static_assert(offsetof(struct bios_registers, eax) == 0 && offsetof(struct bios_registers, ebp) == 24 &&
+	offsetof(struct bios_registers, ds) == 28 && offsetof(struct bios_registers, es) == 30 &&
+	offsetof(struct bios_registers, eflags) == 32, "bios_call.asm: registers");
+#define BIOS_CARRY 0x1u               /* in eflags */
+
+/*
+ * Copies the real-mode part to page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000. Call it before
+ * bios_call(), and only where a BIOS is: bios_is_there().
+ */
+void bios_open(uint32_t page);
+
+/* Does the machine have a living BIOS (vectors of INT 10h, 13h and 15h in ROM or its own memory, a base memory size)? */
+bool bios_is_there(void);
+
+/*
+ * INT vector with those registers, which become what the BIOS returns. Paging and interrupts are off before and
+ * after; A20 is on again afterwards; SSE, GDT, IDT and PIC are as they were. Not reentrant.
+ */
+void bios_call(uint8_t vector, struct bios_registers *registers);
+
+#endif
