@@ -54,7 +54,7 @@ $(B)/.need: test/need
 	@test/need build --say
 	@mkdir -p $(@D) && touch $@
 all: $(B)/.need
-all: $(B)/i386/libsegue.a $(B)/x86_64/libsegue.a $(B)/segue.elf $(B)/segue budgets ## build everything (the default)
+all: $(B)/i386/libsegue.a $(B)/x86_64/libsegue.a $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue budgets ## build everything (the default)
 
 # ---- purgatory: flat bytes, embedded into every library ----
 $(B)/purgatory.bin: $(PURGATORY_ASM)
@@ -89,6 +89,14 @@ $(B)/i386/%_asm.o: %.asm
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf32 -I$(dir $<) -o $@ $<
+$(B)/bios_call.bin: stage1/bios_call.asm
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f bin -o $@ $<
+$(B)/i386/stage2/standalone/bios_image_asm.o: stage2/standalone/bios_image.asm $(B)/bios_call.bin
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f elf32 -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -o $@ $<
 $(B)/segue.debug.elf: $(STANDALONE_C:%.c=$(B)/i386/%.o) $(STANDALONE_ASM:%.asm=$(B)/i386/%_asm.o) $(B)/i386/libsegue.a linker.ld
 	$(call say,link,$@)
 	$(Q)$(CC32) $(M32) -nostdlib -static $(if $(filter clang,$(CC32)),,-no-pie) -Wl,-T,linker.ld,--build-id=none,--gc-sections,-z,noexecstack,-Map,$(B)/segue.map -o $@ \
@@ -97,12 +105,33 @@ $(B)/segue.elf: $(B)/segue.debug.elf
 	$(call say,strip,$@)
 	$(Q)$(if $(filter i686-elf-gcc,$(CC32)),i686-elf-)objcopy --strip-all $< $@
 
+# ---- stage 1: the disk's boot sector; the CD's, with the second part and segue.elf behind it ----
+$(B)/mbr.bin: stage1/mbr.asm $(wildcard stage1/*.inc)
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f bin -Istage1/ -DMAP="$(@:.bin=.map)" -o $@ $<
+$(B)/cd.bin: stage1/cd.asm $(wildcard stage1/*.inc)
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f bin -Istage1/ -o $@ $<
+# The sums that it carries are those of what it is without them.
+LOADER_SUMS := '{ for (i = 1; i <= NF; i++) { s = (s + $$i) % 4294967296; if (++n % 512 == 0) t = (t + s) % 4294967296 } } \
+	END { printf "-DSUM=%.0f -DSUM_OF_SUMS=%.0f\n", s, t }'
+NASM_LOADER = $(NASM) -f bin -Istage1/ -DMAP="$(@:.bin=.map)" -DSEGUE_ELF="'$(B)/segue.elf'" -o $@ stage1/loader.asm
+$(B)/loader.bin: stage1/loader.asm $(wildcard stage1/*.inc) $(B)/segue.elf
+	$(call say,nasm,$@)
+	$(Q)$(NASM_LOADER) -DSUM=0 -DSUM_OF_SUMS=0
+	$(Q)sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM_LOADER) $$sums
+$(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
+	$(call say,cat,$@)
+	$(Q)cat $^ > $@
+
 # ---- the segue command, on the build machine ----
 HOST_FLAGS := -std=c11 -O2 -g $(WARN) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
 $(B)/host/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(HOST_FLAGS) $(if $(filter disk/%,$<),-Idisk $$(pkg-config --cflags zlib)) -c -o $@ $<
+	$(Q)$(HOSTCC) $(HOST_FLAGS) $(if $(filter disk/%,$<),-Idisk $$(pkg-config --cflags zlib libmd)) -c -o $@ $<
 $(B)/host/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bin
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
@@ -111,9 +140,13 @@ $(B)/host/libsegue.a: $(LIB_C:%.c=$(B)/host/%.o) $(B)/host/stage2/purgatory_imag
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
-$(B)/segue: $(DISK_C:%.c=$(B)/host/%.o) $(B)/host/libsegue.a
+$(B)/host/disk/boot_image.o: disk/boot_image.asm $(B)/mbr.bin $(B)/boot.img
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f elf64 -DMBR_BIN="'$(B)/mbr.bin'" -DBOOT_IMG="'$(B)/boot.img'" -o $@ $<
+$(B)/segue: $(DISK_C:%.c=$(B)/host/%.o) $(B)/host/disk/boot_image.o $(B)/host/stage2/standalone/options.o $(B)/host/libsegue.a
 	$(call say,cc,$@)
-	$(Q)$(HOSTCC) -o $@ $^ $$(pkg-config --libs zlib)
+	$(Q)$(HOSTCC) -o $@ $^ $$(pkg-config --libs zlib libmd)
 
 # ---- budgets: printed by every build, and it fails over them ----
 BUDGET_PURGATORY := 4096
@@ -121,37 +154,83 @@ BUDGET_BLOCKS := 8192
 # params.blocks, purgatory.h: the core's size
 PURGATORY_CORE = $$(od -An -tu4 -j88 -N4 $(B)/purgatory.bin | tr -d ' ')
 # The aim is 24576 (README says so); this keeps it from growing.
-BUDGET_LIBRARY := $(if $(filter clang,$(CC32)),45056,39936)
-BUDGET_ELF := 65536
+BUDGET_LIBRARY := $(if $(filter clang,$(CC32)),51200,46080)
+BUDGET_ELF := 98304
+# Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
+BUDGET_BOOT_SECTOR := 432
+BUDGET_LOADER := 2048
+# A symbol that NASM's map gives the size of.
+mapped = $$((0x$$(awk '$$2 == "$(2)" { print $$1 }' $(1))))
 budget = used=$(2); printf '  %-44s %6d of %6d bytes\n' $(1) "$$used" $(3); [ "$$used" -le $(3) ]
 .PHONY: budgets
-budgets: $(B)/purgatory.bin $(B)/i386/libsegue.a $(B)/segue.elf ## print what the budgets allow and what is used
+budgets: $(B)/purgatory.bin $(B)/i386/libsegue.a $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img ## print what the budgets allow and what is used
 	@$(call budget,"purgatory core",$(PURGATORY_CORE),$(BUDGET_PURGATORY))
 	@$(call budget,"purgatory's optional blocks",$$(($$(wc -c < $(B)/purgatory.bin) - $(PURGATORY_CORE))),$(BUDGET_BLOCKS))
 	@$(call budget,"i386 library text and rodata",$$(size -A $(B)/i386/libsegue.a | awk '/^\.(text|rodata)/ { n += $$2 } END { print n }'),$(BUDGET_LIBRARY))
 	@$(call budget,"segue.elf",$$(wc -c < $(B)/segue.elf),$(BUDGET_ELF))
+	@$(call budget,"boot sector",$(call mapped,$(B)/mbr.map,boot_sector_used),$(BUDGET_BOOT_SECTOR))
+	@$(call budget,"stage 1's second part",$(call mapped,$(B)/loader.map,loader_used),$(BUDGET_LOADER))
 
-# ---- run: a real Linux to a shell prompt, through segue.elf ----
+# ---- images and run: a real Linux to a shell prompt ----
 T := $(B)/targets
 KERNEL ?= $(T)/cloud-amd64/linux
 INITRD ?= $(T)/initramfs.cpio.gz
 CMDLINE ?= console=ttyS0
+# segue.elf's own
+OPTIONS ?=
+ISO ?= $(B)/segue.iso
+DISK ?= $(B)/segue.img
+# what boots it: iso, disk, grub (segue.elf from GRUB's ISO), kernel (segue.elf as QEMU's -kernel)
+VIA ?= iso
 RUN_MEMORY ?= 512
 QEMU ?= qemu-system-x86_64
 $(T)/cloud-amd64/linux: test/targets/fetch
 	$(Q)test/targets/fetch cloud-amd64
 $(T)/initramfs.cpio.gz: test/targets/initramfs/build test/targets/initramfs/init
 	$(Q)test/targets/initramfs/build
-.PHONY: run run-now
-run: ## boot a Linux to a shell prompt in QEMU (KERNEL= INITRD= CMDLINE= take your own)
-	@test/need run
-	@$(MAKE) --no-print-directory run-now
-# QEMU splits -initrd at single commas.
+# A word for the shell.
+quoted = '$(subst ','\'',$(1))'
+# QEMU splits at single commas.
 comma := ,
-run-now: $(B)/segue.elf $(KERNEL) $(INITRD)
-	@echo "QEMU: leave with Ctrl-A X"
-	$(Q)$(QEMU) -accel tcg -m $(RUN_MEMORY) -nographic -no-reboot -kernel $(B)/segue.elf \
-		-initrd '$(KERNEL) $(subst $(comma),$(comma)$(comma),$(CMDLINE))$(if $(INITRD),$(comma)$(INITRD))'
+commas = $(subst $(comma),$(comma)$(comma),$(1))
+IMAGE_ARGUMENTS = --kernel $(call quoted,$(KERNEL)) $(if $(INITRD),--initrd $(call quoted,$(INITRD))) \
+	$(if $(CMDLINE),--cmdline $(call quoted,$(CMDLINE))) $(if $(OPTIONS),--options $(call quoted,$(OPTIONS)))
+# The two default files are downloads.
+needs = @test/need $(if $(filter $(T)/%,$(KERNEL) $(INITRD)),run,$(1))
+.PHONY: iso iso-now disk disk-now
+iso: ## an ISO that boots by itself (KERNEL= INITRD= CMDLINE= OPTIONS= ISO=)
+	$(call needs,iso)
+	@$(MAKE) --no-print-directory iso-now
+iso-now: $(B)/segue $(KERNEL) $(INITRD)
+	$(Q)$(B)/segue iso $(IMAGE_ARGUMENTS) -o $(call quoted,$(ISO))
+disk: ## a disk image that does (KERNEL= INITRD= CMDLINE= OPTIONS= DISK=)
+	$(call needs,build)
+	@$(MAKE) --no-print-directory disk-now
+disk-now: $(B)/segue $(KERNEL) $(INITRD)
+	$(Q)$(B)/segue disk $(IMAGE_ARGUMENTS) -o $(call quoted,$(DISK))
+
+.PHONY: run run-now run-iso run-disk run-grub run-kernel
+run: ## boot a Linux to a shell prompt in QEMU (VIA=iso|disk|grub|kernel, and as for iso)
+	@case $(VIA) in iso|disk|grub|kernel) ;; *) echo "VIA is iso, disk, grub or kernel, not $(VIA)" >&2; exit 2;; esac
+	@test/need $(if $(filter grub,$(VIA)),run-grub,run)
+	@$(MAKE) --no-print-directory run-now
+run-now: run-$(VIA)
+RUN = @echo "QEMU: leave with Ctrl-A X"; $(if $(V),set -x;) $(QEMU) -accel tcg -m $(RUN_MEMORY) -nographic -no-reboot
+run-iso: iso-now
+	$(RUN) -M q35 -boot d -cdrom $(call quoted,$(ISO))
+run-disk: disk-now
+	$(RUN) -M q35 -drive $(call quoted,file=$(call commas,$(DISK))$(comma)format=raw$(comma)if=ide)
+run-kernel: $(B)/segue.elf $(KERNEL) $(INITRD)
+	$(RUN) -kernel $(B)/segue.elf $(if $(OPTIONS),-append $(call quoted,$(OPTIONS))) \
+		-initrd $(call quoted,$(KERNEL) $(call commas,$(CMDLINE))$(if $(INITRD),$(comma)$(INITRD)))
+run-grub: $(B)/segue.elf $(KERNEL) $(INITRD)
+	$(Q)rm -rf $(B)/grub && mkdir -p $(B)/grub/boot/grub && cp $(B)/segue.elf $(B)/grub/boot
+	$(Q)cp $(call quoted,$(KERNEL)) $(B)/grub/boot/kernel
+	$(Q)$(if $(INITRD),cp $(call quoted,$(INITRD)) $(B)/grub/boot/initrd)
+	$(Q)printf '%s\n' 'set timeout=0' 'multiboot /boot/segue.elf '$(call quoted,$(OPTIONS)) \
+		'module /boot/kernel '$(call quoted,$(CMDLINE)) $(if $(INITRD),'module /boot/initrd') boot > $(B)/grub/boot/grub/grub.cfg
+	$(Q)grub-mkrescue -d /usr/lib/grub/i386-pc -o $(B)/grub.iso $(B)/grub 2> $(B)/grub.log || { cat $(B)/grub.log; exit 1; }
+	$(RUN) -M q35 -boot d -cdrom $(B)/grub.iso
 
 # ---- the inspector: a target that judges how it was booted ----
 INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf plain.elf bzimage)
@@ -202,6 +281,8 @@ $(B)/test/unit/%: test/unit/%.c $(B)/sanitized/libsegue.a $(wildcard test/unit/*
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) $$(pkg-config --cflags cmocka) -o $@ $< $(B)/sanitized/libsegue.a $$(pkg-config --libs cmocka)
+# These include its sources.
+$(filter $(B)/test/unit/standalone_%,$(UNIT)): $(STANDALONE_C) $(HEADERS)
 
 # The same tests with i386's 32-bit addresses (loaders/bytes.h), still on the build machine.
 UNIT32 := $(patsubst test/unit/%.c,$(B)/test/unit32/%,$(filter-out test/unit/standalone_% test/unit/plan_test.c,$(wildcard test/unit/*_test.c)))
@@ -246,7 +327,14 @@ $(B)/test/planner/plan_worlds_64: test/unit/plan_worlds.c $(PLANNER_C) $(HEADERS
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) $(TEST_FLAGS) -O2 -o $@ $< $(PLANNER_C)
-PLANNER := $(addprefix $(B)/test/planner/,plan_worlds plan_worlds_64 mover_model)
+# segue.elf's copies and sums, in a 32-bit program as well.
+$(B)/test/planner/copy_model: test/unit/copy_model.c $(B)/i386/stage2/standalone/copy_asm.o $(HEADERS)
+	@mkdir -p $(@D)
+	$(call say,cc,$@)
+	$(Q)$(PROGRAM32) -o $@ $< $(B)/i386/stage2/standalone/copy_asm.o
+PLANNER := $(addprefix $(B)/test/planner/,plan_worlds plan_worlds_64 mover_model copy_model)
+# test/boot/test_digest.py feeds it
+DIGEST_PROGRAM := $(B)/test/planner/digest_program
 
 $(B)/bench/planner: test/bench/planner.c $(PLANNER_C) $(HEADERS)
 	@mkdir -p $(@D)
@@ -283,7 +371,7 @@ check-all: ## the same with the whole matrix of boots
 test-lists: tests
 	@echo $(UNIT) > $(B)/test/unit.list; echo $(UNIT32) > $(B)/test/unit32.list
 	@echo $(PLANNER) > $(B)/test/planner.list; echo $(FUZZ) > $(B)/test/fuzz.list
-tests: $(UNIT) $(UNIT32) $(FUZZ) $(INSPECT) $(PLANNER)
+tests: $(UNIT) $(UNIT32) $(FUZZ) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM)
 check-now: all tests test-lists
 	@test/check $(CHECK)
 

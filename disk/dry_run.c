@@ -201,7 +201,8 @@ static void load(struct dry_run *run)
 	struct segue_part *modules = allocate(run->module_count * sizeof *modules);
 	struct segue_load_args args = {
 		.struct_size = sizeof args,
-		.flags = run->flags,
+		/* such a machine has a BIOS; who says where it is needed says so (description.real_mode) */
+		.flags = run->flags | SEGUE_LOAD_BIOS,
 		.blob = part_of(&run->blob),
 		.modules = modules,
 		.module_count = run->module_count,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zlib.h>
 #include "container.h"
 #include "disk.h"
@@ -11,6 +12,14 @@
 #define READ_STEP (1u << 20)
 /* What Segue places lies below 4 GiB. */
 #define FILE_LIMIT UINT32_MAX
+
+/* Known before it is read, if it is an ordinary file. */
+static bool is_too_large(FILE *in)
+{
+	struct stat status;
+
+	return !fstat(fileno(in), &status) && S_ISREG(status.st_mode) && (uint64_t)status.st_size > FILE_LIMIT;
+}
 
 bool file_read(const char *path, struct file *file)
 {
@@ -20,6 +29,11 @@ bool file_read(const char *path, struct file *file)
 	*file = (struct file){ .path = path };
 	if (!in) {
 		complain(path, "%s", strerror(errno));
+		return false;
+	}
+	if (is_too_large(in)) {
+		complain(path, "there are more than %u bytes", FILE_LIMIT);
+		fclose(in);
 		return false;
 	}
 	do {

@@ -3,8 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "dry_run.h"
+#include "digest.h"
 #include "kernel_facts.h"
+#include "media.h"
+#include "seal.h"
 
 /* The machine that the file is tried on. */
 #define TRIAL_MEMORY (3ull << 30)
@@ -55,6 +57,26 @@ static void print_container(const struct dry_run *run)
 	}
 }
 
+/* The one that the bundle carries; where the target can be loaded, whether it is the right one. */
+static void print_digest(const struct dry_run *run)
+{
+	char text[DIGEST_DIGITS + 1], right[DIGEST_DIGITS + 1];
+
+	if (!run->opened || !run->bundle.digest)
+		return;
+	digest_text(run->bundle.digest, text);
+	fact("digest");
+	if (run->error) {
+		printf("%s\n", text);
+	} else if (digest_is_right(run, right)) {
+		printf("%s, which is right\n", text);
+	} else {
+		printf("%s\n", text);
+		fact("warning");
+		printf("the digest must be %s\n", right);
+	}
+}
+
 static void print_sentences(const struct dry_run *run)
 {
 	size_t i;
@@ -75,7 +97,8 @@ static void print_result(const struct dry_run *run)
 	size_t i;
 
 	fact("boots as");
-	printf("%s%s\n", d->protocol, strcmp(d->protocol, "ELF") ? "" : ", entered in 32-bit mode with all registers zero");
+	printf("%s%s\n", d->protocol, d->real_mode ? ", by a 16-bit entry: only on a PC with a BIOS" :
+	       strcmp(d->protocol, "ELF") ? "" : ", entered in 32-bit mode with all registers zero");
 	fact("entry");
 	printf("0x%08" PRIx32 " (physical)\n", d->entry);
 	if (d->needs_memory) {
@@ -132,6 +155,27 @@ static void print_refusal(const struct dry_run *run)
 	print_hint(run);
 }
 
+static void print_media(const struct media *media)
+{
+	if (!*media->kind)
+		return;
+	fact("image");
+	printf("%s, blob at offset 0x%" PRIx64 "\n", media->kind, media->blob_at);
+	if (*media->options) {
+		fact("options");
+		print_text(media->options, strlen(media->options));
+		putchar('\n');
+	}
+}
+
+static void print_seal(enum seal_state seal)
+{
+	if (seal == SEAL_NONE)
+		return;
+	fact("seal");
+	printf("%s\n", seal == SEAL_GOOD ? "fits the bytes before it" : seal_words(seal));
+}
+
 /* "FILE: Linux in a bundle, 34.4 MiB" */
 static void print_headline(const struct dry_run *run)
 {
@@ -152,6 +196,7 @@ static void print_headline(const struct dry_run *run)
 
 static const struct option words[] = {
 	{ "elf-entry-32", no_argument, NULL, 'e' },
+	{ "linux16", no_argument, NULL, 'r' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -160,52 +205,59 @@ static int run_info(int argc, char **argv)
 	struct dry_run run = { .workspace_at = DRY_RUN_ANYWHERE };
 	struct file *file = &run.blob.file;
 	struct bytes blob;
+	enum seal_state seal;
+	struct media media;
 	int word, error;
 	bool fitted;
 
 	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
-		if (word != 'e')
+		if (word == '?')
 			return complain_usage(&command_info, "the command line is wrong");
-		run.flags |= SEGUE_LOAD_ELF_ENTRY_32;
+		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : SEGUE_LOAD_REAL_MODE;
 	}
 	if (argc - optind != 1)
 		return complain_usage(&command_info, "it takes one file");
-	if (!file_read_kernel(argv[optind], file))
+	if (!media_read_blob(argv[optind], file, &media))
 		return STATUS_REFUSED;
 
 	run.blob.at = DRY_RUN_ANYWHERE;
 	run.blob.name = base_name(file->path);
 	map_of_pc(TRIAL_MEMORY, &run.map);
-	blob = (struct bytes){ file->data, file->size, 0 };
+	seal = seal_look(file->data, file->size);
+	blob = (struct bytes){ file->data, file->size - (seal ? sizeof(struct seal) : 0), 0 };
 	error = dry_run_open(&run);
 	fitted = dry_run(&run);
 	error = error ? error : run.error;
 	if (fitted) {
 		print_headline(&run);
+		print_media(&media);
 		if (run.opened)
 			print_container(&run);
+		print_digest(&run);
 		print_kernel_facts(run.opened ? &run.bundle.kernel : &blob);
 		print_sentences(&run);
+		print_seal(seal);
 		if (!error)
 			print_result(&run);
 		else
 			print_refusal(&run);
 	}
 	dry_run_free(&run);
-	return fitted && !error ? STATUS_OK : STATUS_REFUSED;
+	return fitted && !error && seal <= SEAL_GOOD ? STATUS_OK : STATUS_REFUSED;
 }
 
 const struct command command_info = {
 	.name = "info",
 	.summary = "say what a file is, what it asks for, or why it is refused",
 	.help =
-	"segue info [--elf-entry-32] FILE\n"
+	"segue info [--elf-entry-32] [--linux16] FILE\n"
 	"\n"
 	"Says which formats FILE has, what its headers ask for, which of them Segue would boot it by, its\n"
 	"entry and the places of its parts in memory, or why Segue would refuse it. A file compressed by\n"
-	"gzip is gunzipped first.\n"
+	"gzip is gunzipped first; of an image that `segue iso` or `segue disk` made, it is the blob inside.\n"
 	"\n"
 	"  --elf-entry-32   the entry of an ELF64 kernel is 32-bit code\n"
+	"  --linux16        a Linux is entered by its 16-bit setup code\n"
 	"\n"
 	"Exit status: 0 Segue boots it, 1 it is refused or cannot be read, 2 a wrong command line.\n",
 	.run = run_info

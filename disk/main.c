@@ -5,7 +5,9 @@
 #include "disk.h"
 #include "segue.h"
 
-static const struct command *const commands[] = { &command_pack, &command_info, &command_plan };
+static const struct command *const commands[] = {
+	&command_pack, &command_iso, &command_disk, &command_info, &command_plan
+};
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 int complain(const char *file, const char *format, ...)
@@ -49,7 +51,7 @@ static void print_help(FILE *out)
 {
 	size_t i;
 
-	fputs("segue packs, looks into and plans what Segue boots.\n\n", out);
+	fputs("segue packs what Segue boots, makes images of it, looks into it and plans it.\n\n", out);
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(out, "  segue %-6s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("  segue help [COMMAND]\n"

@@ -2,6 +2,8 @@
 /* segue plan: what segue_load() would do with a blob on a machine, without that machine. */
 #include <stdio.h>
 #include <string.h>
+#include "digest.h"
+#include "media.h"
 #include "picture.h"
 
 #define LEAST_MEMORY (1u << 20)
@@ -21,6 +23,7 @@ static const struct option words[] = {
 	{ "workspace", required_argument, NULL, 'w' },
 	{ "svg", required_argument, NULL, 's' },
 	{ "elf-entry-32", no_argument, NULL, 'e' },
+	{ "linux16", no_argument, NULL, 'r' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -56,6 +59,8 @@ static int read_options(int argc, char **argv, struct options *options, struct d
 			options->svg = optarg;
 		else if (word == 'e')
 			run->flags |= SEGUE_LOAD_ELF_ENTRY_32;
+		else if (word == 'r')
+			run->flags |= SEGUE_LOAD_REAL_MODE;
 		else if (word == '?')
 			return complain_usage(&command_plan, "the command line is wrong");
 		else if (!parse_size(optarg, word == 'M' ? &options->memory : word == 'a' ? &run->blob.at : &run->workspace_at))
@@ -78,6 +83,15 @@ static void print_sentences(const struct dry_run *run)
 			complain(run->blob.file.path, "warning: %s", run->sentences[i].text);
 }
 
+/* A wrong one stops the machine, when all has been moved. */
+static void warn_of_digest(struct dry_run *run)
+{
+	char right[DIGEST_DIGITS + 1];
+
+	if (dry_run_open(run) == SEGUE_OK && !digest_is_right(run, right))
+		complain(run->blob.file.path, "warning: the digest that it carries is wrong; %s is right", right);
+}
+
 static void print_heading(const struct options *options, const struct dry_run *run)
 {
 	const struct segue_description *d = &run->description;
@@ -88,7 +102,7 @@ static void print_heading(const struct options *options, const struct dry_run *r
 	printf(": %s", d->protocol);
 	if (d->container[0])
 		printf(" in a %s%s", d->container, strcmp(d->container, "Fiwix") ? "" : " blob");
-	printf(", entry 0x%08x, ", d->entry);
+	printf(", %sentry 0x%08x, ", d->real_mode ? "16-bit " : "", d->entry);
 	if (options->map)
 		printf("memory as in %s\n\n", options->map);
 	else
@@ -111,7 +125,9 @@ static int draw(const struct options *options, const struct dry_run *run)
 
 static int plan(const struct options *options, struct dry_run *run)
 {
-	if (!file_read_kernel(options->blob, &run->blob.file))
+	struct media media;
+
+	if (!media_read_blob(options->blob, &run->blob.file, &media))
 		return STATUS_REFUSED;
 	run->blob.name = base_name(options->blob);
 	if (!options->map)
@@ -123,6 +139,7 @@ static int plan(const struct options *options, struct dry_run *run)
 	print_sentences(run);
 	if (run->error)
 		return complain(options->blob, "%s (code %d)", dry_run_refusal(run), run->error);
+	warn_of_digest(run);
 	return draw(options, run);
 }
 
@@ -156,6 +173,7 @@ const struct command command_plan = {
 	"  --workspace ADDR       where the host has the workspace (default: below the files)\n"
 	"  --svg FILE             draw it as a picture too\n"
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
+	"  --linux16              a Linux is entered by its 16-bit setup code\n"
 	"\n"
 	"Exit status: 0 it can be loaded, 1 it is refused or cannot be read, 2 a wrong command line.\n",
 	.run = run_plan

@@ -212,7 +212,7 @@ struct segue_machine {
 	uint32_t has_boot_device;     /* 1: boot_device is known */
 	uint32_t cursor_column, cursor_row; /* of the text screen, from 0 */
 	uint32_t serial_port;         /* I/O port of a 16550, set up, that purgatory prints exceptions on; 0: none */
-	uint32_t a20_was_shut;        /* 1: the firmware left A20 shut; a boot sector finds it so again */
+	uint32_t a20_was_shut;        /* 1: the firmware left A20 shut; a target in real mode finds it so again */
 	const void *partition_entry;  /* 16 bytes of a partition table, for a boot sector (DS:SI); NULL: none */
 };
 
@@ -235,7 +235,8 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_BIOS         0x4u
 #define SEGUE_LOAD_REAL_MODE    0x8u  /* enter any Linux by its 16-bit setup code; needs SEGUE_LOAD_BIOS */
 #define SEGUE_LOAD_DIGEST_REBOOT 0x10u /* on a wrong digest show both and reboot; without: and stop */
-#define SEGUE_LOAD_KNOWN_FLAGS  0x1fu
+#define SEGUE_LOAD_VIDEO        0x20u /* the host will set the video mode that segue_describe() names, and load again */
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3fu
 
 struct segue_load_args {
 	uint32_t struct_size;         /* sizeof(struct segue_load_args) */
@@ -259,7 +260,8 @@ struct segue_load_args {
 
 	/*
 	 * 32 bytes: SHA-256 over what the target's segments take from the blob and the modules, in the order of
-	 * segue_segment_at(). Purgatory compares it with what lies at their destinations when all is moved.
+	 * segue_segment_at(); in_digest says of which (loaders/bundle.c: why not of all). The machine's memory does not
+	 * change it. Purgatory compares it with what lies at their destinations when all is moved.
 	 * NULL: the one that a bundle brings (over what they take from the bundle), if any.
 	 */
 	const void *digest;
@@ -270,8 +272,8 @@ struct segue_load_args {
 
 /*
  * Bytes of workspace that suffice for so many extents: count those of the blob and of all modules
- * (a contiguous one counts 1), one for each module in a bundle, and one for each segment of the kernel
- * above 64 and each range of map and keep list above 512. A plan that must exchange bytes in full memory
+ * (a contiguous one counts 1), two for each module in a bundle, one more for each other module, three for each
+ * segment of the kernel above 32 and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory
  * may need more, and is refused then. The macro is the same figure for a static array.
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (131072u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
@@ -303,6 +305,12 @@ int segue_ready(const void *workspace, const char **sentence);
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
 
+enum segue_video {
+	SEGUE_VIDEO_NOT_ASKED = 0,
+	SEGUE_VIDEO_GRAPHICS = 1,
+	SEGUE_VIDEO_TEXT = 2
+};
+
 /* What is loaded. */
 struct segue_description {
 	uint32_t struct_size;         /* in: sizeof(struct segue_description) */
@@ -320,9 +328,10 @@ struct segue_description {
 	uint32_t purgatory_size;
 	uint64_t needs_memory;        /* what the target asks for above its segments (Linux init_size), 0: nothing */
 	uint32_t has_digest;          /* 1: purgatory will check one */
-	uint32_t asks_video;          /* 1: the target asks for graphics (Multiboot flag 2, mode_type 0) of this size, */
-	uint32_t video_width, video_height; /* in pixels; 0: any */
+	uint32_t asks_video;          /* enum segue_video: what the target asks for (Multiboot flag 2, Linux vga=) */
+	uint32_t video_width, video_height; /* of graphics, in pixels; 0: any */
 	uint32_t video_depth;         /* bits a pixel; 0: any */
+	uint32_t video_mode;          /* or VBE's number of the mode; 0: any */
 	uint32_t real_mode;           /* 1: entered in real mode; entry is CS * 16 + IP */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
@@ -335,7 +344,7 @@ struct segue_segment {
 	uint64_t source;              /* physical address of the first of these */
 	const char *name;             /* "ELF segment", "initrd", "command line" ...; static */
 	uint32_t number;              /* for names that stand for several; from 0 */
-	uint32_t reserved;
+	uint32_t in_digest;           /* 1: a digest is over these bytes */
 };
 int segue_segment_at(const void *workspace, size_t index, struct segue_segment *segment);
 

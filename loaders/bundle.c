@@ -5,27 +5,31 @@
  *   kernel                     must be there
  *   cmdline                    the kernel's arguments, without argv[0]
  *   initrd
+ *   digest                     64 hexadecimal digits: what SHA-256 must come to, below
  *   modules/NN-NAME            NN: two to nine digits, the order; NAME: argv[0]
  *   modules/NN-NAME.cmdline    its arguments
  *
  * A name may begin with "./", and there may be the folders that find lists. Newlines at the
- * end of a command line are dropped: echo makes them. "070702" is read as "070701" is; its
+ * end of a command line or digest are dropped: echo makes them. "070702" is read as "070701" is; its
  * sums are not checked. What follows the trailer is ignored.
  *
  * newc: 6 bytes magic, 13 fields of 8 hexadecimal digits, the name with its NUL, padding to 4,
  * the data, padding to 4. Offsets count from the start of the archive. A name may be followed by
  * more NULs that its length counts; `segue pack` pads by them so that the data starts a page.
+ *
+ * The digest is over the bytes that the target's segments take from the bundle, segment after segment in the order
+ * of segue_segment_at(): so over what the target is made of, and not over how it was packed or where it goes. In:
+ * the kernel's segments, initrd, modules. Not in, for they become tables of the protocol, which depend on the
+ * machine: command lines, and a Linux kernel's setup code, which is patched. Nor are an ELF kernel's sections that
+ * lie in no segment (symbols), which it does without where there is no room, nor files handed over beside the bundle.
  */
 #include "bytes.h"
 #include "container.h"
 #include "memory_functions.h"
 
-#define HEADER_SIZE 110u
 #define MAGIC_SIZE 6u
-#define FIELDS 13u
 #define FIELD_SIZE 8u
-enum field { FIELD_MODE = 1, FIELD_NLINK = 4, FIELD_FILESIZE = 6, FIELD_NAMESIZE = 11 };
-_Static_assert(MAGIC_SIZE + FIELDS * FIELD_SIZE == HEADER_SIZE, "newc header");
+_Static_assert(MAGIC_SIZE + BUNDLE_FIELDS * FIELD_SIZE == BUNDLE_HEADER_SIZE, "newc header");
 
 #define MODE_KIND 0170000u
 #define MODE_FILE 0100000u
@@ -33,22 +37,11 @@ _Static_assert(MAGIC_SIZE + FIELDS * FIELD_SIZE == HEADER_SIZE, "newc header");
 
 #define DIGITS_MAX 9u
 
-/* In the order of names[]. */
-enum kind { KIND_TRAILER, KIND_KERNEL, KIND_CMDLINE, KIND_INITRD, KIND_FOLDER, KIND_FOLDER_MODULES, KIND_NONE,
-	    KIND_MODULE, KIND_MODULE_CMDLINE };
-static const char names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0.\0modules\0";
+#define DIGEST_SIZE 32u
+#define DIGEST_WORDS (DIGEST_SIZE / sizeof(uint32_t))
 
-/* The archive, and the member that was read last. */
-struct reader {
-	struct job *job;
-	struct bytes archive;
-	struct bytes rest;            /* of it, from the next member on */
-	size_t at;                    /* offset of this one */
-	enum kind kind;
-	uint32_t number;              /* of a module: NN ... */
-	struct bytes name;            /* ... and this is NAME */
-	struct bytes data;
-};
+/* In the order of enum bundle_kind. */
+static const char names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0digest\0.\0modules\0";
 
 bool segue_is_bundle(const struct bytes *blob)
 {
@@ -56,17 +49,18 @@ bool segue_is_bundle(const struct bytes *blob)
 	       (blob->data[5] == '1' || blob->data[5] == '2');
 }
 
-static int refuse(const struct reader *reader, int code)
+static int refuse(const struct bundle_reader *reader, int code)
 {
 	return segue_refuse(reader->job, code, "%b at offset %x", &reader->name, (addr_t)reader->at);
 }
 
-static bool read_fields(const uint8_t *digit, uint32_t *field)
+/* Numbers of 8 digits each. */
+static OUT_OF_LINE bool read_fields(const uint8_t *digit, uint32_t *field, size_t count)
 {
 	uint32_t value = 0;
 	size_t i;
 
-	for (i = 0; i < FIELDS * FIELD_SIZE; i++) {
+	for (i = 0; i < count * FIELD_SIZE; i++) {
 		uint32_t d = *digit++;
 
 		if (d - '0' < 10)
@@ -92,40 +86,40 @@ static const uint8_t *skip(const uint8_t *p, const char *prefix)
 }
 
 /* p is what follows "modules/": NN-NAME or NN-NAME.cmdline; name becomes NAME. */
-static enum kind module_kind(struct reader *reader, const uint8_t *p)
+static enum bundle_kind module_kind(struct bundle_reader *reader, const uint8_t *p)
 {
 	static const char suffix[] = ".cmdline";
 	const uint8_t *end = reader->name.data + reader->name.size, *digits = p, *c;
-	enum kind kind = KIND_MODULE;
+	enum bundle_kind kind = BUNDLE_MODULE;
 
 	if (skip(end - (sizeof suffix - 1), suffix)) {
 		end -= sizeof suffix - 1;
-		kind = KIND_MODULE_CMDLINE;
+		kind = BUNDLE_MODULE_CMDLINE;
 	}
 	reader->number = 0;
 	for (; *p - (uint32_t)'0' < 10 && p < digits + DIGITS_MAX; p++)
 		reader->number = reader->number * 10 + *p - '0';
 	if (p < digits + 2 || *p != '-' || ++p >= end)
-		return KIND_NONE;
+		return BUNDLE_NONE;
 	for (c = p; c < end; c++)
 		if (*c == '/')
-			return KIND_NONE;
+			return BUNDLE_NONE;
 	reader->name.data = p;
 	reader->name.size = (size_t)(end - p);
 	return kind;
 }
 
-static OUT_OF_LINE enum kind member_kind(struct reader *reader)
+static OUT_OF_LINE enum bundle_kind member_kind(struct bundle_reader *reader)
 {
 	const uint8_t *name = reader->name.data, *after;
 	const char *known = names;
-	enum kind kind = KIND_TRAILER;
+	enum bundle_kind kind = BUNDLE_TRAILER;
 
 	while ((after = skip(name, "./")) && *after)
 		name = after;
 	if ((after = skip(name, "modules/")) && *after)
 		return module_kind(reader, after);
-	for (; kind != KIND_NONE; kind++) {
+	for (; kind != BUNDLE_NONE; kind++) {
 		after = skip(name, known);
 		if (after && !*after)
 			break;
@@ -136,17 +130,17 @@ static OUT_OF_LINE enum kind member_kind(struct reader *reader)
 }
 
 /* A file has bytes of its own: of one with several names, cpio writes them with the last name only. */
-static bool is_as_it_should_be(const struct reader *reader, const uint32_t *field)
+static bool is_as_it_should_be(const struct bundle_reader *reader)
 {
-	uint32_t kind = field[FIELD_MODE] & MODE_KIND;
+	uint32_t kind = reader->field[BUNDLE_MODE] & MODE_KIND;
 
-	if (reader->kind == KIND_FOLDER || reader->kind == KIND_FOLDER_MODULES)
+	if (reader->kind == BUNDLE_FOLDER || reader->kind == BUNDLE_FOLDER_MODULES)
 		return kind == MODE_FOLDER;
-	return reader->kind != KIND_NONE && kind == MODE_FILE && (field[FIELD_NLINK] <= 1 || reader->data.size);
+	return reader->kind != BUNDLE_NONE && kind == MODE_FILE && (reader->field[BUNDLE_NLINK] <= 1 || reader->data.size);
 }
 
 /* Takes size bytes off the archive's rest. */
-static bool take(struct reader *reader, size_t size, struct bytes *taken)
+static bool take(struct bundle_reader *reader, size_t size, struct bytes *taken)
 {
 	struct bytes *rest = &reader->rest;
 
@@ -159,44 +153,74 @@ static bool take(struct reader *reader, size_t size, struct bytes *taken)
 	return true;
 }
 
-static size_t padding(const struct reader *reader)
+static size_t padding(const struct bundle_reader *reader)
 {
 	return (reader->rest.size - reader->archive.size) & 3;
 }
 
-static int next_member(struct reader *reader)
+int segue_bundle_header(struct bundle_reader *reader, const uint8_t *header)
+{
+	const struct bytes bytes = { header, BUNDLE_HEADER_SIZE, 0 };
+
+	reader->name = (struct bytes){ (const uint8_t *)"header", 6, reader->archive.part };
+	if (segue_is_bundle(&bytes) && read_fields(header + MAGIC_SIZE, reader->field, BUNDLE_FIELDS))
+		return SEGUE_OK;
+	return refuse(reader, SEGUE_E_BUNDLE_HEADER);
+}
+
+int segue_bundle_name(struct bundle_reader *reader, const uint8_t *name)
+{
+	size_t size = reader->field[BUNDLE_NAMESIZE];
+
+	if (!size || name[size - 1])
+		return refuse(reader, SEGUE_E_BUNDLE_HEADER);
+	reader->name.data = name;
+	for (reader->name.size = 0; name[reader->name.size]; reader->name.size++)
+		;
+	reader->kind = member_kind(reader);
+	reader->data.size = reader->field[BUNDLE_FILESIZE];
+	return SEGUE_OK;
+}
+
+int segue_bundle_check(const struct bundle_reader *reader)
+{
+	return is_as_it_should_be(reader) ? SEGUE_OK : refuse(reader, SEGUE_E_BUNDLE_MEMBER);
+}
+
+static int next_member(struct bundle_reader *reader)
 {
 	struct bytes bytes;
-	uint32_t field[FIELDS];
+	int error;
 
 	reader->at = reader->archive.size - reader->rest.size;
 	reader->name = (struct bytes){ (const uint8_t *)"header", 6, reader->archive.part };
-	if (!take(reader, HEADER_SIZE, &bytes))
+	if (!take(reader, BUNDLE_HEADER_SIZE, &bytes))
 		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
-	if (!segue_is_bundle(&bytes) || !read_fields(bytes.data + MAGIC_SIZE, field))
-		return refuse(reader, SEGUE_E_BUNDLE_HEADER);
-	if (!take(reader, field[FIELD_NAMESIZE], &bytes))
+	error = segue_bundle_header(reader, bytes.data);
+	if (error)
+		return error;
+	if (!take(reader, reader->field[BUNDLE_NAMESIZE], &bytes))
 		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
-	if (!bytes.size || bytes.data[bytes.size - 1])
-		return refuse(reader, SEGUE_E_BUNDLE_HEADER);
-	reader->name.data = bytes.data;
-	for (reader->name.size = 0; bytes.data[reader->name.size]; reader->name.size++)
-		;
-	reader->kind = member_kind(reader);
-	if (reader->kind == KIND_TRAILER)
-		return SEGUE_OK;
-	if (!take(reader, padding(reader), &bytes) || !take(reader, field[FIELD_FILESIZE], &reader->data))
+	error = segue_bundle_name(reader, bytes.data);
+	if (error || reader->kind == BUNDLE_TRAILER)
+		return error;
+	if (!take(reader, padding(reader), &bytes) || !take(reader, reader->data.size, &reader->data))
 		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
 	if (!take(reader, padding(reader), &bytes))
 		reader->rest.size = 0;
-	return is_as_it_should_be(reader, field) ? SEGUE_OK : refuse(reader, SEGUE_E_BUNDLE_MEMBER);
+	return segue_bundle_check(reader);
 }
 
-/* Newlines at its end go; NULs have no place in it. */
-static int check_cmdline(const struct reader *reader, struct bytes *cmdline)
+static void drop_newlines(struct bytes *text)
 {
-	while (cmdline->size && (cmdline->data[cmdline->size - 1] == '\n' || cmdline->data[cmdline->size - 1] == '\r'))
-		cmdline->size--;
+	while (text->size && (text->data[text->size - 1] == '\n' || text->data[text->size - 1] == '\r'))
+		text->size--;
+}
+
+/* NULs have no place in it. */
+static int check_cmdline(const struct bundle_reader *reader, struct bytes *cmdline)
+{
+	drop_newlines(cmdline);
 	for (size_t i = 0; i < cmdline->size; i++)
 		if (!cmdline->data[i])
 			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
@@ -204,7 +228,7 @@ static int check_cmdline(const struct reader *reader, struct bytes *cmdline)
 }
 
 /* By number, then by name: whatever order find lists, here it is one. file.part holds the number meanwhile. */
-static int compare(const struct reader *reader, const struct member *module)
+static int compare(const struct bundle_reader *reader, const struct member *module)
 {
 	size_t a = reader->name.size, b = module->name.size;
 	int order;
@@ -216,7 +240,7 @@ static int compare(const struct reader *reader, const struct member *module)
 }
 
 /* The module of that number and name; a new one in its place if it is not there. NULL: no room. */
-static struct member *find_module(const struct reader *reader)
+static struct member *find_module(const struct bundle_reader *reader)
 {
 	struct bundle *bundle = &reader->job->bundle;
 	struct member *module;
@@ -238,13 +262,30 @@ static struct member *find_module(const struct reader *reader)
 	return module;
 }
 
-static int take_member(const struct reader *reader)
+static int take_digest(const struct bundle_reader *reader)
+{
+	struct bundle *bundle = &reader->job->bundle;
+	struct bytes text = reader->data;
+	uint32_t word[DIGEST_WORDS];
+
+	drop_newlines(&text);
+	if (bundle->digest)
+		return refuse(reader, SEGUE_E_BUNDLE_TWICE);
+	if (text.size != DIGEST_SIZE * 2 || !read_fields(text.data, word, DIGEST_WORDS))
+		return refuse(reader, SEGUE_E_BUNDLE_DIGEST);
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		reader->digest[i] = (uint8_t)(word[i / 4] >> (24 - i % 4 * 8));
+	bundle->digest = reader->digest;
+	return SEGUE_OK;
+}
+
+int segue_bundle_take(const struct bundle_reader *reader)
 {
 	struct bundle *bundle = &reader->job->bundle;
 	struct bytes *bytes = &bundle->kernel;
-	bool is_cmdline = reader->kind == KIND_CMDLINE || reader->kind == KIND_MODULE_CMDLINE;
+	bool is_cmdline = reader->kind == BUNDLE_CMDLINE || reader->kind == BUNDLE_MODULE_CMDLINE;
 
-	if (reader->kind >= KIND_MODULE) {
+	if (reader->kind >= BUNDLE_MODULE) {
 		struct member *module = find_module(reader);
 
 		if (!module)
@@ -257,11 +298,13 @@ static int take_member(const struct reader *reader)
 			bytes = &module->file;
 			module->name = reader->name;
 		}
-	} else if (reader->kind == KIND_INITRD) {
+	} else if (reader->kind == BUNDLE_DIGEST) {
+		return take_digest(reader);
+	} else if (reader->kind == BUNDLE_INITRD) {
 		bytes = &bundle->initrd;
 	} else if (is_cmdline) {
 		bytes = &bundle->cmdline;
-	} else if (reader->kind != KIND_KERNEL) {
+	} else if (reader->kind != BUNDLE_KERNEL) {
 		return SEGUE_OK;
 	}
 	if (bytes->data)
@@ -271,32 +314,45 @@ static int take_member(const struct reader *reader)
 	return is_cmdline ? check_cmdline(reader, bytes) : SEGUE_OK;
 }
 
+int segue_bundle_begin(struct bundle_reader *reader)
+{
+	reader->job->bundle.container = "bundle";
+	/* Now: the modules that follow are an array (container.h). */
+	reader->digest = segue_arena_take(&reader->job->arena, DIGEST_SIZE, 1);
+	return reader->digest ? SEGUE_OK : segue_arena_refuse(reader->job, DIGEST_SIZE);
+}
+
+int segue_bundle_end(struct bundle_reader *reader)
+{
+	struct bundle *bundle = &reader->job->bundle;
+
+	for (size_t i = 0; i < bundle->module_count; i++) {
+		struct member *module = &bundle->modules[i];
+
+		reader->name = module->name;
+		reader->at = module->args.part;
+		if (!module->file.data)
+			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
+		module->file.part = module->args.part = reader->archive.part;
+	}
+	if (!bundle->kernel.size)
+		return segue_refuse(reader->job, SEGUE_E_BUNDLE_KERNEL, NULL);
+	if (segue_is_bundle(&bundle->kernel) || (!segue_is_kernel(&bundle->kernel) && segue_is_fiwix(&bundle->kernel)))
+		return segue_refuse(reader->job, SEGUE_E_BUNDLE_NESTED, NULL);
+	return SEGUE_OK;
+}
+
 int segue_open_bundle(struct job *job, const struct bytes *blob)
 {
-	struct reader reader = { .job = job, .archive = *blob, .rest = *blob };
-	struct bytes *kernel = &job->bundle.kernel;
-	int error;
+	struct bundle_reader reader = { .job = job, .archive = *blob, .rest = *blob };
+	int error = segue_bundle_begin(&reader);
 
-	job->bundle.container = "bundle";
-	do {
+	while (!error) {
 		error = next_member(&reader);
 		if (!error)
-			error = take_member(&reader);
-		if (error)
-			return error;
-	} while (reader.kind != KIND_TRAILER);
-	for (size_t i = 0; i < job->bundle.module_count; i++) {
-		struct member *module = &job->bundle.modules[i];
-
-		reader.name = module->name;
-		reader.at = module->args.part;
-		if (!module->file.data)
-			return refuse(&reader, SEGUE_E_BUNDLE_CMDLINE);
-		module->file.part = module->args.part = blob->part;
+			error = segue_bundle_take(&reader);
+		if (!error && reader.kind == BUNDLE_TRAILER)
+			return segue_bundle_end(&reader);
 	}
-	if (!kernel->size)
-		return segue_refuse(job, SEGUE_E_BUNDLE_KERNEL, NULL);
-	if (segue_is_bundle(kernel) || (!segue_is_kernel(kernel) && segue_is_fiwix(kernel)))
-		return segue_refuse(job, SEGUE_E_BUNDLE_NESTED, NULL);
-	return SEGUE_OK;
+	return error;
 }

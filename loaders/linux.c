@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux bzImages, protocol 2.00 to 2.15, through the 32-bit entry (boot.rst, 32-bit Boot Protocol).
- * A 64-bit kernel has the same entry: it goes on to long mode by itself.
+ * Linux kernels. bzImages, protocol 2.00 to 2.15, go through the 32-bit entry (boot.rst, 32-bit Boot Protocol);
+ * a 64-bit kernel has the same entry and goes on to long mode by itself. What has a 16-bit entry only goes through that
+ * one, and any kernel that the host wants to (linux_real.c).
  *
  * Where the kernel goes: to pref_address, or to code32_start before 2.10 and when it is not relocatable.
  * If there is no room and it is relocatable: to the lowest aligned place above. Never below: a relocatable
@@ -14,16 +15,36 @@
 #define BOOT_FLAG 0xaa55u
 #define HEADER_MAGIC 0x53726448u      /* "HdrS" */
 #define SECTOR 512u
-#define LOADED_HIGH 0x01u
 #define XLF_KERNEL_64 0x01u
 #define PHYSICAL_BITS_MAX 52          /* x86: no CPU has more */
 #define MEM_EQUALS 0x3d6d656du        /* "mem=" */
+#define OLD_LINE_MAX 255u             /* boot.rst, cmdline_size: before 2.06 */
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
 
 static bool recognise(const struct bytes *file)
 {
 	return file->size >= 0x206 && le16(LINUX_AT(file->data, hdr.boot_flag)) == BOOT_FLAG &&
 	       le32(LINUX_AT(file->data, hdr.header)) == HEADER_MAGIC;
+}
+
+static uint32_t setup_size(const uint8_t *sectors)
+{
+	return ((*sectors ? *sectors : 4u) + 1) * SECTOR;
+}
+
+/*
+ * From before 2.00, when the boot flag was all there was to tell a kernel by: so the file must be just as long
+ * as its header says, too.
+ */
+static bool recognise_old(const struct bytes *file)
+{
+	size_t setup, code;
+
+	if (file->size < 0x206 || le16(LINUX_AT(file->data, hdr.boot_flag)) != BOOT_FLAG || recognise(file))
+		return false;
+	setup = setup_size(LINUX_AT(file->data, hdr.setup_sects));
+	code = le16(LINUX_AT(file->data, hdr.syssize)) * (size_t)16;
+	return code != 0 && file->size > setup && file->size - setup <= code && code - (file->size - setup) < 16;
 }
 
 static int check_size(const struct job *job, const char *what, addr_t end)
@@ -44,6 +65,9 @@ static int check_header(struct job *job, struct linux_kernel *k)
 	int error;
 
 	k->header = LINUX_AT(job->bundle.kernel.data, hdr);
+	k->old = recognise_old(&job->bundle.kernel);
+	if (k->old)
+		return SEGUE_OK;
 	k->header_end = 0x202u + *LINUX_HEADER_AT(k, jump_distance);
 	error = check_size(job, "header", k->header_end < version_end ? version_end : k->header_end);
 	if (error != SEGUE_OK)
@@ -62,32 +86,35 @@ static int check_header(struct job *job, struct linux_kernel *k)
 
 static int find_code(struct job *job, struct linux_kernel *k)
 {
-	uint32_t sectors = *LINUX_HEADER_AT(k, setup_sects), paragraphs = le32(LINUX_HEADER_AT(k, syssize));
-	uint32_t setup = ((sectors ? sectors : 4) + 1) * SECTOR;
+	uint32_t setup = setup_size(LINUX_HEADER_AT(k, setup_sects)), paragraphs = le32(LINUX_HEADER_AT(k, syssize));
+	uint32_t flags = job->args->flags;
 	const char *why = NULL;
 	addr_t code = 1;
 	int error;
 
-	/* boot.rst, note 2: 16 bits and no measure before 2.04. Rounded up, so that the last 15 may be missing. */
+	k->low = k->old || !(*LINUX_HEADER_AT(k, loadflags) & LINUX_LOADED_HIGH);
+	/* boot.rst, note 2: 16 bits before 2.04, so no measure of a bzImage. Rounded up, so that the last 15 may be missing. */
 	if (k->minor < 4)
 		paragraphs %= 65536;
-	else if (paragraphs != 0)
+	if (paragraphs != 0 && (k->minor >= 4 || k->low))
 		code = paragraphs < 0x8000000 ? (addr_t)paragraphs * 16 - 15 : 0x80000000u;
 	if ((error = check_size(job, "code", setup + code)) != SEGUE_OK)
 		return error;
-	k->code = job->bundle.kernel;
-	k->code.data += setup;
-	k->code.size -= setup;
+	k->setup = segue_bytes_at(job->bundle.kernel, 0, setup);
+	k->code = segue_bytes_at(job->bundle.kernel, setup, job->bundle.kernel.size - setup);
 
 	/* Files with a 16-bit entry only are told by what Linux's own build never leaves in the header. */
-	if (!(*LINUX_HEADER_AT(k, loadflags) & LOADED_HIGH))
+	if (k->low)
 		why = "zImage";
 	else if (le32(LINUX_HEADER_AT(k, code32_start)) == 0)
 		why = "code32_start 0";
 	/* 16 bits, which a multiple of 1 MiB leaves 0 as well. memdisk; GRUB's lnxboot.img. */
 	else if (paragraphs == 0 && (k->minor >= 4 || k->code.size < ONE_MIB - 15))
 		why = "syssize 0";
-	return why ? segue_refuse(job, SEGUE_E_LINUX_REAL_MODE, why) : SEGUE_OK;
+	k->real_mode = why || (flags & SEGUE_LOAD_REAL_MODE);
+	if (k->real_mode && !(flags & SEGUE_LOAD_BIOS))
+		return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE, why ? why : "asked for");
+	return SEGUE_OK;
 }
 
 static int refuse_place(const struct job *job, int code, addr_t size, const struct place *place)
@@ -114,8 +141,13 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 	bool relocatable = k->minor >= 5 && *LINUX_HEADER_AT(k, relocatable_kernel) != 0;
 	struct place place = {.align = relocatable ? le32(LINUX_HEADER_AT(k, kernel_alignment)) : 1};
 	uint32_t exponent = 0;
-	addr_t wanted = le32(LINUX_HEADER_AT(k, code32_start)), preferred = wanted, init_size = 0, size = k->code.size, end;
+	addr_t wanted = le32(LINUX_HEADER_AT(k, code32_start)), preferred, init_size = 0, size = k->code.size, end;
 
+	if (k->low)
+		return segue_linux_place_low(job, k);
+	if (wanted == 0)
+		wanted = ONE_MIB;
+	preferred = wanted;
 	if (k->minor >= 10) {
 		exponent = *LINUX_HEADER_AT(k, min_alignment);
 		preferred = le_addr(LINUX_HEADER_AT(k, pref_address));
@@ -132,7 +164,8 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 	/* Before 2.10 nothing says: no compressor that those kernels knew does better than 4 to 1 on one. */
 	if (init_size == 0)
 		init_size = size < ADDRESS_LIMIT / 4 ? size * 4 : ADDRESS_LIMIT;
-	job->needs_memory = init_size;
+	/* But that is nothing to tell of what may be no Linux. */
+	job->needs_memory = k->real_mode && k->minor < 10 ? 0 : init_size;
 
 	/* boot.rst, init_size: it counts from where the kernel will run, which may be above where it is loaded. */
 	if (relocatable && !align_up(wanted, place.align, &preferred))
@@ -205,6 +238,14 @@ static int find_memory_end(struct job *job, struct linux_kernel *k)
 	return SEGUE_OK;
 }
 
+static int check_line(struct job *job, struct linux_kernel *k)
+{
+	addr_t size = job->bundle.cmdline.size;
+	uint32_t limit = k->minor >= 6 ? le32(LINUX_HEADER_AT(k, cmdline_size)) : OLD_LINE_MAX;
+
+	return size <= limit ? SEGUE_OK : segue_refuse(job, SEGUE_E_LINUX_CMDLINE, "%z bytes, at most %u", size, limit);
+}
+
 /* The initrd that the blob brings, then the modules. */
 static const struct bytes *initrd_file(const struct bundle *b, size_t i)
 {
@@ -238,10 +279,16 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 	}
 	if (size == 0)
 		return SEGUE_OK;
+	if (k->old) {
+		segue_say(job, SEGUE_LOG_WARNING, "a Linux from before boot protocol 2.00 knows no initrd: it is dropped");
+		return SEGUE_OK;
+	}
 	claimed = (size + PAGE - 1) & ~(addr_t)(PAGE - 1);
 	if (k->minor >= 3)
 		limit = le32(LINUX_HEADER_AT(k, initrd_addr_max));
 	place.max = k->memory_end <= limit ? k->memory_end : limit + 1;
+	/* What is no Linux may need far more than its size tells: memdisk clears 200 KiB, eight times its own. */
+	place.not_in_place = k->real_mode && k->minor < 10;
 	if (!segue_find_free(job, claimed, &place, &k->initrd))
 		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
 	k->initrd_size = size;
@@ -312,31 +359,51 @@ static int say_kernel(struct job *job, struct linux_kernel *k)
 	size_t at = le16(LINUX_HEADER_AT(k, kernel_version)) + 0x200u, setup = (size_t)(k->code.data - file);
 	struct bytes release = {.data = k->code.data};
 
+	if (k->old) {
+		segue_say(job, SEGUE_LOG_INFO, "Linux from before boot protocol 2.00, 16-bit entry");
+		return SEGUE_OK;
+	}
 	if (at != 0x200 && at < setup)
 		for (release.data = file + at; at < setup && file[at] > ' '; at++)
 			release.size++;
-	segue_say(job, SEGUE_LOG_INFO, "Linux %b, boot protocol 2.%s%u, %s-bit", &release, LINUX_MINOR(k),
-		  k->minor >= 12 && (*LINUX_HEADER_AT(k, xloadflags) & XLF_KERNEL_64) ? "64" : "32");
+	segue_say(job, SEGUE_LOG_INFO, "Linux %b, boot protocol 2.%s%u, %s-bit%s", &release, LINUX_MINOR(k),
+		  k->minor >= 12 && (*LINUX_HEADER_AT(k, xloadflags) & XLF_KERNEL_64) ? "64" : "32",
+		  k->real_mode ? ", 16-bit entry" : "");
+	return SEGUE_OK;
+}
+
+typedef int step(struct job *job, struct linux_kernel *k);
+
+static int run(struct job *job, struct linux_kernel *k, step *const *steps)
+{
+	int error = SEGUE_OK;
+
+	while (*steps && error == SEGUE_OK)
+		error = (*steps++)(job, k);
+	return error;
+}
+
+static int enter_32_bits(struct job *job, struct linux_kernel *k)
+{
+	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
+	job->entry = (struct entry_state){
+		.esi = (uint32_t)k->page, .eip = (uint32_t)k->load, .selectors = ENTRY_CODE_10_DATA_18,
+	};
 	return SEGUE_OK;
 }
 
 static int load(struct job *job)
 {
-	static int (*const steps[])(struct job *job, struct linux_kernel *k) = {
-		check_header, find_code, place_kernel, find_memory_end, place_initrd, place_rsdp, segue_linux_boot_params,
-		check_setup_data, say_kernel,
+	static step *const both[] = {check_header, find_code, place_kernel, find_memory_end, check_line, place_initrd, NULL};
+	static step *const to_32_bits[] = {
+		place_rsdp, segue_linux_boot_params, segue_linux_ask_video, check_setup_data, say_kernel, enter_32_bits, NULL,
 	};
+	static step *const to_16_bits[] = {segue_linux_setup, check_setup_data, say_kernel, NULL};
 	struct linux_kernel k = {0};
-	int error;
+	int error = run(job, &k, both);
 
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-		if ((error = steps[i](job, &k)) != SEGUE_OK)
-			return error;
-	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
-	job->entry = (struct entry_state){
-		.esi = (uint32_t)k.page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,
-	};
-	return SEGUE_OK;
+	return error != SEGUE_OK ? error : run(job, &k, k.real_mode ? to_16_bits : to_32_bits);
 }
 
 const struct loader segue_loader_linux = {.protocol = "Linux", .recognise = recognise, .load = load};
+const struct loader segue_loader_linux_old = {.protocol = "Linux", .recognise = recognise_old, .load = load};

@@ -238,11 +238,21 @@ LINUX_OFFSET(linux_boot_params, e820_table, 0x2d0);
 LINUX_OFFSET(linux_boot_params, eddbuf, 0xd00);
 #undef LINUX_OFFSET
 
+/* Of the setup header, boot.rst. */
+#define LINUX_LOADED_HIGH 0x01u       /* loadflags */
+#define LINUX_LOADER_UNDEFINED 0xffu  /* type_of_loader; not 0, or Linux ignores the initrd */
+#define LINUX_OLD_SETUP 0x90000u      /* where 2.00, 2.01, older ones and zImages have their setup code and zero page */
+#define LINUX_OLD_LINE_MAGIC 0xa33fu  /* The Kernel Command Line: before 2.02 */
+
 /* What the loader has found of the kernel and decided about it. */
 struct linux_kernel {
 	const uint8_t *header;        /* the setup header, all of it */
 	uint32_t header_end;          /* in the file; boot.rst, 32-bit Boot Protocol: 0x202 + the byte at 0x201 */
 	uint32_t minor;               /* 15: protocol 2.15 */
+	bool old;                     /* from before 2.00: the header has nothing behind boot_flag; minor is 0 */
+	bool low;                     /* a zImage: the code goes below the setup code */
+	bool real_mode;               /* to be entered by its setup code */
+	struct bytes setup;           /* boot sector and setup code */
 	struct bytes code;            /* the protected-mode code */
 	uint32_t alignment;           /* for kernel_alignment, where the protocol lets us choose; 0: as it is */
 	addr_t load;                  /* where code goes; the 32-bit entry */
@@ -257,8 +267,24 @@ struct linux_kernel {
 /* For "2.%s%u" in sentences: 2.01 is not 2.1. */
 #define LINUX_MINOR(kernel) ((kernel)->minor < 10 ? "0" : ""), (kernel)->minor
 
+/* A zImage's code. */
+int segue_linux_place_low(struct job *job, struct linux_kernel *kernel);
+/* Places the setup code with its heap and the command line, fills its header, and enters there. */
+int segue_linux_setup(struct job *job, struct linux_kernel *kernel);
+
 /* Places the zero page with the command line and what of the memory map is too long for it, and fills
  * them. All other segments are in. */
 int segue_linux_boot_params(struct job *job, struct linux_kernel *kernel);
+
+/*
+ * boot.rst, Special Command Line Options: what the last vga= of a command line means for hdr.vid_mode. A number, or
+ * one of these; LINUX_VIDEO_NORMAL where there is no vga=, or none that means anything.
+ */
+#define LINUX_VIDEO_NORMAL 0xffffu
+#define LINUX_VIDEO_EXTENDED 0xfffeu
+#define LINUX_VIDEO_ASK 0xfffdu
+uint32_t segue_linux_vid_mode(const struct bytes *line);
+/* The same as job->asks_video and video_mode: for a kernel whose setup code does not run. */
+int segue_linux_ask_video(struct job *job, struct linux_kernel *kernel);
 
 #endif

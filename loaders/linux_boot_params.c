@@ -7,13 +7,6 @@
 #include "bytes.h"
 #include "linux.h"
 
-/* boot.rst, Memory Layout of The Real-Mode Code: 2.00 and 2.01 look here, whatever ESI says */
-#define OLD_PAGE 0x90000u
-#define OLD_COMMAND_LINE_MAGIC 0xa33fu
-#define OLD_COMMAND_LINE_MAX 255u     /* boot.rst, cmdline_size: before 2.06 */
-#define LOADER_UNDEFINED 0xffu        /* boot.rst, type_of_loader; not 0, or Linux ignores the initrd */
-#define LOADED_HIGH 0x01u
-#define VIDEO_MODE_NORMAL 0xffffu     /* boot.rst, Special Command Line Options, vga= */
 #define SETUP_E820_EXT 1u             /* bootparam.h */
 #define VIDEO_VGA_TEXT 1u
 #define VIDEO_VESA_FRAMEBUFFER 0x23u  /* screen_info.h: VIDEO_TYPE_VLFB */
@@ -124,17 +117,17 @@ static void put_e820(uint8_t *entries, const struct segue_range *map, size_t cou
 static OUT_OF_LINE void fill_header(uint8_t *page, const struct linux_kernel *k, const struct layout *layout)
 {
 	memcpy(LINUX_AT(page, hdr), k->header, k->header_end - offsetof(struct linux_boot_params, hdr));
-	put_le16(LINUX_AT(page, hdr.vid_mode), VIDEO_MODE_NORMAL);
-	*LINUX_AT(page, hdr.type_of_loader) = LOADER_UNDEFINED;
+	put_le16(LINUX_AT(page, hdr.vid_mode), LINUX_VIDEO_NORMAL);
+	*LINUX_AT(page, hdr.type_of_loader) = LINUX_LOADER_UNDEFINED;
 	/* No setup code is loaded, so there is no heap for it: not CAN_USE_HEAP. Not KEEP_SEGMENTS, not QUIET. */
-	*LINUX_AT(page, hdr.loadflags) = LOADED_HIGH;
+	*LINUX_AT(page, hdr.loadflags) = LINUX_LOADED_HIGH;
 	put_le32(LINUX_AT(page, hdr.code32_start), (uint32_t)k->load);
 	put_le32(LINUX_AT(page, hdr.ramdisk_image), (uint32_t)k->initrd);
 	put_le32(LINUX_AT(page, hdr.ramdisk_size), (uint32_t)k->initrd_size);
 	if (k->minor >= 2) {
 		put_le32(LINUX_AT(page, hdr.cmd_line_ptr), (uint32_t)(k->page + layout->command_line));
 	} else {
-		put_le16(LINUX_AT(page, screen_info.cl_magic), OLD_COMMAND_LINE_MAGIC);
+		put_le16(LINUX_AT(page, screen_info.cl_magic), LINUX_OLD_LINE_MAGIC);
 		put_le16(LINUX_AT(page, screen_info.cl_offset), (uint16_t)layout->command_line);
 	}
 	if (k->alignment != 0)
@@ -143,25 +136,19 @@ static OUT_OF_LINE void fill_header(uint8_t *page, const struct linux_kernel *k,
 		put_le64(LINUX_AT(page, hdr.setup_data), k->page + layout->more_e820);
 }
 
-static int lay_out(const struct job *job, const struct linux_kernel *k, size_t e820_count, struct layout *layout)
+static void lay_out(const struct job *job, const struct linux_kernel *k, size_t e820_count, struct layout *layout)
 {
-	size_t line = job->bundle.cmdline.size;
-	uint32_t limit = k->minor >= 6 ? le32(LINUX_HEADER_AT(k, cmdline_size)) : OLD_COMMAND_LINE_MAX;
-
-	if (line > limit)
-		return segue_refuse(job, SEGUE_E_LINUX_CMDLINE, "%z bytes, at most %u", (addr_t)line, limit);
 	layout->command_line = PAGE;
-	layout->size = PAGE + line + 1;
+	layout->size = PAGE + job->bundle.cmdline.size + 1;
 	if (e820_count <= LINUX_E820_MAX)
-		return SEGUE_OK;
+		return;
 	if (k->minor < 9) {
 		segue_say(job, SEGUE_LOG_WARNING, "this Linux gets %u of %z memory ranges", LINUX_E820_MAX, (addr_t)e820_count);
-		return SEGUE_OK;
+		return;
 	}
 	layout->more_e820 = (layout->size + 7) & ~(size_t)7;
 	layout->size = layout->more_e820 + sizeof(struct linux_setup_data) +
 		       (e820_count - LINUX_E820_MAX) * sizeof(struct linux_e820_entry);
-	return SEGUE_OK;
 }
 
 int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
@@ -177,11 +164,11 @@ int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
 
 	/* The table below has no type of its own in the target's map: the count stays. */
 	segue_target_map(job, NULL, 0, &count);
-	if ((error = lay_out(job, k, count, &layout)) != SEGUE_OK)
-		return error;
+	lay_out(job, k, count, &layout);
+	/* They look there, whatever ESI says. */
 	if (k->minor < 2) {
-		place.min = OLD_PAGE;
-		place.max = OLD_PAGE + layout.size;
+		place.min = LINUX_OLD_SETUP;
+		place.max = LINUX_OLD_SETUP + layout.size;
 	}
 	/* The lowest place: x86_64 kernels before 3.9 (2.12) map only low memory when they read this. */
 	place.not_in_place = k->minor < 12;

@@ -50,7 +50,8 @@ struct bundle {
 struct segment {
 	const char *name;             /* static: "ELF segment", "initrd" */
 	uint32_t number;              /* which of several; NO_NUMBER: the only one */
-	uint32_t target_type;         /* not 0: what the target's memory map calls this range */
+	uint16_t target_type;         /* not 0: what the target's memory map calls this range */
+	bool optional;                /* left out where there is no room: so no part of a digest */
 	addr_t dest;
 	addr_t size;                  /* claimed in the target, zeros included */
 	struct bytes source;          /* source.size bytes at dest; the rest of zero_size is zeroed */
@@ -98,8 +99,8 @@ struct job {
 	size_t segment_count, segment_limit;
 	struct entry_state entry;
 	addr_t needs_memory;
-	bool asks_video;              /* the target asks for graphics */
-	uint32_t video_width, video_height, video_depth; /* 0: any */
+	uint32_t asks_video;          /* enum segue_video */
+	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
 };
 
 /*
@@ -183,7 +184,8 @@ struct loader {
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
 };
-extern const struct loader segue_loader_multiboot, segue_loader_linux, segue_loader_elf, segue_loader_boot_sector;
+extern const struct loader segue_loader_multiboot, segue_loader_linux, segue_loader_linux_old, segue_loader_elf,
+	segue_loader_boot_sector;
 
 /* Sets job->protocol and runs the loader that recognises job->bundle.kernel. */
 int segue_load_kernel(struct job *job);

@@ -143,12 +143,20 @@ static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 	return segue_add_segment(job, "Multiboot image", NO_NUMBER, load_addr, &source, end - load_end, end - load_addr);
 }
 
-/* Section 3.1.3: a wish, not a demand. What the machine has is passed; Segue switches no mode. */
-static void say_video(const struct job *job, const uint8_t *header)
+/* Section 3.1.3: a wish, not a demand. What the machine has is passed; it is for the host to set a mode. */
+static void ask_video(struct job *job, const uint8_t *header)
 {
 	const struct segue_framebuffer *screen = job->args->machine ? &job->args->machine->framebuffer : NULL;
 	bool wants_text = FIELD(header, mode_type) == 1;
 
+	job->asks_video = wants_text ? SEGUE_VIDEO_TEXT : SEGUE_VIDEO_GRAPHICS;
+	if (!wants_text) {
+		job->video_width = FIELD(header, width);
+		job->video_height = FIELD(header, height);
+		job->video_depth = FIELD(header, depth);
+	}
+	if (job->args->flags & SEGUE_LOAD_VIDEO)
+		return;
 	if (screen && screen->type != SEGUE_FRAMEBUFFER_NONE) {
 		if (wants_text != (screen->type == SEGUE_FRAMEBUFFER_EGA_TEXT) ||
 		    (FIELD(header, width) && FIELD(header, width) != screen->width) ||
@@ -193,7 +201,7 @@ static int load(struct job *job)
 	if (error)
 		return error;
 	if (flags & MULTIBOOT_VIDEO_MODE)
-		say_video(job, header);
+		ask_video(job, header);
 	error = segue_multiboot_pass(job, flags, by_addresses ? NULL : &elf, &info);
 	if (error)
 		return error;

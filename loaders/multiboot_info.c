@@ -342,6 +342,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 			error = segue_add_floating(job, "ELF section", run.first, &source, length, &table_place, &dest);
 			if (error)
 				return error;
+			job->segments[job->segment_count - 1].optional = true;
 			settle_run(elf, headers, &run, (uint32_t)dest);
 		}
 		first = run.end;

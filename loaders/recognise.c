@@ -11,16 +11,23 @@
  *  4. A kernel as it is, or of a bundle or Fiwix blob, that starts with gzip's magic: refused.
  *     Before Multiboot, of whose magic compressed bytes may hold four by chance.
  *  5. It is then offered to the loaders: Linux, Multiboot, ELF. Linux before Multiboot because
- *     its magic has one place while Multiboot's may lie anywhere in 8 KiB; ELF last because it
+ *     its magic has one place while Multiboot's may lie anywhere in 8 KiB; ELF after it because it
  *     is what Multiboot kernels are.
+ *  6. A Linux from before "HdrS": the boot flag, and a file just as long as its header says.
+ *  7. Exactly 512 bytes that end with the boot flag: a boot sector. Last, as a small kernel may
+ *     end so too; a disk image, which begins so, is none.
  */
 #include "bytes.h"
 #include "container.h"
+#include "memory_functions.h"
+#include "../stage1/stage1.h"
 
 static const struct loader *const loaders[] = {
 	&segue_loader_linux,
 	&segue_loader_multiboot,
-	&segue_loader_elf
+	&segue_loader_elf,
+	&segue_loader_linux_old,
+	&segue_loader_boot_sector
 };
 
 bool segue_is_kernel(const struct bytes *bytes)
@@ -73,6 +80,15 @@ static int add_callers_modules(struct job *job)
 	return SEGUE_OK;
 }
 
+/* What follows a blob on an image that `segue iso` or `segue disk` has made is none of a kernel's bytes. */
+static void drop_seal(struct bytes *blob)
+{
+	size_t left = blob->size - sizeof(struct seal);
+
+	if (blob->size > sizeof(struct seal) && !memcmp(blob->data + left, SEAL_MAGIC, sizeof SEAL_MAGIC - 1))
+		blob->size = left;
+}
+
 int segue_open_blob(struct job *job)
 {
 	const struct segue_part *part = &job->parts[0];
@@ -83,6 +99,7 @@ int segue_open_blob(struct job *job)
 
 	if (!blob.size)
 		return segue_refuse(job, SEGUE_E_EMPTY, NULL);
+	drop_seal(&blob);
 	bundle->container = "";
 	is_bundle = segue_is_bundle(&blob);
 	set_string(&bundle->kernel_name, part->name && !is_bundle ? part->name : "kernel");
@@ -96,6 +113,8 @@ int segue_open_blob(struct job *job)
 		return error;
 	if (job->args->cmdline)
 		set_string(&bundle->cmdline, job->args->cmdline);
+	if (job->args->digest)
+		bundle->digest = job->args->digest;
 	return add_callers_modules(job);
 }
 

@@ -35,6 +35,10 @@ _Static_assert(offsetof(struct stage1, a20_was_shut) == 12, "stage1.inc: stage1.
  * A disk that `segue disk` made: sector 0 the MBR, stage 1 and segue.elf in the gap from sector 1 on, and a
  * partition of this type whose first sector is the header below; the blob follows in the next sector.
  * All numbers are little-endian.
+ *
+ * The MBR finds the rest by 8 bytes at 0x1b0: the LBA, in sectors of 512 bytes, of what follows the CD's 2048 bytes in
+ * boot.img. Here that is 1. xorriso --grub2-mbr writes it for an ISO, where it is 64 or more, for the sectors before
+ * are no file's: so stage 1 tells STAGE1_DISK from STAGE1_ISO_ON_DISK.
  */
 #define DISK_PARTITION_TYPE 0x7fu     /* "for individual or local use" in the usual lists */
 #define DISK_HEADER_MAGIC "SegueDsk"  /* 8 bytes without the NUL */

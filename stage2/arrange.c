@@ -16,7 +16,8 @@ _Static_assert(offsetof(struct entry_state, eip) == 32 && offsetof(struct entry_
 struct list {
 	struct list_page *pages;
 	uint32_t page_limit;
-	uint32_t count;               /* moves */
+	uint32_t moves;
+	uint32_t count;               /* of entries: the moves, then what the digest is over */
 };
 
 struct arrangement {
@@ -35,10 +36,10 @@ struct arrangement {
 	bool moves_out;               /* the workspace lies where the target goes */
 };
 
-static uint32_t pages_for(uint32_t moves)
+static uint32_t pages_for(uint32_t entries)
 {
-	/* An END follows the last move, in a page of its own if need be. */
-	return moves / LIST_MOVES + 1;
+	/* An END follows the last entry, in a page of its own if need be. */
+	return entries / LIST_MOVES + 1;
 }
 
 static addr_t physical_of(const struct job *job, const void *in_workspace)
@@ -55,6 +56,16 @@ static int emit(void *context, const struct segue_move *move)
 	list->pages[list->count / LIST_MOVES].moves[list->count % LIST_MOVES] = *move;
 	list->count++;
 	return SEGUE_OK;
+}
+
+static bool is_real_mode(const struct job *job)
+{
+	return job->entry.selectors == ENTRY_REAL_MODE;
+}
+
+static bool shuts_a20(const struct job *job)
+{
+	return is_real_mode(job) && job->args->machine && job->args->machine->a20_was_shut;
 }
 
 /* Would a segment be written over the workspace? One that lies in it already is a table left in place. */
@@ -96,6 +107,32 @@ static int divide_workspace(struct arrangement *a)
 	return SEGUE_OK;
 }
 
+/* A bundle's own digest does not know what is handed over beside the bundle. */
+static bool is_in_digest(const struct job *job, const struct segment *s)
+{
+	uint32_t parts = job->bundle.digest && !job->args->digest ? 1 : PART_WORKSPACE;
+
+	return s->source.size > 0 && s->source.part < parts && !s->optional;
+}
+
+static int add_digest(struct arrangement *a)
+{
+	const struct job *job = a->job;
+	int error = SEGUE_OK;
+
+	for (size_t i = 0; job->bundle.digest && i < job->segment_count && error == SEGUE_OK; i++) {
+		const struct segment *s = &job->segments[i];
+		struct segue_move entry = {
+			.dst = s->dest, .src = a->home + PURGATORY_DIGEST_AT, .size = (uint32_t)s->source.size,
+			.op = SEGUE_MOVE_DIGEST,
+		};
+
+		if (is_in_digest(job, s))
+			error = emit(&a->list, &entry);
+	}
+	return error;
+}
+
 static int plan_once(struct arrangement *a)
 {
 	struct plan_input input = {
@@ -110,9 +147,10 @@ static int plan_once(struct arrangement *a)
 	a->left = a->scratch;
 	a->list.count = 0;
 	status = segue_plan(&input, &a->result);
-	if (status == PLAN_OK)
+	a->list.moves = a->list.count;
+	if (status == PLAN_OK && add_digest(a) == SEGUE_OK)
 		return SEGUE_OK;
-	if (status == PLAN_EMIT)
+	if (status == PLAN_OK || status == PLAN_EMIT)
 		return segue_refuse(a->job, SEGUE_E_PLAN_SPACE, "%u moves fill it", a->list.count);
 	/* Segments are apart and inside RAM by now, and the arena was made to measure. */
 	return segue_refuse(a->job, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status, (addr_t)a->result.at.start,
@@ -245,6 +283,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 		out->source = at;
 		out->name = s->name;
 		out->number = s->number == NO_NUMBER ? 0 : s->number;
+		out->in_digest = is_in_digest(job, s);
 	}
 	return SEGUE_OK;
 }
@@ -255,10 +294,14 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 
 	d->struct_size = sizeof *d;
 	d->entry = a->job->entry.eip;
+	if (is_real_mode(a->job)) {
+		d->real_mode = 1;
+		d->entry += (uint32_t)a->job->entry.real_code * 16;
+	}
 	d->protocol = a->job->protocol;
 	d->container = a->job->bundle.container;
 	d->segment_count = a->job->segment_count;
-	d->move_count = a->list.count;
+	d->move_count = a->list.moves;
 	d->payload = a->result.payload + a->result.in_place;
 	d->in_place = a->result.in_place;
 	d->moved = a->result.moved;
@@ -267,10 +310,12 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->purgatory = (uint32_t)a->home;
 	d->purgatory_size = segue_purgatory_core_size;
 	d->needs_memory = a->job->needs_memory;
+	d->has_digest = a->job->bundle.digest != NULL;
 	d->asks_video = a->job->asks_video;
 	d->video_width = a->job->video_width;
 	d->video_height = a->job->video_height;
 	d->video_depth = a->job->video_depth;
+	d->video_mode = a->job->video_mode;
 	loaded->list = a->list.pages;
 	loaded->magic = LOADED_MAGIC;
 }
@@ -278,7 +323,34 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 /* How many pages purgatory needs: the blocks are asked for by a digest and by real mode. */
 static uint32_t pages_of(const struct job *job)
 {
-	return job->bundle.digest || job->entry.selectors == ENTRY_REAL_MODE ? PURGATORY_PAGES : PURGATORY_PLAIN_PAGES;
+	return job->bundle.digest || is_real_mode(job) ? PURGATORY_PAGES : PURGATORY_PLAIN_PAGES;
+}
+
+static void write_real_mode(const struct job *job, struct purgatory_params *params)
+{
+	if (!is_real_mode(job))
+		return;
+	params->flags |= PURGATORY_REAL_MODE;
+	if (job->entry.real_interrupts)
+		params->flags |= PURGATORY_INTERRUPTS;
+	if (shuts_a20(job))
+		params->flags |= PURGATORY_SHUT_A20;
+	params->code_selector = job->entry.real_code;
+	params->data_selector = job->entry.real_data;
+}
+
+/* What purgatory needs to check the digest, and to show a wrong one. */
+static void write_digest(const struct job *job, struct purgatory_params *params)
+{
+	const struct segue_machine *machine = job->args->machine;
+
+	_Static_assert(SEGUE_LOAD_DIGEST_REBOOT == PURGATORY_DIGEST_REBOOT, "copied as it stands");
+	if (!job->bundle.digest)
+		return;
+	params->flags |= (uint16_t)(PURGATORY_DIGEST | (job->args->flags & SEGUE_LOAD_DIGEST_REBOOT));
+	memcpy(params->digest, job->bundle.digest, sizeof params->digest);
+	if (machine && machine->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT && machine->framebuffer.width == 80)
+		params->screen = (uint32_t)machine->framebuffer.addr;
 }
 
 static void write_purgatory(const struct arrangement *a, addr_t list)
@@ -305,17 +377,30 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 	memcpy(params->registers, &job->entry, sizeof params->registers);
 	if (job->args->machine)
 		params->serial = (uint16_t)job->args->machine->serial_port;
+	write_digest(job, params);
+	write_real_mode(job, params);
 	params->magic = PURGATORY_MAGIC;
+}
+
+/* What shuts A20 goes on running only where bit 20 of its addresses is 0. */
+static bool is_good_home(const struct arrangement *a)
+{
+	addr_t last = a->home + pages_of(a->job) * PURGATORY_PAGE - 1;
+
+	return !shuts_a20(a->job) || ((a->home | last) & ONE_MIB) == 0;
 }
 
 /* Purgatory stays in the workspace, unless the target goes there. */
 static int house_purgatory(struct arrangement *a)
 {
-	a->moves_out = workspace_is_hit(a->job);
 	a->home = a->job->workspace_phys;
-	if (a->moves_out && !segue_take_pages(&a->scratch, pages_of(a->job), &a->home))
-		return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", pages_of(a->job));
-	return SEGUE_OK;
+	a->moves_out = workspace_is_hit(a->job) || !is_good_home(a);
+	if (!a->moves_out)
+		return SEGUE_OK;
+	while (segue_take_pages(&a->scratch, pages_of(a->job), &a->home))
+		if (is_good_home(a))
+			return SEGUE_OK;
+	return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", pages_of(a->job));
 }
 
 int segue_arrange(struct job *job)

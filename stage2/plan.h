@@ -21,8 +21,9 @@
  *         block of |dst-src| bytes at the starting end travels to the other
  *   ZERO  [dst+i] = 0; src is 0
  *   LINK  the list goes on at physical address dst; src and size are 0
+ *   DIGEST  [dst, dst+size) is added to the SHA-256 at src; writes nothing else
  *   END   the list ends; all other fields are 0
- * size is never 0 for COPY, SWAP and ZERO.
+ * size is never 0 for COPY, SWAP, ZERO and DIGEST. The planner makes no DIGEST: arrange.c puts them behind its moves.
  */
 enum segue_move_op {
 	SEGUE_MOVE_END = 0,
@@ -31,7 +32,8 @@ enum segue_move_op {
 	SEGUE_MOVE_ZERO = 3,
 	SEGUE_MOVE_SWAP_UP = 4,
 	SEGUE_MOVE_SWAP_DOWN = 5,
-	SEGUE_MOVE_LINK = 6
+	SEGUE_MOVE_LINK = 6,
+	SEGUE_MOVE_DIGEST = 7
 };
 
 /* One list entry; read by purgatory/move.asm, so the layout is fixed. */

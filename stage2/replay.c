@@ -260,7 +260,7 @@ enum replay_status segue_replay_move(struct replay *r, const struct segue_move *
 	uint32_t size = move->size, op = move->op;
 	bool swaps = op == SEGUE_MOVE_SWAP_UP || op == SEGUE_MOVE_SWAP_DOWN;
 
-	if (r->status != REPLAY_OK || op == SEGUE_MOVE_END || op == SEGUE_MOVE_LINK)
+	if (r->status != REPLAY_OK || op == SEGUE_MOVE_END || op == SEGUE_MOVE_LINK || op == SEGUE_MOVE_DIGEST)
 		return r->status;
 	if (size == 0 || op > SEGUE_MOVE_LINK || dst != move->dst || src != move->src || dst > ADDRESS_MAX - size ||
 	    src > ADDRESS_MAX - size)

@@ -50,7 +50,7 @@ struct replay {
 };
 
 enum replay_status segue_replay_begin(struct replay *, const struct replay_input *, struct replay_result *);
-/* LINK is skipped; END and everything after a refusal is ignored. */
+/* LINK and DIGEST are skipped; END and everything after a refusal is ignored. */
 enum replay_status segue_replay_move(struct replay *, const struct segue_move *);
 enum replay_status segue_replay_end(struct replay *);
 

@@ -54,22 +54,7 @@ reset_cpu:
 	mov dr6, eax
 
 	; No CPUID (386, early 486): no CR4, no MSR.
-	pushfd
-	pop eax
-	mov ecx, eax
-	xor eax, EFLAGS_ID
-	push eax
-	popfd
-	pushfd
-	pop eax
-	push ecx
-	popfd
-	xor eax, ecx
-	test eax, EFLAGS_ID
-	jz .plain
-
-	xor eax, eax
-	cpuid
+	call highest_leaf
 	test eax, eax
 	jz .plain
 	push eax			; highest basic leaf
@@ -99,6 +84,26 @@ reset_cpu:
 	mov cr3, eax
 	mov cr2, eax
 	fninit
+	ret
+
+; out EAX the highest basic leaf of CPUID, 0: there is none; clobbers EBX ECX EDX EFLAGS
+highest_leaf:
+	pushfd
+	pop eax
+	mov ecx, eax
+	xor eax, EFLAGS_ID
+	push eax
+	popfd
+	pushfd
+	pop eax
+	push ecx
+	popfd
+	xor eax, ecx
+	and eax, EFLAGS_ID
+	jz .none
+	xor eax, eax
+	cpuid
+.none:
 	ret
 
 ; in EBX highest basic leaf, ESI CPUID.1:ECX; clobbers EAX ECX EDX. XSETBV needs CR4.OSXSAVE.

@@ -1,2 +1,218 @@
 ; SPDX-License-Identifier: MIT
-	db 0
+;
+; Compares what was moved with the digest that params brings. The list's DIGEST entries, behind all moves, say
+; what it covers; the mover has fed it by then. Here are the beginning and the end.
+
+%include "sha256.asm"
+
+; Behind the TSS in the data page, and the word that a20_is_open writes
+DIGEST_AT	equ TSS_AT + TSS_SIZE + 8
+%if DIGEST_AT != PAGE + 368
+	%error "PURGATORY_DIGEST_AT, purgatory.h"
+%endif
+DIGEST_SIZE	equ 32
+
+CPUID_SSSE3	equ 1 << 9		; CPUID.1:ECX
+CPUID_SSE2	equ 1 << 26		; CPUID.1:EDX
+CPUID_SHA	equ 1 << 29		; CPUID.(7,0):EBX
+CR0_EM		equ 1 << 2
+CR0_TS		equ 1 << 3
+CR4_OSFXSR	equ 1 << 9
+
+; digest_begin
+;   mode      32-bit, flat, CPL 0
+;   in        EBP base
+;   out       struct sha256 at DIGEST_AT; the SHA extensions usable, and .fast set, where the CPU has them
+;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
+digest_begin:
+	lea edi, [ebp + DIGEST_AT]
+	call sha256_begin
+	call highest_leaf
+	cmp eax, 7
+	jb .done
+	mov eax, 1
+	cpuid
+	test ecx, CPUID_SSSE3
+	jz .done
+	and edx, CPUID_FXSR | CPUID_SSE2
+	cmp edx, CPUID_FXSR | CPUID_SSE2
+	jne .done
+	mov eax, 7
+	xor ecx, ecx
+	cpuid
+	test ebx, CPUID_SHA
+	jz .done
+	; reset_cpu undoes both.
+	mov eax, cr0
+	and eax, ~(CR0_EM | CR0_TS)
+	mov cr0, eax
+	mov eax, cr4
+	or eax, CR4_OSFXSR
+	mov cr4, eax
+	inc dword [ebp + DIGEST_AT + sha256.fast]
+.done:
+	ret
+
+; digest_check
+;   mode      32-bit, flat, CPL 0
+;   in        EBP base; the list is done
+;   out       the digest is right; where it is not, says so and stops or reboots
+;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
+digest_check:
+	lea edi, [ebp + DIGEST_AT]
+	push ebp
+	call sha256_finish
+	pop ebp
+	lea esi, [PARAM(digest)]
+	mov ecx, DIGEST_SIZE / 4
+	repe cmpsd
+	jne .wrong
+	ret
+
+BANNER_ROWS	equ 4
+ROW_SIZE	equ 80 * 2
+BANNER_CELL	equ 0x4f20		; a blank, white on red
+.wrong:
+	; EBX is the row on the screen, EDI the cell; 0: no screen
+	mov ebx, [PARAM(screen)]
+	mov edi, ebx
+	test ebx, ebx
+	jz .no_screen
+	mov eax, BANNER_CELL
+	mov ecx, BANNER_ROWS * ROW_SIZE / 2
+	rep stosw
+	mov edi, ebx
+.no_screen:
+	lea esi, [ebp + .is]
+	call show_text
+	lea edx, [ebp + DIGEST_AT + sha256.hash]
+	call show_digest
+	call show_text
+	lea edx, [PARAM(digest)]
+	call show_digest
+	test byte [PARAM(flags)], FLAG_DIGEST_REBOOT
+	lea esi, [ebp + .reboots]
+	jnz .reboot
+	lea esi, [ebp + .stops]
+	call show_text
+	jmp stop
+.reboot:
+	call show_text
+	jmp reboot
+NEW_ROW		equ 1			; on the screen; a blank elsewhere
+.is:
+	db "segue: digest is", NEW_ROW, 0, ",", NEW_ROW, "must be", NEW_ROW, 0
+.stops:
+	db "; stopped", 13, 10, 0
+.reboots:
+	db "; reboot in ", '0' + REBOOT_SECONDS, " s", 13, 10, 0
+
+; show_text: in ESI a text, EBX and EDI as above, EBP base; out ESI behind its end, EBX and EDI moved on; clobbers AL
+show_text:
+	lodsb
+	test al, al
+	jz .done
+	call show_character
+	jmp show_text
+.done:
+	ret
+
+; show_digest: in EDX 32 bytes, EBX and EDI as above, EBP base; clobbers EAX ECX EDX, moves EDI on
+show_digest:
+	mov ecx, DIGEST_SIZE
+.byte:
+	mov al, [edx]
+	inc edx
+	push eax
+	shr al, 4
+	call .digit
+	pop eax
+	and al, 15
+	call .digit
+	loop .byte
+	ret
+.digit:
+	add al, '0'
+	cmp al, '9'
+	jbe show_character
+	add al, 'a' - '0' - 10
+
+; show_character: in AL, EBX and EDI as above, EBP base; clobbers AL, moves EBX and EDI on
+show_character:
+	test ebx, ebx
+	jz .shown
+	cmp al, NEW_ROW
+	jne .same_row
+	add ebx, ROW_SIZE
+	mov edi, ebx
+.same_row:
+	cmp al, ' '
+	jb .shown
+	mov [edi], al
+	add edi, 2
+.shown:
+	cmp al, NEW_ROW
+	jne .print
+	mov al, ' '
+.print:
+	jmp print_character
+
+REBOOT_SECONDS		equ 5
+PORT_SYSTEM_B		equ 0x61
+SYSTEM_B_GATE_2		equ 1 << 0
+SYSTEM_B_SPEAKER	equ 1 << 1
+SYSTEM_B_OUT_2		equ 1 << 5
+PIT_CHANNEL_2		equ 0x42
+PIT_CONTROL		equ 0x43
+PIT_ONE_SHOT_2		equ 0xb0	; channel 2, low then high byte, mode 0, binary
+PIT_HZ			equ 1193182
+TURNS			equ 20		; a second; the counter's 16 bits hold little more than one
+KBC_PULSE_RESET		equ 0xfe
+PORT_RESET_CONTROL	equ 0xcf9	; Intel chipsets since PIIX3
+RESET_SYSTEM		equ 1 << 1
+RESET_CPU		equ 1 << 2
+
+; reboot: in EBP base; does not return
+reboot:
+	mov ebx, REBOOT_SECONDS * TURNS
+.pause:
+	call wait_turn
+	dec ebx
+	jnz .pause
+	call kbc_ready
+	mov al, KBC_PULSE_RESET
+	out KBC_COMMAND, al
+	call wait_turn
+	mov dx, PORT_RESET_CONTROL
+	mov al, RESET_SYSTEM
+	out dx, al
+	or al, RESET_CPU
+	out dx, al
+	call wait_turn
+	; A fault without an IDT is a shutdown, which resets a PC.
+	lidt [ebp + no_idt_pointer]
+	int3
+
+; wait_turn: 50 ms by the timer behind the speaker. Without one it ends, too: a port takes about
+; a microsecond.
+;   clobbers  EAX ECX
+wait_turn:
+	in al, PORT_SYSTEM_B
+	and al, ~(SYSTEM_B_SPEAKER | SYSTEM_B_GATE_2) & 0xff
+	out PORT_SYSTEM_B, al
+	mov ah, al
+	mov al, PIT_ONE_SHOT_2
+	out PIT_CONTROL, al
+	mov al, PIT_HZ / TURNS & 0xff
+	out PIT_CHANNEL_2, al
+	mov al, PIT_HZ / TURNS >> 8
+	out PIT_CHANNEL_2, al
+	mov al, ah
+	or al, SYSTEM_B_GATE_2
+	out PORT_SYSTEM_B, al
+	mov ecx, 500000
+.wait:
+	in al, PORT_SYSTEM_B
+	test al, SYSTEM_B_OUT_2
+	loopz .wait
+	ret

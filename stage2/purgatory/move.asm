@@ -6,8 +6,8 @@
 ;   mode      32-bit, flat segments (DS = ES, base 0); paging off, or every address mapped to itself
 ;   in        ESI   address of the first entry (struct segue_move, stage2/plan.h)
 ;   out       all of the list's moves up to END are done; DF = 0
-;   clobbers  EAX EBX ECX EDX ESI EDI EBP EFLAGS
-;   stack     8 bytes beside the return address
+;   clobbers  EAX EBX ECX EDX ESI EDI EBP EFLAGS; what sha256_update clobbers
+;   stack     8 bytes beside the return address; with a DIGEST, what sha256_update needs
 ;   errors    none: the list was checked before
 ; Addresses are 32 bits wide here: segue_load() lets no move above 4 GiB pass.
 
@@ -29,6 +29,7 @@ MOVE_ZERO	equ 3
 MOVE_SWAP_UP	equ 4
 MOVE_SWAP_DOWN	equ 5
 MOVE_LINK	equ 6
+MOVE_DIGEST	equ 7
 
 segue_purgatory_move:
 .next:
@@ -47,7 +48,11 @@ segue_purgatory_move:
 	cmp ebx, MOVE_SWAP_UP
 	jb .zero
 	je .swap_up
-	jmp .swap_down
+	cmp ebx, MOVE_DIGEST
+	jne .swap_down
+	; what was moved to dst goes into the digest at src (sha256.asm)
+	xchg esi, edi
+	call sha256_update
 .moved:
 	cld
 	pop esi

@@ -1,6 +1,9 @@
 ; SPDX-License-Identifier: MIT
-; The mover as an object of its own, so that tests run purgatory's very instructions on the build machine.
+; The mover and the digest as an object of their own, so that tests run purgatory's very instructions on the
+; build machine.
 section .text
 global segue_purgatory_move
+global sha256_begin, sha256_update, sha256_finish
 %include "move.asm"
+%include "sha256.asm"
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -15,7 +15,8 @@
 ;   In between
 ;    6. Where params.home is another page, purgatory and its list move there first.
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
-;       0xE9, and the machine stops. An NMI is ignored.
+;       0xE9, and the machine stops. An NMI is ignored. A digest other than the one
+;       in params, found when all is moved, is printed so too, and on the text screen; or the machine reboots.
 ;   At the target's first instruction
 ;    8. EFLAGS 2; general registers, ESP and EIP as params has them.
 ;    9. CR0 PE|ET (caches on), CR2 0, CR3 0, CR4 0 where there is a CR4.
@@ -28,6 +29,17 @@
 ;       segments loaded from it. The GDT lies in this page: RAM that no segment claims.
 ;   15. A20 on.
 ;   16. NMIs unblocked, even if the host called from its NMI handler.
+;   With FLAG_REAL_MODE (real.asm) points 9 to 12 and 16 hold, CR0 is ET, and instead of the others
+;   17. Real mode. CS = code_selector, IP = EIP; DS, ES, FS, GS and SS = data_selector; each with base
+;       selector * 16, limit 0xFFFF. EFLAGS 2, or with FLAG_INTERRUPTS 0x202.
+;   18. General registers and ESP as params has them.
+;   19. IDTR base 0, limit 0x3FF: the BIOS's vectors. GDTR base 0, limit 0xFFFF, as after reset.
+;   20. LDTR 0; TR an idle TSS in the page behind this one, which real mode does not use.
+;   21. A20 on; with FLAG_SHUT_A20 off, where the machine can shut it. Then bit 20 of all addresses in
+;       purgatory's pages, params.home on, is clear.
+;   22. From the LIDT to the target's first instruction (22 instructions) nothing catches an NMI or an
+;       exception: an NMI in protected mode then is a shutdown, and in real mode runs the BIOS's handler, which
+;       returns to where CS * 16 is not. Nothing there faults by itself.
 
 bits 32
 org 0
@@ -173,10 +185,18 @@ entry:
 	cmp eax, ebp
 	jne relocate
 
+	test byte [PARAM(flags)], FLAG_DIGEST
+	jz .no_digest
+	call digest_begin
+.no_digest:
 	push ebp
 	mov esi, [PARAM(list)]
 	call segue_purgatory_move
 	pop ebp
+	test byte [PARAM(flags)], FLAG_DIGEST
+	jz .as_it_must_be
+	call digest_check
+.as_it_must_be:
 	; EBP goes last and the jump has no register left: their values become immediates. This
 	; stands before reset_cpu, whose CR0 write and returns empty every CPU's prefetch queue.
 	mov eax, [PARAM(ebp)]
@@ -186,6 +206,8 @@ entry:
 	mov eax, [PARAM(code_selector)]
 	mov [ebp + last_steps.cs], ax
 	call reset_cpu
+	test byte [PARAM(flags)], FLAG_REAL_MODE
+	jnz enter_real_mode
 
 	; Point 14, then 13: TR is loaded from the table that the target finds.
 	mov eax, [PARAM(gdt_offset)]

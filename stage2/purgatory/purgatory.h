@@ -12,6 +12,7 @@
 #define PURGATORY_PARAMS_AT 8u        /* offset of the parameters in the core */
 #define PURGATORY_MAGIC 0x75676553u   /* "Segu" */
 #define PURGATORY_GDT 136u             /* offset of the GDT in the core */
+#define PURGATORY_DIGEST_AT (PURGATORY_PAGE + 368u) /* offset of struct purgatory_digest */
 
 struct purgatory_params {
 	uint32_t magic;               /* PURGATORY_MAGIC once all is loaded */
@@ -36,6 +37,16 @@ struct purgatory_params {
 #define PURGATORY_SHUT_A20 0x4u       /* and with A20 off */
 #define PURGATORY_DIGEST 0x8u
 #define PURGATORY_DIGEST_REBOOT 0x10u
+
+/* SHA-256 at work, in the page behind the core. Laid out as struc sha256 in sha256.asm. */
+struct purgatory_digest {
+	uint32_t hash[8];
+	uint32_t bytes;
+	uint32_t fast;
+	uint8_t block[64];
+};
+_Static_assert(sizeof(struct purgatory_digest) == 104, "sha256.asm: sha256_size");
+_Static_assert(offsetof(struct purgatory_digest, fast) == 36, "sha256.asm: sha256.fast");
 
 _Static_assert(sizeof(struct purgatory_params) == 120, "purgatory.asm: params_size");
 _Static_assert(offsetof(struct purgatory_params, flags) == 74, "purgatory.asm: params.flags");

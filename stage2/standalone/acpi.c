@@ -28,10 +28,17 @@ static bool is_rsdp(const uint8_t *at)
 
 static uint32_t find_rsdp(uint32_t start, uint32_t end)
 {
+	const uint8_t *at, *last;
+
 	start = (start + RSDP_STEP - 1) & ~(RSDP_STEP - 1);
-	for (; start < end && end - start >= RSDP_SIZE; start += RSDP_STEP)
-		if (is_rsdp(physical(start)))
-			return start;
+	if (start >= end || end - start < RSDP_SIZE)
+		return 0;
+	at = physical(start);
+	last = at + (end - start - RSDP_SIZE);
+	/* thousands of steps: the first letter decides most of them */
+	for (; at <= last; at += RSDP_STEP)
+		if (*at == 'R' && is_rsdp(at))
+			return physical_address(at);
 	return 0;
 }
 

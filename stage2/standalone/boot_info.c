@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "../../stage1/stage1.h"
 #include "boot_info.h"
 #include "boot_protocol.h"
+#include "little_endian.h"
 #include "standalone.h"
+#include "vbe.h"
 
 #define GET16(base, type, field) le16((base) + offsetof(struct type, field))
 #define GET32(base, type, field) le32((base) + offsetof(struct type, field))
@@ -9,21 +12,6 @@
 #define GET8(base, type, field) ((base)[offsetof(struct type, field)])
 
 #define RSDP_OLD_SIZE 20              /* ACPI 6.5, section 5.2.5.3: as ACPI 1.0 had it */
-
-static uint32_t le16(const uint8_t *p)
-{
-	return p[0] + 256u * p[1];
-}
-
-static uint32_t le32(const uint8_t *p)
-{
-	return le16(p) + 65536u * le16(p + 2);
-}
-
-static uint64_t le64(const uint8_t *p)
-{
-	return le32(p) + 4294967296u * (uint64_t)le32(p + 4);
-}
 
 static size_t string_size(const char *string)
 {
@@ -58,26 +46,11 @@ static void read_colors(struct segue_framebuffer *framebuffer, const uint8_t *in
 /* For loaders that tell of the VBE mode but not of a framebuffer. */
 static void framebuffer_from_vbe(struct segue_framebuffer *framebuffer, const struct segue_vbe *vbe)
 {
-	const uint8_t *mode = vbe->mode_info;
-	uint32_t attributes = GET16(mode, vbe_mode_info, attributes);
-	const uint8_t *colors = mode + offsetof(struct vbe_mode_info, color_info);
+	uint32_t version = physical_address(vbe->control_info) == 0 ? 0 :
+		GET16((const uint8_t *)vbe->control_info, vbe_control_info, version);
 
-	if (!(vbe->mode & VBE_MODE_LINEAR) || !(attributes & VBE_ATTRIBUTE_GRAPHICS) ||
-	    !(attributes & VBE_ATTRIBUTE_LINEAR) ||
-	    GET8(mode, vbe_mode_info, memory_model) != VBE_MODEL_DIRECT_COLOR)
-		return;
-	framebuffer->addr = GET32(mode, vbe_mode_info, physical_base);
-	framebuffer->pitch = GET16(mode, vbe_mode_info, bytes_per_line);
-	framebuffer->width = GET16(mode, vbe_mode_info, width);
-	framebuffer->height = GET16(mode, vbe_mode_info, height);
-	framebuffer->bpp = GET8(mode, vbe_mode_info, bits_per_pixel);
-	framebuffer->type = SEGUE_FRAMEBUFFER_RGB;
-	framebuffer->red_size = colors[0];
-	framebuffer->red_position = colors[1];
-	framebuffer->green_size = colors[2];
-	framebuffer->green_position = colors[3];
-	framebuffer->blue_size = colors[4];
-	framebuffer->blue_position = colors[5];
+	if (vbe->mode & VBE_MODE_LINEAR)
+		vbe_framebuffer(framebuffer, vbe->mode_info, version);
 }
 
 static void read_multiboot1(struct boot_info *boot, const uint8_t *info)
@@ -221,6 +194,32 @@ static size_t count_ranges(const struct boot_info *boot)
 	return count;
 }
 
+/* Multiboot 1, section 3.3: the drive, and of all of it no partition */
+#define BOOT_DEVICE(drive) ((uint32_t)(drive) << 24 | 0xffffffu)
+
+static void read_stage1(struct boot_info *boot, const uint8_t *info)
+{
+	boot->loader_name = "Segue's stage 1";
+	boot->medium = GET32(info, stage1, medium);
+	boot->machine.boot_device = BOOT_DEVICE(GET32(info, stage1, drive));
+	boot->machine.has_boot_device = 1;
+	boot->machine.a20_was_shut = GET32(info, stage1, a20_was_shut);
+}
+
+void boot_info_set_map(struct boot_info *boot, const struct segue_range *ranges, size_t count)
+{
+	boot->map_kind = BOOT_MAP_BIOS;
+	boot->map_addr = boot->map_size = 0;
+	boot->ranges = ranges;
+	boot->range_count = count;
+}
+
+void boot_info_set_cmdline(struct boot_info *boot, char *cmdline)
+{
+	boot->cmdline = cmdline;
+	boot->cmdline_size = string_size(cmdline);
+}
+
 bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr)
 {
 	*boot = (struct boot_info){ .addr = addr };
@@ -233,11 +232,13 @@ bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr)
 		boot->size = GET32((const uint8_t *)physical(addr), multiboot2_info, total_size);
 		for (uint32_t tag = next_tag(boot, 0); tag; tag = next_tag(boot, tag))
 			read_tag(boot, tag);
+	} else if (magic == STAGE1_MAGIC) {
+		read_stage1(boot, physical(addr));
 	} else {
 		return false;
 	}
 	if (boot->cmdline)
-		boot->cmdline_size = string_size(boot->cmdline);
+		boot_info_set_cmdline(boot, boot->cmdline);
 	if (boot->machine.framebuffer.type == SEGUE_FRAMEBUFFER_NONE && boot->machine.vbe)
 		framebuffer_from_vbe(&boot->machine.framebuffer, boot->machine.vbe);
 	boot->range_count = count_ranges(boot);
@@ -335,6 +336,11 @@ bool boot_range_at(const struct boot_info *boot, size_t index, struct segue_rang
 		return range_without_map(boot, index, range);
 	if (boot->map_kind == BOOT_MAP_MULTIBOOT1)
 		return range_multiboot1(boot, index, range);
+	if (boot->map_kind == BOOT_MAP_BIOS) {
+		if (index < boot->range_count)
+			*range = boot->ranges[index];
+		return index < boot->range_count;
+	}
 	if (boot->map_entry_size == 0 || index >= boot->map_size / boot->map_entry_size)
 		return false;
 	entry = (const uint8_t *)physical(boot->map_addr) + index * boot->map_entry_size;
@@ -406,6 +412,8 @@ bool boot_strings_name_file(const struct boot_info *boot)
 	static const char grub2[] = "GRUB 2";
 	size_t i = 0;
 
+	if (boot->protocol == BOOT_STAGE1)
+		return false;
 	/* GRUB 2 leaves the name out, every other loader puts it first; its name is how to tell. */
 	if (!boot->loader_name)
 		return true;

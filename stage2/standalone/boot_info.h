@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1 and 2 boot information in one shape, read where it lies. */
+/* What a boot loader has passed, in one shape: Multiboot 1 and 2 boot information, read where it lies, or stage 1's. */
 #ifndef STANDALONE_BOOT_INFO_H
 #define STANDALONE_BOOT_INFO_H
 
 #include <stdbool.h>
 #include "segue.h"
 
-enum boot_map_kind { BOOT_MAP_NONE, BOOT_MAP_MULTIBOOT1, BOOT_MAP_MULTIBOOT2, BOOT_MAP_EFI };
+enum boot_map_kind { BOOT_MAP_NONE, BOOT_MAP_MULTIBOOT1, BOOT_MAP_MULTIBOOT2, BOOT_MAP_EFI, BOOT_MAP_BIOS };
+
+#define BOOT_STAGE1 0u
 
 struct boot_info {
-	uint32_t protocol;            /* 1 or 2 */
+	uint32_t protocol;            /* Multiboot's number, 1 or 2; BOOT_STAGE1 */
 	uint32_t addr, size;          /* of the information itself */
 	char *cmdline;                /* NULL: none */
 	size_t cmdline_size;          /* with the NUL */
 	const char *loader_name;      /* NULL: none */
+	uint32_t medium;              /* stage 1: enum stage1_medium */
 	size_t module_count;
 	size_t range_count;           /* of the memory map */
 	struct segue_machine machine; /* what the loader says of it; vbe points to the next field */
@@ -21,6 +24,7 @@ struct boot_info {
 
 	enum boot_map_kind map_kind;
 	uint32_t map_addr, map_size, map_entry_size;
+	const struct segue_range *ranges; /* range_count of them, for BOOT_MAP_BIOS */
 	uint32_t mem_lower, mem_upper; /* KiB, for BOOT_MAP_NONE */
 	uint32_t modules_addr;        /* Multiboot 1 */
 };
@@ -30,8 +34,14 @@ struct boot_module {
 	const char *string;           /* never NULL */
 };
 
-/* Is magic a Multiboot loader's? If so, reads what its information at addr says. */
+/* Is magic a Multiboot loader's or stage 1's? If so, reads what its information at addr says. */
 bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr);
+
+/* Here is a better memory map than the loader's. It stays where it is. */
+void boot_info_set_map(struct boot_info *boot, const struct segue_range *ranges, size_t count);
+
+/* Here is the command line that the medium holds. It stays where it is. */
+void boot_info_set_cmdline(struct boot_info *boot, char *cmdline);
 
 /* Module and memory map range number index; false past the last. */
 bool boot_module_at(const struct boot_info *boot, size_t index, struct boot_module *module);

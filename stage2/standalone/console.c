@@ -10,6 +10,8 @@ static struct {
 	bool vga, framebuffer, debug_port;
 	bool open, no_screen;
 	int level;                    /* the highest that is shown */
+	uint32_t over;                /* characters of a line that the next say_over() replaces; 0: none */
+	uint32_t column;              /* of the line that say_over() is writing */
 } console = { .level = SEGUE_LOG_INFO };
 
 static void put(void *context, char c)
@@ -91,6 +93,17 @@ void console_open(const struct options *options, const struct segue_framebuffer 
 			"(GRUB on UEFI needs \"insmod all_video\").");
 }
 
+void console_change_screen(const struct options *options, const struct segue_framebuffer *framebuffer)
+{
+	const char *why;
+
+	console.vga = console.framebuffer = false;
+	why = open_screen(options, framebuffer);
+	if (why)
+		say(SEGUE_LOG_WARNING, "Nothing can be shown on the framebuffer at 0x%llx: %s.",
+			(unsigned long long)framebuffer->addr, why);
+}
+
 void console_open_default(void)
 {
 	struct options options;
@@ -124,8 +137,33 @@ void say(int level, const char *format, ...)
 
 	if (level > console.level)
 		return;
+	if (console.over)
+		put(NULL, '\n');
+	console.over = 0;
 	va_start(list, format);
 	format_text(put, NULL, format, list);
 	va_end(list);
 	put(NULL, '\n');
+}
+
+static void put_counted(void *context, char c)
+{
+	console.column++;
+	put(context, c);
+}
+
+void say_over(int level, const char *format, ...)
+{
+	va_list list;
+
+	if (level > console.level)
+		return;
+	put(NULL, '\r');
+	console.column = 0;
+	va_start(list, format);
+	format_text(put_counted, NULL, format, list);
+	va_end(list);
+	while (console.column < console.over)
+		put_counted(NULL, ' ');
+	console.over = console.column;
 }

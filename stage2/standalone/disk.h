@@ -15,6 +15,7 @@ struct disk {
 	uint32_t limit;               /* sectors a call: begins with 64 KiB's, is halved where the BIOS refuses */
 	uint32_t heads, sectors;      /* of the geometry, where EDD is missing */
 	uint64_t sector_count;        /* of the medium; 0: the BIOS does not say */
+	uint32_t reduced;             /* what the call before had to go down to; 0: it had not */
 	uint8_t status;               /* AH of the last refusal (INT 13h status) */
 	uint64_t bad_sector;          /* and where it was */
 };

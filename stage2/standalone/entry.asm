@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: MIT
-; Where a Multiboot loader enters segue.elf: headers, GDT, stack, and the exceptions' first steps.
+; Where a Multiboot loader or stage 1 enters segue.elf: headers, GDT, stack, and the exceptions' first steps.
 
 bits 32
 
@@ -104,9 +104,9 @@ gdt_pointer:
 
 section .text
 
-; In:  EAX the loader's magic number, EBX its information; flat segments; a GDT and a stack not ours
+; In:  EAX the loader's magic number (or stage 1's), EBX its information; flat segments; a GDT and a stack not ours
 ; Out: does not return
-; Mode: 32-bit protected, paging off (Multiboot 1, section 3.2; Multiboot 2, section 3.3)
+; Mode: 32-bit protected, paging off (Multiboot 1, section 3.2; Multiboot 2, section 3.3; stage1.h)
 entry:
 	cli
 	cld

@@ -9,6 +9,7 @@
 #define CELL_WIDTH (FONT_WIDTH + 1)
 #define CELL_HEIGHT (FONT_HEIGHT + 1)
 #define GREY 0xc0u                    /* of 255 */
+#define GREY_OF_VGA 7u                /* in the palette that a video BIOS sets */
 
 static struct {
 	uint8_t *pixels;
@@ -39,8 +40,10 @@ static bool field_fits(uint8_t position, uint8_t size)
 	return size > 0 && size <= 16 && position + size <= 32;
 }
 
-static const char *why_not(const struct segue_framebuffer *framebuffer)
+static const char *why_not_pixels(const struct segue_framebuffer *framebuffer)
 {
+	if (framebuffer->type == SEGUE_FRAMEBUFFER_INDEXED && framebuffer->bpp == 8)
+		return NULL;
 	if (framebuffer->type != SEGUE_FRAMEBUFFER_RGB)
 		return "its pixels are not red, green and blue";
 	if (framebuffer->bpp != 15 && framebuffer->bpp != 16 && framebuffer->bpp != 24 && framebuffer->bpp != 32)
@@ -49,6 +52,15 @@ static const char *why_not(const struct segue_framebuffer *framebuffer)
 	    !field_fits(framebuffer->green_position, framebuffer->green_size) ||
 	    !field_fits(framebuffer->blue_position, framebuffer->blue_size))
 		return "its colours do not fit into a pixel";
+	return NULL;
+}
+
+static const char *why_not(const struct segue_framebuffer *framebuffer)
+{
+	const char *why = why_not_pixels(framebuffer);
+
+	if (why)
+		return why;
 	if (framebuffer->width < CELL_WIDTH || framebuffer->height < CELL_HEIGHT || framebuffer->width > 65536 ||
 	    framebuffer->height > 65536 || framebuffer->pitch / ((framebuffer->bpp + 7u) / 8) < framebuffer->width)
 		return "its width, height and pitch make no sense";
@@ -108,7 +120,8 @@ const char *framebuffer_open(const struct segue_framebuffer *framebuffer)
 	screen.pixels = physical((uint32_t)framebuffer->addr);
 	screen.pitch = framebuffer->pitch;
 	screen.pixel_bytes = (framebuffer->bpp + 7u) / 8;
-	screen.ink = ink_field(framebuffer->red_position, framebuffer->red_size) |
+	screen.ink = framebuffer->type == SEGUE_FRAMEBUFFER_INDEXED ? GREY_OF_VGA :
+		ink_field(framebuffer->red_position, framebuffer->red_size) |
 		ink_field(framebuffer->green_position, framebuffer->green_size) |
 		ink_field(framebuffer->blue_position, framebuffer->blue_size);
 	screen.scale = framebuffer->width / (COLUMNS_WANTED * CELL_WIDTH);
@@ -116,6 +129,7 @@ const char *framebuffer_open(const struct segue_framebuffer *framebuffer)
 		screen.scale = framebuffer->width < WIDTH_DOUBLE ? 1 : 2;
 	while (framebuffer->height < CELL_HEIGHT * screen.scale)
 		screen.scale--;
+	screen.column = screen.row = 0;
 	screen.columns = least(framebuffer->width / (CELL_WIDTH * screen.scale), COLUMNS_MAX);
 	screen.rows = least(framebuffer->height / (CELL_HEIGHT * screen.scale), ROWS_MAX);
 	for (uint32_t y = 0; y < framebuffer->height; y++)
@@ -143,6 +157,10 @@ void framebuffer_put(char c)
 {
 	if (c == '\n') {
 		new_line();
+		return;
+	}
+	if (c == '\r') {
+		screen.column = 0;
 		return;
 	}
 	if (screen.column == screen.columns)

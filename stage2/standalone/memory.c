@@ -32,8 +32,11 @@ void *memmove(void *dest, const void *source, size_t size)
 void *memset(void *dest, int value, size_t size)
 {
 	void *to = dest;
+	size_t words = size / 4, bytes = size % 4;
+	uint32_t word = (uint8_t)value * 0x01010101u;
 
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(value) : "memory");
+	__asm__ volatile("rep stosl" : "+D"(to), "+c"(words) : "a"(word) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(word) : "memory");
 	return dest;
 }
 

@@ -2,6 +2,8 @@
 #include "options.h"
 #include "segue.h"
 
+#define FIRST_HARD_DISK 0x80u         /* INT 13h: drives from here on are fixed disks */
+
 void options_default(struct options *options)
 {
 	*options = (struct options){ .vga = true, .framebuffer = true, .serial_count = 1 };
@@ -173,12 +175,100 @@ static enum option_verdict take_console(struct options *options, const char *lis
 	return OPTION_TAKEN;
 }
 
+/* WIDTHxHEIGHT or WIDTHxHEIGHTxDEPTH */
+static bool take_mode(struct options *options, const char *text)
+{
+	uint32_t width, height, depth = 0;
+
+	if (!take_number(&text, 10, 0xffff, &width) || !take_prefix(&text, "x") ||
+	    !take_number(&text, 10, 0xffff, &height) || width == 0 || height == 0)
+		return false;
+	if (take_prefix(&text, "x") && (!take_number(&text, 10, 32, &depth) ||
+	    (depth != 8 && depth != 15 && depth != 16 && depth != 24 && depth != 32)))
+		return false;
+	if (*text)
+		return false;
+	options->video_width = width;
+	options->video_height = height;
+	options->video_depth = depth;
+	return true;
+}
+
+static enum option_verdict take_video(struct options *options, const char *mode)
+{
+	struct options taken = *options;
+
+	taken.video = OPTION_VIDEO_SIZE;
+	taken.video_width = taken.video_height = taken.video_depth = 0;
+	if (is_word(mode, "text"))
+		taken.video = OPTION_VIDEO_TEXT;
+	else if (is_word(mode, "keep"))
+		taken.video = OPTION_VIDEO_KEEP;
+	else if (!is_word(mode, "auto") && !take_mode(&taken, mode))
+		return OPTION_VALUE;
+	*options = taken;
+	return OPTION_TAKEN;
+}
+
+static bool take_drive(const char **text, uint8_t *drive)
+{
+	uint32_t number;
+
+	if (take_prefix(text, "0x")) {
+		if (!take_number(text, 16, 0xff, &number))
+			return false;
+	} else if (take_prefix(text, "fd")) {
+		if (!take_number(text, 10, 3, &number))
+			return false;
+	} else {
+		if (!take_prefix(text, "hd") || !take_number(text, 10, 15, &number))
+			return false;
+		number += FIRST_HARD_DISK;
+	}
+	*drive = (uint8_t)number;
+	return true;
+}
+
+static enum option_verdict take_boot_drive(struct options *options, const char *text)
+{
+	uint8_t drive;
+
+	if (!take_drive(&text, &drive) || *text)
+		return OPTION_VALUE;
+	options->drive_given = true;
+	options->drive = drive;
+	return OPTION_TAKEN;
+}
+
+static enum option_verdict take_chain(struct options *options, const char *text)
+{
+	uint32_t partition = 0;
+	uint8_t drive;
+
+	if (!take_drive(&text, &drive))
+		return OPTION_VALUE;
+	if (take_prefix(&text, ",") && (!take_number(&text, 10, 4, &partition) || partition == 0))
+		return OPTION_VALUE;
+	if (*text)
+		return OPTION_VALUE;
+	options->chain_given = true;
+	options->chain_drive = drive;
+	options->chain_partition = partition;
+	return OPTION_TAKEN;
+}
+
 enum option_verdict options_take(struct options *options, const char *word)
 {
 	uint32_t number;
 
+	if (take_prefix(&word, "video="))
+		return take_video(options, word);
 	if (take_prefix(&word, "console="))
 		return take_console(options, word);
+	if (take_prefix(&word, "drive="))
+		return take_boot_drive(options, word);
+	if (take_prefix(&word, "chain="))
+		return take_chain(options, word);
 	if (take_prefix(&word, "cmdline=")) {
 		options->cmdline = word;
 		return OPTION_TAKEN;
@@ -195,6 +285,15 @@ enum option_verdict options_take(struct options *options, const char *word)
 		options->load_flags |= SEGUE_LOAD_NO_ARGV0;
 		return OPTION_TAKEN;
 	}
+	if (take_prefix(&word, "digest=")) {
+		if (is_word(word, "reboot"))
+			options->load_flags |= SEGUE_LOAD_DIGEST_REBOOT;
+		else if (is_word(word, "stop"))
+			options->load_flags &= ~SEGUE_LOAD_DIGEST_REBOOT;
+		else
+			return OPTION_VALUE;
+		return OPTION_TAKEN;
+	}
 	if (take_prefix(&word, "elf64=")) {
 		if (!is_word(word, "32bit"))
 			return OPTION_VALUE;
@@ -205,6 +304,8 @@ enum option_verdict options_take(struct options *options, const char *word)
 		options->quiet = true;
 	else if (is_word(word, "verbose"))
 		options->verbose = true;
+	else if (is_word(word, "linux16"))
+		options->load_flags |= SEGUE_LOAD_REAL_MODE;
 	else
 		return OPTION_UNKNOWN;
 	return OPTION_TAKEN;

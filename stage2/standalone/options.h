@@ -17,8 +17,21 @@
  *   verbose          show all that is known of the segments, the plan and the machine
  *   cmdline="..."    the target's command line, in the place of the one with the module
  *   panic=SECONDS    after a refusal reboot when so many seconds have gone by; 0, the default: never
+ *   digest=reboot    where what was moved has another digest than the bundle says: show both and reboot;
+ *                    digest=stop, the default: and stop
  *   argv0=no         do not put the file's name before the strings of a Multiboot target
  *   elf64=32bit      the entry of an ELF64 without a Multiboot header is 32-bit code
+ *   linux16          start a Linux in its 16-bit setup code, which asks the BIOS for itself; needs a BIOS
+ *   drive=DRIVE      the drive that the target is told it was booted from: fd0 to fd3, hd0 to hd15, or the BIOS's
+ *                    number, 0x80; a boot sector gets it in DL
+ *   chain=DRIVE      start the boot sector of that drive, as the BIOS would, in the place of what was loaded
+ *   chain=DRIVE,N    start the boot sector of its partition N, 1 to 4, as its MBR would
+ *   video=MODE       the screen that the target gets; not given: what it asks for (Multiboot flag 2, Linux vga=),
+ *                    or else the one that the boot loader has left
+ *       1024x768x32    graphics of that size, or the nearest that there is (vbe.h); 1024x768: of any depth
+ *       auto           graphics of the monitor's own size
+ *       text           text
+ *       keep           the one that the boot loader has left, whatever the target asks for
  */
 #ifndef STANDALONE_OPTIONS_H
 #define STANDALONE_OPTIONS_H
@@ -28,6 +41,13 @@
 #include <stdint.h>
 
 #define OPTIONS_SERIAL_MAX 4
+
+enum option_video {
+	OPTION_VIDEO_AS_ASKED,
+	OPTION_VIDEO_SIZE,
+	OPTION_VIDEO_TEXT,
+	OPTION_VIDEO_KEEP
+};
 
 struct options {
 	bool quiet, verbose;
@@ -41,6 +61,11 @@ struct options {
 	const char *cmdline;          /* NULL: not given */
 	uint32_t panic_seconds;
 	uint32_t load_flags;          /* SEGUE_LOAD_* */
+	bool drive_given, chain_given;
+	uint8_t drive, chain_drive;   /* BIOS's numbers */
+	uint32_t chain_partition;     /* 0: the drive's own boot sector */
+	enum option_video video;
+	uint32_t video_width, video_height, video_depth; /* of OPTION_VIDEO_SIZE; 0: any */
 };
 
 enum option_verdict {

@@ -1,14 +1,33 @@
 /* SPDX-License-Identifier: MIT */
+/* Free memory: the RAM of the map less what holds boot information, modules, and what has been taken. */
 #ifndef STANDALONE_ROOM_H
 #define STANDALONE_ROOM_H
 
 #include "boot_info.h"
 
+#define ROOM_FLOOR 0x100000u          /* below lies what the firmware and the BIOS still use */
+#define ROOM_CEILING 0x100000000u
+#define ROOM_TAKEN_MAX 64             /* neighbours count as one */
+
+struct room {
+	const struct boot_info *boot;
+	struct segue_range taken[ROOM_TAKEN_MAX]; /* type is not used */
+	size_t taken_count;
+};
+
 /*
- * The highest page-aligned run of size bytes of RAM from 1 MiB to 4 GiB that holds no boot
- * information, no module and none of the ranges taken; 0 if there is none.
+ * The highest page-aligned run of size bytes within [floor, ceiling) that is free; 0 if there is none. The run
+ * lies in one range of the map.
  */
-uint32_t room_find(const struct boot_info *boot, const struct segue_range *taken, size_t taken_count,
-	uint32_t size);
+uint32_t room_find(const struct room *room, uint64_t floor, uint64_t ceiling, uint32_t size);
+
+/* The size of the largest such run, in whole pages. */
+uint32_t room_largest(const struct room *room, uint64_t floor, uint64_t ceiling);
+
+/* Is [start, end) free? */
+bool room_is_free(const struct room *room, uint64_t start, uint64_t end);
+
+/* From now on [start, end) is not free. False: the list is full. */
+bool room_take(struct room *room, uint64_t start, uint64_t end);
 
 #endif

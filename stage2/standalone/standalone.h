@@ -65,14 +65,27 @@ extern const uint8_t font[6][FONT_HEIGHT][16];
 /* console.c */
 void console_open(const struct options *options, const struct segue_framebuffer *framebuffer);
 void console_open_default(void);
+/* There is another screen now: goes on there, if the screen is among what is to be written to. */
+void console_change_screen(const struct options *options, const struct segue_framebuffer *framebuffer);
 void console_flush(void);
 /* The I/O port of the first serial port that is open; 0: none is. */
 uint32_t console_serial_port(void);
 bool console_enter_pressed(void);
 /* level: enum segue_log_level. One line; what the user did not ask for is not shown. */
 void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A line, shorter than the screen is wide, in the place of the one that say_over() has shown before. */
+void say_over(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* main.c: the end of the road. Waits, or reboots after the seconds that the user gave. */
+/*
+ * refuse.c: the end of the road. give_up() waits for Enter, or reboots after the seconds that give_up_after() was told.
+ * refuse() says why first: the sentence that take_log() or keep_refusal() was given last, or what the code means.
+ */
+void give_up_after(uint32_t seconds);
 SEGUE_NORETURN void give_up(void);
+SEGUE_NORETURN void refuse(int code);
+void keep_refusal(const char *sentence);
+/* For segue_load_args.log. What it says is shown once, if take_log_again() comes before segue_load() runs again. */
+void take_log(void *context, int level, const char *sentence);
+void take_log_again(void);
 
 #endif

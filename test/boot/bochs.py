@@ -19,23 +19,29 @@ VGA_BIOS = ("/usr/share/seabios/vgabios-stdvga.bin", "/usr/share/bochs/VGABIOS-l
 # How often the debugger may meet the address before the target lies there.
 STOPS = 6
 
+CDROM = "ata0-master: type=cdrom, path={path}, status=inserted\nboot: cdrom"
+DISK = "ata0-master: type=disk, path={path}, mode=flat, cylinders={cylinders}, heads=16, spt=63\nboot: disk"
+CYLINDER = 16 * 63 * 512
+
 CONFIGURATION = """\
 megs: {memory}
 cpu: model={cpu}, ips=50000000, ignore_bad_msrs=0, reset_on_triple_fault=0
 romimage: file={bios}
 vgaromimage: file={vga_bios}
-ata0-master: type=cdrom, path={iso}, status=inserted
-boot: cdrom
+{drive}
 com1: enabled=1, mode=file, dev={folder}/serial.log
 log: {folder}/bochs.log
 debugger_log: {folder}/debugger.log
-panic: action=fatal
+panic: action=fatal, term=report
 error: action=report
 display_library: term
 speaker: enabled=0
 sound: driver=dummy, waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 clock: sync=none
 """
+# The video BIOS answers only as the ROM of a card on the PCI bus. What is not text the terminal does not show,
+# which is the panic that is only reported.
+PCI_VGA = "pci: enabled=1, chipset=i440fx, slot1=pcivga\n"
 
 
 class BochsError(AssertionError):
@@ -77,26 +83,31 @@ class Run:
 
 
 class Bochs:
-    def __init__(self, name, iso, cpu="pentium", memory=64):
-        self.name = name
+    def __init__(self, name, iso, cpu="pentium", memory=64, pci_vga=False, disk=False, floppy=None):
+        """iso: what is booted; disk: it is one, and so is an ISO, if told. floppy: an image in the drive."""
+        self.name, self.more = name, PCI_VGA if pci_vga else ""
+        if floppy:
+            self.more += f"floppya: 1_44={floppy}, status=inserted\n"
         self.folder = os.path.join(LOGS, "bochs-" + re.sub(r"[^\w.+-]", "_", name))
-        self.values = dict(iso=iso, cpu=cpu, memory=memory, folder=self.folder,
+        self.values = dict(drive=(DISK if disk else CDROM).format(path=iso, cylinders=os.path.getsize(iso) // CYLINDER),
+                           cpu=cpu, memory=memory, folder=self.folder,
                            bios=first_file(BIOS), vga_bios=first_file(VGA_BIOS))
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def run(self, stop_at, code, timeout=60):
+    def run(self, stop_at, code, timeout=60, to_the_end=True):
         """Run until the guest writes "Shutdown" to port 0x8900.
 
         stop_at, code   registers are read where this linear address is executed and holds these bytes
+        to_the_end      False: no further than where stop_at is first executed
         """
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         with open(self.path("bochsrc"), "w") as file:
-            file.write(CONFIGURATION.format(**self.values))
+            file.write(CONFIGURATION.format(**self.values) + self.more)
         stop = ["c", f"x /{len(code)}bx 0x{stop_at:x}", "r", "creg", "sreg", "dreg"]
-        commands = [f"lb 0x{stop_at:x}", *stop * STOPS, "d 1", "c", "q"]
+        commands = [f"lb 0x{stop_at:x}", *(stop * STOPS + ["d 1", "c"] if to_the_end else stop), "q"]
         with open(self.path("commands"), "w") as file:
             file.write("\n".join(commands) + "\n")
         # The terminal library wants a terminal of a known size: script makes one.
@@ -109,6 +120,8 @@ class Bochs:
             except subprocess.TimeoutExpired:
                 pass
         done = Run(self.folder, code)
+        if not to_the_end and done.registers:
+            return done
         if "shutdown requested" not in done.log and "Shutdown port" not in done.read("terminal.log"):
             raise BochsError(f"{self.name}: Bochs did not come to the end within {timeout * PATIENCE:g} s\n"
                              f"logs: {self.folder}\n--- serial, last lines\n"

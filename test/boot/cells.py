@@ -11,8 +11,9 @@ import os
 import re
 import subprocess
 
-from images import BUILD, Part, make_cpio, pack_bundle, pack_fiwix, write
+from images import BUILD, MEDIA, Part, make_cpio, pack_bundle, pack_fiwix, write
 import expect
+import sectors
 
 TARGETS = os.path.join(BUILD, "targets")
 
@@ -20,7 +21,8 @@ TARGETS = os.path.join(BUILD, "targets")
 # grub1    GRUB on BIOS, multiboot;   grub2  GRUB on BIOS, multiboot2
 # uefi2    GRUB on UEFI, multiboot2;  uefi1  GRUB on UEFI, multiboot
 # ipxe     iPXE on BIOS by TFTP: Multiboot 1 with the RAM ranges of the memory map only
-WAYS = ("kernel", "grub1", "grub2", "uefi2", "uefi1", "ipxe")
+# ide-cd ... scsi-cd  without another boot loader: images.MEDIA says on what; `segue iso` and `segue disk` make them
+WAYS = ("kernel", "grub1", "grub2", "uefi2", "uefi1", "ipxe", *MEDIA)
 
 # modules  the parts that segue.elf gets: the target, and what goes with it
 # marker   regular expressions that must come, one after the other, on the serial port, or on the screen
@@ -106,6 +108,12 @@ def linux_fiwix_alone(folder):
     return [Part(pack_fiwix(os.path.join(folder, "alone.fiwix"), at("di-i386/linux")), "console=ttyS0 panic=-1")]
 
 
+def memdisk_floppy(folder):
+    """memdisk with a floppy image of ours as its initrd."""
+    path = os.path.join(folder, "floppy.img")
+    return [Part(at("syslinux/memdisk")), Part(sectors.floppy(path))]
+
+
 TABLE = {
     "di-i386": Target(
         [Part(at("di-i386/linux"), "console=ttyS0 priority=critical"), Part(at("di-i386/initrd.gz"))],
@@ -139,13 +147,13 @@ TABLE = {
         [r"Memtest86\+ v6", r"\.x64", r"Address test, walking ones"], seconds=4, machine=STEADY),
     "memtest-ia32-screen": Target(
         [Part(at("memtest/ia32.bin"))],
-        [r"Memtest86\+ v6[\s\S]*\.x32$"], screen=True, seconds=2),
+        [r"Memtest86\+ v6[\s\S]*\.x32$"], screen=True, seconds=2, segue="video=text"),
     "multiboot-example": Target(
         [Part(at("multiboot-example/kernel"), "alpha beta"), Part(at("grub-invaders/kernel"), "gamma delta"),
          Part(at("kexec-test/kernel"))],
-        [r"^Halted\."], screen=True, check=expect.multiboot_example, seconds=1),
+        [r"^Halted\."], screen=True, check=expect.multiboot_example, seconds=1, segue="video=text"),
     "grub-invaders": Target(
-        [Part(at("grub-invaders/kernel"))], [r"(-\*-.*){4}"], screen=True, seconds=1),
+        [Part(at("grub-invaders/kernel"))], [r"(-\*-.*){4}"], screen=True, seconds=1, segue="video=text"),
     "gnumach": Target(
         [Part(at("gnumach/kernel"), "console=com0"), Part(at("grub-invaders/kernel"), "one two"),
          Part(at("memtest/ia32.bin"), "three")],
@@ -186,14 +194,36 @@ TABLE = {
         line="console=ttyS0 quiet segue.test=wait second"),
 }
 
+# Targets that start in real mode, or are made to.
+TABLE.update({
+    "ipxe": Target(
+        [Part(at("ipxe/ipxe.lkrn"))], [r"iPXE initialising devices", r"Open Source Network Boot Firmware"],
+        screen=True, seconds=2),
+    "memdisk": Target(
+        None, [r"^Loading boot sector\.\.\. booting\.\.\.", r"^This is the second sector of a floppy\.$"], screen=True,
+        seconds=2, pack=memdisk_floppy),
+    "linux16-i386": Target(
+        [Part(at("di-i386/linux"), BUSYBOX_LINE), INITRD],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=7, segue="linux16"),
+    "linux16-amd64": Target(
+        [Part(at("di-amd64/linux"), BUSYBOX_LINE), INITRD],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=7, segue="linux16"),
+    "memtest16": Target(
+        [Part(at("memtest/ia32.bin"), MEMTEST_LINE)],
+        [r"Memtest86\+ v6", r"\.x32", r"Address test, walking ones"], seconds=4, segue="linux16", machine=STEADY),
+})
+REAL_MODE = "ipxe memdisk linux16-i386 linux16-amd64 memtest16"
+
 # The reference that a cell of the table is compared with: a plain boot of the same kernel.
 REFERENCE_KERNEL = {
     "busybox-i386": "di-i386", "busybox-amd64": "di-amd64", "smp-amd64": "di-amd64", "cloud-amd64": "cloud-amd64",
     "large-i386": "di-i386", "large-amd64": "di-amd64", "bundle-linux": "di-amd64", "fiwix-linux": "di-i386",
+    "linux16-i386": "di-i386", "linux16-amd64": "di-amd64",
     "packed-linux": "di-i386", "packed-fiwix": "di-i386", "override": "di-i386", "joined-initrds": "di-i386",
 }
 
-Cell = collections.namedtuple("Cell", "target way memory full", defaults=(False,))
+# bits: of the emulator, qemu-system-i386 or qemu-system-x86_64
+Cell = collections.namedtuple("Cell", "target way memory full bits", defaults=(False, 64))
 
 CELLS = [Cell(*row) for row in (
     # 64 MiB is the least that these targets can do with, 6 GiB has RAM above 4 GiB.
@@ -248,13 +278,16 @@ CELLS = [Cell(*row) for row in (
     ("memtest-x64", "uefi2", 256),
     ("memtest-ia32-screen", "kernel", 64),
     ("memtest-ia32-screen", "grub1", 64, True),
+    ("memtest-ia32-screen", "grub2", 64, True),
 
     ("multiboot-example", "kernel", 64),
     ("multiboot-example", "grub1", 64),
     ("multiboot-example", "grub1", 6144),
+    ("multiboot-example", "grub2", 64, True),
     ("multiboot-example", "ipxe", 64),
     ("grub-invaders", "kernel", 64),
     ("grub-invaders", "grub1", 64),
+    ("grub-invaders", "grub2", 64),
     ("grub-invaders", "ipxe", 6144, True),
 
     ("gnumach", "kernel", 64),
@@ -287,14 +320,65 @@ CELLS = [Cell(*row) for row in (
     ("fiwix-linux", "grub2", 128, True),
     ("fiwix-linux", "uefi2", 256, True),
     ("fiwix-alone", "kernel", 64),
+
+    ("ipxe", "kernel", 64),
+    ("ipxe", "grub1", 6144),
+    ("ipxe", "grub2", 64, True),
+    ("memdisk", "kernel", 16),
+    ("memdisk", "grub2", 64),
+    ("memdisk", "grub1", 6144, True),
+    ("linux16-i386", "kernel", 64),
+    ("linux16-i386", "grub1", 6144, True),
+    ("linux16-amd64", "grub1", 256, True),
+    ("memtest16", "grub1", 64, True),
+    ("ipxe", "ide-cd", 64),
+    ("ipxe", "virtio-disk", 16, True),
+    ("memdisk", "ahci-cd", 16, False, 32),
+    ("memdisk", "usb-stick", 6144, True),
+    ("memtest16", "ide-disk", 16),
+    ("linux16-i386", "ahci-disk", 64, True),
+
+    # From media of our own: each target, each kind of medium, both emulators, from the least memory to 6 GiB.
+    ("di-i386", "ahci-cd", 512),
+    ("di-i386", "ide-disk", 6144, True, 32),
+    ("large-i386", "ide-cd", 160, False, 32),
+    ("large-i386", "ahci-disk", 6144),
+    ("large-i386", "usb-stick", 256),
+    ("large-amd64", "virtio-disk", 192),
+    ("large-amd64", "iso-disk", 256),
+    ("large-amd64", "scsi-cd", 6144, True),
+    ("busybox-i386", "scsi-cd", 64),
+    ("busybox-i386", "ahci-disk", 64, False, 32),
+    ("busybox-i386", "usb-stick", 64, True, 32),
+    ("busybox-amd64", "ide-disk", 6144),
+    ("busybox-amd64", "ide-iso-disk", 96),
+    ("bundle-linux", "ahci-cd", 128),
+    ("fiwix-linux", "ahci-cd", 64, False, 32),
+    ("packed-fiwix", "virtio-disk", 64, True),
+    ("joined-initrds", "ahci-cd", 64),
+    ("override", "ahci-disk", 64),
+    ("memtest-ia32", "ide-cd", 16, False, 32),
+    ("memtest-ia32", "ahci-disk", 16),
+    ("memtest-ia32", "usb-stick", 6144, True),
+    ("memtest-x64", "scsi-cd", 6144),
+    ("memtest-x64", "virtio-disk", 16),
+    ("multiboot-example", "ahci-cd", 16),
+    ("multiboot-example", "ide-disk", 6144, False, 32),
+    ("grub-invaders", "iso-disk", 16, False, 32),
+    ("gnumach", "ahci-cd", 64),
+    ("gnumach", "ide-disk", 64, True),
+    ("kexec-test", "usb-stick", 16),
+    ("kexec-test", "ide-cd", 16, False, 32),
+    ("xen-dom0", "ahci-cd", 1024),
+    ("xen-dom0", "ahci-disk", 6144),
+    ("xen-dom0", "usb-stick", 1024, True),
+    ("packed-dom0", "iso-disk", 1024, True),
 )]
 
 # (targets, ways, memory, reason)
 ABSENT = (
     ("multiboot-example grub-invaders memtest-ia32-screen", "uefi1 uefi2", "any",
      "they write to the VGA text screen, which a UEFI machine does not show"),
-    ("multiboot-example grub-invaders memtest-ia32-screen", "grub2", "any",
-     "GRUB sets a graphics mode for a Multiboot 2 header that takes a framebuffer; they need the text screen"),
     ("gnumach", "uefi1 uefi2", "any",
      "it stops before its console when it is booted by GRUB directly, too"),
     ("gnumach", "all", "3G and more",
@@ -303,6 +387,8 @@ ABSENT = (
      "by Multiboot 1 Xen takes its real-mode memory from the BIOS data area, calls the BIOS and finds no ACPI"),
     ("kexec-test", "uefi1 uefi2", "any",
      "it goes to real mode and uses the BIOS's interrupt vectors, which a UEFI machine does not have"),
+    (REAL_MODE, "uefi1 uefi2", "any", "they call the BIOS, which a UEFI machine does not have: refused (test_real_mode.py)"),
+    (REAL_MODE, "ipxe", "any", "iPXE passes no screen's state, and the same paths are shown by GRUB"),
     ("di-i386", "all", "below 512M", "the installer's unpacked initrd does not fit"),
     ("di-amd64", "all", "below 1G", "the installer asks about low memory instead of the language"),
     ("busybox-amd64 cloud-amd64", "all", "below 96M", "the kernel's init_size is 64 MB, from 16 MB on"),
@@ -310,12 +396,12 @@ ABSENT = (
 )
 
 # What a way adds, in seconds, to a target's own time: firmware, loader, transfer. Measured.
-WAY_SECONDS = {"kernel": 1, "grub1": 3, "grub2": 3, "uefi1": 9, "uefi2": 9, "ipxe": 10}
+WAY_SECONDS = {"kernel": 1, "grub1": 3, "grub2": 3, "uefi1": 9, "uefi2": 9, "ipxe": 10, **dict.fromkeys(MEDIA, 3)}
 
 
 def cell_id(cell):
     memory = f"{cell.memory // 1024}G" if cell.memory % 1024 == 0 else f"{cell.memory}M"
-    return f"{cell.target}-{cell.way}-{memory}"
+    return f"{cell.target}-{cell.way}-{memory}{'-i386' if cell.bits == 32 else ''}"
 
 
 def cell_seconds(cell):

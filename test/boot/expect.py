@@ -3,7 +3,7 @@
 import os
 import re
 
-from images import BUILD
+from images import BUILD, MEDIA
 
 RAM = "System RAM"
 
@@ -111,10 +111,13 @@ def xen(vm, cell, run):
 
 
 def argv0(run, index):
-    """The name before a Multiboot target's string: the file's, where the way in gives it; GRUB 2 does not."""
+    """The name before a Multiboot target's string: the file's, where the way in gives it; GRUB 2 does not.
+    A bundle's kernel is called kernel, its modules have their files' names."""
     if run.way in ("kernel", "ipxe"):
         name = os.path.basename(run.parts[index].path)
         return f"{index + 1}-{name}" if run.way == "ipxe" else name
+    if run.way in MEDIA:
+        return os.path.basename(run.parts[index].path) if index else "kernel"
     return "module" if index else "kernel"
 
 

@@ -33,6 +33,7 @@ class GdbStub:
                 time.sleep(0.02)
         self.timeout = timeout
         self.buffer = b""
+        self.asked_registers = False
         self.ask("qSupported:xmlRegisters=i386")
         # Connecting stops a CPU that runs, and QEMU may say so on top of its answers.
         self.ask("?")
@@ -161,10 +162,25 @@ class GdbStub:
             part = data[at:at + 1024]
             self.ask(f"M{address + at:x},{len(part):x}:{part.hex()}")
 
+    def write_registers(self, bits, **values):
+        """Write general registers by name ("eip", "esp", ...); bits: 32 or 64, of the QEMU, not of its mode."""
+        # QEMU takes single registers only from who has asked what there are.
+        if not self.asked_registers:
+            self.ask("qXfer:features:read:target.xml:0,fff")
+            self.asked_registers = True
+        for name, value in values.items():
+            number = REGISTERS[bits].index(name)
+            if self.ask(f"P{number:x}={value.to_bytes(bits // 8, 'little').hex()}") != "OK":
+                raise GdbError(f"the gdb stub does not write {name}")
+
     def info_registers(self):
         return parse_registers(self.monitor("info registers"))
 
 
+# In gdb's order, which is another one for x86_64.
+REGISTERS = {32: ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags"),
+             64: ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "r8", "r9", "r10", "r11", "r12", "r13",
+                  "r14", "r15", "eip", "eflags")}
 FLAG = re.compile(r"\[[-A-Z]*\]")
 SEGMENT = re.compile(r"^(ES|CS|SS|DS|FS|GS|LDT|TR) *= *([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+)", re.MULTILINE)
 TABLE = re.compile(r"^(GDT|IDT) *= *([0-9a-f]+) ([0-9a-f]+)", re.MULTILINE)

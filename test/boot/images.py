@@ -138,6 +138,49 @@ def ipxe(folder, kernel, modules=()):
                       "-device", "virtio-net-pci,netdev=net,romfile="], nic=True)
 
 
+# Media that the segue command makes, and what they are put in: (command, QEMU's machine, arguments). Disks with
+# snapshot=on, so that a second QEMU may have the same one.
+AHCI_DISK = "-drive", "if=none,id=medium,snapshot=on,format=raw,file={}", "-device", "ide-hd,drive=medium"
+MEDIA = {
+    "ide-cd": ("iso", "pc", ("-cdrom", "{}", "-boot", "d")),
+    "ahci-cd": ("iso", "q35", ("-cdrom", "{}", "-boot", "d")),
+    "scsi-cd": ("iso", "q35", ("-device", "virtio-scsi-pci", "-drive", "if=none,id=medium,media=cdrom,format=raw,file={}",
+                               "-device", "scsi-cd,drive=medium")),
+    "iso-disk": ("iso", "q35", AHCI_DISK),
+    "ide-iso-disk": ("iso", "pc", ("-drive", "if=ide,snapshot=on,format=raw,file={}")),
+    "usb-stick": ("iso", "q35", ("-device", "qemu-xhci", "-drive", "if=none,id=medium,snapshot=on,format=raw,file={}",
+                                 "-device", "usb-storage,drive=medium")),
+    "ide-disk": ("disk", "pc", ("-drive", "if=ide,snapshot=on,format=raw,file={}")),
+    "ahci-disk": ("disk", "q35", AHCI_DISK),
+    "virtio-disk": ("disk", "q35", ("-drive", "if=virtio,snapshot=on,format=raw,file={}")),
+}
+
+
+def segue_command(*words):
+    """Run the segue command; the sentence it refuses with is the error."""
+    run([os.path.join(BUILD, "segue"), *words])
+
+
+def segue_medium(way, path, kernel, modules=(), options="", protocol="Linux"):
+    """A machine that boots a medium of MEDIA with kernel and modules on it, written to path.
+
+    protocol: "Linux" takes modules as initrds; "Multiboot"; "blob": the first part is a ready blob
+    """
+    command, machine, args = MEDIA[way]
+    if protocol == "blob":
+        words = [kernel.path]
+        if kernel.args:
+            quoted = kernel.args.replace("\\", "\\\\").replace('"', '\\"')
+            options = f'{options} cmdline="{quoted}"'.strip()
+    else:
+        words = ["--kernel", kernel.path, *(["--cmdline", kernel.args] if kernel.args else [])]
+        for part in modules:
+            words += ["--initrd", part.path] if protocol == "Linux" else \
+                ["--module", f"{part.path}={part.args}" if part.args else part.path]
+    segue_command(command, *words, *(["--options", options] if options else []), "-o", path)
+    return dict(args=[each.format(comma(path)) for each in args], machine=machine)
+
+
 def qemu_kernel(kernel, modules=()):
     """QEMU's own loader: a Multiboot 1 ELF32 with modules, each as "file words"."""
     args = ["-kernel", kernel.path]

@@ -2,7 +2,11 @@
 """Real targets through segue.elf: each cell of cells.py boots and is looked at by expect.py."""
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
+import time
 
 import pytest
 
@@ -10,7 +14,7 @@ import expect
 import images
 from cells import INITRD, LARGE, REFERENCE_KERNEL, TABLE, at, cell_id, cell_seconds, ordered
 from images import Part
-from qemu import BUILD, Qemu
+from qemu import BUILD, CONTROL, PATIENCE, ROOT, Qemu
 
 REFERENCES = os.path.join(BUILD, "test-images", "plain")
 
@@ -18,8 +22,8 @@ REFERENCES = os.path.join(BUILD, "test-images", "plain")
 class Run:
     """One cell's run, for the checks: way, parts, the expected arguments, the plain boot to compare with."""
 
-    def __init__(self, cell, parts):
-        self.cell, self.way, self.parts = cell, cell.way, parts
+    def __init__(self, cell, parts, made):
+        self.cell, self.way, self.parts, self.made = cell, cell.way, parts, made
         if cell.way in ("grub1", "grub2", "uefi1", "uefi2"):
             self.parts = [Part(part.path, images.grub_says(part.args)) for part in parts]
         self.line = TABLE[cell.target].line or self.parts[0].args
@@ -27,17 +31,19 @@ class Run:
         self.initrd = LARGE.path if large else INITRD.path
 
     def reference(self):
-        return plain_boot(self.cell)
+        return plain_boot(self.cell, self.made)
 
     def plain_dump(self):
         """The screen of the same Multiboot target when QEMU itself loads it, without modules."""
-        with Qemu("plain-" + cell_id(self.cell), memory=f"{self.cell.memory}M",
-                  **images.qemu_kernel(self.parts[0])) as vm:
+        plain = images.qemu_kernel(self.parts[0])
+        if self.way in images.MEDIA:
+            plain = dict(self.made, args=plain["args"] + self.made["args"])
+        with Qemu("plain-" + cell_id(self.cell), memory=f"{self.cell.memory}M", bits=self.cell.bits, **plain) as vm:
             vm.wait_for(r"^Halted\.", screen=True)
             return vm.screen()
 
 
-def plain_boot(cell):
+def plain_boot(cell, made):
     """What our init says when QEMU (or OVMF) itself boots the same kernel on the same machine; kept."""
     kernel = at(REFERENCE_KERNEL[cell.target] + "/linux")
     uefi = cell.way.startswith("uefi")
@@ -46,12 +52,17 @@ def plain_boot(cell):
         kernel = at("di-amd64/linux")
     extra = TABLE[cell.target].machine
     name = "-".join([os.path.basename(os.path.dirname(kernel)), f"{cell.memory}M", "uefi" if uefi else "bios", *extra])
+    hardware = {}
+    if cell.way in images.MEDIA:
+        # The firmware reserves memory for the controllers that it finds, so they are the same ones.
+        name += f"-{cell.way}-{cell.bits}"
+        extra, hardware = made["args"], dict(machine=made["machine"], bits=cell.bits)
     ingredients = [images.identity(kernel), images.identity(INITRD.path)]
 
     def make(path):
         plain = images.qemu_linux(Part(kernel, "console=ttyS0 quiet segue.test=wait"), INITRD)
         # The firmware reserves memory for what a machine has: the same drives as under GRUB.
-        with Qemu("plain-" + name, plain["args"] + list(extra), memory=f"{cell.memory}M", uefi=uefi) as vm:
+        with Qemu("plain-" + name, plain["args"] + list(extra), memory=f"{cell.memory}M", uefi=uefi, **hardware) as vm:
             vm.wait_for(r"^INITRAMFS-(OK|BAD) .*\n", timeout=60)
             said = expect.parse_initramfs(vm.serial())
         with open(path, "w") as file:
@@ -63,12 +74,21 @@ def plain_boot(cell):
     return said
 
 
+def is_multiboot(path):
+    """Is it an ELF kernel (the other targets here are Linux's kind)?"""
+    with open(path, "rb") as file:
+        return file.read(4) == b"\x7fELF"
+
+
 def machine(cell, segue, parts, folder):
     """QEMU's arguments for a way in."""
     target = TABLE[cell.target]
     loader = Part(segue, target.segue)
     iso = os.path.join(folder, "boot.iso")
-    if cell.way == "kernel":
+    if cell.way in images.MEDIA:
+        protocol = "blob" if target.pack and len(parts) == 1 else "Multiboot" if is_multiboot(parts[0].path) else "Linux"
+        made = images.segue_medium(cell.way, os.path.join(folder, "medium"), parts[0], parts[1:], target.segue, protocol)
+    elif cell.way == "kernel":
         made = images.qemu_kernel(loader, parts)
     elif cell.way == "ipxe":
         made = images.ipxe(os.path.join(folder, "tftp"), loader, parts)
@@ -88,8 +108,9 @@ def test_boot(cell, segue, targets, note):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     parts = target.pack(folder) if target.pack else target.modules
-    run = Run(cell, parts)
-    with Qemu(name, memory=f"{cell.memory}M", **machine(cell, segue, parts, folder)) as vm:
+    made = machine(cell, segue, parts, folder)
+    run = Run(cell, parts, made)
+    with Qemu(name, memory=f"{cell.memory}M", bits=cell.bits, **made) as vm:
         # Twice as long as measured on an idle machine with one QEMU, and then some.
         # Measured on an idle machine with one QEMU; two cores shared by others can be five times slower.
         timeout = 30 + 4 * cell_seconds(cell)
@@ -102,12 +123,53 @@ def test_boot(cell, segue, targets, note):
     shutil.rmtree(folder)
 
 
-def test_shell(segue, targets, note):
-    """What `make run` boots gives a shell that answers."""
-    parts = [Part(at("cloud-amd64/linux"), "console=ttyS0"), INITRD]
-    with Qemu("shell", memory="512M", writable=True, **images.qemu_kernel(Part(segue), parts)) as vm:
-        vm.wait_for(r"segue# ", timeout=60, but_not=r"^Refused: .*")
-        vm.send("echo $((6 * 7)) $(uname -m)\n")
-        vm.wait_for(r"^42 x86_64\n", timeout=20)
-        vm.send("poweroff -f\n")
-        vm.wait_exit(20)
+class MakeRun:
+    """`make run-now` as a user has it on a terminal, on pipes."""
+
+    def __init__(self, *words):
+        self.said = ""
+        self.process = subprocess.Popen(
+            ["make", "--no-print-directory", f"B={os.path.relpath(BUILD, ROOT)}", "run-now", *words], cwd=ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+    def wait_for(self, pattern, timeout):
+        end = time.monotonic() + timeout * PATIENCE
+        while not re.search(pattern, self.said, re.M):
+            alive = self.process.poll() is None
+            more = self.process.stdout.read()
+            self.said += re.sub(r"\r+\n?", "\n", CONTROL.sub("", more.decode("latin-1"))) if more else ""
+            assert more or alive, f"`make run` ended before {pattern!r} came:\n{self.said[-3000:]}"
+            assert time.monotonic() < end, f"no {pattern!r} within {timeout * PATIENCE:g} s:\n{self.said[-3000:]}"
+            time.sleep(0.1)
+
+    def send(self, text):
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+
+VIA = {"iso": "Booting from DVD/CD", "disk": "Booting from Hard Disk", "grub": "Welcome to GRUB", "kernel": "Booting from ROM"}
+
+
+@pytest.mark.parametrize("via", [None, *(pytest.param(via, marks=pytest.mark.full) for via in VIA)], ids=lambda via: via or "default")
+def test_make_run(via, segue, targets, note, tmp_path):
+    """`make run`, without more words and by each way, gives a shell that answers. Without more it boots an ISO."""
+    words = [f"ISO={tmp_path}/it's one.iso", f"DISK={tmp_path}/it's, one.img", *([f"VIA={via}"] if via else [])]
+    start = time.monotonic()
+    with MakeRun(*words) as run:
+        run.wait_for(r"segue# ", 60)
+        seconds = time.monotonic() - start
+        run.send("echo $((6 * 7)) $(uname -m)\n")
+        run.wait_for(r"^42 x86_64\n", 20)
+        run.send("poweroff -f\n")
+        assert run.process.wait(20 * PATIENCE) == 0
+    assert VIA[via or "iso"] in run.said
+    note(seconds)

@@ -718,13 +718,15 @@ def test_inspector_ends(option):
 
 
 def test_video():
-    """The variant that asks for a video mode: QEMU's own loader gives it none, Segue says what there is."""
+    """The variant that asks for a video mode: QEMU's own loader gives it none, Segue what the user says."""
     with Qemu("state-video-qemu", bits=32, **qemu_kernel(Part(VIDEO.path))) as vm:
         assert set(verdict(vm).bad) == {"protocol.flags.video"}
-    with Qemu("state-video-segue", bits=32, **segue(VIDEO)) as vm:
-        seen = verdict(vm)
-    assert not seen.bad
-    assert seen.values["framebuffer.type"] == "2"
+    text = qemu_kernel(Part(SEGUE, "video=text"), [Part(VIDEO.path, "strict")])
+    for boot, kind in ((segue(VIDEO), "1"), (text, "2")):
+        with Qemu("state-video-segue-" + kind, bits=32, **boot) as vm:
+            seen = verdict(vm)
+        assert not seen.bad
+        assert seen.values["framebuffer.type"] == kind
 
 
 def test_inspector_sees_video():

@@ -88,7 +88,7 @@ def test_version_and_help():
     version = re.search(r'SEGUE_VERSION_STRING "(.*)"', header).group(1)
     assert segue("--version").stdout == f"segue {version}\n"
     overview = segue("help").stdout
-    for command in ("pack", "info", "plan"):
+    for command in ("pack", "iso", "disk", "info", "plan"):
         assert f"segue {command}" in overview
         help_text = segue("help", command).stdout
         assert help_text.startswith(f"segue {command} ")
@@ -502,3 +502,39 @@ def test_full_standard_output_is_told(files):
     with open("/dev/full", "w") as full:
         done = subprocess.run([SEGUE, "info", files / "mb.elf"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1 and "cannot be written" in done.stderr
+
+
+# ---- targets that start in real mode ----
+def boot_sector():
+    return bytes(510) + b"\x55\xaa"
+
+
+def zimage():
+    kernel = bytearray(linux_kernel(version=0x202))
+    kernel[0x211] = 0
+    return bytes(kernel)
+
+
+@pytest.mark.parametrize("make, protocol, entry", [
+    (boot_sector, "boot sector", "0x00007c00"), (zimage, "Linux", "0x00090200"),
+])
+def test_what_starts_in_real_mode(tmp_path, make, protocol, entry):
+    """info says that it needs a BIOS; plan and pack take it."""
+    file = tmp_path / "file"
+    file.write_bytes(make())
+    said = segue("info", file).stdout
+    assert re.search(rf"^  boots as +{protocol}, by a 16-bit entry: only on a PC with a BIOS$", said, re.M), said
+    assert re.search(rf"^  entry +{entry} ", said, re.M), said
+    assert f"16-bit entry {entry}" in segue("plan", file).stdout
+    done = segue("pack", "--kernel", file, "-o", tmp_path / "bundle")
+    assert "warning" not in done.stderr
+    assert f"{protocol} in a bundle" in segue("info", tmp_path / "bundle").stdout
+
+
+def test_linux16(tmp_path):
+    """An ordinary kernel goes through its setup code where that is asked for."""
+    file = tmp_path / "file"
+    file.write_bytes(linux_kernel())
+    assert "16-bit" not in segue("info", file).stdout
+    assert re.search(r"^  boots as +Linux, by a 16-bit entry", segue("info", "--linux16", file).stdout, re.M)
+    assert "16-bit entry 0x00010200" in segue("plan", "--linux16", file).stdout

@@ -22,8 +22,8 @@ struct oracle_module {
 };
 
 struct oracle {
-	const uint8_t *kernel, *initrd, *cmdline;
-	size_t kernel_size, initrd_size, cmdline_size;
+	const uint8_t *kernel, *initrd, *cmdline, *digest;
+	size_t kernel_size, initrd_size, cmdline_size, digest_size;
 	struct oracle_module modules[ORACLE_MODULES], cmdlines[ORACLE_MODULES];
 	size_t module_count, cmdline_count;
 };
@@ -44,6 +44,27 @@ static inline bool oracle_cmdline(const uint8_t *data, size_t *size)
 	while (*size && strchr("\r\n", data[*size - 1]) && data[*size - 1])
 		--*size;
 	return !*size || !memchr(data, 0, *size);
+}
+
+/* 64 digits and newlines */
+static inline bool oracle_digest(const uint8_t *data, size_t *size)
+{
+	char digits[65] = {0};
+
+	if (!oracle_cmdline(data, size) || *size != 64)
+		return false;
+	memcpy(digits, data, 64);
+	return strspn(digits, "0123456789abcdefABCDEF") == 64;
+}
+
+static inline void check_digest(const uint8_t *digest, const uint8_t *digits)
+{
+	CHECK(!digest == !digits, "a digest %s", digits ? "is lost" : "comes from nowhere");
+	for (unsigned i = 0; digits && i < 32; i++) {
+		char two[3] = {(char)digits[2 * i], (char)digits[2 * i + 1], 0};
+
+		CHECK(strtoul(two, NULL, 16) == digest[i], "byte %u of the digest", i);
+	}
 }
 
 /* "12-name": false if it is not like that */
@@ -91,11 +112,15 @@ static inline bool oracle_member(struct oracle *o, const char *name, uint32_t mo
 		file = &o->initrd, file_size = &o->initrd_size;
 	else if (!strcmp(name, "cmdline"))
 		file = &o->cmdline, file_size = &o->cmdline_size;
+	else if (!strcmp(name, "digest"))
+		file = &o->digest, file_size = &o->digest_size;
 	if (file) {
 		if (*file)
 			return false;
 		*file = data;
 		*file_size = size;
+		if (file == &o->digest)
+			return oracle_digest(data, file_size);
 		return file != &o->cmdline || oracle_cmdline(data, file_size);
 	}
 	if (strncmp(name, "modules/", 8))
@@ -186,6 +211,7 @@ static inline void check_bundle(const uint8_t *archive, size_t size)
 	else
 		CHECK((error == SEGUE_OK) == expected, "code %d (%s), but the oracle says %d", error, b.sentence, expected);
 	if (error == SEGUE_OK) {
+		check_digest(bundle->digest, o.digest);
 		check_bytes("kernel", bundle->kernel, o.kernel, o.kernel_size);
 		check_bytes("initrd", bundle->initrd, o.initrd, o.initrd_size);
 		check_bytes("command line", bundle->cmdline, o.cmdline, o.cmdline_size);

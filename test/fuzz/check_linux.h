@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a Linux kernel finds in fuzz_memory when it is entered: its zero page, and what that points to.
+ * What a Linux kernel finds in fuzz_memory when it is entered: its zero page, or its setup code, and what that points to.
  * Offsets are numbers, from Documentation/x86/boot.rst and zero-page.rst.
  */
 #ifndef FUZZ_CHECK_LINUX_H
@@ -116,6 +116,76 @@ static inline void check_initrd(const struct world *w, const uint8_t *page)
 	CHECK(!meets(at, (size + 4095) & ~4095ull, kernel.dest, kernel.size), "the initrd lies under the kernel");
 }
 
+/* The setup code as in the file but for the loader's fields, then zeros to the heap's end, then the command line. */
+static inline void check_setup(const struct world *w, uint32_t base, uint32_t heap_end, bool old)
+{
+	static const struct { uint16_t from, to, since; } written[] = {
+		{0x1fa, 0x1fc, 0}, {0x210, 0x212, 0x200}, {0x214, 0x220, 0x200}, {0x224, 0x226, 0x201}, {0x228, 0x22c, 0x202},
+		{0x230, 0x234, 0x20a},
+	};
+	const uint8_t *file = w->args.blob.data, *setup = fuzz_memory + base;
+	const char *wanted = w->args.cmdline ? w->args.cmdline : "";
+	size_t size = ((file[0x1f1] ? file[0x1f1] : 4u) + 1) * 512;
+
+	CHECK(size + 4096 <= heap_end, "no stack");
+	for (size_t i = 0; i < heap_end; i++) {
+		bool ours = (old || before(w, 0x202)) && ((i >= 0x20 && i < 0x24) || (!old && i >= 0x212 && i < 0x214));
+
+		for (size_t j = 0; j < sizeof written / sizeof *written; j++)
+			ours = ours || (i >= written[j].from && i < written[j].to &&
+					(written[j].since == 0 || (!old && !before(w, written[j].since))));
+		CHECK(ours || setup[i] == (i < size ? file[i] : 0), "setup code at %#zx: %#x", i, setup[i]);
+	}
+	CHECK(!memcmp(setup + heap_end, wanted, strlen(wanted) + 1), "the command line");
+	CHECK(number_at(setup + 0x1fa, 2) == 0xffff, "vid_mode");
+	if (old || before(w, 0x202))
+		CHECK(number_at(setup + 0x20, 2) == 0xa33f && number_at(setup + 0x22, 2) == heap_end, "command line's offset");
+	if (old)
+		return;
+	CHECK(setup[0x210] == 0xff, "type_of_loader");
+	CHECK(setup[0x211] == ((file[0x211] & 1) | (before(w, 0x201) ? 0 : 0x80)), "loadflags %#x", setup[0x211]);
+	if (before(w, 0x202))
+		CHECK(number_at(setup + 0x212, 2) == heap_end + strlen(wanted) + 1, "setup_move_size");
+	else
+		CHECK(number_at(setup + 0x228, 4) == base + heap_end, "cmd_line_ptr");
+	CHECK(before(w, 0x201) || number_at(setup + 0x224, 2) == heap_end - 0x200, "heap_end_ptr");
+	CHECK(strlen(wanted) <= field(w, 0x238, 4, 0x206, 255), "the command line is too long");
+}
+
+/* What the file has of what the header says. */
+static inline uint64_t zimage_size(const struct world *w)
+{
+	const uint8_t *file = w->args.blob.data;
+	size_t size = w->args.blob.size - ((file[0x1f1] ? file[0x1f1] : 4u) + 1) * 512, said = number_at(file + 0x1f4, 2) * 16;
+
+	return said != 0 && said < size ? said : size;
+}
+
+static inline void check_real_mode(const struct world *w, const struct segue_description *d)
+{
+	const uint8_t *file = w->args.blob.data;
+	bool old = memcmp(file + 0x202, "HdrS", 4), low = old || !(file[0x211] & 1), fixed = low || before(w, 0x202);
+	uint32_t start = (uint32_t)number_at(file + 0x214, 4);
+	struct segue_segment s, kernel;
+
+	CHECK(linux_segment(w, "Linux setup header", &s) && d->entry == s.dest + 0x200, "the entry is not the setup code's");
+	CHECK(fixed ? s.dest == 0x90000 : s.dest >= 0x10000 && s.dest % 16 == 0, "setup code at %#llx", (unsigned long long)s.dest);
+	CHECK(w->args.flags & SEGUE_LOAD_BIOS, "there is no BIOS");
+	check_setup(w, (uint32_t)s.dest, fixed ? 0x9800 : 0xe000, old);
+	CHECK(linux_segment(w, "Linux kernel", &kernel), "no kernel");
+	if (low)
+		CHECK(kernel.dest == 0x10000 && kernel.dest + kernel.size <= 0x90000 && kernel.file_size == zimage_size(w),
+		      "a zImage's code");
+	else if (start != 0)
+		check_kernel(w, fuzz_memory + s.dest, (uint32_t)number_at(fuzz_memory + s.dest + 0x214, 4));
+	else
+		CHECK(number_at(fuzz_memory + s.dest + 0x214, 4) == 0, "code32_start 0");
+	if (old)
+		CHECK(!linux_segment(w, "initrd", &s), "an initrd for what knows none");
+	else
+		check_initrd(w, fuzz_memory + s.dest);
+}
+
 static inline void check_linux(const struct world *w)
 {
 	struct segue_description d = {.struct_size = sizeof d};
@@ -127,6 +197,10 @@ static inline void check_linux(const struct world *w)
 	segue_describe(w->args.workspace, &d);
 	if (strcmp(d.protocol, "Linux") || d.container[0])
 		return;
+	if (d.real_mode) {
+		check_real_mode(w, &d);
+		return;
+	}
 	CHECK(linux_segment(w, "Linux boot parameters", &s), "there is no zero page");
 	page = fuzz_memory + s.dest;
 	check_page(w, page);

@@ -18,8 +18,9 @@ static void generate(struct file *f, struct stream *s)
 	put(f, 0x202, 0x53726448, 4);
 	put(f, 0x206, 0x20f - take_8(s) % 18, 2);
 	put(f, 0x20e, take_number(s, 0x100), 2);
-	put(f, 0x211, take_8(s) | 1, 1);
-	put(f, 0x214, take_number(s, 0x100000), 4);
+	/* one of eight is a zImage */
+	put(f, 0x211, (take_8(s) & 7) != 7 ? take_8(s) | 1 : take_8(s) & 0xfe, 1);
+	put(f, 0x214, (take_8(s) & 7) != 7 ? take_number(s, 0x100000) : 0, 4);
 	put(f, 0x22c, take_8(s) & 1 ? take_number(s, 0x100fff + take_8(s) * 0x3000u) : 0x37ffffff, 4);
 	put(f, 0x230, take_8(s) < 0xf0 ? 1u << (12 + take_8(s) % 8) : take_32(s), 4);
 	put(f, 0x234, take_8(s) & 1, 1);
@@ -30,6 +31,11 @@ static void generate(struct file *f, struct stream *s)
 		put(f, 0x250, take_number(s, 0x180000), 8);
 	put(f, 0x258, take_number(s, 0x100000u + take_8(s) * 0x1000u), 8);
 	put(f, 0x260, take_number(s, take_8(s) * 0x100u), 4);
+	/* from before there was a header */
+	if (take_8(s) >= 0xf0) {
+		put(f, 0x1f4, (f->size - setup + 15) / 16, 2);
+		put(f, 0x202, 0, 4);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

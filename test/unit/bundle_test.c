@@ -203,6 +203,72 @@ static void caller_overrides_and_appends(void **state)
 	assert_int_equal(b.job.bundle.cmdline.size, 0);
 }
 
+static const uint8_t digest_bytes[32] = {
+	0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
+	0xff, 0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x00,
+};
+#define DIGEST_DIGITS "00112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100"
+
+static void digest(void **state)
+{
+	static const char *const ends[] = { "", "\n", "\r\n", "\n\n" };
+	static const uint8_t other[32] = "the caller's own digest";
+	char text[80];
+	size_t i;
+
+	for (i = 0; i < sizeof ends / sizeof *ends; i++) {
+		setup(state);
+		/* modules before and behind it stay one array */
+		newc_add_text(&blob, "modules/00-a", "a");
+		snprintf(text, sizeof text, "%s%s", DIGEST_DIGITS, ends[i]);
+		newc_add_text(&blob, i & 1 ? "./digest" : "digest", text);
+		newc_add_text(&blob, "modules/01-b", "b");
+		newc_add_text(&blob, "kernel", "K");
+		newc_end(&blob);
+		assert_int_equal(open_blob(), SEGUE_OK);
+		assert_memory_equal(b.job.bundle.digest, digest_bytes, 32);
+		assert_int_equal(b.job.bundle.module_count, 2);
+		assert_true(bytes_are(b.job.bundle.modules[1].file, "b"));
+		blob_job_start(&b, blob.data, blob.size);
+		b.args.digest = other;
+		assert_int_equal(segue_open_blob(&b.job), SEGUE_OK);
+		assert_ptr_equal(b.job.bundle.digest, other);
+	}
+	setup(state);
+	newc_add_text(&blob, "kernel", "K");
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_null(b.job.bundle.digest);
+}
+
+static void broken_digests(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+	} row[] = {
+		{ "", 0 }, { "\n", 1 }, { DIGEST_DIGITS, 63 }, { DIGEST_DIGITS "0", 65 }, { DIGEST_DIGITS " ", 65 },
+		{ " " DIGEST_DIGITS, 64 }, { DIGEST_DIGITS "\0", 65 }, { DIGEST_DIGITS "\n0", 66 }, { DIGEST_DIGITS "  kernel", 72 },
+		{ "0x" DIGEST_DIGITS, 66 }, { "g0112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100", 64 },
+		{ "00112233445566778899aabbccddeeffFFEEDDCCBBAA9988776655443322110:", 64 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof row / sizeof *row; i++) {
+		setup(state);
+		newc_add_text(&blob, "kernel", "K");
+		newc_add(&blob, "digest", row[i].text, row[i].size);
+		newc_end(&blob);
+		refused(SEGUE_E_BUNDLE_DIGEST, ": digest at offset 0x7c");
+	}
+	setup(state);
+	newc_add_text(&blob, "kernel", "K");
+	newc_add_text(&blob, "digest", DIGEST_DIGITS);
+	newc_add_text(&blob, "digest", DIGEST_DIGITS);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_TWICE, ": digest at offset 0x134");
+}
+
 static void refusals(void **state)
 {
 	static const struct {
@@ -416,6 +482,8 @@ int main(void)
 		cmocka_unit_test_setup(crc_format_is_read_too, setup),
 		cmocka_unit_test_setup(lower_case_digits, setup),
 		cmocka_unit_test_setup(caller_overrides_and_appends, setup),
+		cmocka_unit_test_setup(digest, setup),
+		cmocka_unit_test_setup(broken_digests, setup),
 		cmocka_unit_test_setup(refusals, setup),
 		cmocka_unit_test_setup(twice, setup),
 		cmocka_unit_test_setup(kernel_missing_or_empty, setup),

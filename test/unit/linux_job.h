@@ -65,7 +65,7 @@ static void world_begin(struct world *w, const uint8_t *kernel, size_t size,
 }
 
 /* One more file beside the kernel, in one physical run. */
-static struct bytes world_part(struct world *w, const void *data, size_t size, uint64_t phys)
+static inline struct bytes world_part(struct world *w, const void *data, size_t size, uint64_t phys)
 {
 	uint32_t i = (uint32_t)w->job.part_count++;
 
@@ -74,24 +74,24 @@ static struct bytes world_part(struct world *w, const void *data, size_t size, u
 	return (struct bytes){data, size, i};
 }
 
-static void world_module(struct world *w, const void *data, size_t size, uint64_t phys)
+static inline void world_module(struct world *w, const void *data, size_t size, uint64_t phys)
 {
 	w->modules[w->job.bundle.module_count++].file = world_part(w, data, size, phys);
 }
 
-static void world_cmdline(struct world *w, const char *line)
+static inline void world_cmdline(struct world *w, const char *line)
 {
 	w->job.bundle.cmdline = (struct bytes){(const uint8_t *)line, strlen(line), PART_WORKSPACE};
 }
 
-static int world_load(struct world *w)
+static inline int world_load(struct world *w)
 {
 	int error = segue_find_ram(&w->job);
 
 	return error != SEGUE_OK ? error : segue_loader_linux.load(&w->job);
 }
 
-static const struct segment *world_segment(const struct world *w, const char *name)
+static inline const struct segment *world_segment(const struct world *w, const char *name)
 {
 	for (size_t i = 0; i < w->job.segment_count; i++)
 		if (strcmp(w->job.segments[i].name, name) == 0)
@@ -100,7 +100,7 @@ static const struct segment *world_segment(const struct world *w, const char *na
 }
 
 /* What lies at a physical address of the target; NULL: nothing that a source gives. */
-static const uint8_t *world_at(const struct world *w, uint64_t address, size_t size)
+static inline const uint8_t *world_at(const struct world *w, uint64_t address, size_t size)
 {
 	for (size_t i = 0; i < w->job.segment_count; i++) {
 		const struct segment *s = &w->job.segments[i];

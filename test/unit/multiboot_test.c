@@ -1041,8 +1041,26 @@ static void wish_for_a_video_mode(void **state)
 		if (t->warnings != cases[i].warnings)
 			fail_msg("case %zu: %d warnings: %s", i, t->warnings, t->sentence);
 		assert_int_equal(has_flag(t, 12), cases[i].screen.type != SEGUE_FRAMEBUFFER_NONE);
+		assert_int_equal(t->job.asks_video, cases[i].type == 1 ? SEGUE_VIDEO_TEXT : SEGUE_VIDEO_GRAPHICS);
+		assert_int_equal(t->job.video_width, cases[i].type == 1 ? 0 : cases[i].width);
+		assert_int_equal(t->job.video_height, cases[i].type == 1 ? 0 : cases[i].height);
+		assert_int_equal(t->job.video_depth, cases[i].depth);
+		assert_int_equal(t->job.video_mode, 0);
+		free(t);
+		/* a host that will set the mode needs no warning that it is not set yet */
+		t = new_job(image.at, image.size);
+		t->args.flags = SEGUE_LOAD_VIDEO;
+		t->args.machine = &t->machine;
+		t->machine.framebuffer = cases[i].screen;
+		run(t, SEGUE_OK);
+		assert_int_equal(t->warnings, 0);
 		free(t);
 	}
+	elf_kernel(false, 3);
+	struct loader_job *t = new_job(image.at, image.size);
+	run(t, SEGUE_OK);
+	assert_int_equal(t->job.asks_video, SEGUE_VIDEO_NOT_ASKED);
+	free(t);
 }
 
 /*

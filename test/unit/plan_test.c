@@ -665,7 +665,9 @@ static void replay_refuses(void **state)
 	assert_int_equal(replay(&copy, 1, NULL, 0, &(struct plan_range){ 10, 30 }, 1, &where), REPLAY_OK);
 	one_move(SEGUE_MOVE_COPY_UP, 0, 10, 0);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
-	one_move(7, 0, 10, 20);
+	one_move(SEGUE_MOVE_DIGEST, 0, 10, 20);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_WRONG);
+	one_move(SEGUE_MOVE_DIGEST + 1, 0, 10, 20);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
 	one_move(SEGUE_MOVE_COPY_UP, 0, UINT64_MAX - 5, 20);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);

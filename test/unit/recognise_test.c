@@ -225,11 +225,15 @@ static void fiwix_lengths(void **state)
 		refused(SEGUE_E_FIWIX_INITRD, " bytes, 4 left");
 	}
 	/* a kernel that is cut short is none */
-	for (i = 0; i <= 0x200; i += 0x20) {
+	for (i = 0; i < 0x200; i += 0x20) {
 		setup(state);
 		fiwix((uint32_t)i, 0, linux_kernel);
 		refused(SEGUE_E_UNKNOWN, ": kernel of ");
 	}
+	/* but for its boot sector */
+	setup(state);
+	fiwix(0x200, 0, linux_kernel);
+	assert_int_equal(load(), SEGUE_E_BOOT_SECTOR_BIOS);
 }
 
 static void nested(void **state)

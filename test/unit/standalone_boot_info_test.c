@@ -449,11 +449,42 @@ static void names_of_files(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		boot = (struct boot_info){ .loader_name = cases[i].loader };
+		boot = (struct boot_info){ .protocol = 1, .loader_name = cases[i].loader };
 		assert_int_equal(boot_strings_name_file(&boot), cases[i].name_first);
 	}
 	boot.loader_name = NULL;
 	assert_true(boot_strings_name_file(&boot));
+}
+
+/* Stage 1 brings a drive; map and command line come from the BIOS and the medium. */
+static void stage1(void **state)
+{
+	static const struct segue_range map[] = { { 0, 0x9fc00, 1, 0 }, { 0x100000, 0x200000, 1, 0 } };
+	char options[] = "quiet";
+
+	(void)state;
+	memset(memory, 0, sizeof memory);
+	put32(INFO, 16);
+	put32(INFO + 4, 2);
+	put32(INFO + 8, 0x81);
+	put32(INFO + 12, 1);
+	assert_true(boot_info_read(&boot, 0x31676553, INFO));
+	assert_int_equal(boot.protocol, BOOT_STAGE1);
+	assert_int_equal(boot.medium, 2);
+	assert_int_equal(boot.machine.boot_device, 0x81ffffff);
+	assert_int_equal(boot.machine.has_boot_device, 1);
+	assert_int_equal(boot.machine.a20_was_shut, 1);
+	assert_int_equal(boot.module_count, 0);
+	assert_false(boot_strings_name_file(&boot));
+	boot_info_set_map(&boot, map, 2);
+	assert_int_equal(boot.range_count, 2);
+	assert_range(1, 0x100000, 0x200000, 1);
+	assert_false(boot_range_at(&boot, 2, &(struct segue_range){ 0, 0, 0, 0 }));
+	boot_info_set_cmdline(&boot, options);
+	assert_string_equal(boot.cmdline, "quiet");
+	assert_int_equal(boot.cmdline_size, 6);
+	/* its structure may be written over */
+	assert_false(is_occupied(INFO));
 }
 
 int main(void)
@@ -472,6 +503,7 @@ int main(void)
 		cmocka_unit_test(multiboot2_rsdp),
 		cmocka_unit_test(multiboot2_broken),
 		cmocka_unit_test(names_of_files),
+		cmocka_unit_test(stage1),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

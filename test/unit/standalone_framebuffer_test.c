@@ -121,6 +121,34 @@ static void every_depth(void **state)
 	assert_int_equal(ink_field(20, 10), 0x300u << 20); /* 30-bit colour */
 }
 
+static void palette(void **state)
+{
+	(void)state;
+	new_screen(480, 40, 8);
+	f.type = SEGUE_FRAMEBUFFER_INDEXED;
+	f.red_size = f.green_size = f.blue_size = 0;
+	assert_null(framebuffer_open(&f));
+	put_all("\n  A");
+	assert_ink(12, 11, 13, 12, 1);
+	assert_int_equal(pixel(12, 11), 7);
+	assert_guards();
+}
+
+/* A second screen begins at its own top. */
+static void another_screen(void **state)
+{
+	(void)state;
+	open_screen(60, 30, 32);
+	put_all("B\n A");
+	new_screen(120, 40, 16);
+	screen.row = 2;               /* as the first has left it */
+	screen.column = 9;
+	assert_null(framebuffer_open(&f));
+	put_all("A");
+	assert_ink(0, 1, 1, 2, 1);
+	assert_guards();
+}
+
 static void scales(void **state)
 {
 	static const struct {
@@ -222,6 +250,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_depth),
+		cmocka_unit_test(palette),
+		cmocka_unit_test(another_screen),
 		cmocka_unit_test(scales),
 		cmocka_unit_test(wraps_and_scrolls),
 		cmocka_unit_test(odd_sizes),

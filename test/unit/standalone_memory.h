@@ -12,8 +12,11 @@
 #include <cmocka.h>
 #include "standalone.h"
 #include "boot_info.h"
+#include "vbe_mode.c"                 /* boot_info.c needs it */
 
+#ifndef MEMORY_SIZE
 #define MEMORY_SIZE 0x200000u
+#endif
 static uint8_t memory[MEMORY_SIZE];
 
 void *physical(uint32_t addr)

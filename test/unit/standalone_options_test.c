@@ -171,6 +171,12 @@ static void others(void **state)
 	assert_int_equal(o.load_flags, 0);
 	assert_int_equal(take("argv0=no"), OPTION_TAKEN);
 	assert_int_equal(o.load_flags, SEGUE_LOAD_NO_ARGV0);
+	assert_int_equal(take("digest=reboot"), OPTION_TAKEN);
+	assert_int_equal(o.load_flags & SEGUE_LOAD_DIGEST_REBOOT, SEGUE_LOAD_DIGEST_REBOOT);
+	assert_int_equal(take("digest=stop"), OPTION_TAKEN);
+	assert_int_equal(o.load_flags & SEGUE_LOAD_DIGEST_REBOOT, 0);
+	assert_int_equal(take("digest=go"), OPTION_VALUE);
+	assert_int_equal(o.load_flags & SEGUE_LOAD_DIGEST_REBOOT, 0);
 	assert_int_equal(take("elf64=32bit"), OPTION_TAKEN);
 	assert_int_equal(o.load_flags, SEGUE_LOAD_NO_ARGV0 | SEGUE_LOAD_ELF_ENTRY_32);
 	assert_int_equal(take("quiet"), OPTION_TAKEN);
@@ -179,6 +185,100 @@ static void others(void **state)
 	assert_int_equal(take("quiett"), OPTION_UNKNOWN);
 	assert_int_equal(take("Console=vga"), OPTION_UNKNOWN);
 	assert_int_equal(take(""), OPTION_UNKNOWN);
+}
+
+static void assert_video(enum option_video video, uint32_t width, uint32_t height, uint32_t depth)
+{
+	assert_int_equal(o.video, video);
+	assert_int_equal(o.video_width, width);
+	assert_int_equal(o.video_height, height);
+	assert_int_equal(o.video_depth, depth);
+}
+
+static void drives(void **state)
+{
+	static const struct { const char *word; uint8_t drive; } right[] = {
+		{ "drive=fd0", 0x00 }, { "drive=fd3", 0x03 }, { "drive=hd0", 0x80 }, { "drive=hd15", 0x8f },
+		{ "drive=0x0", 0x00 }, { "drive=0xe0", 0xe0 }, { "drive=0xFF", 0xff },
+	};
+	static const char *const wrong[] = {
+		"drive=", "drive=fd", "drive=fd4", "drive=hd", "drive=hd16", "drive=cd0", "drive=0x100", "drive=0x", "drive=128",
+		"drive=hd0,1", "drive=hd0 ", "drive=HD0",
+	};
+
+	(void)state;
+	options_default(&o);
+	assert_false(o.drive_given);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_int_equal(take(wrong[i]), OPTION_VALUE);
+	assert_false(o.drive_given);
+	for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+		assert_int_equal(take(right[i].word), OPTION_TAKEN);
+		assert_true(o.drive_given);
+		assert_int_equal(o.drive, right[i].drive);
+	}
+	assert_false(o.chain_given);
+	assert_int_equal(take("linux16"), OPTION_TAKEN);
+	assert_int_equal(o.load_flags, SEGUE_LOAD_REAL_MODE);
+	assert_int_equal(take("linux16=yes"), OPTION_UNKNOWN);
+}
+
+static void chains(void **state)
+{
+	static const struct { const char *word; uint8_t drive, partition; } right[] = {
+		{ "chain=fd0", 0x00, 0 }, { "chain=hd0", 0x80, 0 }, { "chain=hd1,1", 0x81, 1 }, { "chain=hd0,4", 0x80, 4 },
+		{ "chain=0x82,2", 0x82, 2 }, { "chain=0x82", 0x82, 0 },
+	};
+	static const char *const wrong[] = {
+		"chain=", "chain=hd", "chain=hd0,", "chain=hd0,0", "chain=hd0,5", "chain=hd0,1,1", "chain=hd0,x", "chain=hd0;1",
+		"chain=,1", "chain=sda1",
+	};
+
+	(void)state;
+	options_default(&o);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		assert_int_equal(take(wrong[i]), OPTION_VALUE);
+	assert_false(o.chain_given);
+	for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+		assert_int_equal(take(right[i].word), OPTION_TAKEN);
+		assert_true(o.chain_given);
+		assert_int_equal(o.chain_drive, right[i].drive);
+		assert_int_equal(o.chain_partition, right[i].partition);
+	}
+	assert_false(o.drive_given);
+}
+
+static void videos(void **state)
+{
+	static const char *const wrong[] = {
+		"video=", "video=1024", "video=1024x", "video=1024x768x", "video=x768", "video=0x768", "video=1024x0",
+		"video=65536x768", "video=1024x65536", "video=1024x768x12", "video=1024x768x0", "video=1024x768x33",
+		"video=1024x768x32x1", "video=1024X768", "video=1024x768@60", "video=-1x768", "video=texts", "video=Auto",
+		"video=keep,text", "video= 1024x768"
+	};
+
+	(void)state;
+	options_default(&o);
+	assert_video(OPTION_VIDEO_AS_ASKED, 0, 0, 0);
+	assert_int_equal(take("video=1024x768x32"), OPTION_TAKEN);
+	assert_video(OPTION_VIDEO_SIZE, 1024, 768, 32);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_int_equal(take(wrong[i]), OPTION_VALUE);
+		assert_video(OPTION_VIDEO_SIZE, 1024, 768, 32);
+	}
+	assert_int_equal(take("video=1x65535"), OPTION_TAKEN);
+	assert_video(OPTION_VIDEO_SIZE, 1, 65535, 0);
+	assert_int_equal(take("video=640x480x8"), OPTION_TAKEN);
+	assert_video(OPTION_VIDEO_SIZE, 640, 480, 8);
+	assert_int_equal(take("video=640x480x15"), OPTION_TAKEN);
+	assert_int_equal(take("video=640x480x16"), OPTION_TAKEN);
+	assert_int_equal(take("video=640x480x24"), OPTION_TAKEN);
+	assert_int_equal(take("video=auto"), OPTION_TAKEN);
+	assert_video(OPTION_VIDEO_SIZE, 0, 0, 0);
+	assert_int_equal(take("video=text"), OPTION_TAKEN);
+	assert_video(OPTION_VIDEO_TEXT, 0, 0, 0);
+	assert_int_equal(take("video=keep"), OPTION_TAKEN);
+	assert_video(OPTION_VIDEO_KEEP, 0, 0, 0);
 }
 
 static char text[256];
@@ -225,6 +325,9 @@ int main(void)
 		cmocka_unit_test(consoles),
 		cmocka_unit_test(consoles_refused),
 		cmocka_unit_test(others),
+		cmocka_unit_test(videos),
+		cmocka_unit_test(drives),
+		cmocka_unit_test(chains),
 		cmocka_unit_test(formats),
 	};
 

@@ -6,6 +6,7 @@
 #include "acpi.c"
 
 static struct boot_info boot;
+static struct room room = { .boot = &boot };
 
 struct entry {
 	uint64_t start, size;
@@ -34,7 +35,7 @@ static void start(void)
 static uint32_t find(uint32_t size)
 {
 	assert_true(tags_read(&boot));
-	return room_find(&boot, NULL, 0, size);
+	return room_find(&room, ROOM_FLOOR, ROOM_CEILING, size);
 }
 
 static void below_the_top(void **state)
@@ -111,6 +112,7 @@ static void around_information(void **state)
 {
 	const struct entry small[] = { { 0x100000, 0x10000, 1 } };
 	struct boot_info high;
+	struct room high_room = { .boot = &high };
 
 	(void)state;
 	/* the information in the RAM that there is: Multiboot 1, its map, a module's list and string */
@@ -125,22 +127,65 @@ static void around_information(void **state)
 	put32(0x108000, 20);
 	put_map_entry(0x108004, small[0].start, small[0].size, 1);
 	assert_true(boot_info_read(&high, 0x2badb002, 0x10e000));
-	assert_int_equal(room_find(&high, NULL, 0, 0x1000), 0x10f000);
-	assert_int_equal(room_find(&high, NULL, 0, 0x2000), 0x106000);
+	assert_int_equal(room_find(&high_room, ROOM_FLOOR, ROOM_CEILING, 0x1000), 0x10f000);
+	assert_int_equal(room_find(&high_room, ROOM_FLOOR, ROOM_CEILING, 0x2000), 0x106000);
 }
 
 static void around_taken(void **state)
 {
-	const struct segue_range taken[] = {
-		{ 0x7fdf000, 0x7fe0000, 0, 0 }, { 0x7fdd000, 0x7fde001, 0, 0 }, { 0x7fdf000, 0x7fdf000, 0, 0 }
-	};
+	(void)state;
+	start();
+	room.taken_count = 0;
+	assert_true(room_take(&room, 0x7fdf000, 0x7fdf000)); /* nothing */
+	assert_int_equal(find(0x1000), 0x7fdf000);
+	assert_true(room_take(&room, 0x7fdf000, 0x7fe0000));
+	assert_int_equal(find(0x1000), 0x7fde000);
+	assert_true(room_take(&room, 0x7fdd000, 0x7fde001));
+	assert_int_equal(find(0x1000), 0x7fdc000);
+	/* neighbours count as one */
+	assert_int_equal(room.taken_count, 2);
+	for (uint32_t i = 1; i <= 2 * ROOM_TAKEN_MAX; i++)
+		assert_true(room_take(&room, 0x7fdd000 - 0x1000 * i, 0x7fde000 - 0x1000 * i));
+	assert_int_equal(room.taken_count, 2);
+	for (uint32_t i = 2; i < ROOM_TAKEN_MAX; i++)
+		assert_true(room_take(&room, 0x200000 + 0x2000 * i, 0x201000 + 0x2000 * i));
+	assert_false(room_take(&room, 0x180000, 0x181000));
+	assert_true(room_take(&room, 0x201000 + 0x4000, 0x202000 + 0x4000));
+	room.taken_count = 0;
+}
 
+/* Bounds of the caller's own, and the largest piece there is. */
+static void within_bounds(void **state)
+{
 	(void)state;
 	start();
 	assert_true(tags_read(&boot));
-	assert_int_equal(room_find(&boot, taken, 1, 0x1000), 0x7fde000);
-	assert_int_equal(room_find(&boot, taken, 2, 0x1000), 0x7fdc000);
-	assert_int_equal(room_find(&boot, taken + 2, 1, 0x1000), 0x7fdf000);
+	assert_int_equal(room_find(&room, 0x1000, 0x90000, 0x2000), 0x8e000);
+	assert_int_equal(room_find(&room, ROOM_FLOOR, 0x1000000, 0x1000), 0xfff000);
+	assert_int_equal(room_find(&room, 0x7fdf000, ROOM_CEILING, 0x1000), 0x7fdf000);
+	assert_int_equal(room_find(&room, 0x7fdf001, ROOM_CEILING, 0x1000), 0);
+	assert_int_equal(room_largest(&room, ROOM_FLOOR, ROOM_CEILING), 0x7ee0000);
+	assert_true(room_take(&room, 0x1000000, 0x1001000));
+	assert_int_equal(room_largest(&room, ROOM_FLOOR, ROOM_CEILING), 0x7fe0000 - 0x1001000);
+	room.taken_count = 0;
+}
+
+static void free_or_not(void **state)
+{
+	(void)state;
+	start();
+	tag_add_module(0x300000, 0x300001, "one byte");
+	assert_true(tags_read(&boot));
+	assert_true(room_is_free(&room, 0x100000, 0x300000));
+	assert_false(room_is_free(&room, 0x100000, 0x300001));
+	assert_true(room_is_free(&room, 0x300001, 0x7fe0000));
+	assert_false(room_is_free(&room, 0x300001, 0x7fe0001));
+	assert_false(room_is_free(&room, 0xfffff, 0x101000));
+	assert_false(room_is_free(&room, 0x200000, 0x200000));
+	assert_true(room_take(&room, 0x200000, 0x201000));
+	assert_false(room_is_free(&room, 0x200fff, 0x202000));
+	assert_true(room_is_free(&room, 0x201000, 0x202000));
+	room.taken_count = 0;
 }
 
 static void put_rsdp(uint32_t addr)
@@ -244,6 +289,8 @@ int main(void)
 		cmocka_unit_test(around_reserved),
 		cmocka_unit_test(around_information),
 		cmocka_unit_test(around_taken),
+		cmocka_unit_test(within_bounds),
+		cmocka_unit_test(free_or_not),
 		cmocka_unit_test(rsdp),
 		cmocka_unit_test(rsdp_copy),
 	};

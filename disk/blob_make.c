@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* The blob that pack, iso and disk make. The same input makes the same bytes: no time, user or inode number goes in. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "blob.h"
+#include "container.h"
+#include "digest.h"
+
+#define PAGE 4096u
+#define BLOCK 512u                    /* what cpio writes a multiple of */
+#define NEWC_HEADER_SIZE 110u
+#define MODE_FILE 0100644u
+#define MODE_FOLDER 0040755u
+/* The machine on which the result is tried. */
+#define TRIAL_MEMORY (3ull << 30)
+
+/*
+ * align: where the data shall start. The name's length counts NULs behind the name, and every
+ * reader of newc takes the name to end at the first. Returns where the data starts.
+ */
+static size_t put_member(struct output *out, const char *name, unsigned mode, const void *data, size_t size, size_t align)
+{
+	size_t name_size = strlen(name) + 1;
+	size_t end = out->size + NEWC_HEADER_SIZE + name_size;
+	size_t nuls = size ? -end & (align - 1) : 0, start;
+	unsigned inode = strcmp(name, "TRAILER!!!") ? ++out->inode : 0;
+	char header[NEWC_HEADER_SIZE + 1];
+	static const char zeros[PAGE];
+
+	snprintf(header, sizeof header, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", inode, mode, 0u, 0u,
+		 mode == MODE_FOLDER ? 2u : 1u, 0u, (unsigned)size, 0u, 0u, 0u, 0u, (unsigned)(name_size + nuls), 0u);
+	put(out, header, NEWC_HEADER_SIZE);
+	put(out, name, name_size);
+	put(out, zeros, nuls);
+	pad(out, 4);
+	start = out->size;
+	put(out, data, size);
+	pad(out, 4);
+	return start;
+}
+
+static void put_modules(struct output *out, const struct module *modules, size_t count)
+{
+	int digits = count > 100 ? snprintf(NULL, 0, "%zu", count - 1) : 2;
+	size_t i;
+
+	if (count)
+		put_member(out, "modules", MODE_FOLDER, NULL, 0, 4);
+	for (i = 0; i < count; i++) {
+		const char *file_name = base_name(modules[i].file.path);
+		size_t size = strlen(file_name) + 64;
+		char *name = allocate(size);
+
+		if (modules[i].args) {
+			snprintf(name, size, "modules/%0*zu-%s.cmdline", digits, i, file_name);
+			put_member(out, name, MODE_FILE, modules[i].args, strlen(modules[i].args), 4);
+		}
+		snprintf(name, size, "modules/%0*zu-%s", digits, i, file_name);
+		put_member(out, name, MODE_FILE, modules[i].file.data, modules[i].file.size, PAGE);
+		free(name);
+	}
+}
+
+/* Returns where the digest's digits are to be written, for which 0s stand; 0: it carries none. */
+static size_t put_bundle(struct output *out, const struct file *kernel, const struct blob_arguments *arguments)
+{
+	const struct output *initrd = &arguments->initrd;
+	const char *cmdline = arguments->cmdline;
+	char digits[DIGEST_DIGITS + 1];
+	size_t digest = 0;
+
+	memset(digits, '0', DIGEST_DIGITS);
+	digits[DIGEST_DIGITS] = '\n';
+	if (arguments->digest)
+		digest = put_member(out, "digest", MODE_FILE, digits, sizeof digits, 4);
+	if (cmdline)
+		put_member(out, "cmdline", MODE_FILE, cmdline, strlen(cmdline), 4);
+	put_member(out, "kernel", MODE_FILE, kernel->data, kernel->size, PAGE);
+	if (initrd->size)
+		put_member(out, "initrd", MODE_FILE, initrd->data, initrd->size, PAGE);
+	put_modules(out, arguments->modules, arguments->module_count);
+	put_member(out, "TRAILER!!!", 0, NULL, 0, 4);
+	pad(out, BLOCK);
+	return digest;
+}
+
+static void put_fiwix(struct output *out, const struct file *kernel, const struct output *initrd)
+{
+	uint8_t lengths[FIWIX_HEADER_SIZE];
+
+	put_le32(lengths, (uint32_t)kernel->size);
+	put_le32(lengths + 4, (uint32_t)initrd->size);
+	put(out, lengths, sizeof lengths);
+	put(out, kernel->data, kernel->size);
+	put(out, initrd->data, initrd->size);
+}
+
+/* Says what the library makes of the kernel, before its file is hidden in the result. */
+static bool check_kernel(const struct file *kernel)
+{
+	struct dry_run run = { .blob = { .file = *kernel } };
+	bool good = dry_run_open(&run) == SEGUE_OK;
+
+	if (!good)
+		complain(kernel->path, "%s", dry_run_refusal(&run));
+	else if (run.bundle.container[0])
+		complain(kernel->path, "this is a %s already, not a kernel",
+			 strcmp(run.bundle.container, "Fiwix") ? run.bundle.container : "Fiwix blob");
+	good = good && !run.bundle.container[0];
+	run.blob.file.data = NULL;
+	dry_run_free(&run);
+	return good;
+}
+
+static void open_trial(struct dry_run *run, const char *name, const struct output *blob, uint32_t flags)
+{
+	*run = (struct dry_run){
+		.blob = { .file = { .path = name, .data = blob->data, .size = blob->size }, .at = DRY_RUN_ANYWHERE },
+		.workspace_at = DRY_RUN_ANYWHERE,
+		.flags = flags | SEGUE_LOAD_BIOS
+	};
+	map_of_pc(TRIAL_MEMORY, &run->map);
+}
+
+static void close_trial(struct dry_run *run)
+{
+	run->blob.file.data = NULL;
+	dry_run_free(run);
+}
+
+static bool check_digest(struct dry_run *run)
+{
+	char right[DIGEST_DIGITS + 1];
+
+	if (dry_run_open(run) || digest_is_right(run, right))
+		return true;
+	complain(run->blob.file.path, "the digest that it carries is wrong; %s is right", right);
+	return false;
+}
+
+bool blob_try(const char *name, const struct output *blob, uint32_t flags, const char *cmdline, bool strict)
+{
+	struct dry_run run;
+	bool good;
+
+	open_trial(&run, name, blob, flags);
+	run.cmdline = cmdline;
+	good = dry_run(&run);
+	if (good && !run.error && strict && !check_digest(&run)) {
+		good = false;
+	} else if (good && run.error) {
+		good = !strict && run.error != SEGUE_E_UNKNOWN && run.error != SEGUE_E_GZIP;
+		complain(name, "%s%s", good ? "warning: this version of Segue refuses the result: " : "",
+			 dry_run_refusal(&run));
+	}
+	close_trial(&run);
+	return good;
+}
+
+/* Once all the rest is there: what the segments take from it says what the digest is. */
+static bool fill_digest(const struct blob_arguments *arguments, struct output *blob, size_t at)
+{
+	uint8_t digest[DIGEST_SIZE];
+	char text[DIGEST_DIGITS + 1];
+	struct dry_run run;
+	bool good;
+
+	open_trial(&run, arguments->kernel, blob, arguments->entry_32 ? SEGUE_LOAD_ELF_ENTRY_32 : 0);
+	good = dry_run(&run);
+	if (good && run.error) {
+		complain(arguments->kernel, "no digest can be made: %s", dry_run_refusal(&run));
+		good = false;
+	}
+	if (good) {
+		digest_of(&run, digest);
+		digest_text(digest, text);
+		memcpy(blob->data + at, text, DIGEST_DIGITS);
+	}
+	close_trial(&run);
+	return good;
+}
+
+static bool make(const struct blob_arguments *arguments, const struct file *kernel, struct output *blob)
+{
+	struct bytes bytes = { kernel->data, kernel->size, 0 };
+	size_t digest = 0;
+
+	if (!check_kernel(kernel))
+		return false;
+	if (arguments->fiwix && !segue_is_kernel(&bytes)) {
+		complain(arguments->kernel, "Fiwix's format holds Linux and ELF kernels only");
+		return false;
+	}
+	if (arguments->fiwix)
+		put_fiwix(blob, kernel, &arguments->initrd);
+	else
+		digest = put_bundle(blob, kernel, arguments);
+	if (blob->size <= BLOB_LIMIT)
+		return !digest || fill_digest(arguments, blob, digest);
+	complain(arguments->out, "its %s are more than what fits below 4 GiB", human_size(blob->size));
+	return false;
+}
+
+bool blob_make(const struct blob_arguments *arguments, struct output *blob)
+{
+	struct file kernel;
+	bool good = file_read_kernel(arguments->kernel, &kernel);
+
+	if (!good)
+		return false;
+	good = make(arguments, &kernel, blob);
+	if (good && kernel.packed_size)
+		printf("%s: gunzipped from %s to %s\n", arguments->kernel, human_size(kernel.packed_size),
+		       human_size(kernel.size));
+	file_free(&kernel);
+	return good;
+}

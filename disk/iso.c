@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segue iso: El Torito without emulation, and an MBR for the day when the image is written to a stick. xorriso makes
+ * it; what goes in are ordinary files, so that xorriso alone can replace them later.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "boot_image.h"
+#include "image.h"
+#include "staging.h"
+#include "../stage1/stage1.h"
+
+_Static_assert(sizeof ISO_BLOB_PATH == sizeof "/segue/blob" && sizeof ISO_OPTIONS_PATH == sizeof "/segue/options",
+	       "the names below are these without their slash");
+
+/* The time that all files have, unless SOURCE_DATE_EPOCH says another: 1 January 1980. */
+#define USUAL_TIME "315532800"
+/* A disk of less than a cylinder, 504 KiB, is none to SeaBIOS. */
+#define LEAST_SIZE "1m"
+/* Nine digits end in 2001, eleven are no year that ISO 9660 can write. */
+#define TIME_DIGITS 10u
+
+static bool find_time(char *time, size_t size)
+{
+	const char *wish = getenv("SOURCE_DATE_EPOCH");
+
+	if (!wish || !*wish)
+		wish = USUAL_TIME;
+	if (strspn(wish, "0123456789") != strlen(wish) || strlen(wish) > TIME_DIGITS) {
+		complain(NULL, "SOURCE_DATE_EPOCH is a number of seconds since 1970, not %s", wish);
+		return false;
+	}
+	snprintf(time, size, "%s", wish);
+	return true;
+}
+
+static bool stage_files(const struct image *image)
+{
+	char line[DISK_OPTIONS_SIZE + 1];
+	int length = snprintf(line, sizeof line, "%s\n", image->options);
+
+	return staging_folder("segue") &&
+	       staging_write("mbr", disk_boot_sector, BOOT_SECTOR_SIZE) &&
+	       staging_write("segue/boot.img", disk_boot_image, (size_t)(disk_boot_image_end - disk_boot_image)) &&
+	       staging_write("segue/blob", image->blob.data, image->blob.size) &&
+	       (!*image->options || staging_write("segue/options", line, (size_t)length));
+}
+
+static bool run_xorriso(const char *time)
+{
+	char dates[32], epoch[48];
+	char zone[] = "TZ=UTC", locale[] = "LC_ALL=C";
+	char *environment[] = { epoch, zone, locale, NULL };
+	/* -no_rc: no start-up files; -r: owner, group and rights are the same whoever makes it */
+	const char *const argv[] = {
+		"xorriso", "-no_rc", "-as", "mkisofs", "-quiet", "-V", "SEGUE", "-r", "-iso-level", "3",
+		"--set_all_file_dates", dates,
+		"-b", "segue/boot.img", "-c", "segue/boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
+		"--grub2-mbr", "mbr", "--protective-msdos-label",
+		"-o", "image", "-graft-points", "/segue=segue",
+		"--", "-padding", LEAST_SIZE, NULL
+	};
+	char *words[sizeof argv / sizeof *argv];
+
+	snprintf(dates, sizeof dates, "=%s", time);
+	snprintf(epoch, sizeof epoch, "SOURCE_DATE_EPOCH=%s", time);
+	memcpy(words, argv, sizeof words);
+	return staging_run(words, environment);
+}
+
+static bool write_iso(const struct image *image)
+{
+	char time[TIME_DIGITS + 1];
+	bool good = find_time(time, sizeof time) && staging_open(image->out);
+
+	if (good) {
+		const char *path = staging_add("image");
+
+		good = stage_files(image) && run_xorriso(time) && staging_finish(path);
+	}
+	staging_close();
+	return good;
+}
+
+static int run(int argc, char **argv)
+{
+	return image_run(&command_iso, argc, argv, write_iso);
+}
+
+const struct command command_iso = {
+	.name = "iso",
+	.summary = "make an ISO that boots by itself, as CD or on a stick",
+	.help =
+	IMAGE_USAGE("iso")
+	IMAGE_HELP
+	"  -o, --output OUT\n"
+	"\n"
+	"OUT boots on a PC with a BIOS, or a UEFI with a CSM, as a CD and, written to a stick, as a disk. The\n"
+	"program xorriso makes it and must be in PATH. The same input makes the same bytes, also with another\n"
+	"time zone, user or locale; files have the time SOURCE_DATE_EPOCH, or 1980. On the ISO are\n"
+	"\n"
+	"  /segue/blob            what is started; its last 32 bytes are a seal that is checked at the boot\n"
+	"  /segue/options         the --options\n"
+	"  /segue/boot.img        stage 1 and segue.elf\n"
+	"\n"
+	"A blob that Segue would refuse to start is refused here.\n",
+	.run = run
+};

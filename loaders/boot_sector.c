@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A boot sector, started as the BIOS starts one: 0000:7C00, DL the drive, interrupts on. There is no standard but what
+ * the IBM PC's BIOS did and the BIOS Boot Specification 1.01 (section 6.5.1) keeps; for the sector of a partition, what
+ * every MBR since has done: DS:SI is at the partition's entry in the copy of the table that the MBR made below 0x800.
+ *
+ *   CS:IP 0000:7C00, DS = ES = SS = FS = GS = 0, SP 0x7C00, IF = 1
+ *   DL    machine.boot_device's drive, or 0x80, the first hard disk, where that is not known; DH 0
+ *   SI    0x7BE, where machine.partition_entry lies; 0 without one. BP the same, as some MBRs have it
+ *   all other registers 0
+ */
+#include "memory_functions.h"
+#include "bytes.h"
+#include "loader.h"
+
+#define SECTOR 512u
+#define SIGNATURE_AT 510u
+#define SIGNATURE 0xaa55u
+#define SECTOR_PLACE 0x7c00u
+#define ENTRY_PLACE 0x7beu            /* 0x600, where an MBR moves itself to, and 0x1be, its first entry */
+#define ENTRY_SIZE 16u
+#define FIRST_HARD_DISK 0x80u
+
+static bool recognise(const struct bytes *file)
+{
+	return file->size == SECTOR && le16(file->data + SIGNATURE_AT) == SIGNATURE;
+}
+
+static void say_what_is_dropped(const struct job *job)
+{
+	const struct bundle *b = &job->bundle;
+
+	if (b->cmdline.size > 0)
+		segue_say(job, SEGUE_LOG_WARNING, "a boot sector has no command line: '%b' is dropped", &b->cmdline);
+	if (b->module_count > 0 || b->initrd.size > 0)
+		segue_say(job, SEGUE_LOG_WARNING, "a boot sector has no modules: they are dropped");
+}
+
+static int add_partition_entry(struct job *job, const void *entry)
+{
+	uint8_t *copy = segue_arena_take(&job->arena, ENTRY_SIZE, ENTRY_SIZE);
+	struct bytes source = {.data = copy, .size = ENTRY_SIZE, .part = PART_WORKSPACE};
+
+	if (!copy)
+		return segue_arena_refuse(job, ENTRY_SIZE);
+	memcpy(copy, entry, ENTRY_SIZE);
+	return segue_add_segment(job, "partition entry", NO_NUMBER, ENTRY_PLACE, &source, 0, ENTRY_SIZE);
+}
+
+static int load(struct job *job)
+{
+	const struct segue_machine *machine = job->args->machine;
+	int error;
+
+	if (!(job->args->flags & SEGUE_LOAD_BIOS))
+		return segue_refuse(job, SEGUE_E_BOOT_SECTOR_BIOS, NULL);
+	say_what_is_dropped(job);
+	job->entry = (struct entry_state){
+		.edx = FIRST_HARD_DISK, .esp = SECTOR_PLACE, .eip = SECTOR_PLACE, .selectors = ENTRY_REAL_MODE,
+		.real_interrupts = true,
+	};
+	if (machine && machine->has_boot_device)
+		job->entry.edx = machine->boot_device >> 24;
+	error = segue_add_segment(job, "boot sector", NO_NUMBER, SECTOR_PLACE, &job->bundle.kernel, 0, SECTOR);
+	if (error != SEGUE_OK || !machine || !machine->partition_entry)
+		return error;
+	job->entry.esi = job->entry.ebp = ENTRY_PLACE;
+	return add_partition_entry(job, machine->partition_entry);
+}
+
+const struct loader segue_loader_boot_sector = {.protocol = "boot sector", .recognise = recognise, .load = load};

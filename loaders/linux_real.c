@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Linux kernels entered by their 16-bit setup code: zImages, bzImages, and what else is packed as one (iPXE, memdisk),
+ * of any protocol version and from before there was one (boot.rst, Memory Layout of The Real-Mode Code, Running the
+ * Kernel). The setup code asks the BIOS for all that the zero page tells otherwise.
+ */
+#include "memory_functions.h"
+#include "bytes.h"
+#include "linux.h"
+
+/* boot.rst, Memory Layout; Sample Boot Configuration */
+#define LOW_CODE 0x10000u             /* where the code of a zImage goes */
+#define SETUP_MIN 0x10000u
+#define SETUP_MAX 0xa0000u
+#define HEAP_END 0xe000u
+#define OLD_HEAP_END 0x9800u
+#define HEAP_MARGIN 0x200u            /* boot.rst, heap_end_ptr: what it is less than the heap's end */
+#define STACK_LEAST 0x1000u
+#define ENTRY_PARAGRAPHS 0x20u
+#define PARAGRAPH 16u
+#define CAN_USE_HEAP 0x80u
+/* What of the setup code is changed: boot sector and setup header, which ends at 0x301 at the latest. */
+#define HEADER_SIZE 1024u
+
+int segue_linux_place_low(struct job *job, struct linux_kernel *k)
+{
+	size_t size = (size_t)le16(LINUX_HEADER_AT(k, syssize)) * PARAGRAPH;
+
+	/* What follows the kernel in its file would be in the setup code's way. */
+	if (size != 0 && k->code.size > size)
+		k->code.size = size;
+	k->load = LOW_CODE;
+	return segue_add_segment(job, "Linux kernel", NO_NUMBER, LOW_CODE, &k->code, 0, k->code.size);
+}
+
+/* The lowest place, or the one that the setup code would go to by itself. */
+static int find_place(struct job *job, const struct linux_kernel *k, addr_t size, addr_t *base)
+{
+	struct place place = {.min = SETUP_MIN, .max = SETUP_MAX, .align = PARAGRAPH};
+
+	if (k->low || k->minor < 2)
+		place.min = LINUX_OLD_SETUP;
+	if (segue_find_free(job, size, &place, base) && (*base == place.min || place.min == SETUP_MIN))
+		return SEGUE_OK;
+	return segue_refuse(job, SEGUE_E_LINUX_LOW, "%z bytes for the setup code, its heap and the command line, from %x on",
+			    size, place.min);
+}
+
+static void fill_header(const struct job *job, uint8_t *page, const struct linux_kernel *k, addr_t base, uint32_t heap_end)
+{
+	uint32_t flags = k->low ? 0 : LINUX_LOADED_HIGH;
+
+	put_le16(LINUX_AT(page, hdr.vid_mode), (uint16_t)segue_linux_vid_mode(&job->bundle.cmdline));
+	if (k->minor < 2) {
+		put_le16(LINUX_AT(page, screen_info.cl_magic), LINUX_OLD_LINE_MAGIC);
+		put_le16(LINUX_AT(page, screen_info.cl_offset), (uint16_t)heap_end);
+	}
+	if (k->old)
+		return;
+	*LINUX_AT(page, hdr.type_of_loader) = LINUX_LOADER_UNDEFINED;
+	put_le32(LINUX_AT(page, hdr.ramdisk_image), (uint32_t)k->initrd);
+	put_le32(LINUX_AT(page, hdr.ramdisk_size), (uint32_t)k->initrd_size);
+	if (k->minor >= 1) {
+		put_le16(LINUX_AT(page, hdr.heap_end_ptr), (uint16_t)(heap_end - HEAP_MARGIN));
+		flags |= CAN_USE_HEAP;
+	}
+	*LINUX_AT(page, hdr.loadflags) = (uint8_t)flags;
+	if (k->minor >= 2)
+		put_le32(LINUX_AT(page, hdr.cmd_line_ptr), (uint32_t)(base + heap_end));
+	else
+		put_le16(LINUX_AT(page, hdr.setup_move_size), (uint16_t)(heap_end + job->bundle.cmdline.size + 1));
+	/* 0: it does not go there by this field (iPXE). A zImage's is where it moves itself to. */
+	if (!k->low && le32(LINUX_AT(page, hdr.code32_start)) != 0)
+		put_le32(LINUX_AT(page, hdr.code32_start), (uint32_t)k->load);
+	if (k->alignment != 0)
+		put_le32(LINUX_AT(page, hdr.kernel_alignment), k->alignment);
+}
+
+/* Setup header, setup code with stack and heap behind it, command line: one behind the other. */
+static int add_segments(struct job *job, const struct linux_kernel *k, addr_t base, uint32_t heap_end)
+{
+	const struct bytes *line = &job->bundle.cmdline;
+	struct bytes rest = segue_bytes_at(k->setup, HEADER_SIZE, k->setup.size - HEADER_SIZE);
+	struct bytes header = {.size = HEADER_SIZE, .part = PART_WORKSPACE}, text = {.size = line->size + 1, .part = PART_WORKSPACE};
+	uint8_t *page = segue_arena_take(&job->arena, header.size + text.size, PARAGRAPH);
+	int error;
+
+	if (!page)
+		return segue_arena_refuse(job, header.size + text.size);
+	header.data = page;
+	text.data = page + HEADER_SIZE;
+	memcpy(page, k->setup.data, HEADER_SIZE);
+	fill_header(job, page, k, base, heap_end);
+	if (line->size > 0)
+		memcpy(page + HEADER_SIZE, line->data, line->size);
+	error = segue_add_segment(job, "Linux setup header", NO_NUMBER, base, &header, 0, HEADER_SIZE);
+	if (error == SEGUE_OK)
+		error = segue_add_segment(job, "Linux setup code", NO_NUMBER, base + HEADER_SIZE, &rest,
+					  heap_end - (addr_t)k->setup.size, heap_end - HEADER_SIZE);
+	if (error == SEGUE_OK)
+		error = segue_add_segment(job, "Linux command line", NO_NUMBER, base + heap_end, &text, 0, text.size);
+	return error;
+}
+
+int segue_linux_setup(struct job *job, struct linux_kernel *k)
+{
+	uint32_t heap_end = !k->low && k->minor >= 2 ? HEAP_END : OLD_HEAP_END;
+	addr_t base;
+	int error;
+
+	if (k->setup.size > heap_end - STACK_LEAST)
+		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "setup code of %z bytes, at most %u", (addr_t)k->setup.size,
+				    heap_end - STACK_LEAST);
+	if ((error = find_place(job, k, heap_end + (addr_t)job->bundle.cmdline.size + 1, &base)) != SEGUE_OK)
+		return error;
+	job->entry = (struct entry_state){
+		.esp = heap_end, .selectors = ENTRY_REAL_MODE, .real_code = (uint16_t)(base / PARAGRAPH + ENTRY_PARAGRAPHS),
+		.real_data = (uint16_t)(base / PARAGRAPH),
+	};
+	return add_segments(job, k, base, heap_end);
+}

@@ -1,0 +1,323 @@
+; SPDX-License-Identifier: MIT
+;
+; INT N from flat 32-bit code. A flat binary that stage 2 copies to a page boundary below 0x90000 (bios_open) and
+; then calls as often as it likes. Nothing here loops but where the BIOS has shut A20.
+;
+; The image
+;   +0   word: offset of the entry
+;   +2   word: offset of the patches: offsets (words, to a 0) of dwords that the page's address is added to, then
+;        offsets (words, to a 0) of words that the page's segment, address / 16, is added to
+;   The page and the next one are its own: code and data from the start, real mode's stack from the end.
+;
+; The call: void entry(uint32_t vector, struct bios_registers *registers), cdecl
+;   mode      32-bit protected, paging off, CPL 0, interrupts off; flat CS, DS and SS; any GDT, any IDT
+;   in        the vector's low byte; registers as they are to be at INT. EFLAGS in them is not looked at
+;   at INT    real mode: IVT at 0, CR0.PE = 0, the rest of CR0 and CR4 as the caller has them; IF = 1, DF = 0;
+;             FS = GS = SS = the page's segment; ESP below BIOS_CALL_SIZE, some 7 KiB of stack
+;   out       registers: what the BIOS returned, EFLAGS too, and whatever DS and ES were then
+;   restored  CR0, GDTR, IDTR, all segment registers, ESP, EBX ESI EDI EBP; DF = 0, IF = 0
+;   A20       open again; where nothing opens it, a sentence (screen and COM1), and the machine stops
+;   clobbers  EAX ECX EDX EFLAGS
+;   not safe against itself: one call at a time
+
+BIOS_CALL_SIZE	equ 0x2000		; bios.h
+
+struc registers				; struct bios_registers, bios.h
+	.eax		resd 1
+	.ebx		resd 1
+	.ecx		resd 1
+	.edx		resd 1
+	.esi		resd 1
+	.edi		resd 1
+	.ebp		resd 1
+	.ds		resw 1
+	.es		resw 1
+	.eflags		resd 1
+endstruc
+
+; Real mode's stack begins with the registers: popped before INT, pushed after it.
+REGISTERS_AT	equ BIOS_CALL_SIZE - registers_size
+
+CR0_PE		equ 1 << 0
+
+; Intel SDM 3A, section 3.4.5. Accessed, so that the CPU never writes the table.
+ACCESS_PRESENT	equ 1 << 7
+ACCESS_NOT_SYSTEM equ 1 << 4
+ACCESS_CODE	equ 1 << 3
+ACCESS_RW	equ 1 << 1		; code: may be read; data: may be written
+ACCESS_ACCESSED	equ 1 << 0
+DESCRIPTOR_4K	equ 1 << 7
+DESCRIPTOR_32BIT equ 1 << 6
+LIMIT_HIGH	equ 0xf
+ACCESS_DATA	equ ACCESS_PRESENT | ACCESS_NOT_SYSTEM | ACCESS_RW | ACCESS_ACCESSED
+
+PORT_SYSTEM_A	equ 0x92
+SYSTEM_A_RESET	equ 1 << 0
+SYSTEM_A_A20	equ 1 << 1
+KBC_DATA	equ 0x60
+KBC_COMMAND	equ 0x64
+KBC_INPUT_FULL	equ 1 << 1
+KBC_WRITE_OUT	equ 0xd1
+KBC_A20_ON	equ 0xdf
+COM1_DATA	equ 0x3f8
+COM1_STATUS	equ 0x3fd
+COM1_CAN_SEND	equ 1 << 5
+VGA_TEXT	equ 0xb8000
+VGA_WHITE_ON_RED equ 0x4f00
+
+; Notes that the dword before this place, or that many bytes before it, is to be patched with the page's address.
+%define patches
+%macro patch_page 0-1 0
+	%%here:
+	%xdefine patches patches %%here - 4 - %1,
+%endmacro
+
+	org 0
+	dw entry, patch_table
+
+	bits 32
+; entry: from the caller's mode down to real mode; see above
+entry:
+	mov eax, [esp + 4]
+	mov edx, [esp + 8]
+	push ebx
+	push esi
+	push edi
+	push ebp
+	push ds
+	push es
+	push fs
+	push gs
+	mov ebx, 0
+	patch_page			; the page; the caller's DS reaches it
+	mov [ebx + vector], al
+	mov [ebx + registers_given], edx
+	mov [ebx + callers_stack], esp
+	mov [ebx + callers_stack + 4], ss
+	mov [ebx + callers_code], cs
+	sgdt [ebx + callers_gdt]
+	sidt [ebx + callers_idt]
+	; segment by segment: ES may be anything
+%assign at 0
+%rep registers_size / 4 - 1
+	mov eax, [edx + at]
+	mov [ebx + REGISTERS_AT + at], eax
+%assign at at + 4
+%endrep
+	lgdt [ebx + gdt_pointer]
+	jmp gdt_code16:word_mode
+
+	bits 16
+word_mode:
+	; limits of 64 KiB, which real mode keeps
+	mov ax, gdt_data16
+	mov ds, ax
+	mov es, ax
+	mov ss, ax
+	mov fs, ax
+	mov gs, ax
+	lidt [real_idt]
+	mov eax, cr0
+	mov [callers_cr0], eax
+	and al, ~CR0_PE & 0xff
+	mov cr0, eax
+	jmp 0:real_mode
+segment_of_page equ $ - 2
+real_mode:
+	mov ax, cs
+	mov ss, ax
+	mov fs, ax
+	mov gs, ax
+	mov esp, REGISTERS_AT
+	pop eax
+	pop ebx
+	pop ecx
+	pop edx
+	pop esi
+	pop edi
+	pop ebp
+	pop ds
+	pop es
+	add sp, 4			; EFLAGS
+	cld
+	sti
+	db 0xcd				; INT
+vector:
+	db 0
+	pushfd
+	cli
+	cld
+	push es
+	push ds
+	push ebp
+	push edi
+	push esi
+	push edx
+	push ecx
+	push ebx
+	push eax
+	; the caller's tables and stack may lie where only an open A20 leads: its own first
+	o32 lgdt [cs:gdt_pointer]
+	mov eax, [cs:callers_cr0]
+	mov cr0, eax
+	jmp dword gdt_code:flat_mode
+patch_flat_mode equ $ - 6
+
+	bits 32
+flat_mode:
+	mov eax, gdt_data
+	mov ds, eax
+	mov ss, eax
+	mov ebx, 0
+	patch_page
+	lea esp, [ebx + REGISTERS_AT]
+	call a20_is_open
+	je open_a20
+restore:
+	lgdt [ebx + callers_gdt]
+	lidt [ebx + callers_idt]
+	jmp 0:.callers_code
+	patch_page 2
+callers_code equ $ - 2
+.callers_code:
+	mov edx, [ebx + registers_given]
+%assign at 0
+%rep registers_size / 4
+	mov eax, [ebx + REGISTERS_AT + at]
+	mov [edx + at], eax
+%assign at at + 4
+%endrep
+	lss esp, [ebx + callers_stack]
+	pop gs
+	pop fs
+	pop es
+	pop ds
+	pop ebp
+	pop edi
+	pop esi
+	pop ebx
+	ret
+
+; a20_is_open: writes the complement of the dword that is 1 MiB away; with A20 shut, both are one
+;   mode      32-bit, flat
+;   in        EBX page
+;   out       ZF = 0: open
+;   clobbers  EAX
+a20_is_open:
+	mov eax, [ebx + a20_probe + (1 << 20)]
+	not eax
+	mov [ebx + a20_probe], eax
+	cmp eax, [ebx + a20_probe + (1 << 20)]
+	ret
+
+; open_a20: by port 0x92, then by the keyboard controller
+;   mode      32-bit, flat
+;   in        EBX page; ESP in it
+;   out       goes on at restore with A20 open; else stops with a sentence
+;   clobbers  EAX ECX EDX ESI EDI
+open_a20:
+	in al, PORT_SYSTEM_A
+	and al, ~SYSTEM_A_RESET & 0xff
+	or al, SYSTEM_A_A20
+	out PORT_SYSTEM_A, al
+	call a20_is_open
+	jne restore
+	call kbc_ready
+	mov al, KBC_WRITE_OUT
+	out KBC_COMMAND, al
+	call kbc_ready
+	mov al, KBC_A20_ON
+	out KBC_DATA, al
+	call kbc_ready
+	; the controller is a slow microprocessor
+	mov ecx, 0x10000
+.again:
+	call a20_is_open
+	jne restore
+	loop .again
+	lea esi, [ebx + .text]
+	mov edi, VGA_TEXT
+	mov edx, COM1_STATUS
+.print:
+	movzx eax, byte [esi]
+	inc esi
+	test al, al
+	jz .stop
+	or eax, VGA_WHITE_ON_RED
+	mov [edi], ax
+	add edi, 2
+	push eax
+	mov ecx, 0x10000		; a port that is not there never says that it can
+.busy:
+	in al, dx
+	test al, COM1_CAN_SEND
+	loopz .busy
+	pop eax
+	mov dl, COM1_DATA & 0xff
+	out dx, al
+	mov dl, COM1_STATUS & 0xff
+	jmp .print
+.stop:
+	hlt
+	jmp .stop
+.text:
+	db "segue: the BIOS has shut the A20 gate, and it stays shut; stopped", 0
+
+; kbc_ready: waits, not for ever, until the keyboard controller takes a byte
+;   mode      32-bit
+;   clobbers  AL ECX
+kbc_ready:
+	mov ecx, 0x10000
+.wait:
+	in al, KBC_COMMAND
+	test al, KBC_INPUT_FULL
+	loopnz .wait
+	ret
+
+	align 8, db 0
+gdt:
+	dq 0
+gdt_code16 equ $ - gdt
+	dw 0xffff, 0
+	db 0, ACCESS_DATA | ACCESS_CODE, 0, 0
+gdt_data16 equ $ - gdt
+	dw 0xffff, 0
+	db 0, ACCESS_DATA, 0, 0
+gdt_code equ $ - gdt
+	dw 0xffff, 0
+	db 0, ACCESS_DATA | ACCESS_CODE, DESCRIPTOR_4K | DESCRIPTOR_32BIT | LIMIT_HIGH, 0
+gdt_data equ $ - gdt
+	dw 0xffff, 0
+	db 0, ACCESS_DATA, DESCRIPTOR_4K | DESCRIPTOR_32BIT | LIMIT_HIGH, 0
+gdt_end:
+
+	dw 0				; so that the base is aligned
+gdt_pointer:
+	dw gdt_end - gdt - 1
+	dd gdt
+	dw 0
+real_idt:
+	dw 256 * 4 - 1
+	dd 0
+
+; The page is added to bits 16 to 39 of a descriptor, its base (the access byte above is not reached).
+patch_table:
+	dw patches patch_flat_mode, gdt + gdt_code16 + 2, gdt + gdt_data16 + 2, gdt_pointer + 2, 0
+	dw segment_of_page, 0
+
+image_end:
+
+; Not in the file: what a call writes.
+	absolute image_end - $$
+	alignb 4
+callers_stack	resd 2			; ESP, SS
+callers_cr0	resd 1
+registers_given	resd 1
+a20_probe	resd 1
+callers_gdt	resb 6
+		resb 2
+callers_idt	resb 6
+data_end:
+%if data_end > BIOS_CALL_SIZE - 0x1800
+	%error "the BIOS call leaves real mode too little stack"
+%endif

@@ -1,0 +1,455 @@
+; SPDX-License-Identifier: MIT
+;
+; The second part of stage 1, with segue.elf behind it. Checks both, opens A20, puts segue.elf where its program headers
+; say, and enters it.
+;
+; On entry, from mbr.asm or cd.asm
+;   1. Real mode, CS:IP LOADER_SEGMENT:loader.entry; all of the file is at LOADER_AT.
+;   2. AL the medium: STAGE1_CD, or STAGE1_DISK for any disk; DL the drive that this was read from.
+;   3. DS 0; for a disk the MBR still at BOOT_SECTOR, so that its PATCHED_LBA tells an ISO on a disk from a disk of
+;      `segue disk` (stage1.inc).
+;   4. A stack of some kilobytes; IF = 1, DF = 0.
+;
+; On exit, at segue.elf's entry
+;   1. 32-bit protected mode; CS flat code; DS ES FS GS SS flat data; paging off, IF = 0, DF = 0, A20 on.
+;   2. EAX STAGE1_MAGIC, EBX STAGE1_AT: struct stage1 (stage1.h). The other registers mean nothing; GDTR leads in here,
+;      IDTR is the BIOS's.
+;   3. Below 0x500, and from 0x40000 on, nothing was written but by the BIOS.
+;
+; Else a sentence on the screen and on COM1, and the machine waits for its user (print.inc).
+;
+; The build gives SEGUE_ELF, a file, and SUM and SUM_OF_SUMS of the output, which it first makes with both 0.
+
+%include "stage1.inc"
+
+CR0_PE		equ 1 << 0
+EFLAGS_ALWAYS_86 equ 0xf000		; bits 12 to 15: an 8086 has them set, a 286 in real mode clear
+EFLAGS_IOPL_NT	equ 0x7000
+ONE_MIB		equ 1 << 20
+SUM_SECTOR	equ 2048		; SEAL_SECTOR, stage1.h
+A20_PROBE	equ PACKET_AT		; what is there has been used
+
+PORT_SYSTEM_A	equ 0x92
+SYSTEM_A_RESET	equ 1 << 0
+SYSTEM_A_A20	equ 1 << 1
+KBC_DATA	equ 0x60
+KBC_COMMAND	equ 0x64
+KBC_INPUT_FULL	equ 1 << 1
+KBC_WRITE_OUT	equ 0xd1
+KBC_A20_ON	equ 0xdf
+KBC_PULSE_NONE	equ 0xff
+
+; ELF-32 object file format, figures 1-3 and 2-1
+ELF_MAGIC	equ 0x464c457f
+ELF_32_LITTLE	equ 0x0101		; e_ident[EI_CLASS], e_ident[EI_DATA]
+EM_386		equ 3
+PT_LOAD		equ 1
+struc elf_header
+	.magic		resd 1
+	.class_data	resw 1
+	.ident		resb 10
+	.type		resw 1
+	.machine	resw 1
+	.version	resd 1
+	.entry		resd 1
+	.phoff		resd 1
+	.shoff		resd 1
+	.flags		resd 1
+	.ehsize		resw 1
+	.phentsize	resw 1
+	.phnum		resw 1
+endstruc
+struc program_header
+	.type		resd 1
+	.offset		resd 1
+	.vaddr		resd 1
+	.paddr		resd 1
+	.filesz		resd 1
+	.memsz		resd 1
+	.flags		resd 1
+	.align		resd 1
+endstruc
+
+; Intel SDM 3A, section 3.4.5. Accessed, so that the CPU never writes the table.
+ACCESS_PRESENT	equ 1 << 7
+ACCESS_NOT_SYSTEM equ 1 << 4
+ACCESS_CODE	equ 1 << 3
+ACCESS_RW	equ 1 << 1		; code: may be read; data: may be written
+ACCESS_ACCESSED	equ 1 << 0
+ACCESS_DATA	equ ACCESS_PRESENT | ACCESS_NOT_SYSTEM | ACCESS_RW | ACCESS_ACCESSED
+DESCRIPTOR_4K	equ 1 << 7
+DESCRIPTOR_32BIT equ 1 << 6
+%macro descriptor 4			; base, limit, access, flags
+	dw (%2) & 0xffff, (%1) & 0xffff
+	db (%1) >> 16, %3, %4 | (%2) >> 16, 0
+%endmacro
+
+	bits 16
+	org 0
+
+	dd LOADER_MAGIC
+	dw (image_end - $$) / 512, 0
+	dd SUM, SUM_OF_SUMS
+
+	cpu 8086
+	push ds
+	pop es
+	mov di, STAGE1_AT
+	mov cx, stage1_size / 2
+	push ax
+	xor ax, ax
+	rep stosw
+	pop ax
+	mov byte [STAGE1_AT + stage1.size], stage1_size
+	mov [STAGE1_AT + stage1.medium], al
+	mov [STAGE1_AT + stage1.drive], dl
+	cmp al, STAGE1_DISK
+	jne .medium_known
+	mov ax, [BOOT_SECTOR + PATCHED_LBA + 2]
+	or ax, [BOOT_SECTOR + PATCHED_LBA + 4]
+	or ax, [BOOT_SECTOR + PATCHED_LBA + 6]
+	jnz .iso
+	cmp word [BOOT_SECTOR + PATCHED_LBA], ISO_SYSTEM_AREA
+	jb .medium_known
+.iso:
+	mov byte [STAGE1_AT + stage1.medium], STAGE1_ISO_ON_DISK
+.medium_known:
+	push cs
+	pop ds
+	mov si, cpu_text
+	xor ax, ax
+	push ax
+	popf
+	pushf
+	pop ax
+	and ax, EFLAGS_ALWAYS_86
+	cmp ax, EFLAGS_ALWAYS_86
+	je .stop
+	mov ax, EFLAGS_IOPL_NT
+	push ax
+	popf
+	pushf
+	pop ax
+	and ax, EFLAGS_IOPL_NT
+	jz .stop
+	cpu 386
+	push word 0
+	popf
+	sti
+	call check_sums
+	mov si, sum_text
+	jne .stop
+	call a20_is_open
+	jne .open
+	inc byte [fs:STAGE1_AT + stage1.a20_was_shut]
+	call open_a20
+	mov si, a20_text
+	je .stop
+.open:
+	cli
+	lgdt [gdt_pointer]
+	mov eax, cr0
+	or al, CR0_PE
+	mov cr0, eax
+	jmp dword gdt_code:LOADER_AT + flat_mode
+.stop:
+	cpu 8086
+	xor ax, ax
+	push ax
+	popf
+	sti
+	jmp stop
+	cpu 386
+
+; check_sums
+;   mode      real
+;   in        DS LOADER_SEGMENT
+;   out       ZF = 1: the file is as it was built
+;   clobbers  EAX EBX CX ESI DI EBP
+check_sums:
+	push ds
+	xor eax, eax
+	xchg eax, [loader.sum]
+	push eax
+	xor eax, eax
+	xchg eax, [loader.sum_of_sums]
+	push eax
+	xor ebx, ebx
+	xor ebp, ebp
+	mov di, (image_end - $$) / SUM_SECTOR
+.sector:
+	xor si, si
+	mov cx, SUM_SECTOR / 64
+.part:
+%assign at 0
+%rep 16
+	add ebx, [si + at]
+%assign at at + 4
+%endrep
+	add si, 64
+	loop .part
+	add ebp, ebx
+	mov ax, ds
+	add ax, SUM_SECTOR / 16
+	mov ds, ax
+	dec di
+	jnz .sector
+	pop eax
+	cmp eax, ebp
+	pop eax
+	jne .differ
+	cmp eax, ebx
+.differ:
+	pop ds
+	ret
+
+; a20_is_open: writes the complement of the dword that is 1 MiB away; with A20 shut, both are one
+;   mode      real
+;   out       ZF = 0: open; FS 0
+;   clobbers  EAX GS
+a20_is_open:
+	xor ax, ax
+	mov fs, ax
+	dec ax
+	mov gs, ax
+	mov eax, [gs:A20_PROBE + 16]
+	not eax
+	mov [fs:A20_PROBE], eax
+	cmp eax, [gs:A20_PROBE + 16]
+	ret
+
+; open_a20: by the BIOS, by port 0x92, by the keyboard controller
+;   mode      real, IF = 1
+;   out       ZF = 0: open
+;   clobbers  EAX CX FS GS, and what the BIOS clobbers
+open_a20:
+	push ds
+	push es
+	mov ax, 0x2401			; INT 15h: open A20
+	int 0x15
+	pop es
+	pop ds
+	call a20_is_open
+	jne .return
+	in al, PORT_SYSTEM_A
+	and al, ~SYSTEM_A_RESET & 0xff
+	or al, SYSTEM_A_A20
+	out PORT_SYSTEM_A, al
+	call a20_is_open
+	jne .return
+	cli
+	call kbc_ready
+	mov al, KBC_WRITE_OUT
+	out KBC_COMMAND, al
+	call kbc_ready
+	mov al, KBC_A20_ON
+	out KBC_DATA, al
+	call kbc_ready
+	mov al, KBC_PULSE_NONE		; some only now do what they were told
+	out KBC_COMMAND, al
+	call kbc_ready
+	sti
+	; the controller is a slow microprocessor
+	xor cx, cx
+.again:
+	call a20_is_open
+	loope .again
+.return:
+	ret
+
+; kbc_ready: waits, not for ever, until the keyboard controller takes a byte
+;   mode      any
+;   clobbers  AL CX
+kbc_ready:
+	xor cx, cx
+.wait:
+	in al, KBC_COMMAND
+	test al, KBC_INPUT_FULL
+	loopnz .wait
+	ret
+
+%include "print.inc"
+
+; refuse: from protected mode back to the BIOS
+;   mode      32-bit, flat
+;   in        ESI the sentence's offset
+;   out       does not return
+	bits 32
+refuse:
+	jmp gdt_code16:.word_mode
+	bits 16
+.word_mode:
+	mov ax, gdt_data16
+	mov ds, ax
+	mov es, ax
+	mov ss, ax
+	mov eax, cr0
+	and al, ~CR0_PE & 0xff
+	mov cr0, eax
+	jmp LOADER_SEGMENT:.real_mode
+.real_mode:
+	xor ax, ax
+	mov ss, ax
+	mov sp, STACK_TOP
+	push cs
+	pop ds
+	sti
+	jmp stop
+
+; flat_mode: puts segue.elf in its place, and enters it
+;   mode      32-bit, flat CS; nothing else set
+;   out       does not return
+	bits 32
+flat_mode:
+	mov eax, gdt_data
+	mov ds, eax
+	mov es, eax
+	mov fs, eax
+	mov gs, eax
+	mov ss, eax
+	mov esp, STACK_TOP
+	mov esi, elf_text
+	mov ebp, LOADER_AT + elf
+	cmp dword [ebp + elf_header.magic], ELF_MAGIC
+	jne refuse
+	cmp word [ebp + elf_header.class_data], ELF_32_LITTLE
+	jne refuse
+	cmp word [ebp + elf_header.machine], EM_386
+	jne refuse
+	cmp word [ebp + elf_header.phentsize], program_header_size
+	jne refuse
+	cmp dword [ebp + elf_header.entry], ONE_MIB
+	jb refuse
+	mov ebx, [ebp + elf_header.phoff]
+	movzx edx, word [ebp + elf_header.phnum]
+	mov eax, edx
+	shl eax, 5
+	add eax, ebx
+	jc refuse
+	cmp eax, ELF_SIZE
+	ja refuse
+	add ebx, ebp
+.segment:
+	dec edx
+	js .enter
+	cmp dword [ebx + program_header.type], PT_LOAD
+	jne .next
+	call place
+.next:
+	add ebx, program_header_size
+	jmp .segment
+.enter:
+	mov ecx, [ebp + elf_header.entry]
+	mov eax, STAGE1_MAGIC
+	mov ebx, STAGE1_AT
+	jmp ecx
+
+; place: one segment of segue.elf
+;   mode      32-bit, flat
+;   in        EBX its program header; EBP segue.elf as it was read
+;   out       does not return if there is anything wrong
+;   clobbers  EAX ECX ESI EDI
+place:
+	mov esi, elf_text
+	mov ecx, [ebx + program_header.filesz]
+	cmp ecx, [ebx + program_header.memsz]
+	ja refuse
+	mov eax, [ebx + program_header.offset]
+	add eax, ecx
+	jc refuse
+	cmp eax, ELF_SIZE
+	ja refuse
+	mov edi, [ebx + program_header.paddr]
+	cmp edi, ONE_MIB
+	jb refuse
+	; is there memory at its end?
+	mov eax, [ebx + program_header.memsz]
+	cmp eax, 4
+	jb .copy
+	add eax, edi
+	jc refuse
+	mov esi, memory_text
+	call is_memory
+	jne refuse
+.copy:
+	mov esi, [ebx + program_header.offset]
+	add esi, ebp
+	mov eax, ecx
+	shr ecx, 2
+	rep movsd
+	mov ecx, eax
+	and ecx, 3
+	rep movsb
+	mov ecx, [ebx + program_header.memsz]
+	sub ecx, eax
+	xor eax, eax
+	mov esi, ecx
+	shr ecx, 2
+	rep stosd
+	mov ecx, esi
+	and ecx, 3
+	rep stosb
+	ret
+
+; is_memory: are the 4 bytes before EAX memory? They are lost. Another write comes between, for a bus remembers the last.
+;   mode      32-bit, flat
+;   out       ZF = 1: memory
+is_memory:
+	push ecx
+	mov ecx, [eax - 4]
+	not ecx
+	mov [eax - 4], ecx
+	not ecx
+	mov [A20_PROBE], ecx
+	not ecx
+	cmp ecx, [eax - 4]
+	pop ecx
+	ret
+
+	align 8, db 0
+gdt:
+	dq 0
+gdt_code equ $ - gdt
+	descriptor 0, 0xfffff, ACCESS_DATA | ACCESS_CODE, DESCRIPTOR_4K | DESCRIPTOR_32BIT
+gdt_data equ $ - gdt
+	descriptor 0, 0xfffff, ACCESS_DATA, DESCRIPTOR_4K | DESCRIPTOR_32BIT
+gdt_code16 equ $ - gdt
+	descriptor LOADER_AT, 0xffff, ACCESS_DATA | ACCESS_CODE, 0
+gdt_data16 equ $ - gdt
+	descriptor LOADER_AT, 0xffff, ACCESS_DATA, 0
+gdt_end:
+
+	align 4, db 0
+	dw 0				; so that the base is aligned
+gdt_pointer:
+	dw gdt_end - gdt - 1
+	dd LOADER_AT + gdt
+
+cpu_text:
+	db "Segue: this needs a 386 or later", 0
+sum_text:
+	db "Segue: the boot image is damaged or was not read as it was written", 0
+a20_text:
+	db "Segue: the A20 gate stays shut", 0
+elf_text:
+	db "Segue: the boot image's segue.elf is no ELF for an i386 from 1 MiB on", 0
+memory_text:
+	db "Segue: too little memory for segue.elf", 0
+
+%ifdef MAP
+	[map symbols MAP]
+%endif
+loader_used equ $ - $$
+	align 16, db 0
+elf:
+	incbin SEGUE_ELF
+ELF_SIZE equ $ - elf
+	align SUM_SECTOR, db 0
+image_end:
+%if image_end - $$ > LOADER_MAX
+	%error "segue.elf is too large for stage 1"
+%endif
+; read.inc reads 32 KiB before it looks.
+%if image_end - $$ < 32768 + SUM_SECTOR
+	%error "segue.elf is too small for stage 1"
+%endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Files on an ISO 9660 medium (ECMA-119), by their path. */
+#ifndef STANDALONE_ISO9660_H
+#define STANDALONE_ISO9660_H
+
+#include "media.h"
+
+#define ISO_BLOCK 2048u
+
+struct iso_file {
+	uint32_t block;               /* the first one */
+	uint32_t size;                /* bytes */
+};
+
+/*
+ * Finds the file at path, "/folder/name": upper and lower case are one, and "name;1", "name." and "name.;1" are
+ * "name". NULL, or why not: iso_missing if nothing of that name is there, else another sentence.
+ */
+extern const char iso_missing[];
+const char *iso_find(struct media *media, const char *path, struct iso_file *file);
+
+#endif

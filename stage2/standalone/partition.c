@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "../../stage1/stage1.h"
+#include "little_endian.h"
+#include "partition.h"
+#include "standalone.h"
+
+#define SECTOR 512u
+#define TABLE 446u                    /* IBM PC: partition table in the master boot record */
+#define ENTRIES 4u
+#define SIGNATURE 510u
+
+struct entry {
+	uint8_t active, start_chs[3];
+	uint8_t type, end_chs[3];
+	uint8_t sector[4];
+	uint8_t count[4];
+};
+_Static_assert(sizeof(struct entry) == 16, "partition table entry");
+_Static_assert(offsetof(struct entry, type) == 4, "partition table entry");
+_Static_assert(offsetof(struct entry, sector) == 8, "partition table entry");
+_Static_assert(offsetof(struct entry, count) == 12, "partition table entry");
+
+static bool is_header(const uint8_t *header)
+{
+	static const char magic[] = DISK_HEADER_MAGIC;
+
+	for (size_t i = 0; i < sizeof magic - 1; i++)
+		if (header[offsetof(struct disk_header, magic) + i] != (uint8_t)magic[i])
+			return false;
+	return true;
+}
+
+static const char *take_header(struct media *media, const uint8_t *header, uint32_t sector, uint32_t count)
+{
+	const uint8_t *options = header + offsetof(struct disk_header, options);
+
+	if (le32(header + offsetof(struct disk_header, header_size)) != SECTOR ||
+	    le32(header + offsetof(struct disk_header, version)) != 1)
+		return "its header is of another version";
+	media->sector = (uint64_t)sector + 1;
+	media->size = le64(header + offsetof(struct disk_header, blob_size));
+	if (media->size > (count - UINT64_C(1)) * SECTOR)
+		return "its header says that the blob is larger than the partition";
+	for (size_t i = 0; i < DISK_OPTIONS_SIZE; i++)
+		media->options[i] = (char)options[i];
+	media->options[DISK_OPTIONS_SIZE] = 0;
+	return NULL;
+}
+
+const char *partition_find(struct media *media)
+{
+	uint8_t table[ENTRIES * sizeof(struct entry)];
+	const uint8_t *sector = physical(MEDIA_BUFFER);
+
+	media_read(media, media->path, 0, 1);
+	if (sector[SIGNATURE] != 0x55 || sector[SIGNATURE + 1] != 0xaa)
+		return "the disk has no partition table";
+	for (size_t i = 0; i < sizeof table; i++)
+		table[i] = sector[TABLE + i];
+	for (const uint8_t *entry = table; entry < table + sizeof table; entry += sizeof(struct entry)) {
+		uint32_t first = le32(entry + offsetof(struct entry, sector));
+		uint32_t count = le32(entry + offsetof(struct entry, count));
+
+		if (entry[offsetof(struct entry, type)] != DISK_PARTITION_TYPE || count == 0)
+			continue;
+		media_read(media, media->path, first, 1);
+		if (is_header(sector))
+			return take_header(media, sector, first, count);
+	}
+	return "the disk has no partition of type 7f with Segue's header";
+}

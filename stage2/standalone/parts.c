@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* The modules that a Multiboot loader has brought, as segue_load() takes them. */
+#include "parts.h"
+#include "standalone.h"
+#include "words.h"
+
+static size_t tables_size(const struct boot_info *boot)
+{
+	struct boot_module module;
+	size_t size = boot->module_count * sizeof(struct segue_part);
+
+	for (size_t i = 0; boot_module_at(boot, i, &module); i++)
+		size += string_length(module.string) + 2;
+	return size;
+}
+
+static const char *copy_string(char **at, const char *text, size_t length)
+{
+	const char *copy = *at;
+
+	for (size_t i = 0; i < length; i++)
+		*(*at)++ = text[i];
+	*(*at)++ = 0;
+	return copy;
+}
+
+/* "/boot/vmlinuz quiet" is the name "vmlinuz" and the arguments "quiet". */
+static void split_string(const struct boot_info *boot, struct segue_part *part, char **at, const char *string)
+{
+	const char *name, *end;
+
+	if (!boot_strings_name_file(boot)) {
+		part->cmdline = copy_string(at, string, string_length(string));
+		return;
+	}
+	name = skip_blanks(string);
+	end = skip_word(name);
+	for (const char *c = name; c < end; c++)
+		if (*c == '/')
+			name = c + 1;
+	if (name < end)
+		part->name = copy_string(at, name, (size_t)(end - name));
+	end = skip_blanks(end);
+	part->cmdline = copy_string(at, end, string_length(end));
+}
+
+static void fill(const struct boot_info *boot, struct parts *parts, uint32_t addr)
+{
+	struct segue_part *part = physical(addr);
+	char *strings = (char *)(part + boot->module_count);
+	struct boot_module module;
+
+	parts->parts = part;
+	parts->count = boot->module_count;
+	for (size_t i = 0; boot_module_at(boot, i, &module); i++, part++) {
+		*part = (struct segue_part){ .data = physical(module.addr), .size = module.size };
+		split_string(boot, part, &strings, module.string);
+	}
+	if (*parts->parts->cmdline)
+		parts->cmdline = parts->parts->cmdline;
+}
+
+void parts_from_modules(struct room *room, struct parts *parts)
+{
+	size_t size = tables_size(room->boot);
+	uint32_t addr = room_find(room, ROOM_FLOOR, ROOM_CEILING, (uint32_t)size);
+
+	if (!addr) {
+		keep_refusal("the boot loader leaves no free memory for the list of modules");
+		refuse(SEGUE_E_NO_RAM);
+	}
+	room_take(room, addr, addr + (uint64_t)size);
+	fill(room->boot, parts, addr);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The sums of a blob's seal (stage1.h), taken while it is read. */
+#ifndef STANDALONE_SEAL_H
+#define STANDALONE_SEAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "copy.h"
+
+#define SEAL_SIZE 32u
+
+struct seal_check {
+	struct copy_sums sums;
+	uint32_t size;                /* bytes so far */
+};
+
+/* The bytes that come next, from a 16-byte boundary; a multiple of 4 of them but for the last ones. */
+void seal_add(struct seal_check *check, const uint8_t *bytes, uint32_t size);
+
+/* The same, copied to dest: whole sectors, from a sector's start. */
+void seal_copy(struct seal_check *check, uint8_t *dest, const uint8_t *bytes, uint32_t size);
+
+/* When all bytes before the seal are in. */
+void seal_end(struct seal_check *check);
+
+/* Are these SEAL_SIZE bytes a seal? Then seal_why() is NULL if it matches what was read, or says why not. */
+bool seal_is_there(const uint8_t *seal);
+const char *seal_why(const struct seal_check *check, const uint8_t *seal);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The blob on a medium as one run of bytes, read once from start to end; its seal is checked on the way. */
+#ifndef STANDALONE_STREAM_H
+#define STANDALONE_STREAM_H
+
+#include "media.h"
+#include "seal.h"
+
+#define STREAM_PEEK_MAX 1024u
+
+struct stream {
+	struct media *media;
+	uint32_t size;                /* of the blob, seal included */
+	uint32_t at;                  /* offset of the next byte */
+	/* what the transfer buffer holds of the blob: */
+	uint32_t chunk_at, chunk_size;
+	uint32_t used;                /* of it, bytes that were read */
+	uint32_t summed;              /* and bytes that are in the sums */
+	uint32_t sum_end;             /* offset in the blob: the seal is not in its own sums */
+	struct seal_check check;
+	uint8_t seal[SEAL_SIZE];
+	uint8_t peeked[STREAM_PEEK_MAX];
+	uint32_t peeked_at, peeked_end;
+};
+
+/* Refuses a blob that is larger than 4 GiB. */
+void stream_open(struct stream *stream, struct media *media);
+
+/* The next bytes, that stay to be read: size of them (up to STREAM_PEEK_MAX) or what there is; how many. */
+uint32_t stream_peek(struct stream *stream, uint32_t size);
+
+/* The next size bytes to dest, NULL: to nowhere. They must be there: size is at most stream_left(). */
+void stream_read(struct stream *stream, uint8_t *dest, uint32_t size);
+
+static inline uint32_t stream_left(const struct stream *stream)
+{
+	return stream->size - stream->at;
+}
+
+/* Reads what is left, and checks the seal; false: there is none. Refuses a blob that does not match it. */
+bool stream_close(struct stream *stream);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* VESA BIOS Extensions 2.0 and 3.0: which modes have a linear framebuffer, which one is meant, and setting it. */
+#ifndef STANDALONE_VBE_H
+#define STANDALONE_VBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "segue.h"
+
+#define VBE_BUFFER_SIZE 1024u         /* below 1 MiB, from a 16-byte boundary; free before and after each call */
+#define VBE_CONTROL_INFO_SIZE 512u    /* VBE 3.0, section 4.3 */
+#define VBE_MODE_INFO_SIZE 256u       /* VBE 3.0, section 4.4 */
+#define VBE_MODE_NUMBER 0x1ffu        /* VBE 3.0, section 3: the bits of a mode's number */
+
+/*
+ * What is asked for, 0 being any.
+ *
+ * By number: this mode or none. By size: of all modes with a linear framebuffer those that are not larger than
+ * asked for, in neither direction; where all are larger the smallest one. Of these the largest: the size that is
+ * asked for, if there is one. Of these the same depth; then the one of the same kind (32 and 24 bits, 16 and 15);
+ * then the deepest. Modes with a palette (8 bits) come last, or first where 8 is asked for.
+ * Any size: the monitor's own (EDID), or else 1024x768. Any depth: 32.
+ */
+struct vbe_wish {
+	uint32_t mode;
+	uint32_t width, height, depth;
+};
+
+/* A mode that is set. */
+struct vbe {
+	struct segue_framebuffer framebuffer;
+	struct segue_vbe passed;      /* points to the two below */
+	uint8_t control_info[VBE_CONTROL_INFO_SIZE];
+	uint8_t mode_info[VBE_MODE_INFO_SIZE];
+	bool touched;                 /* the BIOS was told to set a mode: if that failed, the screen may be anything */
+};
+
+/*
+ * Sets the mode that is meant, with its linear framebuffer, cleared, and fills in vbe. NULL, or in a few words why
+ * not. buffer: physical address of VBE_BUFFER_SIZE bytes.
+ */
+const char *vbe_set(struct vbe *vbe, const struct vbe_wish *wish, uint32_t buffer);
+
+/* Sets the VGA's text mode 3. What there is then, vga_text_active() finds out. */
+void vbe_set_text(void);
+
+/* Puts the BIOS's own cursor on the text screen there. */
+void vbe_set_cursor(uint32_t column, uint32_t row);
+
+/* vbe_mode.c: the parts that need no BIOS */
+
+/* What a mode information block says of a linear framebuffer; false: it has none that anyone could use. */
+bool vbe_framebuffer(struct segue_framebuffer *framebuffer, const uint8_t *mode_info, uint32_t version);
+
+/* How far a mode is from what is asked for: the least is chosen. */
+uint64_t vbe_distance(const struct segue_framebuffer *mode, const struct vbe_wish *wish);
+
+static inline uint32_t vbe_le16(const uint8_t *p)
+{
+	return p[0] + 256u * p[1];
+}
+
+#endif
