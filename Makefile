@@ -72,10 +72,10 @@ $(B)/$(1)/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bi
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
 	$$(Q)$$(NASM) -f $$(NASM_$(1)) -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $$@ $$<
-$(B)/$(1)/stage2/exec.o: stage2/exec_$(1).asm
+$(B)/$(1)/stage2/exec.o: stage2/exec_$(1).asm stage2/leave.inc
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(NASM_$(1)) -o $$@ $$<
+	$$(Q)$$(NASM) -f $$(NASM_$(1)) -Istage2/ -o $$@ $$<
 $(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory_image.o $(B)/$(1)/stage2/exec.o
 	@rm -f $$@
 	$$(call say,ar,$$@)
@@ -98,6 +98,8 @@ $(B)/segue.elf: $(B)/segue.debug.elf
 	$(Q)$(if $(filter i686-elf-gcc,$(CC32)),i686-elf-)objcopy --strip-all $< $@
 
 # ---- the segue command, on the build machine ----
+# What the library's C refers to; segue_exec() is never called there.
+HOST_ASM := $(B)/host/stage2/purgatory_image.o $(B)/x86_64/stage2/exec.o
 HOST_FLAGS := -std=c11 -O2 -g $(WARN) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
 $(B)/host/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
@@ -107,7 +109,7 @@ $(B)/host/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bi
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf64 -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $@ $<
-$(B)/host/libsegue.a: $(LIB_C:%.c=$(B)/host/%.o) $(B)/host/stage2/purgatory_image.o
+$(B)/host/libsegue.a: $(LIB_C:%.c=$(B)/host/%.o) $(HOST_ASM)
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
@@ -194,7 +196,7 @@ $(B)/sanitized/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -c -o $@ $<
-$(B)/sanitized/libsegue.a: $(LIB_C:%.c=$(B)/sanitized/%.o) $(B)/host/stage2/purgatory_image.o
+$(B)/sanitized/libsegue.a: $(LIB_C:%.c=$(B)/sanitized/%.o) $(HOST_ASM)
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
@@ -209,7 +211,7 @@ $(B)/sanitized32/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -DSEGUE_ADDRESS_32 -c -o $@ $<
-$(B)/sanitized32/libsegue.a: $(LIB_C:%.c=$(B)/sanitized32/%.o) $(B)/host/stage2/purgatory_image.o
+$(B)/sanitized32/libsegue.a: $(LIB_C:%.c=$(B)/sanitized32/%.o) $(HOST_ASM)
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
@@ -224,7 +226,7 @@ $(B)/fuzz/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) -c -o $@ $<
-$(B)/test/fuzz/%: test/fuzz/%.c $(LIB_C:%.c=$(B)/fuzz/%.o) $(B)/host/stage2/purgatory_image.o $(wildcard test/fuzz/*.h)
+$(B)/test/fuzz/%: test/fuzz/%.c $(LIB_C:%.c=$(B)/fuzz/%.o) $(HOST_ASM) $(wildcard test/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) -o $@ $(filter %.c %.o,$^)
