@@ -363,6 +363,7 @@ static void choose_mode(const struct kernel_header *kernel)
 	next_view = word_number(line, "view=", next_view);
 	tables.mode = (enum host_mode)handover.mode;
 	tables.no_execute = handover.mode >= MODE_PAE && !word(line, "nonx");
+	tables.settled = word(line, "direct");
 	tables.global = word(line, "globals") || word(line, "pge") || word(line, "cr4=all");
 }
 

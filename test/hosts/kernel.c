@@ -74,10 +74,8 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	args->workspace_size = (size_t)h->workspace_size;
 	args->machine = machine;
 	args->log = log_line;
-#ifdef SEGUE_HAS_BASES
 	args->code_base = h->code_base;
 	args->data_base = h->data_base;
-#endif
 }
 
 static void load(void)
@@ -166,6 +164,12 @@ static uint32_t stack_used(void)
 	return (uint32_t)(page_stack_top - at);
 }
 
+/* A CPU without CPUID has no CR4 that is of interest here. */
+static bool has_cr4(void)
+{
+	return cpuid(1, 0).edx != 0;
+}
+
 void last_step(void)
 {
 	const char *line = handover.line, *sentence;
@@ -177,6 +181,8 @@ void last_step(void)
 	say("host: leaving after %u ticks\n", ticks);
 	state_apply(line);
 	state_shadow_stack(line);
+	say("host: CR0 %x CR3 %x CR4 %x\n", (uint64_t)read_cr0(), (uint64_t)read_cr3(),
+	    has_cr4() ? (uint64_t)read_cr4() : (uint64_t)0);
 	error = segue_ready(pointer(handover.workspace), &sentence);
 	if (error != SEGUE_OK) {
 		say("Refused: segue_ready: %u %s\n", (uint32_t)error, sentence);

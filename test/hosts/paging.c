@@ -96,6 +96,8 @@ static void map_page(struct tables *tables, uint64_t linear, uint64_t entry, uin
 			bool plain = tables->mode == MODE_PAE && *level == 30;
 
 			found = take_pages(1) | ENTRY_PRESENT | (plain ? 0 : ENTRY_WRITE);
+			if (tables->settled && !plain)
+				found |= ENTRY_ACCESSED;
 			set(tables, table, index, found);
 		}
 		table = address_of(found);
@@ -112,6 +114,8 @@ void map(struct tables *tables, uint64_t linear, uint64_t physical, uint64_t siz
 		flags &= ~ENTRY_NO_EXECUTE;
 	if (!tables->global)
 		flags &= ~(uint64_t)ENTRY_GLOBAL;
+	if (tables->settled)
+		flags |= ENTRY_ACCESSED | (flags & ENTRY_WRITE ? ENTRY_DIRTY : 0);
 	while (physical < end) {
 		bool big = large && large_size > PAGE && ((linear | physical) & (large_size - 1)) == 0 &&
 			   end - physical >= large_size;

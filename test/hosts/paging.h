@@ -20,6 +20,7 @@ struct tables {
 	enum host_mode mode;
 	bool no_execute;              /* ENTRY_NO_EXECUTE is obeyed; else left out */
 	bool global;                  /* ENTRY_GLOBAL likewise */
+	bool settled;                 /* accessed and dirty from the start: the CPU has nothing to write */
 	uint64_t root;
 };
 

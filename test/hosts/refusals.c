@@ -100,11 +100,22 @@ static void map_backwards(struct segue_load_args *args)
 	args->memory_map_count = 1;
 }
 
-/* RAM for the target's segments and not a byte more. */
+static uint32_t field(const struct segue_load_args *args, uint32_t offset)
+{
+	uint32_t value;
+
+	__builtin_memcpy(&value, (const uint8_t *)args->blob.data + offset, sizeof value);
+	return value;
+}
+
+/* RAM for the target's segments, and none for its tables. */
 static void map_full(struct segue_load_args *args)
 {
-	range[0] = (struct segue_range){0x100000, 0x111000, 1, 0};
-	args->memory_map = range;
+	uint64_t first = field(args, PHDR0 + P_PADDR), second = field(args, PHDR1 + P_PADDR);
+
+	keep_from(args, first + field(args, PHDR0 + P_MEMSZ), second);
+	range[1] = (struct segue_range){first, second + field(args, PHDR1 + P_MEMSZ), 1, 0};
+	args->memory_map = range + 1;
 	args->memory_map_count = 1;
 }
 
