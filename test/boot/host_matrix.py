@@ -36,8 +36,10 @@ FACTORS = {
     "blob": {"whole": "", "pages": "blob=pages", "odd": "blob=odd"},
     "target": dict.fromkeys(("multiboot", "linux"), ""),
 }
+# Bochs 2.7 has no 5-level paging, and no SVM.
 BOCHS = {
     **FACTORS,
+    "mode": {name: words for name, (_, words) in MODES.items() if name != "la57"},
     "emulator": dict.fromkeys(("tigerlake", "pentium"), ""),
     "virtual": {"none": "", "vmx": "vmx", "cet": "cet", "cet-jump": "cet indirect", "vmx+cet": "vmx cet"},
 }
@@ -51,8 +53,6 @@ BROKEN = ("zero", "unmapped")
 ABSENT = (
     (("mode", "emulator"), lambda mode, emulator: mode in LONG and emulator in ("i386", *OLD),
      "64-bit modes are for CPUs that have them"),
-    (("mode", "emulator"), lambda mode, emulator: mode == "la57" and emulator == "tigerlake",
-     "Bochs 2.7 has no 5-level paging"),
     (("mode", "emulator"), lambda mode, emulator: mode.startswith("pae") and emulator in OLD,
      "neither the 486 nor the Pentium has PAE"),
     (("mode", "cr4"), lambda mode, cr4: "globals" in cr4 and mode in IDENTITY,

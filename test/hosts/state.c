@@ -195,6 +195,8 @@ static void dirty_avx(void)
 
 static void apply_fpu(const char *line)
 {
+	/* a task switch has set CR0.TS */
+	__asm__ volatile("clts");
 	if (word_is(line, "fpu=", "x87"))
 		x87_pending();
 	if (word_is(line, "fpu=", "sse"))
