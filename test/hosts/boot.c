@@ -410,6 +410,7 @@ void boot_main(uint32_t magic, const struct multiboot *info)
 	struct entering entering = {0};
 	enum scatter how = SCATTER_NOT;
 
+	say_begin();
 	if (magic != MULTIBOOT_BOOTED || kernel->magic != KERNEL_MAGIC) {
 		say("host: not booted by Multiboot, or without a kernel\n");
 		stop();

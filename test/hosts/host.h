@@ -104,7 +104,8 @@ static inline uint64_t word_number(const char *line, const char *name, uint64_t 
 }
 
 /* output.c, in both pieces: %s, %x (uint64_t), %u (uint32_t) to COM1 */
+void say_begin(void);
 void say(const char *format, ...);
-_Noreturn void stop(void);
+_Noreturn void stop(void);         /* also ends Bochs */
 
 #endif

@@ -33,10 +33,12 @@ static void log_line(void *context, int level, const char *sentence)
 	say("host: segue says (%u) %s\n", (uint32_t)level, sentence);
 }
 
-static const char *behind_first(const char *line)
+/* QEMU puts a file's path before a module's words, GRUB does not. */
+static const char *behind_path(const char *line)
 {
-	while (*line && *line != ' ')
-		line++;
+	if (*line == '/')
+		while (*line && *line != ' ')
+			line++;
 	while (*line == ' ')
 		line++;
 	return line;
@@ -49,7 +51,7 @@ static void fill_part(struct segue_part *to, const struct host_part *from)
 	to->extents = pointer(from->extents);
 	to->extent_count = (size_t)from->extent_count;
 	to->name = "module";
-	to->cmdline = behind_first(from->line);
+	to->cmdline = behind_path(from->line);
 }
 
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine)
@@ -180,7 +182,11 @@ void last_step(void)
 		say("host: %u bytes used of a stack of one page\n", stack_used());
 	say("host: leaving after %u ticks\n", ticks);
 	state_apply(line);
-	state_shadow_stack(line);
+	/* From here on a RET must answer a CALL from behind it: this function never returns. */
+	if (state_prepare_shadow_stack(line)) {
+		write_msr(MSR_S_CET, S_CET_SHSTK);
+		__asm__ volatile("setssbsy");
+	}
 	say("host: CR0 %x CR3 %x CR4 %x\n", (uint64_t)read_cr0(), (uint64_t)read_cr3(),
 	    has_cr4() ? (uint64_t)read_cr4() : (uint64_t)0);
 	error = segue_ready(pointer(handover.workspace), &sentence);

@@ -50,7 +50,7 @@ _Noreturn void last_step(void);
 /* state.c: the words of the command line */
 void state_apply(const char *line);
 uintptr_t state_flags(const char *line);
-void state_shadow_stack(const char *line);
+bool state_prepare_shadow_stack(const char *line);
 
 /* refusals.c */
 void refusals(void);

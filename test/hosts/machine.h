@@ -46,6 +46,8 @@
 #define EFER_NXE BIT(11)
 #define EFER_SVME BIT(12)
 
+#define S_CET_SHSTK BIT(0)
+
 #define EFLAGS_TF BIT(8)
 #define EFLAGS_IF BIT(9)
 #define EFLAGS_DF BIT(10)

@@ -4,7 +4,18 @@
 #include "host.h"
 #include "machine.h"
 
-enum { COM1 = 0x3f8, LSR = 5, LSR_THRE = 1 << 5 };
+enum { COM1 = 0x3f8, IER = 1, LCR = 3, LSR = 5, LCR_8N1 = 3, LCR_DIVISOR = 0x80, LSR_THRE = 1 << 5 };
+enum { BOCHS_PORT = 0x8900 };
+
+/* 115200 8N1 (16550): Bochs starts with five bits. */
+void say_begin(void)
+{
+	out8(COM1 + IER, 0);
+	out8(COM1 + LCR, LCR_DIVISOR);
+	out8(COM1, 1);
+	out8(COM1 + IER, 0);
+	out8(COM1 + LCR, LCR_8N1);
+}
 
 static void put(char c)
 {
@@ -56,6 +67,8 @@ void say(const char *format, ...)
 
 void stop(void)
 {
+	for (const char *s = "Shutdown"; *s; s++)
+		out8(BOCHS_PORT, (uint8_t)*s);
 	for (;;)
 		__asm__ volatile("cli\n\thlt");
 }

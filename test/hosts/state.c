@@ -34,7 +34,6 @@
 
 #define FEATURE_CONTROL_LOCK BIT(0)
 #define FEATURE_CONTROL_VMX BIT(2)
-#define S_CET_SHSTK BIT(0)
 #define PCID 5u
 /* Slots 1 to 7 as an operating system might have them; slot 0 stays write-back. */
 #define PAT_CHANGED 0x0407050600070106u
@@ -297,14 +296,12 @@ uintptr_t state_flags(const char *line)
 	return flags;
 }
 
-/* On return no RET may come that answers a CALL from before: inlined into one that never returns. */
-void state_shadow_stack(const char *line)
+bool state_prepare_shadow_stack(const char *line)
 {
 	if (!word(line, "cet"))
-		return;
+		return false;
 	need(cpu.seven.ecx & ECX7_CET_SS, "CET");
 	write_cr4(read_cr4() | CR4_CET);
 	write_msr(MSR_PL0_SSP, (uintptr_t)shadow_stack + (uintptr_t)handover.data_base + PAGE - 8);
-	write_msr(MSR_S_CET, S_CET_SHSTK);
-	__asm__ volatile("setssbsy");
+	return true;
 }
