@@ -72,10 +72,10 @@ $(B)/$(1)/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bi
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
 	$$(Q)$$(NASM) -f $$(NASM_$(1)) -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $$@ $$<
-$(B)/$(1)/stage2/exec.o: stage2/exec_$(1).asm
+$(B)/$(1)/stage2/exec.o: stage2/exec_$(1).asm stage2/leave.inc
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(NASM_$(1)) -o $$@ $$<
+	$$(Q)$$(NASM) -f $$(NASM_$(1)) -Istage2/ -o $$@ $$<
 $(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory_image.o $(B)/$(1)/stage2/exec.o
 	@rm -f $$@
 	$$(call say,ar,$$@)
@@ -127,6 +127,8 @@ $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
 	$(Q)cat $^ > $@
 
 # ---- the segue command, on the build machine ----
+# What the library's C refers to; segue_exec() is never called there.
+HOST_ASM := $(B)/host/stage2/purgatory_image.o $(B)/x86_64/stage2/exec.o
 HOST_FLAGS := -std=c11 -O2 -g $(WARN) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
 $(B)/host/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
@@ -136,7 +138,7 @@ $(B)/host/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bi
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf64 -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $@ $<
-$(B)/host/libsegue.a: $(LIB_C:%.c=$(B)/host/%.o) $(B)/host/stage2/purgatory_image.o
+$(B)/host/libsegue.a: $(LIB_C:%.c=$(B)/host/%.o) $(HOST_ASM)
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
@@ -265,6 +267,45 @@ $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin 
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f bin -I$(INSPECT_SRC)/ -I$(B)/inspect/ -o $@ $<
 
+# ---- host kernels of our own: a boot stage, and in it a kernel that links the library ----
+HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf x86_64.elf)
+HOSTS_SRC := test/hosts
+HOST_BOOT := boot paging output memory
+HOST_KERNEL := kernel tables state refusals output memory
+HOST_LINK_i386-low := 0
+HOST_LINK_i386-high := 0xc0000000
+HOST_LINK_i386-mid := 0x01000000
+HOST_LINK_x86_64 := 0
+.PHONY: hosts
+hosts: $(HOSTS) ## host kernels for the tests (build/hosts/)
+define host_objects
+$(B)/hosts/$(1)/%.o: $(HOSTS_SRC)/%.c $(wildcard $(HOSTS_SRC)/*.h include/*.h) Makefile
+	@mkdir -p $$(@D)
+	$$(call say,cc,$$@)
+	$$(Q)$$(CC_$(1)) $$(FREE) $$(ARCH_$(1)) -Iinclude -fvisibility=hidden -fcf-protection=none -c -o $$@ $$<
+$(B)/hosts/$(1)/cpu.o: $(HOSTS_SRC)/cpu_$(1).asm $(HOSTS_SRC)/stacks.inc
+	@mkdir -p $$(@D)
+	$$(call say,nasm,$$@)
+	$$(Q)$$(NASM) -f $$(NASM_$(1)) -I$(HOSTS_SRC)/ -o $$@ $$<
+endef
+$(eval $(call host_objects,i386))
+$(eval $(call host_objects,x86_64))
+define host
+$(B)/hosts/$(1).bin: $(HOSTS_SRC)/kernel.ld $(addprefix $(B)/hosts/$(2)/,cpu.o $(HOST_KERNEL:=.o)) $(B)/$(2)/libsegue.a
+	$$(call say,link,$$@)
+	$$(Q)$$(CC_$(2)) $(if $(filter i386,$(2)),$$(M32)) -nostdlib -static$(if $(filter x86_64,$(2)),-pie -Wl$(comma)--no-dynamic-linker) \
+		-Wl,-T,$(HOSTS_SRC)/kernel.ld,--defsym,LINK=$$(HOST_LINK_$(1)),--defsym,BITS=$(if $(filter i386,$(2)),32,64) \
+		-Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -o $$(@:.bin=.kernel.elf) $$(filter %.o %.a,$$^)
+	$$(Q)objcopy -O binary $$(@:.bin=.kernel.elf) $$@
+$(B)/hosts/$(1).elf: $(HOSTS_SRC)/boot.asm $(HOSTS_SRC)/boot.ld $(addprefix $(B)/hosts/i386/,$(HOST_BOOT:=.o)) $(B)/hosts/$(1).bin
+	$$(call say,link,$$@)
+	$$(Q)$$(NASM) -f elf32 -DKERNEL="'$(B)/hosts/$(1).bin'" -o $$(@:.elf=.boot.o) $$<
+	$$(Q)$$(CC32) $$(M32) -nostdlib -static -Wl,-T,$(HOSTS_SRC)/boot.ld,--build-id=none,-z,noexecstack -o $$@ $$(@:.elf=.boot.o) \
+		$$(filter %.o,$$^)
+endef
+$(foreach each,i386-low i386-high i386-mid,$(eval $(call host,$(each),i386)))
+$(eval $(call host,x86_64,x86_64))
+
 # ---- tests ----
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 TEST_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra -Werror $(INCLUDES) -Itest/unit -Itest/fuzz -Istage2/standalone
@@ -273,7 +314,7 @@ $(B)/sanitized/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -c -o $@ $<
-$(B)/sanitized/libsegue.a: $(LIB_C:%.c=$(B)/sanitized/%.o) $(B)/host/stage2/purgatory_image.o
+$(B)/sanitized/libsegue.a: $(LIB_C:%.c=$(B)/sanitized/%.o) $(HOST_ASM)
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
@@ -290,7 +331,7 @@ $(B)/sanitized32/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -DSEGUE_ADDRESS_32 -c -o $@ $<
-$(B)/sanitized32/libsegue.a: $(LIB_C:%.c=$(B)/sanitized32/%.o) $(B)/host/stage2/purgatory_image.o
+$(B)/sanitized32/libsegue.a: $(LIB_C:%.c=$(B)/sanitized32/%.o) $(HOST_ASM)
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
@@ -305,7 +346,7 @@ $(B)/fuzz/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) -c -o $@ $<
-$(B)/test/fuzz/%: test/fuzz/%.c $(LIB_C:%.c=$(B)/fuzz/%.o) $(B)/host/stage2/purgatory_image.o $(wildcard test/fuzz/*.h)
+$(B)/test/fuzz/%: test/fuzz/%.c $(LIB_C:%.c=$(B)/fuzz/%.o) $(HOST_ASM) $(wildcard test/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) -o $@ $(filter %.c %.o,$^)
@@ -371,7 +412,7 @@ check-all: ## the same with the whole matrix of boots
 test-lists: tests
 	@echo $(UNIT) > $(B)/test/unit.list; echo $(UNIT32) > $(B)/test/unit32.list
 	@echo $(PLANNER) > $(B)/test/planner.list; echo $(FUZZ) > $(B)/test/fuzz.list
-tests: $(UNIT) $(UNIT32) $(FUZZ) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM)
+tests: $(UNIT) $(UNIT32) $(FUZZ) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS)
 check-now: all tests test-lists
 	@test/check $(CHECK)
 

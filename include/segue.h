@@ -134,9 +134,9 @@ enum segue_error {
 
 	/* segue_ready() */
 	SEGUE_E_NOT_LOADED = 150,        /* nothing is loaded in this workspace, or its head was written over */
-	SEGUE_E_READY_PAGING = 151,      /* CR0.PG is set: not built yet */
-	SEGUE_E_READY_LONG_MODE = 152,   /* a 64-bit host: not built yet */
-	SEGUE_E_READY_SEGMENTS = 153,    /* CS, DS or SS is not flat from 0 to 4 GiB: not built yet */
+	SEGUE_E_READY_WORKSPACE = 151,   /* the workspace has moved, or paging is off and it is not at workspace_phys */
+	/* 152 is retired: 64-bit hosts were not built yet */
+	SEGUE_E_READY_SEGMENTS = 153,    /* CS is not of base code_base, or SS not 32-bit, writable and of base data_base */
 	SEGUE_E_READY_PRIVILEGE = 154    /* not at CPL 0 */
 };
 
@@ -252,9 +252,15 @@ struct segue_load_args {
 	const struct segue_range *keep; /* ranges that no move may write (type is not read) */
 	size_t keep_count;
 
-	void *workspace;              /* 4096-aligned, physically contiguous, below 4 GiB */
+	void *workspace;              /* linear address 4096-aligned; physically contiguous, below 4 GiB; writable, perhaps no-execute */
 	uint64_t workspace_phys;
 	size_t workspace_size;        /* at least segue_workspace_size(...) */
+
+	/*
+	 * Linear address of offset 0 of the host's code segment, and of its data and stack segments (which share
+	 * one): the base in their descriptors. 0 where segments are flat; must be 0 in 64-bit mode. i386: 32 bits count.
+	 */
+	uint64_t code_base, data_base;
 
 	const struct segue_machine *machine; /* NULL: nothing is known */
 
@@ -276,7 +282,7 @@ struct segue_load_args {
  * segment of the kernel above 32 and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory
  * may need more, and is refused then. The macro is the same figure for a static array.
  */
-#define SEGUE_WORKSPACE_SIZE(extents) (131072u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
+#define SEGUE_WORKSPACE_SIZE(extents) (180224u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*
@@ -299,9 +305,19 @@ void segue_unload(void *workspace);
 int segue_ready(const void *workspace, const char **sentence);
 
 /*
- * Starts the target. Precondition: segue_ready() returned SEGUE_OK. Calls nothing of the host and
+ * Starts the target. Precondition: segue_ready() returned SEGUE_OK here, or would. Calls nothing of the host and
  * uses no stack: the argument comes in a register (i386: EAX, x86_64: RDI), and it may be reached
  * by a jump, from an interrupt handler, on a broken stack. It does not return.
+ *
+ * What must hold of the host: CPL 0; CS, and on i386 SS, as segue_ready() wants them (DS, ES, FS, GS, the stack pointer,
+ * GDT, IDT, LDT, TSS may be in any state); the library's text and the workspace are mapped where they were at
+ * segue_load(), the text executable, the workspace writable. Nothing else is mapped for Segue: no identity map,
+ * nothing of the blob. Paging may be off, 32-bit, PAE, 4-level or 5-level, and need not be what it was at segue_load().
+ * VMX, SVM, CET, PCID, PGE, SMEP, SMAP, protection keys, FRED, breakpoints may be on.
+ *
+ * Until its second dozen of instructions an NMI or a machine check still goes to the host's handler, on 4 KiB of stack
+ * in the workspace; from then on an NMI is ignored, and any other exception printed (purgatory.asm's contract, point 7).
+ * With indirect-branch tracking on, an i386 host must come here by a direct jump or call.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
 

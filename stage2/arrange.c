@@ -316,6 +316,10 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->video_height = a->job->video_height;
 	d->video_depth = a->job->video_depth;
 	d->video_mode = a->job->video_mode;
+	loaded->code_base = (addr_t)a->job->args->code_base;
+	loaded->data_base = (addr_t)a->job->args->data_base;
+	loaded->workspace = a->job->workspace;
+	loaded->workspace_phys = a->job->workspace_phys;
 	loaded->list = a->list.pages;
 	loaded->magic = LOADED_MAGIC;
 }
@@ -428,6 +432,7 @@ int segue_arrange(struct job *job)
 	if ((error = replay(a)) != SEGUE_OK)
 		return error;
 	write_description(a, loaded);
+	segue_prepare_leave(job);
 	write_purgatory(a, link_list(a));
 	return SEGUE_OK;
 }

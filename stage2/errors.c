@@ -68,9 +68,8 @@
 	means(SEGUE_E_PLAN_SPACE, "plan too long for the workspace") \
 	means(SEGUE_E_PLAN_REPLAY, "defect in Segue") \
 	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
-	means(SEGUE_E_READY_PAGING, "paging is on, not built yet") \
-	means(SEGUE_E_READY_LONG_MODE, "64-bit host, not built yet") \
-	means(SEGUE_E_READY_SEGMENTS, "CS, DS or SS not flat, not built yet") \
+	means(SEGUE_E_READY_WORKSPACE, "workspace has moved") \
+	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as told") \
 	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0")
 
 /* Texts one behind the other: pointers would double the table, and need relocating. */

@@ -3,16 +3,19 @@
  * The workspace, as segue_load() leaves it:
  *   page 0   purgatory's core, params filled in
  *   page 1   purgatory's IDT, TSS and stack
- *   page 2   struct loaded, then the arena: parts, segments, the protocol's tables, the list
+ *   page 2   purgatory's optional blocks, where they are asked for
+ *   page 4   what segue_exec() leaves the host with (leave.h): the gate's copy and its page tables
+ *   page 16  struct loaded, then the arena: parts, segments, the protocol's tables, the list
  */
 #ifndef SEGUE_LOADED_H
 #define SEGUE_LOADED_H
 
+#include "leave.h"
 #include "loader.h"
 #include "plan.h"
 #include "purgatory/purgatory.h"
 
-#define LOADED_AT (PURGATORY_PAGES * PURGATORY_PAGE)
+#define LOADED_AT (LEAVE_AT + LEAVE_PAGES * PURGATORY_PAGE)
 #define LOADED_MAGIC 0x64616f4c       /* "Load" */
 
 /* A page of the list: so many moves, then a LINK. Purgatory finds the link by this place. */
@@ -27,6 +30,9 @@ _Static_assert(offsetof(struct list_page, link) == 4056, "purgatory.asm: LINK_AT
 
 struct loaded {
 	uint32_t magic;
+	addr_t code_base, data_base;  /* as segue_load() was told */
+	const void *workspace;        /* its address then */
+	addr_t workspace_phys;
 	struct segue_description description;
 	struct segue_segment *segments;
 	struct list_page *list;

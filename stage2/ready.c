@@ -2,21 +2,17 @@
 /* segue_ready(): is this CPU, as it runs now, one that segue_exec() can leave from? */
 #include "loaded.h"
 
-#if defined(__i386__)
-
-#define CR0_PG 0x80000000u
 #define SELECTOR_TI 4u
 #define SELECTOR_RPL 3u
 
-/* Segment descriptor, Intel SDM vol. 3, 3.4.5: base 0, limit 0xfffff, G and D set; P, DPL, AVL and L not read */
-#define FLAT_LOW 0x0000ffffu
-#define FLAT_HIGH 0x00cf0000u
-#define FLAT_HIGH_MASK 0xffcf00ffu
-/* S and type: code; data, expand-up and writable */
-#define CODE_TYPE 0x1800u
-#define CODE_TYPE_MASK 0x1800u
-#define DATA_TYPE 0x1200u
-#define DATA_TYPE_MASK 0x1e00u
+#if defined(__i386__)
+
+#define CR0_PG 0x80000000u
+
+/* What LAR shows of a descriptor's upper doubleword: B or D; S and type: data, expand-up and writable. */
+#define RIGHTS_32 0x00400000u
+#define RIGHTS_DATA 0x1200u
+#define RIGHTS_DATA_MASK 0x1e00u
 
 struct gdtr {
 	uint16_t limit;
@@ -24,50 +20,68 @@ struct gdtr {
 } __attribute__((packed));
 _Static_assert(sizeof(struct gdtr) == 6 && offsetof(struct gdtr, base) == 2, "Intel SDM vol. 3, 2.4.1");
 
-static bool is_flat(const struct gdtr *gdtr, uint32_t selector, uint32_t type, uint32_t mask)
-{
-	uint32_t at = selector & ~(SELECTOR_TI | SELECTOR_RPL);
-	const uint32_t *descriptor = (const uint32_t *)(gdtr->base + at);
-
-	return !(selector & SELECTOR_TI) && at != 0 && at + 7 <= gdtr->limit && descriptor[0] == FLAT_LOW &&
-	       (descriptor[1] & (FLAT_HIGH_MASK | mask)) == (FLAT_HIGH | type);
-}
-
-static int ready_here(void)
+/* A segment's base, by its descriptor (Intel SDM vol. 3, 3.4.5). Selectors that are loaded are within their table. */
+static uint32_t base_of(uint32_t selector, uint32_t data_base)
 {
 	struct gdtr gdtr;
-	uint32_t cr0, cs, ds, ss;
+	const uint8_t *descriptor;
+	uint32_t table, ldt;
+
+	__asm__ volatile("sgdt %0" : "=m"(gdtr));
+	table = gdtr.base;
+	if (selector & SELECTOR_TI) {
+		__asm__ volatile("sldt %0" : "=r"(ldt));
+		table = base_of(ldt & 0xfff8, data_base);
+	}
+	/* Where the table is in memory as the data segment has it. */
+	descriptor = (const uint8_t *)(table - data_base + (selector & 0xfff8));
+	return (le32(descriptor + 2) & 0xffffff) | (le32(descriptor + 4) & 0xff000000);
+}
+
+static int ready_here(const struct loaded *loaded)
+{
+	uint32_t cr0, cs, ss, rights, limit;
+	uint32_t data_base = loaded->data_base, linear = (uint32_t)loaded->workspace + data_base;
+	uint32_t gate = (uint32_t)segue_gate + loaded->code_base;
 
 	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
-	__asm__ volatile("movl %%ds, %0" : "=r"(ds));
 	__asm__ volatile("movl %%ss, %0" : "=r"(ss));
 	if (cs & SELECTOR_RPL)
 		return SEGUE_E_READY_PRIVILEGE;
+	/* Zero where SS is one that they do not describe. */
+	__asm__ volatile("larl %1, %0" : "=r"(rights) : "r"(ss), "0"(0));
+	__asm__ volatile("lsll %1, %0" : "=r"(limit) : "r"(ss), "0"(0));
+	if (base_of(cs, data_base) != loaded->code_base || base_of(ss, data_base) != data_base ||
+	    (rights & (RIGHTS_32 | RIGHTS_DATA_MASK)) != (RIGHTS_32 | RIGHTS_DATA) ||
+	    limit < (uint32_t)loaded->workspace + LOADED_AT)
+		return SEGUE_E_READY_SEGMENTS;
 	__asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
 	if (cr0 & CR0_PG)
-		return SEGUE_E_READY_PAGING;
-	__asm__ volatile("sgdt %0" : "=m"(gdtr));
-	/* a 386 leaves the upper half of a register alone when it stores a selector there */
-	if (!is_flat(&gdtr, cs & 0xffff, CODE_TYPE, CODE_TYPE_MASK) ||
-	    !is_flat(&gdtr, ds & 0xffff, DATA_TYPE, DATA_TYPE_MASK) ||
-	    !is_flat(&gdtr, ss & 0xffff, DATA_TYPE, DATA_TYPE_MASK))
-		return SEGUE_E_READY_SEGMENTS;
-	return SEGUE_OK;
+		/* A base that is not a multiple of GATE_LIMIT may put the gate across two pages. */
+		return gate % PAGE > PAGE - GATE_LIMIT ? SEGUE_E_READY_SEGMENTS : SEGUE_OK;
+	return linear != loaded->workspace_phys ? SEGUE_E_READY_WORKSPACE : SEGUE_OK;
 }
 
 #else
 
-static int ready_here(void)
+static int ready_here(const struct loaded *loaded)
 {
-	return SEGUE_E_READY_LONG_MODE;
+	uint32_t cs;
+
+	(void)loaded;
+	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
+	return cs & SELECTOR_RPL ? SEGUE_E_READY_PRIVILEGE : SEGUE_OK;
 }
 
 #endif
 
 int segue_ready(const void *workspace, const char **sentence)
 {
-	int code = workspace && segue_loaded(workspace) ? ready_here() : SEGUE_E_NOT_LOADED;
+	const struct loaded *loaded = workspace ? segue_loaded(workspace) : NULL;
+	int code = SEGUE_E_NOT_LOADED;
 
+	if (loaded)
+		code = loaded->workspace != workspace ? SEGUE_E_READY_WORKSPACE : ready_here(loaded);
 	if (sentence)
 		*sentence = segue_strerror(code);
 	return code;

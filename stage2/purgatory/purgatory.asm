@@ -24,7 +24,8 @@
 ;       each where the CPU has it.
 ;   11. DR0 to DR3 0, DR6 0xFFFF0FF0, DR7 0x400.
 ;   12. x87 as after FNINIT; XCR0 1 where XSAVE exists.
-;   13. LDTR 0; TR an idle 32-bit TSS of limit 0x67; IDTR base 0, limit 0.
+;   13. LDTR 0; TR an idle 32-bit TSS of limit 0x67; IDTR base 0, limit 0: two instructions follow its LIDT,
+;       and up to there point 7 holds.
 ;   14. GDTR with flat code and data, limit 4 GiB, at 08/10 or 10/18; CS and the data
 ;       segments loaded from it. The GDT lies in this page: RAM that no segment claims.
 ;   15. A20 on.
@@ -128,7 +129,8 @@ gdt:
 %if gdt - start != GDT_AT
 	%error "PURGATORY_GDT, purgatory.h"
 %endif
-	dq 0
+	; No CPU reads a table's first entry. As the second, in the table for 10/18, it is what the IDT's gates name.
+	flat_descriptor ACCESS_CODE
 	flat_descriptor ACCESS_CODE
 	flat_descriptor ACCESS_DATA
 tss_descriptor:
@@ -197,10 +199,14 @@ entry:
 	jz .as_it_must_be
 	call digest_check
 .as_it_must_be:
-	; EBP goes last and the jump has no register left: their values become immediates. This
+	; EBP and ESP go last and the jump has no register left: their values become immediates. This
 	; stands before reset_cpu, whose CR0 write and returns empty every CPU's prefetch queue.
 	mov eax, [PARAM(ebp)]
 	mov [ebp + last_steps.ebp], eax
+	mov eax, [PARAM(esp)]
+	mov [ebp + last_steps.esp], eax
+	lea eax, [ebp + no_idt_pointer]
+	mov [ebp + last_steps.idt], eax
 	mov eax, [PARAM(eip)]
 	mov [ebp + last_steps.eip], eax
 	mov eax, [PARAM(code_selector)]
@@ -220,7 +226,6 @@ entry:
 	xor eax, eax
 	lldt ax
 	ltr [PARAM(tss_selector)]
-	lidt [ebp + no_idt_pointer]
 	mov eax, [PARAM(data_selector)]
 	mov ds, eax
 	mov es, eax
@@ -235,10 +240,14 @@ entry:
 	mov edx, [PARAM(edx)]
 	mov esi, [PARAM(esi)]
 	mov edi, [PARAM(edi)]
-	mov esp, [PARAM(esp)]
 last_steps:
 	mov ebp, strict dword 0
 .ebp	equ $ - 4
+	; An NMI finds its handler up to here. It would find none at the target's first instruction either.
+	lidt [dword 0]
+.idt	equ $ - 4
+	mov esp, strict dword 0
+.esp	equ $ - 4
 	jmp 0:strict dword 0
 .eip	equ $ - 6
 .cs	equ $ - 2

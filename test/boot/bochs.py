@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 
 from qemu import LOGS, PATIENCE
 
@@ -62,7 +63,7 @@ def missing():
 
 
 class Run:
-    """What a run left: .serial, .registers at the stop (None: never reached), .log."""
+    """What a run left: .serial, .registers at the stop (None: never reached), .log, .seconds."""
 
     def __init__(self, folder, code):
         self.folder = folder
@@ -110,6 +111,7 @@ class Bochs:
         commands = [f"lb 0x{stop_at:x}", *(stop * STOPS + ["d 1", "c"] if to_the_end else stop), "q"]
         with open(self.path("commands"), "w") as file:
             file.write("\n".join(commands) + "\n")
+        began = time.monotonic()
         # The terminal library wants a terminal of a known size: script makes one.
         line = f"stty cols 100 rows 40; exec bochs -q -f {self.path('bochsrc')} -rc {self.path('commands')}"
         with open(self.path("terminal.log"), "wb") as output:
@@ -120,6 +122,7 @@ class Bochs:
             except subprocess.TimeoutExpired:
                 pass
         done = Run(self.folder, code)
+        done.seconds = time.monotonic() - began
         if not to_the_end and done.registers:
             return done
         if "shutdown requested" not in done.log and "Shutdown port" not in done.read("terminal.log"):

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import cells
+import host_matrix
 from qemu import BUILD, ROOT, ovmf
 
 COLUMNS = "{:34} {:8} {:>7}  {}"
@@ -56,13 +57,17 @@ def note(record_property):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    rows = []
+    rows, hosts = [], []
     for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
         for report in terminalreporter.stats.get(outcome, ()):
             properties = dict(report.user_properties)
-            if "seconds" in properties or (outcome in ("failed", "error") and "test_boots" in report.nodeid):
+            if "test_hosts" in report.nodeid:
+                hosts.append((report.nodeid.split("[")[-1].rstrip("]"), outcome, properties.get("seconds", ""),
+                              properties.get("note", "")))
+            elif "seconds" in properties or (outcome in ("failed", "error") and "test_boots" in report.nodeid):
                 name = report.nodeid.split("[")[-1].rstrip("]")
                 rows.append((name, outcome, properties.get("seconds", ""), properties.get("note", "")))
+    show_hosts(terminalreporter, hosts, config.getoption("--full"))
     if not rows:
         return
     terminalreporter.section("boots: target-way-memory")
@@ -75,3 +80,17 @@ def pytest_terminal_summary(terminalreporter, config):
         left = sum(cell.full for cell in cells.CELLS)
         if not config.getoption("--full"):
             terminalreporter.write_line(f"  {left} cells more in the whole matrix (--full)")
+
+
+def show_hosts(terminalreporter, hosts, full):
+    """Host state x target x emulator."""
+    if not hosts:
+        return
+    terminalreporter.section("hosts: mode emulator target, what is not plain")
+    for row in sorted(hosts):
+        terminalreporter.write_line("{:92} {:8} {:>7}  {}".format(*row).rstrip())
+    terminalreporter.write_line("cells that do not exist:")
+    for factors, _, reason in host_matrix.ABSENT:
+        terminalreporter.write_line(f"  {' x '.join(factors)}: {reason}")
+    terminalreporter.write_line("  chosen so that every three values that can meet do" if full else
+                                "  chosen so that every two values that can meet do; every three, and Bochs's: --full")

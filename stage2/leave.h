@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Leaving the host: what segue_load() puts into the workspace for segue_exec().
+ *
+ * The gate is the whole of segue_exec(), a run of library text within one page (exec_i386.asm, exec_x86_64.asm).
+ * Nobody knows that page's physical address, so a copy of the gate lies in the workspace at the same page offset, in
+ * one page with struct leave: the leave page. Under the page tables built here that page is all there is, three times:
+ * at the gate's linear address (there the gate goes on when CR3 changes), at its own linear address (stack, GDT and
+ * IDT that were loaded before) and at its physical address (from where paging is turned off). Wherever two of the
+ * three are the same they still mean the same page: no placement of library and workspace is in conflict.
+ *
+ * There are tables for each format that the CPU may be using by then: 32-bit and PAE, or 4-level and 5-level.
+ */
+#ifndef SEGUE_LEAVE_H
+#define SEGUE_LEAVE_H
+
+#include "loader.h"
+#include "purgatory/purgatory.h"
+
+#define LEAVE_AT (PURGATORY_PAGES * PURGATORY_PAGE)
+#define LEAVE_TABLES 11u              /* 2 + 3 * 3 for 4-level and 5-level; 1 + 3 and 1 + 3 * 2 for 32-bit and PAE */
+#define LEAVE_PAGES (1 + LEAVE_TABLES)
+#define LEAVE_POINTER_AT PURGATORY_PAGE /* the host's address of struct leave; purgatory builds its IDT here later */
+#define GATE_LIMIT 1024u              /* bytes of library text, and their alignment */
+#define LEAVE_SIZE 1536u              /* stack, struct leave, GDT and IDTs: fit in front of any gate, or behind it */
+#define LEAVE_STACK 512u
+
+/* struc leave in leave.inc. The stack lies in front of it, the gate's GDT and IDTs behind. */
+struct leave {
+	uint64_t linear;              /* this structure's address as the host has it mapped */
+	uint32_t physical;            /* and its physical one */
+	uint32_t gate;                /* physical address of the gate's copy */
+	uint32_t purgatory;           /* physical address */
+	uint32_t root;                /* CR3 for 32-bit or 4-level paging */
+	uint32_t wide_root;           /* CR3 for PAE or 5-level paging */
+	uint32_t code_base;
+	uint32_t serial;              /* I/O port for the exception printer; 0: none */
+	uint32_t reserved;
+};
+_Static_assert(sizeof(struct leave) == 40, "leave.inc: leave.gate_only");
+_Static_assert(offsetof(struct leave, linear) == 0, "leave.inc");
+_Static_assert(offsetof(struct leave, physical) == 8, "leave.inc");
+_Static_assert(offsetof(struct leave, gate) == 12, "leave.inc");
+_Static_assert(offsetof(struct leave, purgatory) == 16, "leave.inc");
+_Static_assert(offsetof(struct leave, root) == 20, "leave.inc");
+_Static_assert(offsetof(struct leave, wide_root) == 24, "leave.inc");
+_Static_assert(offsetof(struct leave, code_base) == 28, "leave.inc");
+_Static_assert(offsetof(struct leave, serial) == 32, "leave.inc");
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden)
+#endif
+extern const uint8_t segue_gate[], segue_gate_end[];
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+/* Pages for page tables, zeroed: taken one by one. */
+struct leave_tables {
+	uint8_t *pages;
+	uint32_t phys;                /* of the first */
+	uint32_t used;
+};
+
+/*
+ * Tables that map each of three linear addresses' pages to the one at physical address page. levels and bits tell the
+ * format: 2 and 10: 32-bit; 3 and 9: PAE; 4 and 9: 4-level. Returns the root's physical address.
+ */
+uint32_t segue_leave_map(struct leave_tables *tables, unsigned levels, unsigned bits, const addr_t linear[3],
+			 uint32_t page);
+/* The root of 5-level tables above a 4-level root that serves for every entry: all that is mapped is one page. */
+uint32_t segue_leave_map_57(struct leave_tables *tables, uint32_t root_48, const addr_t linear[3]);
+
+/* Fills the leave page and its tables, which are zero. */
+void segue_prepare_leave(const struct job *job);
+
+#endif

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: MIT
+"""Hosts of our own (test/hosts) in every mode and state: each hands over to the inspector, whose verdict must
+agree with the registers that the emulator shows at the target's first instruction; and to real targets."""
+import os
+import re
+import subprocess
+
+import pytest
+
+import bochs
+import host_matrix
+from cells import BUSYBOX_LINE, INITRD, at
+from gdbstub import GdbStub
+from host_matrix import BOCHS, FACTORS, build_of, cell_id, pairwise, words
+from images import Part, grub_iso, qemu_kernel
+from qemu import BUILD, Qemu
+from test_state import LINUX, MULTIBOOT, PASSED, Verdict, check_entry, check_verdict, connect, name32, run_to, verdict
+
+HOSTS = os.path.join(BUILD, "hosts")
+KERNEL_PHYS = 0x120000      # test/hosts/host.h
+LONG_BASE = 0xffffffff80000000
+TARGETS = {"multiboot": MULTIBOOT, "linux": LINUX}
+BAD = r"^(Refused: .*|host: exception .*|host: this CPU has no .*|host: no NMI came|host: out of .*|segue: exception .*)"
+
+CR0 = dict(mp=1, em=2, ts=3, ne=5, wp=16, am=18, nw=29, cd=30)
+CR4 = dict(pge=7, globals=7, pcide=17, smep=20, smap=21)
+EFLAGS = dict(tf=8, pit=9, df=10, nt=14, ac=18)
+# CR4 with all that both QEMU's max and Bochs's tigerlake offer beyond the mode: TSD DE PSE MCE PGE PCE OSFXSR
+# OSXMMEXCPT UMIP OSXSAVE SMEP SMAP; in 64-bit mode also FSGSBASE and PKE
+CR4_ALL = 0x340fdc
+CR4_ALL_LONG = CR4_ALL | 1 << 16 | 1 << 22
+
+
+def host(name):
+    return os.path.join(HOSTS, name + ".elf")
+
+
+def exec_address(name, code_base=0, base=LONG_BASE):
+    """Linear address of segue_exec() in a host."""
+    listed = subprocess.run(["nm", os.path.join(HOSTS, name + ".kernel.elf")], capture_output=True, text=True,
+                            check=True).stdout
+    symbol = int(re.search(r"^([0-9a-f]+) \w segue_exec$", listed, re.MULTILINE)[1], 16)
+    if name == "x86_64":
+        return (symbol + base) & (1 << 64) - 1
+    return (symbol + code_base) & 0xffffffff
+
+
+def word(line, name):
+    """A word's number (hexadecimal), or 0."""
+    found = re.search(rf"\b{name}=([0-9a-f]+)", line)
+    return int(found[1], 16) if found else 0
+
+
+def has(line, name):
+    return name in line.split()
+
+
+def check_host(registers, line, cpu):
+    """The host is in the state that it was asked for: else the cell would show nothing."""
+    wrong = []
+
+    def want(what, good):
+        if not good:
+            wrong.append(what)
+
+    mode = re.search(r"mode=(\w+)", line)[1]
+    cr0, cr4, efer = registers["CR0"], registers.get("CR4", 0), registers.get("EFER", 0)
+    flags = name32(registers, "EFL")
+    want("CR0.PG", bool(cr0 >> 31) == (mode != "flat"))
+    want("CR4.PAE", bool(cr4 >> 5 & 1) == (mode in ("pae", "long", "la57")))
+    want("CR4.PSE", mode != "4m" or cr4 >> 4 & 1)
+    want("CR4.LA57", bool(cr4 >> 12 & 1) == (mode == "la57"))
+    want("EFER.LMA", bool(efer >> 10 & 1) == (mode in ("long", "la57")))
+    want("EFER.NXE", mode not in ("pae", "long", "la57") or efer >> 11 & 1)
+    for name, bit in CR0.items():
+        want(f"CR0 {name}", not has(line, name) or cr0 >> bit & 1)
+    for name, bit in CR4.items():
+        want(f"CR4 {name}", not has(line, name) or cr4 >> bit & 1)
+    for name, bit in EFLAGS.items():
+        want(f"EFLAGS {name}", not has(line, name) or flags >> bit & 1)
+    if has(line, "cr4=all") and cpu == "max":
+        all_bits = CR4_ALL_LONG if mode in ("long", "la57") else CR4_ALL
+        want(f"CR4, all of {all_bits:#x}", cr4 & all_bits == all_bits)
+    want("EFER.SVME", not (has(line, "svm") or has(line, "clgi")) or efer >> 12 & 1)
+    want("EFER.SCE", not has(line, "msr") or mode not in ("long", "la57") or efer & 1)
+    want("breakpoints", "dr=" not in line or registers["DR7"] & 0xff == 0xff)
+    want("DR7.GD", not has(line, "dr=gd") or registers["DR7"] >> 13 & 1)
+    want("XMM0", "fpu=sse" not in line or registers.get("XMM00"))
+    want("YMM1", "fpu=avx" not in line or registers.get("YMM01"))
+    want("x87", "fpu=x87" not in line or registers["FSW"] & 0x84 == 0x84)
+    want("LDTR", not has(line, "ldt") or registers["LDT"]["selector"])
+    want("TR", not has(line, "tss") and "from=df" not in line or registers["TR"]["selector"])
+    want("DS", not has(line, "userseg") or registers["DS"]["selector"] == 0x1b)
+    want("GS", not has(line, "nullseg") or has(line, "ldt") or registers["GS"]["selector"] == 0)
+    if build_is_32(mode):
+        want("CS's base", registers["CS"]["base"] == word(line, "cbase"))
+        want("SS's base", registers["SS"]["base"] == word(line, "dbase"))
+    stack = name32(registers, "ESP")
+    want("stack", "stack=zero" not in line or stack == 0)
+    want("stack", "stack=unmapped" not in line or stack & 0xffff == 0x8000)
+    assert not wrong, "the host is not in the state asked for: " + ", ".join(wrong)
+
+
+def build_is_32(mode):
+    return mode not in ("long", "la57")
+
+
+def modules_of(target, target_words="strict"):
+    return [Part(target.path, target_words)]
+
+
+def machine(name, build, line, modules, **more):
+    return Qemu("hosts-" + name, **qemu_kernel(Part(host(build), line), modules), **more)
+
+
+def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"):
+    """A host to the inspector; returns (seconds, the verdict)."""
+    target.load()
+    exec_at = exec_address(build, word(line, "cbase"), base)
+    with machine(name, build, line, modules_of(target), memory=memory, bits=bits, cpu=cpu, gdb=True, paused=True) as vm, \
+            connect(vm) as stub:
+        stub.break_at(exec_at)
+        try:
+            stub.cont(30)
+        except AssertionError:
+            raise AssertionError("segue_exec() was never reached\n" + vm.serial()[-2000:])
+        registers = stub.info_registers()
+        wide = (1 << (64 if build == "x86_64" else 32)) - 1
+        assert name32(registers, "EIP") == exec_at - registers["CS"]["base"] & wide
+        check_host(registers, line, cpu)
+        stub.clear_break(exec_at)
+        try:
+            run_to(stub, target.entry, target.code)
+        except AssertionError as why:
+            stub.stop()
+            raise AssertionError(f"{why}\n{vm.serial()[-2000:]}\n{stub.monitor('info registers')[:1500]}")
+        entered = stub.info_registers()
+        assert entered["A20"] == 1
+        stub.run()
+        seen = verdict(vm)
+        if "from=nmi" in line:
+            # Point 16 of purgatory's contract: NMIs are no longer blocked. The inspector reports one.
+            vm.qmp("inject-nmi")
+            vm.wait_for(r"^BAD: inspector: got vector 2 ", timeout=10)
+        seconds = vm.elapsed()
+    check_entry(entered, target, PASSED[target.name])
+    check_verdict(seen, target, entered)
+    return seconds
+
+
+def cells(factors, strength=2):
+    """Parameters for pytest: cells with names of their own."""
+    return [pytest.param(cell, id=cell_id(cell, factors)) for cell in pairwise(factors, strength)]
+
+
+def pytest_generate_tests(metafunc):
+    full = metafunc.config.getoption("--full")
+    if "qemu_cell" in metafunc.fixturenames:
+        metafunc.parametrize("qemu_cell", cells(FACTORS, 3 if full else 2))
+    if "bochs_cell" in metafunc.fixturenames:
+        metafunc.parametrize("bochs_cell", cells(BOCHS) if full else bochs_few())
+
+
+@pytest.fixture
+def row(record_property):
+    """row(seconds): the cell stands in the table at the end."""
+    def put(seconds, text=""):
+        record_property("host", "1")
+        record_property("seconds", f"{seconds:.1f} s")
+        record_property("note", text)
+    return put
+
+
+def test_host_state(qemu_cell, request, row):
+    build, line = build_of(qemu_cell), words(qemu_cell, FACTORS)
+    bits = 64 if qemu_cell["emulator"] == "x86_64" else 32
+    cpu = "486" if qemu_cell["emulator"] == "486" else "max"
+    name = re.sub(r"[^\w+=.-]", "_", request.node.name)
+    row(hand_over(name, build, line, TARGETS[qemu_cell["target"]], bits, cpu))
+
+
+def gate_page(build, base=LONG_BASE):
+    return exec_address(build, 0, base) & ~0xfff
+
+
+# The gate's linear page is also the physical address of the workspace's page number so many.
+@pytest.mark.parametrize("page", [0, 1, 2, 3, 4, 5, 7, 9, 12, 16, 20, 30])
+@pytest.mark.parametrize("build, mode", [("i386-mid", "4k"), ("i386-mid", "pae"), ("x86_64", "long")])
+def test_gate_lies_at_a_physical_page_of_the_workspace(build, mode, page, row):
+    line = f"mode={mode} base=1000000"
+    phys = gate_page(build, 0x1000000) - page * 4096
+    line += f" wsp={phys:x}"
+    row(hand_over(f"gate-{build}-{mode}-{page}", build, line, MULTIBOOT, 64, "max", 0x1000000))
+
+
+# Where the workspace is, seen by its linear and its physical address.
+PLACES = [
+    ("i386-high", "4k", "wsp=2000000 wsv=2000000", "the same"),
+    ("i386-high", "4k", "wsp=2000000 wsv=2001000", "one page higher"),
+    ("i386-high", "4k", "wsp=2000000 wsv=1ff0000", "sixteen pages lower"),
+    ("i386-high", "pae", "wsp=2000000 wsv=2005000", "five pages higher"),
+    ("i386-high", "pae", "wsp=2000000 wsv=1fff000", "one page lower"),
+    ("i386-high", "pae", "wsp=23ff000 wsv=dffff000", "across tables' ends"),
+    ("i386-high", "4k", "wsp=23ff000 wsv=dffff000", "across tables' ends"),
+    ("i386-high", "4k", "wsp=2000000 wsv=fff00000", "near the top"),
+    ("x86_64", "long", "wsp=2000000 wsv=2000000", "the same"),
+    ("x86_64", "long", "wsp=2000000 wsv=2001000", "one page higher"),
+    ("x86_64", "long", "wsp=2000000 wsv=1ffc000", "four pages lower"),
+    ("x86_64", "long", "wsp=21fd000 wsv=ffffff7ffffff000", "across all tables' ends"),
+    ("x86_64", "long", "wsp=2000000 wsv=7fffffff0000", "across the canonical hole's edge"),
+    ("x86_64", "long", "wsp=2000000 wsv=ffffffff7fff0000", "below the kernel"),
+    ("x86_64", "la57", "wsp=21fd000 wsv=ff11fffffffff000", "across all tables' ends"),
+    ("x86_64", "la57", "wsp=2000000 wsv=2003000", "three pages higher"),
+    ("x86_64", "la57", "wsp=2000000 wsv=ffffc90000000000", "in a half that 4 levels have too"),
+]
+PLACES = [each for each in PLACES if "canonical" not in each[3]]
+
+
+@pytest.mark.parametrize("build, mode, line, what", PLACES, ids=[f"{each[1]}-{each[3]}" for each in PLACES])
+def test_workspace_place(build, mode, line, what, row):
+    name = "place-" + re.sub(r"\W", "-", f"{mode}-{what}")
+    row(hand_over(name, build, f"mode={mode} {line}", LINUX, 64, "max"))
+
+
+# The 64-bit library links into a kernel at any address.
+@pytest.mark.parametrize("mode, base", [
+    ("long", 0xffff800000000000), ("long", 0x7f0000000000), ("long", 0), ("la57", 0xff80000000000000), ("la57", 0xffffffff00000000)])
+def test_kernel_place(mode, base, row):
+    row(hand_over(f"base-{mode}-{base:x}", "x86_64", f"mode={mode} base={base:x}", MULTIBOOT, 64, "max", base))
+
+
+REAL = {
+    "linux-i386": ([Part(at("di-i386/linux"), BUSYBOX_LINE), INITRD], r"^INITRAMFS-OK ", False),
+    "linux-amd64": ([Part(at("cloud-amd64/linux"), BUSYBOX_LINE), INITRD], r"^INITRAMFS-OK ", False),
+    "multiboot": ([Part(at("multiboot-example/kernel"), "alpha beta"), Part(at("grub-invaders/kernel"), "gamma delta")],
+                  r"^Halted\.", True),
+    "gnumach": ([Part(at("gnumach/kernel"), "console=com0"), Part(at("grub-invaders/kernel"), "one two"),
+                 Part(at("memtest/ia32.bin"), "three")], r"^2 multiboot modules", False),
+}
+DIRTY = "pit tss ldt msr cr4=all fpu=avx dr=on"
+REAL_CELLS = [
+    ("flat", "linux-i386", "blob=odd " + DIRTY, 64, "i386"),
+    ("4k-high", "linux-i386", "blob=pages from=irq globals " + DIRTY, 64, "i386"),
+    ("pae-high", "linux-amd64", "blob=pages stack=page globals " + DIRTY, 160, "x86_64"),
+    ("long", "linux-amd64", "blob=pages from=df globals " + DIRTY, 160, "x86_64"),
+    ("la57", "linux-i386", "blob=odd stack=page " + DIRTY, 96, "x86_64"),
+    ("base", "multiboot", "blob=pages from=nmi " + DIRTY, 64, "i386"),
+    ("4m-high", "gnumach", "blob=pages from=irq svm " + DIRTY, 64, "x86_64"),
+    ("long", "multiboot", "blob=pages clgi " + DIRTY, 64, "x86_64"),
+    ("long", "gnumach", "blob=odd " + DIRTY, 64, "x86_64"),
+]
+REAL_FULL = [(mode, target, line, memory, emulator) for mode in host_matrix.MODES for target in REAL
+             for line, memory in [("blob=pages " + DIRTY, 160 if "linux" in target else 64)]
+             # gnumach resets qemu-system-i386 -cpu max, whoever loads it
+             for emulator in (["x86_64"] if mode in host_matrix.LONG or target in ("linux-amd64", "gnumach") else
+                              ["i386", "x86_64"])]
+
+
+@pytest.mark.parametrize("mode, target, line, memory, emulator",
+                         [pytest.param(*each, id=f"{each[0]} {each[4]} {each[1]} {each[2]}") for each in REAL_CELLS] +
+                         [pytest.param(*each, id=f"{each[0]} {each[4]} {each[1]} {each[2]} {each[3]}M", marks=[pytest.mark.full])
+                          for each in REAL_FULL])
+def test_real_target(mode, target, line, memory, emulator, targets, row):
+    build, mode_words = host_matrix.MODES[mode]
+    modules, marker, screen = REAL[target]
+    bits = 64 if emulator == "x86_64" else 32
+    with machine(f"real-{mode}-{target}-{emulator}", build, f"{mode_words} {line}", modules, memory=f"{memory}M", bits=bits,
+                 cpu="max") as vm:
+        vm.wait_for(r"^host: leaving", timeout=30, but_not=BAD)
+        if screen:
+            vm.wait_for(marker, screen=True, timeout=60)
+        else:
+            vm.wait_for(marker, timeout=60, but_not=BAD + "|INITRAMFS-BAD")
+        row(vm.elapsed())
+
+
+@pytest.mark.parametrize("mode", ["flat", "4k-high", "long",
+                                  *(pytest.param(each, marks=pytest.mark.full) for each in ("4m-high", "pae-high", "4k-bases", "la57"))])
+def test_refusals_change_nothing(mode, row):
+    """Each kind a thousand times, in the host: memory by checksum, control registers."""
+    build, mode_words = host_matrix.MODES[mode]
+    modules = [Part(MULTIBOOT.path, "strict"), Part(LINUX.path, "strict")]
+    with machine("refusals-" + mode, build, f"{mode_words} refusals direct", modules, memory="24M", bits=64, cpu="max") as vm:
+        found = vm.wait_for(r"^REFUSALS: (\d+) kinds, (\d+) times each, (\d+) bad", timeout=90, but_not=BAD)
+        said = vm.serial()
+        row(vm.elapsed(), f"{found[1]} kinds, {found[2]} times each")
+    assert not re.findall("^BAD: .*", said, re.MULTILINE)
+    assert int(found[1]) >= 20 and int(found[2]) >= 1000 and int(found[3]) == 0
+    assert len(re.findall("^ok: refusal ", said, re.MULTILINE)) == int(found[1])
+
+
+def bochs_few():
+    """What only Bochs shows, on each mode once."""
+    plain = {name: next(iter(values)) for name, values in BOCHS.items()}
+    chosen = [
+        dict(mode="long", virtual="vmx+cet", cr4="all+globals", msr="set", fpu="avx", breakpoints="on", entry="page"),
+        dict(mode="long", virtual="cet-jump", cr4="all", entry="page", interrupts="pit", target="linux"),
+        dict(mode="long", virtual="vmx", cr4="all+globals", entry="df", tables="tss+ldt", blob="pages"),
+        dict(mode="4k-high", virtual="vmx+cet", cr4="all+globals", breakpoints="on", entry="zero"),
+        dict(mode="pae-high", virtual="vmx+cet", cr4="all+globals", entry="irq", interrupts="pit", msr="set"),
+        dict(mode="4m-high", virtual="vmx", cr4="all+globals", cr0="nw", target="linux", entry="nmi"),
+        dict(mode="4m-identity", emulator="pentium", cr4="all", entry="unmapped", fpu="x87", msr="set"),
+        dict(mode="base", emulator="pentium", cr4="all", entry="irq", interrupts="pit", breakpoints="on", cr0="cd"),
+    ]
+    full = [{**plain, **each} for each in chosen]
+    assert not any(host_matrix.absent(each) for each in full)
+    return [pytest.param(each, id=cell_id(each, BOCHS)) for each in full]
+
+
+def test_bochs_host(bochs_cell, tmp_path, row, request):
+    assert not bochs.missing(), bochs.missing()
+    target = TARGETS[bochs_cell["target"]].load()
+    line = words(bochs_cell, BOCHS)
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build_of(bochs_cell)), line), [Part(target.path, "strict exit")])
+    run = bochs.Bochs("hosts-" + request.node.name, iso, cpu=bochs_cell["emulator"]).run(target.entry, target.code)
+    assert not re.search(BAD, run.serial, re.MULTILINE), run.serial[-2000:]
+    check_said(run.serial, line)
+    seen = Verdict(run.serial)
+    assert run.registers, "the debugger never saw the target's first instruction"
+    row(run.seconds)
+    check_entry(run.registers, target, PASSED[target.name])
+    check_verdict(seen, target, run.registers)
+
+
+def check_said(serial, line):
+    """The host's registers by its own reading, where no debugger stops in it."""
+    found = re.search(r"^host: CR0 (\w+) CR3 (\w+) CR4 (\w+)", serial, re.MULTILINE)
+    assert found, serial[-2000:]
+    cr0, cr3, cr4 = (int(each, 16) for each in found.groups())
+    mode = re.search(r"mode=(\w+)", line)[1]
+    assert bool(cr0 >> 31) == (mode != "flat")
+    assert not has(line, "vmx") or cr4 >> 13 & 1
+    assert not has(line, "cet") or cr4 >> 23 & 1
+    assert not has(line, "globals") or cr4 >> 7 & 1
+    if has(line, "cr4=all") and mode == "long":
+        assert cr4 >> 17 & 1 and cr3 & 0xfff, "no PCID"
+        assert cr4 & CR4_ALL_LONG == CR4_ALL_LONG
+
+
+def test_the_matrix_is_whole():
+    """Every pair of values that can meet does; every value occurs; nothing absent is there."""
+    for factors in (FACTORS, BOCHS):
+        chosen = pairwise(factors)
+        assert not [each for each in chosen if host_matrix.absent(each)]
+        for name, values in factors.items():
+            assert {each[name] for each in chosen} == set(values), name
+        seen = {frozenset(((a, cell[a]), (b, cell[b]))) for cell in chosen for a in cell for b in cell if a < b}
+        lost = [pair for pair in all_pairs(factors) if pair not in seen]
+        # What no reason names directly, but two reasons together.
+        for pair in lost:
+            assert host_matrix.complete(dict(pair), factors, list(factors), {}, 2) is None, pair
+
+
+def all_pairs(factors):
+    names = sorted(factors)
+    return [frozenset(((a, x), (b, y))) for i, a in enumerate(names) for b in names[i + 1:]
+            for x in factors[a] for y in factors[b] if not host_matrix.absent({a: x, b: y})]

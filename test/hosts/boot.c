@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/* The boot stage: lays out memory as the command line says, and enters the kernel in its mode. */
+#include "host.h"
+#include "machine.h"
+#include "paging.h"
+
+/* Multiboot 0.6.96, 3.3 */
+#define MULTIBOOT_BOOTED 0x2badb002u
+struct multiboot {
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr;
+	uint32_t syms[4];
+	uint32_t mmap_length, mmap_addr;
+};
+_Static_assert(offsetof(struct multiboot, mmap_addr) == 48, "Multiboot 0.6.96, 3.3");
+struct multiboot_module {
+	uint32_t start, end, string, reserved;
+};
+struct multiboot_range {
+	uint32_t size, addr_low, addr_high, length_low, length_high, type;
+};
+
+/* boot.asm: struc entering */
+struct entering {
+	uint32_t cr3, cr4, efer, paging, code_base, data_base;
+	uint64_t entry;
+};
+_Static_assert(offsetof(struct entering, entry) == 24, "boot.asm");
+
+extern uint8_t boot_kernel[], boot_stack_top[];
+void enter_kernel(struct entering *entering);
+void boot_main(uint32_t magic, const struct multiboot *info);
+
+#define TABLE_PAGES 1024u
+#define APIC_PHYS 0xfee00000u
+#define STAGE_START 0x100000u
+/* an odd stride walks every page of any range that it shares no factor with */
+#define STRIDE 7919u
+
+static struct handover handover;
+static struct tables tables;
+static bool wide;                     /* the kernel is x86_64 */
+static uint64_t top;                  /* RAM from here on is taken */
+static uint64_t low;                  /* RAM from 1 MiB to here is taken */
+static uint64_t next_page, pages_end; /* of the tables */
+static uint64_t next_view;            /* linear address that nothing is mapped at yet */
+
+uint64_t take_pages(uint64_t count)
+{
+	uint64_t at = next_page;
+
+	next_page += count * PAGE;
+	if (next_page > pages_end) {
+		say("host: no room for page tables\n");
+		stop();
+	}
+	return at;
+}
+
+static uint64_t round_up(uint64_t value, uint64_t to)
+{
+	return (value + to - 1) & ~(to - 1);
+}
+
+static uint64_t take(uint64_t size, uint64_t align)
+{
+	top = (top - size) & ~(align - 1);
+	if (top < low) {
+		say("host: out of RAM\n");
+		stop();
+	}
+	return top;
+}
+
+static void copy_line(char *to, const char *from, size_t limit)
+{
+	size_t i = 0;
+
+	for (; from[i] && i < limit - 1; i++)
+		to[i] = from[i];
+	to[i] = 0;
+}
+
+/* A linear address as an offset in the host's data segment. */
+static uint64_t offset_of(uint64_t linear)
+{
+	uint64_t offset = linear - handover.data_base;
+
+	return wide ? offset : offset & 0xffffffff;
+}
+
+static bool identity(void)
+{
+	return handover.mode == MODE_FLAT || (!wide && handover.base == 0);
+}
+
+/* Makes physical memory readable and writable for the kernel, and says at what offset. */
+static uint64_t place(uint64_t physical, uint64_t size, uint64_t flags)
+{
+	uint64_t unit = handover.mode == MODE_4M ? large_page(&tables) : PAGE;
+	uint64_t linear = identity() ? physical : next_view + (physical & (large_page(&tables) - 1));
+	uint64_t start = physical & ~(unit - 1);
+
+	if (handover.mode == MODE_FLAT)
+		return offset_of(physical);
+	if (!identity())
+		next_view = round_up(linear + size + PAGE, large_page(&tables));
+	map(&tables, linear - (physical - start), start, round_up(physical + size, unit) - start,
+	    ENTRY_WRITE | ENTRY_NO_EXECUTE | flags, true);
+	return offset_of(linear);
+}
+
+static void read_map(const struct multiboot *info)
+{
+	uint32_t at = info->mmap_addr;
+
+	while (at < info->mmap_addr + info->mmap_length && handover.map_count < HOST_RANGES) {
+		const struct multiboot_range *from = (const struct multiboot_range *)at;
+		struct segue_range *to = &handover.map[handover.map_count++];
+
+		to->start = from->addr_low + ((uint64_t)from->addr_high << 32);
+		to->end = to->start + from->length_low + ((uint64_t)from->length_high << 32);
+		to->type = from->type;
+		if (to->type == SEGUE_MEMORY_RAM && to->start <= STAGE_START && STAGE_START < to->end)
+			top = to->end < 0xfee00000 ? to->end : 0xfee00000;
+		at += from->size + 4;
+	}
+	top &= ~(uint64_t)(PAGE - 1);
+	handover.ram_end = top;
+}
+
+static void read_modules(const struct multiboot *info)
+{
+	const struct multiboot_module *modules = (const struct multiboot_module *)info->mods_addr;
+
+	low = KERNEL_PHYS + 0x60000;
+	for (uint32_t i = 0; i < info->mods_count && i < HOST_PARTS; i++) {
+		struct host_part *part = &handover.part[handover.part_count++];
+
+		part->data = modules[i].start;
+		part->size = modules[i].end - modules[i].start;
+		copy_line(part->line, (const char *)modules[i].string, sizeof part->line);
+		if (modules[i].end > low)
+			low = round_up(modules[i].end, PAGE);
+	}
+}
+
+static enum host_mode mode_of(const char *line)
+{
+	static const char names[][8] = {"flat", "4k", "4m", "pae", "long", "la57"};
+
+	for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (word_is(line, "mode=", names[i]))
+			return (enum host_mode)i;
+	return wide ? MODE_LONG : MODE_FLAT;
+}
+
+/* Elf64_Rela, R_X86_64_RELATIVE only: the kernel runs at any base. */
+static void relocate(const struct kernel_header *kernel, uint64_t base)
+{
+	struct {
+		uint64_t offset, info;
+		int64_t addend;
+	} *each = (void *)(boot_kernel + kernel->relocations);
+
+	for (; (uint8_t *)each < boot_kernel + kernel->relocations_end; each++) {
+		uint64_t *at = (uint64_t *)(boot_kernel + (each->offset - kernel->link));
+
+		if (each->info != 8) {
+			say("host: relocation of type %x\n", each->info);
+			stop();
+		}
+		*at = (uint64_t)each->addend + base + KERNEL_PHYS - kernel->link;
+	}
+}
+
+static void map_kernel(const struct kernel_header *kernel, uint64_t base)
+{
+	uint64_t linear = base + KERNEL_PHYS;
+	uint64_t shadow = linear + kernel->shadow_stack;
+	uint64_t *token = (uint64_t *)(boot_kernel + kernel->shadow_stack + PAGE - 8);
+
+	if (handover.mode == MODE_4M) {
+		map(&tables, base, 0, 4 << 20, ENTRY_WRITE | ENTRY_GLOBAL, true);
+		return;
+	}
+	map(&tables, linear, KERNEL_PHYS, kernel->text_end, ENTRY_GLOBAL, false);
+	map(&tables, linear + kernel->text_end, KERNEL_PHYS + kernel->text_end, kernel->bss_end - kernel->text_end,
+	    ENTRY_WRITE | ENTRY_NO_EXECUTE | ENTRY_GLOBAL, false);
+	unmap_page(&tables, linear + kernel->guard);
+	/* a supervisor shadow stack: read-only and dirty, with a token at its top (Intel SDM vol. 1, 17.2.3) */
+	map(&tables, shadow, KERNEL_PHYS + kernel->shadow_stack, PAGE, ENTRY_DIRTY | ENTRY_ACCESSED | ENTRY_NO_EXECUTE, false);
+	*token = linear + kernel->shadow_stack + PAGE - 8;
+}
+
+static void place_workspace(uint64_t extents)
+{
+	const char *line = handover.line;
+	uint64_t linear;
+
+	handover.workspace_size = SEGUE_WORKSPACE_SIZE(extents);
+	handover.workspace_phys = word_number(line, "wsp=", 0);
+	if (!handover.workspace_phys)
+		handover.workspace_phys = take(handover.workspace_size, PAGE);
+	linear = word_number(line, "wsv=", 0);
+	if (!linear) {
+		handover.workspace = place(handover.workspace_phys, handover.workspace_size, 0);
+		return;
+	}
+	map(&tables, linear, handover.workspace_phys, handover.workspace_size, ENTRY_WRITE | ENTRY_NO_EXECUTE, false);
+	handover.workspace = offset_of(linear);
+}
+
+/* Global pages at the linear addresses that are the workspace's physical ones, full of RETs for the kernel to call. */
+static void map_globals(void)
+{
+	uint64_t page = take(PAGE, PAGE);
+
+	__builtin_memset((void *)(uintptr_t)page, 0xc3, PAGE);
+	for (uint64_t at = 0; at < handover.workspace_size; at += PAGE)
+		map(&tables, handover.workspace_phys + at, page, PAGE, ENTRY_WRITE | ENTRY_GLOBAL, false);
+}
+
+/* The pages from first to top, each once, in no order. */
+static uint64_t scattered_page(uint64_t first, uint32_t number)
+{
+	uint32_t pages = (uint32_t)((top - first) / PAGE);
+
+	if (pages % STRIDE == 0)
+		pages--;
+	/* the product stays below 2^32 up to 500,000 pages */
+	return first + (uint64_t)(number % pages * STRIDE % pages) * PAGE;
+}
+
+static bool in_workspace(uint64_t page)
+{
+	return page >= handover.workspace_phys && page < handover.workspace_phys + handover.workspace_size;
+}
+
+static uint32_t scatter_next;
+
+static uint64_t take_scattered(uint64_t first)
+{
+	uint64_t page;
+
+	do {
+		if (scatter_next >= (top - first) / PAGE) {
+			say("host: out of RAM for a scattered blob\n");
+			stop();
+		}
+		page = scattered_page(first, scatter_next++);
+	} while (in_workspace(page));
+	return page;
+}
+
+enum scatter { SCATTER_NOT, SCATTER_PAGES, SCATTER_ODD };
+
+/* Copies a part to shuffled pages. The view is through page tables, where there are any, and the pieces fill pages. */
+static void scatter_part(struct host_part *part, enum scatter how, uint64_t first, struct segue_extent *extents)
+{
+	bool view = how == SCATTER_PAGES && handover.mode != MODE_FLAT;
+	uint64_t from = part->data, left = part->size, linear = next_view;
+	/* the first piece starts inside its page, as a file in a cache does */
+	uint64_t within = view ? 0x123 : 0;
+	uint32_t count = 0;
+
+	while (left > 0) {
+		uint64_t page = take_scattered(first);
+		uint64_t room = how == SCATTER_ODD ? 3971 - count % 13 : PAGE - within;
+		uint64_t size = left < room ? left : room;
+
+		if (how == SCATTER_ODD)
+			within = count * 37 % 97;
+		__builtin_memcpy((void *)(uintptr_t)(page + within), (const void *)(uintptr_t)from, (size_t)size);
+		extents[count].addr = page + within;
+		extents[count].size = size;
+		if (view)
+			map(&tables, next_view + count * PAGE, page, PAGE, ENTRY_WRITE | ENTRY_NO_EXECUTE, false);
+		count++;
+		from += size;
+		left -= size;
+		within = 0;
+	}
+	if (view) {
+		__builtin_memset((void *)(uintptr_t)part->data, 0xa5, (size_t)part->size);
+		part->data = offset_of(linear + 0x123);
+		next_view = round_up(linear + (count + 1) * PAGE, large_page(&tables));
+	} else {
+		part->data = place(part->data, part->size, 0);
+		part->separate = 1;
+	}
+	part->extent_count = count;
+}
+
+static void place_parts(enum scatter how, struct segue_extent *extents[])
+{
+	uint64_t first = low;
+
+	for (uint32_t i = 0; i < handover.part_count; i++) {
+		struct host_part *part = &handover.part[i];
+
+		if (how == SCATTER_NOT) {
+			extents[i]->addr = part->data;
+			extents[i]->size = part->size;
+			part->extent_count = 1;
+			part->data = place(part->data, part->size, 0);
+		} else {
+			scatter_part(part, how, first, extents[i]);
+		}
+		part->extents = place((uintptr_t)extents[i], part->extent_count * sizeof **extents, 0);
+	}
+}
+
+static void map_all(const struct kernel_header *kernel, enum scatter how)
+{
+	struct segue_extent *extents[HOST_PARTS];
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < handover.part_count; i++) {
+		uint32_t limit = (uint32_t)handover.part[i].size / (how == SCATTER_ODD ? 3900 : PAGE) + 3;
+
+		count += limit;
+		extents[i] = (void *)(uintptr_t)take(limit * sizeof **extents, PAGE);
+	}
+	place_workspace(count);
+	if (handover.mode != MODE_FLAT) {
+		map_kernel(kernel, handover.base + handover.data_base);
+		if (handover.code_base != handover.data_base)
+			map_kernel(kernel, handover.base + handover.code_base);
+		if (word(handover.line, "globals"))
+			map_globals();
+	}
+	place_parts(how, extents);
+	handover.apic = place(APIC_PHYS, PAGE, ENTRY_NO_CACHE);
+	handover.direct = NO_DIRECT;
+	if (!word(handover.line, "direct"))
+		return;
+	if (handover.mode == MODE_FLAT) {
+		handover.direct = offset_of(0);
+		return;
+	}
+	next_view = round_up(next_view, large_page(&tables));
+	handover.direct = offset_of(next_view);
+	map(&tables, next_view, 0, handover.ram_end, ENTRY_WRITE | ENTRY_NO_EXECUTE, true);
+}
+
+static void choose_mode(const struct kernel_header *kernel)
+{
+	const char *line = handover.line;
+
+	wide = kernel->bits == 64;
+	handover.mode = mode_of(line);
+	handover.base = kernel->link - KERNEL_PHYS;
+	if (wide)
+		handover.base = word_number(line, "base=", 0xffffffff80000000);
+	handover.code_base = word_number(line, "cbase=", 0);
+	handover.data_base = word_number(line, "dbase=", 0);
+	next_view = wide ? 0xffffc90000000000 : 0xd0000000;
+	handover.unmapped = wide ? 0xffffa00000008000 : 0xf0008000;
+	if (handover.mode == MODE_LA57) {
+		next_view = 0xff11c90000000000;
+		handover.unmapped = 0xff11a00000008000;
+	}
+	next_view = word_number(line, "view=", next_view);
+	tables.mode = (enum host_mode)handover.mode;
+	tables.no_execute = handover.mode >= MODE_PAE && !word(line, "nonx");
+	tables.settled = word(line, "direct");
+	tables.global = word(line, "globals") || word(line, "pge") || word(line, "cr4=all");
+}
+
+static void fill_entering(struct entering *entering, const struct kernel_header *kernel)
+{
+	uint64_t linear = kernel->entry + KERNEL_PHYS + handover.base;
+
+	entering->paging = handover.mode != MODE_FLAT;
+	entering->code_base = (uint32_t)handover.code_base;
+	entering->data_base = (uint32_t)handover.data_base;
+	entering->entry = linear;
+	if (handover.mode == MODE_4M)
+		entering->cr4 = CR4_PSE;
+	if (handover.mode >= MODE_PAE)
+		entering->cr4 = CR4_PAE;
+	if (handover.mode == MODE_LA57)
+		entering->cr4 |= CR4_LA57;
+	if (tables.no_execute)
+		entering->efer |= EFER_NXE;
+	if (handover.mode >= MODE_LONG)
+		entering->efer |= EFER_LME;
+}
+
+/* The kernel's tables once more, with the boot stage in them, for the way over. */
+static uint32_t passage(const struct kernel_header *kernel)
+{
+	struct tables whole = tables;
+
+	tables_begin(&tables);
+	map(&tables, STAGE_START, STAGE_START, KERNEL_PHYS - STAGE_START, ENTRY_WRITE, false);
+	if (identity())
+		map(&tables, KERNEL_PHYS, KERNEL_PHYS, kernel->bss_end, ENTRY_WRITE, false);
+	else
+		map(&tables, handover.base + handover.data_base + KERNEL_PHYS, KERNEL_PHYS, kernel->bss_end, ENTRY_WRITE, false);
+	if (handover.code_base != handover.data_base)
+		map(&tables, handover.base + handover.code_base + KERNEL_PHYS, KERNEL_PHYS, kernel->bss_end, ENTRY_WRITE, false);
+	handover.cr3 = whole.root;
+	return (uint32_t)tables.root;
+}
+
+void boot_main(uint32_t magic, const struct multiboot *info)
+{
+	const struct kernel_header *kernel = (const struct kernel_header *)boot_kernel;
+	struct entering entering = {0};
+	enum scatter how = SCATTER_NOT;
+
+	say_begin();
+	if (magic != MULTIBOOT_BOOTED || kernel->magic != KERNEL_MAGIC) {
+		say("host: not booted by Multiboot, or without a kernel\n");
+		stop();
+	}
+	copy_line(handover.line, (const char *)info->cmdline, sizeof handover.line);
+	choose_mode(kernel);
+	read_map(info);
+	read_modules(info);
+	pages_end = top;
+	next_page = take(TABLE_PAGES * PAGE, PAGE);
+	__builtin_memset((void *)(uintptr_t)next_page, 0, TABLE_PAGES * PAGE);
+	if (word(handover.line, "blob=pages"))
+		how = SCATTER_PAGES;
+	if (word(handover.line, "blob=odd"))
+		how = SCATTER_ODD;
+	if (handover.mode != MODE_FLAT)
+		tables_begin(&tables);
+	map_all(kernel, how);
+	if (wide)
+		relocate(kernel, handover.base);
+	fill_entering(&entering, kernel);
+	if (handover.mode != MODE_FLAT)
+		entering.cr3 = passage(kernel);
+	*(struct handover *)(boot_kernel + kernel->handover) = handover;
+	enter_kernel(&entering);
+}

@@ -1,0 +1,139 @@
+; SPDX-License-Identifier: MIT
+; The i386 kernel's entry, vectors, and the last instructions before segue_exec.
+%include "stacks.inc"
+bits 32
+
+; kernel.h: struct leaving
+struc leaving
+	.workspace	resd 1
+	.flags		resd 1
+	.stack		resd 1
+	.keep_stack	resd 1
+	.jump		resd 1
+	.indirect	resd 1
+	.gif		resd 1
+	.endbranch	resd 1
+endstruc
+
+CODE		equ 0x08
+DATA		equ 0x10
+
+section .text
+global fault_task:function hidden
+extern last_step
+
+kernel_entry:
+	mov	esp, main_stack_top
+	xor	eax, eax
+	mov	fs, eax
+	mov	gs, eax
+	call	kernel_main
+
+load_tables:
+	mov	eax, [esp + 4]
+	mov	edx, [esp + 8]
+	lgdt	[eax]
+	lidt	[edx]
+	push	dword CODE
+	push	dword .reload
+	retf
+.reload:
+	mov	eax, DATA
+	mov	ds, eax
+	mov	es, eax
+	mov	ss, eax
+	ret
+
+load_task:
+	ltr	[esp + 4]
+	ret
+
+load_ldt:
+	lldt	[esp + 4]
+	ret
+
+call_on_stack:
+	mov	eax, [esp + 4]
+	mov	esp, [esp + 8]
+	call	eax
+
+; The task that a double fault switches to; its error code is on the stack.
+fault_task:
+	call	last_step
+
+; in [esp+4] struct leaving; does not return
+leave_now:
+	mov	ebx, [esp + 4]
+	cmp	dword [ebx + leaving.endbranch], 0
+	je	.no_endbranch
+	mov	ecx, MSR_S_CET
+	mov	eax, S_CET_BOTH
+	xor	edx, edx
+	wrmsr
+.no_endbranch:
+	mov	eax, [ebx + leaving.workspace]
+	mov	edi, segue_exec
+	mov	ecx, [ebx + leaving.jump]
+	or	ecx, [ebx + leaving.indirect]
+	mov	esi, [ebx + leaving.stack]
+	cmp	dword [ebx + leaving.keep_stack], 0
+	je	.new_stack
+	lea	esi, [esp - 16]
+.new_stack:
+	cmp	dword [ebx + leaving.gif], 0
+	jne	.gif
+	clgi
+.gif:
+	mov	edx, [ebx + leaving.indirect]
+	pushfd
+	pop	ebp
+	or	ebp, [ebx + leaving.flags]
+	test	ecx, ecx
+	jnz	.jump
+	push	ebp
+	popfd
+	call	segue_exec
+.jump:
+	test	edx, edx
+	jnz	.indirect
+	push	ebp
+	popfd
+	mov	esp, esi
+	jmp	segue_exec
+.indirect:
+	push	ebp
+	popfd
+	mov	esp, esi
+	jmp	edi
+
+	align	VECTOR_STUB
+vector_stubs:
+%assign vector 0
+%rep VECTORS
+	align	VECTOR_STUB
+%if vector < 32 && (WITH_ERROR >> vector & 1)
+%else
+	push	dword 0
+%endif
+	push	dword vector
+	jmp	near trap
+%assign vector vector + 1
+%endrep
+	align	VECTOR_STUB
+
+; On the stack: vector, error code, EIP, CS, EFLAGS.
+trap:
+	pushad
+	cld
+	lea	eax, [esp + 48]
+	push	eax
+	push	dword [esp + 44]
+	push	dword [esp + 44]
+	push	dword [esp + 44]
+	call	handle_vector
+	add	esp, 16
+	popad
+	add	esp, 8
+	iretd
+
+section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,0 +1,146 @@
+; SPDX-License-Identifier: MIT
+; The x86_64 kernel's entry, vectors, and the last instructions before segue_exec.
+%include "stacks.inc"
+bits 64
+default rel
+
+; kernel.h: struct leaving
+struc leaving
+	.workspace	resq 1
+	.flags		resq 1
+	.stack		resq 1
+	.keep_stack	resd 1
+	.jump		resd 1
+	.indirect	resd 1
+	.gif		resd 1
+	.endbranch	resd 1
+endstruc
+
+CODE		equ 0x08
+DATA		equ 0x10
+
+section .text
+
+kernel_entry:
+	lea	rsp, [main_stack_top]
+	xor	eax, eax
+	mov	fs, eax
+	mov	gs, eax
+	call	kernel_main
+
+load_tables:
+	lgdt	[rdi]
+	lidt	[rsi]
+	push	CODE
+	lea	rax, [.reload]
+	push	rax
+	retfq
+.reload:
+	mov	eax, DATA
+	mov	ds, eax
+	mov	es, eax
+	mov	ss, eax
+	ret
+
+load_task:
+	ltr	di
+	ret
+
+load_ldt:
+	lldt	di
+	ret
+
+call_on_stack:
+	mov	rsp, rsi
+	call	rdi
+
+; in RDI struct leaving; does not return
+leave_now:
+	mov	rbx, rdi
+	cmp	dword [rbx + leaving.endbranch], 0
+	je	.no_endbranch
+	mov	ecx, MSR_S_CET
+	mov	eax, S_CET_BOTH
+	xor	edx, edx
+	wrmsr
+.no_endbranch:
+	mov	rdi, [rbx + leaving.workspace]
+	lea	rax, [segue_exec]
+	mov	ecx, [rbx + leaving.jump]
+	or	ecx, [rbx + leaving.indirect]
+	mov	rsi, [rbx + leaving.stack]
+	cmp	dword [rbx + leaving.keep_stack], 0
+	je	.new_stack
+	lea	rsi, [rsp - 32]
+.new_stack:
+	cmp	dword [rbx + leaving.gif], 0
+	jne	.gif
+	clgi
+.gif:
+	mov	edx, [rbx + leaving.indirect]
+	pushfq
+	pop	rbp
+	or	rbp, [rbx + leaving.flags]
+	test	ecx, ecx
+	jnz	.jump
+	push	rbp
+	popfq
+	call	segue_exec
+.jump:
+	test	edx, edx
+	jnz	.indirect
+	push	rbp
+	popfq
+	mov	rsp, rsi
+	jmp	segue_exec
+.indirect:
+	push	rbp
+	popfq
+	mov	rsp, rsi
+	jmp	rax
+
+	align	VECTOR_STUB
+vector_stubs:
+%assign vector 0
+%rep VECTORS
+	align	VECTOR_STUB
+%if vector < 32 && (WITH_ERROR >> vector & 1)
+%else
+	push	qword 0
+%endif
+	push	qword vector
+	jmp	near trap
+%assign vector vector + 1
+%endrep
+	align	VECTOR_STUB
+
+; On the stack: vector, error code, RIP, CS, RFLAGS, RSP, SS.
+trap:
+	push	rax
+	push	rcx
+	push	rdx
+	push	rsi
+	push	rdi
+	push	r8
+	push	r9
+	push	r10
+	push	r11
+	cld
+	mov	rdi, [rsp + 72]
+	mov	rsi, [rsp + 80]
+	mov	rdx, [rsp + 88]
+	lea	rcx, [rsp + 104]
+	call	handle_vector
+	pop	r11
+	pop	r10
+	pop	r9
+	pop	r8
+	pop	rdi
+	pop	rsi
+	pop	rdx
+	pop	rcx
+	pop	rax
+	add	rsp, 16
+	iretq
+
+section .note.GNU-stack noalloc noexec nowrite progbits

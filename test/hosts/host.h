@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A host kernel of our own, in two pieces. The boot stage (boot.asm, boot.c, paging.c) is 32-bit code at
+ * its physical address: Multiboot loads it with the kernel inside. It lays out memory as its command line
+ * says, fills struct handover, and enters the kernel in the mode asked for, where nothing of the boot
+ * stage is mapped any more. The kernel sets up one host state and calls segue_load(), segue_ready() and
+ * segue_exec(). Words of the command line: README.md beside this file.
+ */
+#ifndef HOST_H
+#define HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "segue.h"
+
+#define PAGE 4096u
+#define KERNEL_PHYS 0x120000u         /* boot.ld, kernel.ld */
+#define KERNEL_MAGIC 0x54534f48u      /* "HOST" */
+
+enum host_mode { MODE_FLAT, MODE_4K, MODE_4M, MODE_PAE, MODE_LONG, MODE_LA57 };
+
+/* First bytes of the kernel's image, written by kernel.ld. Offsets count from the image's start. */
+struct kernel_header {
+	uint32_t magic, bits;
+	uint64_t link;                /* address that the image's first byte is linked at */
+	uint64_t entry, text_end, bss_start, bss_end;
+	uint64_t handover, guard, shadow_stack;
+	uint64_t relocations, relocations_end;
+};
+_Static_assert(sizeof(struct kernel_header) == 88, "kernel.ld");
+_Static_assert(offsetof(struct kernel_header, entry) == 16, "kernel.ld");
+_Static_assert(offsetof(struct kernel_header, handover) == 48, "kernel.ld");
+_Static_assert(offsetof(struct kernel_header, relocations) == 72, "kernel.ld");
+
+#define HOST_PARTS 4u
+#define HOST_RANGES 48u
+
+/* Addresses are offsets in the host's data segment but where they say physical. */
+struct host_part {
+	uint64_t data, size;
+	uint64_t extents, extent_count; /* of struct segue_extent */
+	uint64_t separate;            /* 1: data is a copy beside the extents, to be wiped after segue_load() */
+	char line[512];               /* the words that Multiboot passed, file name first */
+};
+
+struct handover {
+	uint64_t mode;
+	uint64_t base;                /* the kernel's offset of physical p is p + base */
+	uint64_t code_base, data_base;
+	uint64_t cr3;                 /* with nothing of the boot stage in it */
+	uint64_t workspace, workspace_phys, workspace_size;
+	uint64_t unmapped;            /* where a broken stack points */
+	uint64_t apic;
+	uint64_t direct;              /* of all RAM; NO_DIRECT: not mapped */
+	uint64_t ram_end;             /* physical */
+	uint64_t part_count, map_count;
+	struct host_part part[HOST_PARTS];
+	struct segue_range map[HOST_RANGES];
+	char line[1024];
+};
+#define NO_DIRECT UINT64_MAX
+
+/* Behind a word's name in the line, or NULL. name ends in '=' or is the whole word. */
+static inline const char *word(const char *line, const char *name)
+{
+	while (*line) {
+		size_t i = 0;
+
+		while (name[i] && line[i] == name[i])
+			i++;
+		if (!name[i] && i > 0 && (name[i - 1] == '=' || line[i] == ' ' || line[i] == 0))
+			return line + i;
+		while (*line && *line != ' ')
+			line++;
+		while (*line == ' ')
+			line++;
+	}
+	return NULL;
+}
+
+static inline bool word_is(const char *line, const char *name, const char *value)
+{
+	const char *at = word(line, name);
+
+	while (at && *value && *at == *value) {
+		at++;
+		value++;
+	}
+	return at && !*value && (*at == ' ' || *at == 0);
+}
+
+/* A hexadecimal number without 0x. */
+static inline uint64_t word_number(const char *line, const char *name, uint64_t otherwise)
+{
+	const char *at = word(line, name);
+	uint64_t value = 0;
+
+	if (!at)
+		return otherwise;
+	for (; *at && *at != ' '; at++)
+		value = value * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+	return value;
+}
+
+/* output.c, in both pieces: %s, %x (uint64_t), %u (uint32_t) to COM1 */
+void say_begin(void);
+void say(const char *format, ...);
+_Noreturn void stop(void);         /* also ends Bochs */
+
+#endif

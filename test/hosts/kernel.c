@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* The host kernel: loads a target, gets into the state and the place it was asked for, and leaves. */
+#include "kernel.h"
+
+enum { PIC1 = 0x20, PIC2 = 0xa0, PIT = 0x40, HERTZ = 1193182 / 2000, VECTOR_IRQ0 = 0x20 };
+enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_DF = 8, VECTOR_GP = 13 };
+enum { APIC_ID = 0x20, APIC_SPURIOUS = 0xf0, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
+#define APIC_ENABLE BIT(8)
+#define ICR_NMI (4u << 8 | BIT(14))
+#define STACK_PATTERN 0x5a
+
+void kernel_main(void);
+
+/* Written by the boot stage. */
+__attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT};
+
+static volatile uint32_t ticks, steps;
+static volatile bool leave_from_irq, leave_from_nmi;
+
+uint64_t physical_of(const void *at)
+{
+	return (uintptr_t)at - handover.base;
+}
+
+static void *pointer(uint64_t offset)
+{
+	return (void *)(uintptr_t)offset;
+}
+
+static void log_line(void *context, int level, const char *sentence)
+{
+	(void)context;
+	say("host: segue says (%u) %s\n", (uint32_t)level, sentence);
+}
+
+/* QEMU puts a file's path before a module's words, GRUB does not. */
+static const char *behind_path(const char *line)
+{
+	if (*line == '/')
+		while (*line && *line != ' ')
+			line++;
+	while (*line == ' ')
+		line++;
+	return line;
+}
+
+static void fill_part(struct segue_part *to, const struct host_part *from)
+{
+	to->data = pointer(from->data);
+	to->size = (size_t)from->size;
+	to->extents = pointer(from->extents);
+	to->extent_count = (size_t)from->extent_count;
+	to->name = "module";
+	to->cmdline = behind_path(from->line);
+}
+
+void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine)
+{
+	const struct handover *h = &handover;
+
+	*machine = (struct segue_machine){.serial_port = 0x3f8};
+	machine->framebuffer = (struct segue_framebuffer){
+		.addr = 0xb8000, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = SEGUE_FRAMEBUFFER_EGA_TEXT};
+	*args = (struct segue_load_args){.struct_size = sizeof *args};
+	fill_part(&args->blob, &h->part[0]);
+	args->blob.name = "kernel";
+	args->cmdline = args->blob.cmdline;
+	for (uint64_t i = 1; i < h->part_count; i++)
+		fill_part(&modules[i - 1], &h->part[i]);
+	args->modules = modules;
+	args->module_count = (size_t)h->part_count - 1;
+	args->memory_map = h->map;
+	args->memory_map_count = (size_t)h->map_count;
+	args->workspace = pointer(h->workspace);
+	args->workspace_phys = h->workspace_phys;
+	args->workspace_size = (size_t)h->workspace_size;
+	args->machine = machine;
+	args->log = log_line;
+	args->code_base = h->code_base;
+	args->data_base = h->data_base;
+}
+
+static void load(void)
+{
+	struct segue_load_args args;
+	struct segue_part modules[HOST_PARTS];
+	struct segue_machine machine;
+	int error;
+
+	load_arguments(&args, modules, &machine);
+	error = segue_load(&args);
+	if (error != SEGUE_OK) {
+		say("Refused: segue_load: %u %s\n", (uint32_t)error, segue_strerror(error));
+		stop();
+	}
+	for (uint64_t i = 0; i < handover.part_count; i++)
+		if (handover.part[i].separate)
+			__builtin_memset(pointer(handover.part[i].data), 0xa5, (size_t)handover.part[i].size);
+}
+
+static void pic_start(void)
+{
+	/* ICW1 to ICW4 (8259A): vectors 20h and 28h, all lines but the timer's masked */
+	out8(PIC1, 0x11);
+	out8(PIC2, 0x11);
+	out8(PIC1 + 1, VECTOR_IRQ0);
+	out8(PIC2 + 1, VECTOR_IRQ0 + 8);
+	out8(PIC1 + 1, 4);
+	out8(PIC2 + 1, 2);
+	out8(PIC1 + 1, 1);
+	out8(PIC2 + 1, 1);
+	out8(PIC1 + 1, 0xfe);
+	out8(PIC2 + 1, 0xff);
+	/* 8254: counter 0, both bytes, rate generator */
+	out8(PIT + 3, 0x34);
+	out8(PIT, HERTZ & 0xff);
+	out8(PIT, HERTZ >> 8);
+}
+
+static void send_nmi(void)
+{
+	volatile uint32_t *apic = pointer(handover.apic);
+
+	/* to itself, by its number: the shorthand is not for NMIs (Intel SDM vol. 3, 10.6.1) */
+	apic[APIC_SPURIOUS / 4] |= APIC_ENABLE;
+	apic[APIC_ICR_HIGH / 4] = apic[APIC_ID / 4] & 0xff000000;
+	apic[APIC_ICR_LOW / 4] = ICR_NMI;
+}
+
+void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *flags)
+{
+	switch (vector) {
+	case VECTOR_DB:
+		/* a step, or a breakpoint: once over an instruction breakpoint */
+		steps++;
+		*flags |= BIT(16);
+		return;
+	case VECTOR_NMI:
+		if (leave_from_nmi)
+			last_step();
+		return;
+	case VECTOR_DF:
+		if (!word_is(handover.line, "from=", "df"))
+			break;
+		last_step();
+	case VECTOR_IRQ0:
+		ticks++;
+		if (leave_from_irq)
+			last_step();
+		out8(PIC1, 0x20);
+		return;
+	default:
+		if (vector > VECTOR_IRQ0)
+			return;
+	}
+	say("host: exception %u error %x at %x\n", (uint32_t)vector, (uint64_t)error, (uint64_t)ip);
+	stop();
+}
+
+static uint32_t stack_used(void)
+{
+	const uint8_t *at = page_stack;
+
+	while (*at == STACK_PATTERN)
+		at++;
+	return (uint32_t)(page_stack_top - at);
+}
+
+/* A CPU without CPUID has no CR4 that is of interest here. */
+static bool has_cr4(void)
+{
+	return cpuid(1, 0).edx != 0;
+}
+
+void last_step(void)
+{
+	const char *line = handover.line, *sentence;
+	struct leaving leaving = {.workspace = (uintptr_t)handover.workspace, .keep_stack = 1};
+	int error;
+
+	if (word_is(line, "stack=", "page"))
+		say("host: %u bytes used of a stack of one page\n", stack_used());
+	say("host: leaving after %u ticks\n", ticks);
+	state_apply(line);
+	/* From here on a RET must answer a CALL from behind it: this function never returns. */
+	if (state_prepare_shadow_stack(line)) {
+		write_msr(MSR_S_CET, S_CET_SHSTK);
+		__asm__ volatile("setssbsy");
+	}
+	say("host: CR0 %x CR3 %x CR4 %x\n", (uint64_t)read_cr0(), (uint64_t)read_cr3(),
+	    has_cr4() ? (uint64_t)read_cr4() : (uint64_t)0);
+	error = segue_ready(pointer(handover.workspace), &sentence);
+	if (error != SEGUE_OK) {
+		say("Refused: segue_ready: %u %s\n", (uint32_t)error, sentence);
+		stop();
+	}
+	leaving.flags = state_flags(line);
+	leaving.jump = word(line, "jump") != NULL;
+	leaving.indirect = word(line, "indirect") != NULL;
+	leaving.gif = word(line, "clgi") == NULL;
+	leaving.endbranch = word(line, "cet") != NULL;
+	if (word_is(line, "stack=", "zero") || word_is(line, "stack=", "unmapped")) {
+		leaving.keep_stack = 0;
+		leaving.jump = 1;
+		leaving.stack = word_is(line, "stack=", "zero") ? 0 : (uintptr_t)handover.unmapped;
+	}
+	leave_now(&leaving);
+}
+
+static void run(void)
+{
+	const char *line = handover.line;
+
+	if (word(line, "refusals")) {
+		refusals();
+		stop();
+	}
+	load();
+	say("host: loaded\n");
+	if (word(line, "pit") || word_is(line, "from=", "irq")) {
+		pic_start();
+		__asm__ volatile("sti");
+		while (ticks < 3)
+			__asm__ volatile("pause");
+	}
+	if (word_is(line, "from=", "irq")) {
+		leave_from_irq = true;
+		for (;;)
+			__asm__ volatile("hlt");
+	}
+	if (word_is(line, "from=", "nmi")) {
+		leave_from_nmi = true;
+		send_nmi();
+		for (uint32_t patience = 100000000; patience; patience--)
+			__asm__ volatile("pause");
+		say("host: no NMI came\n");
+		stop();
+	}
+	if (word_is(line, "from=", "df")) {
+		/* a fault whose handler is not there is a double fault (Intel SDM vol. 3, table 6-5) */
+		gate_absent(VECTOR_GP);
+		__asm__ volatile("mov %0, %%fs" : : "r"(0xfff8));
+	}
+	last_step();
+}
+
+void kernel_main(void)
+{
+	const char *line = handover.line;
+
+	say("host: entered\n");
+	if (handover.mode != MODE_FLAT)
+		write_cr3((uintptr_t)handover.cr3);
+	tables_load();
+	if (word(line, "tss") || word_is(line, "from=", "df"))
+		tables_load_task();
+	if (!word_is(line, "stack=", "page"))
+		run();
+	__builtin_memset(page_stack, STACK_PATTERN, PAGE);
+	call_on_stack(run, page_stack_top);
+}

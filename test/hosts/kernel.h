@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the host kernel share. */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include "host.h"
+#include "machine.h"
+
+/* tables.c: GDT, IDT, TSS, LDT. Selectors as in cpu_*.asm. */
+#define SELECTOR_CODE 0x08
+#define SELECTOR_DATA 0x10
+#define SELECTOR_USER_DATA 0x18
+#define SELECTOR_TSS 0x28
+#define SELECTOR_LDT 0x38
+#define SELECTOR_FAULT_TSS 0x48
+#define SELECTOR_IN_LDT 0x07
+void tables_load(void);
+void tables_load_task(void);          /* TR, and a handler of its own for double faults */
+void tables_load_ldt(void);
+void gate_absent(uint32_t vector);
+
+/* cpu_*.asm */
+extern const uint8_t vector_stubs[];
+#define VECTOR_STUB 16u
+#define VECTORS 48u
+void load_tables(const void *gdtr, const void *idtr);
+void load_task(uint16_t selector);
+void load_ldt(uint16_t selector);
+void call_on_stack(void (*function)(void), void *top);
+void fault_task(void);                /* i386: entry of the task that handles double faults */
+extern uint8_t guard_page[], page_stack[], page_stack_top[], fault_stack_top[], shadow_stack[];
+
+/* How segue_exec() is come to; cpu_*.asm: struc leaving */
+struct leaving {
+	uintptr_t workspace;
+	uintptr_t flags;              /* EFLAGS bits to set */
+	uintptr_t stack;              /* ESP or RSP, where it is not kept */
+	uint32_t keep_stack, jump, indirect, gif;
+	uint32_t endbranch;           /* IA32_S_CET.ENDBR_EN is set last of all */
+};
+_Noreturn void leave_now(const struct leaving *leaving);
+
+/* kernel.c */
+extern struct handover handover;
+uintptr_t offset_of_physical(uint64_t physical); /* of the kernel's own image */
+uint64_t physical_of(const void *at);
+void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *flags);
+_Noreturn void last_step(void);
+
+/* state.c: the words of the command line */
+void state_apply(const char *line);
+uintptr_t state_flags(const char *line);
+bool state_prepare_shadow_stack(const char *line);
+
+/* refusals.c */
+void refusals(void);
+void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Page tables in every format that a host may use. */
+#ifndef PAGING_H
+#define PAGING_H
+
+#include "host.h"
+
+/* Intel SDM vol. 3, tables 4-4 to 4-20 */
+#define ENTRY_PRESENT 0x1u
+#define ENTRY_WRITE 0x2u
+#define ENTRY_USER 0x4u
+#define ENTRY_NO_CACHE 0x10u
+#define ENTRY_ACCESSED 0x20u
+#define ENTRY_DIRTY 0x40u
+#define ENTRY_LARGE 0x80u
+#define ENTRY_GLOBAL 0x100u
+#define ENTRY_NO_EXECUTE ((uint64_t)1 << 63)
+
+struct tables {
+	enum host_mode mode;
+	bool no_execute;              /* ENTRY_NO_EXECUTE is obeyed; else left out */
+	bool global;                  /* ENTRY_GLOBAL likewise */
+	bool settled;                 /* accessed and dirty from the start: the CPU has nothing to write */
+	uint64_t root;
+};
+
+/* Takes zeroed pages for tables; boot.c has it. */
+uint64_t take_pages(uint64_t count);
+
+void tables_begin(struct tables *tables);
+/* Bytes that the largest page of the mode maps, below 1 GiB pages: 4 KiB in MODE_4K. */
+uint64_t large_page(const struct tables *tables);
+/* Maps whole pages; large ones where both addresses and the rest allow it and large is set. */
+void map(struct tables *tables, uint64_t linear, uint64_t physical, uint64_t size, uint64_t flags, bool large);
+void unmap_page(struct tables *tables, uint64_t linear);
+
+#endif

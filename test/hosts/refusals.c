@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Refusals leave the host as it was: each kind a thousand times, with a checksum of all memory but workspace
+ * and stack before and after, and the control registers around each. Part 0 is the inspector as a Multiboot
+ * kernel, part 1 as a bzImage.
+ */
+#include "kernel.h"
+
+#define TIMES 1000u
+#define HOLE_START 0xa0000u           /* video memory and ROMs */
+#define HOLE_END 0x100000u
+#define STATUS_FLAGS 0x8d5u           /* OF SF ZF AF PF CF */
+
+/* Offsets: ELF32 header and program header 0 and 1 at 52 and 84; Multiboot header; Linux setup header */
+enum {
+	EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6, E_TYPE = 16, E_MACHINE = 18, E_ENTRY = 24, E_PHENTSIZE = 42,
+	E_PHNUM = 44, PHDR0 = 52, PHDR1 = 84, P_PADDR = 12, P_FILESZ = 16, P_MEMSZ = 20,
+	MULTIBOOT = 0x1000, SETUP_SECTS = 0x1f1, BOOT_FLAG = 0x1fe, VERSION = 0x206, INITRD_ADDR_MAX = 0x22c,
+};
+
+struct patch {
+	uint32_t offset, value, size;
+};
+
+struct kind {
+	const char *name;
+	int code;
+	uint32_t part;
+	struct patch patch[2];
+	void (*change)(struct segue_load_args *args);
+};
+
+static struct segue_extent extent;
+static struct segue_range range[4];
+static struct segue_part module;
+static char long_line[4096];
+
+static void no_workspace(struct segue_load_args *args) { args->workspace = NULL; }
+static void struct_size(struct segue_load_args *args) { args->struct_size = 12; }
+static void align(struct segue_load_args *args) { args->workspace_phys += 4; }
+static void high(struct segue_load_args *args) { args->workspace_phys = 0x100000000; }
+static void small(struct segue_load_args *args) { args->workspace_size = PAGE; }
+static void unknown_flag(struct segue_load_args *args) { args->flags = 0x80000000; }
+static void no_modules(struct segue_load_args *args) { args->module_count = 3; args->modules = NULL; }
+static void empty(struct segue_load_args *args) { args->blob.size = 0; }
+static void no_data(struct segue_load_args *args) { args->blob.data = NULL; }
+
+static void one_extent(struct segue_load_args *args, uint64_t addr, uint64_t size)
+{
+	extent.addr = addr;
+	extent.size = size;
+	args->blob.extents = &extent;
+	args->blob.extent_count = 1;
+}
+
+static void cut(struct segue_load_args *args, size_t size)
+{
+	args->blob.size = size;
+	one_extent(args, args->blob.extents[0].addr, size);
+}
+
+static void short_extent(struct segue_load_args *args)
+{
+	one_extent(args, args->blob.extents[0].addr, args->blob.size - 1);
+}
+
+static void long_extent(struct segue_load_args *args)
+{
+	one_extent(args, args->blob.extents[0].addr, args->blob.size + 1);
+}
+
+static void extent_in_workspace(struct segue_load_args *args)
+{
+	one_extent(args, args->workspace_phys + PAGE, args->blob.size);
+}
+
+static void extent_wraps(struct segue_load_args *args) { one_extent(args, UINT64_MAX - PAGE, args->blob.size); }
+static void cut_40(struct segue_load_args *args) { cut(args, 40); }
+static void cut_60(struct segue_load_args *args) { cut(args, 60); }
+static void cut_8192(struct segue_load_args *args) { cut(args, 8192); }
+static void cut_700(struct segue_load_args *args) { cut(args, 700); }
+static void no_map(struct segue_load_args *args) { args->memory_map_count = 0; }
+
+static void keep_from(struct segue_load_args *args, uint64_t start, uint64_t end)
+{
+	range[0] = (struct segue_range){start, end, 1, 0};
+	args->keep = range;
+	args->keep_count = 1;
+}
+
+static void keep_backwards(struct segue_load_args *args) { keep_from(args, 2 * PAGE, PAGE); }
+static void keep_target(struct segue_load_args *args) { keep_from(args, 0x101000, 0x102000); }
+static void keep_all(struct segue_load_args *args) { keep_from(args, 0, UINT32_MAX); }
+static void keep_high(struct segue_load_args *args) { keep_from(args, 0x800000, UINT32_MAX); }
+
+static void map_backwards(struct segue_load_args *args)
+{
+	range[0] = (struct segue_range){2 * PAGE, PAGE, 1, 0};
+	args->memory_map = range;
+	args->memory_map_count = 1;
+}
+
+static uint32_t field(const struct segue_load_args *args, uint32_t offset)
+{
+	uint32_t value;
+
+	__builtin_memcpy(&value, (const uint8_t *)args->blob.data + offset, sizeof value);
+	return value;
+}
+
+/* RAM for the target's segments, and none for its tables. */
+static void map_full(struct segue_load_args *args)
+{
+	uint64_t first = field(args, PHDR0 + P_PADDR), second = field(args, PHDR1 + P_PADDR);
+
+	keep_from(args, first + field(args, PHDR0 + P_MEMSZ), second);
+	range[1] = (struct segue_range){first, second + field(args, PHDR1 + P_MEMSZ), 1, 0};
+	args->memory_map = range + 1;
+	args->memory_map_count = 1;
+}
+
+static void line_too_long(struct segue_load_args *args)
+{
+	__builtin_memset(long_line, 'x', sizeof long_line - 1);
+	args->cmdline = long_line;
+}
+
+static void with_initrd(struct segue_load_args *args)
+{
+	module = args->blob;
+	args->modules = &module;
+	args->module_count = 1;
+}
+
+static void broken_module(struct segue_load_args *args)
+{
+	with_initrd(args);
+	module.extents = NULL;
+	module.data = NULL;
+}
+
+static const struct kind kinds[] = {
+	{"no workspace", SEGUE_E_ARGUMENT, 0, {{0}}, no_workspace},
+	{"struct size", SEGUE_E_STRUCT_SIZE, 0, {{0}}, struct_size},
+	{"workspace not on a page", SEGUE_E_WORKSPACE_ALIGN, 0, {{0}}, align},
+	{"workspace high", SEGUE_E_WORKSPACE_HIGH, 0, {{0}}, high},
+	{"workspace small", SEGUE_E_WORKSPACE_SMALL, 0, {{0}}, small},
+	{"unknown flag", SEGUE_E_FLAGS, 0, {{0}}, unknown_flag},
+	{"count without array", SEGUE_E_ARGUMENT, 0, {{0}}, no_modules},
+	{"no data", SEGUE_E_ARGUMENT, 0, {{0}}, no_data},
+	{"broken module", SEGUE_E_ARGUMENT, 0, {{0}}, broken_module},
+	{"extent short", SEGUE_E_EXTENTS, 0, {{0}}, short_extent},
+	{"extent long", SEGUE_E_EXTENTS, 0, {{0}}, long_extent},
+	{"extent in the workspace", SEGUE_E_EXTENTS, 0, {{0}}, extent_in_workspace},
+	{"extent wraps", SEGUE_E_EXTENT_HIGH, 0, {{0}}, extent_wraps},
+	{"map backwards", SEGUE_E_MEMORY_MAP, 0, {{0}}, map_backwards},
+	{"keep backwards", SEGUE_E_MEMORY_MAP, 0, {{0}}, keep_backwards},
+	{"no map", SEGUE_E_NO_RAM, 0, {{0}}, no_map},
+	{"all kept", SEGUE_E_NO_RAM, 0, {{0}}, keep_all},
+	{"empty", SEGUE_E_EMPTY, 0, {{0}}, empty},
+	{"unknown", SEGUE_E_UNKNOWN, 0, {{0, 0x20202020, 4}, {MULTIBOOT, 0, 4}}, NULL},
+	{"gzip", SEGUE_E_GZIP, 0, {{0, 0x00088b1f, 4}, {MULTIBOOT, 0, 4}}, NULL},
+	{"bundle", SEGUE_E_BUNDLE_HEADER, 0, {{0, 0x37303730, 4}, {4, 0x3130, 2}}, NULL},
+	{"ELF cut in its header", SEGUE_E_ELF_TRUNCATED, 0, {{0}}, cut_40},
+	{"ELF cut in its table", SEGUE_E_ELF_TRUNCATED, 0, {{0}}, cut_60},
+	{"ELF class", SEGUE_E_ELF_CLASS, 0, {{EI_CLASS, 9, 1}, {0}}, NULL},
+	{"ELF data", SEGUE_E_ELF_DATA, 0, {{EI_DATA, 2, 1}, {0}}, NULL},
+	{"ELF version", SEGUE_E_ELF_VERSION, 0, {{EI_VERSION, 7, 1}, {0}}, NULL},
+	{"ELF type", SEGUE_E_ELF_TYPE, 0, {{E_TYPE, 1, 2}, {0}}, NULL},
+	{"ELF machine", SEGUE_E_ELF_MACHINE, 0, {{E_MACHINE, 40, 2}, {0}}, NULL},
+	{"ELF program header size", SEGUE_E_ELF_PHENTSIZE, 0, {{E_PHENTSIZE, 31, 2}, {0}}, NULL},
+	{"ELF without segments", SEGUE_E_ELF_NO_SEGMENTS, 0, {{E_PHNUM, 0, 2}, {0}}, NULL},
+	{"ELF cut in a segment", SEGUE_E_ELF_SEGMENT_FILE, 0, {{0}}, cut_8192},
+	{"ELF memory size", SEGUE_E_ELF_SEGMENT_SIZE, 0, {{PHDR0 + P_MEMSZ, 16, 4}, {0}}, NULL},
+	{"ELF segment wraps", SEGUE_E_ELF_SEGMENT_HIGH, 0, {{PHDR0 + P_PADDR, 0xfffff000, 4}, {0}}, NULL},
+	{"ELF entry", SEGUE_E_ELF_ENTRY, 0, {{E_ENTRY, 0x500000, 4}, {0}}, NULL},
+	{"Multiboot checksum", SEGUE_E_MULTIBOOT_CHECKSUM, 0, {{MULTIBOOT + 8, 1, 4}, {0}}, NULL},
+	{"Multiboot flags", SEGUE_E_MULTIBOOT_FLAGS, 0, {{MULTIBOOT + 4, 0x8003, 4}, {MULTIBOOT + 8, 0xe451cffb, 4}}, NULL},
+	{"Multiboot without a format", SEGUE_E_MULTIBOOT_FORMAT, 0, {{0, 0x20202020, 4}, {0}}, NULL},
+	{"segments overlap", SEGUE_E_SEGMENT_OVERLAP, 0, {{PHDR1 + P_PADDR, 0x101000, 4}, {0}}, NULL},
+	{"segment in video memory", SEGUE_E_SEGMENT_NOT_RAM, 0, {{PHDR1 + P_PADDR, 0xa0000, 4}, {0}}, NULL},
+	{"segment over the IVT", SEGUE_E_SEGMENT_FIRMWARE, 0, {{PHDR1 + P_PADDR, 0x100, 4}, {0}}, NULL},
+	{"segment kept", SEGUE_E_SEGMENT_KEPT, 0, {{0}}, keep_target},
+	{"no room beside the target", SEGUE_E_NO_PLACE, 0, {{0}}, map_full},
+	{"Linux cut", SEGUE_E_LINUX_TRUNCATED, 1, {{0}}, cut_700},
+	{"Linux version", SEGUE_E_LINUX_VERSION, 1, {{VERSION, 0x0300, 2}, {0}}, NULL},
+	{"Linux command line", SEGUE_E_LINUX_CMDLINE, 1, {{0}}, line_too_long},
+	{"Linux place", SEGUE_E_LINUX_PLACE, 1, {{0x234, 0, 1}, {0}}, keep_high},
+	{"Linux initrd", SEGUE_E_LINUX_INITRD, 1, {{INITRD_ADDR_MAX, 0x1000, 4}, {0}}, with_initrd},
+	{"loaded and unloaded", SEGUE_OK, 0, {{0}}, NULL},
+	{"Linux loaded and unloaded", SEGUE_OK, 1, {{0}}, NULL},
+};
+
+struct registers {
+	uintptr_t cr0, cr3, cr4, dr7, flags;
+	uint8_t gdtr[10], idtr[10];
+	uint16_t cs, ds, es, fs, gs, ss, ldtr, tr;
+	uint64_t efer;
+};
+
+static void read_registers(struct registers *r, bool has_efer)
+{
+	__builtin_memset(r, 0, sizeof *r);
+	r->cr0 = read_cr0();
+	r->cr3 = read_cr3();
+	r->cr4 = read_cr4();
+	r->dr7 = read_dr7();
+	r->flags = read_flags() & ~(uintptr_t)STATUS_FLAGS;
+	__asm__ volatile("sgdt %0\n\tsidt %1" : "=m"(r->gdtr), "=m"(r->idtr));
+	__asm__ volatile("mov %%cs, %0\n\tmov %%ds, %1\n\tmov %%es, %2" : "=m"(r->cs), "=m"(r->ds), "=m"(r->es));
+	__asm__ volatile("mov %%fs, %0\n\tmov %%gs, %1\n\tmov %%ss, %2" : "=m"(r->fs), "=m"(r->gs), "=m"(r->ss));
+	__asm__ volatile("sldt %0\n\tstr %1" : "=m"(r->ldtr), "=m"(r->tr));
+	if (has_efer)
+		r->efer = read_msr(MSR_EFER);
+}
+
+static bool apart(uint64_t page, uint64_t start, uint64_t size)
+{
+	return page + PAGE <= start || page >= start + size;
+}
+
+static uint64_t checksum_page(uint64_t page, uint64_t sum)
+{
+	const uint32_t *at = (const uint32_t *)(uintptr_t)(handover.direct + page);
+	uint32_t a = (uint32_t)sum, b = (uint32_t)(sum >> 32);
+
+	/* Fletcher's: a word in another place counts differently */
+	for (uint32_t i = 0; i < PAGE / 4; i++) {
+		a += at[i] + 1;
+		b += a;
+	}
+	return a + ((uint64_t)b << 32);
+}
+
+/* All RAM but the workspace and the kernel's stacks. */
+static uint64_t checksum(void)
+{
+	uint64_t stacks = physical_of(fault_stack_top) - 8 * PAGE;
+	uint64_t sum = 0;
+
+	for (uint64_t page = 0; page < handover.ram_end; page += PAGE)
+		if ((page < HOLE_START || page >= HOLE_END) &&
+		    apart(page, handover.workspace_phys, handover.workspace_size) && apart(page, stacks, 8 * PAGE))
+			sum = checksum_page(page, sum);
+	return sum;
+}
+
+static void patch(const struct kind *kind, uint8_t saved[2][4], bool apply)
+{
+	uint8_t *data = (uint8_t *)(uintptr_t)handover.part[kind->part].data;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct patch *each = &kind->patch[i];
+
+		if (apply)
+			__builtin_memcpy(saved[i], data + each->offset, each->size);
+		for (uint32_t k = 0; k < each->size; k++)
+			data[each->offset + k] = apply ? (uint8_t)(each->value >> 8 * k) : saved[i][k];
+	}
+}
+
+static void run_kind(const struct kind *kind, struct segue_load_args *args, uint32_t *bad, bool has_efer)
+{
+	uint8_t saved[2][4];
+	struct registers before, after;
+	uint64_t sum;
+	uint32_t wrong_code = 0, wrong_registers = 0;
+	int code = 0;
+
+	patch(kind, saved, true);
+	if (kind->change)
+		kind->change(args);
+	sum = checksum();
+	for (uint32_t i = 0; i < TIMES; i++) {
+		read_registers(&before, has_efer);
+		code = segue_load(args);
+		if (code == SEGUE_OK)
+			segue_unload(args->workspace);
+		read_registers(&after, has_efer);
+		wrong_code += code != kind->code;
+		wrong_registers += __builtin_memcmp(&before, &after, sizeof before) != 0;
+	}
+	sum ^= checksum();
+	patch(kind, saved, false);
+	if (wrong_code || wrong_registers || sum) {
+		(*bad)++;
+		say("BAD: refusal %s: code %u for %u, registers changed %u times, checksum differs by %x\n", kind->name,
+		    (uint32_t)code, (uint32_t)kind->code, wrong_registers, sum);
+	} else {
+		say("ok: refusal %s: code %u\n", kind->name, (uint32_t)code);
+	}
+}
+
+void refusals(void)
+{
+	uint32_t count = sizeof kinds / sizeof kinds[0], bad = 0;
+	bool has_efer = cpuid(0x80000001, 0).edx & BIT(20);
+
+	/* the check itself sees one byte */
+	uint64_t sum = checksum();
+	long_line[9]++;
+	if (sum == checksum()) {
+		say("BAD: the checksum does not see a byte\n");
+		bad++;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct segue_load_args args;
+		struct segue_part modules[HOST_PARTS];
+		struct segue_machine machine;
+
+		load_arguments(&args, modules, &machine);
+		args.log = NULL;
+		args.module_count = 0;
+		if (kinds[i].part == 1)
+			args.blob = modules[0];
+		run_kind(&kinds[i], &args, &bad, has_efer);
+	}
+	say("REFUSALS: %u kinds, %u times each, %u bad\n", count, TIMES, bad);
+}
