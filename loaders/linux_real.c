@@ -97,9 +97,11 @@ static int add_segments(struct job *job, const struct linux_kernel *k, addr_t ba
 	if (error == SEGUE_OK)
 		error = segue_add_segment(job, "Linux setup code", NO_NUMBER, base + HEADER_SIZE, &rest,
 					  heap_end - (addr_t)k->setup.size, heap_end - HEADER_SIZE);
-	if (error == SEGUE_OK)
-		error = segue_add_segment(job, "Linux command line", NO_NUMBER, base + heap_end, &text, 0, text.size);
-	return error;
+	if (error != SEGUE_OK)
+		return error;
+	/* A digest is the same whichever entry is taken. */
+	job->segments[job->segment_count - 1].optional = true;
+	return segue_add_segment(job, "Linux command line", NO_NUMBER, base + heap_end, &text, 0, text.size);
 }
 
 int segue_linux_setup(struct job *job, struct linux_kernel *k)

@@ -51,7 +51,7 @@ struct segment {
 	const char *name;             /* static: "ELF segment", "initrd" */
 	uint32_t number;              /* which of several; NO_NUMBER: the only one */
 	uint16_t target_type;         /* not 0: what the target's memory map calls this range */
-	bool optional;                /* left out where there is no room: so no part of a digest */
+	bool optional;                /* not always there (no room; another entry): so no part of a digest */
 	addr_t dest;
 	addr_t size;                  /* claimed in the target, zeros included */
 	struct bytes source;          /* source.size bytes at dest; the rest of zero_size is zeroed */

@@ -127,6 +127,7 @@ static void assert_setup(uint32_t base, uint32_t heap_end, const uint8_t *expect
 	assert_int_equal(code->source.size, SETUP_SIZE - 1024);
 	assert_int_equal(code->zero_size, heap_end - SETUP_SIZE);
 	assert_int_equal(code->size, heap_end - 1024);
+	assert_true(code->optional);             /* a digest must not depend on the entry */
 	assert_int_equal(text->dest, base + heap_end);
 	assert_int_equal(text->source.size, strlen(line) + 1);
 	assert_string_equal((const char *)text->source.data, line);
