@@ -349,7 +349,9 @@ $(B)/fuzz/%.o: %.c $(HEADERS) Makefile
 $(B)/test/fuzz/%: test/fuzz/%.c $(LIB_C:%.c=$(B)/fuzz/%.o) $(HOST_ASM) $(wildcard test/fuzz/*.h)
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
-	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) -o $@ $(filter %.c %.o,$^)
+	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) $$(pkg-config --cflags cmocka) -o $@ $< $(filter %.o,$^) $$(pkg-config --libs cmocka)
+# These include its sources, and the unit tests' machine, which has cmocka.
+$(filter $(B)/test/fuzz/media_% $(B)/test/fuzz/fetch_%,$(FUZZ)): $(STANDALONE_C) $(HEADERS) $(wildcard test/unit/*.h)
 
 # The planner's exhaustive tests and benches run purgatory's own mover: 32-bit programs with a libc.
 $(B)/i386/mover.o: stage2/purgatory/mover_object.asm $(PURGATORY_ASM)

@@ -24,11 +24,11 @@
 
 int segue_linux_place_low(struct job *job, struct linux_kernel *k)
 {
-	size_t size = (size_t)le16(LINUX_HEADER_AT(k, syssize)) * PARAGRAPH;
+	uint32_t paragraphs = k->minor >= 4 ? le32(LINUX_HEADER_AT(k, syssize)) : le16(LINUX_HEADER_AT(k, syssize));
 
 	/* What follows the kernel in its file would be in the setup code's way. */
-	if (size != 0 && k->code.size > size)
-		k->code.size = size;
+	if (paragraphs != 0 && paragraphs <= k->code.size / PARAGRAPH)
+		k->code.size = paragraphs * PARAGRAPH;
 	k->load = LOW_CODE;
 	return segue_add_segment(job, "Linux kernel", NO_NUMBER, LOW_CODE, &k->code, 0, k->code.size);
 }
@@ -42,8 +42,8 @@ static int find_place(struct job *job, const struct linux_kernel *k, addr_t size
 		place.min = LINUX_OLD_SETUP;
 	if (segue_find_free(job, size, &place, base) && (*base == place.min || place.min == SETUP_MIN))
 		return SEGUE_OK;
-	return segue_refuse(job, SEGUE_E_LINUX_LOW, "%z bytes for the setup code, its heap and the command line, from %x on",
-			    size, place.min);
+	return segue_refuse(job, SEGUE_E_LINUX_LOW,
+			    "%z bytes for the setup code, its heap and the command line, from %x on", size, place.min);
 }
 
 static void fill_header(const struct job *job, uint8_t *page, const struct linux_kernel *k, addr_t base, uint32_t heap_end)
@@ -81,7 +81,8 @@ static int add_segments(struct job *job, const struct linux_kernel *k, addr_t ba
 {
 	const struct bytes *line = &job->bundle.cmdline;
 	struct bytes rest = segue_bytes_at(k->setup, HEADER_SIZE, k->setup.size - HEADER_SIZE);
-	struct bytes header = {.size = HEADER_SIZE, .part = PART_WORKSPACE}, text = {.size = line->size + 1, .part = PART_WORKSPACE};
+	struct bytes header = {.size = HEADER_SIZE, .part = PART_WORKSPACE};
+	struct bytes text = {.size = line->size + 1, .part = PART_WORKSPACE};
 	uint8_t *page = segue_arena_take(&job->arena, header.size + text.size, PARAGRAPH);
 	int error;
 

@@ -7,7 +7,7 @@
 #include "options.h"
 #include "parts.h"
 
-#define CHAIN_BUFFER_SIZE 512u
+#define CHAIN_BUFFER_SIZE 4096u       /* a sector: the BIOS of a drive says how long they are, or does not */
 
 /*
  * Reads the sector that the options name. It becomes the one part, its drive the machine's boot device, and the

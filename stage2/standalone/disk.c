@@ -24,7 +24,7 @@
 #define STATUS_NONE 0xffu             /* carry, and AH says nothing */
 #define CYLINDERS 1024u
 
-#define PACKET_AT 0x600u              /* stage1.inc: free */
+#define PACKET_AT 0x600u              /* stage1.inc */
 
 /* EDD 3.0, section 4.2.2: disk address packet */
 struct packet {

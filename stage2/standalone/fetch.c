@@ -41,9 +41,10 @@ static void check(int code)
 		refuse_blob(code);
 }
 
+/* To the end of the page, where the piece before may begin: so neighbours are one range of the room's. */
 static uint8_t *take_room(uint64_t start, uint32_t size)
 {
-	if (!room_take(fetch.room, start, start + size))
+	if (!room_take(fetch.room, start, (start + size + PAGE - 1) & ~(uint64_t)(PAGE - 1)))
 		media_refuse(fetch.stream.media->path, "its pieces lie in too many places of memory");
 	return physical((uint32_t)start);
 }
@@ -82,7 +83,8 @@ static uint8_t *place_kernel(uint32_t size)
 	if (!bzimage_place(fetch.stream.peeked, least(size, peeked), size, &wish))
 		return place("a kernel", size);
 	fetch.ceiling = wish.initrd_end;
-	if (!room_is_free(fetch.room, wish.start, wish.end))
+	/* whatever its header says: memory below is the BIOS's, and ours */
+	if (wish.start < ROOM_FLOOR || !room_is_free(fetch.room, wish.start, wish.end))
 		return place("a kernel", size);
 	fetch.kernel_start = wish.start;
 	fetch.kernel_end = wish.end;
@@ -275,6 +277,7 @@ static void list_parts(struct parts *parts)
 
 void fetch_parts(struct media *media, struct room *room, struct parts *parts)
 {
+	uint32_t left;
 	bool whole;
 
 	fetch.room = room;
@@ -288,10 +291,13 @@ void fetch_parts(struct media *media, struct room *room, struct parts *parts)
 	fetch.job.arena.end = fetch.job.arena.next + LISTS_SIZE;
 	fetch.ceiling = NEAR;
 	whole = read_blob();
+	left = stream_left(&fetch.stream);
 	if (!stream_close(&fetch.stream))
 		say(SEGUE_LOG_WARNING, "%s has no seal: whether it was read as it was written is not checked.", media->path);
 	else if (whole)
 		fetch.job.bundle.kernel.size -= SEAL_SIZE;
+	else if (left < SEAL_SIZE)
+		media_refuse(media->path, "its pieces reach into its seal: it was cut short before it was sealed");
 	copy_close();
 	list_parts(parts);
 }

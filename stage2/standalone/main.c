@@ -15,6 +15,9 @@
 #include "video.h"
 #include "words.h"
 
+/* What video and chain= ask for: the largest is a sector of a drive whose sectors have 4096 bytes. */
+#define LOW_BUFFER_SIZE 4096u
+_Static_assert(LOW_BUFFER_SIZE >= VIDEO_BUFFER_SIZE && LOW_BUFFER_SIZE >= CHAIN_BUFFER_SIZE, "video.h, chain.h");
 #define SPARE_EXTENTS 64              /* a bundle's members need extents too; more are found by trying */
 
 SEGUE_NORETURN void standalone_main(uint32_t magic, uint32_t info);
@@ -26,7 +29,7 @@ static struct options options;
 static struct room room;
 static struct parts parts;
 static struct media media;
-static uint32_t low_buffer;           /* VIDEO_BUFFER_SIZE bytes for the BIOS; 0: there is no BIOS */
+static uint32_t low_buffer;           /* LOW_BUFFER_SIZE bytes for the BIOS; 0: there is no BIOS */
 
 /* The BIOS's calls need a little memory where real mode reaches: stage 1 has left some, among others it is looked for. */
 static void open_bios(void)
@@ -34,10 +37,10 @@ static void open_bios(void)
 	uint32_t page = BIOS_CALL_PAGE;
 
 	if (boot.protocol != BOOT_STAGE1) {
-		page = bios_is_there() ? room_find(&room, 0x1000, 0x90000, BIOS_CALL_SIZE + VIDEO_BUFFER_SIZE) : 0;
+		page = bios_is_there() ? room_find(&room, 0x1000, 0x90000, BIOS_CALL_SIZE + LOW_BUFFER_SIZE) : 0;
 		if (!page)
 			return;
-		room_take(&room, page, page + BIOS_CALL_SIZE + VIDEO_BUFFER_SIZE);
+		room_take(&room, page, page + BIOS_CALL_SIZE + LOW_BUFFER_SIZE);
 	}
 	bios_open(page);
 	low_buffer = boot.protocol == BOOT_STAGE1 ? MEDIA_BUFFER : page + BIOS_CALL_SIZE;

@@ -103,24 +103,14 @@ class Bochs:
         stop_at, code   registers are read where this linear address is executed and holds these bytes
         to_the_end      False: no further than where stop_at is first executed
         """
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.makedirs(self.folder)
-        with open(self.path("bochsrc"), "w") as file:
-            file.write(CONFIGURATION.format(**self.values) + self.more)
         stop = ["c", f"x /{len(code)}bx 0x{stop_at:x}", "r", "creg", "sreg", "dreg"]
         commands = [f"lb 0x{stop_at:x}", *(stop * STOPS + ["d 1", "c"] if to_the_end else stop), "q"]
-        with open(self.path("commands"), "w") as file:
-            file.write("\n".join(commands) + "\n")
         began = time.monotonic()
-        # The terminal library wants a terminal of a known size: script makes one.
-        line = f"stty cols 100 rows 40; exec bochs -q -f {self.path('bochsrc')} -rc {self.path('commands')}"
-        with open(self.path("terminal.log"), "wb") as output:
-            try:
-                subprocess.run(["timeout", "--kill-after=5", str(timeout * PATIENCE), "script", "-qec", line, "/dev/null"],
-                               stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                               timeout=timeout * PATIENCE + 10, cwd=self.folder)
-            except subprocess.TimeoutExpired:
-                pass
+        process = self.start(commands, timeout)
+        try:
+            process.wait(timeout * PATIENCE + 10)
+        except subprocess.TimeoutExpired:
+            process.kill()
         done = Run(self.folder, code)
         done.seconds = time.monotonic() - began
         if not to_the_end and done.registers:
@@ -131,6 +121,41 @@ class Bochs:
                              + "\n".join(done.serial.splitlines()[-15:])
                              + "\n--- Bochs, last lines\n" + "\n".join(done.log.splitlines()[-15:]))
         return done
+
+
+    def start(self, commands, timeout):
+        """A Bochs that runs the debugger's commands."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        with open(self.path("bochsrc"), "w") as file:
+            file.write(CONFIGURATION.format(**self.values) + self.more)
+        with open(self.path("commands"), "w") as file:
+            file.write("\n".join(commands) + "\n")
+        # The terminal library wants a terminal of a known size: script makes one.
+        line = f"stty cols 100 rows 40; exec bochs -q -f {self.path('bochsrc')} -rc {self.path('commands')}"
+        with open(self.path("terminal.log"), "wb") as output:
+            return subprocess.Popen(
+                ["timeout", "--kill-after=5", str(timeout * PATIENCE), "script", "-qec", line, "/dev/null"],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder)
+
+    def wait_for(self, *patterns, timeout=60):
+        """Run until the regular expressions have come on the serial port, one after the other; return what it said."""
+        expression = re.compile(r"[\s\S]*?".join(patterns), re.MULTILINE)
+        process = self.start(["c", "q"], timeout)
+        try:
+            while True:
+                alive = process.poll() is None
+                done = Run(self.folder, b"")
+                if expression.search(done.serial):
+                    return done.serial
+                if not alive:
+                    raise BochsError(f"{self.name}: no {patterns} within {timeout * PATIENCE:g} s\nlogs: {self.folder}\n"
+                                     "--- serial, last lines\n" + "\n".join(done.serial.splitlines()[-15:]))
+                time.sleep(0.3)
+        finally:
+            # `timeout` hands the signal on to its children.
+            process.terminate()
+            process.wait()
 
 
 def memory_bytes(text):

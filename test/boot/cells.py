@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 
-from images import BUILD, MEDIA, Part, make_cpio, pack_bundle, pack_fiwix, write
+from images import BOCHS_MEDIA, BUILD, MEDIA, Part, make_cpio, pack_bundle, pack_fiwix, write
 import expect
 import sectors
 
@@ -22,7 +22,8 @@ TARGETS = os.path.join(BUILD, "targets")
 # uefi2    GRUB on UEFI, multiboot2;  uefi1  GRUB on UEFI, multiboot
 # ipxe     iPXE on BIOS by TFTP: Multiboot 1 with the RAM ranges of the memory map only
 # ide-cd ... scsi-cd  without another boot loader: images.MEDIA says on what; `segue iso` and `segue disk` make them
-WAYS = ("kernel", "grub1", "grub2", "uefi2", "uefi1", "ipxe", *MEDIA)
+# bochs-cd, bochs-disk  the same in Bochs, which has ATA only
+WAYS = ("kernel", "grub1", "grub2", "uefi2", "uefi1", "ipxe", *MEDIA, *BOCHS_MEDIA)
 
 # modules  the parts that segue.elf gets: the target, and what goes with it
 # marker   regular expressions that must come, one after the other, on the serial port, or on the screen
@@ -373,10 +374,15 @@ CELLS = [Cell(*row) for row in (
     ("xen-dom0", "ahci-disk", 6144),
     ("xen-dom0", "usb-stick", 1024, True),
     ("packed-dom0", "iso-disk", 1024, True),
+    ("memtest-ia32", "bochs-disk", 32),
+    ("memtest-ia32", "bochs-cd", 32),
+    ("busybox-i386", "bochs-disk", 128, True),
 )]
 
 # (targets, ways, memory, reason)
 ABSENT = (
+    ("gnumach", "bochs-cd bochs-disk", "any", "it faults in Bochs's 64-bit models, booted by GRUB directly, too"),
+    ("kexec-test", "bochs-cd bochs-disk", "any", "Bochs stops with a panic at the way in which it programs the slave PIC"),
     ("multiboot-example grub-invaders memtest-ia32-screen", "uefi1 uefi2", "any",
      "they write to the VGA text screen, which a UEFI machine does not show"),
     ("gnumach", "uefi1 uefi2", "any",
@@ -396,7 +402,8 @@ ABSENT = (
 )
 
 # What a way adds, in seconds, to a target's own time: firmware, loader, transfer. Measured.
-WAY_SECONDS = {"kernel": 1, "grub1": 3, "grub2": 3, "uefi1": 9, "uefi2": 9, "ipxe": 10, **dict.fromkeys(MEDIA, 3)}
+WAY_SECONDS = {"kernel": 1, "grub1": 3, "grub2": 3, "uefi1": 9, "uefi2": 9, "ipxe": 10, **dict.fromkeys(MEDIA, 3),
+               **dict.fromkeys(BOCHS_MEDIA, 20)}
 
 
 def cell_id(cell):

@@ -155,6 +155,8 @@ MEDIA = {
     "virtio-disk": ("disk", "q35", ("-drive", "if=virtio,snapshot=on,format=raw,file={}")),
 }
 
+BOCHS_MEDIA = {"bochs-cd": "iso", "bochs-disk": "disk"}
+
 
 def segue_command(*words):
     """Run the segue command; the sentence it refuses with is the error."""
@@ -166,7 +168,7 @@ def segue_medium(way, path, kernel, modules=(), options="", protocol="Linux"):
 
     protocol: "Linux" takes modules as initrds; "Multiboot"; "blob": the first part is a ready blob
     """
-    command, machine, args = MEDIA[way]
+    command, machine, args = MEDIA.get(way) or (BOCHS_MEDIA[way], None, ())
     if protocol == "blob":
         words = [kernel.path]
         if kernel.args:

@@ -48,7 +48,8 @@ def test_a_floppy(way, segue, tmp_path):
     """chain= needs no module."""
     loader = Part(segue, "chain=fd0")
     image = str(tmp_path / "boot.iso")
-    boot = qemu_kernel(loader) if way == "kernel" else grub_bios(image, loader, (), "multiboot2" if way == "grub2" else "multiboot")
+    protocol = "multiboot2" if way == "grub2" else "multiboot"
+    boot = qemu_kernel(loader) if way == "kernel" else grub_bios(image, loader, (), protocol)
     with Qemu(f"real-floppy-{way}", boot["args"] + sectors.drive(sectors.floppy(str(tmp_path / "floppy")), "floppy"),
               memory="64M") as vm:
         says(vm, 0x00, 0, "floppy")
@@ -214,7 +215,8 @@ def differing(before, after, but=()):
 @pytest.mark.parametrize("what", ["sector", "partition", "linux"])
 def test_the_state(what, cpu, segue, targets, tmp_path):
     """Every register with its hidden parts; the BIOS's memory as the firmware left it."""
-    code, address = sectors.assemble(str(tmp_path / "code"), "boot_sector.asm", *(["-DPARTITION"] if what == "partition" else []))[:16], ENTRY
+    define = ["-DPARTITION"] if what == "partition" else []
+    code, address = sectors.assemble(str(tmp_path / "code"), "boot_sector.asm", *define)[:16], ENTRY
     expected = dict(code_segment=0, ip=ENTRY, data_segment=0, SP=ENTRY, DX=0x80, EFL=0x202)
     allowed = [*BDA_CURSOR, *BDA_TICKS]
     if what == "sector":
@@ -230,8 +232,8 @@ def test_the_state(what, cpu, segue, targets, tmp_path):
             address, code = 0x10200, file.read(0x210)[0x200:]
         expected = dict(code_segment=0x1020, ip=0, data_segment=0x1000, SP=0xe000, EFL=2)
     # a breakpoint is at a linear address, and what is reported at it is an offset
-    with Qemu(f"real-state-{what}-{cpu.name}", memory="16M", cpu=cpu.model, bits=cpu.bits, gdb=True, paused=True, **boot) as vm, \
-            connect(vm) as stub:
+    with Qemu(f"real-state-{what}-{cpu.name}", memory="16M", cpu=cpu.model, bits=cpu.bits, gdb=True, paused=True,
+              **boot) as vm, connect(vm) as stub:
         start = elf_entry(segue)
         stub.break_at(start)
         stub.cont(20)

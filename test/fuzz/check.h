@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "fail.h"
 #include "segue.h"
 
 #define MEMORY_SIZE 0x400000u
@@ -24,9 +25,6 @@
 #define MODULES_MAX 3u
 #define MODULE_SIZE_MAX 0x1800u
 #define LAYOUT_SIZE 8u
-
-#define FAIL(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), abort())
-#define CHECK(condition, ...) ((condition) ? (void)0 : FAIL(__VA_ARGS__))
 
 struct layout {
 	uint8_t flags, scatter, blob, workspace, modules, map, keep, cmdline;

@@ -156,7 +156,9 @@ static inline void check_setup(const struct world *w, uint32_t base, uint32_t he
 static inline uint64_t zimage_size(const struct world *w)
 {
 	const uint8_t *file = w->args.blob.data;
-	size_t size = w->args.blob.size - ((file[0x1f1] ? file[0x1f1] : 4u) + 1) * 512, said = number_at(file + 0x1f4, 2) * 16;
+	size_t size = w->args.blob.size - ((file[0x1f1] ? file[0x1f1] : 4u) + 1) * 512;
+	bool wide = !memcmp(file + 0x202, "HdrS", 4) && !before(w, 0x204);
+	uint64_t said = number_at(file + 0x1f4, wide ? 4 : 2) * 16;
 
 	return said != 0 && said < size ? said : size;
 }

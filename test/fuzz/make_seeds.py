@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Writes the seeds of the ELF and Multiboot fuzz targets: small kernels, each followed by the eight bytes of
-layout that check.h takes from the end. Run it again when the layout changes; the seeds are in the tree."""
+layout that check.h takes from the end; and those of the media. Run it again when the layout changes; the seeds are in the tree."""
 import os
 import struct
 import sys
@@ -90,7 +90,50 @@ KERNELS = {
 }
 
 
+def both(number):
+	"""ECMA-119, section 7.3.3: little-endian, then big-endian"""
+	return struct.pack('<I', number) + struct.pack('>I', number)
+
+
+def record(name, block, size, folder=False):
+	"""ECMA-119, section 9.1"""
+	length = (33 + len(name) + 1) & ~1
+	return (bytes([length, 0]) + both(block) + both(size) + bytes(7) + bytes([2 if folder else 0, 0, 0, 1, 0, 0, 1])
+		+ bytes([len(name)]) + name).ljust(length, b'\0')
+
+
+def iso(blob=b'BLOB.;1', options=b'console=ttyS0\n'):
+	"""From block 16 on: descriptors, the root, /SEGUE, the options; the blob follows"""
+	descriptor = b'\x01CD001\x01'.ljust(128, b'\0') + struct.pack('<H', 2048)
+	dots = record(b'\0', 18, 2048, True) + record(b'\1', 18, 2048, True)
+	blocks = [descriptor.ljust(156, b'\0') + record(b'\0', 18, 2048, True), b'\xffCD001\x01',
+		dots + record(b'SEGUE', 19, 2048, True),
+		dots + record(blob, 21, 2048) + record(b'OPTIONS.;1', 20, len(options)), options, bytes(2048)]
+	return b''.join(block.ljust(2048, b'\0') for block in blocks)
+
+
+def disk(blob_size=512, options=b'console=ttyS0'):
+	"""stage1.h: MBR, a partition from sector 1 on"""
+	entry = bytes([0, 0, 0, 0, 0x7f, 0, 0, 0]) + struct.pack('<II', 1, 2)
+	header = b'SegueDsk' + struct.pack('<QII', blob_size, 512, 1) + options
+	return bytes(446) + entry.ljust(64, b'\0') + b'\x55\xaa' + header.ljust(512, b'\0') + bytes(512)
+
+
+# media_raw.c: the medium less one, how much is read at once, the bytes
+MEDIA = {
+	'cd': b'\0\x1f' + iso(),
+	'cd_small_reads': b'\0\0' + iso(blob=b'blob'),
+	'disk': b'\1\x7f' + disk(),
+	'disk_too_large': b'\1\x7f' + disk(blob_size=513),
+	'iso_on_disk': b'\2\0' + iso(blob=b'BLOB.'),
+}
+
+
 def main():
+	os.makedirs(os.path.join(HERE, 'seeds', 'media'), exist_ok=True)
+	for name, medium in MEDIA.items():
+		with open(os.path.join(HERE, 'seeds', 'media', name), 'wb') as file:
+			file.write(medium)
 	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS)):
 		target = os.path.join(HERE, 'seeds', folder)
 		os.makedirs(target, exist_ok=True)

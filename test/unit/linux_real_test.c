@@ -472,6 +472,14 @@ static void test_a_large_zimage(void **state)
 	put_le16(kernel + 0x1f4, 100);
 	load_ok();
 	assert_code(0x10000, 1600);
+	/* 16 bits before 2.04, 32 from there on */
+	begin(0x203, false);
+	put_le32(kernel + 0x1f4, 0x12340000 + 100);
+	load_ok();
+	assert_code(0x10000, 1600);
+	begin(0x204, false);
+	put_le32(kernel + 0x1f4, 0x10000 + 100);
+	load_refused(SEGUE_E_LINUX_TRUNCATED, "code to");
 	begin(0x202, false);
 	put_le16(kernel + 0x1f4, 314);
 	load_refused(SEGUE_E_LINUX_TRUNCATED, "code to");

@@ -420,6 +420,45 @@ static void multiboot_modules(void **state)
 	assert_texts(list);
 }
 
+/* Memory below 1 MiB is the BIOS's and segue.elf's own, even where the map calls it RAM and a header asks for it. */
+static void low_kernel(void **state)
+{
+	uint8_t *kernel = bzimage(70000);
+
+	(void)state;
+	put_le16(kernel + 0x206, 0x204);
+	kernel[0x234] = 0;
+	put_le32(kernel + 0x214, 0x10000);
+	blob_start();
+	blob_add(&blob, kernel, 70000);
+	free(kernel);
+	insert(2048, 32);
+	assert_true(fetches());
+	assert_true(physical_address(parts.parts[0].data) >= MIB);
+	assert_memory_equal(parts.parts[0].data, blob.data, blob.size);
+}
+
+/* Each leaves a gap up to the page where the one before begins: they are neighbours all the same. */
+static void many_modules(void **state)
+{
+	char name[40];
+
+	(void)state;
+	blob_start();
+	add_multiboot("kernel", 70001);
+	for (unsigned i = 0; i < 3 * ROOM_TAKEN_MAX; i++) {
+		snprintf(name, sizeof name, "modules/%03u-m", i);
+		add_noise(name, 10 + 37 * i, i);
+		snprintf(name, sizeof name, "modules/%03u-m.cmdline", i);
+		newc_add_text(&blob, name, "x");
+	}
+	newc_end(&blob);
+	insert(2048, 32);
+	if (!fetches())
+		fail_msg("%s", spoken);
+	assert_int_equal(parts.count, 1 + 3 * ROOM_TAKEN_MAX);
+}
+
 /* Sectors and steps of all kinds: the sums and the pieces come out the same. */
 static void any_steps(void **state)
 {
@@ -503,6 +542,11 @@ static void fiwix_blobs(void **state)
 	fiwix(300001, false);
 	put_le32(blob.data + 4, 300002);
 	assert_refused("Code 31:");
+	/* one that was cut short before it was sealed: what follows the rest of it is no initramfs */
+	fiwix(300001, false);
+	blob.size -= 32;
+	seal();
+	assert_refused("Refused: /segue/blob: its pieces reach into its seal");
 }
 
 static void damaged(void **state)
@@ -781,6 +825,8 @@ int main(void)
 		cmocka_unit_test(linux_any_order),
 		cmocka_unit_test(linux_with_modules),
 		cmocka_unit_test(multiboot_modules),
+		cmocka_unit_test(low_kernel),
+		cmocka_unit_test(many_modules),
 		cmocka_unit_test(any_steps),
 		cmocka_unit_test(whole_kernels),
 		cmocka_unit_test(fiwix_blobs),

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* How a fuzz target says that something is wrong. */
+#ifndef FUZZ_FAIL_H
+#define FUZZ_FAIL_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FAIL(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), abort())
+#define CHECK(condition, ...) ((condition) ? (void)0 : FAIL(__VA_ARGS__))
+
+#endif
