@@ -55,14 +55,16 @@ static struct record parse_record(const uint8_t *record)
 				record[RECORD_FLAGS] };
 }
 
-/* "BLOB" and "BLOB.;1" are blob. */
+/* "BLOB" and "BLOB.;1" are blob, "BLOB.X;1" is not: as segue.elf has it (iso9660.c). */
 static bool has_name(const uint8_t *record, const char *name)
 {
 	const char *there = (const char *)record + RECORD_NAME;
 	size_t length = strlen(name), end = record[RECORD_NAME_LENGTH];
 
-	return length <= end && !strncasecmp(there, name, length) &&
-	       (length == end || there[length] == '.' || there[length] == ';');
+	if (length > end || strncasecmp(there, name, length))
+		return false;
+	length += length < end && there[length] == '.';
+	return length == end || there[length] == ';';
 }
 
 static bool find_in_block(const uint8_t *block, const char *name, struct record *found)
@@ -171,8 +173,10 @@ static bool look_at_disk(const struct image_file *image, struct media *media)
 	for (i = 0; i < 4; i++) {
 		const uint8_t *entry = table + i * ENTRY_SIZE;
 
-		if (entry[ENTRY_TYPE] == DISK_PARTITION_TYPE)
-			return look_at_header(image, le32(entry + ENTRY_START), media);
+		/* another's partition of this type is passed over, as partition.c does */
+		if (entry[ENTRY_TYPE] == DISK_PARTITION_TYPE &&
+		    (!look_at_header(image, le32(entry + ENTRY_START), media) || *media->kind))
+			return *media->kind != 0;
 	}
 	return true;
 }

@@ -376,11 +376,12 @@ CELLS = [Cell(*row) for row in (
     ("packed-dom0", "iso-disk", 1024, True),
     ("memtest-ia32", "bochs-disk", 32),
     ("memtest-ia32", "bochs-cd", 32),
-    ("busybox-i386", "bochs-disk", 128, True),
 )]
 
 # (targets, ways, memory, reason)
 ABSENT = (
+    ("busybox-i386", "bochs-cd bochs-disk", "any",
+     "Linux panics where Bochs has no machine-check MSRs, as it has to be set for the tests of the entry state"),
     ("gnumach", "bochs-cd bochs-disk", "any", "it faults in Bochs's 64-bit models, booted by GRUB directly, too"),
     ("kexec-test", "bochs-cd bochs-disk", "any", "Bochs stops with a panic at the way in which it programs the slave PIC"),
     ("multiboot-example grub-invaders memtest-ia32-screen", "uefi1 uefi2", "any",

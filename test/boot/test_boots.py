@@ -100,16 +100,11 @@ def machine(cell, segue, parts, folder):
     return made
 
 
-# What the target asks of a CPU, in a model that it starts on: CMOV.
-BOCHS_CPUS = {"busybox-i386": "p3_katmai"}
-
-
 def boot_in_bochs(cell, name, medium):
     """Seconds until the target's markers were on the serial port."""
     assert not bochs.missing(), bochs.missing()
     began = time.monotonic()
-    machine = bochs.Bochs(name, medium, memory=cell.memory, disk=cell.way == "bochs-disk",
-                          cpu=BOCHS_CPUS.get(cell.target, "pentium"))
+    machine = bochs.Bochs(name, medium, memory=cell.memory, disk=cell.way == "bochs-disk")
     machine.wait_for(*TABLE[cell.target].marker, timeout=60 + 4 * cell_seconds(cell))
     return time.monotonic() - began
 

@@ -333,6 +333,14 @@ def test_images_are_looked_into(kind, files):
     assert "an image already" in done.stderr and not (files / "no").exists()
 
 
+def test_anothers_partition_of_the_same_type_is_passed_over(files):
+    """As segue.elf does at the boot."""
+    _, image = make("disk", files, "--kernel", files / "vmlinuz")
+    ours, other = image[0x1BE:0x1CE], struct.pack("<4xB3xII", 0x7F, 1, 1)
+    (files / "two").write_bytes(image[:0x1BE] + other + ours + image[0x1DE:])
+    assert "disk image, blob at" in segue("info", files / "two").stdout
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_cut_images_are_told(kind, files):
     _, image = make(kind, files, "--kernel", files / "vmlinuz", "--initrd", files / "initrd")
@@ -342,9 +350,10 @@ def test_cut_images_are_told(kind, files):
     done = segue("info", files / "cut", status=1)
     assert "cut short" in done.stderr and f"{files}/cut" in done.stderr
     if kind == "iso":
-        broken = image.replace(b"blob.;1", b"bloby;1")
-        (files / "other").write_bytes(broken)
-        assert "without the file /segue/blob" in segue("info", files / "other", status=1).stderr
+        for name in (b"bloby;1", b"blob.x1"):
+            assert b"blob.;1" in image
+            (files / "other").write_bytes(image.replace(b"blob.;1", name))
+            assert "without the file /segue/blob" in segue("info", files / "other", status=1).stderr
     else:
         (files / "other").write_bytes(image[:2048 * 512 + 20] + b"\2" + image[2048 * 512 + 21:])
         assert "version 2" in segue("info", files / "other", status=1).stderr

@@ -109,6 +109,7 @@ static inline void insert(const uint8_t *blob, size_t size, const struct way *wa
 		drive.bad_sector = FIRST_SECTOR + (way->bad & 15);
 		drive.bad_times = way->bad >> 4;
 	}
+	unguard_buffer();
 	memset(memory, 0, 0x1000);
 	memset(memory + MEDIA_BUFFER, 0xcc, MEDIA_BUFFER_SIZE);
 	memset(&fetch, 0, sizeof fetch);

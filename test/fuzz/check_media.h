@@ -41,6 +41,7 @@ static inline void check_media(uint32_t medium, uint32_t largest, size_t size)
 {
 	static struct media media;
 
+	unguard_buffer();
 	memset(memory, 0xcc, MEDIA_BUFFER + MEDIA_BUFFER_SIZE);
 	memset(&drive, 0, sizeof drive);
 	drive.data = image;

@@ -40,12 +40,20 @@ static size_t write_record(struct generator *s, uint8_t *p, size_t room)
 	return size;
 }
 
+/* The last record may be cut at the block's end, and the first ones are as long as is needed to get there. */
 static void write_folder(struct generator *s, uint8_t *block)
 {
-	size_t at = 0, size;
+	size_t at = 0, size, lead = take_8(s) % 16 * 128u;
+	uint8_t bytes[BLOCK];
 
-	for (unsigned count = take_8(s) % 48; count && (size = write_record(s, block + at, BLOCK - at)) != 0; count--)
-		at += size;
+	for (; at < lead; at += 128) {
+		block[at] = 128;
+		block[at + 32] = 1;
+	}
+	for (unsigned count = take_8(s) % 64; count && at < BLOCK; count--, at += size) {
+		size = write_record(s, bytes, sizeof bytes);
+		memcpy(block + at, bytes, size < BLOCK - at ? size : BLOCK - at);
+	}
 }
 
 static void write_iso(struct generator *s)

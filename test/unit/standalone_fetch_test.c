@@ -162,6 +162,7 @@ static void insert(uint32_t sector_size, uint32_t largest)
 	drive.sector_size = sector_size;
 	drive.largest = largest;
 	drive.status = 0x10;
+	unguard_buffer();
 	memset(memory, 0xcc, MIB + 0x20000);
 	memset(memory, 0, 0x1000);
 	memset(&fetch, 0, sizeof fetch);

@@ -85,6 +85,7 @@ static void make_iso(const char *blob, const char *options)
 
 static void insert(uint32_t sector_size)
 {
+	unguard_buffer();
 	memset(memory, 0, 0x100000);
 	memset(&drive, 0, sizeof drive);
 	drive.data = image;

@@ -4,6 +4,7 @@
 #define STANDALONE_MEDIUM_H
 
 #include <stdio.h>
+#include <sanitizer/asan_interface.h>
 #include "standalone_memory.h"
 #include "bios.h"
 #include "bytes.h"                    /* before little_endian.h */
@@ -22,6 +23,18 @@ static struct {
 	uint32_t bad_times;
 	uint32_t reads;
 } drive;
+
+/* What a read has not filled of the transfer buffer, from here on, is nobody's to look at: ASan says who does. */
+static inline void guard_buffer(uint32_t from)
+{
+	ASAN_UNPOISON_MEMORY_REGION(memory + MEDIA_BUFFER, MEDIA_BUFFER_SIZE);
+	ASAN_POISON_MEMORY_REGION(memory + from, MEDIA_BUFFER + MEDIA_BUFFER_SIZE - from);
+}
+
+static inline void unguard_buffer(void)
+{
+	guard_buffer(MEDIA_BUFFER + MEDIA_BUFFER_SIZE);
+}
 
 void bios_call(uint8_t vector, struct bios_registers *r)
 {
@@ -58,6 +71,7 @@ void bios_call(uint8_t vector, struct bios_registers *r)
 	r->eax = 0x0400;
 	if ((sector + count) * drive.sector_size > drive.size)
 		return;
+	guard_buffer((uint32_t)(to + count * drive.sector_size));
 	memcpy(memory + to, drive.data + sector * drive.sector_size, count * drive.sector_size);
 	r->eflags = r->eax = 0;
 }
