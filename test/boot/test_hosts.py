@@ -88,7 +88,9 @@ def check_host(registers, line, cpu):
     want("XMM0", "fpu=sse" not in line or registers.get("XMM00"))
     want("YMM1", "fpu=avx" not in line or registers.get("YMM01"))
     want("x87", "fpu=x87" not in line or registers["FSW"] & 0x84 == 0x84)
-    want("LDTR", not has(line, "ldt") or registers["LDT"]["selector"])
+    want("LDTR", not (has(line, "ldt") or has(line, "ldtcode")) or registers["LDT"]["selector"])
+    want("CS", registers["CS"]["selector"] == (0x0c if has(line, "ldtcode") else word(line, "cs") or 8))
+    want("SS", registers["SS"]["selector"] == 0x14 or not has(line, "ldtcode"))
     want("TR", not has(line, "tss") and "from=df" not in line or registers["TR"]["selector"])
     want("DS", not has(line, "userseg") or registers["DS"]["selector"] == 0x1b)
     want("GS", not has(line, "nullseg") or has(line, "ldt") or registers["GS"]["selector"] == 0)
@@ -138,8 +140,8 @@ def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"
         assert entered["A20"] == 1
         stub.run()
         seen = verdict(vm)
-        if "from=nmi" in line:
-            # Point 16 of purgatory's contract: NMIs are no longer blocked. The inspector reports one.
+        if "from=nmi" in line or has(line, "clgi"):
+            # Point 16 of purgatory's contract: NMIs are no longer blocked, nor is GIF 0. The inspector reports one.
             vm.qmp("inject-nmi")
             vm.wait_for(r"^BAD: inspector: got vector 2 ", timeout=10)
         seconds = vm.elapsed()
@@ -227,6 +229,39 @@ def test_workspace_place(build, mode, line, what, row):
     ("long", 0xffff800000000000), ("long", 0x7f0000000000), ("long", 0), ("la57", 0xff80000000000000), ("la57", 0xffffffff00000000)])
 def test_kernel_place(mode, base, row):
     row(hand_over(f"base-{mode}-{base:x}", "x86_64", f"mode={mode} base={base:x}", MULTIBOOT, 64, "max", base))
+
+
+def gate_at_page_end(build):
+    """A shift of the kernel that puts the gate across two pages."""
+    return (4096 - 200 - exec_address(build)) & 0xfff
+
+
+# Segment bases that are no multiple of a page.
+@pytest.mark.parametrize("words_, shift", [
+    ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", 0xab0), ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", 1),
+    ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", None), ("mode=4k cbase=10000{0:03x} dbase=8000{0:03x}", 0x7f3),
+    ("mode=pae cbase=10000{0:03x} dbase=10000{0:03x}", 0xab0)], ids=["flat-ab0", "flat-1", "flat-across", "4k-7f3", "pae-ab0"])
+def test_odd_bases(words_, shift, row):
+    shift = gate_at_page_end("i386-high") if shift is None else shift
+    line = words_.format(shift) + f" shift={shift:x}"
+    row(hand_over(f"odd-{words_[5:9]}-{shift:x}", "i386-high", line, MULTIBOOT, 32, "max"))
+
+
+REFUSED = [
+    ("i386-high", "mode=4k wrong=code", 153), ("i386-high", "mode=4k wrong=data", 153), ("i386-low", "mode=flat wrong=phys", 151),
+    ("i386-low", "mode=flat wrong=unloaded", 150), ("x86_64", "mode=long wrong=unloaded", 150),
+    ("i386-high", "mode=4k cbase=10000{0:03x} dbase=10000{0:03x} shift={0:03x}", 153),
+]
+
+
+@pytest.mark.parametrize("build, line, code", REFUSED, ids=[f"{each[0]} {each[1]}" for each in REFUSED])
+def test_ready_refuses(build, line, code, row):
+    """With its own code and a sentence, and the host goes on."""
+    line = line.format(gate_at_page_end(build))
+    with machine("ready-" + re.sub(r"\W", "-", line), build, line, modules_of(MULTIBOOT), bits=64, cpu="max") as vm:
+        said = vm.wait_for(r"^Refused: segue_ready: (\d+) (\S.+)\n", timeout=20, but_not="^host: exception.*|^INSPECT")
+        row(vm.elapsed(), said[2])
+    assert int(said[1]) == code
 
 
 REAL = {

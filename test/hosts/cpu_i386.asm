@@ -52,6 +52,13 @@ load_ldt:
 	lldt	[esp + 4]
 	ret
 
+load_code:
+	push	dword [esp + 4]
+	push	dword .reload
+	retf
+.reload:
+	ret
+
 call_on_stack:
 	mov	eax, [esp + 4]
 	mov	esp, [esp + 8]

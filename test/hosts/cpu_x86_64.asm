@@ -50,6 +50,15 @@ load_ldt:
 	lldt	di
 	ret
 
+load_code:
+	movzx	edi, di
+	push	rdi
+	lea	rax, [.reload]
+	push	rax
+	retfq
+.reload:
+	ret
+
 call_on_stack:
 	mov	rsp, rsi
 	call	rdi

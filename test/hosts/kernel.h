@@ -14,9 +14,12 @@
 #define SELECTOR_LDT 0x38
 #define SELECTOR_FAULT_TSS 0x48
 #define SELECTOR_IN_LDT 0x07
+#define SELECTOR_LDT_CODE 0x0c
+#define SELECTOR_LDT_DATA 0x14
 void tables_load(void);
 void tables_load_task(void);          /* TR, and a handler of its own for double faults */
 void tables_load_ldt(void);
+void code_selector_put(uint32_t selector); /* the kernel's code segment once more, there */
 void gate_absent(uint32_t vector);
 
 /* cpu_*.asm */
@@ -26,6 +29,7 @@ extern const uint8_t vector_stubs[];
 void load_tables(const void *gdtr, const void *idtr);
 void load_task(uint16_t selector);
 void load_ldt(uint16_t selector);
+void load_code(uint16_t selector);
 void call_on_stack(void (*function)(void), void *top);
 void fault_task(void);                /* i386: entry of the task that handles double faults */
 extern uint8_t guard_page[], page_stack[], page_stack_top[], fault_stack_top[], shadow_stack[];

@@ -20,8 +20,10 @@ struct pseudo_descriptor {
 	uintptr_t base;
 } __attribute__((packed));
 
-static uint64_t gdt[16];
-static uint64_t ldt[1];
+#define GDT_ENTRIES 8192u
+
+static uint64_t gdt[GDT_ENTRIES];
+static uint64_t ldt[3];               /* data for a user, code, data */
 
 static uint64_t descriptor(uint64_t base, uint32_t limit, uint32_t access, uint32_t flags)
 {
@@ -82,6 +84,8 @@ static void fill_gdt(void)
 	gdt[SELECTOR_DATA / 8] = descriptor(0, LIMIT_ALL, ACCESS_DATA, GRANULARITY_4K | DEFAULT_32);
 	gdt[SELECTOR_USER_DATA / 8] = descriptor(0, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);
 	ldt[0] = descriptor(0, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);
+	ldt[1] = gdt[SELECTOR_CODE / 8];
+	ldt[2] = gdt[SELECTOR_DATA / 8];
 }
 
 void tables_load_task(void)
@@ -131,6 +135,8 @@ static void fill_gdt(void)
 	gdt[SELECTOR_USER_DATA / 8] =
 		descriptor(handover.data_base, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);
 	ldt[0] = descriptor(handover.data_base, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);
+	ldt[1] = gdt[SELECTOR_CODE / 8];
+	ldt[2] = gdt[SELECTOR_DATA / 8];
 }
 
 void tables_load_task(void)
@@ -155,6 +161,11 @@ void tables_load_ldt(void)
 {
 	set_system(SELECTOR_LDT, ldt, sizeof ldt - 1, ACCESS_LDT);
 	load_ldt(SELECTOR_LDT);
+}
+
+void code_selector_put(uint32_t selector)
+{
+	gdt[selector / 8] = gdt[SELECTOR_CODE / 8];
 }
 
 void gate_absent(uint32_t vector)
