@@ -92,8 +92,7 @@ def check_host(registers, line, cpu):
     want("CS", registers["CS"]["selector"] == (0x0c if has(line, "ldtcode") else word(line, "cs") or 8))
     want("SS", registers["SS"]["selector"] == 0x14 or not has(line, "ldtcode"))
     want("TR", not has(line, "tss") and "from=df" not in line or registers["TR"]["selector"])
-    want("DS", not has(line, "userseg") or registers["DS"]["selector"] == 0x1b)
-    want("GS", not has(line, "nullseg") or has(line, "ldt") or registers["GS"]["selector"] == 0)
+    want("DS", registers["DS"]["selector"] == (0x23 if has(line, "userseg") else 0 if has(line, "nullseg") else 0x10))
     if build_is_32(mode):
         want("CS's base", registers["CS"]["base"] == word(line, "cbase"))
         want("SS's base", registers["SS"]["base"] == word(line, "dbase"))

@@ -13,6 +13,7 @@ struc leaving
 	.indirect	resd 1
 	.gif		resd 1
 	.endbranch	resd 1
+	.data		resd 1
 endstruc
 
 CODE		equ 0x08
@@ -95,6 +96,9 @@ leave_now:
 	pushfd
 	pop	ebp
 	or	ebp, [ebx + leaving.flags]
+	mov	ebx, [ebx + leaving.data]
+	mov	ds, ebx
+	mov	es, ebx
 	test	ecx, ecx
 	jnz	.jump
 	push	ebp
@@ -131,14 +135,21 @@ vector_stubs:
 ; On the stack: vector, error code, EIP, CS, EFLAGS.
 trap:
 	pushad
+	push	ds
+	push	es
+	mov	eax, DATA
+	mov	ds, eax
+	mov	es, eax
 	cld
-	lea	eax, [esp + 48]
+	lea	eax, [esp + 56]
 	push	eax
-	push	dword [esp + 44]
-	push	dword [esp + 44]
-	push	dword [esp + 44]
+	push	dword [esp + 52]
+	push	dword [esp + 52]
+	push	dword [esp + 52]
 	call	handle_vector
 	add	esp, 16
+	pop	es
+	pop	ds
 	popad
 	add	esp, 8
 	iretd

@@ -14,6 +14,7 @@ struc leaving
 	.indirect	resd 1
 	.gif		resd 1
 	.endbranch	resd 1
+	.data		resd 1
 endstruc
 
 CODE		equ 0x08
@@ -90,6 +91,9 @@ leave_now:
 	pushfq
 	pop	rbp
 	or	rbp, [rbx + leaving.flags]
+	mov	ebx, [rbx + leaving.data]
+	mov	ds, ebx
+	mov	es, ebx
 	test	ecx, ecx
 	jnz	.jump
 	push	rbp

@@ -207,6 +207,7 @@ void last_step(void)
 		stop();
 	}
 	leaving.flags = state_flags(line);
+	leaving.data = state_data_selector(line);
 	leaving.jump = word(line, "jump") != NULL;
 	leaving.indirect = word(line, "indirect") != NULL;
 	leaving.gif = word(line, "clgi") == NULL;

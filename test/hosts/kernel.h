@@ -10,6 +10,7 @@
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
 #define SELECTOR_USER_DATA 0x18
+#define SELECTOR_NARROW_DATA 0x20     /* a user's, of one page somewhere else */
 #define SELECTOR_TSS 0x28
 #define SELECTOR_LDT 0x38
 #define SELECTOR_FAULT_TSS 0x48
@@ -41,6 +42,7 @@ struct leaving {
 	uintptr_t stack;              /* ESP or RSP, where it is not kept */
 	uint32_t keep_stack, jump, indirect, gif;
 	uint32_t endbranch;           /* IA32_S_CET.ENDBR_EN is set last of all */
+	uint32_t data;                /* selector in DS and ES */
 };
 _Noreturn void leave_now(const struct leaving *leaving);
 
@@ -54,6 +56,7 @@ _Noreturn void last_step(void);
 /* state.c: the words of the command line */
 void state_apply(const char *line);
 uintptr_t state_flags(const char *line);
+uint32_t state_data_selector(const char *line);
 bool state_prepare_shadow_stack(const char *line);
 
 /* refusals.c */

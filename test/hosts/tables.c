@@ -37,6 +37,11 @@ static uintptr_t linear(const void *at)
 	return (uintptr_t)at + (uintptr_t)handover.data_base;
 }
 
+static void fill_narrow(void)
+{
+	gdt[SELECTOR_NARROW_DATA / 8] = descriptor(0x00bad000, PAGE - 1, ACCESS_USER_DATA, DEFAULT_32);
+}
+
 static void set_system(uint32_t selector, const void *at, uint32_t limit, uint32_t access)
 {
 	gdt[selector / 8] = descriptor(linear(at), limit, access, 0);
@@ -178,6 +183,7 @@ void tables_load(void)
 	struct pseudo_descriptor gdtr = {sizeof gdt - 1, linear(gdt)}, idtr = {sizeof idt - 1, linear(idt)};
 
 	fill_gdt();
+	fill_narrow();
 	for (uint32_t i = 0; i < VECTORS; i++)
 		set_gate(i);
 	load_tables(&gdtr, &idtr);
