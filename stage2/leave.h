@@ -63,19 +63,18 @@ extern const uint8_t segue_gate[], segue_gate_end[];
 #pragma GCC visibility pop
 #endif
 
-/* Pages for page tables, zeroed: taken one by one. */
+/* The leave page and, behind it, pages for page tables, which are zero and taken one by one. */
 struct leave_tables {
-	uint8_t *pages;
-	uint32_t phys;                /* of the first */
-	uint32_t used;
+	uint8_t *page;
+	uint32_t phys;                /* of page */
+	uint32_t used;                /* tables */
 };
 
 /*
- * Tables that map each of three linear addresses' pages to the one at physical address page. levels and bits tell the
- * format: 2 and 10: 32-bit; 3 and 9: PAE; 4 and 9: 4-level. Returns the root's physical address.
+ * Tables that map each of three linear addresses' pages to the leave page. levels: 2 for 32-bit paging, 3 for PAE,
+ * 4 for 4-level. Returns the root's physical address.
  */
-uint32_t segue_leave_map(struct leave_tables *tables, unsigned levels, unsigned bits, const addr_t linear[3],
-			 uint32_t page);
+uint32_t segue_leave_map(struct leave_tables *tables, unsigned levels, const addr_t linear[3]);
 /* The root of 5-level tables above a 4-level root that serves for every entry: all that is mapped is one page. */
 uint32_t segue_leave_map_57(struct leave_tables *tables, uint32_t root_48, const addr_t linear[3]);
 

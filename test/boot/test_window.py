@@ -33,7 +33,7 @@ UD2 = bytes.fromhex("0f0b")
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
 PRINTED = r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ before the target was entered; stopped"
-BY_THE_HOST = r"^host: exception {} error \w+ at {}$"
+BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
 WIDTH = (1 << 64) - 1
 # info registers takes 20 times as long: gdb's numbers of RIP and RSP in qemu-system-x86_64
 RIP, RSP = "p10", "p7"
@@ -41,9 +41,9 @@ RIP, RSP = "p10", "p7"
 MACHINE_CHECK = "mce 0 1 0xb200000000000000 0x4 0 0"
 
 
-def target():
+def target(name):
     """An ELF32 of one instruction, jmp $: nothing to move that takes long by single steps."""
-    path = os.path.join(LOGS, "window-target.elf")
+    path = os.path.join(LOGS, f"window-{name}.elf")
     os.makedirs(LOGS, exist_ok=True)
     header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, ENTRY, 52, 0, 0, 52, 32, 1, 0, 0, 0)
     segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, 2, 2, 5, 4)
@@ -61,12 +61,14 @@ class Window:
         symbols = subprocess.run(["nm", path + ".kernel.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
         self.at = {found[2]: int(found[1], 16) + self.base & WIDTH
                    for found in re.finditer(r"^([0-9a-f]+) \w (segue_\w+|handlers)$", symbols, re.MULTILINE)}
-        boot = qemu_kernel(Part(path + ".elf", words), [Part(target())])
+        name += "-" + which
+        small = target(name)
+        boot = qemu_kernel(Part(path + ".elf", words), [Part(small)])
         self.snapshot = snapshot
         if snapshot:
             # QEMU keeps snapshots in a disk: in the temporary file that takes what is written to this one.
-            boot["args"] += ["-drive", f"if=none,file={target()},format=raw,snapshot=on"]
-        self.vm = Qemu(f"window-{name}-{which}", memory="16M", bits=64, cpu="max", gdb=True, paused=True, **boot)
+            boot["args"] += ["-drive", f"if=none,file={small},format=raw,snapshot=on"]
+        self.vm = Qemu(f"window-{name}", memory="16M", bits=64, cpu="max", gdb=True, paused=True, **boot)
 
     def __enter__(self):
         self.vm.__enter__()
