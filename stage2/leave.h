@@ -55,13 +55,7 @@ _Static_assert(offsetof(struct leave, serial) == PURGATORY_PARAMS_AT + offsetof(
 		       offsetof(struct leave, serial) == 80,
 	       "leave.inc");
 
-#if defined(__GNUC__)
-#pragma GCC visibility push(hidden)
-#endif
 extern const uint8_t segue_gate[], segue_gate_end[];
-#if defined(__GNUC__)
-#pragma GCC visibility pop
-#endif
 
 /* The leave page and, behind it, pages for page tables, which are zero and taken one by one. */
 struct leave_tables {
