@@ -313,8 +313,9 @@ int segue_ready(const void *workspace, const char **sentence);
  * nothing of the blob. Paging may be off, 32-bit, PAE, 4-level or 5-level, and need not be what it was at segue_load().
  * VMX, SVM, CET, PCID, PGE, SMEP, SMAP, protection keys, FRED, breakpoints may be on.
  *
- * Until its second dozen of instructions an NMI or a machine check still goes to the host's handler, on 4 KiB of stack
- * in the workspace; from then on an NMI is ignored, and any other exception printed (purgatory.asm's contract, point 7).
+ * For its first 700 instructions at most, while it builds its tables, an NMI or a machine check still goes to the host's
+ * handler, on 4 KiB of stack in the workspace; then, until two instructions before the target's first, an NMI is ignored,
+ * and any other exception printed (purgatory.asm's contract, point 7).
  * With indirect-branch tracking on, an i386 host must come here by a direct jump or call.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
