@@ -137,7 +137,8 @@ enum segue_error {
 	SEGUE_E_READY_WORKSPACE = 151,   /* the workspace has moved, or paging is off and it is not at workspace_phys */
 	/* 152 is retired: 64-bit hosts were not built yet */
 	SEGUE_E_READY_SEGMENTS = 153,    /* CS is not of base code_base, or SS not 32-bit, writable and of base data_base */
-	SEGUE_E_READY_PRIVILEGE = 154    /* not at CPL 0 */
+	SEGUE_E_READY_PRIVILEGE = 154,   /* not at CPL 0 */
+	SEGUE_E_READY_GATE = 155         /* paging is on, and segue_exec() crosses a page: the library's text, or code_base, is not 1024-aligned */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */

@@ -37,7 +37,10 @@ FLAT_CODE	equ DESCRIPTOR_CODE | DESCRIPTOR_32 | DESCRIPTOR_4G
 FLAT_DATA	equ DESCRIPTOR_DATA | DESCRIPTOR_32 | DESCRIPTOR_4G
 
 bits 32
-section .text align=GATE_LIMIT
+section .text align=1024		; GATE_LIMIT: so the gate lies in one page (NASM takes no name here)
+%if GATE_LIMIT != 1024
+	%error "the section's alignment"
+%endif
 global segue_exec
 global segue_gate
 global segue_gate_end

@@ -39,7 +39,10 @@ LONG_CODE	equ DESCRIPTOR_CODE | DESCRIPTOR_64 | DESCRIPTOR_4G
 
 bits 64
 default rel
-section .text align=GATE_LIMIT
+section .text align=1024		; GATE_LIMIT: so the gate lies in one page (NASM takes no name here)
+%if GATE_LIMIT != 1024
+	%error "the section's alignment"
+%endif
 global segue_exec
 global segue_gate
 global segue_gate_end

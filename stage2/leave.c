@@ -64,7 +64,7 @@ void segue_prepare_leave(const struct job *job)
 	uint32_t gate_at = (uint32_t)linear[0] & (PAGE - 1), leave_at;
 	struct leave *leave;
 
-	/* Only an odd code_base puts the gate across two pages; segue_ready() wants paging off then. */
+	/* Across two pages, by an odd code_base, say, it only works with paging off: segue_ready() sees to that. */
 	if (gate_at > PAGE - GATE_LIMIT)
 		gate_at = 0;
 	leave_at = LEAVE_STACK + (gate_at >= LEAVE_SIZE ? 0 : PAGE - LEAVE_SIZE);
