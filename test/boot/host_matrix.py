@@ -10,7 +10,7 @@ MODES = {
     "base": ("i386-high", f"mode=flat {FLAT_SEGMENT}"),
     "4k-identity": ("i386-low", "mode=4k"),
     "4k-high": ("i386-high", "mode=4k"),
-    "4k-bases": ("i386-high", "mode=4k cbase=10000000 dbase=8000000"),
+    "4k-bases": ("i386-high", "mode=4k cbase=20000000 dbase=8000000"),
     "4m-identity": ("i386-low", "mode=4m"),
     "4m-high": ("i386-high", "mode=4m"),
     "pae-identity": ("i386-low", "mode=pae"),

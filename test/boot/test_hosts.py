@@ -387,3 +387,9 @@ def all_pairs(factors):
     names = sorted(factors)
     return [frozenset(((a, x), (b, y))) for i, a in enumerate(names) for b in names[i + 1:]
             for x in factors[a] for y in factors[b] if not host_matrix.absent({a: x, b: y})]
+
+
+@pytest.mark.parametrize("build", ["i386-low", "i386-mid", "i386-high", "x86_64"])
+def test_the_gate_lies_in_one_page(build):
+    """By its alignment, wherever the linker puts it: stage2/leave.h, GATE_LIMIT."""
+    assert exec_address(build) % 1024 == 0

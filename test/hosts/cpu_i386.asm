@@ -117,11 +117,12 @@ leave_now:
 	mov	esp, esi
 	jmp	edi
 
-	align	VECTOR_STUB
-vector_stubs:
+; Twice: with indirect-branch tracking a handler begins with ENDBR, which a CPU before the Pentium Pro does not know.
+%macro stubs 1
 %assign vector 0
 %rep VECTORS
 	align	VECTOR_STUB
+	%1
 %if vector < 32 && (WITH_ERROR >> vector & 1)
 %else
 	push	dword 0
@@ -131,6 +132,12 @@ vector_stubs:
 %assign vector vector + 1
 %endrep
 	align	VECTOR_STUB
+%endmacro
+	align	VECTOR_STUB
+vector_stubs:
+	stubs	{}
+tracked_stubs:
+	stubs	endbr32
 
 ; On the stack: vector, error code, EIP, CS, EFLAGS.
 trap:

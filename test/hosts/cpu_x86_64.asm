@@ -112,11 +112,12 @@ leave_now:
 	mov	rsp, rsi
 	jmp	rax
 
-	align	VECTOR_STUB
-vector_stubs:
+; Twice: with indirect-branch tracking a handler begins with ENDBR, which a CPU before the Pentium Pro does not know.
+%macro stubs 1
 %assign vector 0
 %rep VECTORS
 	align	VECTOR_STUB
+	%1
 %if vector < 32 && (WITH_ERROR >> vector & 1)
 %else
 	push	qword 0
@@ -126,6 +127,12 @@ vector_stubs:
 %assign vector vector + 1
 %endrep
 	align	VECTOR_STUB
+%endmacro
+	align	VECTOR_STUB
+vector_stubs:
+	stubs	{}
+tracked_stubs:
+	stubs	endbr64
 
 ; On the stack: vector, error code, RIP, CS, RFLAGS, RSP, SS.
 trap:

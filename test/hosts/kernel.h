@@ -24,7 +24,7 @@ void code_selector_put(uint32_t selector); /* the kernel's code segment once mor
 void gate_absent(uint32_t vector);
 
 /* cpu_*.asm */
-extern const uint8_t vector_stubs[];
+extern const uint8_t vector_stubs[], tracked_stubs[];
 #define VECTOR_STUB 16u
 #define VECTORS 48u
 void load_tables(const void *gdtr, const void *idtr);

@@ -42,6 +42,13 @@ static void fill_narrow(void)
 	gdt[SELECTOR_NARROW_DATA / 8] = descriptor(0x00bad000, PAGE - 1, ACCESS_USER_DATA, DEFAULT_32);
 }
 
+static uintptr_t stub_of(uint32_t vector)
+{
+	const uint8_t *stubs = word(handover.line, "cet") ? tracked_stubs : vector_stubs;
+
+	return (uintptr_t)stubs + vector * VECTOR_STUB;
+}
+
 static void set_system(uint32_t selector, const void *at, uint32_t limit, uint32_t access)
 {
 	gdt[selector / 8] = descriptor(linear(at), limit, access, 0);
@@ -73,7 +80,7 @@ static struct tss tss;
 
 static void set_gate(uint32_t vector)
 {
-	uintptr_t at = (uintptr_t)vector_stubs + vector * VECTOR_STUB;
+	uintptr_t at = stub_of(vector);
 
 	idt[vector].low = (uint16_t)at;
 	idt[vector].middle = (uint16_t)(at >> 16);
@@ -125,7 +132,7 @@ static struct tss tss, fault_tss;
 
 static void set_gate(uint32_t vector)
 {
-	uintptr_t at = (uintptr_t)vector_stubs + vector * VECTOR_STUB;
+	uintptr_t at = stub_of(vector);
 
 	idt[vector].low = (uint16_t)at;
 	idt[vector].high = (uint16_t)(at >> 16);
