@@ -31,7 +31,8 @@ WARN32 := $(if $(filter i686-elf-gcc,$(CC32)),-Wno-format)
 FREE := -std=c11 -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
 	-mgeneral-regs-only -ffunction-sections -fdata-sections $(WARN)
 ARCH_i386 := $(M32) $(SMALL32) $(WARN32) -march=i386 -fno-pie -mpreferred-stack-boundary=2 -fno-if-conversion -fno-inline-functions-called-once -fno-tree-pre -fno-code-hoisting
-ARCH_x86_64 := -m64 $(call small,$(CC64)) -fPIC -fvisibility=hidden -mno-red-zone
+# Not -fPIC: of a GOT's entries ld makes 32-bit addresses in a kernel that is no PIE, wherever that is linked.
+ARCH_x86_64 := -m64 $(call small,$(CC64)) -fPIE $(if $(filter clang,$(CC64)),-fdirect-access-external-data) -fvisibility=hidden -mno-red-zone
 ifeq ($(CC32),clang)
 ARCH_i386 := -m32 $(SMALL32) -march=i386 -fno-pie
 endif

@@ -137,7 +137,8 @@ enum segue_error {
 	SEGUE_E_READY_WORKSPACE = 151,   /* the workspace has moved, or paging is off and it is not at workspace_phys */
 	/* 152 is retired: 64-bit hosts were not built yet */
 	SEGUE_E_READY_SEGMENTS = 153,    /* CS is not of base code_base, or SS not 32-bit, writable and of base data_base */
-	SEGUE_E_READY_PRIVILEGE = 154    /* not at CPL 0 */
+	SEGUE_E_READY_PRIVILEGE = 154,   /* not at CPL 0 */
+	SEGUE_E_READY_GATE = 155         /* paging is on, and segue_exec() crosses a page: the library's text, or code_base, is not 1024-aligned */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -315,8 +316,9 @@ int segue_ready(const void *workspace, const char **sentence);
  * nothing of the blob. Paging may be off, 32-bit, PAE, 4-level or 5-level, and need not be what it was at segue_load().
  * VMX, SVM, CET, PCID, PGE, SMEP, SMAP, protection keys, FRED, breakpoints may be on.
  *
- * Until its second dozen of instructions an NMI or a machine check still goes to the host's handler, on 4 KiB of stack
- * in the workspace; from then on an NMI is ignored, and any other exception printed (purgatory.asm's contract, point 7).
+ * For its first 700 instructions at most, while it builds its tables, an NMI or a machine check still goes to the host's
+ * handler, on 4 KiB of stack in the workspace; then, until two instructions before the target's first, an NMI is ignored,
+ * and any other exception printed (purgatory.asm's contract, point 7).
  * With indirect-branch tracking on, an i386 host must come here by a direct jump or call.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);

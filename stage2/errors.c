@@ -70,7 +70,8 @@
 	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
 	means(SEGUE_E_READY_WORKSPACE, "workspace has moved") \
 	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as told") \
-	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0")
+	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
+	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page")
 
 /* Texts one behind the other: pointers would double the table, and need relocating. */
 #define CODE(code, text) code,

@@ -14,13 +14,15 @@
 
 CPUID_ANY_CR4	equ 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 24 ; as in cpu.asm
 
-struc tables, leave.gate_only
-	.gdt_pointer	resw 1
+struc pointers, leave.gates
+	.gdt		resw 1
 			resd 1
-	.idt_pointer	resw 1
+	.idt		resw 1
 			resd 1
 	.far		resd 1			; offset, selector
-			resd 1
+			resw 1
+endstruc
+struc tables, leave_size
 	.gdt		resq 3			; null, CODE, DATA
 	.ldt_before	resq 1			; LDT descriptors, for S - 8 and for S + 8
 	.code		resq 1			; the gate's code segment: base code_base
@@ -35,7 +37,10 @@ FLAT_CODE	equ DESCRIPTOR_CODE | DESCRIPTOR_32 | DESCRIPTOR_4G
 FLAT_DATA	equ DESCRIPTOR_DATA | DESCRIPTOR_32 | DESCRIPTOR_4G
 
 bits 32
-section .text align=GATE_LIMIT
+section .text align=1024		; GATE_LIMIT: so the gate lies in one page (NASM takes no name here)
+%if GATE_LIMIT != 1024
+	%error "the section's alignment"
+%endif
 global segue_exec
 global segue_gate
 global segue_gate_end
@@ -81,14 +86,14 @@ segue_exec:
 	call put_descriptor
 	mov ecx, [ebp + leave.linear]
 	lea eax, [ecx + tables.idt]
-	mov [ebp + tables.idt_pointer + 2], eax
-	mov word [ebp + tables.idt_pointer], VECTORS * 8 - 1
+	mov [ebp + pointers.idt + 2], eax
+	mov word [ebp + pointers.idt], VECTORS * 8 - 1
 	add ecx, tables.code
 	mov eax, ebx
 	and al, ~SELECTOR_FLAGS
 	sub ecx, eax
-	mov word [ebp + tables.gdt_pointer], 0xffff
-	mov [ebp + tables.gdt_pointer + 2], ecx
+	mov word [ebp + pointers.gdt], 0xffff
+	mov [ebp + pointers.gdt + 2], ecx
 	mov eax, ecx
 	mov edx, DESCRIPTOR_LDT
 	call put_descriptor
@@ -103,15 +108,15 @@ segue_exec:
 	call put_gates
 	mov eax, [ebp + leave.gate]
 	lea edx, [eax + .flat - segue_gate]
-	mov [ebp + tables.far], edx
+	mov [ebp + pointers.far], edx
 	mov edx, CODE
-	mov [ebp + tables.far + 4], dx
+	mov [ebp + pointers.far + 4], dx
 	add eax, handlers - segue_gate
 	call put_gates
 
-	lidt [ebp + tables.idt_pointer]
+	lidt [ebp + pointers.idt]
 	mov esp, ebp
-	lgdt [ebp + tables.gdt_pointer]
+	lgdt [ebp + pointers.gdt]
 	mov eax, ebx
 	and al, ~SELECTOR_FLAGS
 	add eax, 8
@@ -134,8 +139,8 @@ segue_exec:
 .own_code:
 	mov eax, [ebp + leave.linear]
 	add eax, tables.gdt
-	mov [ebp + tables.gdt_pointer + 2], eax
-	lgdt [ebp + tables.gdt_pointer]
+	mov [ebp + pointers.gdt + 2], eax
+	lgdt [ebp + pointers.gdt]
 
 	mov eax, [ebp + leave.root]
 	test esi, CR4_PAE
@@ -143,19 +148,19 @@ segue_exec:
 	mov eax, [ebp + leave.wide_root]
 .root:
 	mov cr3, eax
-	jmp far [ebp + tables.far]
+	jmp far [ebp + pointers.far]
 .flat:
 	mov eax, [ebp + leave.physical]
-	mov [ebp + tables.far], eax
-	mov byte [ebp + tables.far + 4], DATA
-	lss esp, [ebp + tables.far]
-	lds ebp, [ds:ebp + tables.far]
+	mov [ebp + pointers.far], eax
+	mov byte [ebp + pointers.far + 4], DATA
+	lss esp, [ebp + pointers.far]
+	lds ebp, [ds:ebp + pointers.far]
 	lea eax, [ebp + tables.gdt]
-	mov [ebp + tables.gdt_pointer + 2], eax
-	lgdt [ebp + tables.gdt_pointer]
+	mov [ebp + pointers.gdt + 2], eax
+	lgdt [ebp + pointers.gdt]
 	lea eax, [ebp + tables.flat_idt]
-	mov [ebp + tables.idt_pointer + 2], eax
-	lidt [ebp + tables.idt_pointer]
+	mov [ebp + pointers.idt + 2], eax
+	lidt [ebp + pointers.idt]
 	vmxoff
 	stgi
 	mov eax, cr0

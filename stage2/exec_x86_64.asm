@@ -16,12 +16,13 @@ CODE_64		equ 0x18
 LEGACY_VECTORS	equ 1 << 2 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 14 | 1 << 18
 MSR_EFER	equ 0xc0000080
 
-struc tables, leave.gate_only
-	.gdt_pointer	resw 1
+struc pointers, leave.gates
+	.gdt		resw 1
 			resq 1
-	.idt_pointer	resw 1
+	.idt		resw 1
 			resq 1
-			resd 1
+endstruc
+struc tables, leave_size
 	.gdt		resq 4			; null, CODE, DATA, CODE_64
 	.ldt_before	resq 2			; LDT descriptors, for S - 16 and for S + 8
 	.code		resq 1			; the gate's code segment
@@ -38,7 +39,10 @@ LONG_CODE	equ DESCRIPTOR_CODE | DESCRIPTOR_64 | DESCRIPTOR_4G
 
 bits 64
 default rel
-section .text align=GATE_LIMIT
+section .text align=1024		; GATE_LIMIT: so the gate lies in one page (NASM takes no name here)
+%if GATE_LIMIT != 1024
+	%error "the section's alignment"
+%endif
 global segue_exec
 global segue_gate
 global segue_gate_end
@@ -69,14 +73,14 @@ segue_exec:
 	call put_descriptor
 	mov rcx, [rbp + leave.linear]
 	lea rax, [rcx + tables.idt]
-	mov [rbp + tables.idt_pointer + 2], rax
-	mov word [rbp + tables.idt_pointer], VECTORS * 16 - 1
+	mov [rbp + pointers.idt + 2], rax
+	mov word [rbp + pointers.idt], VECTORS * 16 - 1
 	add rcx, tables.code
 	mov eax, ebx
 	and al, ~SELECTOR_FLAGS
 	sub rcx, rax
-	mov word [rbp + tables.gdt_pointer], 0xffff
-	mov [rbp + tables.gdt_pointer + 2], rcx
+	mov word [rbp + pointers.gdt], 0xffff
+	mov [rbp + pointers.gdt + 2], rcx
 	call put_ldt
 	xor eax, eax
 	mov edx, LONG_CODE
@@ -91,12 +95,12 @@ segue_exec:
 	call put_gates
 	call put_legacy_gates
 
-	lidt [rbp + tables.idt_pointer]
+	lidt [rbp + pointers.idt]
 	mov rsp, rbp
 	; IRETQ loads SS, too: null is right in 64-bit mode whatever the GDT is.
 	xor eax, eax
 	mov ss, eax
-	lgdt [rbp + tables.gdt_pointer]
+	lgdt [rbp + pointers.gdt]
 	mov eax, ebx
 	and al, ~SELECTOR_FLAGS
 	add eax, 8
@@ -120,8 +124,8 @@ segue_exec:
 .own_code:
 	mov rax, [rbp + leave.linear]
 	add rax, tables.gdt
-	mov [rbp + tables.gdt_pointer + 2], rax
-	lgdt [rbp + tables.gdt_pointer]
+	mov [rbp + pointers.gdt + 2], rax
+	lgdt [rbp + pointers.gdt]
 
 	; PCID 0 before PCIDE goes. FRED and PGE go with it; that PGE changes flushes what is global.
 	mov rax, cr3
@@ -142,11 +146,11 @@ segue_exec:
 	mov ebp, [rbp + leave.physical]
 	mov esp, ebp
 	lea rdx, [rbp + tables.gdt]
-	mov [rbp + tables.gdt_pointer + 2], rdx
-	lgdt [rbp + tables.gdt_pointer]
+	mov [rbp + pointers.gdt + 2], rdx
+	lgdt [rbp + pointers.gdt]
 	lea rdx, [rbp + tables.flat_idt]
-	mov [rbp + tables.idt_pointer + 2], rdx
-	lidt [rbp + tables.idt_pointer]
+	mov [rbp + pointers.idt + 2], rdx
+	lidt [rbp + pointers.idt]
 	vmxoff
 	stgi
 	mov edx, DATA

@@ -25,7 +25,7 @@
 #define LEAVE_SIZE 1536u              /* stack, struct leave, GDT and IDTs: fit in front of any gate, or behind it */
 #define LEAVE_STACK 512u
 
-/* struc leave in leave.inc. The stack lies in front of it, the gate's GDT and IDTs behind. */
+/* struc leave in leave.inc. The stack lies in front of it, more of the gate's tables behind. */
 struct leave {
 	uint64_t linear;              /* this structure's address as the host has it mapped */
 	uint32_t physical;            /* and its physical one */
@@ -34,10 +34,15 @@ struct leave {
 	uint32_t root;                /* CR3 for 32-bit or 4-level paging */
 	uint32_t wide_root;           /* CR3 for PAE or 5-level paging */
 	uint32_t code_base;
-	uint32_t serial;              /* I/O port for the exception printer; 0: none */
+	uint32_t gates[12];           /* the gate's own */
+	/*
+	 * I/O port for the exception printer, 0: none. Where purgatory's parameters have theirs: the gate's handlers are in
+	 * force until purgatory has made its own IDT, and find it by EBP, which points here or to purgatory.
+	 */
+	uint32_t serial;
 	uint32_t reserved;
 };
-_Static_assert(sizeof(struct leave) == 40, "leave.inc: leave.gate_only");
+_Static_assert(sizeof(struct leave) == 88, "leave.inc: leave_size");
 _Static_assert(offsetof(struct leave, linear) == 0, "leave.inc");
 _Static_assert(offsetof(struct leave, physical) == 8, "leave.inc");
 _Static_assert(offsetof(struct leave, gate) == 12, "leave.inc");
@@ -45,29 +50,25 @@ _Static_assert(offsetof(struct leave, purgatory) == 16, "leave.inc");
 _Static_assert(offsetof(struct leave, root) == 20, "leave.inc");
 _Static_assert(offsetof(struct leave, wide_root) == 24, "leave.inc");
 _Static_assert(offsetof(struct leave, code_base) == 28, "leave.inc");
-_Static_assert(offsetof(struct leave, serial) == 32, "leave.inc");
+_Static_assert(offsetof(struct leave, gates) == 32, "leave.inc");
+_Static_assert(offsetof(struct leave, serial) == PURGATORY_PARAMS_AT + offsetof(struct purgatory_params, serial) &&
+		       offsetof(struct leave, serial) == 80,
+	       "leave.inc");
 
-#if defined(__GNUC__)
-#pragma GCC visibility push(hidden)
-#endif
 extern const uint8_t segue_gate[], segue_gate_end[];
-#if defined(__GNUC__)
-#pragma GCC visibility pop
-#endif
 
-/* Pages for page tables, zeroed: taken one by one. */
+/* The leave page and, behind it, pages for page tables, which are zero and taken one by one. */
 struct leave_tables {
-	uint8_t *pages;
-	uint32_t phys;                /* of the first */
-	uint32_t used;
+	uint8_t *page;
+	uint32_t phys;                /* of page */
+	uint32_t used;                /* tables */
 };
 
 /*
- * Tables that map each of three linear addresses' pages to the one at physical address page. levels and bits tell the
- * format: 2 and 10: 32-bit; 3 and 9: PAE; 4 and 9: 4-level. Returns the root's physical address.
+ * Tables that map each of three linear addresses' pages to the leave page. levels: 2 for 32-bit paging, 3 for PAE,
+ * 4 for 4-level. Returns the root's physical address.
  */
-uint32_t segue_leave_map(struct leave_tables *tables, unsigned levels, unsigned bits, const addr_t linear[3],
-			 uint32_t page);
+uint32_t segue_leave_map(struct leave_tables *tables, unsigned levels, const addr_t linear[3]);
 /* The root of 5-level tables above a 4-level root that serves for every entry: all that is mapped is one page. */
 uint32_t segue_leave_map_57(struct leave_tables *tables, uint32_t root_48, const addr_t linear[3]);
 

@@ -10,9 +10,10 @@ static int check_workspace(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	addr_t size = (addr_t)args->workspace_size;
+	addr_t linear = (addr_t)(uintptr_t)args->workspace + (addr_t)args->data_base;
 
-	if ((((uintptr_t)args->workspace + args->data_base) | args->workspace_phys) % PURGATORY_PAGE != 0)
-		return segue_refuse(job, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", (addr_t)(uintptr_t)args->workspace,
+	if ((linear | (addr_t)args->workspace_phys) % PURGATORY_PAGE != 0)
+		return segue_refuse(job, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear,
 				    (addr_t)args->workspace_phys);
 	if (sizeof(uintptr_t) > 4 && (args->code_base | args->data_base))
 		return segue_refuse(job, SEGUE_E_ARGUMENT, "code_base and data_base are 0 in 64-bit mode");

@@ -5,6 +5,13 @@
 #define SELECTOR_TI 4u
 #define SELECTOR_RPL 3u
 
+/* One page is mapped for it (leave.h). */
+static int gate_fits(const struct loaded *loaded)
+{
+	return ((uint32_t)(uintptr_t)segue_gate + (uint32_t)loaded->code_base) % PAGE > PAGE - GATE_LIMIT ? SEGUE_E_READY_GATE
+													 : SEGUE_OK;
+}
+
 #if defined(__i386__)
 
 #define CR0_PG 0x80000000u
@@ -42,7 +49,6 @@ static int ready_here(const struct loaded *loaded)
 {
 	uint32_t cr0, cs, ss, rights, limit;
 	uint32_t data_base = loaded->data_base, linear = (uint32_t)loaded->workspace + data_base;
-	uint32_t gate = (uint32_t)segue_gate + loaded->code_base;
 
 	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
 	__asm__ volatile("movl %%ss, %0" : "=r"(ss));
@@ -57,8 +63,7 @@ static int ready_here(const struct loaded *loaded)
 		return SEGUE_E_READY_SEGMENTS;
 	__asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
 	if (cr0 & CR0_PG)
-		/* A base that is not a multiple of GATE_LIMIT may put the gate across two pages. */
-		return gate % PAGE > PAGE - GATE_LIMIT ? SEGUE_E_READY_SEGMENTS : SEGUE_OK;
+		return gate_fits(loaded);
 	return linear != loaded->workspace_phys ? SEGUE_E_READY_WORKSPACE : SEGUE_OK;
 }
 
@@ -68,9 +73,8 @@ static int ready_here(const struct loaded *loaded)
 {
 	uint32_t cs;
 
-	(void)loaded;
 	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
-	return cs & SELECTOR_RPL ? SEGUE_E_READY_PRIVILEGE : SEGUE_OK;
+	return cs & SELECTOR_RPL ? SEGUE_E_READY_PRIVILEGE : gate_fits(loaded);
 }
 
 #endif

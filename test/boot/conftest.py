@@ -62,7 +62,7 @@ def pytest_terminal_summary(terminalreporter, config):
         for report in terminalreporter.stats.get(outcome, ()):
             properties = dict(report.user_properties)
             if "test_hosts" in report.nodeid:
-                hosts.append((report.nodeid.split("[")[-1].rstrip("]"), outcome, properties.get("seconds", ""),
+                hosts.append((host_row(report.nodeid), outcome, properties.get("seconds", ""),
                               properties.get("note", "")))
             elif "seconds" in properties or (outcome in ("failed", "error") and "test_boots" in report.nodeid):
                 name = report.nodeid.split("[")[-1].rstrip("]")
@@ -80,6 +80,12 @@ def pytest_terminal_summary(terminalreporter, config):
         left = sum(cell.full for cell in cells.CELLS)
         if not config.getoption("--full"):
             terminalreporter.write_line(f"  {left} cells more in the whole matrix (--full)")
+
+
+def host_row(nodeid):
+    """The cell's name; before it what is tested, where that is not the matrix."""
+    function, _, cell = nodeid.split("::")[-1].rstrip("]").partition("[")
+    return cell if function in ("test_host_state", "test_bochs_host") else f"{function[5:].replace('_', ' ')}: {cell}"
 
 
 def show_hosts(terminalreporter, hosts, full):

@@ -26,7 +26,7 @@ struct entering {
 };
 _Static_assert(offsetof(struct entering, entry) == 24, "boot.asm");
 
-extern uint8_t boot_kernel[], boot_stack_top[];
+extern uint8_t boot_kernel[];
 void enter_kernel(struct entering *entering);
 void boot_main(uint32_t magic, const struct multiboot *info);
 
@@ -37,6 +37,8 @@ void boot_main(uint32_t magic, const struct multiboot *info);
 #define STRIDE 7919u
 
 static struct handover handover;
+static uint8_t *image;                /* the kernel */
+static uint32_t kernel_phys;
 static struct tables tables;
 static bool wide;                     /* the kernel is x86_64 */
 static uint64_t top;                  /* RAM from here on is taken */
@@ -59,6 +61,11 @@ uint64_t take_pages(uint64_t count)
 static uint64_t round_up(uint64_t value, uint64_t to)
 {
 	return (value + to - 1) & ~(to - 1);
+}
+
+static uint64_t page_of(uint64_t address)
+{
+	return address & ~(uint64_t)(PAGE - 1);
 }
 
 static uint64_t take(uint64_t size, uint64_t align)
@@ -132,7 +139,7 @@ static void read_modules(const struct multiboot *info)
 {
 	const struct multiboot_module *modules = (const struct multiboot_module *)info->mods_addr;
 
-	low = KERNEL_PHYS + 0x60000;
+	low = KERNEL_PHYS + KERNEL_ROOM;
 	for (uint32_t i = 0; i < info->mods_count && i < HOST_PARTS; i++) {
 		struct host_part *part = &handover.part[handover.part_count++];
 
@@ -160,10 +167,10 @@ static void relocate(const struct kernel_header *kernel, uint64_t base)
 	struct {
 		uint64_t offset, info;
 		int64_t addend;
-	} *each = (void *)(boot_kernel + kernel->relocations);
+	} *each = (void *)(image + kernel->relocations);
 
-	for (; (uint8_t *)each < boot_kernel + kernel->relocations_end; each++) {
-		uint64_t *at = (uint64_t *)(boot_kernel + (each->offset - kernel->link));
+	for (; (uint8_t *)each < image + kernel->relocations_end; each++) {
+		uint64_t *at = (uint64_t *)(image + (each->offset - kernel->link));
 
 		if (each->info != 8) {
 			say("host: relocation of type %x\n", each->info);
@@ -177,10 +184,14 @@ static void map_kernel(const struct kernel_header *kernel, uint64_t base)
 {
 	uint64_t linear = base + KERNEL_PHYS;
 	uint64_t shadow = linear + kernel->shadow_stack;
-	uint64_t *token = (uint64_t *)(boot_kernel + kernel->shadow_stack + PAGE - 8);
+	uint64_t *token = (uint64_t *)(image + kernel->shadow_stack + PAGE - 8);
 
 	if (handover.mode == MODE_4M) {
 		map(&tables, base, 0, 4 << 20, ENTRY_WRITE | ENTRY_GLOBAL, true);
+		return;
+	}
+	if (kernel_phys % PAGE) {
+		map(&tables, page_of(linear), KERNEL_PHYS, kernel->bss_end + PAGE, ENTRY_WRITE | ENTRY_GLOBAL, false);
 		return;
 	}
 	map(&tables, linear, KERNEL_PHYS, kernel->text_end, ENTRY_GLOBAL, false);
@@ -394,23 +405,35 @@ static uint32_t passage(const struct kernel_header *kernel)
 
 	tables_begin(&tables);
 	map(&tables, STAGE_START, STAGE_START, KERNEL_PHYS - STAGE_START, ENTRY_WRITE, false);
-	if (identity())
-		map(&tables, KERNEL_PHYS, KERNEL_PHYS, kernel->bss_end, ENTRY_WRITE, false);
-	else
-		map(&tables, handover.base + handover.data_base + KERNEL_PHYS, KERNEL_PHYS, kernel->bss_end, ENTRY_WRITE, false);
+	map(&tables, page_of(handover.base + handover.data_base + KERNEL_PHYS), KERNEL_PHYS, kernel->bss_end + PAGE,
+	    ENTRY_WRITE, false);
 	if (handover.code_base != handover.data_base)
-		map(&tables, handover.base + handover.code_base + KERNEL_PHYS, KERNEL_PHYS, kernel->bss_end, ENTRY_WRITE, false);
+		map(&tables, page_of(handover.base + handover.code_base + KERNEL_PHYS), KERNEL_PHYS, kernel->bss_end + PAGE,
+		    ENTRY_WRITE, false);
 	handover.cr3 = whole.root;
 	return (uint32_t)tables.root;
 }
 
+/* shift=: a segment base that is no multiple of a page wants the kernel off its page. */
+static const struct kernel_header *move_kernel(const char *line)
+{
+	kernel_phys = KERNEL_PHYS + (uint32_t)word_number(line, "shift=", 0);
+	image = boot_kernel;
+	if (kernel_phys != KERNEL_PHYS) {
+		image = (uint8_t *)kernel_phys;
+		__builtin_memmove(image, boot_kernel, KERNEL_ROOM - PAGE);
+	}
+	return (const struct kernel_header *)image;
+}
+
 void boot_main(uint32_t magic, const struct multiboot *info)
 {
-	const struct kernel_header *kernel = (const struct kernel_header *)boot_kernel;
+	const struct kernel_header *kernel;
 	struct entering entering = {0};
 	enum scatter how = SCATTER_NOT;
 
 	say_begin();
+	kernel = move_kernel(magic == MULTIBOOT_BOOTED ? (const char *)info->cmdline : "");
 	if (magic != MULTIBOOT_BOOTED || kernel->magic != KERNEL_MAGIC) {
 		say("host: not booted by Multiboot, or without a kernel\n");
 		stop();
@@ -434,6 +457,6 @@ void boot_main(uint32_t magic, const struct multiboot *info)
 	fill_entering(&entering, kernel);
 	if (handover.mode != MODE_FLAT)
 		entering.cr3 = passage(kernel);
-	*(struct handover *)(boot_kernel + kernel->handover) = handover;
+	__builtin_memcpy(image + kernel->handover, &handover, sizeof handover);
 	enter_kernel(&entering);
 }

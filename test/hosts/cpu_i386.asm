@@ -13,6 +13,7 @@ struc leaving
 	.indirect	resd 1
 	.gif		resd 1
 	.endbranch	resd 1
+	.data		resd 1
 endstruc
 
 CODE		equ 0x08
@@ -52,6 +53,13 @@ load_ldt:
 	lldt	[esp + 4]
 	ret
 
+load_code:
+	push	dword [esp + 4]
+	push	dword .reload
+	retf
+.reload:
+	ret
+
 call_on_stack:
 	mov	eax, [esp + 4]
 	mov	esp, [esp + 8]
@@ -88,6 +96,9 @@ leave_now:
 	pushfd
 	pop	ebp
 	or	ebp, [ebx + leaving.flags]
+	mov	ebx, [ebx + leaving.data]
+	mov	ds, ebx
+	mov	es, ebx
 	test	ecx, ecx
 	jnz	.jump
 	push	ebp
@@ -106,11 +117,12 @@ leave_now:
 	mov	esp, esi
 	jmp	edi
 
-	align	VECTOR_STUB
-vector_stubs:
+; Twice: with indirect-branch tracking a handler begins with ENDBR, which a CPU before the Pentium Pro does not know.
+%macro stubs 1
 %assign vector 0
 %rep VECTORS
 	align	VECTOR_STUB
+	%1
 %if vector < 32 && (WITH_ERROR >> vector & 1)
 %else
 	push	dword 0
@@ -120,18 +132,31 @@ vector_stubs:
 %assign vector vector + 1
 %endrep
 	align	VECTOR_STUB
+%endmacro
+	align	VECTOR_STUB
+vector_stubs:
+	stubs	{}
+tracked_stubs:
+	stubs	endbr32
 
 ; On the stack: vector, error code, EIP, CS, EFLAGS.
 trap:
 	pushad
+	push	ds
+	push	es
+	mov	eax, DATA
+	mov	ds, eax
+	mov	es, eax
 	cld
-	lea	eax, [esp + 48]
+	lea	eax, [esp + 56]
 	push	eax
-	push	dword [esp + 44]
-	push	dword [esp + 44]
-	push	dword [esp + 44]
+	push	dword [esp + 52]
+	push	dword [esp + 52]
+	push	dword [esp + 52]
 	call	handle_vector
 	add	esp, 16
+	pop	es
+	pop	ds
 	popad
 	add	esp, 8
 	iretd

@@ -14,6 +14,7 @@ struc leaving
 	.indirect	resd 1
 	.gif		resd 1
 	.endbranch	resd 1
+	.data		resd 1
 endstruc
 
 CODE		equ 0x08
@@ -50,6 +51,15 @@ load_ldt:
 	lldt	di
 	ret
 
+load_code:
+	movzx	edi, di
+	push	rdi
+	lea	rax, [.reload]
+	push	rax
+	retfq
+.reload:
+	ret
+
 call_on_stack:
 	mov	rsp, rsi
 	call	rdi
@@ -81,6 +91,9 @@ leave_now:
 	pushfq
 	pop	rbp
 	or	rbp, [rbx + leaving.flags]
+	mov	ebx, [rbx + leaving.data]
+	mov	ds, ebx
+	mov	es, ebx
 	test	ecx, ecx
 	jnz	.jump
 	push	rbp
@@ -99,11 +112,12 @@ leave_now:
 	mov	rsp, rsi
 	jmp	rax
 
-	align	VECTOR_STUB
-vector_stubs:
+; Twice: with indirect-branch tracking a handler begins with ENDBR, which a CPU before the Pentium Pro does not know.
+%macro stubs 1
 %assign vector 0
 %rep VECTORS
 	align	VECTOR_STUB
+	%1
 %if vector < 32 && (WITH_ERROR >> vector & 1)
 %else
 	push	qword 0
@@ -113,6 +127,12 @@ vector_stubs:
 %assign vector vector + 1
 %endrep
 	align	VECTOR_STUB
+%endmacro
+	align	VECTOR_STUB
+vector_stubs:
+	stubs	{}
+tracked_stubs:
+	stubs	endbr64
 
 ; On the stack: vector, error code, RIP, CS, RFLAGS, RSP, SS.
 trap:

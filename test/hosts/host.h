@@ -16,6 +16,7 @@
 
 #define PAGE 4096u
 #define KERNEL_PHYS 0x120000u         /* boot.ld, kernel.ld */
+#define KERNEL_ROOM 0x60000u          /* boot.ld, kernel.ld */
 #define KERNEL_MAGIC 0x54534f48u      /* "HOST" */
 
 enum host_mode { MODE_FLAT, MODE_4K, MODE_4M, MODE_PAE, MODE_LONG, MODE_LA57 };
@@ -46,7 +47,7 @@ struct host_part {
 
 struct handover {
 	uint64_t mode;
-	uint64_t base;                /* the kernel's offset of physical p is p + base */
+	uint64_t base;                /* the kernel's offset of physical p is p + base - shift= */
 	uint64_t code_base, data_base;
 	uint64_t cr3;                 /* with nothing of the boot stage in it */
 	uint64_t workspace, workspace_phys, workspace_size;

@@ -19,7 +19,7 @@ static volatile bool leave_from_irq, leave_from_nmi;
 
 uint64_t physical_of(const void *at)
 {
-	return (uintptr_t)at - handover.base;
+	return (uintptr_t)at - handover.base + word_number(handover.line, "shift=", 0);
 }
 
 static void *pointer(uint64_t offset)
@@ -54,6 +54,17 @@ static void fill_part(struct segue_part *to, const struct host_part *from)
 	to->cmdline = behind_path(from->line);
 }
 
+/* For what only segue_ready() can see. */
+static void tell_wrongly(struct segue_load_args *args)
+{
+	if (word_is(handover.line, "wrong=", "code"))
+		args->code_base += PAGE;
+	if (word_is(handover.line, "wrong=", "data"))
+		args->data_base += PAGE;
+	if (word_is(handover.line, "wrong=", "phys"))
+		args->workspace_phys += PAGE;
+}
+
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine)
 {
 	const struct handover *h = &handover;
@@ -78,6 +89,7 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	args->log = log_line;
 	args->code_base = h->code_base;
 	args->data_base = h->data_base;
+	tell_wrongly(args);
 }
 
 static void load(void)
@@ -195,6 +207,7 @@ void last_step(void)
 		stop();
 	}
 	leaving.flags = state_flags(line);
+	leaving.data = state_data_selector(line);
 	leaving.jump = word(line, "jump") != NULL;
 	leaving.indirect = word(line, "indirect") != NULL;
 	leaving.gif = word(line, "clgi") == NULL;
@@ -217,6 +230,8 @@ static void run(void)
 	}
 	load();
 	say("host: loaded\n");
+	if (word_is(line, "wrong=", "unloaded"))
+		segue_unload(pointer(handover.workspace));
 	if (word(line, "pit") || word_is(line, "from=", "irq")) {
 		pic_start();
 		__asm__ volatile("sti");

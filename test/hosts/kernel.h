@@ -10,22 +10,27 @@
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
 #define SELECTOR_USER_DATA 0x18
+#define SELECTOR_NARROW_DATA 0x20     /* a user's, of one page somewhere else */
 #define SELECTOR_TSS 0x28
 #define SELECTOR_LDT 0x38
 #define SELECTOR_FAULT_TSS 0x48
 #define SELECTOR_IN_LDT 0x07
+#define SELECTOR_LDT_CODE 0x0c
+#define SELECTOR_LDT_DATA 0x14
 void tables_load(void);
 void tables_load_task(void);          /* TR, and a handler of its own for double faults */
 void tables_load_ldt(void);
+void code_selector_put(uint32_t selector); /* the kernel's code segment once more, there */
 void gate_absent(uint32_t vector);
 
 /* cpu_*.asm */
-extern const uint8_t vector_stubs[];
+extern const uint8_t vector_stubs[], tracked_stubs[];
 #define VECTOR_STUB 16u
 #define VECTORS 48u
 void load_tables(const void *gdtr, const void *idtr);
 void load_task(uint16_t selector);
 void load_ldt(uint16_t selector);
+void load_code(uint16_t selector);
 void call_on_stack(void (*function)(void), void *top);
 void fault_task(void);                /* i386: entry of the task that handles double faults */
 extern uint8_t guard_page[], page_stack[], page_stack_top[], fault_stack_top[], shadow_stack[];
@@ -37,6 +42,7 @@ struct leaving {
 	uintptr_t stack;              /* ESP or RSP, where it is not kept */
 	uint32_t keep_stack, jump, indirect, gif;
 	uint32_t endbranch;           /* IA32_S_CET.ENDBR_EN is set last of all */
+	uint32_t data;                /* selector in DS and ES */
 };
 _Noreturn void leave_now(const struct leaving *leaving);
 
@@ -50,6 +56,7 @@ _Noreturn void last_step(void);
 /* state.c: the words of the command line */
 void state_apply(const char *line);
 uintptr_t state_flags(const char *line);
+uint32_t state_data_selector(const char *line);
 bool state_prepare_shadow_stack(const char *line);
 
 /* refusals.c */

@@ -236,14 +236,23 @@ static void apply_cr0(const char *line)
 
 static void apply_segments(const char *line)
 {
+	/* segue_ready() is called with these; DS and ES are nothing at all at segue_exec() */
 	if (word(line, "userseg"))
 		__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(SELECTOR_USER_DATA | 3));
 	if (word(line, "nullseg"))
-		__asm__ volatile("mov %0, %%es\n\tmov %0, %%fs\n\tmov %0, %%gs" : : "r"(0));
-	if (!word(line, "ldt"))
-		return;
-	tables_load_ldt();
-	__asm__ volatile("mov %0, %%fs\n\tmov %0, %%gs" : : "r"(SELECTOR_IN_LDT));
+		__asm__ volatile("mov %0, %%fs\n\tmov %0, %%gs" : : "r"(0));
+	if (word(line, "cs=")) {
+		code_selector_put((uint32_t)word_number(line, "cs=", 0));
+		load_code((uint16_t)word_number(line, "cs=", 0));
+	}
+	if (word(line, "ldt") || word(line, "ldtcode")) {
+		tables_load_ldt();
+		__asm__ volatile("mov %0, %%fs\n\tmov %0, %%gs" : : "r"(SELECTOR_IN_LDT));
+	}
+	if (word(line, "ldtcode")) {
+		__asm__ volatile("mov %0, %%ds\n\tmov %0, %%ss" : : "r"(SELECTOR_LDT_DATA));
+		load_code(SELECTOR_LDT_CODE);
+	}
 }
 
 /* Breakpoints on what purgatory executes and writes: its entry, its stack by both addresses, the target's entry. */
@@ -294,6 +303,13 @@ uintptr_t state_flags(const char *line)
 		if (word(line, words[i].word))
 			flags |= words[i].bits;
 	return flags;
+}
+
+uint32_t state_data_selector(const char *line)
+{
+	if (word(line, "userseg"))
+		return SELECTOR_NARROW_DATA | 3;
+	return word(line, "nullseg") ? 0 : SELECTOR_DATA;
 }
 
 bool state_prepare_shadow_stack(const char *line)

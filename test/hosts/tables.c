@@ -20,8 +20,10 @@ struct pseudo_descriptor {
 	uintptr_t base;
 } __attribute__((packed));
 
-static uint64_t gdt[16];
-static uint64_t ldt[1];
+#define GDT_ENTRIES 8192u
+
+static uint64_t gdt[GDT_ENTRIES];
+static uint64_t ldt[3];               /* data for a user, code, data */
 
 static uint64_t descriptor(uint64_t base, uint32_t limit, uint32_t access, uint32_t flags)
 {
@@ -33,6 +35,18 @@ static uint64_t descriptor(uint64_t base, uint32_t limit, uint32_t access, uint3
 static uintptr_t linear(const void *at)
 {
 	return (uintptr_t)at + (uintptr_t)handover.data_base;
+}
+
+static void fill_narrow(void)
+{
+	gdt[SELECTOR_NARROW_DATA / 8] = descriptor(0x00bad000, PAGE - 1, ACCESS_USER_DATA, DEFAULT_32);
+}
+
+static uintptr_t stub_of(uint32_t vector)
+{
+	const uint8_t *stubs = word(handover.line, "cet") ? tracked_stubs : vector_stubs;
+
+	return (uintptr_t)stubs + vector * VECTOR_STUB;
 }
 
 static void set_system(uint32_t selector, const void *at, uint32_t limit, uint32_t access)
@@ -66,7 +80,7 @@ static struct tss tss;
 
 static void set_gate(uint32_t vector)
 {
-	uintptr_t at = (uintptr_t)vector_stubs + vector * VECTOR_STUB;
+	uintptr_t at = stub_of(vector);
 
 	idt[vector].low = (uint16_t)at;
 	idt[vector].middle = (uint16_t)(at >> 16);
@@ -82,6 +96,8 @@ static void fill_gdt(void)
 	gdt[SELECTOR_DATA / 8] = descriptor(0, LIMIT_ALL, ACCESS_DATA, GRANULARITY_4K | DEFAULT_32);
 	gdt[SELECTOR_USER_DATA / 8] = descriptor(0, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);
 	ldt[0] = descriptor(0, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);
+	ldt[1] = gdt[SELECTOR_CODE / 8];
+	ldt[2] = gdt[SELECTOR_DATA / 8];
 }
 
 void tables_load_task(void)
@@ -116,7 +132,7 @@ static struct tss tss, fault_tss;
 
 static void set_gate(uint32_t vector)
 {
-	uintptr_t at = (uintptr_t)vector_stubs + vector * VECTOR_STUB;
+	uintptr_t at = stub_of(vector);
 
 	idt[vector].low = (uint16_t)at;
 	idt[vector].high = (uint16_t)(at >> 16);
@@ -131,6 +147,8 @@ static void fill_gdt(void)
 	gdt[SELECTOR_USER_DATA / 8] =
 		descriptor(handover.data_base, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);
 	ldt[0] = descriptor(handover.data_base, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);
+	ldt[1] = gdt[SELECTOR_CODE / 8];
+	ldt[2] = gdt[SELECTOR_DATA / 8];
 }
 
 void tables_load_task(void)
@@ -157,6 +175,11 @@ void tables_load_ldt(void)
 	load_ldt(SELECTOR_LDT);
 }
 
+void code_selector_put(uint32_t selector)
+{
+	gdt[selector / 8] = gdt[SELECTOR_CODE / 8];
+}
+
 void gate_absent(uint32_t vector)
 {
 	idt[vector].access = 0;
@@ -167,6 +190,7 @@ void tables_load(void)
 	struct pseudo_descriptor gdtr = {sizeof gdt - 1, linear(gdt)}, idtr = {sizeof idt - 1, linear(idt)};
 
 	fill_gdt();
+	fill_narrow();
 	for (uint32_t i = 0; i < VECTORS; i++)
 		set_gate(i);
 	load_tables(&gdtr, &idtr);

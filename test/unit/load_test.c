@@ -146,11 +146,29 @@ static void test_unload_forgets(void **state)
 	assert_int_equal(segue_load(&host.args), SEGUE_OK);
 	/* This is a program of an operating system: not a place to leave from. */
 	assert_int_not_equal(segue_ready(host.workspace, &why), SEGUE_OK);
-	assert_int_not_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_READY_PRIVILEGE);
 	segue_unload(host.workspace);
 	assert_int_equal(segue_describe(host.workspace, &d), SEGUE_E_NOT_LOADED);
 	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
 	segue_unload(host.workspace);
+	close_host(&host);
+}
+
+/* What is in the workspace holds for the place where segue_load() had it. */
+static void test_a_workspace_that_moved_is_not_ready(void **state)
+{
+	struct host host;
+	uint8_t *elsewhere;
+	const char *why;
+
+	(void)state;
+	open_small(&host);
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	elsewhere = aligned_alloc(PAGE, host.args.workspace_size);
+	memcpy(elsewhere, host.workspace, host.args.workspace_size);
+	assert_int_equal(segue_ready(elsewhere, &why), SEGUE_E_READY_WORKSPACE);
+	assert_non_null(strstr(why, "moved"));
+	free(elsewhere);
 	close_host(&host);
 }
 
@@ -167,6 +185,9 @@ static void larger_struct(struct host *h) { h->args.struct_size += 8; }
 static void no_workspace(struct host *h) { h->args.workspace = NULL; }
 static void off_page(struct host *h) { h->args.workspace_phys += 16; }
 static void off_page_virtual(struct host *h) { h->args.workspace = h->workspace + 16; }
+static void based(struct host *h) { h->args.data_base = PAGE; }
+static void code_based(struct host *h) { h->args.code_base = PAGE; }
+static void off_page_based(struct host *h) { h->args.data_base = 0x123; }
 static void too_high(struct host *h) { h->args.workspace_phys = 0x100000000 - PAGE; }
 static void too_small(struct host *h) { h->args.workspace_size = PAGE; }
 static void unknown_flag(struct host *h) { h->args.flags = 0x80; }
@@ -204,13 +225,16 @@ static void empty_keep(struct host *h)
 	h->args.keep_count = 2;
 }
 
-#define UNTOUCHED 7
+#define UNTOUCHED 10
 static const struct refusal refusals[] = {
 	{"no struct_size", no_struct_size, SEGUE_E_STRUCT_SIZE, ""},
 	{"larger struct", larger_struct, SEGUE_E_STRUCT_SIZE, ""},
 	{"no workspace", no_workspace, SEGUE_E_ARGUMENT, "workspace"},
 	{"off page", off_page, SEGUE_E_WORKSPACE_ALIGN, "0x3000010"},
 	{"off page, virtual", off_page_virtual, SEGUE_E_WORKSPACE_ALIGN, "page"},
+	{"data base", based, SEGUE_E_ARGUMENT, "data_base are 0 in 64-bit mode"},
+	{"code base", code_based, SEGUE_E_ARGUMENT, "code_base and"},
+	{"off page by its base", off_page_based, SEGUE_E_WORKSPACE_ALIGN, "page"},
 	{"too high", too_high, SEGUE_E_WORKSPACE_HIGH, "0xfffff000"},
 	{"too small", too_small, SEGUE_E_WORKSPACE_SMALL, "4096"},
 	{"unknown flag", unknown_flag, SEGUE_E_FLAGS, "0x80"},
@@ -389,6 +413,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_describes_what_it_loads),
 		cmocka_unit_test(test_unload_forgets),
+		cmocka_unit_test(test_a_workspace_that_moved_is_not_ready),
 		cmocka_unit_test(test_refusals_leave_no_trace),
 		cmocka_unit_test(test_every_code_has_a_meaning_of_its_own),
 		cmocka_unit_test(test_scattered_pages),

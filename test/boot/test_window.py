@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""The window between segue_exec()'s first instruction and the target's first: an NMI at every instruction of it is
+survived with every register as it was, and an instruction or a machine check that faults there is printed. The host's
+own handlers answer up to the gate's LIDT; and the two instructions behind purgatory's last LIDT, as the target
+itself, find none (purgatory.asm, point 13)."""
+import os
+import re
+import struct
+import subprocess
+import time
+
+import pytest
+
+from images import Part, qemu_kernel
+from qemu import BUILD, LOGS, PATIENCE, Qemu
+from test_state import connect
+
+LONG_BASE = 0xffffffff80000000
+# Name: host kernel, its words, where its first address is linked
+HOSTS = {
+    "flat": ("i386-low", "mode=flat mce", 0),
+    "4k": ("i386-high", "mode=4k mce", 0),
+    "pae": ("i386-high", "mode=pae mce", 0),
+    "long": ("x86_64", "mode=long mce", LONG_BASE),
+    "la57": ("x86_64", "mode=la57 mce", LONG_BASE),
+}
+ENTRY = 0x200000
+LEAVE_AT = 4 * 4096     # stage2/leave.h
+VECTOR_UD, VECTOR_MC = 6, 18
+CR4_MCE = 1 << 6
+UD2 = bytes.fromhex("0f0b")
+# lidt [address] with its 32-bit address, then mov esp
+LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
+LAST_LIDT_SIZE = 7
+PRINTED = r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ before the target was entered; stopped"
+BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
+WIDTH = (1 << 64) - 1
+# info registers takes 20 times as long: gdb's numbers of RIP and RSP in qemu-system-x86_64
+RIP, RSP = "p10", "p7"
+# A bank with a valid, uncorrected error whose context is corrupt: QEMU raises vector 18.
+MACHINE_CHECK = "mce 0 1 0xb200000000000000 0x4 0 0"
+
+
+def target(name):
+    """An ELF32 of one instruction, jmp $: nothing to move that takes long by single steps."""
+    path = os.path.join(LOGS, f"window-{name}.elf")
+    os.makedirs(LOGS, exist_ok=True)
+    header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, ENTRY, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, 2, 2, 5, 4)
+    with open(path, "wb") as file:
+        file.write((header + segment).ljust(96, b"\0") + b"\xeb\xfe".ljust(512 - 96, b"\0"))
+    return path
+
+
+class Window:
+    """A host stopped at segue_exec()'s first instruction. snapshot: it can be put back there."""
+
+    def __init__(self, name, which, snapshot=False):
+        host, words, self.base = HOSTS[which]
+        path = os.path.join(BUILD, "hosts", host)
+        symbols = subprocess.run(["nm", path + ".kernel.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.at = {found[2]: int(found[1], 16) + self.base & WIDTH
+                   for found in re.finditer(r"^([0-9a-f]+) \w (segue_\w+|handlers)$", symbols, re.MULTILINE)}
+        name += "-" + which
+        small = target(name)
+        boot = qemu_kernel(Part(path + ".elf", words), [Part(small)])
+        self.snapshot = snapshot
+        if snapshot:
+            # QEMU keeps snapshots in a disk: in the temporary file that takes what is written to this one.
+            boot["args"] += ["-drive", f"if=none,file={small},format=raw,snapshot=on"]
+        self.vm = Qemu(f"window-{name}", memory="16M", bits=64, cpu="max", gdb=True, paused=True, **boot)
+
+    def __enter__(self):
+        self.vm.__enter__()
+        self.stub = connect(self.vm)
+        self.stub.break_at(self.at["segue_exec"])
+        self.stub.cont(30)
+        self.stub.clear_break(self.at["segue_exec"])
+        registers = self.stub.info_registers()
+        assert self.ip() == self.at["segue_exec"]
+        workspace = registers.get("RDI") if self.base else registers["EAX"]
+        page = self.stub.read_mem(workspace, 4096)
+        # params.home: purgatory stays, with a target as small as this
+        self.workspace_phys, = struct.unpack_from("<I", page, 12)
+        self.last = self.workspace_phys + LAST_LIDT.search(page).start() + LAST_LIDT_SIZE
+        # QEMU's default hides NMIs from single steps.
+        self.stub.sstep(1)
+        if self.snapshot:
+            said = self.stub.monitor("savevm start")
+            assert not said.strip(), said
+        return self
+
+    def __exit__(self, *why):
+        self.stub.close()
+        self.vm.__exit__(*why)
+
+    def ip(self):
+        return int.from_bytes(bytes.fromhex(self.stub.ask(RIP)), "little")
+
+    def place(self):
+        """Address and stack pointer: a handler that is interrupted by itself comes by the same address."""
+        return self.stub.ask(RIP), self.stub.ask(RSP)
+
+    def in_handlers(self, at):
+        """In the gate or its copy, which have the same place in their pages."""
+        page = at & ~0xfff
+        start, end = (self.at[name] & 0xfff for name in ("handlers", "segue_gate_end"))
+        return page in (self.at["segue_gate"] & ~0xfff, self.workspace_phys + LEAVE_AT) and start <= at & 0xfff < end
+
+    def restart(self):
+        said = self.stub.monitor("loadvm start")
+        assert not said.strip(), said
+
+    def step(self):
+        said = self.stub.step()
+        assert said.startswith(("T05", "S05")), f"at {self.ip():#x}: {said}"
+
+    def boundaries(self, limit=20000):
+        """Steps to the target; yields the address that each step begins at, up to the last LIDT."""
+        for _ in range(limit):
+            at = self.ip()
+            if at == self.last:
+                for _ in range(2):
+                    self.step()
+                assert self.ip() == ENTRY
+                return
+            yield at
+            assert self.ip() == at
+            self.step()
+        raise AssertionError(f"{limit} instructions and no target; at {self.ip():#x}\n" + self.vm.serial()[-1000:])
+
+
+def windows(function):
+    return pytest.mark.parametrize("which", HOSTS)(function)
+
+
+@windows
+def test_an_nmi_at_every_instruction(which, request):
+    """Each boundary gets an NMI. Loops: in the short run, the first two turns."""
+    full = request.config.getoption("--full")
+    times, handlers = {}, set()
+    with Window("nmi", which) as window:
+        stub = window.stub
+        for at in window.boundaries():
+            times[at] = times.get(at, 0) + 1
+            if times[at] > 2 and not full:
+                continue
+            before, place = stub.ask("g"), window.place()
+            stub.monitor("nmi")
+            # Now and then QEMU reports a stop before it has begun the step.
+            for _ in range(3):
+                if window.place() == place:
+                    window.step()
+            assert window.place() != place, f"no NMI came at {at:#x}"
+            handlers.add(window.ip())
+            for _ in range(2000):
+                if window.place() == place:
+                    break
+                window.step()
+            assert stub.ask("g") == before, f"the NMI at {at:#x} changed a register"
+    assert len(times) > 300
+    # the host's; the gate's where the host has it, and its copy's (with long mode left, another one); purgatory's
+    assert len(handlers) == {"flat": 4, "4k": 4, "pae": 4}.get(which, 5), [hex(each) for each in handlers]
+
+
+def addresses(window):
+    seen = []
+    known = set()
+    for at in window.boundaries():
+        if at not in known:
+            known.add(at)
+            seen.append(at)
+    return seen
+
+
+def printed(window, at, vector, timeout=10):
+    """Run; an exception at this address must be printed, by the host's handlers or by ours."""
+    pattern = re.compile(BY_THE_HOST.format(vector, format(at, "x")) + "|" + PRINTED.format(vector, at), re.MULTILINE)
+    window.stub.run()
+    end = time.monotonic() + timeout * PATIENCE
+    while not pattern.search(window.vm.serial()):
+        assert time.monotonic() < end, f"vector {vector} at {at:#x} was not printed\n" + window.vm.serial()[-500:]
+        time.sleep(0.005)
+    window.stub.stop()
+
+
+def each_address(window, sampled):
+    """Brings the window to one address of it after the other, afresh each time."""
+    seen = list(dict.fromkeys(window.boundaries()))
+    assert len(seen) > 300
+    for at in seen[::sampled]:
+        window.restart()
+        if window.ip() != at:
+            window.stub.break_at(at)
+            window.stub.cont(10)
+            window.stub.clear_break(at)
+        assert window.ip() == at
+        yield at
+
+
+def sampling(request):
+    return 1 if request.config.getoption("--full") else 24
+
+
+@windows
+def test_an_exception_at_an_instruction(which, request):
+    """UD2 in the place of an instruction."""
+    with Window("ud2", which, snapshot=True) as window:
+        for at in each_address(window, sampling(request)):
+            # The #UD of VMXOFF and STGI goes through the gate's handlers; they cannot report their own.
+            if window.in_handlers(at):
+                continue
+            window.stub.write_mem(at, UD2)
+            printed(window, at, VECTOR_UD)
+
+
+@windows
+def test_a_machine_check_at_an_instruction(which, request):
+    """As long as CR4.MCE is set: without it a machine check is a shutdown."""
+    count = 0
+    with Window("mce", which, snapshot=True) as window:
+        for at in each_address(window, sampling(request)):
+            if not window.stub.info_registers()["CR4"] & CR4_MCE:
+                continue
+            said = window.stub.monitor(MACHINE_CHECK)
+            assert not said.strip(), said
+            printed(window, at, VECTOR_MC)
+            count += 1
+    assert count > 10
