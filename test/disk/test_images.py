@@ -464,7 +464,9 @@ def test_interrupted(number, files):
     environment["TELL"] = str(files / "tell")
     (files / "out").write_text("old")
     before = set(files.iterdir())
-    work = subprocess.Popen([SEGUE, "iso", files / "mb.elf", "-o", files / "out"], env=environment, stderr=subprocess.PIPE)
+    # Under nohup, or in the background of a script, the tests themselves are started with signals ignored, which is inherited.
+    work = subprocess.Popen([SEGUE, "iso", files / "mb.elf", "-o", files / "out"], env=environment, stderr=subprocess.PIPE,
+                            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     deadline = time.monotonic() + 20
     while not ((files / "tell").exists() and (files / "tell").read_text().endswith("\n")):
         assert time.monotonic() < deadline and work.poll() is None
