@@ -10,6 +10,7 @@ run.registers["CR0"]; run.serial
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -111,6 +112,7 @@ class Bochs:
             process.wait(timeout * PATIENCE + 10)
         except subprocess.TimeoutExpired:
             process.kill()
+        self.kill()
         done = Run(self.folder, code)
         done.seconds = time.monotonic() - began
         if not to_the_end and done.registers:
@@ -138,6 +140,16 @@ class Bochs:
                 ["timeout", "--kill-after=5", str(timeout * PATIENCE), "script", "-qec", line, "/dev/null"],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder)
 
+    def kill(self):
+        """Bochs is in a session of its own, which `script` has made, and lives on when that goes."""
+        for each in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{each}/cmdline", "rb") as file:
+                    if self.path("bochsrc").encode() in file.read().split(b"\0"):
+                        os.kill(int(each), signal.SIGKILL)
+            except OSError:
+                pass
+
     def wait_for(self, *patterns, timeout=60):
         """Run until the regular expressions have come on the serial port, one after the other; return what it said."""
         expression = re.compile(r"[\s\S]*?".join(patterns), re.MULTILINE)
@@ -153,9 +165,9 @@ class Bochs:
                                      "--- serial, last lines\n" + "\n".join(done.serial.splitlines()[-15:]))
                 time.sleep(0.3)
         finally:
-            # `timeout` hands the signal on to its children.
             process.terminate()
             process.wait()
+            self.kill()
 
 
 def memory_bytes(text):
