@@ -425,4 +425,4 @@ def needed_targets():
     """Names for test/targets/fetch."""
     paths = [part.path for target in TABLE.values() for part in target.modules or ()]
     names = {os.path.relpath(path, TARGETS).split("/")[0] for path in paths}
-    return sorted({name for name in names if not re.search(r"\.gz$", name)} | {"ipxe", "busybox-i386", "vmlinux-amd64"})
+    return sorted({name for name in names if not re.search(r"\.gz$", name)} | {"ipxe", "syslinux", "busybox-i386", "vmlinux-amd64"})
