@@ -224,19 +224,22 @@ def test_kernel_place(mode, base, row):
     row(hand_over(f"base-{mode}-{base:x}", "x86_64", f"mode={mode} base={base:x}", MULTIBOOT, 64, "max", base))
 
 
-def gate_at_page_end(build):
-    """A shift of the kernel that puts the gate across two pages."""
-    return (4096 - 200 - exec_address(build)) & 0xfff
+def shift_to(build, offset):
+    """A shift of the kernel that puts the gate at this offset in its page. The last 200 bytes: across two."""
+    return (offset - exec_address(build)) & 0xfff
 
 
-# Segment bases that are no multiple of a page.
-@pytest.mark.parametrize("words_, shift", [
+ACROSS = 4096 - 200
+
+
+# Segment bases that are no multiple of a page; offset: where they put the gate.
+@pytest.mark.parametrize("words_, offset", [
     ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", 0xab0), ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", 1),
-    ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", None), ("mode=4k cbase=10000{0:03x} dbase=8000{0:03x}", 0x7f3),
+    ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", ACROSS), ("mode=4k cbase=10000{0:03x} dbase=8000{0:03x}", 0x7f3),
     ("mode=pae cbase=10000{0:03x} dbase=10000{0:03x}", 0xab0),
 ], ids=["flat-ab0", "flat-1", "flat-across", "4k-7f3", "pae-ab0"])
-def test_odd_bases(words_, shift, row):
-    shift = gate_at_page_end("i386-high") if shift is None else shift
+def test_odd_bases(words_, offset, row):
+    shift = shift_to("i386-high", offset)
     line = words_.format(shift) + f" shift={shift:x}"
     row(hand_over(f"odd-{words_[5:9]}-{shift:x}", "i386-high", line, MULTIBOOT, 32, "max"))
 
@@ -252,7 +255,7 @@ REFUSED = [
 @pytest.mark.parametrize("build, line, code", REFUSED, ids=[f"{each[0]} {each[1]}" for each in REFUSED])
 def test_ready_refuses(build, line, code, row):
     """With its own code and a sentence, and the host goes on."""
-    line = line.format(gate_at_page_end(build))
+    line = line.format(shift_to(build, ACROSS))
     with machine("ready-" + re.sub(r"\W", "-", line), build, line, modules_of(MULTIBOOT), bits=64, cpu="max") as vm:
         said = vm.wait_for(r"^Refused: segue_ready: (\d+) (\S.+)\n", timeout=20, but_not="^host: exception.*|^INSPECT")
         row(vm.elapsed(), said[2])
