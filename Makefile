@@ -388,7 +388,7 @@ $(B)/bench/mover: test/bench/mover.c $(B)/i386/mover.o $(HEADERS)
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(PROGRAM32) -o $@ $< $(B)/i386/mover.o
-bench: ## planner's growth, bytes moved for each target, the mover beside the C library
+bench: ## planner, bytes moved, mover; and from power-on to the target beside GRUB, isolinux and qemu -kernel
 	@test/need bench
 	@$(MAKE) --no-print-directory bench-now
 .PHONY: bench-now
@@ -397,6 +397,7 @@ bench-now: $(B)/bench/planner $(B)/bench/mover $(B)/segue
 	@echo "== planner"; $(B)/bench/planner
 	@echo "== bytes moved"; test/bench/boots
 	@echo "== mover"; $(B)/bench/mover
+	@echo "== from power-on to the target"; test/bench/media.py
 fuzz: ## every fuzzer for FUZZ_SECONDS (600), the corpus in build/fuzz-corpus/
 	@test/need check
 	@$(MAKE) --no-print-directory fuzz-now
