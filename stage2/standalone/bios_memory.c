@@ -2,7 +2,7 @@
 #include <stdbool.h>
 #include "bios.h"
 #include "bios_memory.h"
-#include "little_endian.h"
+#include "bytes.h"
 #include "standalone.h"
 
 #define VECTOR_BASE_MEMORY 0x12u

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "bytes.h"
 #include "chain.h"
 #include "disk.h"
 #include "standalone.h"
@@ -50,8 +51,7 @@ static void find_partition(const struct options *options, struct disk *disk)
 		entry[i] = from[i];
 	if (entry[ENTRY_TYPE] == 0)
 		refuse_drive(options, "the partition table has no such entry");
-	read_sector(options, disk, entry[ENTRY_FIRST] + 256u * entry[ENTRY_FIRST + 1] +
-		65536u * entry[ENTRY_FIRST + 2] + 16777216u * entry[ENTRY_FIRST + 3]);
+	read_sector(options, disk, le32(entry + ENTRY_FIRST));
 }
 
 void chain_parts(const struct options *options, uint32_t buffer, struct boot_info *boot, struct parts *parts)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "iso9660.h"
-#include "little_endian.h"
+#include "bytes.h"
 
 #define FIRST_DESCRIPTOR 16u          /* ECMA-119, section 6.2.1 */
 #define DESCRIPTORS_MAX 32u           /* a medium has a handful */
@@ -160,13 +160,12 @@ static const char *find_root(struct media *media, const char *path, struct iso_f
 {
 	for (uint32_t i = 0; i < DESCRIPTORS_MAX; i++) {
 		const uint8_t *block = media_block(media, path, FIRST_DESCRIPTOR + i);
-		const uint8_t *size = block + offsetof(struct descriptor, block_size);
 
 		if (!is_descriptor(block) || block[0] == DESCRIPTOR_END)
 			break;
 		if (block[0] != DESCRIPTOR_PRIMARY)
 			continue;
-		if (size[0] + 256u * size[1] != ISO_BLOCK)
+		if (le16(block + offsetof(struct descriptor, block_size)) != ISO_BLOCK)
 			return "the medium's blocks do not have 2048 bytes";
 		return take_record(block + offsetof(struct descriptor, root), root);
 	}

@@ -7,7 +7,7 @@
 #include <sanitizer/asan_interface.h>
 #include "standalone_memory.h"
 #include "bios.h"
-#include "bytes.h"                    /* before little_endian.h */
+#include "bytes.h"
 #include "copy.h"
 #include "media.h"
 
