@@ -237,6 +237,19 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_REAL_MODE    0x8u  /* enter any Linux by its 16-bit setup code; needs SEGUE_LOAD_BIOS */
 #define SEGUE_LOAD_DIGEST_REBOOT 0x10u /* on a wrong digest show both and reboot; without: and stop */
 #define SEGUE_LOAD_VIDEO        0x20u /* the host will set the video mode that segue_describe() names, and load again */
+#define SEGUE_LOAD_ANY_CPU      0x40u /* segue_exec() may run on a CPU that is not the boot CPU */
+#define SEGUE_LOAD_INIT_CPUS    0x80u /* purgatory sends INIT to the other CPUs; none may be in VMX root operation */
+#define SEGUE_LOAD_CATCHER      0x100u /* purgatory's exception printer stays for the target's first steps */
+/* What purgatory quiets, before the first move; each costs what stands beside it. */
+#define SEGUE_LOAD_QUIET_IOAPIC 0x200u
+#define SEGUE_LOAD_QUIET_LAPIC  0x400u
+#define SEGUE_LOAD_QUIET_HPET   0x800u
+#define SEGUE_LOAD_QUIET_PIT    0x1000u
+#define SEGUE_LOAD_QUIET_PIC    0x2000u
+#define SEGUE_LOAD_QUIET_RTC    0x4000u
+#define SEGUE_LOAD_QUIET_BUS_MASTERS 0x8000u
+#define SEGUE_LOAD_QUIET_VGA    0x10000u
+#define SEGUE_LOAD_QUIET_ALL    0x20000u
 #define SEGUE_LOAD_KNOWN_FLAGS  0x3fu
 
 struct segue_load_args {
@@ -283,7 +296,7 @@ struct segue_load_args {
  * segment of the kernel above 32 and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory
  * may need more, and is refused then. The macro is the same figure for a static array.
  */
-#define SEGUE_WORKSPACE_SIZE(extents) (180224u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
+#define SEGUE_WORKSPACE_SIZE(extents) (196608u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*

@@ -4,8 +4,8 @@
  *   page 0   purgatory's core, params filled in
  *   page 1   purgatory's IDT, TSS and stack
  *   page 2   purgatory's optional blocks, where they are asked for
- *   page 4   what segue_exec() leaves the host with (leave.h): the gate's copy and its page tables
- *   page 16  struct loaded, then the arena: parts, segments, the protocol's tables, the list
+ *   page 5   what segue_exec() leaves the host with (leave.h): the gate's copy and its page tables
+ *   page 17  struct loaded, then the arena: parts, segments, the protocol's tables, the list
  */
 #ifndef SEGUE_LOADED_H
 #define SEGUE_LOADED_H

@@ -46,7 +46,7 @@ bits 32
 org 0
 
 PAGE		equ 4096
-GDT_AT		equ 136
+GDT_AT		equ 152
 BLOCKS_AT	equ 2 * PAGE		; optional blocks: there if params.pages says so
 
 ; data_page: what is behind the core
@@ -94,12 +94,18 @@ struc params
 	.blocks		resd 1		; where the blocks lie in what the build assembled
 	.screen		resd 1		; VGA text screen, 80 columns; 0: none
 	.digest		resb 32		; what the segments' SHA-256 must be
+	.quiet		resd 1
+	.tables		resd 1
+	.catcher	resd 1
+	.reserved	resd 1
 endstruc
 FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
 FLAG_INTERRUPTS		equ 1 << 1	; with IF set
 FLAG_SHUT_A20		equ 1 << 2	; and A20 off
 FLAG_DIGEST		equ 1 << 3	; digest.asm checks before
 FLAG_DIGEST_REBOOT	equ 1 << 4
+FLAG_HIGH		equ 1 << 5
+FLAG_PARKED		equ 1 << 6
 
 ; The link stands in the last entry of a full page of the list.
 LINK_AT		equ (PAGE / move_size - 1) * move_size

@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 #define PURGATORY_PAGE 4096u
-#define PURGATORY_PAGES 4u            /* the core, the page for IDT, TSS and stack, the optional blocks */
+#define PURGATORY_PAGES 5u            /* the core, the page for IDT, TSS and stack, the optional blocks */
 #define PURGATORY_PLAIN_PAGES 2u      /* without the blocks */
 #define PURGATORY_PARAMS_AT 8u        /* offset of the parameters in the core */
 #define PURGATORY_MAGIC 0x75676553u   /* "Segu" */
-#define PURGATORY_GDT 136u             /* offset of the GDT in the core */
+#define PURGATORY_GDT 152u            /* offset of the GDT in the core */
 #define PURGATORY_DIGEST_AT (PURGATORY_PAGE + 368u) /* offset of struct purgatory_digest */
 
 struct purgatory_params {
@@ -31,12 +31,18 @@ struct purgatory_params {
 	uint32_t blocks;              /* filled by the build: where the blocks lie in segue_purgatory_core */
 	uint32_t screen;              /* physical address of a VGA text screen of 80 columns; 0: none */
 	uint8_t digest[32];
+	uint32_t quiet;               /* what is to be quieted: PURGATORY_QUIET_* */
+	uint32_t tables;              /* physical address of pages for the page tables of moves above 4 GiB; 0: none */
+	uint32_t catcher;             /* physical address of the catcher; 0: none */
+	uint32_t reserved;
 };
 #define PURGATORY_REAL_MODE 0x1u
 #define PURGATORY_INTERRUPTS 0x2u     /* real mode is entered with IF set */
 #define PURGATORY_SHUT_A20 0x4u       /* and with A20 off */
 #define PURGATORY_DIGEST 0x8u
 #define PURGATORY_DIGEST_REBOOT 0x10u
+#define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB */
+#define PURGATORY_PARKED 0x40u        /* CPUs may be parked in the workspace */
 
 /* SHA-256 at work, in the page behind the core. Laid out as struc sha256 in sha256.asm. */
 struct purgatory_digest {
@@ -48,7 +54,10 @@ struct purgatory_digest {
 _Static_assert(sizeof(struct purgatory_digest) == 104, "sha256.asm: sha256_size");
 _Static_assert(offsetof(struct purgatory_digest, fast) == 36, "sha256.asm: sha256.fast");
 
-_Static_assert(sizeof(struct purgatory_params) == 120, "purgatory.asm: params_size");
+_Static_assert(offsetof(struct purgatory_params, quiet) == 120, "purgatory.asm: params.quiet");
+_Static_assert(offsetof(struct purgatory_params, tables) == 124, "purgatory.asm: params.tables");
+_Static_assert(offsetof(struct purgatory_params, catcher) == 128, "purgatory.asm: params.catcher");
+_Static_assert(sizeof(struct purgatory_params) == 136, "purgatory.asm: params_size");
 _Static_assert(offsetof(struct purgatory_params, flags) == 74, "purgatory.asm: params.flags");
 _Static_assert(offsetof(struct purgatory_params, pages) == 76, "purgatory.asm: params.pages");
 _Static_assert(offsetof(struct purgatory_params, blocks) == 80, "purgatory.asm: params.blocks");
