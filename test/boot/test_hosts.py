@@ -179,8 +179,8 @@ def gate_page(build, base=LONG_BASE):
 
 
 # The gate's linear page is also the physical address of the workspace's page number so many.
-@pytest.mark.parametrize("page", [pytest.param(each, marks=[] if each in (0, 4, 5, 6) else [pytest.mark.full])
-                                  for each in (*range(12), 16, 20, 30, 43)])
+@pytest.mark.parametrize("page", [pytest.param(each, marks=[] if each in (0, 5, 6, 7) else [pytest.mark.full])
+                                  for each in (*range(13), 17, 21, 31, 47)])
 @pytest.mark.parametrize("build, mode", [("i386-mid", "4k"), ("i386-mid", "pae"), ("x86_64", "long")])
 def test_gate_lies_at_a_physical_page_of_the_workspace(build, mode, page, row):
     line = f"mode={mode} base=1000000"
