@@ -132,7 +132,7 @@ $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
 # ---- the segue command, on the build machine ----
 # What the library's C refers to; segue_exec() is never called there.
 HOST_ASM := $(B)/host/stage2/purgatory_image.o $(SEGUE_ASM_x86_64:%.asm=$(B)/x86_64/%.o)
-HOST_FLAGS := -std=c11 -O2 -g $(WARN) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
+HOST_FLAGS := -std=c11 -O2 -g -ffile-prefix-map=$(CURDIR)=. $(WARN) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
 $(B)/host/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
@@ -175,6 +175,34 @@ budgets: $(B)/purgatory.bin $(B)/i386/libsegue.a $(B)/segue.elf $(B)/mbr.bin $(B
 	@$(call budget,"segue.elf",$$(wc -c < $(B)/segue.elf),$(BUDGET_ELF))
 	@$(call budget,"boot sector",$(call mapped,$(B)/mbr.map,boot_sector_used),$(BUDGET_BOOT_SECTOR))
 	@$(call budget,"stage 1's second part",$(call mapped,$(B)/loader.map,loader_used),$(BUDGET_LOADER))
+
+# ---- install: what a kernel links with, the segue command, segue.elf ----
+PREFIX ?= /usr/local
+DESTDIR ?=
+INSTALL ?= install
+ARCHES := i386 x86_64
+VERSION := $(shell sed -n 's/^#define SEGUE_VERSION_STRING "\(.*\)"/\1/p' include/segue.h)
+INSTALL_PROGRAMS := bin/segue
+INSTALL_DATA := include/segue/segue.h share/segue/segue.elf $(ARCHES:%=share/pkgconfig/segue-%.pc) \
+	$(ARCHES:%=lib/segue/%/libsegue.a) $(ARCHES:%=lib/segue/%/libsegue-memory.a)
+# Our own folders, the inner ones first.
+INSTALL_FOLDERS := include/segue share/segue $(ARCHES:%=lib/segue/%) lib/segue
+# A kernel's search path gets no folder with other headers or libraries in it; the files say nothing of PREFIX, so that
+# the tree may move.
+$(B)/segue-%.pc: include/segue.h Makefile
+	@mkdir -p $(@D)
+	$(Q)printf '%s\n' 'prefix=$${pcfiledir}/../..' 'includedir=$${prefix}/include/segue' 'libdir=$${prefix}/lib/segue/$*' '' \
+		'Name: segue-$*' 'Description: hands a running machine from one kernel to the next; for a kernel on $*' \
+		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lsegue' > $@
+# Below PREFIX, and in this tree.
+installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
+.PHONY: install uninstall
+install: all $(ARCHES:%=$(B)/segue-%.pc) ## into PREFIX (/usr/local), below DESTDIR
+	$(Q)$(foreach each,$(INSTALL_PROGRAMS),$(INSTALL) -D -m 755 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) \
+	$(foreach each,$(INSTALL_DATA),$(INSTALL) -D -m 644 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) :
+uninstall: ## what install has put there
+	$(Q)rm -f $(foreach each,$(INSTALL_PROGRAMS) $(INSTALL_DATA),'$(DESTDIR)$(PREFIX)/$(each)')
+	$(Q)for each in $(INSTALL_FOLDERS); do rmdir "$(DESTDIR)$(PREFIX)/$$each" 2>/dev/null || :; done
 
 # ---- images and run: a real Linux to a shell prompt ----
 T := $(B)/targets

@@ -26,6 +26,8 @@
 ifndef SEGUE_DIR
 SEGUE_DIR := $(patsubst %/,%,$(dir $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))))
 endif
+# A comment behind a value leaves blanks in that.
+override SEGUE_ARCH := $(strip $(SEGUE_ARCH))
 ifeq ($(filter i386 x86_64 lists,$(SEGUE_ARCH)),)
 $(error SEGUE_ARCH is i386 or x86_64, not '$(SEGUE_ARCH)')
 endif
@@ -43,10 +45,11 @@ SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 
 # ---- the flags ----
 # No section but .text, .rodata* and, where pointers must be relocated, .data.rel.ro*: a kernel's linker script may take
-# no others. In quotes only, and in front: a host's loader.h or elf.h is none of ours.
+# no others. A host's warnings are shown and stop nothing; C89's are none of C11's. The folders are for quotes only, and in
+# front: a host's loader.h or elf.h is none of ours.
 SEGUE_INCLUDES := $(addprefix -iquote $(SEGUE_DIR)/,include loaders stage2)
 SEGUE_CFLAGS := -std=c11 -ffreestanding -fno-strict-aliasing -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-fno-function-sections -fno-data-sections -mgeneral-regs-only
+	-fno-function-sections -fno-data-sections -mgeneral-regs-only -Wno-error -Wno-declaration-after-statement
 SEGUE_CFLAGS_i386 := -m32
 SEGUE_CFLAGS_x86_64 := -m64 -mno-red-zone
 SEGUE_CFLAGS += $(SEGUE_CFLAGS_$(SEGUE_ARCH))
@@ -54,9 +57,7 @@ SEGUE_NASM_i386 := elf32
 SEGUE_NASM_x86_64 := elf64
 
 ifneq ($(SEGUE_ARCH),lists)
-ifndef SEGUE_OBJDIR
-SEGUE_OBJDIR := build/segue-$(SEGUE_ARCH)
-endif
+override SEGUE_OBJDIR := $(or $(strip $(SEGUE_OBJDIR)),build/segue-$(SEGUE_ARCH))
 SEGUE_HOST_CFLAGS ?= $(CFLAGS)
 SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/purgatory/image.asm
 SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(SEGUE_C) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
