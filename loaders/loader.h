@@ -184,8 +184,10 @@ struct loader {
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
 };
-extern const struct loader segue_loader_multiboot, segue_loader_linux, segue_loader_linux_old, segue_loader_elf,
-	segue_loader_boot_sector;
+/* Hidden: what is linked in statically needs no GOT, whatever the host compiles with (-fPIE, -fPIC, neither). */
+#define SEGUE_HIDDEN __attribute__((visibility("hidden")))
+extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
+	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;
 
 /* Sets job->protocol and runs the loader that recognises job->bundle.kernel. */
 int segue_load_kernel(struct job *job);

@@ -76,7 +76,8 @@ _Static_assert(offsetof(struct purgatory_params, code_selector) == 68, "purgator
 _Static_assert(offsetof(struct purgatory_params, serial) == 72, "purgatory.asm: params.serial");
 
 /* Core and blocks as the build assembled them (the blocks from params.blocks on), and the size of both in bytes. */
-extern const uint8_t segue_purgatory_core[];
-extern const uint32_t segue_purgatory_core_size;
+#define PURGATORY_HIDDEN __attribute__((visibility("hidden"))) /* as SEGUE_HIDDEN, loader.h */
+extern const uint8_t segue_purgatory_core[] PURGATORY_HIDDEN;
+extern const uint32_t segue_purgatory_core_size PURGATORY_HIDDEN;
 
 #endif
