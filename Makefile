@@ -47,7 +47,7 @@ HEADERS := $(wildcard include/*.h stage1/*.h loaders/*.h stage2/*.h stage2/purga
 STANDALONE_C := $(wildcard stage2/standalone/*.c)
 STANDALONE_ASM := $(wildcard stage2/standalone/*.asm)
 DISK_C := $(wildcard disk/*.c)
-PURGATORY_ASM := $(wildcard stage2/purgatory/*.asm)
+PURGATORY_ASM := $(wildcard stage2/purgatory/*.asm) stage2/font.inc
 
 .PHONY: all
 # Names the packages that are missing, before the first compiler does.
@@ -90,6 +90,7 @@ $(B)/i386/%_asm.o: %.asm
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf32 -I$(dir $<) -o $@ $<
+$(B)/i386/stage2/standalone/font_asm.o: stage2/font.inc
 $(B)/bios_call.bin: stage1/bios_call.asm
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
@@ -157,7 +158,7 @@ BUDGET_BLOCKS := 12288
 # params.blocks, purgatory.h: the core's size
 PURGATORY_CORE = $$(od -An -tu4 -j88 -N4 $(B)/purgatory.bin | tr -d ' ')
 # The aim is 24576 (README says so); this keeps it from growing.
-BUDGET_LIBRARY := $(if $(filter clang,$(CC32)),51200,46080)
+BUDGET_LIBRARY := $(if $(filter clang,$(CC32)),54272,49152)
 BUDGET_ELF := 98304
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432

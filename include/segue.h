@@ -271,11 +271,21 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_QUIET_PIC    0x2000u
 /* The clock's periodic, alarm and update interrupts off; NMIs left open at port 70h. Costs a wake-up alarm. */
 #define SEGUE_LOAD_QUIET_RTC    0x4000u
+/*
+ * PCI's bus mastering off in every device, not in bridges, and the channels of the ISA bus's DMA controllers masked: what
+ * was left transferring writes no longer. Costs the BIOS its disks, and USB keyboards that it makes look like PS/2's; a
+ * driver sets the bit for its device anyway. An IOMMU stays as it is.
+ */
 #define SEGUE_LOAD_QUIET_BUS_MASTERS 0x8000u
+/*
+ * VGA in text mode 3, its colours, its font (the video ROM's, else one of ASCII), an empty screen; the target is told of
+ * that and no other screen. For a VGA whose registers are there (QEMU, Bochs, PCs until a driver has set another mode
+ * in a way of its own). Costs the picture, and the framebuffer that machine has.
+ */
 #define SEGUE_LOAD_QUIET_VGA    0x10000u
 /* All of these, but bus masters where the target starts in real mode: it will ask the BIOS for its disk. */
 #define SEGUE_LOAD_QUIET_ALL    0x20000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x763fu
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3fe3fu
 
 struct segue_load_args {
 	uint32_t struct_size;         /* sizeof(struct segue_load_args) */

@@ -16,6 +16,7 @@ _Static_assert(SEGUE_LOAD_QUIET_IOAPIC == PURGATORY_QUIET_IOAPIC && SEGUE_LOAD_Q
 
 /* Intel 82093AA data sheet, 3.0: after reset, and where chipsets since keep the first one */
 #define USUAL_IO_APIC 0xfec00000u
+#define USUAL_HPET 0xfed00000u        /* IA-PC HPET 1.0a, 2.3.1: as most chipsets have it */
 /* Lines of the two PICs that a BIOS leaves open: timer, keyboard, second PIC, diskette; clock, mouse, x87, disks. */
 #define BIOS_PIC_MASKS 0x0eb8u
 
@@ -82,9 +83,11 @@ void segue_write_quiet(const struct job *job)
 
 	params->quiet = quiet_of(job);
 	devices->bios_masks = BIOS_PIC_MASKS;
-	/* Purgatory looks there for who answers, which takes a write. */
+	/* Purgatory looks there for who answers, and an IO-APIC does so after a write only. */
 	if (!segue_is_ram(job, USUAL_IO_APIC, USUAL_IO_APIC + 1))
 		devices->usual_io_apic = USUAL_IO_APIC;
+	if (!segue_is_ram(job, USUAL_HPET, USUAL_HPET + 1))
+		devices->usual_hpet = USUAL_HPET;
 	if (job->args->machine)
 		write_machine(job, devices);
 }

@@ -10,6 +10,8 @@ QUIET_HPET		equ 1 << 11
 QUIET_PIT		equ 1 << 12
 QUIET_PIC		equ 1 << 13
 QUIET_RTC		equ 1 << 14
+QUIET_BUS_MASTERS	equ 1 << 15
+QUIET_VGA		equ 1 << 16
 
 ; struct purgatory_devices, purgatory.h
 IO_APICS		equ 8
@@ -17,7 +19,8 @@ struc devices
 	.rsdp		resd 1
 	.hpet		resd 1		; 0: unknown
 	.io_apic	resd IO_APICS	; up to the first 0
-	.usual_io_apic	resd 1		; where a PC without ACPI has one; 0: RAM is there
+	.usual_io_apic	resd 1		; where PCs have the first one; 0: RAM is there
+	.usual_hpet	resd 1
 	.bios_masks	resd 1		; of the PICs, the second one's in bits 8 to 15
 	.rsdp_copy	resb 36
 endstruc
@@ -27,7 +30,7 @@ devices_at:
 	%error "PURGATORY_DEVICES_AT, purgatory.h"
 %endif
 	times devices_size db 0
-%if devices_size != 84
+%if devices_size != 88
 	%error "struct purgatory_devices, purgatory.h"
 %endif
 %define DEVICE(name) ebp + devices_at + devices. %+ name
@@ -58,15 +61,63 @@ quiet_devices:
 	jb .next
 	ret
 
-; In this order: an IO-APIC's last interrupt finds the local APIC there, and the PIT what was in its place gone.
+; First what may write into memory; an IO-APIC's last interrupt finds the local APIC there; the HPET gives the PIT's line back.
 	align 4, db 0
 .steps:
+	dd QUIET_BUS_MASTERS, quiet_bus_masters
+	dd QUIET_IOAPIC | QUIET_HPET, read_acpi
 	dd QUIET_IOAPIC, quiet_io_apics
 	dd QUIET_LAPIC, quiet_local_apic
+	dd QUIET_HPET, quiet_hpet
 	dd QUIET_PIT, quiet_pit
 	dd QUIET_PIC, quiet_pics
 	dd QUIET_RTC, quiet_rtc
+	dd QUIET_VGA, quiet_vga
 .end:
+
+; IA-PC HPET 1.0a, 2.3
+HPET_CAPABILITIES	equ 0x00
+HPET_PERIOD		equ 0x04	; femtoseconds a tick
+HPET_CONFIGURATION	equ 0x10
+HPET_STATUS		equ 0x20
+HPET_COMPARATOR		equ 0x100
+HPET_COMPARATOR_SIZE	equ 0x20
+HPET_PERIOD_MAX		equ 100000000
+HPET_ENABLE		equ 1 << 0
+HPET_LEGACY		equ 1 << 1
+HPET_INTERRUPT		equ 1 << 2	; of a comparator
+HPET_FSB		equ 1 << 14	; and its interrupt is a message
+
+; quiet_hpet
+;   mode      32-bit, flat, paging off
+;   in        EBP base
+;   clobbers  EAX EBX ECX
+quiet_hpet:
+	mov ebx, [DEVICE(hpet)]
+	test ebx, ebx
+	jnz .known
+	mov ebx, [DEVICE(usual_hpet)]
+	test ebx, ebx
+	jz .nobody
+.known:
+	; Nobody answers with ones; zeros are no period either.
+	mov eax, [ebx + HPET_PERIOD]
+	dec eax
+	cmp eax, HPET_PERIOD_MAX
+	jae .nobody
+	and dword [ebx + HPET_CONFIGURATION], ~(HPET_ENABLE | HPET_LEGACY)
+	movzx ecx, byte [ebx + HPET_CAPABILITIES + 1]
+	and ecx, 31			; the last comparator's number
+	inc ecx
+	lea eax, [ebx + HPET_COMPARATOR]
+.comparator:
+	and dword [eax], ~(HPET_INTERRUPT | HPET_FSB)
+	add eax, HPET_COMPARATOR_SIZE
+	loop .comparator
+	; Levels that are out end by ones.
+	mov dword [ebx + HPET_STATUS], -1
+.nobody:
+	ret
 
 PIT_COUNTER_0		equ 0x40
 PIT_SQUARE_WAVE_0	equ 0x36	; counter 0, low then high byte, mode 3, binary

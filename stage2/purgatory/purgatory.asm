@@ -297,6 +297,9 @@ core_end:
 
 section .blocks follows=.text vstart=BLOCKS_AT align=16
 %include "devices.asm"
+%include "pci.asm"
+%include "acpi.asm"
 %include "apic.asm"
+%include "vga.asm"
 %include "digest.asm"
 %include "real.asm"

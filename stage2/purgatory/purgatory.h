@@ -60,16 +60,18 @@ struct purgatory_devices {
 	uint32_t rsdp;                /* 0: to be looked for */
 	uint32_t hpet;                /* 0: unknown, as is an io_apic */
 	uint32_t io_apic[8];
-	uint32_t usual_io_apic;       /* where one is to be looked for when no table tells; 0: RAM is there */
+	uint32_t usual_io_apic;       /* where to look when no table tells; 0: RAM is there */
+	uint32_t usual_hpet;
 	uint32_t bios_masks;          /* of the PICs, for a target in real mode; the second one's in bits 8 to 15 */
 	uint8_t rsdp_copy[36];
 };
-_Static_assert(sizeof(struct purgatory_devices) == 84, "devices.asm: devices_size");
+_Static_assert(sizeof(struct purgatory_devices) == 88, "devices.asm: devices_size");
 _Static_assert(offsetof(struct purgatory_devices, hpet) == 4, "devices.asm: devices.hpet");
 _Static_assert(offsetof(struct purgatory_devices, io_apic) == 8, "devices.asm: devices.io_apic");
 _Static_assert(offsetof(struct purgatory_devices, usual_io_apic) == 40, "devices.asm: devices.usual_io_apic");
-_Static_assert(offsetof(struct purgatory_devices, bios_masks) == 44, "devices.asm: devices.bios_masks");
-_Static_assert(offsetof(struct purgatory_devices, rsdp_copy) == 48, "devices.asm: devices.rsdp_copy");
+_Static_assert(offsetof(struct purgatory_devices, usual_hpet) == 44, "devices.asm: devices.usual_hpet");
+_Static_assert(offsetof(struct purgatory_devices, bios_masks) == 48, "devices.asm: devices.bios_masks");
+_Static_assert(offsetof(struct purgatory_devices, rsdp_copy) == 52, "devices.asm: devices.rsdp_copy");
 
 /* SHA-256 at work, in the page behind the core. Laid out as struc sha256 in sha256.asm. */
 struct purgatory_digest {

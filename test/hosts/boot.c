@@ -347,7 +347,7 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	handover.apic = place(APIC_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.io_apic = place(IO_APIC_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.hpet = place(HPET_PHYS, PAGE, ENTRY_NO_CACHE);
-	handover.vga = place(VGA_PHYS, PAGE, ENTRY_NO_CACHE);
+	handover.vga = place(VGA_PHYS, 2 * PAGE, ENTRY_NO_CACHE);
 	handover.direct = NO_DIRECT;
 	if (!word(handover.line, "direct"))
 		return;
