@@ -106,7 +106,8 @@ quiet_hpet:
 	cmp eax, HPET_PERIOD_MAX
 	jae .nobody
 	and dword [ebx + HPET_CONFIGURATION], ~(HPET_ENABLE | HPET_LEGACY)
-	movzx ecx, byte [ebx + HPET_CAPABILITIES + 1]
+	mov ecx, [ebx + HPET_CAPABILITIES]	; it knows no bytes
+	shr ecx, 8
 	and ecx, 31			; the last comparator's number
 	inc ecx
 	lea eax, [ebx + HPET_COMPARATOR]

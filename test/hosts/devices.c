@@ -41,6 +41,7 @@ static void take_interrupts(void)
 /* At vectors of the host's, the timer's interrupt in service for good, all lines open. */
 static void start_pics(void)
 {
+	timer_stays_in_service = true;
 	pic_start();
 	take_interrupts();
 	out8(PIC_1_DATA, 0);
@@ -139,21 +140,31 @@ static void start_vga(void)
 	}
 }
 
-static uint32_t pci_register(uint32_t device, uint32_t number)
+static uint32_t pci_register(uint32_t function, uint32_t number)
 {
-	out32(0xcf8, 0x80000000 | device << 11 | number);
+	out32(0xcf8, 0x80000000 | function << 8 | number);
 	return in32(0xcfc);
+}
+
+/* All of them, on the first buses. */
+static void start_bus_masters(void)
+{
+	for (uint32_t function = 0; function < 4 << 8; function++) {
+		if ((pci_register(function, 0) & 0xffff) == 0xffff)
+			continue;
+		out32(0xcfc, (pci_register(function, 4) & 0xffff) | 4);
+	}
 }
 
 /* Receives all that comes, into a ring of 8 KiB at dma=; nobody looks (Realtek RTL8139 data sheet). */
 static void start_rtl8139(void)
 {
-	for (uint32_t device = 0; device < 32; device++) {
-		uint16_t io = (uint16_t)(pci_register(device, 0x10) & 0xfffc);
+	for (uint32_t function = 0; function < 256; function += 8) {
+		uint16_t io = (uint16_t)(pci_register(function, 0x10) & 0xfffc);
 
-		if (pci_register(device, 0) != 0x813910ec)
+		if (pci_register(function, 0) != 0x813910ec)
 			continue;
-		pci_register(device, 4);
+		pci_register(function, 4);
 		out32(0xcfc, 5);
 		out8(io + 0x37, 0x10);
 		out32(io + 0x30, (uint32_t)word_number(handover.line, "dma=", 0));
@@ -177,6 +188,7 @@ static const struct {
 	{"lapic", start_local_apic, SEGUE_LOAD_QUIET_LAPIC},
 	{"hpet", start_hpet, SEGUE_LOAD_QUIET_HPET},
 	{"vga", start_vga, SEGUE_LOAD_QUIET_VGA},
+	{"dma", start_bus_masters, SEGUE_LOAD_QUIET_BUS_MASTERS},
 };
 #define DEVICES (sizeof devices / sizeof devices[0])
 
@@ -198,7 +210,5 @@ uint32_t devices_quiet(const char *line)
 	for (uint32_t i = 0; i < DEVICES; i++)
 		if (word_has(line, "quiet=", devices[i].name))
 			flags |= devices[i].quiet;
-	if (word_has(line, "quiet=", "dma"))
-		flags |= SEGUE_LOAD_QUIET_BUS_MASTERS;
 	return flags;
 }

@@ -15,6 +15,7 @@ void kernel_main(void);
 __attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT};
 
 static volatile uint32_t ticks, steps;
+volatile bool timer_stays_in_service;
 static volatile bool leave_from_irq, leave_from_nmi;
 
 uint64_t physical_of(const void *at)
@@ -160,7 +161,7 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 		ticks++;
 		if (leave_from_irq)
 			last_step();
-		if (!word_has(handover.line, "live=", "pic"))
+		if (!timer_stays_in_service)
 			out8(PIC1, 0x20);
 		return;
 	default:

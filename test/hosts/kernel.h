@@ -48,6 +48,7 @@ _Noreturn void leave_now(const struct leaving *leaving);
 
 /* kernel.c */
 void pic_start(void);
+extern volatile bool timer_stays_in_service; /* its handler sends no EOI */
 extern struct handover handover;
 uintptr_t offset_of_physical(uint64_t physical); /* of the kernel's own image */
 uint64_t physical_of(const void *at);
