@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Devices that a host left running, as QEMU's monitor shows them at the target's first instruction: quiet where it was
 asked for (SEGUE_LOAD_QUIET_*), and live where not, so that each of these checks can fail."""
+import contextlib
 import os
 import re
 import socket
 import struct
+import threading
 import time
 
 import pytest
 
 from images import Part, qemu_kernel
 from qemu import LOGS, PATIENCE, Qemu
-from test_hosts import host
+from test_hosts import exec_address, host
 from test_state import connect, name32
 
 ENTRY = 0x200000
@@ -34,34 +36,34 @@ def target(name):
 
 
 class Devices:
-    """A host with its words, stopped at the target's first instruction."""
+    """A host with its words, stopped at the target's first instruction, or at segue_exec()'s."""
 
-    def __init__(self, name, build, line, **more):
+    def __init__(self, name, build, line, at_exec=False, **more):
         name = "devices-" + re.sub(r"\W+", "-", name)
         more.setdefault("cpu", "max")
-        more["args"] = more.pop("args", [])
         boot = qemu_kernel(Part(host(build), line), [Part(target(name))])
-        boot["args"] = [*boot["args"], *more.pop("args")]
+        boot["args"] += more.pop("args", [])
+        self.first = exec_address(build) if at_exec else ENTRY
         self.vm = Qemu(name, memory="32M", gdb=True, paused=True, **boot, **more)
 
     def __enter__(self):
         self.vm.__enter__()
         try:
             self.stub = connect(self.vm)
-            self.stub.break_at(ENTRY)
-            self.to_target()
+            self.go_to(self.first)
         except BaseException:
             self.vm.__exit__(None, None, None)
             raise
         return self
 
-    def to_target(self):
+    def go_to(self, address):
+        self.stub.break_at(address)
         try:
             self.stub.cont(30 * PATIENCE)
         except AssertionError as why:
             raise AssertionError(f"{why}\n{self.vm.serial()[-1000:]}")
-        assert name32(self.stub.info_registers(), "EIP") == ENTRY
-        self.stub.clear_break(ENTRY)
+        self.stub.clear_break(address)
+        assert name32(self.stub.info_registers(), "EIP") == address
 
     def __exit__(self, *why):
         self.stub.close()
@@ -120,21 +122,21 @@ class Devices:
         comparators = [self.memory(0xfed00100 + 0x20 * each, 1)[0] for each in range(3)]
         return self.memory(0xfed00010, 1)[0] & 3 == 0 and not any(each & (1 << 2 | 1 << 14) for each in comparators)
 
-    def functions(self):
-        """PCI: address -> (base class, command) of what is on bus 0."""
+    def functions(self, buses=1):
+        """PCI: address -> (base class, header type, command) of what there is."""
         found = {}
-        for address in range(0x80000000, 0x80010000, 0x100):
+        for address in range(0x80000000, 0x80000000 + (buses << 16), 0x100):
             def register(number):
                 self.out(0xcf8, address | number, "w")
                 return self.port(0xcfc, "w")
             if register(0) & 0xffff != 0xffff:
-                found[address] = (register(8) >> 24, register(4) & 0xffff)
+                found[address] = (register(8) >> 24, register(12) >> 16 & 0xff, register(4) & 0xffff)
         return found
 
-    def dma(self):
-        functions = self.functions().values()
+    def dma(self, buses=1):
+        functions = self.functions(buses).values()
         assert len(functions) > 3
-        return not any(command & PCI_BUS_MASTER for base_class, command in functions if base_class != PCI_BRIDGE)
+        return not any(command & PCI_BUS_MASTER for base_class, _, command in functions if base_class != PCI_BRIDGE)
 
     def picture(self):
         """All characters in many colours, as the screen shows them, without the cursor."""
@@ -187,3 +189,70 @@ def test_one_is_quiet(word, text_picture):
         found = quiet_ones(devices, text_picture)
     # The HPET has taken the PIT's line: what is quiet there shows all the same.
     assert found == ({word} if word else set())
+
+
+@contextlib.contextmanager
+def frames(port):
+    """Ethernet frames to a network card, one after the other."""
+    frame = bytes.fromhex("ffffffffffff0250000000010800") + b"SEGUE" * 60
+    over = threading.Event()
+
+    def send():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+            while not over.wait(0.001):
+                link.sendto(frame, ("127.0.0.1", port))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join()
+
+
+def network_card():
+    """QEMU's arguments for a card, and the port that its frames go to."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as b:
+        a.bind(("127.0.0.1", 0))
+        b.bind(("127.0.0.1", 0))
+        here, there = a.getsockname()[1], b.getsockname()[1]
+    return ["-netdev", f"socket,id=n,udp=127.0.0.1:{there},localaddr=127.0.0.1:{here}",
+            "-device", "rtl8139,netdev=n"], here
+
+
+RING, RING_SIZE = ENTRY + 0x4000, 0x3000
+
+
+@pytest.mark.parametrize("word", ["dma", "all", ""])
+@pytest.mark.parametrize("build, line", [MODES[1], MODES[3]], ids=["4k", "long"])
+def test_a_card_left_receiving(build, line, word):
+    """Into what becomes the target's memory: it writes there until the host leaves, and after that unless it is quieted."""
+    args, port = network_card()
+    line += f" live=all dma={RING:x}" + (f" quiet={word}" if word else "")
+    with frames(port), Devices(f"card-{word}-{build}", build, line, at_exec=True, args=args) as devices:
+        assert b"SEGUESEGUE" in devices.vm.memory_at(RING, RING_SIZE)
+        devices.go_to(ENTRY)
+        if word:
+            assert not any(devices.vm.memory_at(RING, RING_SIZE))
+        devices.stub.run()
+        time.sleep(0.5)
+        devices.stub.stop()
+        after = devices.vm.memory_at(RING, RING_SIZE)
+    assert any(after) == (word == "")
+
+
+def test_cards_behind_a_bridge():
+    """They are off, and the bridge lets through what a driver switches on again."""
+    args = ["-device", "pci-bridge,id=b1,chassis_nr=1,addr=1c", "-device", "pci-bridge,id=b2,chassis_nr=2,bus=b1,addr=3",
+            "-device", "e1000,bus=b1,addr=1", "-device", "ich9-usb-ehci1,bus=b2,addr=1d.7,multifunction=on",
+            "-device", "ich9-usb-uhci1,bus=b2,addr=1d.0,multifunction=on"]
+    for quiet in ("", " quiet=all"):
+        with Devices("bridge" + quiet, "i386-high", f"mode=4k {LIVE}{quiet}", args=args) as devices:
+            found = devices.functions(buses=3)
+            bridges = [command for base_class, header, command in found.values() if header & 0x7f == 1]
+            behind = [command for address, (base_class, header, command) in found.items()
+                      if address & 0xff0000 and header & 0x7f == 0]
+            assert len(bridges) == 2 and len(behind) == 3
+            assert all(command & PCI_BUS_MASTER for command in bridges)
+            assert devices.dma(buses=3) == bool(quiet)

@@ -194,11 +194,11 @@ static const struct {
 
 void devices_start(const char *line)
 {
+	if (word(line, "dma="))
+		start_rtl8139();
 	for (uint32_t i = 0; i < DEVICES; i++)
 		if (word_has(line, "live=", devices[i].name))
 			devices[i].start();
-	if (word(line, "dma="))
-		start_rtl8139();
 }
 
 uint32_t devices_quiet(const char *line)
