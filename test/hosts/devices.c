@@ -197,18 +197,18 @@ void devices_start(const char *line)
 	if (word(line, "dma="))
 		start_rtl8139();
 	for (uint32_t i = 0; i < DEVICES; i++)
-		if (word_has(line, "live=", devices[i].name))
+		if (word_names(line, "live=", "all") || word_names(line, "live=", devices[i].name))
 			devices[i].start();
 }
 
 uint32_t devices_quiet(const char *line)
 {
-	uint32_t flags = 0;
+	uint32_t flags = word(line, "bios") ? SEGUE_LOAD_BIOS : 0;
 
-	if (word_is(line, "quiet=", "all"))
-		return SEGUE_LOAD_QUIET_ALL;
+	if (word_names(line, "quiet=", "all"))
+		flags |= SEGUE_LOAD_QUIET_ALL;
 	for (uint32_t i = 0; i < DEVICES; i++)
-		if (word_has(line, "quiet=", devices[i].name))
+		if (word_names(line, "quiet=", devices[i].name))
 			flags |= devices[i].quiet;
 	return flags;
 }

@@ -104,20 +104,17 @@ static inline uint64_t word_number(const char *line, const char *name, uint64_t 
 	return value;
 }
 
-/* Is one of the names, separated by commas, behind the word this one, or "all"? */
-static inline bool word_has(const char *line, const char *list, const char *name)
+/* Is this one of the names, with commas between, behind the word? */
+static inline bool word_names(const char *line, const char *list, const char *name)
 {
 	const char *at = word(line, list);
 
 	while (at) {
-		size_t i = 0, all = 0;
+		size_t i = 0;
 
 		while (name[i] && at[i] == name[i])
 			i++;
-		while ("all"[all] && at[all] == "all"[all])
-			all++;
-		if ((!name[i] && (at[i] == ',' || at[i] == ' ' || !at[i])) ||
-		    (all == 3 && (at[all] == ',' || at[all] == ' ' || !at[all])))
+		if (!name[i] && (at[i] == ',' || at[i] == ' ' || !at[i]))
 			return true;
 		while (*at && *at != ' ' && *at != ',')
 			at++;

@@ -71,6 +71,7 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	const struct handover *h = &handover;
 
 	*machine = (struct segue_machine){.serial_port = 0x3f8};
+	machine->bios_pic_masks = (uint32_t)word_number(h->line, "masks=", 0);
 	machine->framebuffer = (struct segue_framebuffer){
 		.addr = 0xb8000, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = SEGUE_FRAMEBUFFER_EGA_TEXT};
 	*args = (struct segue_load_args){.struct_size = sizeof *args};
