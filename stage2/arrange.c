@@ -4,6 +4,7 @@
 #include "arrange.h"
 #include "image.h"
 #include "loaded.h"
+#include "quiet.h"
 #include "replay.h"
 #include "runs.h"
 #include "scratch.h"
@@ -383,6 +384,7 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 		params->serial = (uint16_t)job->args->machine->serial_port;
 	write_digest(job, params);
 	write_real_mode(job, params);
+	segue_write_quiet(job);
 	params->magic = PURGATORY_MAGIC;
 }
 

@@ -75,7 +75,7 @@ $(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DI
 $(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_OBJDIR)/purgatory.bin
 	@mkdir -p $(@D)
 	$(SEGUE_ASSEMBLE) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -o $@ $<
-$(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM))
+$(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES))
 	@mkdir -p $(@D)
 	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)

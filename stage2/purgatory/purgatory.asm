@@ -13,7 +13,8 @@
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
-;    6. Where params.home is another page, purgatory and its list move there first.
+;    6. Where params.quiet says so, devices are quieted (devices.asm), once and before any byte is moved. Where params.home
+;       is another page, purgatory and its list move there next.
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. A digest other than the one
 ;       in params, found when all is moved, is printed so too, and on the text screen; or the machine reboots.
@@ -94,7 +95,7 @@ struc params
 	.blocks		resd 1		; where the blocks lie in what the build assembled
 	.screen		resd 1		; VGA text screen, 80 columns; 0: none
 	.digest		resb 32		; what the segments' SHA-256 must be
-	.quiet		resd 1
+	.quiet		resd 1		; QUIET_*; 0: nothing
 	.tables		resd 1
 	.catcher	resd 1
 	.reserved	resd 1
@@ -189,6 +190,10 @@ entry:
 
 	; Before anything is copied, or it would be copied to where A20 shut puts it.
 	call open_a20
+	cmp dword [PARAM(quiet)], 0
+	je .quiet
+	call quiet_devices
+.quiet:
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
 	jne relocate
@@ -291,5 +296,10 @@ core_end:
 %endif
 
 section .blocks follows=.text vstart=BLOCKS_AT align=16
+%include "devices.asm"
+%include "pci.asm"
+%include "acpi.asm"
+%include "apic.asm"
+%include "vga.asm"
 %include "digest.asm"
 %include "real.asm"
