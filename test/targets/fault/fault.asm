@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; A Multiboot kernel that does one thing wrong, for the catcher: nasm -f bin -DCASE_NAME.
-; The instruction that faults is the one at FAULT (but TRAPS ends before the next); registers hold the patterns below.
+; What faults is at FAULT; registers hold the patterns below.
 
 bits 32
 ORIGIN		equ 0x200000
@@ -76,11 +76,6 @@ entry:
 	mov esi, 0x51525354
 	mov edi, 0xd1d2d3d4
 	mov ebp, 0xe0e1e2e3
-%ifdef CASE_STEP
-	push dword EFLAGS_FIXED | EFLAGS_TF
-	popfd
-	; One instruction runs before the trap: the jump.
-%endif
 	jmp near FAULT
 
 	times FAULT - ORIGIN - ($ - $$) db 0
@@ -104,9 +99,9 @@ fault:
 %elifdef CASE_FETCH
 	jmp ABSENT + 0x5678
 %elifdef CASE_STEP
-	nop
-%elifdef CASE_NMI
-	jmp $
+	push dword EFLAGS_FIXED | EFLAGS_TF
+	popfd
+	nop				; the trap follows it
 %else
 	ud2
 %endif
