@@ -243,7 +243,12 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_VIDEO        0x20u /* the host will set the video mode that segue_describe() names, and load again */
 #define SEGUE_LOAD_ANY_CPU      0x40u /* segue_exec() may run on a CPU that is not the boot CPU */
 #define SEGUE_LOAD_INIT_CPUS    0x80u /* purgatory sends INIT to the other CPUs; none may be in VMX root operation */
-#define SEGUE_LOAD_CATCHER      0x100u /* purgatory's exception printer stays for the target's first steps */
+/*
+ * An exception printer stays in 16 KiB that the target's memory map calls reserved: what faults before it has an IDT
+ * of its own is printed with all registers, and the machine stops (catcher.asm's contract). A target that starts in real
+ * mode gets none: a warning says so.
+ */
+#define SEGUE_LOAD_CATCHER      0x100u
 /*
  * What purgatory quiets, with paging off and before the first move; it asks no mapping of the host, and passes by what
  * the machine has not. For a target that finds its devices as a PC's BIOS leaves them. What each costs stands behind it.
@@ -285,7 +290,7 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_QUIET_VGA    0x10000u
 /* All of these, but bus masters where the target starts in real mode: it will ask the BIOS for its disk. */
 #define SEGUE_LOAD_QUIET_ALL    0x20000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3fe3fu
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3ff3fu
 
 struct segue_load_args {
 	uint32_t struct_size;         /* sizeof(struct segue_load_args) */

@@ -98,6 +98,8 @@ struct job {
 	uint32_t *claims;             /* their numbers, sorted by dest: they are disjoint */
 	size_t segment_count, segment_limit;
 	struct entry_state entry;
+	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
+	addr_t catcher_dest;          /* physical; 0: none */
 	addr_t needs_memory;
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
@@ -160,6 +162,14 @@ bool segue_find_free(const struct job *job, addr_t size, const struct place *pla
  */
 int segue_add_table(struct job *job, const char *name, size_t size, const struct place *place,
 		    uint8_t **table, addr_t *dest);
+
+/*
+ * Adds the catcher where it is asked for: a segment of memory that the target's map calls reserved. Call it when
+ * all segments are in that may not give way, and before segue_target_map(). Its bytes come later (arrange.c).
+ */
+#define CATCHER_SIZE 16384u
+#define CATCHER_BYTES 2048u           /* of these the first; it makes the rest itself: catcher.asm */
+int segue_place_catcher(struct job *job);
 
 /*
  * The memory map that the target gets: the host's own entries, in their order, cut where a segment

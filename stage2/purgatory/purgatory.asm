@@ -65,6 +65,7 @@ EFLAGS_FIXED	equ 1 << 1
 EFLAGS_ID	equ 1 << 21
 CR0_PE		equ 1 << 0
 CR0_ET		equ 1 << 4
+CR0_PG		equ 1 << 31
 CR4_OSXSAVE	equ 1 << 18
 DR6_RESET	equ 0xffff0ff0
 DR7_RESET	equ 0x400
@@ -97,7 +98,7 @@ struc params
 	.digest		resb 32		; what the segments' SHA-256 must be
 	.quiet		resd 1		; QUIET_*; 0: nothing
 	.tables		resd 1
-	.catcher	resd 1
+	.catcher	resd 1		; address; 0: none. Before: where it lies in what the build assembled
 	.reserved	resd 1
 endstruc
 FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
@@ -117,7 +118,9 @@ start:
 arguments:
 	times params.blocks db 0
 	dd section..blocks.start
-	times params_size - (params.blocks + 4) db 0
+	times params.catcher - (params.blocks + 4) db 0
+	dd section..catcher.start
+	times params_size - (params.catcher + 4) db 0
 %define PARAM(name) ebp + arguments + params. %+ name
 
 ; base (24 bits used of 32: filled at run time), limit 4 GiB or bytes, access, flags
@@ -233,6 +236,12 @@ entry:
 	mov [ebp + gdt_pointer], cx
 	add eax, ebp
 	mov [ebp + gdt_pointer + 2], eax
+	; It has tables of its own. It lies where the list has put it; its RET, too, empties a prefetch queue.
+	mov ebx, [PARAM(catcher)]
+	test ebx, ebx
+	jz .no_catcher
+	call ebx
+.no_catcher:
 	lgdt [ebp + gdt_pointer]
 	xor eax, eax
 	lldt ax
@@ -285,6 +294,7 @@ relocate:
 	mov eax, edx
 	jmp eax
 
+%include "print.asm"
 %include "trap.asm"
 %include "a20.asm"
 %include "move.asm"
@@ -303,3 +313,6 @@ section .blocks follows=.text vstart=BLOCKS_AT align=16
 %include "vga.asm"
 %include "digest.asm"
 %include "real.asm"
+
+section .catcher follows=.blocks vstart=0 align=16
+%include "catcher.asm"

@@ -34,7 +34,7 @@ struct purgatory_params {
 	uint8_t digest[32];
 	uint32_t quiet;               /* what is to be quieted: PURGATORY_QUIET_* */
 	uint32_t tables;              /* physical address of pages for the page tables of moves above 4 GiB; 0: none */
-	uint32_t catcher;             /* physical address of the catcher; 0: none */
+	uint32_t catcher;             /* physical address of the catcher; 0: none. By the build: where it lies in segue_purgatory_core */
 	uint32_t reserved;
 };
 #define PURGATORY_REAL_MODE 0x1u
@@ -104,7 +104,7 @@ _Static_assert(offsetof(struct purgatory_params, registers) == 32, "purgatory.as
 _Static_assert(offsetof(struct purgatory_params, code_selector) == 68, "purgatory.asm: params.code_selector");
 _Static_assert(offsetof(struct purgatory_params, serial) == 72, "purgatory.asm: params.serial");
 
-/* Core and blocks as the build assembled them (the blocks from params.blocks on), and the size of both in bytes. */
+/* Core, blocks (from params.blocks on) and catcher (from params.catcher on) as the build assembled them; the size of all. */
 #define PURGATORY_HIDDEN __attribute__((visibility("hidden"))) /* as SEGUE_HIDDEN, loader.h */
 extern const uint8_t segue_purgatory_core[] PURGATORY_HIDDEN;
 extern const uint32_t segue_purgatory_core_size PURGATORY_HIDDEN;

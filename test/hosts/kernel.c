@@ -89,7 +89,7 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	args->workspace_size = (size_t)h->workspace_size;
 	args->machine = machine;
 	args->log = log_line;
-	args->flags = devices_quiet(h->line);
+	args->flags = devices_quiet(h->line) | (word(h->line, "catcher") ? SEGUE_LOAD_CATCHER : 0);
 	args->code_base = h->code_base;
 	args->data_base = h->data_base;
 	tell_wrongly(args);
