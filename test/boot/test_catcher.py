@@ -13,7 +13,7 @@ import expect
 from cells import BUSYBOX_LINE, INITRD, TABLE, XEN_LINE, at
 from images import Part, grub_iso, qemu_kernel
 from qemu import LOGS, ROOT, Qemu
-from test_state import CATCHER_SIZE, SEGUE, connect, name32, run_to
+from test_state import CATCHER_SIZE, LINUX, MULTIBOOT, SEGUE, connect, name32, run_to, verdict
 
 SOURCE = os.path.join(ROOT, "test/targets/fault/fault.asm")
 FAULT = 0x200100
@@ -182,6 +182,15 @@ def test_a_fault_is_printed_in_bochs(name, model, tmp_path):
     run = bochs.Bochs(f"catcher-{name}-{model}", iso, cpu=model).wait_for(BLOCK.pattern, stop_at=FAULT, code=code)
     assert run.registers, "the debugger never saw the instruction that faults"
     check(BLOCK.search(run.serial), CASES[name], run.registers, code)
+
+
+@pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
+@pytest.mark.parametrize("loader, word", [("", "catcher"), ("catcher", "")], ids=["missing", "unasked"])
+def test_the_inspector_sees(target, loader, word):
+    """A catcher that is not there, and one that it was not told of."""
+    with Qemu(f"catcher-inspector-{target.name}-{loader}", bits=32,
+              **qemu_kernel(Part(SEGUE, loader), [Part(target.path, f"strict {word}")])) as vm:
+        assert {"segue.idtr.limit", "segue.idtr.base"} <= set(verdict(vm).bad)
 
 
 def check_map(ranges, start, end):
