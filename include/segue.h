@@ -371,7 +371,8 @@ int segue_ready(const void *workspace, const char **sentence);
  *
  * For its first 700 instructions at most, while it builds its tables, an NMI or a machine check still goes to the host's
  * handler, on 4 KiB of stack in the workspace; then, until two instructions before the target's first, an NMI is ignored,
- * and any other exception printed (purgatory.asm's contract, point 7).
+ * and any other exception printed (purgatory.asm's contract, point 7); with SEGUE_LOAD_CATCHER up to the target's first
+ * and beyond.
  * With indirect-branch tracking on, an i386 host must come here by a direct jump or call.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);

@@ -289,6 +289,11 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 	return SEGUE_OK;
 }
 
+static const struct purgatory_params *params_of_build(void)
+{
+	return (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
+}
+
 static void write_description(const struct arrangement *a, struct loaded *loaded)
 {
 	struct segue_description *d = &loaded->description;
@@ -309,7 +314,7 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->set_aside = a->result.aside;
 	d->zeroed = a->result.zeroed;
 	d->purgatory = (uint32_t)a->home;
-	d->purgatory_size = segue_purgatory_core_size;
+	d->purgatory_size = params_of_build()->catcher;
 	d->needs_memory = a->job->needs_memory;
 	d->has_digest = a->job->bundle.digest != NULL;
 	d->asks_video = a->job->asks_video;
@@ -356,8 +361,10 @@ static void write_digest(const struct job *job, struct purgatory_params *params)
 	memcpy(params->digest, job->bundle.digest, sizeof params->digest);
 }
 
-static void write_catcher(const struct job *job, struct purgatory_params *params, uint32_t offset)
+static void write_catcher(const struct job *job, struct purgatory_params *params)
 {
+	uint32_t offset = params_of_build()->catcher;
+
 	if (!job->catcher)
 		return;
 	memcpy(job->catcher, segue_purgatory_core + offset, segue_purgatory_core_size - offset);
@@ -378,14 +385,12 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 {
 	const struct job *job = a->job;
 	struct purgatory_params *params = (void *)(job->workspace + PURGATORY_PARAMS_AT);
-	const struct purgatory_params *params_of_build;
+	uint32_t blocks = params_of_build()->blocks, catcher = params_of_build()->catcher;
 	/* The Linux selectors are one descriptor further on: the GDT begins one earlier. */
 	uint32_t shift = job->entry.selectors == ENTRY_CODE_10_DATA_18 ? 8 : 0;
 
-	params_of_build = (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
-	memcpy(job->workspace, segue_purgatory_core, params_of_build->blocks);
-	memcpy(job->workspace + PURGATORY_PLAIN_PAGES * PURGATORY_PAGE, segue_purgatory_core + params_of_build->blocks,
-	       params_of_build->catcher - params_of_build->blocks);
+	memcpy(job->workspace, segue_purgatory_core, blocks);
+	memcpy(job->workspace + PURGATORY_PLAIN_PAGES * PURGATORY_PAGE, segue_purgatory_core + blocks, catcher - blocks);
 	params->catcher = 0;
 	params->pages = pages_of(job);
 	params->home = (uint32_t)a->home;
@@ -399,7 +404,7 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 	memcpy(params->registers, &job->entry, sizeof params->registers);
 	write_console(job->args->machine, params);
 	write_digest(job, params);
-	write_catcher(job, params, params_of_build->catcher);
+	write_catcher(job, params);
 	write_real_mode(job, params);
 	segue_write_quiet(job);
 	params->magic = PURGATORY_MAGIC;

@@ -26,9 +26,11 @@
 ;   11. DR0 to DR3 0, DR6 0xFFFF0FF0, DR7 0x400.
 ;   12. x87 as after FNINIT; XCR0 1 where XSAVE exists.
 ;   13. LDTR 0; TR an idle 32-bit TSS of limit 0x67; IDTR base 0, limit 0: two instructions follow its LIDT,
-;       and up to there point 7 holds.
+;       and up to there point 7 holds. With params.catcher IDTR and TR are the catcher's, and no instruction is
+;       left that an NMI or an exception finds without a handler (catcher.asm's contract).
 ;   14. GDTR with flat code and data, limit 4 GiB, at 08/10 or 10/18; CS and the data
-;       segments loaded from it. The GDT lies in this page: RAM that no segment claims.
+;       segments loaded from it. The GDT lies in this page: RAM that no segment claims; with params.catcher
+;       in the catcher, which is a segment.
 ;   15. A20 on.
 ;   16. NMIs unblocked, even if the host called from its NMI handler.
 ;   With FLAG_REAL_MODE (real.asm) points 9 to 12 and 16 hold, CR0 is ET, and instead of the others
@@ -263,7 +265,7 @@ entry:
 last_steps:
 	mov ebp, strict dword 0
 .ebp	equ $ - 4
-	; An NMI finds its handler up to here. It would find none at the target's first instruction either.
+	; An NMI finds its handler up to here. But for a catcher's it would find none at the target's first instruction either.
 	lidt [dword 0]
 .idt	equ $ - 4
 	mov esp, strict dword 0

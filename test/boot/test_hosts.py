@@ -210,6 +210,7 @@ PLACES = [
     ("i386-high", "pae", "wsp=23ff000 wsv=dffff000", "across tables' ends"),
     ("i386-high", "4k", "wsp=23ff000 wsv=dffff000", "across tables' ends"),
     ("i386-high", "4k", "wsp=2000000 wsv=fff00000", "near the top"),
+    ("i386-high", "4k", "wsp=3faf000 wsv=3faf000 catcher", "where the catcher goes"),
     ("x86_64", "long", "wsp=2000000 wsv=2000000", "the same"),
     ("x86_64", "long", "wsp=2000000 wsv=2001000", "one page higher"),
     ("x86_64", "long", "wsp=2000000 wsv=1ffc000", "four pages lower"),
