@@ -2,19 +2,22 @@
 """Devices that a host left running, as QEMU's monitor shows them at the target's first instruction: quiet where it was
 asked for (SEGUE_LOAD_QUIET_*), and live where not, so that each of these checks can fail."""
 import contextlib
+import gzip
 import os
 import re
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 
 import pytest
 
 import sectors
-from cells import at
-from images import Part, qemu_kernel
-from qemu import BUILD, LOGS, PATIENCE, Qemu, QemuError
+from cells import INITRD, at
+from images import Part, qemu_kernel, write
+from qemu import LOGS, PATIENCE, ROOT, Qemu, QemuError
 from test_hosts import exec_address, host
 from test_state import connect, name32
 
@@ -458,7 +461,7 @@ def test_a_machine_without_them():
 # ---- the screen ----
 def glyphs():
     """Our font as purgatory has it (stage2/font.inc): 96 characters of 9 lines, in bands of 16."""
-    listed = open(os.path.join(os.path.dirname(BUILD), "stage2", "font.inc")).read()
+    listed = open(os.path.join(ROOT, "stage2/font.inc")).read()
     lines = re.findall(r"^\tdots '(.*)'", listed, re.MULTILINE)
     font = {}
     for number, line in enumerate(lines):
@@ -482,3 +485,72 @@ def test_a_font_without_a_video_rom():
             at_line = ((row * 16 + y) * width + column * 9) * 3
             seen = "".join("#" if any(picture[at_line + x * 3:at_line + x * 3 + 3]) else "." for x in range(9))
             assert seen == (f"..{dots[y - 3]}.." if 3 <= y < 12 else "." * 9), f"character {character:#x}, line {y}"
+
+
+# ---- Linux: a timer and a disk ----
+MODULES = ("usb-common", "usbcore", "ehci-hcd", "ehci-pci", "scsi_common", "scsi_mod", "crct10dif_common", "crc-t10dif",
+           "crc64", "crc64-rocksoft", "t10-pi", "sd_mod", "usb-storage")
+ON_DISK = "read from a disk by DMA"
+
+
+def disk_archive(folder, arch):
+    """An initrd for behind the other one: the kernel's own modules out of the installer's, and an init that reads a disk."""
+    with gzip.open(at(f"di-{arch}/initrd.gz")) as file:
+        archive = file.read()
+    names = subprocess.run(["cpio", "-t", "--quiet"], input=archive, stdout=subprocess.PIPE, check=True).stdout.decode()
+    found = {os.path.basename(each)[:-3]: each for each in names.splitlines() if each.endswith(".ko")}
+    tree = os.path.join(folder, "tree")
+    os.makedirs(os.path.join(tree, "modules"))
+    subprocess.run(["cpio", "-id", "--quiet", *(found[each] for each in MODULES)], input=archive, cwd=folder, check=True)
+    for number, name in enumerate(MODULES):
+        shutil.copyfile(os.path.join(folder, found[name]), os.path.join(tree, "modules", f"{number:02}-{name}.ko"))
+    shutil.copyfile(os.path.join(ROOT, "test/targets/initramfs/disk"), os.path.join(tree, "init"))
+    os.chmod(os.path.join(tree, "init"), 0o755)
+    listed = subprocess.run(["find", "."], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
+    packed = subprocess.run(["cpio", "-o", "--quiet", "-H", "newc"], input=listed, cwd=tree, stdout=subprocess.PIPE,
+                            check=True).stdout
+    path = os.path.join(folder, "disk.cpio")
+    write(path, packed)
+    return path
+
+
+@pytest.fixture(scope="module")
+def archives(targets, tmp_path_factory):
+    return {arch: disk_archive(str(tmp_path_factory.mktemp(arch)), arch) for arch in ("i386", "amd64")}
+
+
+LINUX = [("i386-low", "mode=flat", "i386", 1), ("i386-high", "mode=4k from=irq pit", "i386", 4), ("i386-high", "mode=4m", "amd64", 1),
+         ("i386-high", "mode=pae from=df", "amd64", 4), ("x86_64", "mode=long from=nmi", "i386", 1),
+         ("x86_64", "mode=long", "amd64", 4), ("x86_64", "mode=la57", "amd64", 1)]
+PIC_ONLY = "noapic nolapic acpi=off"
+
+
+def linux(name, build, line, arch, archives, tmp_path, words="", cpus=1):
+    write(str(tmp_path / "disk"), f"{ON_DISK}\n".encode().ljust(1 << 20, b"\0"))
+    args, _ = network_card()
+    args += ["-smp", str(cpus), "-device", "usb-ehci", "-drive", f"if=none,format=raw,id=d,file={tmp_path}/disk",
+             "-device", "usb-storage,drive=d"]
+    boot = qemu_kernel(Part(host(build), f"{line} live=all dma=1c00000"),
+                       [Part(at(f"di-{arch}/linux"), f"console=ttyS0 {words}"), INITRD, Part(archives[arch])])
+    return Qemu("devices-linux-" + re.sub(r"\W+", "-", name), [*boot["args"], *args], memory="256M", cpu="max")
+
+
+@pytest.mark.parametrize("build, line, arch, cpus", LINUX, ids=[f"{line[5:]}-{arch}-{cpus}" for _, line, arch, cpus in LINUX])
+def test_linux_has_a_timer_and_a_disk(build, line, arch, cpus, archives, tmp_path):
+    with linux(f"{line}-{arch}", build, line + " quiet=all", arch, archives, tmp_path, "quiet", cpus) as vm:
+        vm.wait_for(rf"^DISK-OK {ON_DISK}", timeout=90, but_not=r"^(DISK-BAD .*|Refused: .*|host: exception .*)")
+        assert f"\ncpus: {cpus}\n" in vm.serial()
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_linux_that_knows_the_pics_alone(quiet, archives, tmp_path):
+    """Its timer's interrupt comes through LINT0, which such a host has masked."""
+    line = "mode=4k" + (" quiet=all" if quiet else " quiet=ioapic,hpet,pit,pic,rtc,dma")
+    with linux(f"pics-{quiet}", "i386-high", line, "i386", archives, tmp_path, PIC_ONLY) as vm:
+        if quiet:
+            vm.wait_for(rf"^DISK-OK {ON_DISK}", timeout=90, but_not=r"^(DISK-BAD .*|Refused: .*|host: exception .*)")
+            assert re.search(r"^ *0: +[1-9]\d+ +XT-PIC +timer", vm.serial(), re.MULTILINE)
+        else:
+            vm.wait_for(r"Calibrating delay loop", timeout=30)
+            with pytest.raises(QemuError):
+                vm.wait_for(r"BogoMIPS", timeout=5)
