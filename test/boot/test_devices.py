@@ -15,9 +15,10 @@ import time
 import pytest
 
 import sectors
+import test_window
 from cells import INITRD, at
 from images import Part, qemu_kernel, write
-from qemu import LOGS, PATIENCE, ROOT, Qemu, QemuError
+from qemu import BUILD, LOGS, PATIENCE, ROOT, Qemu, QemuError
 from test_hosts import exec_address, host
 from test_state import connect, name32
 
@@ -551,6 +552,80 @@ def test_linux_that_knows_the_pics_alone(quiet, archives, tmp_path):
             vm.wait_for(rf"^DISK-OK {ON_DISK}", timeout=90, but_not=r"^(DISK-BAD .*|Refused: .*|host: exception .*)")
             assert re.search(r"^ *0: +[1-9]\d+ +XT-PIC +timer", vm.serial(), re.MULTILINE)
         else:
-            vm.wait_for(r"Calibrating delay loop", timeout=30)
+            vm.wait_for(r"Keep in PIC mode", timeout=30)
             with pytest.raises(QemuError):
-                vm.wait_for(r"BogoMIPS", timeout=5)
+                vm.wait_for(r"Run /init", timeout=20)
+
+
+# ---- the window ----
+CODE = re.compile(r"^ *\d+ ([0-9A-F]{8}) [^ ]+ +<\d+> \t(?!d[bwd] |times )([a-z]+)", re.MULTILINE)
+
+
+def block():
+    """Offsets in the workspace of the instructions of devices.asm and what it calls, by NASM's listing."""
+    with open(os.path.join(BUILD, "purgatory.lst")) as file:
+        listed = file.read()
+    listed = listed[listed.index(" quiet_devices:"):listed.index(" digest_begin:")]
+    return [BLOCKS + int(each[1], 16) for each in CODE.finditer(listed)]
+
+
+BLOCKS = 2 * 4096
+WINDOW = ("i386-high", "mode=4k mce live=pic,pit,rtc,ioapic,hpet,vga,dma quiet=all", 0)
+
+
+@pytest.fixture
+def window(monkeypatch, request):
+    """At an instruction of the block, one after the other, as a function that yields them."""
+    monkeypatch.setitem(test_window.HOSTS, "quiet", WINDOW)
+    with test_window.Window("quiet-" + request.node.name, "quiet", snapshot=True) as window:
+        yield window
+
+
+def each_of_the_block(window, sampled):
+    """Those that are executed, which is most of them."""
+    offsets = block()[::sampled]
+    reached = 0
+    for offset in offsets:
+        at = window.workspace_phys + offset
+        window.restart()
+        window.stub.break_at(at)
+        window.stub.break_at(ENTRY)
+        window.stub.cont(20 * PATIENCE)
+        window.stub.clear_break(at)
+        window.stub.clear_break(ENTRY)
+        if window.ip() == at:
+            reached += 1
+            yield at
+    assert reached > len(offsets) * 0.7 and reached > 10
+
+
+def sampling(request):
+    return 1 if request.config.getoption("--full") else 12
+
+
+def test_an_nmi_while_devices_are_quieted(window, request):
+    """It is survived with all registers as they were, where the local APIC lets it through."""
+    stub, came = window.stub, 0
+    for at in each_of_the_block(window, sampling(request)):
+        if not re.search(r"^LVT1\s(?!.*masked).*NMI", stub.monitor("info lapic"), re.MULTILINE):
+            continue
+        before, place = stub.ask("g"), window.place()
+        stub.monitor("nmi")
+        # Now and then QEMU reports a stop before it has begun the step.
+        for _ in range(10):
+            if window.place() == place:
+                window.step()
+        assert window.place() != place, f"no NMI came at {at:#x}"
+        for _ in range(100):
+            if window.place() == place:
+                break
+            window.step()
+        assert stub.ask("g") == before, f"the NMI at {at:#x} changed a register"
+        came += 1
+    assert came > 10
+
+
+def test_an_exception_while_devices_are_quieted(window, request):
+    for at in each_of_the_block(window, sampling(request)):
+        window.stub.write_mem(at, test_window.UD2)
+        test_window.printed(window, at, test_window.VECTOR_UD)
