@@ -596,7 +596,7 @@ def each_of_the_block(window, sampled):
         if window.ip() == at:
             reached += 1
             yield at
-    assert reached > len(offsets) * 0.7 and reached > 10
+    assert reached > len(offsets) * 0.6 and reached > 10
 
 
 def sampling(request):
@@ -611,10 +611,11 @@ def test_an_nmi_while_devices_are_quieted(window, request):
             continue
         before, place = stub.ask("g"), window.place()
         stub.monitor("nmi")
-        # Now and then QEMU reports a stop before it has begun the step.
-        for _ in range(10):
-            if window.place() == place:
-                window.step()
+        # QEMU reports a stop before it has begun the step where a device's timer was due.
+        for _ in range(1000):
+            if window.place() != place:
+                break
+            window.step()
         assert window.place() != place, f"no NMI came at {at:#x}"
         for _ in range(100):
             if window.place() == place:
