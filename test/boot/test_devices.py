@@ -617,7 +617,7 @@ def test_an_nmi_while_devices_are_quieted(window, request):
                 break
             window.step()
         assert window.place() != place, f"no NMI came at {at:#x}"
-        for _ in range(100):
+        for _ in range(2000):
             if window.place() == place:
                 break
             window.step()
