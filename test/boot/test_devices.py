@@ -14,10 +14,11 @@ import time
 
 import pytest
 
+import bochs
 import sectors
 import test_window
 from cells import INITRD, at
-from images import Part, qemu_kernel, write
+from images import Part, grub_iso, qemu_kernel, write
 from qemu import BUILD, LOGS, PATIENCE, ROOT, Qemu, QemuError
 from test_hosts import exec_address, host
 from test_state import connect, name32
@@ -30,14 +31,14 @@ LIVE = "live=all"
 TEXT = (720, 400)
 
 
-def target(name):
-    """An ELF32 of one instruction, jmp $, and zeros behind it."""
+def target(name, code=b"\xeb\xfe"):
+    """An ELF32 of code, which is jmp $ if nothing else, and zeros behind it."""
     path = os.path.join(LOGS, f"devices-{name}.elf")
     os.makedirs(LOGS, exist_ok=True)
     header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, ENTRY, 52, 0, 0, 52, 32, 1, 0, 0, 0)
-    segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, 2, TARGET_SIZE, 7, 4)
+    segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, len(code), TARGET_SIZE, 7, 4)
     with open(path, "wb") as file:
-        file.write((header + segment).ljust(96, b"\0") + b"\xeb\xfe".ljust(512 - 96, b"\0"))
+        file.write((header + segment).ljust(96, b"\0") + code.ljust(512 - 96, b"\0"))
     return path
 
 
@@ -555,6 +556,41 @@ def test_linux_that_knows_the_pics_alone(quiet, archives, tmp_path):
             vm.wait_for(r"Keep in PIC mode", timeout=30)
             with pytest.raises(QemuError):
                 vm.wait_for(r"Run /init", timeout=20)
+
+
+# ---- a target that knows the PICs alone, and x2APIC mode ----
+def ticks(name):
+    path = os.path.join(LOGS, f"devices-{name}.bin")
+    subprocess.run(["nasm", "-f", "bin", "-o", path, os.path.join(ROOT, "test/boot/ticks.asm")], check=True, timeout=20)
+    with open(path, "rb") as file:
+        return target(name, file.read())
+
+
+@pytest.mark.parametrize("quiet", ["all", "lapic,pit,hpet", "pic"])
+@pytest.mark.parametrize("build, line", [MODES[0], MODES[2], MODES[3]], ids=["flat", "pae", "long"])
+def test_ticks(build, line, quiet):
+    """It gets the timer's interrupts if the local APIC lets them through."""
+    boot = qemu_kernel(Part(host(build), f"{line} live=pic,pit,ioapic,lapic quiet={quiet}"), [Part(ticks("ticks"))])
+    with Qemu(f"devices-ticks-{quiet}-{build}", memory="32M", cpu="max", **boot) as vm:
+        vm.wait_for(r"^ticks: APIC base FEE00900", timeout=20)
+        if quiet != "pic":
+            vm.wait_for(r"^ticks: ten came", timeout=10, but_not=r"^segue: .*")
+            return
+        with pytest.raises(QemuError):
+            vm.wait_for(r"^ticks: ten came", timeout=2)
+
+
+@pytest.mark.parametrize("build, line, quiet", [("x86_64", "mode=long", "all"), ("i386-high", "mode=4k", "lapic"),
+                                                ("i386-low", "mode=flat", "pic")])
+def test_x2apic_mode_ends(build, line, quiet, tmp_path):
+    """In Bochs: QEMU has none. Bochs's does not come on again once it was off, which leaves the CPU to the PICs."""
+    assert not bochs.missing(), bochs.missing()
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build), f"{line} x2apic quiet={quiet}"), [Part(ticks("x2apic"))])
+    machine = bochs.Bochs(f"devices-x2apic-{build}", iso, cpu="tigerlake")
+    if quiet == "pic":
+        machine.wait_for(r"^ticks: APIC base FEE00D00")
+    else:
+        machine.wait_for(r"^ticks: APIC base FEE00100", r"^ticks: ten came")
 
 
 # ---- the window ----
