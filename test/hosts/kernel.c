@@ -196,6 +196,8 @@ void last_step(void)
 
 	if (word_is(line, "stack=", "page"))
 		say("host: %u bytes used of a stack of one page\n", stack_used());
+	/* Devices that are started take interrupts. */
+	leave_from_irq = leave_from_nmi = false;
 	devices_start(line);
 	say("host: leaving after %u ticks\n", ticks);
 	state_apply(line);
