@@ -272,7 +272,7 @@ $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin 
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf x86_64.elf)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output memory
-HOST_KERNEL := kernel tables state refusals output memory
+HOST_KERNEL := kernel cpus tables state refusals output memory
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000

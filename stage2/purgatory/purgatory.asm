@@ -47,6 +47,7 @@ org 0
 
 PAGE		equ 4096
 GDT_AT		equ 152
+PARK_AT		equ 184
 BLOCKS_AT	equ 2 * PAGE		; optional blocks: there if params.pages says so
 
 ; data_page: what is behind the core
@@ -97,7 +98,7 @@ struc params
 	.quiet		resd 1
 	.tables		resd 1
 	.catcher	resd 1
-	.reserved	resd 1
+	.parking	resd 1		; struc parking
 endstruc
 FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
 FLAG_INTERRUPTS		equ 1 << 1	; with IF set
@@ -105,7 +106,8 @@ FLAG_SHUT_A20		equ 1 << 2	; and A20 off
 FLAG_DIGEST		equ 1 << 3	; digest.asm checks before
 FLAG_DIGEST_REBOOT	equ 1 << 4
 FLAG_HIGH		equ 1 << 5
-FLAG_PARKED		equ 1 << 6
+FLAG_PARKED		equ 1 << 6	; other CPUs may wait
+FLAG_INIT_CPUS		equ 1 << 7	; and may get an INIT
 
 ; The link stands in the last entry of a full page of the list.
 LINK_AT		equ (PAGE / move_size - 1) * move_size
@@ -143,6 +145,10 @@ tss_descriptor:
 	dw TSS_SIZE - 1, 0
 	db 0, ACCESS_TSS, 0, 0
 gdt_end:
+%if $ - start != PARK_AT
+	%error "PURGATORY_PARK, purgatory.h; PARK_ENTRY, leave.inc"
+%endif
+	jmp near park
 
 	align 4
 	dw 0
@@ -172,23 +178,15 @@ entry:
 	popfd
 	call build_tables
 	lidt [ebp + idt_pointer]
-	lgdt [ebp + gdt_pointer]
-	; IRET and not a far jump: it also ends the blocking of NMIs.
-	push dword EFLAGS_FIXED
-	push dword CODE
-	lea eax, [ebp + .flat]
-	push eax
-	iretd
-.flat:
-	mov eax, DATA
-	mov ds, eax
-	mov es, eax
-	mov fs, eax
-	mov gs, eax
-	mov ss, eax
+	call flat_segments
 
 	; Before anything is copied, or it would be copied to where A20 shut puts it.
 	call open_a20
+	; And before anything is written over what they execute.
+	test byte [PARAM(flags)], FLAG_PARKED
+	jz .alone
+	call stop_cpus
+.alone:
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
 	jne relocate
@@ -258,6 +256,25 @@ last_steps:
 .eip	equ $ - 6
 .cs	equ $ - 2
 
+; flat_segments
+;   in        EBP base; gdt_pointer
+;   out       own GDT, its flat segments in all registers, EFLAGS 2
+;   clobbers  EAX
+flat_segments:
+	lgdt [ebp + gdt_pointer]
+	mov eax, DATA
+	mov ds, eax
+	mov es, eax
+	mov fs, eax
+	mov gs, eax
+	mov ss, eax
+	; IRET and not a far return: it also ends the blocking of NMIs.
+	pop eax
+	push dword EFLAGS_FIXED
+	push dword CODE
+	push eax
+	iretd
+
 ; Copies the list, page by page along its links, then purgatory's pages, and starts anew there.
 ; in EAX home
 relocate:
@@ -293,3 +310,4 @@ core_end:
 section .blocks follows=.text vstart=BLOCKS_AT align=16
 %include "digest.asm"
 %include "real.asm"
+%include "cpus.asm"
