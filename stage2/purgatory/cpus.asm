@@ -117,7 +117,7 @@ park:
 	lea edx, [eax + at_rest]
 	jmp edx
 
-; at_rest: contract, point 25
+; at_rest: contract, point 26
 ;   in        EAX   home, EBX struct parking
 at_rest:
 	lidt [eax + idt_pointer]
@@ -185,7 +185,7 @@ apic_base:
 .found:
 	ret
 
-; stop_cpus: contract, points 25 and 26. In the workspace, and where purgatory moves, once more at its home.
+; stop_cpus: contract, points 25 and 26; in the workspace, and where purgatory moves, once more at its home.
 ;   mode      32-bit, flat, CPL 0, paging off
 ;   in        EBP base
 ;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS

@@ -4,7 +4,7 @@
 ; target in place, resets the CPU and jumps. Linked flat at 0; runs at any page.
 ;
 ; Contract
-;   On entry, at offset 0 of the page
+;   On entry, at offset 0 of the page, of the CPU that leaves
 ;    1. 32-bit protected mode, CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off, interrupts off.
 ;    2. EAX holds the page's address. No other register, no stack, no table is relied on.
 ;    3. The page behind this one (data_page) is writable and may be lost: IDT, TSS, stack. The
@@ -41,6 +41,19 @@
 ;   22. From the LIDT to the target's first instruction (22 instructions) nothing catches an NMI or an
 ;       exception: an NMI in protected mode then is a shutdown, and in real mode runs the BIOS's handler, which
 ;       returns to where CS * 16 is not. Nothing there faults by itself.
+;   Other CPUs (cpus.asm)
+;   23. At offset 184 of the page (park), each from the gate, as points 1 and 2 have it, with the lock of struct parking
+;       (parking.h), which is in the workspace like this page: from here to its release the page behind this one is
+;       this CPU's.
+;   24. Points 9 to 12 and 16 hold for it then, LDTR is 0, its local APIC is in xAPIC mode if its ID is below
+;       255, its ID is listed if it is not the boot CPU. It waits with interrupts off, on a stack of its own. An NMI is
+;       ignored; a machine check, with CR4.MCE 0, is a shutdown.
+;   25. Before purgatory moves or writes to anything but its pages, with FLAG_INIT_CPUS: from the boot CPU an INIT to
+;       all others, from another CPU to those that are listed; to none where IA32_APIC_BASE is not there, or the APIC
+;       off or above 4 GiB. Never to the boot CPU.
+;   26. Before the first move, those that wait and got no INIT halt in params.home (at_rest), as point 24 has it, with
+;       that page's GDT, the IDT behind it, and one stack for all. Purgatory goes on when they are there, or after some
+;       seconds.
 
 bits 32
 org 0

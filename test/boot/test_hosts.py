@@ -9,6 +9,7 @@ import pytest
 
 import bochs
 import host_matrix
+import other_cpus
 from cells import BUSYBOX_LINE, INITRD, at
 from host_matrix import BOCHS, FACTORS, LONG, build_of, cell_id, pairwise, words
 from images import Part, grub_iso, qemu_kernel
@@ -105,7 +106,10 @@ def modules_of(target, target_words="strict"):
 
 
 def machine(name, build, line, modules, **more):
-    return Qemu("hosts-" + name, **qemu_kernel(Part(host(build), line), modules), **more)
+    boot = qemu_kernel(Part(host(build), line), modules)
+    if other_cpus.count(line) > 1:
+        boot["args"] += ["-smp", str(other_cpus.count(line))]
+    return Qemu("hosts-" + name, **boot, **more)
 
 
 def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"):
@@ -119,10 +123,12 @@ def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"
             stub.cont(30)
         except AssertionError:
             raise AssertionError("segue_exec() was never reached\n" + vm.serial()[-2000:])
+        leaver = other_cpus.executing(stub, exec_at)
         registers = stub.info_registers()
         wide = (1 << (64 if build == "x86_64" else 32)) - 1
         assert name32(registers, "EIP") == exec_at - registers["CS"]["base"] & wide
         check_host(registers, line, cpu)
+        home = other_cpus.home_of(stub, registers)
         stub.clear_break(exec_at)
         try:
             run_to(stub, target.entry, target.code)
@@ -131,6 +137,8 @@ def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"
             raise AssertionError(f"{why}\n{vm.serial()[-2000:]}\n{stub.monitor('info registers')[:1500]}")
         entered = stub.info_registers()
         assert entered["A20"] == 1
+        if other_cpus.count(line) > 1:
+            other_cpus.check(stub, line, home, target.entry, leaver, bits)
         stub.run()
         seen = verdict(vm)
         if "from=nmi" in line or has(line, "clgi"):

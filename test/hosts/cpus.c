@@ -3,6 +3,7 @@
 #include "kernel.h"
 
 #define PATIENCE 200000000u
+#define ASKING 100000u
 #define NMIS 2000u
 
 static volatile uint32_t entered, busy;
@@ -57,7 +58,7 @@ _Noreturn void cpus_enter(uint32_t number)
 		last_step();
 	if (word_is(line, "others=", "park") || (number == 1 && word_is(line, "others=", "mixed")))
 		park();
-	stay(word_is(line, "others=", "halt") || number == 2);
+	stay(word_is(line, "others=", "halt") || (number == 2 && word_is(line, "others=", "mixed")));
 }
 
 void cpus_order(void)
@@ -82,7 +83,7 @@ static void send_nmis(void)
 int cpus_wait(const char **sentence)
 {
 	const char *line = handover.line;
-	uint32_t patience = word(line, "others=") ? PATIENCE / 16 : 1;
+	uint32_t patience = word_is(line, "others=", "park") ? ASKING : 1;
 	int error;
 
 	do
