@@ -64,6 +64,12 @@ static bool is_real_mode(const struct job *job)
 	return job->entry.selectors == ENTRY_REAL_MODE;
 }
 
+/* Those that segue_load() was told of, and those that get an INIT untold. */
+static bool has_other_cpus(const struct job *job)
+{
+	return job->args->cpu_count > 1 || job->args->flags & SEGUE_LOAD_INIT_CPUS;
+}
+
 static bool shuts_a20(const struct job *job)
 {
 	return is_real_mode(job) && job->args->machine && job->args->machine->a20_was_shut;
@@ -326,14 +332,25 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->data_base = (addr_t)a->job->args->data_base;
 	loaded->workspace = a->job->workspace;
 	loaded->workspace_phys = a->job->workspace_phys;
+	loaded->flags = a->job->args->flags;
+	loaded->cpu_count = a->job->args->cpu_count;
 	loaded->list = a->list.pages;
 	loaded->magic = LOADED_MAGIC;
 }
 
-/* How many pages purgatory needs: the blocks are asked for by a digest and by real mode. */
+/* How many pages purgatory needs: the blocks are asked for by a digest, by real mode and by other CPUs. */
 static uint32_t pages_of(const struct job *job)
 {
-	return job->bundle.digest || is_real_mode(job) ? PURGATORY_PAGES : PURGATORY_PLAIN_PAGES;
+	return job->bundle.digest || is_real_mode(job) || has_other_cpus(job) ? PURGATORY_PAGES : PURGATORY_PLAIN_PAGES;
+}
+
+static void write_cpus(const struct job *job, struct purgatory_params *params)
+{
+	params->parking = (uint32_t)job->workspace_phys + PARKING_AT;
+	if (has_other_cpus(job))
+		params->flags |= PURGATORY_PARKED;
+	if (job->args->flags & SEGUE_LOAD_INIT_CPUS)
+		params->flags |= PURGATORY_INIT_CPUS;
 }
 
 static void write_real_mode(const struct job *job, struct purgatory_params *params)
@@ -407,6 +424,7 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 	write_catcher(job, params);
 	write_real_mode(job, params);
 	segue_write_quiet(job);
+	write_cpus(job, params);
 	params->magic = PURGATORY_MAGIC;
 }
 
