@@ -119,8 +119,8 @@ def check_image(image, allowed):
         assert at + size <= found["_end"][0], f"{name} lies behind _end"
         assert any(start <= at and at + size <= (end if kind == "PROGBITS" else memory_end)
                    for start, end, memory_end in load_segments(image)), f"{name} is in no segment"
-    assert found["segue_exec"][0] % 1024 == 0
-    assert found["segue_gate_end"][0] - found["segue_exec"][0] <= 1024
+    assert found["segue_exec"][0] % 2048 == 0
+    assert found["segue_gate_end"][0] - found["segue_exec"][0] <= 2048
 
 
 @pytest.mark.parametrize("linker", ("ld", "ld.lld"))
