@@ -71,7 +71,14 @@
 	means(SEGUE_E_READY_WORKSPACE, "workspace has moved") \
 	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as told") \
 	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
-	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page")
+	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page") \
+	means(SEGUE_E_BIOS_VMX, "CR4.VMXE is on") \
+	means(SEGUE_E_BIOS_GATE, "code_base not on 2048 bytes") \
+	means(SEGUE_E_BIOS_LOW, "no base memory for real mode") \
+	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
+	means(SEGUE_E_BIOS_GONE, "no living BIOS") \
+	means(SEGUE_E_BIOS_MAP, "BIOS knows of no RAM above 1 MiB") \
+	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges")
 
 /* Texts one behind the other: pointers would double the table, and need relocating. */
 #define CODE(code, text) code,

@@ -2,7 +2,8 @@
 /*
  * Leaving the host: what segue_load() puts into the workspace for segue_exec().
  *
- * The gate is the whole of segue_exec(), a run of library text within one page (exec_i386.asm, exec_x86_64.asm).
+ * The gate is the whole of segue_exec(), a run of library text within one page (exec_i386.asm, exec_x86_64.asm;
+ * segue_bios() has one of its own: bios.h).
  * Nobody knows that page's physical address, so a copy of the gate lies in the workspace at the same page offset, in
  * one page with struct leave: the leave page. Under the page tables built here that page is all there is, three times:
  * at the gate's linear address (there the gate goes on when CR3 changes), at its own linear address (stack, GDT and
@@ -72,7 +73,40 @@ uint32_t segue_leave_map(struct leave_tables *tables, unsigned levels, const add
 /* The root of 5-level tables above a 4-level root that serves for every entry: all that is mapped is one page. */
 uint32_t segue_leave_map_57(struct leave_tables *tables, uint32_t root_48, const addr_t linear[3]);
 
-/* Fills the leave page and its tables, which are zero. */
+/* A gate: a run of library text that does not cross a page wherever text is linked. */
+struct gate {
+	const uint8_t *start, *end;   /* as the code segment has it */
+	uint32_t limit;               /* bytes at most, and its alignment */
+};
+/* Not an initialiser: of constant addresses GCC makes written data in position-independent code. */
+static inline void segue_gate_is(struct gate *gate, const uint8_t *start, const uint8_t *end, uint32_t limit)
+{
+	gate->start = start;
+	gate->end = end;
+	gate->limit = limit;
+}
+
+/* Has a gate from offset gate_at of its page on room beside it, in one piece, for what LEAVE_SIZE counts? */
+static inline bool segue_gate_fits(uint32_t gate_at, uint32_t limit)
+{
+	return gate_at <= PAGE - limit && (gate_at >= LEAVE_SIZE || gate_at + limit <= PAGE - LEAVE_SIZE);
+}
+
+/* Where a gate is to be entered from, as the host told it. */
+struct here {
+	addr_t code_base, data_base;
+	const uint8_t *workspace;
+	addr_t workspace_phys;
+	size_t size;                  /* bytes of the workspace that are used */
+	struct gate gate;
+};
+/* Is this CPU, as it runs now, one that it can be entered from? Codes of segue_ready(). */
+int segue_ready_here(const struct here *here);
+
+/* Fills the leave page and its tables, which are zero, for a gate; purgatory and serial are the caller's. */
+struct leave *segue_prepare_gate(struct leave_tables *tables, const struct gate *gate, addr_t code_base, addr_t data_base);
+
+/* The same for segue_exec(). */
 void segue_prepare_leave(const struct job *job);
 
 #endif

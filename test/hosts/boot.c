@@ -342,6 +342,10 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	}
 	place_parts(how, extents);
 	handover.apic = place(APIC_PHYS, PAGE, ENTRY_NO_CACHE);
+	if (word(handover.line, "bios=") || word_is(handover.line, "map=", "bios")) {
+		handover.bios_workspace_phys = take(SEGUE_BIOS_WORKSPACE_SIZE, PAGE);
+		handover.bios_workspace = place(handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE, 0);
+	}
 	handover.direct = NO_DIRECT;
 	if (!word(handover.line, "direct"))
 		return;
