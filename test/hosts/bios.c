@@ -2,8 +2,9 @@
 /* Calls of the BIOS from the host's mode and state, and whether all that is the host's is as before. */
 #include "kernel.h"
 
-#define TIMES 20u
+#define MAPS 15u                      /* each takes seven calls or more */
 #define BIOS_RAM_END PAGE             /* vectors and data area, of which the BIOS's are the ticks */
+#define VECTORS_SIZE 0x400u
 #define VECTOR_VIDEO 0x10u
 #define VECTOR_DISK 0x13u
 #define TELETYPE 0x0e00u
@@ -151,14 +152,14 @@ static void read_disk(uint32_t lba, uint16_t segment)
 	say("host: sector %u: %x\n", lba, sum_sector());
 }
 
-/* The map a hundred times. */
+/* More than a hundred calls in a row. */
 static void read_maps(void)
 {
 	struct segue_bios_args args;
 	size_t count;
 
 	arguments(&args);
-	for (uint32_t i = 0; i < TIMES; i++) {
+	for (uint32_t i = 0; i < MAPS; i++) {
 		check(segue_bios_memory_map(&args, ranges, HOST_RANGES, &count) == SEGUE_OK && count == handover.map_count &&
 		      __builtin_memcmp(ranges, handover.map, count * sizeof ranges[0]) == 0, "another map");
 	}
@@ -187,7 +188,9 @@ void bios_calls(void)
 	uint32_t at_first;
 	uint64_t before;
 
-	if (word_is(handover.line, "bios=", "refused")) {
+	if (word(handover.line, "wipe"))
+		__builtin_memset((void *)(uintptr_t)handover.direct, 0, VECTORS_SIZE);
+	if (word_is(handover.line, "bios=", "refused") || word(handover.line, "wipe")) {
 		struct segue_bios_registers registers = {.eax = TELETYPE};
 
 		say("host: segue_bios: %u\n", (uint32_t)call_watched(VECTOR_VIDEO, &registers, 0));
@@ -212,4 +215,6 @@ void bios_calls(void)
 	if (interrupts)
 		wait_for_ticks();
 	say("BIOS: %u bad\n", bad);
+	if (word(handover.line, "stay"))
+		stop();
 }

@@ -68,7 +68,8 @@ void read_fpu(struct fpu *fpu)
 	else if (one.edx & EDX_FXSR)
 		__asm__ volatile("fxsave %0" : "+m"(*fpu));
 	else
-		__asm__ volatile("fnsave %0\n\tfrstor %0" : "+m"(*fpu));
+		/* twice: QEMU's FRSTOR forgets where the last instruction was */
+		__asm__ volatile("fnsave %0\n\tfrstor %0\n\tfnsave %0\n\tfrstor %0" : "+m"(*fpu));
 	write_cr0(cr0);
 }
 
