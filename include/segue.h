@@ -413,9 +413,10 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
  * left them. Call it on the boot CPU; other CPUs may run on, but must not ask the BIOS or use the borrowed memory.
  *
  * In real mode interrupts are on, as BIOSes want it, and an NMI or an exception is the BIOS's; a machine check is a shutdown.
- * On the way there and back interrupts are off, an NMI is lost, and an exception is printed as by segue_exec(). A local APIC
- * keeps its own interrupts for the host. The PICs' go to the BIOS: a host that has lines of theirs unmasked
- * must say how they are set up (SEGUE_BIOS_PIC), and what they signal meanwhile is not seen by the host.
+ * On the way there and back interrupts are off, an NMI is lost, and an exception is printed as by segue_exec(); in the some forty
+ * instructions just before and behind real mode either is a shutdown. A local APIC keeps its own interrupts for the
+ * host. The PICs' go to the BIOS: a host that has lines of theirs unmasked must say how they are set up (SEGUE_BIOS_PIC),
+ * and what they signal meanwhile is not seen by the host. A CPU without CPUID keeps no x87 state.
  */
 struct segue_bios_registers {
 	uint32_t eax, ebx, ecx, edx, esi, edi, ebp;

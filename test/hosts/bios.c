@@ -53,11 +53,15 @@ static void check(bool good, const char *what)
 void bios_map(void)
 {
 	struct segue_bios_args args;
+	struct registers before, after;
 	size_t count = 0;
 	int error;
 
 	arguments(&args);
+	read_registers(&before);
 	error = segue_bios_memory_map(&args, ranges, HOST_RANGES, &count);
+	read_registers(&after);
+	check(__builtin_memcmp(&before, &after, sizeof before) == 0, "registers are not as before");
 	if (error != SEGUE_OK) {
 		say("Refused: segue_bios_memory_map: %u %s\n", (uint32_t)error, segue_strerror(error));
 		stop();
