@@ -59,7 +59,7 @@ SEGUE_NASM_x86_64 := elf64
 ifneq ($(SEGUE_ARCH),lists)
 override SEGUE_OBJDIR := $(or $(strip $(SEGUE_OBJDIR)),build/segue-$(SEGUE_ARCH))
 SEGUE_HOST_CFLAGS ?= $(CFLAGS)
-SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/purgatory/image.asm
+SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/bios_image.asm stage2/purgatory/image.asm
 SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(SEGUE_C) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
 SEGUE_ASM_OBJECTS := $(patsubst %.asm,$(SEGUE_OBJDIR)/%.o,$(SEGUE_ASM))
 SEGUE_SOURCES := $(addprefix $(SEGUE_DIR)/,$(patsubst $(SEGUE_OBJDIR)/%.o,%.c,$(SEGUE_C_OBJECTS)) $(SEGUE_ASM))
@@ -72,12 +72,15 @@ SEGUE_GOAL := $(.DEFAULT_GOAL)
 $(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,$(SEGUE_HEADERS))
 	@mkdir -p $(@D)
 	$(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS) -c -o $@ $<
-$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_OBJDIR)/purgatory.bin
+$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_OBJDIR)/purgatory.bin $(SEGUE_OBJDIR)/bios_call.bin
 	@mkdir -p $(@D)
-	$(SEGUE_ASSEMBLE) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -o $@ $<
+	$(SEGUE_ASSEMBLE) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -DBIOS_CALL_BIN="'$(SEGUE_OBJDIR)/bios_call.bin'" -o $@ $<
 $(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES))
 	@mkdir -p $(@D)
 	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage1/bios_call.asm
+	@mkdir -p $(@D)
+	$(or $(NASM),nasm) -f bin -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)
 	@rm -f $@
 	$(AR) rcsD $@ $^
