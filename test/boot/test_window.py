@@ -222,7 +222,7 @@ def test_an_nmi_at_every_instruction(which, entry, request):
     assert len(handlers) == {"flat": 4, "4k": 4, "pae": 4}.get(which, 5), [hex(each) for each in handlers]
 
 
-@windows
+@pytest.mark.parametrize("which", HOSTS)
 def test_an_nmi_at_each_of_the_last_instructions_with_a_catcher(which):
     """From purgatory's reset of the CPU to behind the target's first instruction: no gap, and every register as it was
     but CR0.TS, which a task switch sets (catcher.asm, point 2)."""
