@@ -69,7 +69,7 @@ static struct crossing *prepare(const struct segue_bios_args *args, const struct
 	memset(workspace, 0, BIOS_LOW_AT);
 	memcpy(workspace + GROUND_AT, ground, (size_t)(segue_bios_ground_end - segue_bios_ground));
 	leave = segue_prepare_gate(&tables, gate, (addr_t)args->code_base, (addr_t)args->data_base);
-	leave->purgatory = phys + GROUND_AT;
+	leave->purgatory = leave->entry = phys + GROUND_AT;
 	leave->serial = (uint16_t)args->serial_port;
 	segue_bios_copy_task((uint8_t *)leave + segue_bios_tss_at, (addr_t)args->data_base);
 	crossing->leave = (uintptr_t)leave;
