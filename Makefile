@@ -26,11 +26,12 @@ WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wvla -Wframe-lar
 # gcc before 12 has no -Oz
 small = $(if $(shell echo | $(1) -Oz -E - 2>/dev/null),-Oz,-Os)
 SMALL32 := $(call small,$(CC32))
+SMALL64 := $(call small,$(CC64))
 # newlib's uint32_t is unsigned long, which printf-like checks mind
 WARN32 := $(if $(filter i686-elf-gcc,$(CC32)),-Wno-format)
 FREE = $(SEGUE_CFLAGS) $(WARN)
 ARCH_i386 := $(M32) $(SMALL32) $(WARN32) -march=i386 -fno-pie -mpreferred-stack-boundary=2 -fno-if-conversion -fno-inline-functions-called-once -fno-tree-pre -fno-code-hoisting
-ARCH_x86_64 = $(SEGUE_CFLAGS_x86_64) $(call small,$(CC64)) -fPIE -fvisibility=hidden
+ARCH_x86_64 = $(SEGUE_CFLAGS_x86_64) $(SMALL64) -fPIE -fvisibility=hidden
 ifeq ($(CC32),clang)
 ARCH_i386 := -m32 $(SMALL32) -march=i386 -fno-pie
 endif
@@ -43,7 +44,8 @@ SEGUE_DIR := .
 SEGUE_ARCH := lists
 include stage2/segue.mk
 LIB_C := $(SEGUE_C)
-HEADERS := $(SEGUE_HEADERS) $(wildcard stage1/*.h stage2/standalone/*.h disk/*.h)
+# With the flags.
+HEADERS := stage2/segue.mk $(SEGUE_HEADERS) $(wildcard stage1/*.h stage2/standalone/*.h disk/*.h)
 STANDALONE_C := $(wildcard stage2/standalone/*.c)
 STANDALONE_ASM := $(wildcard stage2/standalone/*.asm)
 DISK_C := $(wildcard disk/*.c)
