@@ -25,7 +25,7 @@ HOSTS = {
     "la57": ("x86_64", "mode=la57 mce", LONG_BASE),
 }
 ENTRY = 0x200000
-LEAVE_AT = 4 * 4096     # stage2/leave.h
+LEAVE_AT = 5 * 4096     # stage2/leave.h
 VECTOR_UD, VECTOR_MC = 6, 18
 CR4_MCE = 1 << 6
 UD2 = bytes.fromhex("0f0b")
