@@ -18,7 +18,7 @@ import bochs
 import sectors
 import test_window
 from cells import INITRD, at
-from images import Part, grub_iso, qemu_kernel, write
+from images import Part, grub_iso, qemu_kernel, small_elf, write
 from qemu import BUILD, LOGS, PATIENCE, ROOT, Qemu, QemuError
 from test_hosts import exec_address, host
 from test_state import connect, name32
@@ -32,14 +32,7 @@ TEXT = (720, 400)
 
 
 def target(name, code=b"\xeb\xfe"):
-    """An ELF32 of code, which is jmp $ if nothing else, and zeros behind it."""
-    path = os.path.join(LOGS, f"devices-{name}.elf")
-    os.makedirs(LOGS, exist_ok=True)
-    header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, ENTRY, 52, 0, 0, 52, 32, 1, 0, 0, 0)
-    segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, len(code), TARGET_SIZE, 7, 4)
-    with open(path, "wb") as file:
-        file.write((header + segment).ljust(96, b"\0") + code.ljust(512 - 96, b"\0"))
-    return path
+    return small_elf(os.path.join(LOGS, f"devices-{name}.elf"), ENTRY, code, TARGET_SIZE)
 
 
 def pics(vm):

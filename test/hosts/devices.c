@@ -11,24 +11,6 @@ static volatile uint32_t *registers(uint64_t offset)
 	return (volatile uint32_t *)(uintptr_t)offset;
 }
 
-static inline void out16(uint16_t port, uint16_t value)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline void out32(uint16_t port, uint32_t value)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline uint32_t in32(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
 /* Interrupts on, until what was started has come. */
 static void take_interrupts(void)
 {
