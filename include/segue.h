@@ -256,7 +256,7 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_QUIET_IOAPIC 0x200u
 /*
  * This CPU's local APIC, where it is on: from x2APIC mode to xAPIC (not where the firmware has locked that), its timer
- * stopped, its other sources masked, nothing in service or waiting, LINT0 ExtINT and LINT1 NMI: a target that knows
+ * stopped, its other sources but SMIs masked, nothing in service or waiting, LINT0 ExtINT and LINT1 NMI: a target that knows
  * only the PICs gets their interrupts. Costs interrupts that the host had not taken yet.
  */
 #define SEGUE_LOAD_QUIET_LAPIC  0x400u

@@ -21,7 +21,7 @@ from cells import INITRD, at
 from images import Part, grub_iso, qemu_kernel, small_elf, write
 from qemu import BUILD, LOGS, PATIENCE, ROOT, Qemu, QemuError
 from test_hosts import exec_address, host
-from test_state import connect, name32
+from test_state import CPUID, MSR, connect, found, log_to, name32
 
 ENTRY = 0x200000
 TARGET_SIZE = 0x20000
@@ -31,7 +31,12 @@ LIVE = "live=all"
 TEXT = (720, 400)
 
 
-def target(name, code=b"\xeb\xfe"):
+class Small:
+    """What is there to be met, as test_state has its targets."""
+    entry, code = ENTRY, b"\xeb\xfe"
+
+
+def target(name, code=Small.code):
     return small_elf(os.path.join(LOGS, f"devices-{name}.elf"), ENTRY, code, TARGET_SIZE)
 
 
@@ -90,12 +95,13 @@ class Devices:
         said = self.vm.hmp("info pic")
         pins = re.findall(r"^ +pin \d+ +0x(\w+)", said, re.MULTILINE)
         assert len(pins) == 24
-        return all(int(each, 16) == 1 << 16 for each in pins) and "Remote IRR (none)" in said
+        # The last one delivers SMIs, which are the firmware's.
+        return all(int(each, 16) == 1 << 16 for each in pins[:-1]) and int(pins[-1], 16) == 0x200 and "Remote IRR (none)" in said
 
     def lapic(self):
         said = self.vm.hmp("info lapic")
         entries = {name: int(value, 16) for name, value in re.findall(r"^(LVT\w*)\s+0x(\w+)", said, re.MULTILINE)}
-        return entries == dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTTHMR=1 << 16, LVTT=1 << 16) and \
+        return entries == dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTTHMR=0x200, LVTT=1 << 16) and \
             bool(re.search(r"initial_count = 0 ", said)) and bool(re.search(r"^SPIV\s+0x0000010f", said, re.MULTILINE)) and \
             bool(re.search(r"^ISR\s+\(none\)\s+IRR\s+\(none\)", said, re.MULTILINE)) and "TPR 0x00" in said
 
@@ -447,10 +453,47 @@ def test_an_xsdt(version):
         assert devices.io_apic() and devices.hpet()
 
 
+WITHOUT = ("i386-low", "mode=flat live=pic,pit,rtc quiet=all")
+
+
 def test_a_machine_without_them():
-    """486: no CPUID of an APIC, no MSR; no ACPI, no HPET, and nothing at the usual addresses."""
-    with Devices("without", "i386-low", "mode=flat live=pic,pit,rtc quiet=all", cpu="486", machine="isapc") as devices:
+    """No APIC, no ACPI, no HPET, no PCI, and nothing at the usual addresses."""
+    with Devices("without", *WITHOUT, cpu="486", machine="isapc", bits=32) as devices:
         assert devices.pic() and devices.pit() and devices.rtc() and devices.blank()
+
+
+def test_the_instructions_of_a_486():
+    """A late one has CPUID, which tells of no MSR; an early one, with EFLAGS.ID held at 0, gets no CPUID either."""
+    logs = []
+    for early in (False, True):
+        with Devices(f"instructions-{early}", *WITHOUT, at_exec=True, cpu="486", machine="isapc", bits=32) as devices:
+            behind = {logs[0][i + 1][0] for i, (_, text) in enumerate(logs[0][:-1]) if text.startswith("popf")} if early else ()
+            logs.append(log_to(devices.vm, devices.stub, Small, behind))
+    for listed in logs:
+        # It is the log of the block: who writes to the PITs and asks for the local APIC.
+        assert len(found(listed, re.compile(r"^out"))) > 20
+        assert not found(listed, MSR)
+    assert found(logs[0], CPUID) and not found(logs[1], CPUID)
+
+
+def test_a_pentium_in_bochs(tmp_path):
+    """Its local APIC is in its place without an MSR that says so; one that it has not would be an exception there."""
+    assert not bochs.missing(), bochs.missing()
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host("i386-high"), "mode=4k live=pic,pit,rtc,vga quiet=all"),
+                   [Part(target("pentium"))])
+    run = bochs.Bochs("devices-pentium", iso, cpu="pentium").run(ENTRY, Small.code, to_the_end=False)
+    assert run.registers and "segue: exception" not in run.serial
+
+
+def test_an_old_io_apic():
+    """It has no register for the end of a level."""
+    with Devices("old", "i386-high", f"mode=4k {LIVE} quiet=ioapic", args=["-global", "ioapic.version=17"]) as devices:
+        assert devices.io_apic()
+
+
+def test_a_newer_chipset(text_picture):
+    with Devices("q35", "x86_64", f"mode=long {LIVE} quiet=all", machine="q35") as devices:
+        assert quiet_ones(devices, text_picture) == ALL
 
 
 # ---- the screen ----

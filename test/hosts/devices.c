@@ -46,6 +46,8 @@ static void start_local_apic(void)
 	apic[0xf0 / 4] = 0x1ff;
 	apic[0x350 / 4] = BIT(16);
 	apic[0x360 / 4] = BIT(16);
+	apic[0x330 / 4] = 2 << 8;      /* SMIs, as some firmware has it */
+	apic[0x340 / 4] = 0xfe;
 	apic[0x310 / 4] = 0;
 	apic[0x300 / 4] = BIT(18) | VECTOR_SERVED; /* to itself */
 	take_interrupts();
@@ -87,6 +89,7 @@ static void start_io_apic(void)
 	registers(handover.apic)[0xf0 / 4] |= BIT(8);
 	route(1, 0x21);
 	route(14, 0x2e);
+	route(23, 2 << 8);             /* SMIs, as some firmware has it */
 	route(4, BIT(15) | VECTOR_LEVEL);
 	out8(UART + 4, in8(UART + 4) | 8);
 	out8(UART + 1, 2);
