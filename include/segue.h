@@ -218,7 +218,7 @@ struct segue_machine {
 	/* Of devices to quiet: physical addresses, which ACPI's tables tell otherwise. */
 	uint32_t hpet;                /* 0: unknown */
 	uint32_t io_apic[8];          /* up to the first 0; none: unknown */
-	uint32_t bios_pic_masks;      /* what the BIOS had masked in the PICs, the second one's lines in bits 8 to 15; 0: unknown */
+	uint32_t bios_pic_masks;      /* of the PICs as the BIOS had them, the second one's in bits 8 to 15; 0: unknown */
 };
 
 /* How much a sentence matters. */
@@ -274,7 +274,7 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 /*
  * PCI's bus mastering off in every device, not in bridges, and the channels of the ISA bus's DMA controllers masked: what
  * was left transferring writes no longer. Costs the BIOS its disks, and USB keyboards that it makes look like PS/2's; a
- * driver sets the bit for its device anyway. An IOMMU stays as it is.
+ * driver sets the bit for its device anyway. An IOMMU stays as it is. Takes some 20 ms: all buses are looked through.
  */
 #define SEGUE_LOAD_QUIET_BUS_MASTERS 0x8000u
 /*

@@ -42,7 +42,8 @@ def target(name, code=Small.code):
 
 def pics(vm):
     """The second and the first: (vectors, masks, in service)."""
-    found = re.findall(r"^pic[01]: irr=\w+ imr=(\w+) isr=(\w+) hprio=\w irq_base=(\w+)", vm.hmp("info pic"), re.MULTILINE)
+    found = re.findall(r"^pic[01]: irr=\w+ imr=(\w+) isr=(\w+) hprio=\w irq_base=(\w+)", vm.hmp("info pic"),
+                       re.MULTILINE)
     return [tuple(int(each, 16) for each in (base, masks, served)) for masks, served, base in found]
 
 
@@ -96,14 +97,14 @@ class Devices:
         pins = re.findall(r"^ +pin \d+ +0x(\w+)", said, re.MULTILINE)
         assert len(pins) == 24
         # The last one delivers SMIs, which are the firmware's.
-        return all(int(each, 16) == 1 << 16 for each in pins[:-1]) and int(pins[-1], 16) == 0x200 and "Remote IRR (none)" in said
+        return [int(each, 16) for each in pins] == [1 << 16] * 23 + [0x200] and "Remote IRR (none)" in said
 
     def lapic(self):
         said = self.vm.hmp("info lapic")
         entries = {name: int(value, 16) for name, value in re.findall(r"^(LVT\w*)\s+0x(\w+)", said, re.MULTILINE)}
-        return entries == dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTTHMR=0x200, LVTT=1 << 16) and \
-            bool(re.search(r"initial_count = 0 ", said)) and bool(re.search(r"^SPIV\s+0x0000010f", said, re.MULTILINE)) and \
-            bool(re.search(r"^ISR\s+\(none\)\s+IRR\s+\(none\)", said, re.MULTILINE)) and "TPR 0x00" in said
+        wanted = dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTTHMR=0x200, LVTT=1 << 16)
+        return entries == wanted and all(re.search(each, said, re.MULTILINE) for each in (
+            r"initial_count = 0 ", r"^SPIV\s+0x0000010f", r"^ISR\s+\(none\)\s+IRR\s+\(none\)", r"TPR 0x00"))
 
     def pic(self):
         return pics(self.vm) == [(0x70, 0xff, 0), (0x08, 0xff, 0)]
@@ -189,12 +190,17 @@ def test_all_are_quiet(build, line, text_picture):
         assert quiet_ones(devices, text_picture) == ALL
 
 
+def test_once_and_before_purgatory_moves(text_picture):
+    """The target goes where the workspace is: purgatory runs a second time from its start, elsewhere and with less."""
+    with Devices("moves", "i386-high", f"mode=4k wsp={ENTRY + 0x10000:x} {LIVE} quiet=all") as devices:
+        assert quiet_ones(devices, text_picture) == ALL
+
+
 @pytest.mark.parametrize("word", ["", *WORDS, "vga"])
 def test_one_is_quiet(word, text_picture):
     """Each by its own flag, and none by another's; without a flag all are live."""
     with Devices("one-" + word, "i386-high", f"mode=4k {LIVE}" + (f" quiet={word}" if word else "")) as devices:
         found = quiet_ones(devices, text_picture)
-    # The HPET has taken the PIT's line: what is quiet there shows all the same.
     assert found == ({word} if word else set())
 
 
@@ -234,7 +240,7 @@ RING, RING_SIZE = ENTRY + 0x4000, 0x3000
 @pytest.mark.parametrize("word", ["dma", "all", ""])
 @pytest.mark.parametrize("build, line", [MODES[1], MODES[3]], ids=["4k", "long"])
 def test_a_card_left_receiving(build, line, word):
-    """Into what becomes the target's memory: it writes there until the host leaves, and after that unless it is quieted."""
+    """Into what becomes the target's memory: until the host leaves, and after that unless it is quieted."""
     args, port = network_card()
     line += f" live=all dma={RING:x}" + (f" quiet={word}" if word else "")
     with frames(port), Devices(f"card-{word}-{build}", build, line, at_exec=True, args=args) as devices:
@@ -251,7 +257,8 @@ def test_a_card_left_receiving(build, line, word):
 
 def test_cards_behind_a_bridge():
     """They are off, and the bridge lets through what a driver switches on again."""
-    args = ["-device", "pci-bridge,id=b1,chassis_nr=1,addr=1c", "-device", "pci-bridge,id=b2,chassis_nr=2,bus=b1,addr=3",
+    args = ["-device", "pci-bridge,id=b1,chassis_nr=1,addr=1c",
+            "-device", "pci-bridge,id=b2,chassis_nr=2,bus=b1,addr=3",
             "-device", "e1000,bus=b1,addr=1", "-device", "ich9-usb-ehci1,bus=b2,addr=1d.7,multifunction=on",
             "-device", "ich9-usb-uhci1,bus=b2,addr=1d.0,multifunction=on"]
     for quiet in ("", " quiet=all"):
@@ -408,7 +415,7 @@ BROKEN = {
 @pytest.mark.parametrize("usual", [False, True], ids=["acpi", "usual"])
 @pytest.mark.parametrize("what", BROKEN)
 def test_acpi(what, usual):
-    """Tables that are broken tell nothing, end nothing; then the usual addresses help, but where a table names others."""
+    """Tables that are broken tell nothing, hang nothing; then the usual addresses help, unless a table names others."""
     spoil, found = BROKEN[what]
     with Devices("acpi-" + what, "i386-high", f"mode=4k {LIVE} quiet=ioapic,hpet", at_exec=True) as devices:
         spoil(devices)
@@ -467,7 +474,7 @@ def test_the_instructions_of_a_486():
     logs = []
     for early in (False, True):
         with Devices(f"instructions-{early}", *WITHOUT, at_exec=True, cpu="486", machine="isapc", bits=32) as devices:
-            behind = {logs[0][i + 1][0] for i, (_, text) in enumerate(logs[0][:-1]) if text.startswith("popf")} if early else ()
+            behind = [after for late in logs for (_, text), (after, _) in zip(late, late[1:]) if text.startswith("popf")]
             logs.append(log_to(devices.vm, devices.stub, Small, behind))
     for listed in logs:
         # It is the log of the block: who writes to the PITs and asks for the local APIC.
@@ -510,7 +517,8 @@ def glyphs():
 
 def test_a_font_without_a_video_rom():
     """Nothing has set up this VGA, and there is no ROM with a font in it: the letters are our own."""
-    with Devices("font", "i386-low", "mode=flat quiet=vga", args=["-vga", "none", "-device", "VGA,romfile="]) as devices:
+    args = ["-vga", "none", "-device", "VGA,romfile="]
+    with Devices("font", "i386-low", "mode=flat quiet=vga", args=args) as devices:
         assert devices.blank()
         width, height, picture = devices.picture(lambda each: 7)
     assert (width, height) == TEXT
@@ -532,7 +540,7 @@ ON_DISK = "read from a disk by DMA"
 
 
 def disk_archive(folder, arch):
-    """An initrd for behind the other one: the kernel's own modules out of the installer's, and an init that reads a disk."""
+    """An initrd for behind the other one: the kernel's modules out of the installer's, and an init that reads a disk."""
     with gzip.open(at(f"di-{arch}/initrd.gz")) as file:
         archive = file.read()
     names = subprocess.run(["cpio", "-t", "--quiet"], input=archive, stdout=subprocess.PIPE, check=True).stdout.decode()
@@ -557,8 +565,8 @@ def archives(targets, tmp_path_factory):
     return {arch: disk_archive(str(tmp_path_factory.mktemp(arch)), arch) for arch in ("i386", "amd64")}
 
 
-LINUX = [("i386-low", "mode=flat", "i386", 1), ("i386-high", "mode=4k from=irq pit", "i386", 4), ("i386-high", "mode=4m", "amd64", 1),
-         ("i386-high", "mode=pae from=df", "amd64", 4), ("x86_64", "mode=long from=nmi", "i386", 1),
+LINUX = [("i386-low", "mode=flat", "i386", 1), ("i386-high", "mode=4k from=irq pit", "i386", 4),
+         ("i386-high", "mode=4m", "amd64", 1), ("i386-high", "mode=pae from=df", "amd64", 4), ("x86_64", "mode=long from=nmi", "i386", 1),
          ("x86_64", "mode=long", "amd64", 4), ("x86_64", "mode=la57", "amd64", 1)]
 PIC_ONLY = "noapic nolapic acpi=off"
 
@@ -573,7 +581,8 @@ def linux(name, build, line, arch, archives, tmp_path, words="", cpus=1):
     return Qemu("devices-linux-" + re.sub(r"\W+", "-", name), [*boot["args"], *args], memory="256M", cpu="max")
 
 
-@pytest.mark.parametrize("build, line, arch, cpus", LINUX, ids=[f"{line[5:]}-{arch}-{cpus}" for _, line, arch, cpus in LINUX])
+@pytest.mark.parametrize("build, line, arch, cpus", LINUX,
+                         ids=[f"{line[5:]}-{arch}-{cpus}" for _, line, arch, cpus in LINUX])
 def test_linux_has_a_timer_and_a_disk(build, line, arch, cpus, archives, tmp_path):
     with linux(f"{line}-{arch}", build, line + " quiet=all", arch, archives, tmp_path, "quiet", cpus) as vm:
         vm.wait_for(rf"^DISK-OK {ON_DISK}", timeout=90, but_not=r"^(DISK-BAD .*|Refused: .*|host: exception .*)")
@@ -621,7 +630,8 @@ def test_ticks(build, line, quiet):
 def test_x2apic_mode_ends(build, line, quiet, tmp_path):
     """In Bochs: QEMU has none. Bochs's does not come on again once it was off, which leaves the CPU to the PICs."""
     assert not bochs.missing(), bochs.missing()
-    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build), f"{line} x2apic quiet={quiet}"), [Part(ticks("x2apic"))])
+    loader = Part(host(build), f"{line} x2apic quiet={quiet}")
+    iso = grub_iso(str(tmp_path / "boot.iso"), loader, [Part(ticks("x2apic"))])
     machine = bochs.Bochs(f"devices-x2apic-{build}", iso, cpu="tigerlake")
     if quiet == "pic":
         machine.wait_for(r"^ticks: APIC base FEE00D00")

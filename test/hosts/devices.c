@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices as a kernel leaves them that never thought of another one: live= says which, quiet= what Segue is to do about it. */
+/* Devices as a kernel leaves them that never thought of another one (live=), and what Segue is to quiet (quiet=). */
 #include "kernel.h"
 
 enum { PIC_1_DATA = 0x21, PIC_2_DATA = 0xa1, PIT_0 = 0x40, PIT_CONTROL = 0x43, SYSTEM_B = 0x61 };

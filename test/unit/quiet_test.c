@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SEGUE_LOAD_QUIET_*: what purgatory is asked for, what it is told of the machine, and what the target is told of its screen. */
+/* SEGUE_LOAD_QUIET_*: what purgatory is asked for and told of the machine, and what the target is told of its screen. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -136,7 +136,7 @@ static void test_what_the_host_knows(void **state)
 
 	machine.rsdp = 0x100000000;
 	load();
-	assert_int_equal(devices()->rsdp, WORKSPACE_PHYS + PURGATORY_DEVICES_AT + offsetof(struct purgatory_devices, rsdp_copy));
+	assert_int_equal(devices()->rsdp - WORKSPACE_PHYS, (const uint8_t *)devices()->rsdp_copy - workspace);
 	assert_memory_equal(devices()->rsdp_copy, rsdp, sizeof rsdp);
 	machine.rsdp_copy_size = sizeof rsdp + 1;
 	load();
