@@ -8,13 +8,8 @@ VECTOR_GP	equ 13
 WITH_ERROR_CODE	equ 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 GATE_32		equ 0x8e00		; present, ring 0, 32-bit interrupt gate
 
-; build_tables: IDT and TSS in data_page, the pointers to IDT and GDT, the TSS's descriptor
-;   in EBP base; clobbers EAX ECX EDI
-build_tables:
-	lea edi, [ebp + IDT_AT]
-	mov [ebp + idt_pointer + 2], edi
-	lea eax, [ebp + gdt]
-	mov [ebp + gdt_pointer + 2], eax
+; build_idt: in EDI place, EBP base; out EDI behind it; clobbers EAX ECX
+build_idt:
 	lea eax, [ebp + stubs]
 	mov ecx, IDT_VECTORS
 .gate:
@@ -28,6 +23,16 @@ build_tables:
 	add edi, 8
 	dec ecx
 	jnz .gate
+	ret
+
+; build_tables: IDT and TSS in data_page, the pointers to IDT and GDT, the TSS's descriptor
+;   in EBP base; clobbers EAX ECX EDI
+build_tables:
+	lea edi, [ebp + IDT_AT]
+	mov [ebp + idt_pointer + 2], edi
+	lea eax, [ebp + gdt]
+	mov [ebp + gdt_pointer + 2], eax
+	call build_idt
 	; EDI is at TSS_AT. An idle TSS: zeros, and an I/O map base behind its limit.
 	mov eax, edi
 	mov [ebp + tss_descriptor + 2], ax
@@ -111,54 +116,5 @@ exception_text:
 	db "segue: exception ", 0, ", error code ", 0, ", EIP ", 0, ", CR2 ", 0
 	db " before the target was entered; stopped", 13, 10, 0
 
-; print_text: in ESI a text, EBP base; out ESI behind its end; clobbers nothing else
-print_text:
-	push eax
-.next:
-	lodsb
-	test al, al
-	jz .done
-	call print_character
-	jmp .next
-.done:
-	pop eax
-	ret
-
-; print_hexadecimal: in EAX a number, EBP base; clobbers EAX ECX
-print_hexadecimal:
-	mov ecx, 8
-.digit:
-	rol eax, 4
-	push eax
-	and al, 15
-	cmp al, 10
-	sbb al, 0x69			; 0 to 9, A to F: the classic pair, SBB then DAS
-	das
-	call print_character
-	pop eax
-	loop .digit
-	ret
-
-; print_character: in AL, EBP base; clobbers nothing. A port that never gets ready costs a bounded wait.
-LSR		equ 5
-LSR_THRE	equ 1 << 5
-DEBUG_PORT	equ 0xe9
-print_character:
-	pushad
-	out DEBUG_PORT, al
-	movzx edx, word [PARAM(serial)]
-	test edx, edx
-	jz .done
-	mov ebx, eax
-	mov ecx, 0x20000
-	add edx, LSR
-.wait:
-	in al, dx
-	test al, LSR_THRE
-	loopz .wait
-	sub edx, LSR
-	mov eax, ebx
-	out dx, al
-.done:
-	popad
-	ret
+	text_printers print
+	port_printer print_character, PARAM(serial)
