@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from images import Part, qemu_kernel
+from images import Part, qemu_kernel, small_elf
 from qemu import BUILD, LOGS, PATIENCE, Qemu
 from test_purgatory import RESET_CPU
 from test_state import connect
@@ -50,13 +50,7 @@ MACHINE_CHECK = "mce 0 1 0xb200000000000000 0x4 0 0"
 
 def target(name):
     """An ELF32 of one instruction, jmp $: nothing to move that takes long by single steps."""
-    path = os.path.join(LOGS, f"window-{name}.elf")
-    os.makedirs(LOGS, exist_ok=True)
-    header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, ENTRY, 52, 0, 0, 52, 32, 1, 0, 0, 0)
-    segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, 2, 2, 5, 4)
-    with open(path, "wb") as file:
-        file.write((header + segment).ljust(96, b"\0") + b"\xeb\xfe".ljust(512 - 96, b"\0"))
-    return path
+    return small_elf(os.path.join(LOGS, f"window-{name}.elf"), ENTRY)
 
 
 class Window:
