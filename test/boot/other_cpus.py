@@ -18,7 +18,7 @@ HALT = bytes.fromhex("f4ebfd")          # hlt; jmp to it
 GDT_AT = 152                            # purgatory.asm
 REST_STACK_TOP = PAGE + 512             # cpus.asm
 EFLAGS_IF = 1 << 9
-WIDTH = (1 << 64) - 1
+CODE_64 = 1 << 21
 
 
 def count(line):
@@ -33,10 +33,15 @@ def all_registers(stub):
     return {int(number): parse_registers(text) for number, text in zip(parts[::2], parts[1::2])}
 
 
+def wide(registers):
+    """Linear addresses of the CPU's mode, by CS.L."""
+    return (1 << (64 if registers["CS"]["flags"] & CODE_64 else 32)) - 1
+
+
 def executing(stub, address):
     """The CPU that stands at this linear address; the monitor shows its registers from now on."""
     found = [number for number, registers in all_registers(stub).items()
-             if (registers["CS"]["base"] + name32(registers, "EIP")) & WIDTH == address]
+             if (registers["CS"]["base"] + name32(registers, "EIP")) & wide(registers) == address]
     assert len(found) == 1, f"CPUs {found} are at {address:#x}"
     stub.monitor(f"cpu {found[0]}")
     return found[0]
@@ -44,8 +49,8 @@ def executing(stub, address):
 
 def home_of(stub, registers):
     """Where purgatory will run: params.home, read from the workspace at segue_exec()'s first instruction."""
-    workspace = registers["RDI"] if registers["CS"]["flags"] & 1 << 21 else (
-        registers.get("EAX", registers.get("RAX")) + registers["SS"]["base"]) & 0xffffffff
+    at = registers["RDI"] if wide(registers) >> 32 else name32(registers, "EAX") + registers["SS"]["base"]
+    workspace = at & wide(registers)
     return struct.unpack("<I", stub.read_mem(workspace + 12, 4))[0]
 
 
