@@ -313,7 +313,7 @@ struct segue_load_args {
  * segment of the kernel above 32 and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory
  * may need more, and is refused then. The macro is the same figure for a static array.
  */
-#define SEGUE_WORKSPACE_SIZE(extents) (196608u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
+#define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*

@@ -89,8 +89,9 @@ park:
 	test eax, eax
 	jz .not_listed
 	call own_id
-	test esi, APIC_BASE_BSP
-	jnz .not_listed
+	and esi, APIC_BASE_EN | APIC_BASE_BSP
+	cmp esi, APIC_BASE_EN
+	jne .not_listed
 	mov ecx, [ebx + parking.listed]
 	cmp ecx, PARKING_LIMIT
 	jae .not_listed
@@ -131,7 +132,7 @@ at_rest:
 
 ; own_id: the APIC's ID; from x2APIC, which an INIT leaves on, back to xAPIC where the ID allows it
 ;   in        EAX   IA32_APIC_BASE, EBP base
-;   out       EAX   ID; ESI IA32_APIC_BASE as it was
+;   out       EAX   ID; ESI IA32_APIC_BASE as it is now. A CPU that does not let its APIC be enabled again gets no INIT.
 ;   clobbers  ECX EDX
 own_id:
 	mov esi, eax
@@ -154,6 +155,8 @@ own_id:
 	call write_msr
 	or eax, APIC_BASE_EN
 	call write_msr
+	rdmsr
+	mov esi, eax
 	pop eax
 .stays:
 	ret

@@ -14,6 +14,8 @@ JUMP_HERE = bytes.fromhex("ebfe")
 NMIS_TO_ALL = bytes.fromhex("c7050003e0fe00440c00ebf4")
 # the same to the one with APIC ID 0
 NMIS_TO_0 = bytes.fromhex("c7051003e0fe00000000c7050003e0fe00440000ebea")
+# pause; mov eax, [ebx + parking.home]; test eax, eax; jz to the first
+WAIT = bytes.fromhex("f3908b431085c074f7")
 HALT = bytes.fromhex("f4ebfd")          # hlt; jmp to it
 GDT_AT = 152                            # purgatory.asm
 REST_STACK_TOP = PAGE + 512             # cpus.asm

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Other CPUs of a host: parked, stopped by INIT, or both, they are nowhere in the way of the target; Linux brings all
 of them up again; and segue_ready() refuses where they would be in the way."""
+import os
 import re
+import struct
 
 import pytest
 
+import bochs
 import host_matrix
 from cells import INITRD, at
-from images import Part
-from test_hosts import BAD, hand_over, machine, modules_of, row
+from images import Part, grub_iso
+from other_cpus import PAGE, WAIT
+from qemu import BUILD
+from test_hosts import BAD, hand_over, host, machine, modules_of, row
 from test_state import LINUX, MULTIBOOT
 
 assert row      # a fixture
@@ -113,3 +118,48 @@ def test_ready_refuses(mode, why, row):
         said = vm.wait_for(r"^Refused: segue_ready: (\d+) (\S.+)\n", timeout=30, but_not="^host: exception.*|^INSPECT")
         row(vm.elapsed(), said[2])
     assert int(said[1]) == code
+
+
+def bochs_host(name, mode, words, tmp_path):
+    """Bochs, which has VMX and x2APIC but, as Debian builds it, one CPU."""
+    assert not bochs.missing(), bochs.missing()
+    MULTIBOOT.load()
+    build, mode_words = host_matrix.MODES[mode]
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build), f"{mode_words} {words}"),
+                   [Part(MULTIBOOT.path, "strict exit")])
+    return bochs.Bochs(name, iso, cpu="tigerlake")
+
+
+def test_no_init_in_vmx_root(tmp_path, row):
+    """Where this CPU has CR4.VMXE the others may have: an INIT would be held back."""
+    run = bochs_host("cpus-vmx", "long", "vmx told=2 init", tmp_path).run(MULTIBOOT.entry, MULTIBOOT.code)
+    assert re.search(r"^Refused: segue_ready: 158 \S.+", run.serial, re.MULTILINE), run.serial[-2000:]
+    row(run.seconds)
+
+
+@pytest.mark.parametrize("mode", ["4k-high", "pae-high", "long"])
+def test_parked_from_vmx_root_and_x2apic(mode, tmp_path, row):
+    """The state of a CPU where it waits. Bochs 2.7 does not let an APIC that was disabled be enabled again, as CPUs with
+    x2APIC do (Intel SDM vol. 3, 10.12.5.1): its log shows the way up to there.
+    """
+    workspace = 0x2000000
+    with open(os.path.join(BUILD, "purgatory.bin"), "rb") as file:
+        purgatory = file.read()
+    core, = struct.unpack_from("<I", purgatory, 88)     # params.blocks
+    at = workspace + 2 * PAGE + purgatory.index(WAIT) - core
+    run = bochs_host(f"cpus-park-{mode}", mode, f"vmx x2apic cr4=all msr cd told=2 leaver=other wsp={workspace:x}",
+                     tmp_path).run(at, WAIT, to_the_end=False)
+    assert run.registers, run.serial[-2000:]
+    for name, want in dict(CR0=0x11, CR3=0, CR4=0, EFER=0, DR7=0x400).items():
+        assert run.registers[name] == want, f"{name} is {run.registers[name]:#x}"
+    assert run.registers["IDT"]["base"] & -PAGE == workspace + 17 * PAGE      # parking.h
+    modes = [int(each, 16) >> 10 & 3 for each in re.findall(r"WRMSR: wrote \w+:(\w+) to MSR_APICBASE", run.log)]
+    assert modes == [3, 0], "x2APIC, then disabled"
+    row(run.seconds)
+
+
+def test_init_from_x2apic(tmp_path, row):
+    """By its own way to the ICR; there is nobody to get it."""
+    run = bochs_host("cpus-x2apic", "long", "x2apic told=2 init", tmp_path).run(MULTIBOOT.entry, MULTIBOOT.code)
+    assert re.search(r"^INSPECT: \d+ ok, 0 bad$", run.serial, re.MULTILINE), run.serial[-2000:]
+    row(run.seconds)

@@ -365,15 +365,6 @@ def test_bochs_host(bochs_cell, tmp_path, row, request):
     check_verdict(seen, target, run.registers)
 
 
-def test_bochs_no_init_in_vmx_root(tmp_path, row):
-    """Where this CPU has CR4.VMXE the others may have: an INIT would be held back."""
-    line = f"{host_matrix.MODES['long'][1]} vmx told=2 init"
-    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host("x86_64"), line), [Part(MULTIBOOT.path, "strict exit")])
-    run = bochs.Bochs("cpus-vmx", iso, cpu="tigerlake").run(MULTIBOOT.load().entry, MULTIBOOT.code)
-    assert re.search(r"^Refused: segue_ready: 158 \S.+", run.serial, re.MULTILINE), run.serial[-2000:]
-    row(run.seconds)
-
-
 def check_said(serial, line):
     """The host's registers by its own reading, where no debugger stops in it."""
     found = re.search(r"^host: CR0 (\w+) CR3 (\w+) CR4 (\w+)", serial, re.MULTILINE)
