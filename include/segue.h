@@ -257,14 +257,14 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_VIDEO        0x20u /* the host will set the video mode that segue_describe() names, and load again */
 /*
  * segue_exec() may run on a CPU that is not the boot CPU. Then all others must be parked, the boot CPU among them (with
- * cpu_count 0 or 1 that is taken for granted); and the target finds itself on such a CPU: Linux, for one, must be told
- * not to start the boot CPU, whom the INIT of its start would reset.
+ * cpu_count 0 or 1 that is taken for granted). An INIT would start the boot CPU anew in the firmware, so it halts in
+ * purgatory's home (segue_park()): the target must leave it there (Linux: disable_cpu_apicid=), and that memory, too. A
+ * workspace that memory_map calls reserved is such a home.
  */
 #define SEGUE_LOAD_ANY_CPU      0x40u
 /*
- * Purgatory sends INIT to the other CPUs before the first move, parked or not: they wait for a SIPI then, and run
- * nothing. Those that are not parked must not be in VMX root operation, and keep x2APIC mode and their MSRs.
- * Where segue_exec() runs on a CPU that is not the boot CPU, INIT goes to those that are parked, never to the boot CPU.
+ * Purgatory stops the other CPUs by INIT before the first move, parked or not. Those that are not parked must not be in
+ * VMX root operation, and keep x2APIC mode and their MSRs. Only from the boot CPU.
  */
 #define SEGUE_LOAD_INIT_CPUS    0x80u
 /*
@@ -362,7 +362,7 @@ struct segue_load_args {
  * segment of the kernel above 32 and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory
  * may need more, and is refused then. The macro is the same figure for a static array.
  */
-#define SEGUE_WORKSPACE_SIZE(extents) (196608u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
+#define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*
@@ -415,12 +415,13 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
  * The CPU leaves the host's mode (VMX root, too), its caches go on, and its control registers and MSRs to what the target
  * finds on the CPU that enters it (purgatory.asm, points 9 to 12); its local APIC goes from x2APIC back to xAPIC where its
  * ID allows. Then it waits in the workspace, interrupts off, and an NMI is ignored; a machine check is a shutdown.
- * With SEGUE_LOAD_INIT_CPUS segue_exec() sends it an INIT; without, or if it is the boot CPU, it halts in purgatory's
- * home, RAM that no move writes (struct segue_description: purgatory), and wakes by the target's INIT and SIPI. There a
- * target that takes that memory for its own before it has started or stopped this CPU must not send it an NMI.
+ * Purgatory sends it an INIT before the first move: it waits for the target's SIPI then, and runs nothing. Who can get
+ * none (the boot CPU; where no IA32_APIC_BASE tells of a local APIC) halts instead in purgatory's home, RAM that no move
+ * writes (struct segue_description: purgatory). As after an SMI or an NMI a CPU reads on from where it halted, a target
+ * should not take that memory before it has sent the CPU an INIT itself.
  *
- * Any number of CPUs may park. Of more than 128 the rest share one stack for NMIs, and INIT from a CPU that is not the
- * boot CPU leaves them out: they halt.
+ * Any number of CPUs may park. Of more than 128 the rest share one stack for NMIs, and get an INIT only with
+ * SEGUE_LOAD_INIT_CPUS; without they halt.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
 

@@ -33,14 +33,7 @@ segue_exec:
 	mov dr7, edx
 	; A CPU that parks may be in here. The lock is kept: whoever comes after this one has come too late.
 	mov ecx, LOCK_PATIENCE
-.try:
-	mov edx, 1
-	xchg edx, [eax + LOCK_AT]
-	test edx, edx
-	jz .have
-	pause
-	loop .try
-.have:
+	take_lock eax, loop
 	xor edx, edx
 leave_host:
 	cld
@@ -77,14 +70,7 @@ segue_park:
 	mov ds, edx
 	mov edx, DR7_RESET
 	mov dr7, edx
-.try:
-	mov edx, 1
-	xchg edx, [eax + LOCK_AT]
-	test edx, edx
-	jz .have
-	pause
-	jmp .try
-.have:
+	take_lock eax, jmp
 	mov edx, PARK_ENTRY
 	jmp leave_host
 

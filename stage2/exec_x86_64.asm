@@ -34,14 +34,7 @@ segue_exec:
 	mov dr7, rax
 	; A CPU that parks may be in here. The lock is kept: whoever comes after this one has come too late.
 	mov ecx, LOCK_PATIENCE
-.try:
-	mov edx, 1
-	xchg edx, [rdi + LOCK_AT]
-	test edx, edx
-	jz .have
-	pause
-	loop .try
-.have:
+	take_lock rdi, loop
 	xor edx, edx
 leave_host:
 	cld
@@ -64,14 +57,7 @@ segue_park:
 	cli
 	mov eax, DR7_RESET
 	mov dr7, rax
-.try:
-	mov edx, 1
-	xchg edx, [rdi + LOCK_AT]
-	test edx, edx
-	jz .have
-	pause
-	jmp .try
-.have:
+	take_lock rdi, jmp
 	mov edx, PARK_ENTRY
 	jmp leave_host
 

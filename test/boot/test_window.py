@@ -13,6 +13,7 @@ import time
 import pytest
 
 from images import Part, qemu_kernel, small_elf
+from other_cpus import WAIT
 from qemu import BUILD, LOGS, PATIENCE, Qemu
 from test_purgatory import RESET_CPU
 from test_state import connect
@@ -37,8 +38,6 @@ UD2 = bytes.fromhex("0f0b")
 # lidt [address] with its 32-bit address, then mov esp
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
-# pause; mov eax, [ebx + parking.home]; test eax, eax; jz to the first (cpus.asm)
-WAIT = bytes.fromhex("f3908b431085c074f7")
 PRINTED = r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ before the target was entered; stopped"
 BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
 WIDTH = (1 << 64) - 1

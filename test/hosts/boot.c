@@ -341,6 +341,10 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 		extents[i] = (void *)(uintptr_t)take(limit * sizeof **extents, PAGE);
 	}
 	place_workspace(count);
+	if (word(handover.line, "reserved") && handover.map_count < HOST_RANGES)
+		handover.map[handover.map_count++] = (struct segue_range){
+			.start = handover.workspace_phys, .end = handover.workspace_phys + handover.workspace_size,
+			.type = SEGUE_MEMORY_RESERVED};
 	if (handover.mode != MODE_FLAT) {
 		map_kernel(kernel, handover.base + handover.data_base);
 		if (handover.code_base != handover.data_base)
