@@ -95,7 +95,7 @@ struc params
 	.screen		resd 1		; VGA text screen, 80 columns; 0: none
 	.digest		resb 32		; what the segments' SHA-256 must be
 	.quiet		resd 1
-	.tables		resd 1
+	.tables		resd 1		; a page for high.asm, less than 2 MiB behind home
 	.catcher	resd 1
 	.reserved	resd 1
 endstruc
@@ -104,7 +104,7 @@ FLAG_INTERRUPTS		equ 1 << 1	; with IF set
 FLAG_SHUT_A20		equ 1 << 2	; and A20 off
 FLAG_DIGEST		equ 1 << 3	; digest.asm checks before
 FLAG_DIGEST_REBOOT	equ 1 << 4
-FLAG_HIGH		equ 1 << 5
+FLAG_HIGH		equ 1 << 5	; some moves are high.asm's
 FLAG_PARKED		equ 1 << 6
 
 ; The link stands in the last entry of a full page of the list.
@@ -197,6 +197,10 @@ entry:
 	jz .no_digest
 	call digest_begin
 .no_digest:
+	test byte [PARAM(flags)], FLAG_HIGH
+	jz .all_low
+	call high_begin
+.all_low:
 	push ebp
 	mov esi, [PARAM(list)]
 	call segue_purgatory_move
@@ -292,4 +296,5 @@ core_end:
 
 section .blocks follows=.text vstart=BLOCKS_AT align=16
 %include "digest.asm"
+%include "high.asm"
 %include "real.asm"

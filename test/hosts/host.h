@@ -36,6 +36,7 @@ _Static_assert(offsetof(struct kernel_header, relocations) == 72, "kernel.ld");
 
 #define HOST_PARTS 4u
 #define HOST_RANGES 48u
+#define HIGH_START 0x100000000u       /* blob=high: RAM from here on */
 
 /* Addresses are offsets in the host's data segment but where they say physical. */
 struct host_part {
@@ -54,6 +55,7 @@ struct handover {
 	uint64_t unmapped;            /* where a broken stack points */
 	uint64_t apic;
 	uint64_t direct;              /* of all RAM; NO_DIRECT: not mapped */
+	uint64_t high;                /* of HIGH_START; 0: not mapped. The kernel fills the extents there from data */
 	uint64_t ram_end;             /* physical */
 	uint64_t part_count, map_count;
 	struct host_part part[HOST_PARTS];
