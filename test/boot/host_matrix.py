@@ -34,7 +34,7 @@ FACTORS = {
                "high-cs": "cs=fff8"},
     "msr": {"plain": "", "set": "msr"},
     "virtual": {"none": "", "svm": "svm", "gif": "clgi"},
-    "blob": {"whole": "", "pages": "blob=pages", "odd": "blob=odd"},
+    "blob": {"whole": "", "pages": "blob=pages", "odd": "blob=odd", "high": "blob=high", "high-odd": "blob=high-odd"},
     "target": dict.fromkeys(("multiboot", "linux"), ""),
 }
 # Bochs 2.7 has no 5-level paging, and no SVM.
@@ -56,6 +56,8 @@ ABSENT = (
      "64-bit modes are for CPUs that have them"),
     (("mode", "emulator"), lambda mode, emulator: mode.startswith("pae") and emulator in OLD,
      "neither the 486 nor the Pentium has PAE"),
+    (("mode", "blob"), lambda mode, blob: blob in ("high", "high-odd") and mode not in LONG,
+     "the i386 library has addresses of 32 bits, and refuses extents above 4 GiB"),
     (("mode", "cr4"), lambda mode, cr4: "globals" in cr4 and mode in IDENTITY,
      "global pages that lead astray lie where an identity-mapped host has the workspace itself"),
     (("cr4", "emulator"), lambda cr4, emulator: "globals" in cr4 and emulator in OLD,
