@@ -13,6 +13,7 @@ import pytest
 
 from images import Part, qemu_kernel
 from qemu import BUILD, LOGS, PATIENCE, Qemu
+from test_hosts import high_memory
 from test_state import connect
 
 LONG_BASE = 0xffffffff80000000
@@ -23,12 +24,16 @@ HOSTS = {
     "pae": ("i386-high", "mode=pae mce", 0),
     "long": ("x86_64", "mode=long mce", LONG_BASE),
     "la57": ("x86_64", "mode=la57 mce", LONG_BASE),
+    "high": ("x86_64", "mode=long mce blob=high", LONG_BASE),
 }
 ENTRY = 0x200000
-LEAVE_AT = 4 * 4096     # stage2/leave.h
+LEAVE_AT = 5 * 4096     # stage2/leave.h
+BLOCKS_AT = 2 * 4096    # purgatory.asm
+TABLES_AT = 8 + 124     # purgatory.h: params.tables
 VECTOR_UD, VECTOR_MC = 6, 18
 CR4_MCE = 1 << 6
 UD2 = bytes.fromhex("0f0b")
+JUMP_TO_ITSELF = bytes.fromhex("ebfe")
 # lidt [address] with its 32-bit address, then mov esp
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
@@ -48,7 +53,7 @@ def target(name):
     header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, ENTRY, 52, 0, 0, 52, 32, 1, 0, 0, 0)
     segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, 2, 2, 5, 4)
     with open(path, "wb") as file:
-        file.write((header + segment).ljust(96, b"\0") + b"\xeb\xfe".ljust(512 - 96, b"\0"))
+        file.write((header + segment).ljust(96, b"\0") + JUMP_TO_ITSELF.ljust(512 - 96, b"\0"))
     return path
 
 
@@ -68,7 +73,9 @@ class Window:
         if snapshot:
             # QEMU keeps snapshots in a disk: in the temporary file that takes what is written to this one.
             boot["args"] += ["-drive", f"if=none,file={small},format=raw,snapshot=on"]
-        self.vm = Qemu(f"window-{name}", memory="16M", bits=64, cpu="max", gdb=True, paused=True, **boot)
+        if "blob=high" in words:
+            boot.update(high_memory("16M"))
+        self.vm = Qemu(f"window-{name}", **{"memory": "16M", "bits": 64, "cpu": "max", "gdb": True, "paused": True, **boot})
 
     def __enter__(self):
         self.vm.__enter__()
@@ -80,6 +87,7 @@ class Window:
         assert self.ip() == self.at["segue_exec"]
         workspace = registers.get("RDI") if self.base else registers["EAX"]
         page = self.stub.read_mem(workspace, 4096)
+        self.tables, = struct.unpack_from("<I", page, TABLES_AT)
         # params.home: purgatory stays, with a target as small as this
         self.workspace_phys, = struct.unpack_from("<I", page, 12)
         self.last = self.workspace_phys + LAST_LIDT.search(page).start() + LAST_LIDT_SIZE
@@ -106,6 +114,9 @@ class Window:
         page = at & ~0xfff
         start, end = (self.at[name] & 0xfff for name in ("handlers", "segue_gate_end"))
         return page in (self.at["segue_gate"] & ~0xfff, self.workspace_phys + LEAVE_AT) and start <= at & 0xfff < end
+
+    def in_blocks(self, at):
+        return self.workspace_phys + BLOCKS_AT <= at < self.workspace_phys + LEAVE_AT
 
     def restart(self):
         said = self.stub.monitor("loadvm start")
@@ -188,7 +199,10 @@ def each_address(window, sampled):
     """Brings the window to one address of it after the other, afresh each time."""
     seen = list(dict.fromkeys(window.boundaries()))
     assert len(seen) > 300
-    for at in seen[::sampled]:
+    # Of high.asm, which is short, more.
+    blocks = list(filter(window.in_blocks, seen))
+    assert bool(blocks) == bool(window.tables)
+    for at in dict.fromkeys(seen[::sampled] + blocks[::min(sampled, 4)]):
         window.restart()
         if window.ip() != at:
             window.stub.break_at(at)
@@ -227,3 +241,31 @@ def test_a_machine_check_at_an_instruction(which, request):
             printed(window, at, VECTOR_MC)
             count += 1
     assert count > 10
+
+
+MOV_CR3 = bytes.fromhex("0f22d8")
+CR0_PG, CR4_PAE, EFER_LMA = 1 << 31, 1 << 5, 1 << 10
+LARGE = 1 << 21
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["as it is", "of another frame"])
+def test_what_lies_above_4_gib_comes_through_a_window(wrong):
+    """Where the windows stand: PAE paging and no long mode, an entry above 4 GiB; what that names is what moves."""
+    with Window("frame", "high") as window:
+        stub = window.stub
+        slides = (at for at in window.boundaries()
+                  if window.in_blocks(at) and stub.read_mem(at, len(MOV_CR3)) == MOV_CR3)
+        next(slides)
+        next(slides)
+        registers = stub.info_registers()
+        assert registers["CR0"] & CR0_PG and registers["CR4"] & CR4_PAE and not registers["EFER"] & EFER_LMA
+        entries = struct.unpack("<512Q", stub.read_mem(window.tables, 4096))
+        high = [index for index, entry in enumerate(entries) if entry >> 32]
+        assert len(high) == 2 and sum(map(bool, entries)) == 6
+        if wrong:
+            for index in high:
+                stub.write_mem(window.tables + index * 8, struct.pack("<Q", entries[index] + 2 * LARGE))
+        stub.break_at(ENTRY)
+        stub.cont(10)
+        assert window.ip() == ENTRY
+        assert (stub.read_mem(ENTRY, 2) == JUMP_TO_ITSELF) != wrong
