@@ -159,7 +159,7 @@ struct segue_range {
 
 /* A run of physical memory that a part of the blob lies in. */
 struct segue_extent {
-	uint64_t addr;                /* physical; any alignment */
+	uint64_t addr;                /* physical; any alignment. i386: below 4 GiB */
 	uint64_t size;
 };
 

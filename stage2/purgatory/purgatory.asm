@@ -13,7 +13,8 @@
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
-;    6. Where params.home is another page, purgatory and its list move there first.
+;    6. Where params.home is another page, purgatory and its list move there first. With FLAG_HIGH, a move above
+;       4 GiB runs with PAE paging by tables of purgatory's own, which is off again behind it (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. A digest other than the one
 ;       in params, found when all is moved, is printed so too, and on the text screen; or the machine reboots.
