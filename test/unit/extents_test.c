@@ -14,6 +14,7 @@
 #include <time.h>
 #include <cmocka.h>
 #include "bytes.h"
+#include "elf_headers.h"
 #include "executor_model.h"
 #include "loaded.h"
 #include "purgatory/purgatory.h"
@@ -26,7 +27,7 @@
 #define HIGH_SIZE (256 * 1024u)
 #define EXTENTS_MAX 60u
 #define SEGMENTS_MAX 4u
-#define HEADERS (52 + SEGMENTS_MAX * 32)
+#define HEADERS ELF_HEADERS(SEGMENTS_MAX)
 
 static uint32_t seed;
 static char sentence[256];
@@ -42,32 +43,6 @@ static void take_sentence(void *context, int level, const char *text)
 	(void)context;
 	if (level == SEGUE_LOG_ERROR)
 		snprintf(sentence, sizeof sentence, "%s", text);
-}
-
-/* ELF32 header and program headers: Tool Interface Standard, ELF 1.2, figures 1-3 and 2-1 */
-static void put_elf_header(uint8_t *p, uint32_t entry, uint16_t segments)
-{
-	memset(p, 0, HEADERS);
-	memcpy(p, "\177ELF\1\1\1", 7);
-	put_le16(p + 16, 2);
-	put_le16(p + 18, 3);
-	put_le32(p + 20, 1);
-	put_le32(p + 24, entry);
-	put_le32(p + 28, 52);
-	put_le16(p + 40, 52);
-	put_le16(p + 42, 32);
-	put_le16(p + 44, segments);
-}
-
-static void put_segment(uint8_t *p, uint32_t number, uint32_t offset, uint32_t dest, uint32_t size, uint32_t memory_size)
-{
-	p += 52 + number * 32;
-	put_le32(p, 1);
-	put_le32(p + 4, offset);
-	put_le32(p + 8, dest);
-	put_le32(p + 12, dest);
-	put_le32(p + 16, size);
-	put_le32(p + 20, memory_size);
 }
 
 /* A machine whose RAM is this program's: some below 4 GiB, and where addr_t holds it some above. */
@@ -177,6 +152,7 @@ static bool lies_apart(const struct world *w, uint32_t dest, uint32_t size)
 static void choose_segments(struct world *w)
 {
 	uint32_t file = (uint32_t)w->args.blob.size;
+	uint8_t *header = (uint8_t *)(uintptr_t)w->extents[0].addr;
 
 	w->segment_count = 0;
 	for (uint32_t want = 1 + any(SEGMENTS_MAX); w->segment_count < want;) {
@@ -190,8 +166,6 @@ static void choose_segments(struct world *w)
 		w->segments[w->segment_count].size = size;
 		w->segments[w->segment_count++].memory_size = memory_size;
 	}
-	uint8_t *header = (uint8_t *)(uintptr_t)w->extents[0].addr;
-
 	put_elf_header(header, w->segments[0].dest, (uint16_t)w->segment_count);
 	for (uint32_t i = 0; i < w->segment_count; i++)
 		put_segment(header, i, w->segments[i].offset, w->segments[i].dest, w->segments[i].size,
@@ -229,24 +203,24 @@ static void run(struct world *w)
 {
 	const struct purgatory_params *params = (const void *)((const uint8_t *)w->args.workspace + PURGATORY_PARAMS_AT);
 	uint32_t list = params->list, page = list, source = params->list_source, home = params->home, tables = params->tables;
-	uint32_t pages = params->pages * PAGE;
+	uint32_t size = params->pages * PAGE, list_pages = list == source ? 0 : params->list_pages;
 	uint8_t kept[PURGATORY_PAGES * PAGE];
 
-	for (uint32_t i = 0; page != source && i < params->list_pages; i++, source += PAGE) {
+	assert_int_equal(params->magic, PURGATORY_MAGIC);
+	memcpy(kept, w->args.workspace, size);
+	for (; list_pages > 0; list_pages--, source += PAGE) {
 		memcpy(pointer(page), pointer(source), PAGE);
 		page = le32(pointer(page) + offsetof(struct list_page, link));
 	}
-	assert_int_equal(params->magic, PURGATORY_MAGIC);
-	memcpy(kept, w->args.workspace, pages);
-	assert_int_equal(params->flags & PURGATORY_HIGH, reaches_high(pointer(params->list)) ? PURGATORY_HIGH : 0);
+	assert_int_equal(params->flags & PURGATORY_HIGH, reaches_high(pointer(list)) ? PURGATORY_HIGH : 0);
 	assert_int_equal(params->flags & PURGATORY_HIGH, tables ? PURGATORY_HIGH : 0);
-	memmove(pointer(home), w->args.workspace, pages);
+	memmove(pointer(home), w->args.workspace, size);
 	if (tables) {
 		assert_true(tables % PAGE == 0 && tables >= home + PURGATORY_PAGES * PAGE && tables - home < 2 * MIB);
 		memset(pointer(tables), 0x3c, PAGE);
 	}
 	executor_model((const struct segue_move *)(const void *)pointer(list));
-	assert_memory_equal(pointer(home), kept, pages);
+	assert_memory_equal(pointer(home), kept, size);
 	for (uint32_t i = 0; tables && i < PAGE; i++)
 		assert_int_equal(pointer(tables)[i], 0x3c);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "bytes.h"
+#include "elf_headers.h"
 #include "loaded.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
@@ -49,21 +50,8 @@ static uint8_t *make_elf(size_t size, uint32_t dest, uint32_t memory_size, size_
 {
 	uint8_t *p = calloc(1, PAGE + size);
 
-	memcpy(p, "\177ELF\1\1\1", 7);
-	put_le16(p + 16, 2);
-	put_le16(p + 18, 3);
-	put_le32(p + 20, 1);
-	put_le32(p + 24, dest);
-	put_le32(p + 28, 52);
-	put_le16(p + 40, 52);
-	put_le16(p + 42, 32);
-	put_le16(p + 44, 1);
-	put_le32(p + 52, 1);
-	put_le32(p + 56, PAGE);
-	put_le32(p + 60, dest);
-	put_le32(p + 64, dest);
-	put_le32(p + 68, (uint32_t)size);
-	put_le32(p + 72, memory_size);
+	put_elf_header(p, dest, 1);
+	put_segment(p, 0, PAGE, dest, (uint32_t)size, memory_size);
 	for (size_t i = 0; i < size; i++)
 		p[PAGE + i] = (uint8_t)(i * 37 + i / 251);
 	*file_size = PAGE + size;
