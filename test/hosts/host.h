@@ -36,6 +36,7 @@ _Static_assert(offsetof(struct kernel_header, relocations) == 72, "kernel.ld");
 
 #define HOST_PARTS 4u
 #define HOST_RANGES 48u
+#define HIGH_START 0x100000000u       /* blob=high: RAM from here on */
 
 /* Addresses are offsets in the host's data segment but where they say physical. */
 struct host_part {
@@ -55,6 +56,7 @@ struct handover {
 	uint64_t unmapped;            /* where a broken stack points */
 	uint64_t apic, io_apic, hpet, vga;
 	uint64_t direct;              /* of all RAM; NO_DIRECT: not mapped */
+	uint64_t high;                /* of HIGH_START; 0: not mapped. The kernel fills the extents there from data */
 	uint64_t ram_end;             /* physical */
 	uint64_t cpus;                /* that run, this one among them */
 	uint64_t cpus_go;             /* the others may follow into the kernel */
