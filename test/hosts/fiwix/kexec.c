@@ -40,6 +40,7 @@ static struct segue_range memory_map[NR_BIOS_MM_ENT];
 
 static void say(void *context, int level, const char *sentence)
 {
+	(void)context;
 	if(level <= SEGUE_LOG_INFO) {
 		printk("%skexec: %s\n", level == SEGUE_LOG_ERROR ? "ERROR: " : level == SEGUE_LOG_WARNING ? "WARNING: " : "",
 			sentence);
@@ -138,20 +139,11 @@ static void empty_consoles(void)
 	}
 }
 
-/* Returns when it refuses. */
-static void leave(const char *parameter, const char *protocol)
+/* Does not return. */
+static void start(const char *parameter, const char *protocol)
 {
 	struct segue_description found;
-	const char *why;
 
-	if(load() != SEGUE_OK) {
-		return;
-	}
-	if(segue_ready(workspace, &why) != SEGUE_OK) {
-		say(NULL, SEGUE_LOG_ERROR, why);
-		segue_unload(workspace);
-		return;
-	}
 	found.struct_size = sizeof(found);
 	segue_describe(workspace, &found);
 	if(strcmp(found.protocol, protocol)) {
@@ -164,14 +156,29 @@ static void leave(const char *parameter, const char *protocol)
 	segue_exec(workspace);
 }
 
+static void try(const char *parameter, const char *protocol)
+{
+	const char *why;
+
+	if(load() == SEGUE_OK) {
+		if(segue_ready(workspace, &why) == SEGUE_OK) {
+			start(parameter, protocol);
+		}
+		say(NULL, SEGUE_LOG_ERROR, why);
+		segue_unload(workspace);
+	}
+	/* stop_kernel() goes on, and turns interrupts off */
+	empty_consoles();
+}
+
 void kexec_multiboot1(void)
 {
-	leave("multiboot1", "Multiboot 1");
+	try("multiboot1", "Multiboot 1");
 }
 
 void kexec_linux(void)
 {
-	leave("linux", "Linux");
+	try("linux", "Linux");
 }
 
 #endif /* CONFIG_KEXEC */
