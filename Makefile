@@ -28,26 +28,26 @@ small = $(if $(shell echo | $(1) -Oz -E - 2>/dev/null),-Oz,-Os)
 SMALL32 := $(call small,$(CC32))
 # newlib's uint32_t is unsigned long, which printf-like checks mind
 WARN32 := $(if $(filter i686-elf-gcc,$(CC32)),-Wno-format)
-FREE := -std=c11 -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
-	-mgeneral-regs-only -ffunction-sections -fdata-sections $(WARN)
+FREE = $(SEGUE_CFLAGS) $(WARN)
 ARCH_i386 := $(M32) $(SMALL32) $(WARN32) -march=i386 -fno-pie -mpreferred-stack-boundary=2 -fno-if-conversion -fno-inline-functions-called-once -fno-tree-pre -fno-code-hoisting
-# Not -fPIC: of a GOT's entries ld makes 32-bit addresses in a kernel that is no PIE, wherever that is linked.
-ARCH_x86_64 := -m64 $(call small,$(CC64)) -fPIE $(if $(filter clang,$(CC64)),-fdirect-access-external-data) -fvisibility=hidden -mno-red-zone
+ARCH_x86_64 = $(SEGUE_CFLAGS_x86_64) $(call small,$(CC64)) -fPIE -fvisibility=hidden
 ifeq ($(CC32),clang)
 ARCH_i386 := -m32 $(SMALL32) -march=i386 -fno-pie
 endif
 CC_i386 := $(CC32)
 CC_x86_64 := $(CC64)
-NASM_i386 := elf32
-NASM_x86_64 := elf64
 INCLUDES := -Iinclude -Iloaders -Istage2
 
-LIB_C := $(wildcard loaders/*.c) $(wildcard stage2/*.c)
-HEADERS := $(wildcard include/*.h stage1/*.h loaders/*.h stage2/*.h stage2/purgatory/*.h stage2/standalone/*.h disk/*.h)
+# The lists and flags that a host which vendors this tree has.
+SEGUE_DIR := .
+SEGUE_ARCH := lists
+include stage2/segue.mk
+LIB_C := $(SEGUE_C)
+HEADERS := $(SEGUE_HEADERS) $(wildcard stage1/*.h stage2/standalone/*.h disk/*.h)
 STANDALONE_C := $(wildcard stage2/standalone/*.c)
 STANDALONE_ASM := $(wildcard stage2/standalone/*.asm)
 DISK_C := $(wildcard disk/*.c)
-PURGATORY_ASM := $(wildcard stage2/purgatory/*.asm)
+PURGATORY_ASM := $(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES)
 
 .PHONY: all
 # Names the packages that are missing, before the first compiler does.
@@ -55,7 +55,7 @@ $(B)/.need: test/need
 	@test/need build --say
 	@mkdir -p $(@D) && touch $@
 all: $(B)/.need
-all: $(B)/i386/libsegue.a $(B)/x86_64/libsegue.a $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue budgets ## build everything (the default)
+all: $(foreach each,i386 x86_64,$(B)/$(each)/libsegue.a $(B)/$(each)/libsegue-memory.a) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue budgets ## build everything (the default)
 
 # ---- purgatory: flat bytes, embedded into every library ----
 $(B)/purgatory.bin: $(PURGATORY_ASM)
@@ -72,12 +72,14 @@ $(B)/$(1)/%.o: %.c $(HEADERS) Makefile
 $(B)/$(1)/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bin
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(NASM_$(1)) -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $$@ $$<
-$(B)/$(1)/stage2/exec.o: stage2/exec_$(1).asm stage2/leave.inc
+	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $$@ $$<
+$(B)/$(1)/stage2/%_$(1).o: stage2/%_$(1).asm $(SEGUE_ASM_INCLUDES)
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(NASM_$(1)) -Istage2/ -o $$@ $$<
-$(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory_image.o $(B)/$(1)/stage2/exec.o
+	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -Istage2/ -o $$@ $$<
+$(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory_image.o $(SEGUE_ASM_$(1):%.asm=$(B)/$(1)/%.o)
+$(B)/$(1)/libsegue-memory.a: $(SEGUE_MEMORY_C:%.c=$(B)/$(1)/%.o)
+$(B)/$(1)/libsegue.a $(B)/$(1)/libsegue-memory.a:
 	@rm -f $$@
 	$$(call say,ar,$$@)
 	$$(Q)$$(AR) rcsD $$@ $$^
@@ -90,6 +92,7 @@ $(B)/i386/%_asm.o: %.asm
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf32 -I$(dir $<) -o $@ $<
+$(B)/i386/stage2/standalone/font_asm.o: stage2/font.inc
 $(B)/bios_call.bin: stage1/bios_call.asm
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
@@ -98,7 +101,7 @@ $(B)/i386/stage2/standalone/bios_image_asm.o: stage2/standalone/bios_image.asm $
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf32 -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -o $@ $<
-$(B)/segue.debug.elf: $(STANDALONE_C:%.c=$(B)/i386/%.o) $(STANDALONE_ASM:%.asm=$(B)/i386/%_asm.o) $(B)/i386/libsegue.a linker.ld
+$(B)/segue.debug.elf: $(STANDALONE_C:%.c=$(B)/i386/%.o) $(STANDALONE_ASM:%.asm=$(B)/i386/%_asm.o) $(B)/i386/libsegue.a $(B)/i386/libsegue-memory.a linker.ld
 	$(call say,link,$@)
 	$(Q)$(CC32) $(M32) -nostdlib -static $(if $(filter clang,$(CC32)),,-no-pie) -Wl,-T,linker.ld,--build-id=none,--gc-sections,-z,noexecstack,-Map,$(B)/segue.map -o $@ \
 		$(filter %.o %.a,$^)
@@ -129,8 +132,8 @@ $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
 
 # ---- the segue command, on the build machine ----
 # What the library's C refers to; segue_exec() is never called there.
-HOST_ASM := $(B)/host/stage2/purgatory_image.o $(B)/x86_64/stage2/exec.o
-HOST_FLAGS := -std=c11 -O2 -g $(WARN) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
+HOST_ASM := $(B)/host/stage2/purgatory_image.o $(SEGUE_ASM_x86_64:%.asm=$(B)/x86_64/%.o)
+HOST_FLAGS := -std=c11 -O2 -g -ffile-prefix-map=$(CURDIR)=. $(WARN) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
 $(B)/host/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
@@ -157,7 +160,7 @@ BUDGET_BLOCKS := 12288
 # params.blocks, purgatory.h: the core's size
 PURGATORY_CORE = $$(od -An -tu4 -j88 -N4 $(B)/purgatory.bin | tr -d ' ')
 # The aim is 24576 (README says so); this keeps it from growing.
-BUDGET_LIBRARY := $(if $(filter clang,$(CC32)),51200,46080)
+BUDGET_LIBRARY := $(if $(filter clang,$(CC32)),54272,49152)
 BUDGET_ELF := 98304
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
@@ -173,6 +176,34 @@ budgets: $(B)/purgatory.bin $(B)/i386/libsegue.a $(B)/segue.elf $(B)/mbr.bin $(B
 	@$(call budget,"segue.elf",$$(wc -c < $(B)/segue.elf),$(BUDGET_ELF))
 	@$(call budget,"boot sector",$(call mapped,$(B)/mbr.map,boot_sector_used),$(BUDGET_BOOT_SECTOR))
 	@$(call budget,"stage 1's second part",$(call mapped,$(B)/loader.map,loader_used),$(BUDGET_LOADER))
+
+# ---- install: what a kernel links with, the segue command, segue.elf ----
+PREFIX ?= /usr/local
+DESTDIR ?=
+INSTALL ?= install
+ARCHES := i386 x86_64
+VERSION := $(shell sed -n 's/^#define SEGUE_VERSION_STRING "\(.*\)"/\1/p' include/segue.h)
+INSTALL_PROGRAMS := bin/segue
+INSTALL_DATA := include/segue/segue.h share/segue/segue.elf $(ARCHES:%=share/pkgconfig/segue-%.pc) \
+	$(ARCHES:%=lib/segue/%/libsegue.a) $(ARCHES:%=lib/segue/%/libsegue-memory.a)
+# Our own folders, the inner ones first.
+INSTALL_FOLDERS := include/segue share/segue $(ARCHES:%=lib/segue/%) lib/segue
+# A kernel's search path gets no folder with other headers or libraries in it; the files say nothing of PREFIX, so that
+# the tree may move.
+$(B)/segue-%.pc: include/segue.h Makefile
+	@mkdir -p $(@D)
+	$(Q)printf '%s\n' 'prefix=$${pcfiledir}/../..' 'includedir=$${prefix}/include/segue' 'libdir=$${prefix}/lib/segue/$*' '' \
+		'Name: segue-$*' 'Description: hands a running machine from one kernel to the next; for a kernel on $*' \
+		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lsegue' > $@
+# Below PREFIX, and in this tree.
+installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
+.PHONY: install uninstall
+install: all $(ARCHES:%=$(B)/segue-%.pc) ## into PREFIX (/usr/local), below DESTDIR
+	$(Q)$(foreach each,$(INSTALL_PROGRAMS),$(INSTALL) -D -m 755 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) \
+	$(foreach each,$(INSTALL_DATA),$(INSTALL) -D -m 644 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) :
+uninstall: ## what install has put there
+	$(Q)rm -f $(foreach each,$(INSTALL_PROGRAMS) $(INSTALL_DATA),'$(DESTDIR)$(PREFIX)/$(each)')
+	$(Q)for each in $(INSTALL_FOLDERS); do rmdir "$(DESTDIR)$(PREFIX)/$$each" 2>/dev/null || :; done
 
 # ---- images and run: a real Linux to a shell prompt ----
 T := $(B)/targets
@@ -271,8 +302,8 @@ $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin 
 # ---- host kernels of our own: a boot stage, and in it a kernel that links the library ----
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
 HOSTS_SRC := test/hosts
-HOST_BOOT := boot paging output memory
-HOST_KERNEL := kernel tables state refusals output memory
+HOST_BOOT := boot paging output
+HOST_KERNEL := kernel tables state devices refusals output
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000
@@ -289,22 +320,22 @@ $(B)/hosts/$(1)/%.o: $(HOSTS_SRC)/%.c $(wildcard $(HOSTS_SRC)/*.h include/*.h) M
 $(B)/hosts/$(1)/cpu.o: $(HOSTS_SRC)/cpu_$(1).asm $(HOSTS_SRC)/stacks.inc
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(NASM_$(1)) -I$(HOSTS_SRC)/ -o $$@ $$<
+	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -I$(HOSTS_SRC)/ -o $$@ $$<
 endef
 $(eval $(call host_objects,i386))
 $(eval $(call host_objects,x86_64))
 define host
-$(B)/hosts/$(1).bin: $(HOSTS_SRC)/kernel.ld $(addprefix $(B)/hosts/$(2)/,cpu.o $(HOST_KERNEL:=.o) $(HOST_MORE_$(1))) $(B)/$(2)/libsegue.a
+$(B)/hosts/$(1).bin: $(HOSTS_SRC)/kernel.ld $(addprefix $(B)/hosts/$(2)/,cpu.o $(HOST_KERNEL:=.o) $(HOST_MORE_$(1))) $(B)/$(2)/libsegue.a $(B)/$(2)/libsegue-memory.a
 	$$(call say,link,$$@)
 	$$(Q)$$(CC_$(2)) $(if $(filter i386,$(2)),$$(M32)) -nostdlib -static$(if $(filter x86_64,$(2)),-pie -Wl$(comma)--no-dynamic-linker) \
 		-Wl,-T,$(HOSTS_SRC)/kernel.ld,--defsym,LINK=$$(HOST_LINK_$(1)),--defsym,BITS=$(if $(filter i386,$(2)),32,64) \
 		-Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -o $$(@:.bin=.kernel.elf) $$(filter %.o %.a,$$^)
 	$$(Q)objcopy -O binary $$(@:.bin=.kernel.elf) $$@
-$(B)/hosts/$(1).elf: $(HOSTS_SRC)/boot.asm $(HOSTS_SRC)/boot.ld $(addprefix $(B)/hosts/i386/,$(HOST_BOOT:=.o)) $(B)/hosts/$(1).bin
+$(B)/hosts/$(1).elf: $(HOSTS_SRC)/boot.asm $(HOSTS_SRC)/boot.ld $(addprefix $(B)/hosts/i386/,$(HOST_BOOT:=.o)) $(B)/i386/libsegue-memory.a $(B)/hosts/$(1).bin
 	$$(call say,link,$$@)
 	$$(Q)$$(NASM) -f elf32 -DKERNEL="'$(B)/hosts/$(1).bin'" -o $$(@:.elf=.boot.o) $$<
 	$$(Q)$$(CC32) $$(M32) -nostdlib -static -Wl,-T,$(HOSTS_SRC)/boot.ld,--build-id=none,-z,noexecstack -o $$@ $$(@:.elf=.boot.o) \
-		$$(filter %.o,$$^)
+		$$(filter %.o %.a,$$^)
 endef
 $(foreach each,i386-low i386-high i386-mid i386-fiwix,$(eval $(call host,$(each),i386)))
 # Fiwix's kexec.c, compiled as Fiwix does, against names.h.

@@ -215,6 +215,10 @@ struct segue_machine {
 	uint32_t serial_port;         /* I/O port of a 16550, set up, that purgatory prints exceptions on; 0: none */
 	uint32_t a20_was_shut;        /* 1: the firmware left A20 shut; a target in real mode finds it so again */
 	const void *partition_entry;  /* 16 bytes of a partition table, for a boot sector (DS:SI); NULL: none */
+	/* Of devices to quiet: physical addresses, which ACPI's tables tell otherwise. */
+	uint32_t hpet;                /* 0: unknown */
+	uint32_t io_apic[8];          /* up to the first 0; none: unknown */
+	uint32_t bios_pic_masks;      /* what the BIOS had masked in the PICs, the second one's lines in bits 8 to 15; 0: unknown */
 };
 
 /* How much a sentence matters. */
@@ -239,18 +243,54 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_VIDEO        0x20u /* the host will set the video mode that segue_describe() names, and load again */
 #define SEGUE_LOAD_ANY_CPU      0x40u /* segue_exec() may run on a CPU that is not the boot CPU */
 #define SEGUE_LOAD_INIT_CPUS    0x80u /* purgatory sends INIT to the other CPUs; none may be in VMX root operation */
-#define SEGUE_LOAD_CATCHER      0x100u /* purgatory's exception printer stays for the target's first steps */
-/* What purgatory quiets, before the first move; each costs what stands beside it. */
+/*
+ * An exception printer stays in 16 KiB that the target's memory map calls reserved: what faults before it has an IDT
+ * of its own is printed with all registers, and the machine stops (catcher.asm's contract). A target that starts in real
+ * mode gets none: a warning says so.
+ */
+#define SEGUE_LOAD_CATCHER      0x100u
+/*
+ * What purgatory quiets, with paging off and before the first move; it asks no mapping of the host, and passes by what
+ * the machine has not. For a target that finds its devices as a PC's BIOS leaves them. What each costs stands behind it.
+ */
+/*
+ * Every entry of every IO-APIC masked, as after reset, but those that deliver SMIs; a level interrupt that the host did
+ * not end is ended. Their addresses: segue_machine, else ACPI's tables, else the usual one where something answers there.
+ * Costs an interrupt that was under way.
+ */
 #define SEGUE_LOAD_QUIET_IOAPIC 0x200u
+/*
+ * This CPU's local APIC, where it is on: from x2APIC mode to xAPIC (not where the firmware has locked that), its timer
+ * stopped, its other sources masked, nothing in service or waiting, LINT0 ExtINT and LINT1 NMI: a target that knows
+ * only the PICs gets their interrupts. Costs interrupts that the host had not taken yet.
+ */
 #define SEGUE_LOAD_QUIET_LAPIC  0x400u
+/* The HPET stopped, its comparators silent, the PIT's and the clock's interrupts no longer its own. Costs its count. */
 #define SEGUE_LOAD_QUIET_HPET   0x800u
+/* The PIT's counter 0 back to 18.2 Hz, the speaker off. Costs one tick. */
 #define SEGUE_LOAD_QUIET_PIT    0x1000u
+/*
+ * Both PICs at the BIOS's vectors (08h, 70h), nothing in service, all lines masked; for a target in real mode those of
+ * bios_pic_masks, which it needs for the BIOS. Costs the edges that waited.
+ */
 #define SEGUE_LOAD_QUIET_PIC    0x2000u
+/* The clock's periodic, alarm and update interrupts off; NMIs left open at port 70h. Costs a wake-up alarm. */
 #define SEGUE_LOAD_QUIET_RTC    0x4000u
+/*
+ * PCI's bus mastering off in every device, not in bridges, and the channels of the ISA bus's DMA controllers masked: what
+ * was left transferring writes no longer. Costs the BIOS its disks, and USB keyboards that it makes look like PS/2's; a
+ * driver sets the bit for its device anyway. An IOMMU stays as it is.
+ */
 #define SEGUE_LOAD_QUIET_BUS_MASTERS 0x8000u
+/*
+ * VGA in text mode 3, its colours, its font (the video ROM's, else one of ASCII), an empty screen; the target is told of
+ * that and no other screen. For a VGA whose registers are there (QEMU, Bochs, PCs until a driver has set another mode
+ * in a way of its own). Costs the picture, and the framebuffer that machine has.
+ */
 #define SEGUE_LOAD_QUIET_VGA    0x10000u
+/* All of these, but bus masters where the target starts in real mode: it will ask the BIOS for its disk. */
 #define SEGUE_LOAD_QUIET_ALL    0x20000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3fu
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3ff3fu
 
 struct segue_load_args {
 	uint32_t struct_size;         /* sizeof(struct segue_load_args) */

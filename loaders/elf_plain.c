@@ -24,7 +24,7 @@ static int load(struct job *job)
 	if (job->bundle.cmdline.size || job->bundle.initrd.size || job->bundle.module_count)
 		segue_say(job, SEGUE_LOG_WARNING, "a plain ELF gets no command line, initrd or modules");
 	job->entry = (struct entry_state){ .eip = entry, .selectors = ENTRY_CODE_08_DATA_10 };
-	return SEGUE_OK;
+	return segue_place_catcher(job);
 }
 
 const struct loader segue_loader_elf = {

@@ -23,7 +23,7 @@ static size_t first_claim_after(const struct job *job, addr_t start)
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (end_of(claim_at(job, middle)) <= start)
+		if (end_of(&job->segments[job->claims[middle]]) <= start)
 			low = middle + 1;
 		else
 			high = middle;

@@ -352,6 +352,12 @@ static int check_setup_data(struct job *job, struct linux_kernel *k)
 	return SEGUE_OK;
 }
 
+static int place_catcher(struct job *job, struct linux_kernel *k)
+{
+	(void)k;
+	return segue_place_catcher(job);
+}
+
 static int say_kernel(struct job *job, struct linux_kernel *k)
 {
 	const uint8_t *file = job->bundle.kernel.data;
@@ -396,7 +402,7 @@ static int load(struct job *job)
 {
 	static step *const both[] = {check_header, find_code, place_kernel, find_memory_end, check_line, place_initrd, NULL};
 	static step *const to_32_bits[] = {
-		place_rsdp, segue_linux_boot_params, segue_linux_ask_video, check_setup_data, say_kernel, enter_32_bits, NULL,
+		place_rsdp, place_catcher, segue_linux_boot_params, segue_linux_ask_video, check_setup_data, say_kernel, enter_32_bits, NULL,
 	};
 	static step *const to_16_bits[] = {segue_linux_setup, check_setup_data, say_kernel, NULL};
 	struct linux_kernel k = {0};

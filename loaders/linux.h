@@ -270,7 +270,7 @@ struct linux_kernel {
 /* A zImage's code. */
 int segue_linux_place_low(struct job *job, struct linux_kernel *kernel);
 /* Places the setup code with its heap and the command line, fills its header, and enters there. */
-int segue_linux_setup(struct job *job, struct linux_kernel *kernel);
+int segue_linux_setup(struct job *job, struct linux_kernel *kernel) SEGUE_HIDDEN;
 
 /* Places the zero page with the command line and what of the memory map is too long for it, and fills
  * them. All other segments are in. */

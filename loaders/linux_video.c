@@ -81,7 +81,7 @@ static bool find_vga(const struct bytes *line, struct word *value)
 
 uint32_t segue_linux_vid_mode(const struct bytes *line)
 {
-	struct word value;
+	struct word value = {NULL, NULL};
 
 	if (!find_vga(line, &value) || is_word(&value, "normal"))
 		return LINUX_VIDEO_NORMAL;

@@ -98,6 +98,8 @@ struct job {
 	uint32_t *claims;             /* their numbers, sorted by dest: they are disjoint */
 	size_t segment_count, segment_limit;
 	struct entry_state entry;
+	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
+	addr_t catcher_dest;          /* physical; 0: none */
 	addr_t needs_memory;
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
@@ -162,6 +164,14 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 		    uint8_t **table, addr_t *dest);
 
 /*
+ * Adds the catcher where it is asked for: a segment of memory that the target's map calls reserved. Call it when
+ * all segments are in that may not give way, and before segue_target_map(). Its bytes come later (arrange.c).
+ */
+#define CATCHER_SIZE 16384u
+#define CATCHER_BYTES 2048u           /* of these the first; it makes the rest itself: catcher.asm */
+int segue_place_catcher(struct job *job);
+
+/*
  * The memory map that the target gets: the host's own entries, in their order, cut where a segment
  * has a target_type. Written to map (limit entries); *count gets the number, also when it is larger
  * than limit (call with limit 0 to ask). Call after all segments are added.
@@ -184,8 +194,10 @@ struct loader {
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
 };
-extern const struct loader segue_loader_multiboot, segue_loader_linux, segue_loader_linux_old, segue_loader_elf,
-	segue_loader_boot_sector;
+/* Hidden: what is linked in statically needs no GOT, whatever the host compiles with (-fPIE, -fPIC, neither). */
+#define SEGUE_HIDDEN __attribute__((visibility("hidden")))
+extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
+	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;
 
 /* Sets job->protocol and runs the loader that recognises job->bundle.kernel. */
 int segue_load_kernel(struct job *job);

@@ -368,6 +368,8 @@ int segue_multiboot_pass(struct job *job, uint32_t header_flags, const struct el
 	int error = place_modules(job, header_flags, table.module_count);
 
 	if (!error)
+		error = segue_place_catcher(job);
+	if (!error)
 		error = place_table(job, &table);
 	if (error)
 		return error;

@@ -4,6 +4,7 @@
 #include "arrange.h"
 #include "image.h"
 #include "loaded.h"
+#include "quiet.h"
 #include "replay.h"
 #include "runs.h"
 #include "scratch.h"
@@ -334,6 +335,8 @@ static void write_real_mode(const struct job *job, struct purgatory_params *para
 {
 	if (!is_real_mode(job))
 		return;
+	if (job->args->flags & SEGUE_LOAD_CATCHER)
+		segue_say(job, SEGUE_LOG_WARNING, "a target in real mode gets no catcher");
 	params->flags |= PURGATORY_REAL_MODE;
 	if (job->entry.real_interrupts)
 		params->flags |= PURGATORY_INTERRUPTS;
@@ -346,14 +349,28 @@ static void write_real_mode(const struct job *job, struct purgatory_params *para
 /* What purgatory needs to check the digest, and to show a wrong one. */
 static void write_digest(const struct job *job, struct purgatory_params *params)
 {
-	const struct segue_machine *machine = job->args->machine;
-
 	_Static_assert(SEGUE_LOAD_DIGEST_REBOOT == PURGATORY_DIGEST_REBOOT, "copied as it stands");
 	if (!job->bundle.digest)
 		return;
 	params->flags |= (uint16_t)(PURGATORY_DIGEST | (job->args->flags & SEGUE_LOAD_DIGEST_REBOOT));
 	memcpy(params->digest, job->bundle.digest, sizeof params->digest);
-	if (machine && machine->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT && machine->framebuffer.width == 80)
+}
+
+static void write_catcher(const struct job *job, struct purgatory_params *params, uint32_t offset)
+{
+	if (!job->catcher)
+		return;
+	memcpy(job->catcher, segue_purgatory_core + offset, segue_purgatory_core_size - offset);
+	params->catcher = (uint32_t)job->catcher_dest;
+}
+
+/* Where what has no console of its own prints. */
+static void write_console(const struct segue_machine *machine, struct purgatory_params *params)
+{
+	if (!machine)
+		return;
+	params->serial = (uint16_t)machine->serial_port;
+	if (machine->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT && machine->framebuffer.width == 80)
 		params->screen = (uint32_t)machine->framebuffer.addr;
 }
 
@@ -368,7 +385,8 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 	params_of_build = (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
 	memcpy(job->workspace, segue_purgatory_core, params_of_build->blocks);
 	memcpy(job->workspace + PURGATORY_PLAIN_PAGES * PURGATORY_PAGE, segue_purgatory_core + params_of_build->blocks,
-	       segue_purgatory_core_size - params_of_build->blocks);
+	       params_of_build->catcher - params_of_build->blocks);
+	params->catcher = 0;
 	params->pages = pages_of(job);
 	params->home = (uint32_t)a->home;
 	params->list = (uint32_t)list;
@@ -379,10 +397,11 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 	params->data_selector = 0x10 + shift;
 	params->tss_selector = 0x18 + shift;
 	memcpy(params->registers, &job->entry, sizeof params->registers);
-	if (job->args->machine)
-		params->serial = (uint16_t)job->args->machine->serial_port;
+	write_console(job->args->machine, params);
 	write_digest(job, params);
+	write_catcher(job, params, params_of_build->catcher);
 	write_real_mode(job, params);
+	segue_write_quiet(job);
 	params->magic = PURGATORY_MAGIC;
 }
 

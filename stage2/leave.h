@@ -55,7 +55,7 @@ _Static_assert(offsetof(struct leave, serial) == PURGATORY_PARAMS_AT + offsetof(
 		       offsetof(struct leave, serial) == 80,
 	       "leave.inc");
 
-extern const uint8_t segue_gate[], segue_gate_end[];
+extern const uint8_t segue_gate[] SEGUE_HIDDEN, segue_gate_end[] SEGUE_HIDDEN;
 
 /* The leave page and, behind it, pages for page tables, which are zero and taken one by one. */
 struct leave_tables {

@@ -5,6 +5,7 @@
 #include "image.h"
 #include "loaded.h"
 #include "memory_map.h"
+#include "quiet.h"
 
 static int check_workspace(const struct job *job)
 {
@@ -108,7 +109,9 @@ static int prepare(struct job *job)
 }
 
 /* The steps, in the order in which they can fail. */
-static int (*const steps[])(struct job *job) = {check_args, prepare, segue_open_blob, segue_load_kernel, segue_arrange};
+static int (*const steps[])(struct job *job) = {
+	check_args, prepare, segue_foresee_screen, segue_open_blob, segue_load_kernel, segue_arrange,
+};
 
 int segue_load(const struct segue_load_args *args)
 {

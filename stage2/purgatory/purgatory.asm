@@ -13,7 +13,8 @@
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
-;    6. Where params.home is another page, purgatory and its list move there first.
+;    6. Where params.quiet says so, devices are quieted (devices.asm), once and before any byte is moved. Where params.home
+;       is another page, purgatory and its list move there next.
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. A digest other than the one
 ;       in params, found when all is moved, is printed so too, and on the text screen; or the machine reboots.
@@ -64,6 +65,7 @@ EFLAGS_FIXED	equ 1 << 1
 EFLAGS_ID	equ 1 << 21
 CR0_PE		equ 1 << 0
 CR0_ET		equ 1 << 4
+CR0_PG		equ 1 << 31
 CR4_OSXSAVE	equ 1 << 18
 DR6_RESET	equ 0xffff0ff0
 DR7_RESET	equ 0x400
@@ -94,9 +96,9 @@ struc params
 	.blocks		resd 1		; where the blocks lie in what the build assembled
 	.screen		resd 1		; VGA text screen, 80 columns; 0: none
 	.digest		resb 32		; what the segments' SHA-256 must be
-	.quiet		resd 1
+	.quiet		resd 1		; QUIET_*; 0: nothing
 	.tables		resd 1
-	.catcher	resd 1
+	.catcher	resd 1		; address; 0: none. Before: where it lies in what the build assembled
 	.reserved	resd 1
 endstruc
 FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
@@ -116,7 +118,9 @@ start:
 arguments:
 	times params.blocks db 0
 	dd section..blocks.start
-	times params_size - (params.blocks + 4) db 0
+	times params.catcher - (params.blocks + 4) db 0
+	dd section..catcher.start
+	times params_size - (params.catcher + 4) db 0
 %define PARAM(name) ebp + arguments + params. %+ name
 
 ; base (24 bits used of 32: filled at run time), limit 4 GiB or bytes, access, flags
@@ -189,6 +193,10 @@ entry:
 
 	; Before anything is copied, or it would be copied to where A20 shut puts it.
 	call open_a20
+	cmp dword [PARAM(quiet)], 0
+	je .quiet
+	call quiet_devices
+.quiet:
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
 	jne relocate
@@ -228,6 +236,12 @@ entry:
 	mov [ebp + gdt_pointer], cx
 	add eax, ebp
 	mov [ebp + gdt_pointer + 2], eax
+	; It has tables of its own. It lies where the list has put it; its RET, too, empties a prefetch queue.
+	mov ebx, [PARAM(catcher)]
+	test ebx, ebx
+	jz .no_catcher
+	call ebx
+.no_catcher:
 	lgdt [ebp + gdt_pointer]
 	xor eax, eax
 	lldt ax
@@ -280,6 +294,7 @@ relocate:
 	mov eax, edx
 	jmp eax
 
+%include "print.asm"
 %include "trap.asm"
 %include "a20.asm"
 %include "move.asm"
@@ -291,5 +306,13 @@ core_end:
 %endif
 
 section .blocks follows=.text vstart=BLOCKS_AT align=16
+%include "devices.asm"
+%include "pci.asm"
+%include "acpi.asm"
+%include "apic.asm"
+%include "vga.asm"
 %include "digest.asm"
 %include "real.asm"
+
+section .catcher follows=.blocks vstart=0 align=16
+%include "catcher.asm"

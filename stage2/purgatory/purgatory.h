@@ -12,6 +12,7 @@
 #define PURGATORY_PARAMS_AT 8u        /* offset of the parameters in the core */
 #define PURGATORY_MAGIC 0x75676553u   /* "Segu" */
 #define PURGATORY_GDT 152u            /* offset of the GDT in the core */
+#define PURGATORY_DEVICES_AT (PURGATORY_PLAIN_PAGES * PURGATORY_PAGE) /* offset of struct purgatory_devices in the workspace */
 #define PURGATORY_DIGEST_AT (PURGATORY_PAGE + 368u) /* offset of struct purgatory_digest */
 
 struct purgatory_params {
@@ -33,7 +34,7 @@ struct purgatory_params {
 	uint8_t digest[32];
 	uint32_t quiet;               /* what is to be quieted: PURGATORY_QUIET_* */
 	uint32_t tables;              /* physical address of pages for the page tables of moves above 4 GiB; 0: none */
-	uint32_t catcher;             /* physical address of the catcher; 0: none */
+	uint32_t catcher;             /* physical address of the catcher; 0: none. By the build: where it lies in segue_purgatory_core */
 	uint32_t reserved;
 };
 #define PURGATORY_REAL_MODE 0x1u
@@ -43,6 +44,34 @@ struct purgatory_params {
 #define PURGATORY_DIGEST_REBOOT 0x10u
 #define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB */
 #define PURGATORY_PARKED 0x40u        /* CPUs may be parked in the workspace */
+
+/* Bits of quiet, those of SEGUE_LOAD_QUIET_* */
+#define PURGATORY_QUIET_IOAPIC 0x200u
+#define PURGATORY_QUIET_LAPIC 0x400u
+#define PURGATORY_QUIET_HPET 0x800u
+#define PURGATORY_QUIET_PIT 0x1000u
+#define PURGATORY_QUIET_PIC 0x2000u
+#define PURGATORY_QUIET_RTC 0x4000u
+#define PURGATORY_QUIET_BUS_MASTERS 0x8000u
+#define PURGATORY_QUIET_VGA 0x10000u
+
+/* What purgatory is told of the devices that it quiets; the blocks begin with it. Laid out as struc devices in devices.asm. */
+struct purgatory_devices {
+	uint32_t rsdp;                /* 0: to be looked for */
+	uint32_t hpet;                /* 0: unknown, as is an io_apic */
+	uint32_t io_apic[8];
+	uint32_t usual_io_apic;       /* where to look when no table tells; 0: RAM is there */
+	uint32_t usual_hpet;
+	uint32_t bios_masks;          /* of the PICs, for a target in real mode; the second one's in bits 8 to 15 */
+	uint8_t rsdp_copy[36];
+};
+_Static_assert(sizeof(struct purgatory_devices) == 88, "devices.asm: devices_size");
+_Static_assert(offsetof(struct purgatory_devices, hpet) == 4, "devices.asm: devices.hpet");
+_Static_assert(offsetof(struct purgatory_devices, io_apic) == 8, "devices.asm: devices.io_apic");
+_Static_assert(offsetof(struct purgatory_devices, usual_io_apic) == 40, "devices.asm: devices.usual_io_apic");
+_Static_assert(offsetof(struct purgatory_devices, usual_hpet) == 44, "devices.asm: devices.usual_hpet");
+_Static_assert(offsetof(struct purgatory_devices, bios_masks) == 48, "devices.asm: devices.bios_masks");
+_Static_assert(offsetof(struct purgatory_devices, rsdp_copy) == 52, "devices.asm: devices.rsdp_copy");
 
 /* SHA-256 at work, in the page behind the core. Laid out as struc sha256 in sha256.asm. */
 struct purgatory_digest {
@@ -75,8 +104,9 @@ _Static_assert(offsetof(struct purgatory_params, registers) == 32, "purgatory.as
 _Static_assert(offsetof(struct purgatory_params, code_selector) == 68, "purgatory.asm: params.code_selector");
 _Static_assert(offsetof(struct purgatory_params, serial) == 72, "purgatory.asm: params.serial");
 
-/* Core and blocks as the build assembled them (the blocks from params.blocks on), and the size of both in bytes. */
-extern const uint8_t segue_purgatory_core[];
-extern const uint32_t segue_purgatory_core_size;
+/* Core, blocks (from params.blocks on) and catcher (from params.catcher on) as the build assembled them; the size of all. */
+#define PURGATORY_HIDDEN __attribute__((visibility("hidden"))) /* as SEGUE_HIDDEN, loader.h */
+extern const uint8_t segue_purgatory_core[] PURGATORY_HIDDEN;
+extern const uint32_t segue_purgatory_core_size PURGATORY_HIDDEN;
 
 #endif

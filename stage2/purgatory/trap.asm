@@ -111,54 +111,5 @@ exception_text:
 	db "segue: exception ", 0, ", error code ", 0, ", EIP ", 0, ", CR2 ", 0
 	db " before the target was entered; stopped", 13, 10, 0
 
-; print_text: in ESI a text, EBP base; out ESI behind its end; clobbers nothing else
-print_text:
-	push eax
-.next:
-	lodsb
-	test al, al
-	jz .done
-	call print_character
-	jmp .next
-.done:
-	pop eax
-	ret
-
-; print_hexadecimal: in EAX a number, EBP base; clobbers EAX ECX
-print_hexadecimal:
-	mov ecx, 8
-.digit:
-	rol eax, 4
-	push eax
-	and al, 15
-	cmp al, 10
-	sbb al, 0x69			; 0 to 9, A to F: the classic pair, SBB then DAS
-	das
-	call print_character
-	pop eax
-	loop .digit
-	ret
-
-; print_character: in AL, EBP base; clobbers nothing. A port that never gets ready costs a bounded wait.
-LSR		equ 5
-LSR_THRE	equ 1 << 5
-DEBUG_PORT	equ 0xe9
-print_character:
-	pushad
-	out DEBUG_PORT, al
-	movzx edx, word [PARAM(serial)]
-	test edx, edx
-	jz .done
-	mov ebx, eax
-	mov ecx, 0x20000
-	add edx, LSR
-.wait:
-	in al, dx
-	test al, LSR_THRE
-	loopz .wait
-	sub edx, LSR
-	mov eax, ebx
-	out dx, al
-.done:
-	popad
-	ret
+	text_printers print
+	port_printer print_character, PARAM(serial)

@@ -22,6 +22,7 @@
  *   argv0=no         do not put the file's name before the strings of a Multiboot target
  *   elf64=32bit      the entry of an ELF64 without a Multiboot header is 32-bit code
  *   linux16          start a Linux in its 16-bit setup code, which asks the BIOS for itself; needs a BIOS
+ *   catcher          print with all registers what a target does wrong before it has an IDT of its own
  *   drive=DRIVE      the drive that the target is told it was booted from: fd0 to fd3, hd0 to hd15, or the BIOS's
  *                    number, 0x80; a boot sector gets it in DL
  *   chain=DRIVE      start the boot sector of that drive, as the BIOS would, in the place of what was loaded

@@ -35,6 +35,7 @@ FACTORS = {
     "msr": {"plain": "", "set": "msr"},
     "virtual": {"none": "", "svm": "svm", "gif": "clgi"},
     "blob": {"whole": "", "pages": "blob=pages", "odd": "blob=odd"},
+    "catcher": {"off": "", "on": "catcher"},
     "target": dict.fromkeys(("multiboot", "linux"), ""),
 }
 # Bochs 2.7 has no 5-level paging, and no SVM.

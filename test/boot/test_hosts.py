@@ -13,7 +13,8 @@ from cells import BUSYBOX_LINE, INITRD, at
 from host_matrix import BOCHS, FACTORS, LONG, build_of, cell_id, pairwise, words
 from images import Part, grub_iso, pack_fiwix, qemu_kernel, write
 from qemu import BUILD, LOGS, Qemu
-from test_state import LINUX, MULTIBOOT, PASSED, Verdict, check_entry, check_verdict, connect, name32, run_to, verdict
+from test_state import (LINUX, MULTIBOOT, PASSED, Verdict, check_entry, check_reserved, check_verdict, connect, name32,
+                        run_to, verdict)
 
 HOSTS = os.path.join(BUILD, "hosts")
 LONG_BASE = 0xffffffff80000000
@@ -100,8 +101,12 @@ def check_host(registers, line, cpu):
     assert not wrong, "the host is not in the state asked for: " + ", ".join(wrong)
 
 
-def modules_of(target, target_words="strict"):
-    return [Part(target.path, target_words)]
+def modules_of(target, line=""):
+    return [Part(target.path, target_words(line))]
+
+
+def target_words(line):
+    return "strict catcher" if has(line, "catcher") else "strict"
 
 
 def machine(name, build, line, modules, **more):
@@ -112,8 +117,8 @@ def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"
     """A host to the inspector; returns (seconds, the verdict)."""
     target.load()
     exec_at = exec_address(build, word(line, "cbase"), base)
-    with machine(name, build, line, modules or modules_of(target), memory=memory, bits=bits, cpu=cpu, gdb=True, paused=True) as vm, \
-            connect(vm) as stub:
+    with machine(name, build, line, modules or modules_of(target, line), memory=memory, bits=bits, cpu=cpu, gdb=True,
+                 paused=True) as vm, connect(vm) as stub:
         stub.break_at(exec_at)
         try:
             stub.cont(30)
@@ -138,9 +143,15 @@ def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"
             vm.qmp("inject-nmi")
             vm.wait_for(r"^BAD: inspector: got vector 2 ", timeout=10)
         seconds = vm.elapsed()
-    check_entry(entered, target, PASSED[target.name])
-    check_verdict(seen, target, entered)
+    check_target(line, entered, target, seen)
     return seconds
+
+
+def check_target(line, registers, target, seen):
+    check_entry(registers, target, PASSED[target.name], has(line, "catcher"))
+    check_verdict(seen, target, registers)
+    if has(line, "catcher"):
+        check_reserved(seen, registers)
 
 
 def cells(factors, strength=2):
@@ -179,8 +190,8 @@ def gate_page(build, base=LONG_BASE):
 
 
 # The gate's linear page is also the physical address of the workspace's page number so many.
-@pytest.mark.parametrize("page", [pytest.param(each, marks=[] if each in (0, 4, 5, 6) else [pytest.mark.full])
-                                  for each in (*range(12), 16, 20, 30, 43)])
+@pytest.mark.parametrize("page", [pytest.param(each, marks=[] if each in (0, 5, 6, 7) else [pytest.mark.full])
+                                  for each in (*range(13), 17, 21, 31, 47)])
 @pytest.mark.parametrize("build, mode", [("i386-mid", "4k"), ("i386-mid", "pae"), ("x86_64", "long")])
 def test_gate_lies_at_a_physical_page_of_the_workspace(build, mode, page, row):
     line = f"mode={mode} base=1000000"
@@ -367,12 +378,14 @@ def bochs_few():
     plain = {name: next(iter(values)) for name, values in BOCHS.items()}
     chosen = [
         dict(mode="long", virtual="vmx+cet", cr4="all+globals", msr="set", fpu="avx", breakpoints="on", entry="page"),
-        dict(mode="long", virtual="cet-jump", cr4="all", entry="page", interrupts="pit", target="linux"),
+        dict(mode="long", virtual="cet-jump", cr4="all", entry="page", interrupts="pit", target="linux",
+             catcher="on"),
         dict(mode="long", virtual="vmx", cr4="all+globals", entry="df", tables="tss+ldt", blob="pages"),
         dict(mode="4k-high", virtual="vmx+cet", cr4="all+globals", breakpoints="on", entry="zero"),
         dict(mode="pae-high", virtual="vmx+cet", cr4="all+globals", entry="irq", interrupts="pit", msr="set"),
         dict(mode="4m-high", virtual="vmx", cr4="all+globals", cr0="nw", target="linux", entry="nmi"),
-        dict(mode="4m-identity", emulator="pentium", cr4="all", entry="unmapped", fpu="x87", msr="set"),
+        dict(mode="4m-identity", emulator="pentium", cr4="all", entry="unmapped", fpu="x87", msr="set",
+             catcher="on"),
         dict(mode="base", emulator="pentium", cr4="all", entry="irq", interrupts="pit", breakpoints="on", cr0="cd"),
     ]
     full = [{**plain, **each} for each in chosen]
@@ -384,15 +397,15 @@ def test_bochs_host(bochs_cell, tmp_path, row, request):
     assert not bochs.missing(), bochs.missing()
     target = TARGETS[bochs_cell["target"]].load()
     line = words(bochs_cell, BOCHS)
-    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build_of(bochs_cell)), line), [Part(target.path, "strict exit")])
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build_of(bochs_cell)), line),
+                   [Part(target.path, target_words(line) + " exit")])
     run = bochs.Bochs("hosts-" + request.node.name, iso, cpu=bochs_cell["emulator"]).run(target.entry, target.code)
     assert not re.search(BAD, run.serial, re.MULTILINE), run.serial[-2000:]
     check_said(run.serial, line)
     seen = Verdict(run.serial)
     assert run.registers, "the debugger never saw the target's first instruction"
     row(run.seconds)
-    check_entry(run.registers, target, PASSED[target.name])
-    check_verdict(seen, target, run.registers)
+    check_target(line, run.registers, target, seen)
 
 
 def check_said(serial, line):

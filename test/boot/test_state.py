@@ -21,6 +21,7 @@ SPOIL = os.path.join(ROOT, "test/targets/inspect/spoil.asm")
 SPOIL_AT = 0x60000
 LINUX_PREF_ADDRESS = 0x1000000      # test/targets/inspect/layout.inc
 EFLAGS_ID = 1 << 21
+CATCHER_SIZE = 16384                # loaders/loader.h
 
 
 class Target:
@@ -143,8 +144,9 @@ def name32(registers, name):
     return registers[name] if name in registers else registers["R" + name[1:]]
 
 
-def check_entry(registers, target, passed):
-    """The emulator's registers at the first instruction. passed: the registers that the protocol uses."""
+def check_entry(registers, target, passed, catcher=False):
+    """The emulator's registers at the first instruction. passed: the registers that the protocol uses.
+    catcher: the tables are in it."""
     wrong = []
 
     def same(what, got, want):
@@ -173,8 +175,14 @@ def check_entry(registers, target, passed):
     same("TR's limit", registers["TR"]["limit"], 0x67)
     # QEMU's LTR sets the busy bit in memory only (the inspector looks there), Bochs's in the hidden part too.
     same("TR's type", registers["TR"]["flags"] & 0xff00, 0x8900 if "A20" in registers else 0x8b00)
-    same("IDT's base", registers["IDT"]["base"], 0)
-    same("IDT's limit", registers["IDT"]["limit"], 0)
+    if catcher:
+        home = registers["GDT"]["base"] // CATCHER_SIZE
+        same("IDT's place", registers["IDT"]["base"] // CATCHER_SIZE, home)
+        same("TR's place", registers["TR"]["base"] // CATCHER_SIZE, home)
+        same("IDT's limit", registers["IDT"]["limit"], 32 * 8 - 1)
+    else:
+        same("IDT's base", registers["IDT"]["base"], 0)
+        same("IDT's limit", registers["IDT"]["limit"], 0)
     assert not wrong, "\n".join(wrong)
 
 
@@ -190,6 +198,15 @@ def check_verdict(seen, target, registers):
     assert seen.number("gdtr.base") == registers["GDT"]["base"]
     assert seen.number("gdtr.limit") == registers["GDT"]["limit"]
     assert seen.number("tr") == registers["TR"]["selector"]
+
+
+def check_reserved(seen, registers):
+    """The memory map that the target was given calls the catcher's memory reserved, and none of it RAM."""
+    start = registers["GDT"]["base"] // CATCHER_SIZE * CATCHER_SIZE
+    ranges = [[int(each, 0) for each in value.split()[:3]] for name, value in seen.values.items()
+              if re.fullmatch(r"(mmap|e820)\.\d+", name)]
+    assert [start, CATCHER_SIZE, 2] in ranges
+    assert not [each for each in ranges if each[2] == 1 and each[0] < start + CATCHER_SIZE and start < each[0] + each[1]]
 
 
 @targets

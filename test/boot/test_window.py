@@ -3,6 +3,7 @@
 survived with every register as it was, and an instruction or a machine check that faults there is printed. The host's
 own handlers answer up to the gate's LIDT; and the two instructions behind purgatory's last LIDT, as the target
 itself, find none (purgatory.asm, point 13)."""
+import collections
 import os
 import re
 import struct
@@ -13,6 +14,7 @@ import pytest
 
 from images import Part, qemu_kernel
 from qemu import BUILD, LOGS, PATIENCE, Qemu
+from test_purgatory import RESET_CPU
 from test_state import connect
 
 LONG_BASE = 0xffffffff80000000
@@ -25,9 +27,12 @@ HOSTS = {
     "la57": ("x86_64", "mode=la57 mce", LONG_BASE),
 }
 ENTRY = 0x200000
-LEAVE_AT = 4 * 4096     # stage2/leave.h
+LEAVE_AT = 5 * 4096     # stage2/leave.h
 VECTOR_UD, VECTOR_MC = 6, 18
 CR4_MCE = 1 << 6
+CR0_TARGET, CR0_TS = 0x11, 1 << 3
+# Among gdb's hexadecimal digits: behind 16 registers and RIP, EFLAGS and six segments, the bases of FS, GS and KernelGS
+CR0_AT = 2 * (17 * 8 + 7 * 4 + 3 * 8)
 UD2 = bytes.fromhex("0f0b")
 # lidt [address] with its 32-bit address, then mov esp
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
@@ -53,10 +58,11 @@ def target(name):
 
 
 class Window:
-    """A host stopped at segue_exec()'s first instruction. snapshot: it can be put back there."""
+    """A host stopped at segue_exec()'s first instruction. snapshot: it can be put back there. more: words for the host."""
 
-    def __init__(self, name, which, snapshot=False):
+    def __init__(self, name, which, snapshot=False, more=""):
         host, words, self.base = HOSTS[which]
+        words = f"{words} {more}".strip()
         path = os.path.join(BUILD, "hosts", host)
         symbols = subprocess.run(["nm", path + ".kernel.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
         self.at = {found[2]: int(found[1], 16) + self.base & WIDTH
@@ -83,6 +89,7 @@ class Window:
         # params.home: purgatory stays, with a target as small as this
         self.workspace_phys, = struct.unpack_from("<I", page, 12)
         self.last = self.workspace_phys + LAST_LIDT.search(page).start() + LAST_LIDT_SIZE
+        self.reset_cpu = self.workspace_phys + page.index(RESET_CPU)
         # QEMU's default hides NMIs from single steps.
         self.stub.sstep(1)
         if self.snapshot:
@@ -161,6 +168,47 @@ def test_an_nmi_at_every_instruction(which, request):
     assert len(times) > 300
     # the host's; the gate's where the host has it, and its copy's (with long mode left, another one); purgatory's
     assert len(handlers) == {"flat": 4, "4k": 4, "pae": 4}.get(which, 5), [hex(each) for each in handlers]
+
+
+@windows
+def test_an_nmi_at_each_of_the_last_instructions_with_a_catcher(which):
+    """From purgatory's reset of the CPU to behind the target's first instruction: no gap, and every register as it was
+    but CR0.TS, which a task switch sets (catcher.asm, point 2)."""
+    times, handlers = collections.Counter(), collections.defaultdict(list)
+    with Window("nmi-catcher", which, more="catcher") as window:
+        stub = window.stub
+        stub.break_at(window.reset_cpu)
+        stub.cont(30)
+        stub.clear_break(window.reset_cpu)
+        while times[ENTRY] < 3:
+            at, before, place = window.ip(), stub.ask("g"), window.place()
+            times[at] += 1
+            # Of a loop the first turns.
+            if times[at] > 3:
+                window.step()
+                continue
+            stub.monitor("nmi")
+            for _ in range(3):
+                if window.place() == place:
+                    window.step()
+            assert window.place() != place, f"no NMI came at {at:#x}"
+            handlers[window.ip()].append(at)
+            for _ in range(20):
+                if window.place() == place:
+                    break
+                window.step()
+            assert without_cr0(stub.ask("g")) == without_cr0(before), f"the NMI at {at:#x} changed a register"
+            if at == ENTRY:
+                assert stub.info_registers()["CR0"] == CR0_TARGET | CR0_TS
+            window.step()
+    # Purgatory's handler up to the last LIDT, then the catcher's task, which goes on behind its IRET
+    purgatory, first, later = handlers.values()
+    assert len(purgatory) > 100 and first == [window.last] and later[-3:] == [ENTRY] * 3
+
+
+def without_cr0(packet):
+    """gdb's registers of qemu-system-x86_64: CR0 is 8 bytes behind three bases."""
+    return packet[:CR0_AT] + packet[CR0_AT + 16:]
 
 
 def addresses(window):

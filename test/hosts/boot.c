@@ -32,6 +32,9 @@ void boot_main(uint32_t magic, const struct multiboot *info);
 
 #define TABLE_PAGES 1024u
 #define APIC_PHYS 0xfee00000u
+#define IO_APIC_PHYS 0xfec00000u
+#define HPET_PHYS 0xfed00000u
+#define VGA_PHYS 0xa0000u
 #define STAGE_START 0x100000u
 /* an odd stride walks every page of any range that it shares no factor with */
 #define STRIDE 7919u
@@ -342,6 +345,9 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	}
 	place_parts(how, extents);
 	handover.apic = place(APIC_PHYS, PAGE, ENTRY_NO_CACHE);
+	handover.io_apic = place(IO_APIC_PHYS, PAGE, ENTRY_NO_CACHE);
+	handover.hpet = place(HPET_PHYS, PAGE, ENTRY_NO_CACHE);
+	handover.vga = place(VGA_PHYS, 2 * PAGE, ENTRY_NO_CACHE);
 	handover.direct = NO_DIRECT;
 	if (!word(handover.line, "direct"))
 		return;

@@ -52,7 +52,7 @@ struct handover {
 	uint64_t cr3;                 /* with nothing of the boot stage in it */
 	uint64_t workspace, workspace_phys, workspace_size;
 	uint64_t unmapped;            /* where a broken stack points */
-	uint64_t apic;
+	uint64_t apic, io_apic, hpet, vga;
 	uint64_t direct;              /* of all RAM; NO_DIRECT: not mapped */
 	uint64_t ram_end;             /* physical */
 	uint64_t part_count, map_count;
@@ -102,6 +102,25 @@ static inline uint64_t word_number(const char *line, const char *name, uint64_t 
 	for (; *at && *at != ' '; at++)
 		value = value * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
 	return value;
+}
+
+/* Is this one of the names, with commas between, behind the word? */
+static inline bool word_names(const char *line, const char *list, const char *name)
+{
+	const char *at = word(line, list);
+
+	while (at) {
+		size_t i = 0;
+
+		while (name[i] && at[i] == name[i])
+			i++;
+		if (!name[i] && (at[i] == ',' || at[i] == ' ' || !at[i]))
+			return true;
+		while (*at && *at != ' ' && *at != ',')
+			at++;
+		at = *at == ',' ? at + 1 : NULL;
+	}
+	return false;
 }
 
 /* output.c, in both pieces: %s, %x (uint64_t), %u (uint32_t) to COM1 */

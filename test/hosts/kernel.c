@@ -15,6 +15,7 @@ void kernel_main(void);
 __attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT};
 
 static volatile uint32_t ticks, steps;
+volatile bool timer_stays_in_service;
 static volatile bool leave_from_irq, leave_from_nmi;
 
 uint64_t physical_of(const void *at)
@@ -70,6 +71,7 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	const struct handover *h = &handover;
 
 	*machine = (struct segue_machine){.serial_port = 0x3f8};
+	machine->bios_pic_masks = (uint32_t)word_number(h->line, "masks=", 0);
 	machine->framebuffer = (struct segue_framebuffer){
 		.addr = 0xb8000, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = SEGUE_FRAMEBUFFER_EGA_TEXT};
 	*args = (struct segue_load_args){.struct_size = sizeof *args};
@@ -87,6 +89,7 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	args->workspace_size = (size_t)h->workspace_size;
 	args->machine = machine;
 	args->log = log_line;
+	args->flags = devices_quiet(h->line) | (word(h->line, "catcher") ? SEGUE_LOAD_CATCHER : 0);
 	args->code_base = h->code_base;
 	args->data_base = h->data_base;
 	tell_wrongly(args);
@@ -110,7 +113,7 @@ static void load(void)
 			__builtin_memset(pointer(handover.part[i].data), 0xa5, (size_t)handover.part[i].size);
 }
 
-static void pic_start(void)
+void pic_start(void)
 {
 	/* ICW1 to ICW4 (8259A): vectors 20h and 28h, all lines but the timer's masked */
 	out8(PIC1, 0x11);
@@ -159,7 +162,8 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 		ticks++;
 		if (leave_from_irq)
 			last_step();
-		out8(PIC1, 0x20);
+		if (!timer_stays_in_service)
+			out8(PIC1, 0x20);
 		return;
 	default:
 		if (vector > VECTOR_IRQ0)
@@ -192,6 +196,7 @@ void last_step(void)
 
 	if (word_is(line, "stack=", "page"))
 		say("host: %u bytes used of a stack of one page\n", stack_used());
+	devices_start(line);
 	say("host: leaving after %u ticks\n", ticks);
 	state_apply(line);
 	/* From here on a RET must answer a CALL from behind it: this function never returns. */

@@ -47,6 +47,8 @@ struct leaving {
 _Noreturn void leave_now(const struct leaving *leaving);
 
 /* kernel.c */
+void pic_start(void);
+extern volatile bool timer_stays_in_service; /* its handler sends no EOI */
 extern struct handover handover;
 uintptr_t offset_of_physical(uint64_t physical); /* of the kernel's own image */
 uint64_t physical_of(const void *at);
@@ -62,6 +64,10 @@ void state_apply(const char *line);
 uintptr_t state_flags(const char *line);
 uint32_t state_data_selector(const char *line);
 bool state_prepare_shadow_stack(const char *line);
+
+/* devices.c: live= leaves them running, quiet= asks Segue to quiet them */
+void devices_start(const char *line);
+uint32_t devices_quiet(const char *line);
 
 /* refusals.c */
 void refusals(void);

@@ -13,16 +13,13 @@ int ramdisk_minors = 1;
 static struct serial serial = {.ioaddr = 0x3f8};
 static struct tty console = {.dev = SERIAL_MAJOR << 8 | 1 << SERIAL_MSF, .driver_data = &serial};
 struct sysconsole sysconsole_table[NR_SYSCONSOLES] = {{&console}};
-struct video_parms video = {.flags = VPF_VGA, .columns = 80, .lines = 25};
 
-/* The kernel's image, the RAM disk; or the text screen, which is mapped nowhere here. */
+/* Of the kernel's image and the RAM disk. */
 unsigned int host_physical(unsigned int address)
 {
 	const struct host_part *part = &handover.part[0];
 	const struct segue_extent *extent = (const struct segue_extent *)(uintptr_t)part->extents;
 
-	if (address == (uintptr_t)video.address)
-		return 0xb8000;
 	if (address - part->data < part->size)
 		return (unsigned int)(extent->addr + (address - part->data));
 	return (unsigned int)physical_of((const void *)address);

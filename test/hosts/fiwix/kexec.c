@@ -10,7 +10,6 @@
 #include <fiwix/config.h>
 #include <fiwix/kernel.h>
 #include <fiwix/bios.h>
-#include <fiwix/console.h>
 #include <fiwix/fs.h>
 #include <fiwix/kexec.h>
 #include <fiwix/mm.h>
@@ -78,22 +77,6 @@ static uint32_t serial_console(void)
 	return 0;
 }
 
-/* Only the text screen: of a framebuffer Fiwix does not keep where the colours lie in a pixel. */
-static void describe_machine(struct segue_machine *machine)
-{
-	memset_b(machine, 0, sizeof(struct segue_machine));
-	machine->serial_port = serial_console();
-	machine->framebuffer.type = SEGUE_FRAMEBUFFER_NONE;
-	if(video.flags & VPF_VGA) {
-		machine->framebuffer.type = SEGUE_FRAMEBUFFER_EGA_TEXT;
-		machine->framebuffer.addr = V2P((unsigned int)video.address);
-		machine->framebuffer.width = video.columns;
-		machine->framebuffer.height = video.lines;
-		machine->framebuffer.bpp = 16;
-		machine->framebuffer.pitch = video.columns * 2;
-	}
-}
-
 static int load(void)
 {
 	const struct ramdisk *disk = &ramdisk_table[ramdisk_minors - 1];
@@ -101,12 +84,15 @@ static int load(void)
 	struct segue_machine machine;
 	struct segue_extent extent;
 
-	describe_machine(&machine);
+	memset_b(&machine, 0, sizeof(machine));
+	machine.framebuffer.type = SEGUE_FRAMEBUFFER_NONE;
+	machine.serial_port = serial_console();
 	extent.addr = V2P((unsigned int)disk->addr);
 	extent.size = disk->size * 1024;
 	memset_b(&args, 0, sizeof(args));
 	args.struct_size = sizeof(args);
-	args.flags = SEGUE_LOAD_QUIET_ALL & SEGUE_LOAD_KNOWN_FLAGS;
+	/* with the screen back in text mode, also after bga= */
+	args.flags = SEGUE_LOAD_QUIET_ALL;
 	args.blob.data = disk->addr;
 	args.blob.size = extent.size;
 	args.blob.extents = &extent;

@@ -60,14 +60,6 @@ struct sysconsole {
 };
 extern struct sysconsole sysconsole_table[NR_SYSCONSOLES];
 
-#define VPF_VGA		1
-struct video_parms {
-	int flags;
-	unsigned int *address;
-	int columns, lines;
-};
-extern struct video_parms video;
-
 extern int kexec_proto, kexec_size;
 extern char kexec_cmdline[NAME_MAX + 1];
 

@@ -56,6 +56,8 @@ enum {
 	X87_TAGS_EMPTY = 0xffff,
 	X87_ENVIRONMENT = 28,
 	TSS_LIMIT = 0x67,
+	CATCHER_VECTORS = 32,
+	CATCHER_SIZE = 16384,		/* aligned to that */
 	TYPE_TSS32_BUSY = 0xb,
 	BDA_EBDA_SEGMENT = 0x40e,
 	BDA_BASE_MEMORY = 0x413,
@@ -436,7 +438,7 @@ static void judge_segue_registers(const struct saved *state, enum variant varian
 	expect("segue.eflags", state->eflags, EFLAGS_RESERVED_ONE);
 }
 
-static void judge_segue_tables(const struct saved *state, enum variant variant)
+static void judge_segue_tables(const struct saved *state, enum variant variant, bool catcher)
 {
 	uint32_t code = variant == VARIANT_LINUX ? 0x10 : 0x08;
 	struct descriptor task = descriptor_of(state, state->tr);
@@ -455,8 +457,14 @@ static void judge_segue_tables(const struct saved *state, enum variant variant)
 	expect_that(task.there && task.limit == TSS_LIMIT && (task.access & 0x1f) == TYPE_TSS32_BUSY,
 		    "segue.tr", "a busy 32-bit TSS of limit 0x67", "selector %x limit %x access %x",
 		    state->tr, task.limit, task.access);
-	expect("segue.idtr.limit", state->idt_limit, 0);
-	expect("segue.idtr.base", state->idt_base, 0);
+	if (catcher) {
+		expect("segue.idtr.limit", state->idt_limit, CATCHER_VECTORS * 8 - 1);
+		expect("segue.idtr.base", state->idt_base / CATCHER_SIZE, state->gdt_base / CATCHER_SIZE);
+		expect("segue.catcher", task.base / CATCHER_SIZE, state->gdt_base / CATCHER_SIZE);
+	} else {
+		expect("segue.idtr.limit", state->idt_limit, 0);
+		expect("segue.idtr.base", state->idt_base, 0);
+	}
 }
 
 static void judge_segue_cpu(const struct saved *state)
@@ -498,12 +506,12 @@ static void judge_segue_cpu(const struct saved *state)
 	}
 }
 
-void cpu_judge(const struct saved *state, enum variant variant, bool strict)
+void cpu_judge(const struct saved *state, enum variant variant, bool strict, bool catcher)
 {
 	judge_protocol(state, variant, strict);
 	if (!strict)
 		return;
 	judge_segue_registers(state, variant);
-	judge_segue_tables(state, variant);
+	judge_segue_tables(state, variant, catcher);
 	judge_segue_cpu(state);
 }

@@ -3,6 +3,7 @@
  * The inspector: prints the machine and the tables that its boot loader left, and judges
  * them. Options, as words of its command line (commas or spaces between them):
  *   strict   judge by Segue's own contract too, not only by the protocol
+ *   catcher  with Segue's catcher, whose tables are there then
  *   exit     leave QEMU by isa-debug-exit at port 0xF4 (status 33: all ok, 35: not), or Bochs
  *   reboot   reset the machine
  */
@@ -156,7 +157,7 @@ static const char *variant_name(enum variant variant)
 void inspect_main(const struct saved *state, enum variant variant)
 {
 	uint32_t nonzero_bss = clear_bss(), line, bad;
-	bool strict;
+	bool strict, catcher;
 
 	output_begin();
 	take_over();
@@ -164,6 +165,7 @@ void inspect_main(const struct saved *state, enum variant variant)
 	line = command_line(state, variant);
 	/* a plain ELF executable gets no command line: it is there for Segue's contract */
 	strict = variant == VARIANT_ELF || has_option(line, "strict");
+	catcher = has_option(line, "catcher");
 	print("Segue's inspector\n");
 	print("variant = %s\n", variant_name(variant));
 	print("strict = %s\n", strict ? "yes" : "no");
@@ -174,7 +176,7 @@ void inspect_main(const struct saved *state, enum variant variant)
 	else if (variant != VARIANT_ELF)
 		multiboot_print(state);
 
-	cpu_judge(state, variant, strict);
+	cpu_judge(state, variant, strict, catcher);
 	if (variant == VARIANT_LINUX)
 		linux_judge(state, strict);
 	else if (variant != VARIANT_ELF)

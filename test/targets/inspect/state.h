@@ -77,7 +77,7 @@ uint64_t peek64(uint32_t address);
 
 void cpu_read(const struct saved *state);
 void cpu_print(const struct saved *state);
-void cpu_judge(const struct saved *state, enum variant variant, bool strict);
+void cpu_judge(const struct saved *state, enum variant variant, bool strict, bool catcher);
 
 void multiboot_print(const struct saved *state);
 void multiboot_judge(const struct saved *state, bool video, bool strict);

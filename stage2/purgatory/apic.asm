@@ -1,0 +1,255 @@
+; SPDX-License-Identifier: MIT
+;
+; The APICs, back to where a target that knows of the two PICs alone gets its interrupts: the MultiProcessor
+; Specification 1.4, 3.6.2.2, calls it virtual wire mode. Intel 82093AA data sheet; Intel SDM vol. 3, chapter 11.
+
+IO_APIC_INDEX		equ 0x00
+IO_APIC_WINDOW		equ 0x10
+IO_APIC_EOI		equ 0x40	; from version 20h on
+IO_APIC_HAS_EOI		equ 0x20
+IO_APIC_VERSION		equ 1		; registers behind the window
+IO_APIC_ENTRIES		equ 0x10
+IO_APIC_MOST		equ 0xf0	; entries that one can have
+ENTRY_MASKED		equ 1 << 16
+ENTRY_LEVEL		equ 1 << 15
+ENTRY_REMOTE_IRR	equ 1 << 14
+ENTRY_DELIVERY		equ 7 << 8
+ENTRY_SMI		equ 2 << 8
+
+; quiet_io_apics: before the local APIC, which could not serve what still came
+;   mode      32-bit, flat, paging off
+;   in        EBP base
+;   clobbers  EAX EBX ECX EDX ESI EDI
+quiet_io_apics:
+	lea esi, [DEVICE(io_apic)]
+	cmp dword [esi], 0
+	jne .known
+	mov eax, [DEVICE(usual_io_apic)]
+	mov [esi], eax
+.known:
+	mov ecx, IO_APICS
+.next:
+	lodsd
+	test eax, eax
+	jz .done
+	push ecx
+	push esi
+	mov ebx, eax
+	call quiet_io_apic
+	pop esi
+	pop ecx
+	loop .next
+.done:
+	ret
+
+; quiet_io_apic: all entries as after reset, which is masked
+;   mode      32-bit, flat, paging off
+;   in        EBX its address
+;   clobbers  EAX ECX EDX EDI
+quiet_io_apic:
+	mov dword [ebx + IO_APIC_INDEX], IO_APIC_VERSION
+	mov edi, [ebx + IO_APIC_WINDOW]
+	mov edx, edi
+	shr edx, 16			; the last entry's number
+	jz .nobody
+	cmp edx, IO_APIC_MOST
+	jae .nobody
+.entry:
+	lea eax, [IO_APIC_ENTRIES + edx * 2]
+	mov [ebx + IO_APIC_INDEX], eax
+	mov eax, [ebx + IO_APIC_WINDOW]
+	; SMIs are the firmware's.
+	mov ecx, eax
+	and ecx, ENTRY_DELIVERY
+	cmp ecx, ENTRY_SMI
+	je .next
+	or eax, ENTRY_MASKED
+	mov [ebx + IO_APIC_WINDOW], eax
+	; A level that nobody has told the end of holds its pin shut; masked, the local APIC's EOI does not reach it.
+	; Where there is a register for it, that ends it; the older ones forget it as an edge.
+	test eax, ENTRY_REMOTE_IRR
+	jz .clean
+	mov ecx, edi
+	cmp cl, IO_APIC_HAS_EOI
+	jb .edge
+	movzx ecx, al
+	mov [ebx + IO_APIC_EOI], ecx
+.edge:
+	and eax, ~ENTRY_LEVEL
+	mov [ebx + IO_APIC_WINDOW], eax
+	or eax, ENTRY_LEVEL
+	mov [ebx + IO_APIC_WINDOW], eax
+.clean:
+	mov dword [ebx + IO_APIC_WINDOW], ENTRY_MASKED
+	lea eax, [IO_APIC_ENTRIES + edx * 2 + 1]
+	mov [ebx + IO_APIC_INDEX], eax
+	mov dword [ebx + IO_APIC_WINDOW], 0
+.next:
+	dec edx
+	jns .entry
+.nobody:
+	ret
+
+CPUID_APIC		equ 1 << 9	; CPUID.1:EDX
+CPUID_FAMILY		equ 15 << 8	; CPUID.1:EAX
+FAMILY_6		equ 6 << 8
+MSR_APIC_BASE		equ 0x1b
+APIC_BASE_X2APIC	equ 1 << 10
+APIC_BASE_ENABLED	equ 1 << 11
+APIC_USUAL		equ 0xfee00000
+
+APIC_VERSION		equ 0x30
+APIC_TPR		equ 0x80
+APIC_EOI		equ 0xb0
+APIC_SPURIOUS		equ 0xf0
+APIC_ISR		equ 0x100
+APIC_IRR		equ 0x200
+APIC_BITMAP		equ 0x80	; 256 bits, 32 in each 16 bytes
+APIC_LVT_CMCI		equ 0x2f0
+APIC_LVT_TIMER		equ 0x320
+APIC_LVT_THERMAL	equ 0x330
+APIC_LVT_PERFORMANCE	equ 0x340
+APIC_LVT_LINT0		equ 0x350
+APIC_LVT_LINT1		equ 0x360
+APIC_LVT_ERROR		equ 0x370
+APIC_TIMER_INITIAL	equ 0x380
+LVT_MASKED		equ 1 << 16
+LVT_NMI			equ 4 << 8
+LVT_EXTINT		equ 7 << 8
+; Vector 0Fh: the BIOS's handler for it counts with interrupts that are none (MultiProcessor Specification 1.4, appendix
+; A). Bit 8 enables.
+SPURIOUS_ENABLED	equ 1 << 8 | 0x0f
+APIC_VECTORS		equ 256
+
+; Behind IDT, TSS and what a20_is_open writes, below the stack; the digest, which lies here too, has not begun.
+WIDE_IDT_AT		equ PAGE + 512
+
+; quiet_local_apic
+;   mode      32-bit, flat, CPL 0, paging off, interrupts off
+;   in        EBP base
+;   out       where there is one that the firmware had on: in xAPIC mode, nothing in it that waits or is in service
+;   clobbers  EAX EBX ECX EDX ESI EDI
+quiet_local_apic:
+	call highest_leaf
+	test eax, eax
+	jz .none
+	mov eax, 1
+	cpuid
+	test edx, CPUID_APIC
+	jz .none
+	; The Pentium's has its place and no such MSR.
+	mov ebx, APIC_USUAL
+	and eax, CPUID_FAMILY
+	cmp eax, FAMILY_6
+	jb .found
+	mov ecx, MSR_APIC_BASE
+	rdmsr
+	test eax, APIC_BASE_ENABLED
+	jz .none
+	test eax, APIC_BASE_X2APIC
+	jz .xapic
+	; From x2APIC mode the only way is through disabled (11.12.5), which forgets all of its state.
+	and eax, ~(APIC_BASE_ENABLED | APIC_BASE_X2APIC)
+	call write_msr
+	or eax, APIC_BASE_ENABLED
+	call write_msr
+	; Locked in that mode, it has refused.
+	rdmsr
+	test eax, APIC_BASE_X2APIC
+	jnz .none
+.xapic:
+	test edx, edx			; above 4 GiB
+	jnz .none
+	and eax, -PAGE
+	mov ebx, eax
+.found:
+	mov dword [ebx + APIC_SPURIOUS], SPURIOUS_ENABLED
+	mov dword [ebx + APIC_TPR], 0
+	; Masked first, so that no more comes while what is there is taken.
+	mov ecx, [ebx + APIC_VERSION]
+	shr ecx, 16
+	movzx ecx, cl			; the last entry's number
+	cmp ecx, .lvt_end - .lvt - 1
+	jbe .all_known
+	mov ecx, .lvt_end - .lvt - 1
+.all_known:
+	inc ecx
+	lea esi, [ebp + .lvt]
+.mask:
+	movzx eax, byte [esi]
+	inc esi
+	shl eax, 4
+	mov dword [ebx + eax], LVT_MASKED
+	loop .mask
+	mov [ebx + APIC_TIMER_INITIAL], ecx
+	mov ecx, APIC_VECTORS
+.serve:
+	mov esi, APIC_ISR
+	call any_vector
+	jz .served
+	mov dword [ebx + APIC_EOI], 0
+	loop .serve
+.served:
+	call take_waiting
+	mov dword [ebx + APIC_LVT_LINT0], LVT_EXTINT
+	mov dword [ebx + APIC_LVT_LINT1], LVT_NMI
+.none:
+	ret
+; In the order in which CPUs got them: the version register says how many there are (11.4.8).
+.lvt:
+	db APIC_LVT_TIMER >> 4, APIC_LVT_LINT0 >> 4, APIC_LVT_LINT1 >> 4, APIC_LVT_ERROR >> 4, APIC_LVT_PERFORMANCE >> 4
+	db APIC_LVT_THERMAL >> 4, APIC_LVT_CMCI >> 4
+.lvt_end:
+
+; any_vector: in EBX local APIC, ESI APIC_ISR or APIC_IRR; out ZF = 0: a bit is set; clobbers EAX ESI
+any_vector:
+	xor eax, eax
+.or:
+	or eax, [ebx + esi]
+	add esi, 16
+	test esi, APIC_BITMAP - 1
+	jnz .or
+	test eax, eax
+	ret
+
+; take_waiting: an interrupt that the local APIC has accepted comes at the target's first STI, by a vector that only the
+; host knew, and nothing but taking it ends that. So it is taken here; LINT0 is masked, so no PIC's is among them.
+;   mode      32-bit, flat, CPL 0, paging off, interrupts off
+;   in        EBP base, EBX local APIC
+;   clobbers  EAX ECX EDX ESI EDI
+take_waiting:
+	lea esi, [ebp + IDT_AT]
+	lea edi, [ebp + WIDE_IDT_AT]
+	mov ecx, IDT_VECTORS * 2
+	rep movsd
+	lea edx, [ebp + .taken]
+	movzx eax, dx
+	or eax, CODE << 16
+	mov dx, GATE_32
+	mov ecx, APIC_VECTORS - IDT_VECTORS
+.gate:
+	stosd
+	xchg eax, edx
+	stosd
+	xchg eax, edx
+	loop .gate
+	sub edi, APIC_VECTORS * 8
+	push edi
+	push word APIC_VECTORS * 8 - 1
+	lidt [esp]
+	add esp, 6
+	mov ecx, APIC_VECTORS
+.next:
+	mov esi, APIC_IRR
+	call any_vector
+	jz .none
+	sti
+	nop				; here they come
+	cli
+	loop .next
+.none:
+	lidt [ebp + idt_pointer]
+	ret
+.taken:
+	mov dword [ebx + APIC_EOI], 0
+	iretd

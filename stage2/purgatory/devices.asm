@@ -1,0 +1,207 @@
+; SPDX-License-Identifier: MIT
+;
+; Quiets the devices that the host left running: afterwards none of them interrupts the target or writes into its
+; memory, and those that a PC starts with are as the BIOS leaves them. What each step does stands at its flag in segue.h.
+
+; params.quiet: PURGATORY_QUIET_*, purgatory.h
+QUIET_IOAPIC		equ 1 << 9
+QUIET_LAPIC		equ 1 << 10
+QUIET_HPET		equ 1 << 11
+QUIET_PIT		equ 1 << 12
+QUIET_PIC		equ 1 << 13
+QUIET_RTC		equ 1 << 14
+QUIET_BUS_MASTERS	equ 1 << 15
+QUIET_VGA		equ 1 << 16
+
+; struct purgatory_devices, purgatory.h
+IO_APICS		equ 8
+struc devices
+	.rsdp		resd 1
+	.hpet		resd 1		; 0: unknown
+	.io_apic	resd IO_APICS	; up to the first 0
+	.usual_io_apic	resd 1		; where PCs have the first one; 0: RAM is there
+	.usual_hpet	resd 1
+	.bios_masks	resd 1		; of the PICs, the second one's in bits 8 to 15
+	.rsdp_copy	resb 36
+endstruc
+
+devices_at:
+%if devices_at - $$ != 0
+	%error "PURGATORY_DEVICES_AT, purgatory.h"
+%endif
+	times devices_size db 0
+%if devices_size != 88
+	%error "struct purgatory_devices, purgatory.h"
+%endif
+%define DEVICE(name) ebp + devices_at + devices. %+ name
+
+; quiet_devices
+;   mode      32-bit, flat, CPL 0, paging off, interrupts off
+;   in        EBP base; params.quiet
+;   out       what params.quiet says is done, and params.quiet 0
+;   clobbers  all but EBP and ESP
+quiet_devices:
+	xor ebx, ebx
+	xchg ebx, [PARAM(quiet)]
+	lea esi, [ebp + .steps]
+.next:
+	lodsd
+	test eax, ebx
+	lodsd
+	jz .not_asked
+	push ebx
+	push esi
+	add eax, ebp
+	call eax
+	pop esi
+	pop ebx
+.not_asked:
+	lea eax, [ebp + .end]
+	cmp esi, eax
+	jb .next
+	ret
+
+; First what may write into memory; an IO-APIC's last interrupt finds the local APIC there; the HPET gives the PIT's line back.
+	align 4, db 0
+.steps:
+	dd QUIET_BUS_MASTERS, quiet_bus_masters
+	dd QUIET_IOAPIC | QUIET_HPET, read_acpi
+	dd QUIET_IOAPIC, quiet_io_apics
+	dd QUIET_LAPIC, quiet_local_apic
+	dd QUIET_HPET, quiet_hpet
+	dd QUIET_PIT, quiet_pit
+	dd QUIET_PIC, quiet_pics
+	dd QUIET_RTC, quiet_rtc
+	dd QUIET_VGA, quiet_vga
+.end:
+
+; IA-PC HPET 1.0a, 2.3
+HPET_CAPABILITIES	equ 0x00
+HPET_PERIOD		equ 0x04	; femtoseconds a tick
+HPET_CONFIGURATION	equ 0x10
+HPET_STATUS		equ 0x20
+HPET_COMPARATOR		equ 0x100
+HPET_COMPARATOR_SIZE	equ 0x20
+HPET_PERIOD_MAX		equ 100000000
+HPET_ENABLE		equ 1 << 0
+HPET_LEGACY		equ 1 << 1
+HPET_INTERRUPT		equ 1 << 2	; of a comparator
+HPET_FSB		equ 1 << 14	; and its interrupt is a message
+
+; quiet_hpet
+;   mode      32-bit, flat, paging off
+;   in        EBP base
+;   clobbers  EAX EBX ECX
+quiet_hpet:
+	mov ebx, [DEVICE(hpet)]
+	test ebx, ebx
+	jnz .known
+	mov ebx, [DEVICE(usual_hpet)]
+	test ebx, ebx
+	jz .nobody
+.known:
+	; Nobody answers with ones; zeros are no period either.
+	mov eax, [ebx + HPET_PERIOD]
+	dec eax
+	cmp eax, HPET_PERIOD_MAX
+	jae .nobody
+	and dword [ebx + HPET_CONFIGURATION], ~(HPET_ENABLE | HPET_LEGACY)
+	mov ecx, [ebx + HPET_CAPABILITIES]	; it knows no bytes
+	shr ecx, 8
+	and ecx, 31			; the last comparator's number
+	inc ecx
+	lea eax, [ebx + HPET_COMPARATOR]
+.comparator:
+	and dword [eax], ~(HPET_INTERRUPT | HPET_FSB)
+	add eax, HPET_COMPARATOR_SIZE
+	loop .comparator
+	; Levels that are out end by ones.
+	mov dword [ebx + HPET_STATUS], -1
+.nobody:
+	ret
+
+PIT_COUNTER_0		equ 0x40
+PIT_SQUARE_WAVE_0	equ 0x36	; counter 0, low then high byte, mode 3, binary
+
+; quiet_pit: 18.2 Hz, as the BIOS has it, and the speaker off (8254 data sheet; IBM PC AT Technical Reference, port 61h)
+;   mode      any
+;   clobbers  AL
+quiet_pit:
+	in al, PORT_SYSTEM_B
+	and al, ~(SYSTEM_B_SPEAKER | SYSTEM_B_GATE_2) & 0xff
+	out PORT_SYSTEM_B, al
+	mov al, PIT_SQUARE_WAVE_0
+	out PIT_CONTROL, al
+	xor eax, eax			; 0 counts as 65536
+	out PIT_COUNTER_0, al
+	out PIT_COUNTER_0, al
+	ret
+
+PIC_1			equ 0x20
+PIC_2			equ 0xa0
+PIC_DATA		equ 1		; of the two ports
+ICW1			equ 0x11	; edges, two PICs, ICW4 follows
+ICW2_BIOS_1		equ 0x08
+ICW2_BIOS_2		equ 0x70
+ICW3_1			equ 1 << 2	; the second is on line 2
+ICW3_2			equ 2
+ICW4_8086		equ 0x01
+MASK_ALL		equ 0xffff
+
+; quiet_pics: ICW1 to ICW4 also end what is in service, and forget edges (8259A data sheet)
+;   mode      32-bit, flat
+;   in        EBP base
+;   clobbers  EAX ECX
+quiet_pics:
+	mov ecx, MASK_ALL
+	test byte [PARAM(flags)], FLAG_REAL_MODE
+	jz .masked
+	mov ecx, [DEVICE(bios_masks)]
+.masked:
+	mov al, ICW1
+	out PIC_1, al
+	out PIC_2, al
+	mov al, ICW2_BIOS_1
+	out PIC_1 + PIC_DATA, al
+	mov al, ICW2_BIOS_2
+	out PIC_2 + PIC_DATA, al
+	mov al, ICW3_1
+	out PIC_1 + PIC_DATA, al
+	mov al, ICW3_2
+	out PIC_2 + PIC_DATA, al
+	mov al, ICW4_8086
+	out PIC_1 + PIC_DATA, al
+	out PIC_2 + PIC_DATA, al
+	mov al, cl
+	out PIC_1 + PIC_DATA, al
+	mov al, ch
+	out PIC_2 + PIC_DATA, al
+	ret
+
+RTC_INDEX		equ 0x70	; bit 7, which shuts out NMIs, stays 0
+RTC_DATA		equ 0x71
+RTC_B			equ 0x0b
+RTC_C			equ 0x0c
+RTC_D			equ 0x0d
+RTC_B_PIE		equ 1 << 6
+RTC_B_AIE		equ 1 << 5
+RTC_B_UIE		equ 1 << 4
+
+; quiet_rtc (MC146818A data sheet)
+;   mode      any
+;   clobbers  AL
+quiet_rtc:
+	mov al, RTC_B
+	out RTC_INDEX, al
+	in al, RTC_DATA
+	and al, ~(RTC_B_PIE | RTC_B_AIE | RTC_B_UIE) & 0xff
+	out RTC_DATA, al
+	; Reading C ends the request that is out.
+	mov al, RTC_C
+	out RTC_INDEX, al
+	in al, RTC_DATA
+	; The index rests on a register that nothing but a read of it touches.
+	mov al, RTC_D
+	out RTC_INDEX, al
+	in al, RTC_DATA
+	ret

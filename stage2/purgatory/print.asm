@@ -1,0 +1,63 @@
+; SPDX-License-Identifier: MIT
+;
+; Text and numbers on the serial port and the debug port. Macros, as purgatory and the catcher have one set each:
+; the one is gone when the other prints.
+
+LSR		equ 5
+LSR_THRE	equ 1 << 5
+DEBUG_PORT	equ 0xe9
+
+; text_printers NAME: NAME_text and NAME_hexadecimal, by NAME_character, which clobbers nothing but EFLAGS
+%macro text_printers 1
+; NAME_text: in ESI a text, EBP base; out ESI behind its end; clobbers nothing else
+%1_text:
+	push eax
+.next:
+	lodsb
+	test al, al
+	jz .done
+	call %1_character
+	jmp .next
+.done:
+	pop eax
+	ret
+
+; NAME_hexadecimal: in EAX a number, EBP base; clobbers EAX ECX. From .digit on: its topmost ECX digits
+%1_hexadecimal:
+	mov ecx, 8
+.digit:
+	rol eax, 4
+	push eax
+	and al, 15
+	cmp al, 10
+	sbb al, 0x69			; 0 to 9, A to F: the classic pair, SBB then DAS
+	das
+	call %1_character
+	pop eax
+	loop .digit
+	ret
+%endmacro
+
+; port_printer LABEL, ADDRESS: a routine that prints to the port whose number is the word at ADDRESS; 0: none
+;   in AL; clobbers nothing. A port that never gets ready costs a bounded wait.
+%macro port_printer 2
+%1:
+	pushad
+	out DEBUG_PORT, al
+	movzx edx, word [%2]
+	test edx, edx
+	jz .done
+	mov ebx, eax
+	mov ecx, 0x20000
+	add edx, LSR
+.wait:
+	in al, dx
+	test al, LSR_THRE
+	loopz .wait
+	sub edx, LSR
+	mov eax, ebx
+	out dx, al
+.done:
+	popad
+	ret
+%endmacro

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+# Segue's library, for GNU make: the lists of its sources, and rules for a host that keeps this tree beside its own.
+#
+#     SEGUE_DIR := segue
+#     SEGUE_ARCH := i386
+#     include $(SEGUE_DIR)/stage2/segue.mk
+#     kernel.elf: $(OBJECTS) $(SEGUE_OBJECTS)
+#
+# A host's file that calls it is compiled with -I$(SEGUE_DIR)/include. To be set before the include:
+#
+#     SEGUE_DIR      this tree; where it is not set, the one that this file is found in
+#     SEGUE_ARCH     i386, x86_64; or lists, for who has rules of his own: nothing but the lists
+#     SEGUE_OBJDIR   where the objects go; build/segue-i386 or build/segue-x86_64
+#     SEGUE_MEMORY   1: with memcpy, memmove, memset and memcmp, which are weak: where the host has one, that is taken
+#
+# To be set anywhere: the host's own CC, CFLAGS (or SEGUE_HOST_CFLAGS in its place: without a sanitizer or a profiler),
+# NASM and AR, as ever. The include defines:
+#
+#     SEGUE_SOURCES  every file that is compiled or assembled
+#     SEGUE_OBJECTS  the objects
+#     SEGUE_LIBRARY  $(SEGUE_OBJDIR)/libsegue.a, in the place of SEGUE_OBJECTS: a link takes what it needs of it
+#     SEGUE_CFLAGS   what the C files want, behind the host's own flags
+#
+# No name of it begins with anything but SEGUE_, and the host's default goal stays what it is.
+
+ifndef SEGUE_DIR
+SEGUE_DIR := $(patsubst %/,%,$(dir $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))))
+endif
+# A comment behind a value leaves blanks in that.
+override SEGUE_ARCH := $(strip $(SEGUE_ARCH))
+ifeq ($(filter i386 x86_64 lists,$(SEGUE_ARCH)),)
+$(error SEGUE_ARCH is i386 or x86_64, not '$(SEGUE_ARCH)')
+endif
+
+# ---- the lists, relative to SEGUE_DIR ----
+SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEGUE_DIR)/,$(1)))))
+SEGUE_C := $(call SEGUE_WILDCARD,loaders/*.c stage2/*.c)
+SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
+SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h loaders/*.h stage2/*.h stage2/memory/*.h stage2/purgatory/*.h)
+SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,stage2/*_i386.asm)
+SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,stage2/*_x86_64.asm)
+SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,stage2/*.inc)
+# purgatory.asm includes the others but for image.asm, which embeds it, and test objects.
+SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
+
+# ---- the flags ----
+# No section but .text, .rodata* and, where pointers must be relocated, .data.rel.ro*: a kernel's linker script may take
+# no others. A host's warnings are shown and stop nothing; C89's are none of C11's. The folders are for quotes only, and in
+# front: a host's loader.h or elf.h is none of ours.
+SEGUE_INCLUDES := $(addprefix -iquote $(SEGUE_DIR)/,include loaders stage2)
+SEGUE_CFLAGS := -std=c11 -ffreestanding -fno-strict-aliasing -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-fno-function-sections -fno-data-sections -mgeneral-regs-only -Wno-error -Wno-declaration-after-statement
+SEGUE_CFLAGS_i386 := -m32
+SEGUE_CFLAGS_x86_64 := -m64 -mno-red-zone
+SEGUE_CFLAGS += $(SEGUE_CFLAGS_$(SEGUE_ARCH))
+SEGUE_NASM_i386 := elf32
+SEGUE_NASM_x86_64 := elf64
+
+ifneq ($(SEGUE_ARCH),lists)
+override SEGUE_OBJDIR := $(or $(strip $(SEGUE_OBJDIR)),build/segue-$(SEGUE_ARCH))
+SEGUE_HOST_CFLAGS ?= $(CFLAGS)
+SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/purgatory/image.asm
+SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(SEGUE_C) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
+SEGUE_ASM_OBJECTS := $(patsubst %.asm,$(SEGUE_OBJDIR)/%.o,$(SEGUE_ASM))
+SEGUE_SOURCES := $(addprefix $(SEGUE_DIR)/,$(patsubst $(SEGUE_OBJDIR)/%.o,%.c,$(SEGUE_C_OBJECTS)) $(SEGUE_ASM))
+SEGUE_OBJECTS := $(SEGUE_C_OBJECTS) $(SEGUE_ASM_OBJECTS)
+SEGUE_LIBRARY := $(SEGUE_OBJDIR)/libsegue.a
+SEGUE_ASSEMBLE = $(or $(NASM),nasm) -f $(SEGUE_NASM_$(SEGUE_ARCH)) -I$(SEGUE_DIR)/stage2/
+
+# ---- the rules ----
+SEGUE_GOAL := $(.DEFAULT_GOAL)
+$(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,$(SEGUE_HEADERS))
+	@mkdir -p $(@D)
+	$(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS) -c -o $@ $<
+$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_OBJDIR)/purgatory.bin
+	@mkdir -p $(@D)
+	$(SEGUE_ASSEMBLE) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -o $@ $<
+$(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES))
+	@mkdir -p $(@D)
+	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+$(SEGUE_LIBRARY): $(SEGUE_OBJECTS)
+	@rm -f $@
+	$(AR) rcsD $@ $^
+.DEFAULT_GOAL := $(SEGUE_GOAL)
+endif

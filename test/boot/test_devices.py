@@ -1,0 +1,484 @@
+# SPDX-License-Identifier: MIT
+"""Devices that a host left running, as QEMU's monitor shows them at the target's first instruction: quiet where it was
+asked for (SEGUE_LOAD_QUIET_*), and live where not, so that each of these checks can fail."""
+import contextlib
+import os
+import re
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+import sectors
+from cells import at
+from images import Part, qemu_kernel
+from qemu import BUILD, LOGS, PATIENCE, Qemu, QemuError
+from test_hosts import exec_address, host
+from test_state import connect, name32
+
+ENTRY = 0x200000
+TARGET_SIZE = 0x20000
+PCI_BRIDGE = 6
+PCI_BUS_MASTER = 4
+LIVE = "live=all"
+TEXT = (720, 400)
+
+
+def target(name):
+    """An ELF32 of one instruction, jmp $, and zeros behind it."""
+    path = os.path.join(LOGS, f"devices-{name}.elf")
+    os.makedirs(LOGS, exist_ok=True)
+    header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, ENTRY, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, 2, TARGET_SIZE, 7, 4)
+    with open(path, "wb") as file:
+        file.write((header + segment).ljust(96, b"\0") + b"\xeb\xfe".ljust(512 - 96, b"\0"))
+    return path
+
+
+def pics(vm):
+    """The second and the first: (vectors, masks, in service)."""
+    found = re.findall(r"^pic[01]: irr=\w+ imr=(\w+) isr=(\w+) hprio=\w irq_base=(\w+)", vm.hmp("info pic"), re.MULTILINE)
+    return [tuple(int(each, 16) for each in (base, masks, served)) for masks, served, base in found]
+
+
+class Devices:
+    """A host with its words, stopped at the target's first instruction, or at segue_exec()'s."""
+
+    def __init__(self, name, build, line, at_exec=False, **more):
+        name = "devices-" + re.sub(r"\W+", "-", name)
+        more.setdefault("cpu", "max")
+        boot = qemu_kernel(Part(host(build), line), [Part(target(name))])
+        boot["args"] += more.pop("args", [])
+        self.first = exec_address(build) if at_exec else ENTRY
+        self.vm = Qemu(name, memory="32M", gdb=True, paused=True, **boot, **more)
+
+    def __enter__(self):
+        self.vm.__enter__()
+        try:
+            self.stub = connect(self.vm)
+            self.go_to(self.first)
+        except BaseException:
+            self.vm.__exit__(None, None, None)
+            raise
+        return self
+
+    def go_to(self, address):
+        self.stub.break_at(address)
+        try:
+            self.stub.cont(30 * PATIENCE)
+        except AssertionError as why:
+            raise AssertionError(f"{why}\n{self.vm.serial()[-1000:]}")
+        self.stub.clear_break(address)
+        assert name32(self.stub.info_registers(), "EIP") == address
+
+    def __exit__(self, *why):
+        self.stub.close()
+        self.vm.__exit__(*why)
+
+    def out(self, port, value, size="b"):
+        self.vm.hmp(f"o /{size} {port:#x} {value:#x}")
+
+    def port(self, port, size="b"):
+        return int(re.search(r"= 0x(\w+)", self.vm.hmp(f"i /{size} {port:#x}"))[1], 16)
+
+    def memory(self, address, count):
+        """64-bit words of device memory."""
+        said = self.vm.hmp(f"xp /{count}gx {address:#x}")
+        return [int(each, 16) for each in re.findall(r"0x(\w{16})\b", said)]
+
+    def io_apic(self):
+        said = self.vm.hmp("info pic")
+        pins = re.findall(r"^ +pin \d+ +0x(\w+)", said, re.MULTILINE)
+        assert len(pins) == 24
+        return all(int(each, 16) == 1 << 16 for each in pins) and "Remote IRR (none)" in said
+
+    def lapic(self):
+        said = self.vm.hmp("info lapic")
+        entries = {name: int(value, 16) for name, value in re.findall(r"^(LVT\w*)\s+0x(\w+)", said, re.MULTILINE)}
+        return entries == dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTTHMR=1 << 16, LVTT=1 << 16) and \
+            bool(re.search(r"initial_count = 0 ", said)) and bool(re.search(r"^SPIV\s+0x0000010f", said, re.MULTILINE)) and \
+            bool(re.search(r"^ISR\s+\(none\)\s+IRR\s+\(none\)", said, re.MULTILINE)) and "TPR 0x00" in said
+
+    def pic(self):
+        return pics(self.vm) == [(0x70, 0xff, 0), (0x08, 0xff, 0)]
+
+    def pit(self):
+        # 8254: read-back of counter 0's status, then its count, which shows what it is reloaded with
+        self.out(0x43, 0xe2)
+        mode = self.port(0x40) & 0x3f
+        counts = []
+        for _ in range(8):
+            self.out(0x43, 0xd2)
+            counts.append(self.port(0x40) | self.port(0x40) << 8)
+            self.stub.run()
+            time.sleep(0.01)
+            self.stub.stop()
+        return mode == 0x36 and max(counts) > 0x1000 and self.port(0x61) & 3 == 0
+
+    def rtc(self):
+        self.out(0x70, 0x0b)
+        return self.port(0x71) & 0x70 == 0
+
+    def hpet(self):
+        comparators = [self.memory(0xfed00100 + 0x20 * each, 1)[0] for each in range(3)]
+        return self.memory(0xfed00010, 1)[0] & 3 == 0 and not any(each & (1 << 2 | 1 << 14) for each in comparators)
+
+    def functions(self, buses=1):
+        """PCI: address -> (base class, header type, command) of what there is."""
+        found = {}
+        for address in range(0x80000000, 0x80000000 + (buses << 16), 0x100):
+            def register(number):
+                self.out(0xcf8, address | number, "w")
+                return self.port(0xcfc, "w")
+            if register(0) & 0xffff != 0xffff:
+                found[address] = (register(8) >> 24, register(12) >> 16 & 0xff, register(4) & 0xffff)
+        return found
+
+    def dma(self, buses=1):
+        functions = self.functions(buses).values()
+        assert len(functions) > 3
+        return not any(command & PCI_BUS_MASTER for base_class, _, command in functions if base_class != PCI_BRIDGE)
+
+    def picture(self, colour=lambda each: each * 7 & 0x7f):
+        """All characters in many colours, as the screen shows them, without the cursor."""
+        cells = bytes(byte for each in range(2000) for byte in (each & 0xff, colour(each)))
+        self.stub.physical()
+        self.stub.write_mem(0xb8000, cells)
+        self.out(0x3d4, 0x0a)
+        self.out(0x3d5, 0x20)
+        return self.vm.screenshot()
+
+    def blank(self):
+        return self.vm.memory_at(0xb8000, 0x8000) == b"\x20\x07" * 0x4000
+
+
+WORDS = ("ioapic", "lapic", "pic", "pit", "rtc", "hpet", "dma")
+CHECKS = {"ioapic": Devices.io_apic, **{word: getattr(Devices, word) for word in WORDS[1:]}}
+
+
+@pytest.fixture(scope="module")
+def text_picture():
+    """What the BIOS's own text mode shows."""
+    with Devices("text", "i386-low", "mode=flat") as devices:
+        picture = devices.picture()
+    assert picture[:2] == TEXT
+    return picture
+
+
+def quiet_ones(devices, text):
+    found = {word for word in WORDS if CHECKS[word](devices)}
+    if devices.blank() and devices.picture() == text:
+        found.add("vga")
+    return found
+
+
+ALL = {*WORDS, "vga"}
+MODES = [("i386-low", "mode=flat"), ("i386-high", "mode=4k cr4=all blob=pages"), ("i386-high", "mode=pae from=irq pit"),
+         ("x86_64", "mode=long globals cr4=all from=nmi"), ("x86_64", "mode=la57 stack=zero")]
+
+
+@pytest.mark.parametrize("build, line", MODES, ids=[line.split()[0][5:] for _, line in MODES])
+def test_all_are_quiet(build, line, text_picture):
+    with Devices("all-" + line, build, f"{line} {LIVE} quiet=all") as devices:
+        assert quiet_ones(devices, text_picture) == ALL
+
+
+@pytest.mark.parametrize("word", ["", *WORDS, "vga"])
+def test_one_is_quiet(word, text_picture):
+    """Each by its own flag, and none by another's; without a flag all are live."""
+    with Devices("one-" + word, "i386-high", f"mode=4k {LIVE}" + (f" quiet={word}" if word else "")) as devices:
+        found = quiet_ones(devices, text_picture)
+    # The HPET has taken the PIT's line: what is quiet there shows all the same.
+    assert found == ({word} if word else set())
+
+
+@contextlib.contextmanager
+def frames(port):
+    """Ethernet frames to a network card, one after the other."""
+    frame = bytes.fromhex("ffffffffffff0250000000010800") + b"SEGUE" * 60
+    over = threading.Event()
+
+    def send():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+            while not over.wait(0.001):
+                link.sendto(frame, ("127.0.0.1", port))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        over.set()
+        sender.join()
+
+
+def network_card():
+    """QEMU's arguments for a card, and the port that its frames go to."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as b:
+        a.bind(("127.0.0.1", 0))
+        b.bind(("127.0.0.1", 0))
+        here, there = a.getsockname()[1], b.getsockname()[1]
+    return ["-netdev", f"socket,id=n,udp=127.0.0.1:{there},localaddr=127.0.0.1:{here}",
+            "-device", "rtl8139,netdev=n"], here
+
+
+RING, RING_SIZE = ENTRY + 0x4000, 0x3000
+
+
+@pytest.mark.parametrize("word", ["dma", "all", ""])
+@pytest.mark.parametrize("build, line", [MODES[1], MODES[3]], ids=["4k", "long"])
+def test_a_card_left_receiving(build, line, word):
+    """Into what becomes the target's memory: it writes there until the host leaves, and after that unless it is quieted."""
+    args, port = network_card()
+    line += f" live=all dma={RING:x}" + (f" quiet={word}" if word else "")
+    with frames(port), Devices(f"card-{word}-{build}", build, line, at_exec=True, args=args) as devices:
+        assert b"SEGUESEGUE" in devices.vm.memory_at(RING, RING_SIZE)
+        devices.go_to(ENTRY)
+        if word:
+            assert not any(devices.vm.memory_at(RING, RING_SIZE))
+        devices.stub.run()
+        time.sleep(0.5)
+        devices.stub.stop()
+        after = devices.vm.memory_at(RING, RING_SIZE)
+    assert any(after) == (word == "")
+
+
+def test_cards_behind_a_bridge():
+    """They are off, and the bridge lets through what a driver switches on again."""
+    args = ["-device", "pci-bridge,id=b1,chassis_nr=1,addr=1c", "-device", "pci-bridge,id=b2,chassis_nr=2,bus=b1,addr=3",
+            "-device", "e1000,bus=b1,addr=1", "-device", "ich9-usb-ehci1,bus=b2,addr=1d.7,multifunction=on",
+            "-device", "ich9-usb-uhci1,bus=b2,addr=1d.0,multifunction=on"]
+    for quiet in ("", " quiet=all"):
+        with Devices("bridge" + quiet, "i386-high", f"mode=4k {LIVE}{quiet}", args=args) as devices:
+            found = devices.functions(buses=3)
+            bridges = [command for base_class, header, command in found.values() if header & 0x7f == 1]
+            behind = [command for address, (base_class, header, command) in found.items()
+                      if address & 0xff0000 and header & 0x7f == 0]
+            assert len(bridges) == 2 and len(behind) == 3
+            assert all(command & PCI_BUS_MASTER for command in bridges)
+            assert devices.dma(buses=3) == bool(quiet)
+
+
+# ---- targets in real mode, which ask the BIOS ----
+def bios_disk(tmp_path):
+    return ["-drive", f"format=raw,if=none,id=d,file={sectors.floppy(str(tmp_path / 'disk'))}",
+            "-device", "ide-hd,drive=d,bus=ide.0"]
+
+
+@pytest.mark.parametrize("words, reads", [("quiet=all", True), ("quiet=all,dma", False)])
+def test_a_boot_sector_reads_its_disk(words, reads, tmp_path):
+    """By the BIOS, from an AHCI disk, which is a bus master; then it gets a tick of the BIOS's timer."""
+    boot = qemu_kernel(Part(host("i386-high"), f"mode=4k live=all bios {words}"),
+                       [Part(sectors.boot_sector(str(tmp_path / "sector")))])
+    boot["args"] += bios_disk(tmp_path)
+    with Qemu(f"devices-sector-{reads}", memory="32M", cpu="max", machine="q35", **boot) as vm:
+        vm.wait_for(r"^Boot sector: ", screen=True, timeout=20)
+        if not reads:
+            with pytest.raises(QemuError):
+                vm.wait_for(r"^This is the second sector", screen=True, timeout=3)
+            return
+        vm.wait_for(r"^A timer interrupt came\.$", screen=True, timeout=20)
+        assert "This is the second sector of a floppy." in vm.screen()
+        assert not vm.memory_at(0x46c, 4) == bytes(4)
+
+
+@pytest.mark.parametrize("words, masks", [("", (0x0e, 0xb8)), ("masks=9a3c", (0x9a, 0x3c))])
+def test_the_pics_of_a_target_in_real_mode(words, masks, tmp_path):
+    """At the BIOS's vectors, with its masks; those that segue.h documents where the host tells none."""
+    boot = qemu_kernel(Part(host("i386-high"), f"mode=4k live=pic bios quiet=pic {words}"),
+                       [Part(sectors.boot_sector(str(tmp_path / "sector")))])
+    with Qemu("devices-masks", memory="32M", cpu="max", gdb=True, paused=True, **boot) as vm, connect(vm) as stub:
+        stub.break_at(0x7c00)
+        stub.cont(30 * PATIENCE)
+        assert pics(vm) == [(0x70, masks[0], 0), (0x08, masks[1], 0)]
+
+
+def test_ipxe_goes_on():
+    """Past its time-out, which the BIOS's timer ends, to where it has found no network."""
+    boot = qemu_kernel(Part(host("x86_64"), "mode=long live=all bios quiet=all"), [Part(at("ipxe/ipxe.lkrn"))])
+    with Qemu("devices-ipxe", memory="64M", cpu="max", **boot) as vm:
+        vm.wait_for(r"^Press Ctrl-B for the iPXE", screen=True, timeout=30)
+        vm.wait_for(r"^No bootable device\.", screen=True, timeout=30)
+
+
+# ---- where the IO-APIC and the HPET are ----
+def tables(vm):
+    """ACPI as the firmware has left it: address of the RSDP, signature -> address."""
+    low = vm.memory_at(0xe0000, 0x20000)
+    at_rsdp = low.index(b"RSD PTR ")
+    rsdt, = struct.unpack_from("<I", low, at_rsdp + 16)
+    size, = struct.unpack("<I", vm.memory_at(rsdt + 4, 4))
+    found = {"RSDT": rsdt}
+    for address in struct.unpack(f"<{(size - 36) // 4}I", vm.memory_at(rsdt + 36, size - 36)):
+        found[vm.memory_at(address, 4).decode()] = address
+    return 0xe0000 + at_rsdp, found
+
+
+def workspace(devices):
+    registers = devices.stub.info_registers()
+    return registers["EAX"] if "EAX" in registers else registers["RDI"]
+
+
+def patch(devices, address, data, checksum=None):
+    """Write to physical memory; checksum: (table, size, where its sum is) to be made right again."""
+    devices.stub.physical()
+    devices.stub.write_mem(address, data)
+    if checksum:
+        start, size, at_sum = checksum
+        devices.stub.write_mem(start + at_sum, b"\0")
+        devices.stub.write_mem(start + at_sum, bytes([-sum(devices.vm.memory_at(start, size)) & 0xff]))
+    devices.stub.physical(False)
+
+
+def whole(devices, table):
+    size, = struct.unpack("<I", devices.vm.memory_at(table + 4, 4))
+    return table, size, 9
+
+
+# struct purgatory_devices in the workspace, purgatory.h
+DEVICES_AT, RSDP_AT, USUAL_AT = 2 * 4096, 0, 40
+
+
+def forget_usual(devices):
+    """Only ACPI is left to tell."""
+    devices.stub.write_mem(workspace(devices) + DEVICES_AT + USUAL_AT, bytes(8))
+
+
+def break_madt(devices, data, offset):
+    madt = tables(devices.vm)[1]["APIC"]
+    patch(devices, madt + offset, data, whole(devices, madt))
+
+
+def break_sum(devices, name):
+    _, found = tables(devices.vm)
+    patch(devices, found[name] + 9, bytes([devices.vm.memory_at(found[name] + 9, 1)[0] ^ 0xff]))
+
+
+def break_length(devices, name, length):
+    _, found = tables(devices.vm)
+    patch(devices, found[name] + 4, struct.pack("<I", length))
+
+
+def break_rsdp(devices):
+    patch(devices, tables(devices.vm)[0], b"RSD PTR?")
+
+
+def loop_rsdt(devices):
+    """Every entry leads to the RSDT itself, or out of memory."""
+    rsdt = tables(devices.vm)[1]["RSDT"]
+    size = whole(devices, rsdt)[1]
+    patch(devices, rsdt + 36, struct.pack("<II", rsdt, 0xfffffffc) * 20, None)
+    patch(devices, rsdt + 36, (struct.pack("<II", rsdt, 0xfffffffc) * 20)[:size - 36], whole(devices, rsdt))
+
+
+def add_io_apics(devices):
+    """An MADT full of IO-APICs that are not there, the real one last but for what does not fit."""
+    vm = devices.vm
+    madt = tables(vm)[1]["APIC"]
+    size = whole(devices, madt)[1]
+    entries = b"".join(struct.pack("<BBBBII", 1, 12, 0, 0, 0xfed80000 + each * 0x1000, 0) for each in range(20))
+    patch(devices, madt + 44, entries[:size - 44], whole(devices, madt))
+
+
+BROKEN = {
+    # what is done: (which of the two are still found with ACPI alone)
+    "nothing": (lambda devices: None, {"ioapic", "hpet"}),
+    "the RSDP": (break_rsdp, set()),
+    "the RSDT's sum": (lambda devices: break_sum(devices, "RSDT"), set()),
+    "the RSDT's length": (lambda devices: break_length(devices, "RSDT", 0xffffffff), set()),
+    "the RSDT's entries": (loop_rsdt, set()),
+    "the MADT's sum": (lambda devices: break_sum(devices, "APIC"), {"hpet"}),
+    "the MADT's length": (lambda devices: break_length(devices, "APIC", 0xfffffff0), {"hpet"}),
+    "the MADT's short length": (lambda devices: break_length(devices, "APIC", 0), {"hpet"}),
+    "an MADT entry without length": (lambda devices: break_madt(devices, bytes(2), 44), {"hpet"}),
+    "an MADT entry past the end": (lambda devices: break_madt(devices, b"\1\xff", 44), {"hpet"}),
+    "IO-APICs that are not there": (add_io_apics, {"hpet"}),
+    "the HPET's sum": (lambda devices: break_sum(devices, "HPET"), {"ioapic"}),
+    "the HPET's space": (lambda devices: patch(devices, tables(devices.vm)[1]["HPET"] + 40, b"\1",
+                                                whole(devices, tables(devices.vm)[1]["HPET"])), {"ioapic"}),
+}
+
+
+@pytest.mark.parametrize("usual", [False, True], ids=["acpi", "usual"])
+@pytest.mark.parametrize("what", BROKEN)
+def test_acpi(what, usual):
+    """Tables that are broken tell nothing, end nothing; then the usual addresses help, but where a table names others."""
+    spoil, found = BROKEN[what]
+    with Devices("acpi-" + what, "i386-high", f"mode=4k {LIVE} quiet=ioapic,hpet", at_exec=True) as devices:
+        spoil(devices)
+        if not usual:
+            forget_usual(devices)
+        devices.go_to(ENTRY)
+        seen = {word for word in ("ioapic", "hpet") if CHECKS[word](devices)}
+    if usual:
+        found = {"ioapic", "hpet"} - ({"ioapic"} if "not there" in what else set())
+    assert seen == found
+
+
+def test_an_rsdp_that_only_the_host_knows():
+    """By its address; the firmware's own is destroyed."""
+    with Devices("rsdp", "i386-high", f"mode=4k {LIVE} quiet=ioapic,hpet", at_exec=True) as devices:
+        rsdp = tables(devices.vm)[0]
+        copy = devices.vm.memory_at(rsdp, 36)
+        break_rsdp(devices)
+        forget_usual(devices)
+        patch(devices, 0x90008, copy)
+        devices.stub.write_mem(workspace(devices) + DEVICES_AT + RSDP_AT, struct.pack("<I", 0x90008))
+        devices.go_to(ENTRY)
+        assert devices.io_apic() and devices.hpet()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_xsdt(version):
+    """Of an RSDP with a sound second sum; where that is wrong the RSDT serves."""
+    with Devices(f"xsdt-{version}", "i386-high", f"mode=4k {LIVE} quiet=ioapic,hpet", at_exec=True) as devices:
+        _, found = tables(devices.vm)
+        forget_usual(devices)
+        entries = struct.pack("<QQQ", 1 << 32 | found["APIC"], found["APIC"], found["HPET"])
+        xsdt = b"XSDT" + struct.pack("<I", 36 + len(entries)) + bytes(28) + entries
+        xsdt = xsdt[:9] + bytes([-sum(xsdt) & 0xff]) + xsdt[10:]
+        rsdp = b"RSD PTR \0SEGUE.\2" + struct.pack("<IIQ", 0 if version == 2 else found["RSDT"], 36, 0x91000) + bytes(4)
+        rsdp = rsdp[:8] + bytes([-sum(rsdp[:20]) & 0xff]) + rsdp[9:]
+        rsdp = rsdp[:32] + bytes([-sum(rsdp) + (version == 1) & 0xff]) + rsdp[33:]
+        patch(devices, 0x91000, xsdt)
+        patch(devices, 0x90000, rsdp)
+        devices.stub.write_mem(workspace(devices) + DEVICES_AT + RSDP_AT, struct.pack("<I", 0x90000))
+        devices.go_to(ENTRY)
+        assert devices.io_apic() and devices.hpet()
+
+
+def test_a_machine_without_them():
+    """486: no CPUID of an APIC, no MSR; no ACPI, no HPET, and nothing at the usual addresses."""
+    with Devices("without", "i386-low", "mode=flat live=pic,pit,rtc quiet=all", cpu="486", machine="isapc") as devices:
+        assert devices.pic() and devices.pit() and devices.rtc() and devices.blank()
+
+
+# ---- the screen ----
+def glyphs():
+    """Our font as purgatory has it (stage2/font.inc): 96 characters of 9 lines, in bands of 16."""
+    listed = open(os.path.join(os.path.dirname(BUILD), "stage2", "font.inc")).read()
+    lines = re.findall(r"^\tdots '(.*)'", listed, re.MULTILINE)
+    font = {}
+    for number, line in enumerate(lines):
+        for column, dots in enumerate(line.split()):
+            font.setdefault(0x20 + number // 9 * 16 + column, []).append(dots)
+    return font
+
+
+def test_a_font_without_a_video_rom():
+    """Nothing has set up this VGA, and there is no ROM with a font in it: the letters are our own."""
+    with Devices("font", "i386-low", "mode=flat quiet=vga", args=["-vga", "none", "-device", "VGA,romfile="]) as devices:
+        assert devices.blank()
+        width, height, picture = devices.picture(lambda each: 7)
+    assert (width, height) == TEXT
+    drawn = glyphs()
+    for character in range(0x100):
+        row, column = divmod(character, 80)
+        # blank below the first, a box above the last
+        dots = drawn[min(max(character, 0x20), 0x7f)]
+        for y in range(16):
+            at_line = ((row * 16 + y) * width + column * 9) * 3
+            seen = "".join("#" if any(picture[at_line + x * 3:at_line + x * 3 + 3]) else "." for x in range(9))
+            assert seen == (f"..{dots[y - 3]}.." if 3 <= y < 12 else "." * 9), f"character {character:#x}, line {y}"

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* What a kernel has anyway: a line to print on, its memory map, a file. Here both are what Multiboot 1 passes. */
+#include "segue.h"
+
+void print(const char *text);
+uint64_t physical_address(const void *pointer);
+void start_kernel(const void *blob, size_t size, const char *cmdline, const struct segue_range *map, size_t ranges);
+void kernel_main(uint32_t information_at);
+
+enum { COM1 = 0x3f8, LSR = 5, LSR_THRE = 1 << 5 };
+enum { RANGES = 32 };
+
+struct multiboot_information {
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr;
+};
+struct multiboot_module {
+	uint32_t start, end, string, reserved;
+};
+struct multiboot_range {
+	uint32_t size;                /* of the rest */
+	uint32_t start[2], length[2], type;
+};
+
+static struct segue_range map[RANGES];
+
+static void out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+
+static uint8_t in8(uint16_t port)
+{
+	uint8_t value;
+
+	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+	return value;
+}
+
+static void put(char c)
+{
+	while (!(in8(COM1 + LSR) & LSR_THRE))
+		;
+	out8(COM1, (uint8_t)c);
+}
+
+void print(const char *text)
+{
+	for (; *text; text++)
+		put(*text);
+	put('\n');
+}
+
+/* Paging is off, or maps each address to itself. */
+uint64_t physical_address(const void *pointer) { return (uintptr_t)pointer; }
+
+static size_t read_map(const struct multiboot_information *information)
+{
+	uint32_t at = information->mmap_addr, end = at + information->mmap_length;
+	size_t count = 0;
+
+	while (at < end && count < RANGES) {
+		const struct multiboot_range *range = (const void *)(uintptr_t)at;
+		struct segue_range *to = &map[count++];
+
+		to->start = (uint64_t)range->start[1] << 32 | range->start[0];
+		to->end = to->start + ((uint64_t)range->length[1] << 32 | range->length[0]);
+		to->type = range->type;
+		at += range->size + (uint32_t)sizeof range->size;
+	}
+	return count;
+}
+
+void kernel_main(uint32_t information_at)
+{
+	const struct multiboot_information *information = (const void *)(uintptr_t)information_at;
+	const struct multiboot_module *module = (const void *)(uintptr_t)information->mods_addr;
+	const char *words;
+
+	if (information->mods_count == 0) {
+		print("no module");
+		return;
+	}
+	/* The file's name stands in front. */
+	words = (const char *)(uintptr_t)module->string;
+	while (*words && *words != ' ')
+		words++;
+	while (*words == ' ')
+		words++;
+	print("starting the module");
+	start_kernel((const void *)(uintptr_t)module->start, module->end - module->start, words, map, read_map(information));
+	print("it was refused");
+}
