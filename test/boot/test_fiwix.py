@@ -2,6 +2,7 @@
 """Fiwix itself, with our kexec.c in it (test/hosts/fiwix), to real targets; and blobs that it is to refuse.
 
 SEGUE_FIWIX names that kernel; nothing of Fiwix is fetched or built here, so without it all of this is skipped.
+Fiwix 1.7.0, as it is too, now and then waits for ever for its first IDE disk: init is never reached then.
 """
 import os
 import re
@@ -124,6 +125,18 @@ def test_to_xen_with_dom0_in_a_bundle(targets, tmp_path, note):
     assert said["verdict"] == "OK" and said["digest"] == digest_of(LARGE.path)
 
 
+def test_a_digest_finds_what_no_length_tells(targets, tmp_path, note):
+    """A file that was cut short in a larger RAM disk; it is shown before the target is entered."""
+    blob = segue_pack(str(tmp_path / "blob"), "--digest", "--kernel", at("di-i386/linux"), "--initrd", at("initramfs.cpio.gz"),
+                      "--cmdline", LINUX_LINE)
+    data = read(blob)
+    write(blob, data[:-100000].ljust(len(data), b"\0")[:-512] + data[-512:])
+    with fiwix("digest", str(tmp_path), blob, "linux", "", memory="128M", bits=32) as vm:
+        left(vm)
+        vm.wait_for(r"^segue: digest is [0-9a-f]{64}, must be [0-9a-f]{64}; stopped", timeout=30, but_not="^INITRAMFS")
+        note(vm.elapsed())
+
+
 def test_the_kernel_counts_not_the_parameter(targets, tmp_path, note):
     blob = pack_fiwix(str(tmp_path / "blob"), at("di-i386/linux"), at("initramfs.cpio.gz"))
     with fiwix("other", str(tmp_path), blob, "multiboot1", LINUX_LINE, memory="128M", bits=32) as vm:
@@ -148,10 +161,10 @@ def cut_kernel():
 
 
 def wild_segment():
-    """The first program header's size in memory reaches over the end of memory."""
-    data = bytearray(read(at("xen/kernel")))
+    """The second segment of Fiwix where there is no RAM."""
+    data = bytearray(read(FIWIX))
     table = struct.unpack_from("<I", data, 28)[0]
-    struct.pack_into("<I", data, table + 20, 0x70000000)
+    struct.pack_into("<I", data, table + 32 + 12, 0x70000000)
     return bytes(data)
 
 
@@ -159,7 +172,7 @@ def wild_segment():
 BAD = {
     "truncated initramfs": (cut_initrd, "linux", r"Fiwix initramfs length past the blob: 1331789 bytes, "),
     "truncated ELF": (cut_kernel, "multiboot1", r"ELF segment past the file's end: segment 1, "),
-    "wild ELF": (wild_segment, "multiboot1", r"segment outside RAM: ELF segment 0 at 0x200000 to 0x70200000"),
+    "wild ELF": (wild_segment, "multiboot1", r"segment outside RAM: ELF segment 1 at 0x70000000 to "),
     "zeros": (lambda: bytes(65536), "multiboot1", r"not a kernel Segue knows: blob of 65536 bytes"),
     "gzip": (lambda: b"\x1f\x8b\x08" + bytes(65533), "linux", r"still gzip-compressed: blob"),
 }
