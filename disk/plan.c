@@ -24,6 +24,7 @@ static const struct option words[] = {
 	{ "svg", required_argument, NULL, 's' },
 	{ "elf-entry-32", no_argument, NULL, 'e' },
 	{ "linux16", no_argument, NULL, 'r' },
+	{ "catcher", no_argument, NULL, 'k' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -61,6 +62,8 @@ static int read_options(int argc, char **argv, struct options *options, struct d
 			run->flags |= SEGUE_LOAD_ELF_ENTRY_32;
 		else if (word == 'r')
 			run->flags |= SEGUE_LOAD_REAL_MODE;
+		else if (word == 'k')
+			run->flags |= SEGUE_LOAD_CATCHER;
 		else if (word == '?')
 			return complain_usage(&command_plan, "the command line is wrong");
 		else if (!parse_size(optarg, word == 'M' ? &options->memory : word == 'a' ? &run->blob.at : &run->workspace_at))
@@ -174,6 +177,7 @@ const struct command command_plan = {
 	"  --svg FILE             draw it as a picture too\n"
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16              a Linux is entered by its 16-bit setup code\n"
+	"  --catcher              with what prints the target's first exceptions\n"
 	"\n"
 	"Exit status: 0 it can be loaded, 1 it is refused or cannot be read, 2 a wrong command line.\n",
 	.run = run_plan

@@ -5,6 +5,7 @@
  *   segue_load()   does all that can fail, and changes nothing but the workspace
  *   segue_ready()  says whether segue_exec() may be called here and now
  *   segue_exec()   cannot fail and does not return
+ *   segue_park()   before that, on each other CPU that runs
  *
  * The host's kernel is the host, the kernel to start is the target, the bytes
  * that hold it are the blob. All ranges are start inclusive, end exclusive; all
@@ -62,6 +63,7 @@ enum segue_error {
 	SEGUE_E_MEMORY_MAP = 8,       /* a range of the memory map or the keep list ends before it starts */
 	SEGUE_E_NO_RAM = 9,           /* the memory map has no RAM below 4 GiB */
 	SEGUE_E_FLAGS = 10,           /* a flag that this version does not know */
+	SEGUE_E_WORKSPACE_PARKED = 11,/* CPUs wait in the workspace: it cannot be loaded anew */
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -138,7 +140,10 @@ enum segue_error {
 	/* 152 is retired: 64-bit hosts were not built yet */
 	SEGUE_E_READY_SEGMENTS = 153,    /* CS is not of base code_base, or SS not 32-bit, writable and of base data_base */
 	SEGUE_E_READY_PRIVILEGE = 154,   /* not at CPL 0 */
-	SEGUE_E_READY_GATE = 155         /* paging is on, and segue_exec() crosses a page: the library's text, or code_base, is not 1024-aligned */
+	SEGUE_E_READY_GATE = 155,        /* paging is on, and segue_exec() crosses a page: the library's text, or code_base, is not 2048-aligned */
+	SEGUE_E_READY_BOOT_CPU = 156,    /* this is not the boot CPU (IA32_APIC_BASE.BSP), and SEGUE_LOAD_ANY_CPU was not given */
+	SEGUE_E_READY_CPUS = 157,        /* not cpu_count - 1 CPUs are parked, and no INIT can stop the others */
+	SEGUE_E_READY_VMX = 158          /* the others are to get an INIT, and CR4.VMXE is on: in VMX root it would be held back */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -241,8 +246,18 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_REAL_MODE    0x8u  /* enter any Linux by its 16-bit setup code; needs SEGUE_LOAD_BIOS */
 #define SEGUE_LOAD_DIGEST_REBOOT 0x10u /* on a wrong digest show both and reboot; without: and stop */
 #define SEGUE_LOAD_VIDEO        0x20u /* the host will set the video mode that segue_describe() names, and load again */
-#define SEGUE_LOAD_ANY_CPU      0x40u /* segue_exec() may run on a CPU that is not the boot CPU */
-#define SEGUE_LOAD_INIT_CPUS    0x80u /* purgatory sends INIT to the other CPUs; none may be in VMX root operation */
+/*
+ * segue_exec() may run on a CPU that is not the boot CPU. Then all others must be parked, the boot CPU among them (with
+ * cpu_count 0 or 1 that is taken for granted); and the target finds itself on such a CPU: Linux, for one, must be told
+ * not to start the boot CPU, whom the INIT of its start would reset.
+ */
+#define SEGUE_LOAD_ANY_CPU      0x40u
+/*
+ * Purgatory sends INIT to the other CPUs before the first move, parked or not: they wait for a SIPI then, and run
+ * nothing. Those that are not parked must not be in VMX root operation, and keep x2APIC mode and their MSRs.
+ * Where segue_exec() runs on a CPU that is not the boot CPU, INIT goes to those that are parked, never to the boot CPU.
+ */
+#define SEGUE_LOAD_INIT_CPUS    0x80u
 /*
  * An exception printer stays in 16 KiB that the target's memory map calls reserved: what faults before it has an IDT
  * of its own is printed with all registers, and the machine stops (catcher.asm's contract). A target that starts in real
@@ -290,7 +305,7 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_QUIET_VGA    0x10000u
 /* All of these, but bus masters where the target starts in real mode: it will ask the BIOS for its disk. */
 #define SEGUE_LOAD_QUIET_ALL    0x20000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3ff3fu
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3ffffu
 
 struct segue_load_args {
 	uint32_t struct_size;         /* sizeof(struct segue_load_args) */
@@ -315,6 +330,8 @@ struct segue_load_args {
 	 * one): the base in their descriptors. 0 where segments are flat; must be 0 in 64-bit mode. i386: 32 bits count.
 	 */
 	uint64_t code_base, data_base;
+
+	uint32_t cpu_count;           /* CPUs that the host has running, with this one; 0 counts as 1 */
 
 	const struct segue_machine *machine; /* NULL: nothing is known */
 
@@ -343,18 +360,22 @@ size_t segue_workspace_size(size_t extents);
  * Recognises the blob, places its segments, plans the moves and writes all that segue_exec()
  * needs into the workspace. Returns SEGUE_OK or a code of enum segue_error. After a refusal nothing is
  * loaded in the workspace, and no other byte has changed; but where struct_size or the workspace itself
- * is refused, that is not touched either. The blob's and the
+ * is refused (SEGUE_E_WORKSPACE_PARKED, too), that is not touched either. The blob's and the
  * modules' memory belongs to Segue from here to segue_exec() or segue_unload(): the host
  * must neither change nor free it. The argument structures and strings may go.
  */
 int segue_load(const struct segue_load_args *args);
 
-/* Forgets what is loaded; the workspace and the blob's memory are the caller's again. */
+/*
+ * Forgets what is loaded; the workspace and the blob's memory are the caller's again. Where CPUs are parked in the
+ * workspace it does nothing: they wait there until segue_exec() or the machine's reset.
+ */
 void segue_unload(void *workspace);
 
 /*
  * May segue_exec() be called here, on this CPU, in this mode? SEGUE_OK, or why not; then
- * *sentence (if not NULL) is a static sentence that says so. Changes nothing.
+ * *sentence (if not NULL) is a static sentence that says so. Changes nothing. A host whose other CPUs are on their way
+ * to segue_park() asks again until it no longer says SEGUE_E_READY_CPUS.
  */
 int segue_ready(const void *workspace, const char **sentence);
 
@@ -371,10 +392,28 @@ int segue_ready(const void *workspace, const char **sentence);
  *
  * For its first 700 instructions at most, while it builds its tables, an NMI or a machine check still goes to the host's
  * handler, on 4 KiB of stack in the workspace; then, until two instructions before the target's first, an NMI is ignored,
- * and any other exception printed (purgatory.asm's contract, point 7).
+ * and any other exception printed (purgatory.asm's contract, point 7); with SEGUE_LOAD_CATCHER up to the target's first
+ * and beyond.
  * With indirect-branch tracking on, an i386 host must come here by a direct jump or call.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
+
+/*
+ * Parks this CPU: called after segue_load() on each CPU but the one that will call segue_exec(), at the same time if
+ * need be; at once in an NMI's handler, too. What must hold of the host, and what may be in any state, is the same as
+ * for segue_exec(); the CPUs need not share page tables. It does not return.
+ *
+ * The CPU leaves the host's mode (VMX root, too), its caches go on, and its control registers and MSRs to what the target
+ * finds on the CPU that enters it (purgatory.asm, points 9 to 12); its local APIC goes from x2APIC back to xAPIC where its
+ * ID allows. Then it waits in the workspace, interrupts off, and an NMI is ignored; a machine check is a shutdown.
+ * With SEGUE_LOAD_INIT_CPUS segue_exec() sends it an INIT; without, or if it is the boot CPU, it halts in purgatory's
+ * home, RAM that no move writes (struct segue_description: purgatory), and wakes by the target's INIT and SIPI. There a
+ * target that takes that memory for its own before it has started or stopped this CPU must not send it an NMI.
+ *
+ * Any number of CPUs may park. Of more than 128 the rest share one stack for NMIs, and INIT from a CPU that is not the
+ * boot CPU leaves them out: they halt.
+ */
+SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
 
 enum segue_video {
 	SEGUE_VIDEO_NOT_ASKED = 0,

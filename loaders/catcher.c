@@ -19,7 +19,9 @@ int segue_place_catcher(struct job *job)
 		return segue_arena_refuse(job, CATCHER_BYTES);
 	source.data = job->catcher;
 	error = segue_add_floating(job, "catcher", NO_NUMBER, &source, CATCHER_SIZE, &place, &job->catcher_dest);
-	if (error == SEGUE_OK)
+	if (error == SEGUE_OK) {
+		job->segments[job->segment_count - 1].zero_size = CATCHER_SIZE - CATCHER_BYTES;
 		job->segments[job->segment_count - 1].target_type = SEGUE_MEMORY_RESERVED;
+	}
 	return error;
 }

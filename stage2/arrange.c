@@ -64,6 +64,12 @@ static bool is_real_mode(const struct job *job)
 	return job->entry.selectors == ENTRY_REAL_MODE;
 }
 
+/* Those that segue_load() was told of, and those that get an INIT untold. */
+static bool has_other_cpus(const struct job *job)
+{
+	return job->args->cpu_count > 1 || job->args->flags & SEGUE_LOAD_INIT_CPUS;
+}
+
 static bool shuts_a20(const struct job *job)
 {
 	return is_real_mode(job) && job->args->machine && job->args->machine->a20_was_shut;
@@ -289,6 +295,11 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 	return SEGUE_OK;
 }
 
+static const struct purgatory_params *params_of_build(void)
+{
+	return (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
+}
+
 static void write_description(const struct arrangement *a, struct loaded *loaded)
 {
 	struct segue_description *d = &loaded->description;
@@ -309,7 +320,7 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->set_aside = a->result.aside;
 	d->zeroed = a->result.zeroed;
 	d->purgatory = (uint32_t)a->home;
-	d->purgatory_size = segue_purgatory_core_size;
+	d->purgatory_size = params_of_build()->catcher;
 	d->needs_memory = a->job->needs_memory;
 	d->has_digest = a->job->bundle.digest != NULL;
 	d->asks_video = a->job->asks_video;
@@ -321,14 +332,25 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->data_base = (addr_t)a->job->args->data_base;
 	loaded->workspace = a->job->workspace;
 	loaded->workspace_phys = a->job->workspace_phys;
+	loaded->flags = a->job->args->flags;
+	loaded->cpu_count = a->job->args->cpu_count;
 	loaded->list = a->list.pages;
 	loaded->magic = LOADED_MAGIC;
 }
 
-/* How many pages purgatory needs: the blocks are asked for by a digest and by real mode. */
+/* How many pages purgatory needs: the blocks are asked for by a digest, by real mode and by other CPUs. */
 static uint32_t pages_of(const struct job *job)
 {
-	return job->bundle.digest || is_real_mode(job) ? PURGATORY_PAGES : PURGATORY_PLAIN_PAGES;
+	return job->bundle.digest || is_real_mode(job) || has_other_cpus(job) ? PURGATORY_PAGES : PURGATORY_PLAIN_PAGES;
+}
+
+static void write_cpus(const struct job *job, struct purgatory_params *params)
+{
+	params->parking = (uint32_t)job->workspace_phys + PARKING_AT;
+	if (has_other_cpus(job))
+		params->flags |= PURGATORY_PARKED;
+	if (job->args->flags & SEGUE_LOAD_INIT_CPUS)
+		params->flags |= PURGATORY_INIT_CPUS;
 }
 
 static void write_real_mode(const struct job *job, struct purgatory_params *params)
@@ -356,8 +378,10 @@ static void write_digest(const struct job *job, struct purgatory_params *params)
 	memcpy(params->digest, job->bundle.digest, sizeof params->digest);
 }
 
-static void write_catcher(const struct job *job, struct purgatory_params *params, uint32_t offset)
+static void write_catcher(const struct job *job, struct purgatory_params *params)
 {
+	uint32_t offset = params_of_build()->catcher;
+
 	if (!job->catcher)
 		return;
 	memcpy(job->catcher, segue_purgatory_core + offset, segue_purgatory_core_size - offset);
@@ -378,14 +402,12 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 {
 	const struct job *job = a->job;
 	struct purgatory_params *params = (void *)(job->workspace + PURGATORY_PARAMS_AT);
-	const struct purgatory_params *params_of_build;
+	uint32_t blocks = params_of_build()->blocks, catcher = params_of_build()->catcher;
 	/* The Linux selectors are one descriptor further on: the GDT begins one earlier. */
 	uint32_t shift = job->entry.selectors == ENTRY_CODE_10_DATA_18 ? 8 : 0;
 
-	params_of_build = (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
-	memcpy(job->workspace, segue_purgatory_core, params_of_build->blocks);
-	memcpy(job->workspace + PURGATORY_PLAIN_PAGES * PURGATORY_PAGE, segue_purgatory_core + params_of_build->blocks,
-	       params_of_build->catcher - params_of_build->blocks);
+	memcpy(job->workspace, segue_purgatory_core, blocks);
+	memcpy(job->workspace + PURGATORY_PLAIN_PAGES * PURGATORY_PAGE, segue_purgatory_core + blocks, catcher - blocks);
 	params->catcher = 0;
 	params->pages = pages_of(job);
 	params->home = (uint32_t)a->home;
@@ -399,9 +421,10 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 	memcpy(params->registers, &job->entry, sizeof params->registers);
 	write_console(job->args->machine, params);
 	write_digest(job, params);
-	write_catcher(job, params, params_of_build->catcher);
+	write_catcher(job, params);
 	write_real_mode(job, params);
 	segue_write_quiet(job);
+	write_cpus(job, params);
 	params->magic = PURGATORY_MAGIC;
 }
 

@@ -67,7 +67,7 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
 
 void segue_unload(void *workspace)
 {
-	if (workspace && segue_loaded(workspace)) {
+	if (workspace && segue_loaded(workspace) && !segue_is_parking(workspace)) {
 		memset((uint8_t *)workspace + PURGATORY_PARAMS_AT, 0, sizeof(struct purgatory_params));
 		memset((uint8_t *)workspace + LOADED_AT, 0, sizeof(struct loaded));
 	}

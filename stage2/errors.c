@@ -14,6 +14,7 @@
 	means(SEGUE_E_MEMORY_MAP, "range ends before it starts") \
 	means(SEGUE_E_NO_RAM, "no RAM below 4 GiB") \
 	means(SEGUE_E_FLAGS, "unknown flag") \
+	means(SEGUE_E_WORKSPACE_PARKED, "CPUs wait in the workspace") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "still gzip-compressed") \
@@ -71,7 +72,10 @@
 	means(SEGUE_E_READY_WORKSPACE, "workspace has moved") \
 	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as told") \
 	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
-	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page")
+	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page") \
+	means(SEGUE_E_READY_BOOT_CPU, "not the boot CPU") \
+	means(SEGUE_E_READY_CPUS, "other CPUs not parked") \
+	means(SEGUE_E_READY_VMX, "CR4.VMXE, and CPUs to get INIT")
 
 /* Texts one behind the other: pointers would double the table, and need relocating. */
 #define CODE(code, text) code,

@@ -1,10 +1,10 @@
 ; SPDX-License-Identifier: MIT
 ;
-; segue_exec (include/segue.h), i386: the gate.
+; segue_exec and segue_park (include/segue.h), i386: the gate.
 ;   mode      32-bit, CPL 0, paging off, 32-bit or PAE; segments as segue_ready() demands
 ;   in        EAX   offset of the workspace in SS
-;   out       does not return: purgatory is entered as points 1 to 5 of its contract say
-;   uses      the workspace; no stack of the host's, no DS
+;   out       does not return: purgatory is entered as points 1 to 5 of its contract say, or as point 23 says
+;   uses      the workspace, under its lock; no stack of the host's, no DS
 ;
 ; From LIDT on, an NMI finds at every instruction a handler, the handler's code segment, and on its way back
 ; the interrupted one. So the tables are exchanged in an order. First an IDT whose gates name the host's code
@@ -21,6 +21,7 @@ struc pointers, leave.gates
 			resd 1
 	.far		resd 1			; offset, selector
 			resw 1
+	.entry		resd 1			; from purgatory's beginning
 endstruc
 struc tables, leave_size
 	.gdt		resq 3			; null, CODE, DATA
@@ -37,24 +38,38 @@ FLAT_CODE	equ DESCRIPTOR_CODE | DESCRIPTOR_32 | DESCRIPTOR_4G
 FLAT_DATA	equ DESCRIPTOR_DATA | DESCRIPTOR_32 | DESCRIPTOR_4G
 
 bits 32
-section .text align=1024		; GATE_LIMIT: so the gate lies in one page (NASM takes no name here)
-%if GATE_LIMIT != 1024
+section .text align=2048		; GATE_ALIGN: so the gate lies in one page (NASM takes no name here)
+%if GATE_ALIGN != 2048
 	%error "the section's alignment"
 %endif
 global segue_exec
+global segue_park
 global segue_gate
 global segue_gate_end
 segue_gate:
 segue_exec:
 	cli
-	cld
 	; In an interrupt handler DS may still be a user's.
 	mov edx, ss
 	mov ds, edx
+	mov edx, DR7_RESET
+	mov dr7, edx
+	; A CPU that parks may be in here. The lock is kept: whoever comes after this one has come too late.
+	mov ecx, LOCK_PATIENCE
+.try:
+	mov edx, 1
+	xchg edx, [eax + LOCK_AT]
+	test edx, edx
+	jz .have
+	pause
+	loop .try
+.have:
+	xor edx, edx
+leave_host:
+	cld
 	lea esp, [eax + HOST_STACK_TOP]
 	mov ebp, [eax + LEAVE_POINTER_AT]
-	mov eax, DR7_RESET
-	mov dr7, eax
+	mov [ebp + pointers.entry], edx
 	; TF, NT and AC go; ID stays where there is CPUID.
 	push dword EFLAGS_FIXED | EFLAGS_ID
 	popfd
@@ -169,7 +184,26 @@ segue_exec:
 	jmp short .off
 .off:
 	mov eax, [ebp + leave.purgatory]
-	jmp eax
+	mov edx, [ebp + pointers.entry]
+	add edx, eax
+	jmp edx
+
+segue_park:
+	cli
+	mov edx, ss
+	mov ds, edx
+	mov edx, DR7_RESET
+	mov dr7, edx
+.try:
+	mov edx, 1
+	xchg edx, [eax + LOCK_AT]
+	test edx, edx
+	jz .have
+	pause
+	jmp .try
+.have:
+	mov edx, PARK_ENTRY
+	jmp leave_host
 
 ; in EAX base, EDX upper doubleword, EDI place; out EAX 0 if it was less than 64 KiB, EDI behind it
 put_descriptor:

@@ -1,10 +1,10 @@
 ; SPDX-License-Identifier: MIT
 ;
-; segue_exec (include/segue.h), x86_64: the gate.
+; segue_exec and segue_park (include/segue.h), x86_64: the gate.
 ;   mode      64-bit, CPL 0, 4-level or 5-level paging
 ;   in        RDI   address of the workspace
-;   out       does not return: purgatory is entered as points 1 to 5 of its contract say
-;   uses      the workspace; no stack of the host's
+;   out       does not return: purgatory is entered as points 1 to 5 of its contract say, or as point 23 says
+;   uses      the workspace, under its lock; no stack of the host's
 ;
 ; The tables are exchanged in the order that exec_i386.asm explains. Paging can only be turned off in compatibility
 ; mode, for which the host may have no segment; and the moment it is off, the IDT is read as one of 8-byte gates. So
@@ -21,6 +21,7 @@ struc pointers, leave.gates
 			resq 1
 	.idt		resw 1
 			resq 1
+	.entry		resd 1			; from purgatory's beginning
 endstruc
 struc tables, leave_size
 	.gdt		resq 4			; null, CODE, DATA, CODE_64
@@ -39,22 +40,36 @@ LONG_CODE	equ DESCRIPTOR_CODE | DESCRIPTOR_64 | DESCRIPTOR_4G
 
 bits 64
 default rel
-section .text align=1024		; GATE_LIMIT: so the gate lies in one page (NASM takes no name here)
-%if GATE_LIMIT != 1024
+section .text align=2048		; GATE_ALIGN: so the gate lies in one page (NASM takes no name here)
+%if GATE_ALIGN != 2048
 	%error "the section's alignment"
 %endif
 global segue_exec
+global segue_park
 global segue_gate
 global segue_gate_end
 segue_gate:
 segue_exec:
 	endbr64
 	cli
+	mov eax, DR7_RESET
+	mov dr7, rax
+	; A CPU that parks may be in here. The lock is kept: whoever comes after this one has come too late.
+	mov ecx, LOCK_PATIENCE
+.try:
+	mov edx, 1
+	xchg edx, [rdi + LOCK_AT]
+	test edx, edx
+	jz .have
+	pause
+	loop .try
+.have:
+	xor edx, edx
+leave_host:
 	cld
 	lea rsp, [rdi + HOST_STACK_TOP]
 	mov rbp, [rdi + LEAVE_POINTER_AT]
-	mov eax, DR7_RESET
-	mov dr7, rax
+	mov [rbp + pointers.entry], edx
 	; TF, NT and AC go.
 	push EFLAGS_FIXED
 	popfq
@@ -173,9 +188,27 @@ bits 32
 	xor edx, edx
 	wrmsr
 	mov eax, [ebp + leave.purgatory]
-	jmp eax
+	mov edx, [ebp + pointers.entry]
+	add edx, eax
+	jmp edx
 
 bits 64
+segue_park:
+	endbr64
+	cli
+	mov eax, DR7_RESET
+	mov dr7, rax
+.try:
+	mov edx, 1
+	xchg edx, [rdi + LOCK_AT]
+	test edx, edx
+	jz .have
+	pause
+	jmp .try
+.have:
+	mov edx, PARK_ENTRY
+	jmp leave_host
+
 ; in RAX base, EDX upper doubleword, RDI place; out EAX base's bits 32 to 63, RDI behind it
 put_descriptor:
 	mov dword [rdi], 0xffff

@@ -65,12 +65,11 @@ void segue_prepare_leave(const struct job *job)
 	struct leave *leave;
 
 	/* Across two pages, by an odd code_base, say, it only works with paging off: segue_ready() sees to that. */
-	if (gate_at > PAGE - GATE_LIMIT)
+	if (gate_at + GATE_SIZE > PAGE)
 		gate_at = 0;
 	leave_at = LEAVE_STACK + (gate_at >= LEAVE_SIZE ? 0 : PAGE - LEAVE_SIZE);
 	/* Text as the data segment has it. */
-	memcpy(tables.page + gate_at, segue_gate + (ptrdiff_t)(code_base - data_base),
-	       (size_t)(segue_gate_end - segue_gate));
+	memcpy(tables.page + gate_at, segue_gate + (ptrdiff_t)(code_base - data_base), GATE_SIZE);
 	leave = (struct leave *)(void *)(tables.page + leave_at);
 	*(struct leave **)(void *)(job->workspace + LEAVE_POINTER_AT) = leave;
 	leave->linear = linear[1] + leave_at;

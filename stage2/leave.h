@@ -2,7 +2,7 @@
 /*
  * Leaving the host: what segue_load() puts into the workspace for segue_exec().
  *
- * The gate is the whole of segue_exec(), a run of library text within one page (exec_i386.asm, exec_x86_64.asm).
+ * The gate is the whole of segue_exec() and segue_park(), a run of library text within one page (exec_i386.asm, exec_x86_64.asm).
  * Nobody knows that page's physical address, so a copy of the gate lies in the workspace at the same page offset, in
  * one page with struct leave: the leave page. Under the page tables built here that page is all there is, three times:
  * at the gate's linear address (there the gate goes on when CR3 changes), at its own linear address (stack, GDT and
@@ -21,8 +21,8 @@
 #define LEAVE_TABLES 11u              /* 2 + 3 * 3 for 4-level and 5-level; 1 + 3 and 1 + 3 * 2 for 32-bit and PAE */
 #define LEAVE_PAGES (1 + LEAVE_TABLES)
 #define LEAVE_POINTER_AT PURGATORY_PAGE /* the host's address of struct leave; purgatory builds its IDT here later */
-#define GATE_LIMIT 1024u              /* bytes of library text, and their alignment */
-#define LEAVE_SIZE 1536u              /* stack, struct leave, GDT and IDTs: fit in front of any gate, or behind it */
+#define GATE_LIMIT 1408u              /* bytes of library text; stands on a multiple of 2048 */
+#define LEAVE_SIZE 1344u              /* stack, struct leave, GDT and IDTs: fit in front of any gate, or behind it */
 #define LEAVE_STACK 512u
 
 /* struc leave in leave.inc. The stack lies in front of it, more of the gate's tables behind. */
@@ -55,7 +55,10 @@ _Static_assert(offsetof(struct leave, serial) == PURGATORY_PARAMS_AT + offsetof(
 		       offsetof(struct leave, serial) == 80,
 	       "leave.inc");
 
+_Static_assert(GATE_LIMIT + 2 * LEAVE_SIZE <= PURGATORY_PAGE, "in front or behind, wherever the gate lies");
+
 extern const uint8_t segue_gate[] SEGUE_HIDDEN, segue_gate_end[] SEGUE_HIDDEN;
+#define GATE_SIZE ((size_t)(segue_gate_end - segue_gate))
 
 /* The leave page and, behind it, pages for page tables, which are zero and taken one by one. */
 struct leave_tables {

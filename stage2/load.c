@@ -128,6 +128,8 @@ int segue_load(const struct segue_load_args *args)
 	error = check_workspace(&job);
 	if (error != SEGUE_OK)
 		return error;
+	if (segue_is_parking(args->workspace))
+		return segue_refuse(&job, SEGUE_E_WORKSPACE_PARKED, NULL);
 	/* From here on the workspace is ours, and what was loaded in it is no more. */
 	job.workspace = args->workspace;
 	job.workspace_phys = (addr_t)args->workspace_phys;

@@ -5,17 +5,18 @@
  *   page 1   purgatory's IDT, TSS and stack
  *   page 2   purgatory's optional blocks, where they are asked for
  *   page 5   what segue_exec() leaves the host with (leave.h): the gate's copy and its page tables
- *   page 17  struct loaded, then the arena: parts, segments, the protocol's tables, the list
+ *   page 17  where other CPUs wait (parking.h)
+ *   page 18  struct loaded, then the arena: parts, segments, the protocol's tables, the list
  */
 #ifndef SEGUE_LOADED_H
 #define SEGUE_LOADED_H
 
-#include "leave.h"
 #include "loader.h"
+#include "parking.h"
 #include "plan.h"
 #include "purgatory/purgatory.h"
 
-#define LOADED_AT (LEAVE_AT + LEAVE_PAGES * PURGATORY_PAGE)
+#define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
 #define LOADED_MAGIC 0x64616f4c       /* "Load" */
 
 /* A page of the list: so many moves, then a LINK. Purgatory finds the link by this place. */
@@ -33,6 +34,7 @@ struct loaded {
 	addr_t code_base, data_base;  /* as segue_load() was told */
 	const void *workspace;        /* its address then */
 	addr_t workspace_phys;
+	uint32_t flags, cpu_count;    /* as segue_load() was told */
 	struct segue_description description;
 	struct segue_segment *segments;
 	struct list_page *list;
@@ -40,5 +42,11 @@ struct loaded {
 
 /* The state of a workspace in which a target is loaded, or NULL. */
 const struct loaded *segue_loaded(const void *workspace);
+
+/* Does a CPU wait in this workspace, or is on its way there? Then nobody may write to it. */
+bool segue_is_parking(const void *workspace);
+
+/* segue_ready()'s part about this CPU among the others; at CPL 0. */
+int segue_cpus_ready(const struct loaded *loaded);
 
 #endif

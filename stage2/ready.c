@@ -8,8 +8,9 @@
 /* One page is mapped for it (leave.h). */
 static int gate_fits(const struct loaded *loaded)
 {
-	return ((uint32_t)(uintptr_t)segue_gate + (uint32_t)loaded->code_base) % PAGE > PAGE - GATE_LIMIT ? SEGUE_E_READY_GATE
-													 : SEGUE_OK;
+	uint32_t gate_at = ((uint32_t)(uintptr_t)segue_gate + (uint32_t)loaded->code_base) % PAGE;
+
+	return gate_at + GATE_SIZE > PAGE ? SEGUE_E_READY_GATE : SEGUE_OK;
 }
 
 #if defined(__i386__)
@@ -86,6 +87,8 @@ int segue_ready(const void *workspace, const char **sentence)
 
 	if (loaded)
 		code = loaded->workspace != workspace ? SEGUE_E_READY_WORKSPACE : ready_here(loaded);
+	if (code == SEGUE_OK)
+		code = segue_cpus_ready(loaded);
 	if (sentence)
 		*sentence = segue_strerror(code);
 	return code;

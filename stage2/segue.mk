@@ -48,7 +48,7 @@ SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 # no others. A host's warnings are shown and stop nothing; C89's are none of C11's. The folders are for quotes only, and in
 # front: a host's loader.h or elf.h is none of ours.
 SEGUE_INCLUDES := $(addprefix -iquote $(SEGUE_DIR)/,include loaders stage2)
-SEGUE_CFLAGS := -std=c11 -ffreestanding -fno-strict-aliasing -fno-stack-protector -fno-asynchronous-unwind-tables \
+SEGUE_CFLAGS := -std=c11 -ffreestanding -fno-strict-aliasing -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables \
 	-fno-function-sections -fno-data-sections -mgeneral-regs-only -Wno-error -Wno-declaration-after-statement
 SEGUE_CFLAGS_i386 := -m32
 SEGUE_CFLAGS_x86_64 := -m64 -mno-red-zone

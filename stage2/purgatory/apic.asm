@@ -153,10 +153,12 @@ quiet_local_apic:
 	call write_msr
 	or eax, APIC_BASE_ENABLED
 	call write_msr
-	; Locked in that mode, it has refused.
+	; Locked in that mode, it has refused. One that stays off leaves the CPU's pins to the PICs, and to NMIs.
 	rdmsr
-	test eax, APIC_BASE_X2APIC
-	jnz .none
+	mov ecx, eax
+	and ecx, APIC_BASE_ENABLED | APIC_BASE_X2APIC
+	cmp ecx, APIC_BASE_ENABLED
+	jne .none
 .xapic:
 	test edx, edx			; above 4 GiB
 	jnz .none

@@ -17,7 +17,7 @@
 ;       selector and whose data is flat; the vector and, on a stack that is none, EIP are not known then.
 ;    5. With an IDT of its own, in PAE paging or in long mode, the target is as without a catcher.
 
-CATCHER_BYTES	equ 2048		; loader.h: what is moved; the rest is made here
+CATCHER_BYTES	equ 2048		; loader.h: what is moved; the rest is zeros, until it is made here
 CATCHER_SIZE	equ 4 * PAGE		; loader.h; and aligned to it, so that one page table will do
 
 ; Offsets. Selectors of the tasks are the numbers behind what a GDT of 64 entries has.
@@ -81,10 +81,6 @@ SCREEN_ROWS	equ 8
 ;   out       tables; purgatory's gdt_pointer and last LIDT are for them
 ;   clobbers  EAX ECX EDX ESI EDI EFLAGS
 catcher_install:
-	lea edi, [ebx + CATCHER_BYTES]
-	mov ecx, (CATCHER_SIZE - CATCHER_BYTES) / 4
-	xor eax, eax
-	rep stosd
 	mov ax, [PARAM(serial)]
 	mov [ebx + catcher_serial], ax
 	mov eax, [PARAM(screen)]
@@ -101,14 +97,12 @@ catcher_install:
 	rep movsb
 	lea edx, [ebx + CATCHER_IDLE]
 	call put_tss_descriptor
-	mov word [edx + tss.io_map], TSS_SIZE
 
 	lea edi, [ebx + CATCHER_GDT + TASK_SELECTORS]
 	lea esi, [ebx + CATCHER_IDT]
 	lea edx, [ebx + CATCHER_TASKS]
 .task:
 	call put_tss_descriptor
-	mov word [edx + tss.io_map], TSS_SIZE
 	mov [edx + tss.eax], ecx
 	inc ecx
 	mov [edx + tss.ebp], ebx
@@ -168,7 +162,7 @@ catcher_install:
 	mov word [ebp + gdt_pointer], CATCHER_GDT_SIZE - 1
 	ret
 
-; put_tss_descriptor: in EDI place, EDX base; out EDI behind it; clobbers EAX
+; put_tss_descriptor: in EDI place, EDX the TSS, which gets no I/O map; out EDI behind the place; clobbers EAX
 put_tss_descriptor:
 	mov word [edi], TSS_SIZE - 1
 	mov eax, edx
@@ -178,6 +172,7 @@ put_tss_descriptor:
 	mov byte [edi + 5], ACCESS_TSS
 	mov [edi + 7], ah
 	add edi, 8
+	mov word [edx + tss.io_map], TSS_SIZE
 	ret
 
 ; All tasks but the NMI's. In EAX vector, EBP base, ESP own stack, with an error code where the vector has one.

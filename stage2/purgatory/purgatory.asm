@@ -4,7 +4,7 @@
 ; target in place, resets the CPU and jumps. Linked flat at 0; runs at any page.
 ;
 ; Contract
-;   On entry, at offset 0 of the page
+;   On entry, at offset 0 of the page, of the CPU that leaves
 ;    1. 32-bit protected mode, CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off, interrupts off.
 ;    2. EAX holds the page's address. No other register, no stack, no table is relied on.
 ;    3. The page behind this one (data_page) is writable and may be lost: IDT, TSS, stack. The
@@ -26,9 +26,11 @@
 ;   11. DR0 to DR3 0, DR6 0xFFFF0FF0, DR7 0x400.
 ;   12. x87 as after FNINIT; XCR0 1 where XSAVE exists.
 ;   13. LDTR 0; TR an idle 32-bit TSS of limit 0x67; IDTR base 0, limit 0: two instructions follow its LIDT,
-;       and up to there point 7 holds.
+;       and up to there point 7 holds. With params.catcher IDTR and TR are the catcher's, and no instruction is
+;       left that an NMI or an exception finds without a handler (catcher.asm's contract).
 ;   14. GDTR with flat code and data, limit 4 GiB, at 08/10 or 10/18; CS and the data
-;       segments loaded from it. The GDT lies in this page: RAM that no segment claims.
+;       segments loaded from it. The GDT lies in this page: RAM that no segment claims; with params.catcher
+;       in the catcher, which is a segment.
 ;   15. A20 on.
 ;   16. NMIs unblocked, even if the host called from its NMI handler.
 ;   With FLAG_REAL_MODE (real.asm) points 9 to 12 and 16 hold, CR0 is ET, and instead of the others
@@ -42,12 +44,26 @@
 ;   22. From the LIDT to the target's first instruction (22 instructions) nothing catches an NMI or an
 ;       exception: an NMI in protected mode then is a shutdown, and in real mode runs the BIOS's handler, which
 ;       returns to where CS * 16 is not. Nothing there faults by itself.
+;   Other CPUs (cpus.asm)
+;   23. At offset 184 of the page (park), each from the gate, as points 1 and 2 have it, with the lock of struct parking
+;       (parking.h), which is in the workspace like this page: from here to its release the page behind this one is
+;       this CPU's.
+;   24. Points 9 to 12 and 16 hold for it then, LDTR is 0, its local APIC is in xAPIC mode if its ID is below
+;       255, its ID is listed if it is not the boot CPU. It waits with interrupts off, on a stack of its own. An NMI is
+;       ignored; a machine check, with CR4.MCE 0, is a shutdown.
+;   25. Before purgatory moves or writes to anything but its pages, with FLAG_INIT_CPUS: from the boot CPU an INIT to
+;       all others, from another CPU to those that are listed; to none where IA32_APIC_BASE is not there, or the APIC
+;       off or above 4 GiB. Never to the boot CPU.
+;   26. Before the first move, those that wait and got no INIT halt in params.home (at_rest), as point 24 has it, with
+;       that page's GDT, the IDT behind it, and one stack for all. Purgatory goes on when they are there, or after some
+;       seconds.
 
 bits 32
 org 0
 
 PAGE		equ 4096
 GDT_AT		equ 152
+PARK_AT		equ 184
 BLOCKS_AT	equ 2 * PAGE		; optional blocks: there if params.pages says so
 
 ; data_page: what is behind the core
@@ -99,7 +115,7 @@ struc params
 	.quiet		resd 1		; QUIET_*; 0: nothing
 	.tables		resd 1
 	.catcher	resd 1		; address; 0: none. Before: where it lies in what the build assembled
-	.reserved	resd 1
+	.parking	resd 1		; struc parking
 endstruc
 FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
 FLAG_INTERRUPTS		equ 1 << 1	; with IF set
@@ -107,7 +123,8 @@ FLAG_SHUT_A20		equ 1 << 2	; and A20 off
 FLAG_DIGEST		equ 1 << 3	; digest.asm checks before
 FLAG_DIGEST_REBOOT	equ 1 << 4
 FLAG_HIGH		equ 1 << 5
-FLAG_PARKED		equ 1 << 6
+FLAG_PARKED		equ 1 << 6	; other CPUs may wait
+FLAG_INIT_CPUS		equ 1 << 7	; and may get an INIT
 
 ; The link stands in the last entry of a full page of the list.
 LINK_AT		equ (PAGE / move_size - 1) * move_size
@@ -147,6 +164,10 @@ tss_descriptor:
 	dw TSS_SIZE - 1, 0
 	db 0, ACCESS_TSS, 0, 0
 gdt_end:
+%if $ - start != PARK_AT
+	%error "PURGATORY_PARK, purgatory.h; PARK_ENTRY, leave.inc"
+%endif
+	jmp near park
 
 	align 4
 	dw 0
@@ -176,23 +197,16 @@ entry:
 	popfd
 	call build_tables
 	lidt [ebp + idt_pointer]
-	lgdt [ebp + gdt_pointer]
-	; IRET and not a far jump: it also ends the blocking of NMIs.
-	push dword EFLAGS_FIXED
-	push dword CODE
-	lea eax, [ebp + .flat]
-	push eax
-	iretd
-.flat:
-	mov eax, DATA
-	mov ds, eax
-	mov es, eax
-	mov fs, eax
-	mov gs, eax
-	mov ss, eax
+	call flat_segments
 
 	; Before anything is copied, or it would be copied to where A20 shut puts it.
 	call open_a20
+	; And before anything is written over what they execute.
+	test byte [PARAM(flags)], FLAG_PARKED
+	jz .alone
+	call stop_cpus
+.alone:
+	; And before any byte is moved, as nothing of the host runs any more.
 	cmp dword [PARAM(quiet)], 0
 	je .quiet
 	call quiet_devices
@@ -263,7 +277,7 @@ entry:
 last_steps:
 	mov ebp, strict dword 0
 .ebp	equ $ - 4
-	; An NMI finds its handler up to here. It would find none at the target's first instruction either.
+	; An NMI finds its handler up to here. But for a catcher's it would find none at the target's first instruction either.
 	lidt [dword 0]
 .idt	equ $ - 4
 	mov esp, strict dword 0
@@ -271,6 +285,25 @@ last_steps:
 	jmp 0:strict dword 0
 .eip	equ $ - 6
 .cs	equ $ - 2
+
+; flat_segments
+;   in        EBP base; gdt_pointer
+;   out       own GDT, its flat segments in all registers, EFLAGS 2
+;   clobbers  EAX
+flat_segments:
+	lgdt [ebp + gdt_pointer]
+	mov eax, DATA
+	mov ds, eax
+	mov es, eax
+	mov fs, eax
+	mov gs, eax
+	mov ss, eax
+	; IRET and not a far return: it also ends the blocking of NMIs.
+	pop eax
+	push dword EFLAGS_FIXED
+	push dword CODE
+	push eax
+	iretd
 
 ; Copies the list, page by page along its links, then purgatory's pages, and starts anew there.
 ; in EAX home
@@ -313,6 +346,7 @@ section .blocks follows=.text vstart=BLOCKS_AT align=16
 %include "vga.asm"
 %include "digest.asm"
 %include "real.asm"
+%include "cpus.asm"
 
 section .catcher follows=.blocks vstart=0 align=16
 %include "catcher.asm"

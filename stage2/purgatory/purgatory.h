@@ -13,6 +13,7 @@
 #define PURGATORY_MAGIC 0x75676553u   /* "Segu" */
 #define PURGATORY_GDT 152u            /* offset of the GDT in the core */
 #define PURGATORY_DEVICES_AT (PURGATORY_PLAIN_PAGES * PURGATORY_PAGE) /* offset of struct purgatory_devices in the workspace */
+#define PURGATORY_PARK 184u           /* where the gate brings a CPU that parks */
 #define PURGATORY_DIGEST_AT (PURGATORY_PAGE + 368u) /* offset of struct purgatory_digest */
 
 struct purgatory_params {
@@ -35,7 +36,7 @@ struct purgatory_params {
 	uint32_t quiet;               /* what is to be quieted: PURGATORY_QUIET_* */
 	uint32_t tables;              /* physical address of pages for the page tables of moves above 4 GiB; 0: none */
 	uint32_t catcher;             /* physical address of the catcher; 0: none. By the build: where it lies in segue_purgatory_core */
-	uint32_t reserved;
+	uint32_t parking;             /* physical address of struct parking (parking.h) */
 };
 #define PURGATORY_REAL_MODE 0x1u
 #define PURGATORY_INTERRUPTS 0x2u     /* real mode is entered with IF set */
@@ -43,7 +44,8 @@ struct purgatory_params {
 #define PURGATORY_DIGEST 0x8u
 #define PURGATORY_DIGEST_REBOOT 0x10u
 #define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB */
-#define PURGATORY_PARKED 0x40u        /* CPUs may be parked in the workspace */
+#define PURGATORY_PARKED 0x40u        /* other CPUs may wait in the workspace */
+#define PURGATORY_INIT_CPUS 0x80u     /* and may get an INIT */
 
 /* Bits of quiet, those of SEGUE_LOAD_QUIET_* */
 #define PURGATORY_QUIET_IOAPIC 0x200u
@@ -86,6 +88,7 @@ _Static_assert(offsetof(struct purgatory_digest, fast) == 36, "sha256.asm: sha25
 _Static_assert(offsetof(struct purgatory_params, quiet) == 120, "purgatory.asm: params.quiet");
 _Static_assert(offsetof(struct purgatory_params, tables) == 124, "purgatory.asm: params.tables");
 _Static_assert(offsetof(struct purgatory_params, catcher) == 128, "purgatory.asm: params.catcher");
+_Static_assert(offsetof(struct purgatory_params, parking) == 132, "purgatory.asm: params.parking");
 _Static_assert(sizeof(struct purgatory_params) == 136, "purgatory.asm: params_size");
 _Static_assert(offsetof(struct purgatory_params, flags) == 74, "purgatory.asm: params.flags");
 _Static_assert(offsetof(struct purgatory_params, pages) == 76, "purgatory.asm: params.pages");

@@ -8,13 +8,8 @@ VECTOR_GP	equ 13
 WITH_ERROR_CODE	equ 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 GATE_32		equ 0x8e00		; present, ring 0, 32-bit interrupt gate
 
-; build_tables: IDT and TSS in data_page, the pointers to IDT and GDT, the TSS's descriptor
-;   in EBP base; clobbers EAX ECX EDI
-build_tables:
-	lea edi, [ebp + IDT_AT]
-	mov [ebp + idt_pointer + 2], edi
-	lea eax, [ebp + gdt]
-	mov [ebp + gdt_pointer + 2], eax
+; build_idt: in EDI place, EBP base; out EDI behind it; clobbers EAX ECX
+build_idt:
 	lea eax, [ebp + stubs]
 	mov ecx, IDT_VECTORS
 .gate:
@@ -28,6 +23,16 @@ build_tables:
 	add edi, 8
 	dec ecx
 	jnz .gate
+	ret
+
+; build_tables: IDT and TSS in data_page, the pointers to IDT and GDT, the TSS's descriptor
+;   in EBP base; clobbers EAX ECX EDI
+build_tables:
+	lea edi, [ebp + IDT_AT]
+	mov [ebp + idt_pointer + 2], edi
+	lea eax, [ebp + gdt]
+	mov [ebp + gdt_pointer + 2], eax
+	call build_idt
 	; EDI is at TSS_AT. An idle TSS: zeros, and an I/O map base behind its limit.
 	mov eax, edi
 	mov [ebp + tss_descriptor + 2], ax

@@ -84,6 +84,11 @@ class Run:
             return file.read().decode("latin-1")
 
 
+def show(stop_at, code):
+    """The debugger's commands: on to the next stop, what lies there, and the registers."""
+    return ["c", f"x /{len(code)}bx 0x{stop_at:x}", "r", "creg", "sreg", "dreg"]
+
+
 class Bochs:
     def __init__(self, name, iso, cpu="pentium", memory=64, pci_vga=False, disk=False, floppy=None):
         """iso: what is booted; disk: it is one, and so is an ISO, if told. floppy: an image in the drive."""
@@ -104,8 +109,8 @@ class Bochs:
         stop_at, code   registers are read where this linear address is executed and holds these bytes
         to_the_end      False: no further than where stop_at is first executed
         """
-        stop = ["c", f"x /{len(code)}bx 0x{stop_at:x}", "r", "creg", "sreg", "dreg"]
-        commands = [f"lb 0x{stop_at:x}", *(stop * STOPS + ["d 1", "c"] if to_the_end else stop), "q"]
+        commands = [f"lb 0x{stop_at:x}", *(show(stop_at, code) * STOPS + ["d 1", "c"] if to_the_end else
+                                           show(stop_at, code)), "q"]
         began = time.monotonic()
         process = self.start(commands, timeout)
         try:
@@ -150,16 +155,18 @@ class Bochs:
             except OSError:
                 pass
 
-    def wait_for(self, *patterns, timeout=60):
-        """Run until the regular expressions have come on the serial port, one after the other; return what it said."""
+    def wait_for(self, *patterns, timeout=60, stop_at=None, code=b""):
+        """Run until the regular expressions have come on the serial port, one after the other; return the Run.
+        stop_at, code: as for run()."""
         expression = re.compile(r"[\s\S]*?".join(patterns), re.MULTILINE)
-        process = self.start(["c", "q"], timeout)
+        stops = [f"lb 0x{stop_at:x}", *show(stop_at, code) * STOPS, "d 1"] if stop_at is not None else []
+        process = self.start([*stops, "c", "q"], timeout)
         try:
             while True:
                 alive = process.poll() is None
-                done = Run(self.folder, b"")
+                done = Run(self.folder, code)
                 if expression.search(done.serial):
-                    return done.serial
+                    return done
                 if not alive:
                     raise BochsError(f"{self.name}: no {patterns} within {timeout * PATIENCE:g} s\nlogs: {self.folder}\n"
                                      "--- serial, last lines\n" + "\n".join(done.serial.splitlines()[-15:]))

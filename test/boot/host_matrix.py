@@ -36,13 +36,15 @@ FACTORS = {
     "virtual": {"none": "", "svm": "svm", "gif": "clgi"},
     "blob": {"whole": "", "pages": "blob=pages", "odd": "blob=odd"},
     "catcher": {"off": "", "on": "catcher"},
+    "cpus": {"1": "", "4-park": "cpus=4 others=park", "4-init": "cpus=4 others=mixed init"},
     "target": dict.fromkeys(("multiboot", "linux"), ""),
 }
-# Bochs 2.7 has no 5-level paging, and no SVM.
+# Bochs 2.7 has no 5-level paging, and no SVM; Debian's is built for one CPU.
 BOCHS = {
     **FACTORS,
     "mode": {name: words for name, (_, words) in MODES.items() if name != "la57"},
     "emulator": dict.fromkeys(("tigerlake", "pentium"), ""),
+    "cpus": {"1": ""},
     "virtual": {"none": "", "vmx": "vmx", "cet": "cet", "cet-jump": "cet indirect", "vmx+cet": "vmx cet"},
 }
 
@@ -66,6 +68,8 @@ ABSENT = (
     (("msr", "emulator"), lambda msr, emulator: msr == "set" and emulator == "486", "a 486 has no MSRs"),
     (("entry", "emulator"), lambda entry, emulator: entry == "nmi" and emulator in OLD,
      "the host sends itself NMIs by a local APIC, which these have not"),
+    (("cpus", "emulator"), lambda cpus, emulator: cpus != "1" and emulator in OLD,
+     "neither the 486 nor the Pentium of the emulators has a local APIC: one CPU"),
     (("virtual", "emulator"), lambda virtual, emulator: virtual != "none" and emulator in OLD,
      "neither the 486 nor the Pentium has SVM, VMX or CET"),
     (("virtual", "mode"), lambda virtual, mode: virtual != "none" and virtual not in ("svm", "gif") and

@@ -4,28 +4,32 @@ the faulting instruction; the same target without a catcher resets the machine."
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
 import bochs
-from cells import BUSYBOX_LINE, INITRD, MEMTEST_LINE, at
+import expect
+from cells import BUSYBOX_LINE, INITRD, TABLE, XEN_LINE, at
 from images import Part, grub_iso, qemu_kernel
 from qemu import LOGS, ROOT, Qemu
-from test_state import (CATCHER_SIZE, LINUX, MULTIBOOT, PASSED, PLAIN, SEGUE, Verdict, check_entry, check_reserved,
-                        check_verdict, connect, name32, run_to, verdict)
+from test_state import CATCHER_SIZE, LINUX, MULTIBOOT, SEGUE, connect, name32, run_to, verdict
 
 SOURCE = os.path.join(ROOT, "test/targets/fault/fault.asm")
 FAULT = 0x200100
+CR0_TS = 1 << 3
 EFLAGS_TF, EFLAGS_RF = 1 << 8, 1 << 16
 
 
 class Case:
     """vector, error, mnemonic, cr2, eip: what must be said. moved: EIP is so far behind FAULT. flags: set in EFLAGS by
-    the case itself. paging, gdt: turned on, loaded (catcher.asm's contract, points 3 and 4)."""
+    the case itself. paging, gdt, stack: turned on, loaded, there (catcher.asm's contract, points 3 and 4)."""
 
-    def __init__(self, vector, error=0, mnemonic="", moved=0, cr2=0, eip=FAULT, flags=0, paging=False, gdt=False):
+    def __init__(self, vector, error=0, mnemonic="", moved=0, cr2=0, eip=FAULT, flags=0, paging=False, gdt=False,
+                 stack=True):
         self.vector, self.error, self.mnemonic, self.cr2, self.eip = vector, error, mnemonic, cr2, eip + moved
-        self.flags, self.paging, self.gdt = flags, paging, gdt
+        self.flags, self.paging, self.gdt, self.stack = flags, paging, gdt, stack
+        self.options = [f"-D{each}" for each, on in (("PAGING", paging), ("OWN_GDT", gdt), ("ZERO_STACK", not stack)) if on]
 
 
 CASES = {
@@ -39,14 +43,17 @@ CASES = {
     "STEP": Case(1, mnemonic="DB", moved=7, flags=EFLAGS_TF),
     "INTERRUPT": Case(13, 0x80 * 8 + 2, "GP"),
     "DEVICE": Case(7, mnemonic="NM"),
-    "ZERO_STACK": Case(6, mnemonic="UD"),
+    "NO_STACK": Case(6, mnemonic="UD", stack=False),
     "ROM_STACK": Case(6, mnemonic="UD"),
     "GDT": Case(8, mnemonic="DF", gdt=True),
     "READ": Case(14, 0, "PF", cr2=0x40001234, paging=True),
+    "GDT_READ": Case(8, 0, "DF", cr2=0x40001234, paging=True, gdt=True),
+    "GDT_NO_STACK": Case(8, mnemonic="DF", gdt=True, stack=False),
     "FETCH": Case(14, 0, "PF", cr2=0x40005678, eip=0x40005678, paging=True),
 }
 # What it does not catch: contract, points 3 and 5.
 UNCAUGHT = {"IDT": Case(6), "UNMAPPED_CATCHER": Case(6, paging=True)}
+SPIN = {"SPIN": Case(2, mnemonic="--"), "SPIN_PAGING": Case(2, mnemonic="--", paging=True)}
 CPUS = [(32, "486"), (32, "max"), (64, "max")]
 cpus = pytest.mark.parametrize("bits, cpu", CPUS, ids=lambda each: str(each))
 
@@ -64,9 +71,9 @@ def build(name):
     """One of fault.asm's kernels; its path and its bytes from FAULT on."""
     os.makedirs(LOGS, exist_ok=True)
     path = os.path.join(LOGS, f"fault-{name}.bin")
-    case = {**CASES, **UNCAUGHT}[name]
-    subprocess.run(["nasm", "-f", "bin", "-o", path, SOURCE, f"-DCASE_{name}", *(["-DPAGING"] if case.paging else [])],
-                   check=True, timeout=20)
+    case = {**CASES, **UNCAUGHT, **SPIN}[name]
+    what = name.removeprefix("GDT_").removesuffix("_PAGING")
+    subprocess.run(["nasm", "-f", "bin", "-o", path, SOURCE, f"-DCASE_{what}", *case.options], check=True, timeout=20)
     with open(path, "rb") as file:
         return path, file.read()[0x100:0x110]
 
@@ -80,14 +87,15 @@ def fields(found):
 def check(found, case, registers, code):
     """What was printed against what the case asks for, and against the emulator's registers at FAULT."""
     said = fields(found)
-    assert (said["vector"], said["error"], said["EIP"], found["mnemonic"]) == (case.vector, case.error, case.eip,
-                                                                             case.mnemonic)
-    assert said["CR2"] == case.cr2
-    assert said["EFL"] & ~EFLAGS_RF == name32(registers, "EFL") | case.flags
+    assert (said["vector"], found["mnemonic"], said["CR2"]) == (case.vector, case.mnemonic, case.cr2)
     for name in ("EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP", "CR0"):
         assert said[name] == name32(registers, name), name
-    for name in ("CS", "SS", "DS", "ES", "FS", "GS"):
+    for name in ("SS", "DS", "ES", "FS", "GS"):
         assert said[name] == registers[name]["selector"], name
+    if case.gdt and not case.stack:
+        return
+    assert (said["error"], said["EIP"], said["CS"]) == (case.error, case.eip, registers["CS"]["selector"])
+    assert said["EFL"] & ~EFLAGS_RF == name32(registers, "EFL") | case.flags
     if case.paging:
         assert not found["code"]
     else:
@@ -124,9 +132,125 @@ def test_without_a_catcher_the_machine_resets(name):
         assert "Starting." in vm.serial() and "exception" not in vm.serial()
 
 
+@pytest.mark.parametrize("name", SPIN)
+@cpus
+def test_an_nmi(name, bits, cpu):
+    """It returns; with paging it cannot, and is printed."""
+    path, code = build(name)
+    with Qemu(f"catcher-{name}-{cpu}-{bits}", bits=bits, cpu=cpu, gdb=True, paused=True,
+              **qemu_kernel(Part(SEGUE, "catcher"), [Part(path)])) as vm, connect(vm) as stub:
+        run_to(stub, FAULT, code)
+        registers = stub.info_registers()
+        stub.run()
+        for _ in range(3):
+            vm.qmp("inject-nmi")
+            time.sleep(0.1)
+        if SPIN[name].paging:
+            vm.wait_for(BLOCK.pattern, timeout=10)
+            check(BLOCK.search(vm.serial()), SPIN[name], registers, code)
+        else:
+            stub.stop()
+            after = stub.info_registers()
+            assert after["CR0"] == registers["CR0"] | CR0_TS
+            for name in after.keys() - {"CR0", "TR", "LDT"}:
+                assert after[name] == registers[name], name
+            for name in ("TR", "LDT"):
+                # The hidden type is another one, as TR was not loaded by LTR; and that of no LDT means nothing.
+                assert all(after[name][each] == registers[name][each] for each in ("selector", "base", "limit"))
+            assert "exception" not in vm.serial()
+
+
 @pytest.mark.parametrize("name", UNCAUGHT)
 def test_what_it_does_not_catch_resets_as_without(name):
     path, _ = build(name)
     with Qemu(f"catcher-{name}", bits=32, cpu="max", **qemu_kernel(Part(SEGUE, "catcher"), [Part(path)])) as vm:
         assert vm.wait_exit(20) == 0
         assert "Starting." in vm.serial() and "exception" not in vm.serial()
+
+
+def bochs_cases():
+    few = {"tigerlake": ("FIRST", "SELECTOR", "STEP", "ROM_STACK", "GDT", "READ"), "pentium": ("UNDEFINED", "FETCH")}
+    return [pytest.param(name, model, marks=[] if name in few[model] else [pytest.mark.full])
+            for name in CASES for model in few]
+
+
+@pytest.mark.parametrize("name, model", bochs_cases())
+def test_a_fault_is_printed_in_bochs(name, model, tmp_path):
+    assert not bochs.missing(), bochs.missing()
+    path, code = build(name)
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(SEGUE, "catcher"), [Part(path)])
+    run = bochs.Bochs(f"catcher-{name}-{model}", iso, cpu=model).wait_for(BLOCK.pattern, stop_at=FAULT, code=code)
+    assert run.registers, "the debugger never saw the instruction that faults"
+    check(BLOCK.search(run.serial), CASES[name], run.registers, code)
+
+
+@pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
+@pytest.mark.parametrize("loader, word", [("", "catcher"), ("catcher", "")], ids=["missing", "unasked"])
+def test_the_inspector_sees(target, loader, word):
+    """A catcher that is not there, and one that it was not told of."""
+    with Qemu(f"catcher-inspector-{target.name}-{loader}", bits=32,
+              **qemu_kernel(Part(SEGUE, loader), [Part(target.path, f"strict {word}")])) as vm:
+        assert {"segue.idtr.limit", "segue.idtr.base"} <= set(verdict(vm).bad)
+
+
+def check_map(ranges, start, end):
+    """A reserved range (start, end, name), perhaps with its neighbours, covers the catcher's, and RAM does not."""
+    over = [each for each in ranges if each[0] < end and start < each[1]]
+    assert len(over) == 1 and over[0][0] <= start and end <= over[0][1] and over[0][2].lower() == "reserved", ranges
+
+
+def told_by_initramfs(vm, start, end):
+    check_map(expect.parse_initramfs(vm.serial())["map"], start, end)
+
+
+def told_by_xen(vm, start, end):
+    ranges = re.findall(r"^\(XEN\)  \[(\w+), (\w+)\] \((\w+)\)", vm.serial(), re.MULTILINE)
+    check_map([(int(first, 16), int(last, 16) + 1, kind) for first, last, kind in ranges], start, end)
+
+
+def told_by_gnumach(vm, start, end):
+    ranges = re.findall(r"^biosmem: (\w+):(\w+), (\w+)", vm.serial(), re.MULTILINE)
+    check_map([(int(first, 16), int(behind, 16), kind) for first, behind, kind in ranges], start, end)
+
+
+def told_on_screen(vm, start, end):
+    assert f"base_addr = 0x{start:09x}, length = 0x{end - start:09x}, type = 0x2"[12:] in vm.screen()
+    # mem_upper, in KiB from 1 MiB on, is cut there and loses nothing else
+    assert re.search(rf"mem_upper = {start // 1024 - 1024}KB", vm.screen())
+
+
+# Memory in MiB, modules, marker, whether on the screen, what it tells of the catcher's range
+REAL = {
+    "linux-i386": (64, [Part(at("di-i386/linux"), BUSYBOX_LINE), INITRD], r"^INITRAMFS-OK .*\n", False, told_by_initramfs),
+    "linux-amd64": (160, [Part(at("di-amd64/linux"), BUSYBOX_LINE), INITRD], r"^INITRAMFS-OK .*\n", False,
+                    told_by_initramfs),
+    "linux-6G": (6144, [Part(at("cloud-amd64/linux"), BUSYBOX_LINE), INITRD], r"^INITRAMFS-OK .*\n", False,
+                 told_by_initramfs),
+    # Else it asks the BIOS for the map, not us.
+    "xen": (1024, [Part(at("xen/kernel"), XEN_LINE + " no-real-mode"), *TABLE["xen-dom0"].modules[1:]], r"^INITRAMFS-OK .*\n", False,
+            told_by_xen),
+    "gnumach": (64, TABLE["gnumach"].modules, r"^2 multiboot modules", False,
+                told_by_gnumach),
+    "multiboot-example": (64, TABLE["multiboot-example"].modules, r"^Halted\.", True, told_on_screen),
+    "memtest": (64, TABLE["memtest-ia32"].modules, r"Memtest86\+ v6[\s\S]*Address test, walking ones", False, None),
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_good_target_is_unaffected(name, targets):
+    memory, modules, marker, on_screen, told = REAL[name]
+    with Qemu("catcher-real-" + name, memory=f"{memory}M",
+              **qemu_kernel(Part(SEGUE, "catcher video=text"), modules)) as vm:
+        vm.wait_for(marker, screen=on_screen, timeout=60, but_not=None if on_screen else "segue: exception|INITRAMFS-BAD")
+        start, end = (int(each, 16) for each in re.search(r"^  0x(\w+)\.\.0x(\w+)  catcher", vm.serial(), re.MULTILINE).groups())
+        assert end - start == CATCHER_SIZE
+        if told:
+            told(vm, start, end)
+
+
+def test_a_target_in_real_mode_gets_none(targets):
+    """A warning, and it starts."""
+    with Qemu("catcher-real-mode", **qemu_kernel(Part(SEGUE, "catcher linux16"), REAL["linux-i386"][1])) as vm:
+        vm.wait_for(r"^INITRAMFS-OK .*\n", timeout=60)
+        assert re.search("a target in real mode gets no catcher", vm.serial())
+        assert not re.search(r"\.\.0x\w+  catcher", vm.serial())

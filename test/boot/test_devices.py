@@ -2,19 +2,24 @@
 """Devices that a host left running, as QEMU's monitor shows them at the target's first instruction: quiet where it was
 asked for (SEGUE_LOAD_QUIET_*), and live where not, so that each of these checks can fail."""
 import contextlib
+import gzip
 import os
 import re
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 
 import pytest
 
+import bochs
 import sectors
-from cells import at
-from images import Part, qemu_kernel
-from qemu import BUILD, LOGS, PATIENCE, Qemu, QemuError
+import test_window
+from cells import INITRD, at
+from images import Part, grub_iso, qemu_kernel, write
+from qemu import BUILD, LOGS, PATIENCE, ROOT, Qemu, QemuError
 from test_hosts import exec_address, host
 from test_state import connect, name32
 
@@ -26,14 +31,14 @@ LIVE = "live=all"
 TEXT = (720, 400)
 
 
-def target(name):
-    """An ELF32 of one instruction, jmp $, and zeros behind it."""
+def target(name, code=b"\xeb\xfe"):
+    """An ELF32 of code, which is jmp $ if nothing else, and zeros behind it."""
     path = os.path.join(LOGS, f"devices-{name}.elf")
     os.makedirs(LOGS, exist_ok=True)
     header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, ENTRY, 52, 0, 0, 52, 32, 1, 0, 0, 0)
-    segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, 2, TARGET_SIZE, 7, 4)
+    segment = struct.pack("<8I", 1, 96, ENTRY, ENTRY, len(code), TARGET_SIZE, 7, 4)
     with open(path, "wb") as file:
-        file.write((header + segment).ljust(96, b"\0") + b"\xeb\xfe".ljust(512 - 96, b"\0"))
+        file.write((header + segment).ljust(96, b"\0") + code.ljust(512 - 96, b"\0"))
     return path
 
 
@@ -458,7 +463,7 @@ def test_a_machine_without_them():
 # ---- the screen ----
 def glyphs():
     """Our font as purgatory has it (stage2/font.inc): 96 characters of 9 lines, in bands of 16."""
-    listed = open(os.path.join(os.path.dirname(BUILD), "stage2", "font.inc")).read()
+    listed = open(os.path.join(ROOT, "stage2/font.inc")).read()
     lines = re.findall(r"^\tdots '(.*)'", listed, re.MULTILINE)
     font = {}
     for number, line in enumerate(lines):
@@ -482,3 +487,182 @@ def test_a_font_without_a_video_rom():
             at_line = ((row * 16 + y) * width + column * 9) * 3
             seen = "".join("#" if any(picture[at_line + x * 3:at_line + x * 3 + 3]) else "." for x in range(9))
             assert seen == (f"..{dots[y - 3]}.." if 3 <= y < 12 else "." * 9), f"character {character:#x}, line {y}"
+
+
+# ---- Linux: a timer and a disk ----
+MODULES = ("usb-common", "usbcore", "ehci-hcd", "ehci-pci", "scsi_common", "scsi_mod", "crct10dif_common", "crc-t10dif",
+           "crc64", "crc64-rocksoft", "t10-pi", "sd_mod", "usb-storage")
+ON_DISK = "read from a disk by DMA"
+
+
+def disk_archive(folder, arch):
+    """An initrd for behind the other one: the kernel's own modules out of the installer's, and an init that reads a disk."""
+    with gzip.open(at(f"di-{arch}/initrd.gz")) as file:
+        archive = file.read()
+    names = subprocess.run(["cpio", "-t", "--quiet"], input=archive, stdout=subprocess.PIPE, check=True).stdout.decode()
+    found = {os.path.basename(each)[:-3]: each for each in names.splitlines() if each.endswith(".ko")}
+    tree = os.path.join(folder, "tree")
+    os.makedirs(os.path.join(tree, "modules"))
+    subprocess.run(["cpio", "-id", "--quiet", *(found[each] for each in MODULES)], input=archive, cwd=folder, check=True)
+    for number, name in enumerate(MODULES):
+        shutil.copyfile(os.path.join(folder, found[name]), os.path.join(tree, "modules", f"{number:02}-{name}.ko"))
+    shutil.copyfile(os.path.join(ROOT, "test/targets/initramfs/disk"), os.path.join(tree, "init"))
+    os.chmod(os.path.join(tree, "init"), 0o755)
+    listed = subprocess.run(["find", "."], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
+    packed = subprocess.run(["cpio", "-o", "--quiet", "-H", "newc"], input=listed, cwd=tree, stdout=subprocess.PIPE,
+                            check=True).stdout
+    path = os.path.join(folder, "disk.cpio")
+    write(path, packed)
+    return path
+
+
+@pytest.fixture(scope="module")
+def archives(targets, tmp_path_factory):
+    return {arch: disk_archive(str(tmp_path_factory.mktemp(arch)), arch) for arch in ("i386", "amd64")}
+
+
+LINUX = [("i386-low", "mode=flat", "i386", 1), ("i386-high", "mode=4k from=irq pit", "i386", 4), ("i386-high", "mode=4m", "amd64", 1),
+         ("i386-high", "mode=pae from=df", "amd64", 4), ("x86_64", "mode=long from=nmi", "i386", 1),
+         ("x86_64", "mode=long", "amd64", 4), ("x86_64", "mode=la57", "amd64", 1)]
+PIC_ONLY = "noapic nolapic acpi=off"
+
+
+def linux(name, build, line, arch, archives, tmp_path, words="", cpus=1):
+    write(str(tmp_path / "disk"), f"{ON_DISK}\n".encode().ljust(1 << 20, b"\0"))
+    args, _ = network_card()
+    args += ["-smp", str(cpus), "-device", "usb-ehci", "-drive", f"if=none,format=raw,id=d,file={tmp_path}/disk",
+             "-device", "usb-storage,drive=d"]
+    boot = qemu_kernel(Part(host(build), f"{line} live=all dma=1c00000"),
+                       [Part(at(f"di-{arch}/linux"), f"console=ttyS0 {words}"), INITRD, Part(archives[arch])])
+    return Qemu("devices-linux-" + re.sub(r"\W+", "-", name), [*boot["args"], *args], memory="256M", cpu="max")
+
+
+@pytest.mark.parametrize("build, line, arch, cpus", LINUX, ids=[f"{line[5:]}-{arch}-{cpus}" for _, line, arch, cpus in LINUX])
+def test_linux_has_a_timer_and_a_disk(build, line, arch, cpus, archives, tmp_path):
+    with linux(f"{line}-{arch}", build, line + " quiet=all", arch, archives, tmp_path, "quiet", cpus) as vm:
+        vm.wait_for(rf"^DISK-OK {ON_DISK}", timeout=90, but_not=r"^(DISK-BAD .*|Refused: .*|host: exception .*)")
+        assert f"\ncpus: {cpus}\n" in vm.serial()
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_linux_that_knows_the_pics_alone(quiet, archives, tmp_path):
+    """Its timer's interrupt comes through LINT0, which such a host has masked."""
+    line = "mode=4k" + (" quiet=all" if quiet else " quiet=ioapic,hpet,pit,pic,rtc,dma")
+    with linux(f"pics-{quiet}", "i386-high", line, "i386", archives, tmp_path, PIC_ONLY) as vm:
+        if quiet:
+            vm.wait_for(rf"^DISK-OK {ON_DISK}", timeout=90, but_not=r"^(DISK-BAD .*|Refused: .*|host: exception .*)")
+            assert re.search(r"^ *0: +[1-9]\d+ +XT-PIC +timer", vm.serial(), re.MULTILINE)
+        else:
+            vm.wait_for(r"Keep in PIC mode", timeout=30)
+            with pytest.raises(QemuError):
+                vm.wait_for(r"Run /init", timeout=20)
+
+
+# ---- a target that knows the PICs alone, and x2APIC mode ----
+def ticks(name):
+    path = os.path.join(LOGS, f"devices-{name}.bin")
+    subprocess.run(["nasm", "-f", "bin", "-o", path, os.path.join(ROOT, "test/boot/ticks.asm")], check=True, timeout=20)
+    with open(path, "rb") as file:
+        return target(name, file.read())
+
+
+@pytest.mark.parametrize("quiet", ["all", "lapic,pit,hpet", "pic"])
+@pytest.mark.parametrize("build, line", [MODES[0], MODES[2], MODES[3]], ids=["flat", "pae", "long"])
+def test_ticks(build, line, quiet):
+    """It gets the timer's interrupts if the local APIC lets them through."""
+    boot = qemu_kernel(Part(host(build), f"{line} live=pic,pit,ioapic,lapic quiet={quiet}"), [Part(ticks("ticks"))])
+    with Qemu(f"devices-ticks-{quiet}-{build}", memory="32M", cpu="max", **boot) as vm:
+        vm.wait_for(r"^ticks: APIC base FEE00900", timeout=20)
+        if quiet != "pic":
+            vm.wait_for(r"^ticks: ten came", timeout=10, but_not=r"^segue: .*")
+            return
+        with pytest.raises(QemuError):
+            vm.wait_for(r"^ticks: ten came", timeout=2)
+
+
+@pytest.mark.parametrize("build, line, quiet", [("x86_64", "mode=long", "all"), ("i386-high", "mode=4k", "lapic"),
+                                                ("i386-low", "mode=flat", "pic")])
+def test_x2apic_mode_ends(build, line, quiet, tmp_path):
+    """In Bochs: QEMU has none. Bochs's does not come on again once it was off, which leaves the CPU to the PICs."""
+    assert not bochs.missing(), bochs.missing()
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build), f"{line} x2apic quiet={quiet}"), [Part(ticks("x2apic"))])
+    machine = bochs.Bochs(f"devices-x2apic-{build}", iso, cpu="tigerlake")
+    if quiet == "pic":
+        machine.wait_for(r"^ticks: APIC base FEE00D00")
+    else:
+        machine.wait_for(r"^ticks: APIC base FEE00100", r"^ticks: ten came")
+
+
+# ---- the window ----
+CODE = re.compile(r"^ *\d+ ([0-9A-F]{8}) [^ ]+ +<\d+> \t(?!d[bwd] |times )([a-z]+)", re.MULTILINE)
+
+
+def block():
+    """Offsets in the workspace of the instructions of devices.asm and what it calls, by NASM's listing."""
+    with open(os.path.join(BUILD, "purgatory.lst")) as file:
+        listed = file.read()
+    listed = listed[listed.index(" quiet_devices:"):listed.index(" digest_begin:")]
+    return [BLOCKS + int(each[1], 16) for each in CODE.finditer(listed)]
+
+
+BLOCKS = 2 * 4096
+WINDOW = ("i386-high", "mode=4k mce live=pic,pit,rtc,ioapic,hpet,vga,dma quiet=all", 0)
+
+
+@pytest.fixture
+def window(monkeypatch, request):
+    """At an instruction of the block, one after the other, as a function that yields them."""
+    monkeypatch.setitem(test_window.HOSTS, "quiet", WINDOW)
+    with test_window.Window("quiet-" + request.node.name, "quiet", snapshot=True) as window:
+        yield window
+
+
+def each_of_the_block(window, sampled):
+    """Those that are executed, which is most of them."""
+    offsets = block()[::sampled]
+    reached = 0
+    for offset in offsets:
+        at = window.workspace_phys + offset
+        window.restart()
+        window.stub.break_at(at)
+        window.stub.break_at(ENTRY)
+        window.stub.cont(20 * PATIENCE)
+        window.stub.clear_break(at)
+        window.stub.clear_break(ENTRY)
+        if window.ip() == at:
+            reached += 1
+            yield at
+    assert reached > len(offsets) * 0.6 and reached > 10
+
+
+def sampling(request):
+    return 1 if request.config.getoption("--full") else 12
+
+
+def test_an_nmi_while_devices_are_quieted(window, request):
+    """It is survived with all registers as they were, where the local APIC lets it through."""
+    stub, came = window.stub, 0
+    for at in each_of_the_block(window, sampling(request)):
+        if not re.search(r"^LVT1\s(?!.*masked).*NMI", stub.monitor("info lapic"), re.MULTILINE):
+            continue
+        before, place = stub.ask("g"), window.place()
+        stub.monitor("nmi")
+        # QEMU reports a stop before it has begun the step where a device's timer was due.
+        for _ in range(1000):
+            if window.place() != place:
+                break
+            window.step()
+        assert window.place() != place, f"no NMI came at {at:#x}"
+        for _ in range(2000):
+            if window.place() == place:
+                break
+            window.step()
+        assert stub.ask("g") == before, f"the NMI at {at:#x} changed a register"
+        came += 1
+    assert came > 10
+
+
+def test_an_exception_while_devices_are_quieted(window, request):
+    for at in each_of_the_block(window, sampling(request)):
+        window.stub.write_mem(at, test_window.UD2)
+        test_window.printed(window, at, test_window.VECTOR_UD)

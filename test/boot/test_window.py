@@ -2,7 +2,7 @@
 """The window between segue_exec()'s first instruction and the target's first: an NMI at every instruction of it is
 survived with every register as it was, and an instruction or a machine check that faults there is printed. The host's
 own handlers answer up to the gate's LIDT; and the two instructions behind purgatory's last LIDT, as the target
-itself, find none (purgatory.asm, point 13)."""
+itself, find none (purgatory.asm, point 13). The same of segue_park(), to where the CPU waits."""
 import collections
 import os
 import re
@@ -37,6 +37,8 @@ UD2 = bytes.fromhex("0f0b")
 # lidt [address] with its 32-bit address, then mov esp
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
+# pause; mov eax, [ebx + parking.home]; test eax, eax; jz to the first (cpus.asm)
+WAIT = bytes.fromhex("f3908b431085c074f7")
 PRINTED = r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ before the target was entered; stopped"
 BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
 WIDTH = (1 << 64) - 1
@@ -58,11 +60,16 @@ def target(name):
 
 
 class Window:
-    """A host stopped at segue_exec()'s first instruction. snapshot: it can be put back there. more: words for the host."""
+    """A host stopped at its entry's first instruction, segue_exec()'s or segue_park()'s. snapshot: it can be put back
+    there. more: words for the host."""
 
-    def __init__(self, name, which, snapshot=False, more=""):
+    def __init__(self, name, which, entry="segue_exec", snapshot=False, more=""):
         host, words, self.base = HOSTS[which]
         words = f"{words} {more}".strip()
+        self.entry = entry
+        if entry == "segue_park":
+            name += "-park"
+            words += " told=2 leaver=other"
         path = os.path.join(BUILD, "hosts", host)
         symbols = subprocess.run(["nm", path + ".kernel.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
         self.at = {found[2]: int(found[1], 16) + self.base & WIDTH
@@ -79,17 +86,21 @@ class Window:
     def __enter__(self):
         self.vm.__enter__()
         self.stub = connect(self.vm)
-        self.stub.break_at(self.at["segue_exec"])
+        self.stub.break_at(self.at[self.entry])
         self.stub.cont(30)
-        self.stub.clear_break(self.at["segue_exec"])
+        self.stub.clear_break(self.at[self.entry])
         registers = self.stub.info_registers()
-        assert self.ip() == self.at["segue_exec"]
+        assert self.ip() == self.at[self.entry]
         workspace = registers.get("RDI") if self.base else registers["EAX"]
-        page = self.stub.read_mem(workspace, 4096)
+        pages = self.stub.read_mem(workspace, LEAVE_AT)
+        page = pages[:4096]
         # params.home: purgatory stays, with a target as small as this
         self.workspace_phys, = struct.unpack_from("<I", page, 12)
         self.last = self.workspace_phys + LAST_LIDT.search(page).start() + LAST_LIDT_SIZE
         self.reset_cpu = self.workspace_phys + page.index(RESET_CPU)
+        if self.entry == "segue_park":
+            assert pages.count(WAIT) == 1
+            self.last = self.workspace_phys + pages.index(WAIT)
         # QEMU's default hides NMIs from single steps.
         self.stub.sstep(1)
         if self.snapshot:
@@ -123,10 +134,16 @@ class Window:
         assert said.startswith(("T05", "S05")), f"at {self.ip():#x}: {said}"
 
     def boundaries(self, limit=20000):
-        """Steps to the target; yields the address that each step begins at, up to the last LIDT."""
+        """Steps to the target; yields the address that each step begins at, up to the last LIDT. Or to where the CPU
+        waits, and three turns there."""
+        turns = 0
         for _ in range(limit):
             at = self.ip()
-            if at == self.last:
+            if at == self.last and self.entry == "segue_park":
+                turns += 1
+                if turns > 3:
+                    return
+            elif at == self.last:
                 for _ in range(2):
                     self.step()
                 assert self.ip() == ENTRY
@@ -138,15 +155,17 @@ class Window:
 
 
 def windows(function):
-    return pytest.mark.parametrize("which", HOSTS)(function)
+    return pytest.mark.parametrize("which, entry", [
+        pytest.param(which, entry, id=which + ("-park" if entry == "segue_park" else ""))
+        for entry in ("segue_exec", "segue_park") for which in HOSTS])(function)
 
 
 @windows
-def test_an_nmi_at_every_instruction(which, request):
+def test_an_nmi_at_every_instruction(which, entry, request):
     """Each boundary gets an NMI. Loops: in the short run, the first two turns."""
     full = request.config.getoption("--full")
     times, handlers = {}, set()
-    with Window("nmi", which) as window:
+    with Window("nmi", which, entry) as window:
         stub = window.stub
         for at in window.boundaries():
             times[at] = times.get(at, 0) + 1
@@ -251,9 +270,9 @@ def sampling(request):
 
 
 @windows
-def test_an_exception_at_an_instruction(which, request):
+def test_an_exception_at_an_instruction(which, entry, request):
     """UD2 in the place of an instruction."""
-    with Window("ud2", which, snapshot=True) as window:
+    with Window("ud2", which, entry, snapshot=True) as window:
         for at in each_address(window, sampling(request)):
             # The #UD of VMXOFF and STGI goes through the gate's handlers; they cannot report their own.
             if window.in_handlers(at):
@@ -263,10 +282,10 @@ def test_an_exception_at_an_instruction(which, request):
 
 
 @windows
-def test_a_machine_check_at_an_instruction(which, request):
+def test_a_machine_check_at_an_instruction(which, entry, request):
     """As long as CR4.MCE is set: without it a machine check is a shutdown."""
     count = 0
-    with Window("mce", which, snapshot=True) as window:
+    with Window("mce", which, entry, snapshot=True) as window:
         for at in each_address(window, sampling(request)):
             if not window.stub.info_registers()["CR4"] & CR4_MCE:
                 continue

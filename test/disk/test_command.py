@@ -538,3 +538,12 @@ def test_linux16(tmp_path):
     assert "16-bit" not in segue("info", file).stdout
     assert re.search(r"^  boots as +Linux, by a 16-bit entry", segue("info", "--linux16", file).stdout, re.M)
     assert "16-bit entry 0x00010200" in segue("plan", "--linux16", file).stdout
+
+
+def test_catcher(tmp_path):
+    """It is a segment like any other, at the top of RAM."""
+    file = tmp_path / "file"
+    file.write_bytes(linux_kernel())
+    assert "catcher, 2048" not in segue("plan", file).stdout
+    said = segue("plan", "--catcher", "--memory", "64M", file).stdout
+    assert re.search(r"0x03fdc000 - 0x03fe0000 +16384  catcher, 2048 of them", said), said

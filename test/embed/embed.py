@@ -2,6 +2,7 @@
 """What the tests of embedding share: make, pkg-config and nm; the installed tree; the code in README."""
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,7 +31,9 @@ def compiler(name, arch):
 
 
 def install(target, prefix="/usr/local", goal="install"):
-    run("make", "--no-print-directory", goal, f"DESTDIR={target}", f"PREFIX={prefix}", cwd=ROOT)
+    """Of what is built, with the variables (CC32=clang) that the make around us has in its command line."""
+    variables = shlex.split(os.environ.get("MAKEFLAGS", "").partition("-- ")[2])
+    run("make", "--no-print-directory", goal, *variables, f"DESTDIR={target}", f"PREFIX={prefix}", cwd=ROOT)
     return Path(f"{target}{prefix}")
 
 

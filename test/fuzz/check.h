@@ -104,6 +104,31 @@ static inline void lay_out(struct world *w, struct segue_part *part, struct segu
 	part->extent_count = count;
 }
 
+/* What the target must be told: the host's map, cut where the catcher lies. */
+#define TOLD_MAX 8
+static inline size_t told_map(const struct world *w, struct segue_range *told)
+{
+	struct segue_segment s = {.name = ""};
+	size_t count = 0;
+
+	for (size_t i = 0; strcmp(s.name, "catcher") && segue_segment_at(w->args.workspace, i, &s) == SEGUE_OK; i++)
+		;
+	CHECK(!strcmp(s.name, "catcher") == !!(w->args.flags & SEGUE_LOAD_CATCHER), "the catcher");
+	for (size_t i = 0; i < w->args.memory_map_count; i++) {
+		struct segue_range r = w->map[i];
+
+		if (!strcmp(s.name, "catcher") && r.type == SEGUE_MEMORY_RAM && r.start <= s.dest && s.dest + s.size <= r.end) {
+			if (r.start < s.dest)
+				told[count++] = (struct segue_range){r.start, s.dest, SEGUE_MEMORY_RAM, 0};
+			told[count++] = (struct segue_range){s.dest, s.dest + s.size, SEGUE_MEMORY_RESERVED, 0};
+			r.start = s.dest + s.size;
+		}
+		if (r.start < r.end)
+			told[count++] = r;
+	}
+	return count;
+}
+
 static inline void set_world(struct world *w, const uint8_t *blob, size_t size, const struct layout *layout)
 {
 	static const char *const cmdlines[] = {NULL, "", "a", "console=ttyS0 quiet"};
@@ -112,6 +137,8 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 	memset(w, 0, sizeof *w);
 	args->struct_size = sizeof *args;
 	args->flags = layout->flags & SEGUE_LOAD_KNOWN_FLAGS;
+	if (layout->cmdline & 4)
+		args->flags |= SEGUE_LOAD_CATCHER;
 	args->log = fuzz_log;
 	args->log_context = w;
 	args->cmdline = cmdlines[layout->cmdline % 4];

@@ -40,14 +40,15 @@ static inline void check_modules(const struct world *w, uint32_t info)
 static inline void check_map(const struct world *w, uint32_t info)
 {
 	uint32_t length = word_at(info + 44), at = word_at(info + 48), end = at + length;
-	size_t i = 0;
+	struct segue_range told[TOLD_MAX];
+	size_t i = 0, count = told_map(w, told);
 
 	for (; at < end; at += word_at(at) + 4, i++) {
-		CHECK(i < w->args.memory_map_count, "more ranges than there are");
-		CHECK(word_at(at + 4) == (uint32_t)w->map[i].start && word_at(at + 12) == (uint32_t)(w->map[i].end - w->map[i].start) &&
-		      word_at(at + 20) == w->map[i].type, "range %zu of the map", i);
+		CHECK(i < count, "more ranges than there are");
+		CHECK(word_at(at + 4) == (uint32_t)told[i].start && word_at(at + 12) == (uint32_t)(told[i].end - told[i].start) &&
+		      word_at(at + 20) == told[i].type, "range %zu of the map", i);
 	}
-	CHECK(i == w->args.memory_map_count && at == end, "the map ends elsewhere");
+	CHECK(i == count && at == end, "the map ends elsewhere");
 }
 
 static inline void check_multiboot(const struct world *w)

@@ -6,6 +6,8 @@ MULTIBOOT_FLAGS		equ 1 << 0 | 1 << 1	; modules on pages; memory map
 
 CR0_PE			equ 1 << 0
 CR0_WP			equ 1 << 16
+CR0_NW			equ 1 << 29
+CR0_CD			equ 1 << 30
 CR0_PG			equ 1 << 31
 MSR_EFER		equ 0xc0000080
 
@@ -28,6 +30,7 @@ section .multiboot progbits alloc noexec nowrite align=4
 
 section .text
 global _start, enter_kernel
+global trampoline, trampoline_end, other_cpus, other_cpus_go, other_cpus_entering
 extern boot_main, boot_stack_top
 
 _start:
@@ -46,6 +49,7 @@ _start:
 ;   does not return
 enter_kernel:
 	mov	ebx, [esp + 4]
+enter_with:
 	mov	eax, [ebx + entering.code_base]
 	mov	edi, code_descriptor
 	call	set_base
@@ -97,6 +101,37 @@ enter_kernel:
 .long:
 	jmp	LONG_CODE:long_mode
 
+; Where another CPU begins (boot.c copies this to TRAMPOLINE): real mode, CS = TRAMPOLINE / 16, IP = 0.
+bits 16
+trampoline:
+	cli
+	o32 lgdt [cs:.pointer - trampoline]
+	mov	eax, cr0
+	or	eax, CR0_PE
+	mov	cr0, eax
+	jmp	dword FLAT_CODE:other_cpu
+	align	4
+.pointer:
+	dw	gdt_end - gdt - 1
+	dd	gdt
+trampoline_end:
+bits 32
+; Waits, with no stack, until the kernel lets it follow the boot CPU.
+other_cpu:
+	mov	eax, FLAT_DATA
+	mov	ds, eax
+	mov	eax, cr0
+	and	eax, ~(CR0_CD | CR0_NW)
+	mov	cr0, eax
+	lock inc dword [other_cpus]
+	mov	ebx, [other_cpus_go]
+.wait:
+	pause
+	cmp	dword [ebx], 0
+	je	.wait
+	mov	ebx, [other_cpus_entering]
+	jmp	enter_with
+
 ; in EAX base, EDI descriptor; clobbers EAX
 set_base:
 	mov	[edi + 2], ax
@@ -140,6 +175,13 @@ gdt_end:
 gdt_pointer:
 	dw	gdt_end - gdt - 1
 	dd	gdt
+	align	4
+other_cpus:				; so many wait
+	dd	0
+other_cpus_go:				; physical address of the word that ends their waiting
+	dd	0
+other_cpus_entering:
+	dd	0
 
 section .kernel progbits alloc exec write align=4096
 global boot_kernel

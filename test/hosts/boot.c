@@ -28,6 +28,9 @@ _Static_assert(offsetof(struct entering, entry) == 24, "boot.asm");
 
 extern uint8_t boot_kernel[];
 void enter_kernel(struct entering *entering);
+extern const uint8_t trampoline[], trampoline_end[];
+extern volatile uint32_t other_cpus, other_cpus_go;
+extern struct entering *other_cpus_entering;
 void boot_main(uint32_t magic, const struct multiboot *info);
 
 #define TABLE_PAGES 1024u
@@ -35,6 +38,8 @@ void boot_main(uint32_t magic, const struct multiboot *info);
 #define IO_APIC_PHYS 0xfec00000u
 #define HPET_PHYS 0xfed00000u
 #define VGA_PHYS 0xa0000u
+#define TRAMPOLINE 0x70000u            /* below 1 MiB: RAM that firmware leaves alone */
+#define CPUS 4u                       /* stacks.inc: and one */
 #define STAGE_START 0x100000u
 /* an odd stride walks every page of any range that it shares no factor with */
 #define STRIDE 7919u
@@ -432,10 +437,48 @@ static const struct kernel_header *move_kernel(const char *line)
 	return (const struct kernel_header *)image;
 }
 
+/* A microsecond each, or less. */
+static void slowly(uint32_t reads)
+{
+	while (reads-- > 0)
+		in8(0x61);
+}
+
+/* Starts the other CPUs, by the boot CPU's local APIC (Intel SDM vol. 3, 8.4.4), and waits for them. */
+static void start_cpus(const struct kernel_header *kernel, struct entering *entering)
+{
+	volatile uint32_t *icr = (volatile uint32_t *)(APIC_PHYS + APIC_ICR_LOW);
+	uint64_t *go = &((struct handover *)(image + kernel->handover))->cpus_go;
+
+	handover.cpus = word_number(handover.line, "cpus=", 1);
+	if (handover.cpus == 1)
+		return;
+	if (handover.cpus > CPUS) {
+		say("host: more CPUs than stacks\n");
+		stop();
+	}
+	__builtin_memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
+	other_cpus_go = (uint32_t)go;
+	other_cpus_entering = entering;
+	*icr = ICR_INIT | ICR_OTHERS;
+	slowly(20000);
+	for (int i = 0; i < 2; i++) {
+		*icr = ICR_STARTUP | ICR_OTHERS | TRAMPOLINE / PAGE;
+		slowly(1000);
+	}
+	for (uint32_t patience = 10000000; other_cpus != handover.cpus - 1; patience--) {
+		if (patience == 0) {
+			say("host: %u other CPUs started\n", other_cpus);
+			stop();
+		}
+		slowly(1);
+	}
+}
+
 void boot_main(uint32_t magic, const struct multiboot *info)
 {
+	static struct entering entering;
 	const struct kernel_header *kernel;
-	struct entering entering = {0};
 	enum scatter how = SCATTER_NOT;
 
 	say_begin();
@@ -463,6 +506,7 @@ void boot_main(uint32_t magic, const struct multiboot *info)
 	fill_entering(&entering, kernel);
 	if (handover.mode != MODE_FLAT)
 		entering.cr3 = passage(kernel);
+	start_cpus(kernel, &entering);
 	__builtin_memcpy(image + kernel->handover, &handover, sizeof handover);
 	enter_kernel(&entering);
 }

@@ -24,10 +24,16 @@ global fault_task:function hidden
 extern last_step
 
 kernel_entry:
-	mov	esp, main_stack_top
 	xor	eax, eax
 	mov	fs, eax
 	mov	gs, eax
+	; The boot CPU comes first. Each has a stack of its own.
+	inc	eax
+	lock xadd [cpus_entered], eax
+	mov	ecx, eax
+	shl	ecx, STACK_SHIFT
+	lea	esp, [main_stack_top + ecx]
+	push	eax
 	call	kernel_main
 
 load_tables:

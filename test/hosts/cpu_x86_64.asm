@@ -23,10 +23,16 @@ DATA		equ 0x10
 section .text
 
 kernel_entry:
-	lea	rsp, [main_stack_top]
 	xor	eax, eax
 	mov	fs, eax
 	mov	gs, eax
+	; The boot CPU comes first. Each has a stack of its own.
+	inc	eax
+	lock xadd [cpus_entered], eax
+	mov	edi, eax
+	shl	eax, STACK_SHIFT
+	lea	rsp, [main_stack_top]
+	add	rsp, rax
 	call	kernel_main
 
 load_tables:

@@ -73,6 +73,22 @@ static void start_local_apic(void)
 	apic[0x80 / 4] = 0x10;
 }
 
+/* Not among all: QEMU's TCG has none. LINT0 and LINT1 masked, the timer periodic (Intel SDM vol. 3, 11.12.1). */
+static void start_x2apic(void)
+{
+	if (!(cpuid(1, 0).ecx & BIT(21))) {
+		say("host: this CPU has no x2APIC\n");
+		stop();
+	}
+	write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | BIT(10));
+	write_msr(0x80f, 0x1ff);
+	write_msr(0x835, BIT(16));
+	write_msr(0x836, BIT(16));
+	write_msr(0x83e, 0xb);
+	write_msr(0x832, BIT(17) | VECTOR_TIMER);
+	write_msr(0x838, 100000);
+}
+
 static void route(uint32_t pin, uint32_t low)
 {
 	volatile uint32_t *io_apic = registers(handover.io_apic);
@@ -194,6 +210,8 @@ static const struct {
 
 void devices_start(const char *line)
 {
+	if (word(line, "x2apic"))
+		start_x2apic();
 	if (word(line, "dma="))
 		start_rtl8139();
 	for (uint32_t i = 0; i < DEVICES; i++)

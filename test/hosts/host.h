@@ -55,6 +55,8 @@ struct handover {
 	uint64_t apic, io_apic, hpet, vga;
 	uint64_t direct;              /* of all RAM; NO_DIRECT: not mapped */
 	uint64_t ram_end;             /* physical */
+	uint64_t cpus;                /* that run, this one among them */
+	uint64_t cpus_go;             /* the others may follow into the kernel */
 	uint64_t part_count, map_count;
 	struct host_part part[HOST_PARTS];
 	struct segue_range map[HOST_RANGES];

@@ -4,12 +4,9 @@
 
 enum { PIC1 = 0x20, PIC2 = 0xa0, PIT = 0x40, HERTZ = 1193182 / 2000, VECTOR_IRQ0 = 0x20 };
 enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_DF = 8, VECTOR_GP = 13 };
-enum { APIC_ID = 0x20, APIC_SPURIOUS = 0xf0, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
-#define APIC_ENABLE BIT(8)
-#define ICR_NMI (4u << 8 | BIT(14))
 #define STACK_PATTERN 0x5a
 
-void kernel_main(void);
+void kernel_main(uint32_t number);
 
 /* Written by the boot stage. */
 __attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT};
@@ -23,7 +20,7 @@ uint64_t physical_of(const void *at)
 	return (uintptr_t)at - handover.base + word_number(handover.line, "shift=", 0);
 }
 
-static void *pointer(uint64_t offset)
+void *pointer(uint64_t offset)
 {
 	return (void *)(uintptr_t)offset;
 }
@@ -92,6 +89,11 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	args->flags = devices_quiet(h->line) | (word(h->line, "catcher") ? SEGUE_LOAD_CATCHER : 0);
 	args->code_base = h->code_base;
 	args->data_base = h->data_base;
+	args->cpu_count = (uint32_t)word_number(h->line, "told=", h->cpus);
+	if (word(h->line, "init"))
+		args->flags |= SEGUE_LOAD_INIT_CPUS;
+	if (word(h->line, "any"))
+		args->flags |= SEGUE_LOAD_ANY_CPU;
 	tell_wrongly(args);
 }
 
@@ -196,6 +198,8 @@ void last_step(void)
 
 	if (word_is(line, "stack=", "page"))
 		say("host: %u bytes used of a stack of one page\n", stack_used());
+	/* Devices that are started take interrupts. */
+	leave_from_irq = leave_from_nmi = false;
 	devices_start(line);
 	say("host: leaving after %u ticks\n", ticks);
 	state_apply(line);
@@ -206,7 +210,7 @@ void last_step(void)
 	}
 	say("host: CR0 %x CR3 %x CR4 %x\n", (uint64_t)read_cr0(), (uint64_t)read_cr3(),
 	    has_cr4() ? (uint64_t)read_cr4() : (uint64_t)0);
-	error = segue_ready(pointer(handover.workspace), &sentence);
+	error = cpus_wait(&sentence);
 	if (error != SEGUE_OK) {
 		say("Refused: segue_ready: %u %s\n", (uint32_t)error, sentence);
 		stop();
@@ -247,6 +251,7 @@ static void run(void)
 	}
 	load();
 	say("host: loaded\n");
+	cpus_order();
 	if (word_is(line, "wrong=", "unloaded"))
 		segue_unload(pointer(handover.workspace));
 	if (word(line, "pit") || word_is(line, "from=", "irq"))
@@ -272,14 +277,17 @@ static void run(void)
 	last_step();
 }
 
-void kernel_main(void)
+void kernel_main(uint32_t number)
 {
 	const char *line = handover.line;
 
+	if (number > 0)
+		cpus_enter(number);
 	say("host: entered\n");
 	if (handover.mode != MODE_FLAT)
 		write_cr3((uintptr_t)handover.cr3);
 	tables_load();
+	cpus_begin();
 	if (word(line, "tss") || word_is(line, "from=", "df"))
 		tables_load_task();
 	if (!word_is(line, "stack=", "page"))

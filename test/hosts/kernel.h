@@ -18,6 +18,7 @@
 #define SELECTOR_LDT_CODE 0x0c
 #define SELECTOR_LDT_DATA 0x14
 void tables_load(void);
+void tables_take(void);               /* by another CPU */
 void tables_load_task(void);          /* TR, and a handler of its own for double faults */
 void tables_load_ldt(void);
 void code_selector_put(uint32_t selector); /* the kernel's code segment once more, there */
@@ -52,6 +53,7 @@ extern volatile bool timer_stays_in_service; /* its handler sends no EOI */
 extern struct handover handover;
 uintptr_t offset_of_physical(uint64_t physical); /* of the kernel's own image */
 uint64_t physical_of(const void *at);
+void *pointer(uint64_t offset);
 void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *flags);
 _Noreturn void last_step(void);
 const char *behind_path(const char *line);
@@ -68,6 +70,11 @@ bool state_prepare_shadow_stack(const char *line);
 /* devices.c: live= leaves them running, quiet= asks Segue to quiet them */
 void devices_start(const char *line);
 uint32_t devices_quiet(const char *line);
+/* cpus.c: the other CPUs */
+void cpus_begin(void);                /* lets them into the kernel */
+_Noreturn void cpus_enter(uint32_t number); /* another CPU's way, from the kernel's entry */
+void cpus_order(void);                /* a target is loaded: each does what the command line says */
+int cpus_wait(const char **sentence); /* segue_ready(), as soon as those that park have parked */
 
 /* refusals.c */
 void refusals(void);

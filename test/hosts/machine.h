@@ -76,6 +76,15 @@ enum {
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 
+/* Local APIC (Intel SDM vol. 3, 10.4.1 and 10.6.1) */
+enum { APIC_ID = 0x20, APIC_SPURIOUS = 0xf0, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
+#define APIC_ENABLE BIT(8)
+#define ICR_NMI (4u << 8 | BIT(14))
+#define ICR_INIT (5u << 8 | BIT(14))
+#define ICR_STARTUP (6u << 8 | BIT(14))
+#define ICR_PENDING BIT(12)
+#define ICR_OTHERS (3u << 18)
+
 static inline void out8(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));

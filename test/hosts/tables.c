@@ -185,13 +185,18 @@ void gate_absent(uint32_t vector)
 	idt[vector].access = 0;
 }
 
-void tables_load(void)
+void tables_take(void)
 {
 	struct pseudo_descriptor gdtr = {sizeof gdt - 1, linear(gdt)}, idtr = {sizeof idt - 1, linear(idt)};
 
+	load_tables(&gdtr, &idtr);
+}
+
+void tables_load(void)
+{
 	fill_gdt();
 	fill_narrow();
 	for (uint32_t i = 0; i < VECTORS; i++)
 		set_gate(i);
-	load_tables(&gdtr, &idtr);
+	tables_take();
 }

@@ -192,7 +192,7 @@ static void prepare(struct loaded_gate *g, uint32_t phys, uint32_t base)
 static void check_leave_page(uint32_t base)
 {
 	struct loaded_gate g;
-	size_t size = (size_t)(segue_gate_end - segue_gate), at, leave_at;
+	size_t size = GATE_SIZE, at, leave_at;
 	size_t gate_at = ((uintptr_t)segue_gate + base) % PAGE;
 	uint8_t *page;
 
@@ -202,14 +202,14 @@ static void check_leave_page(uint32_t base)
 	assert_int_equal(g.leave->gate & ~(PAGE - 1), PHYS);
 	at = g.leave->gate % PAGE;
 	/* across two pages it cannot be, and paging is off then */
-	assert_int_equal(at, gate_at + GATE_LIMIT <= PAGE ? gate_at : 0);
+	assert_int_equal(at, gate_at + size <= PAGE ? gate_at : 0);
 	assert_memory_equal(page + at, segue_gate, size);
 	leave_at = (size_t)((const uint8_t *)g.leave - page);
 	assert_int_equal(g.leave->physical, PHYS + leave_at);
 	assert_int_equal(g.leave->linear & UINT32_MAX, ((uintptr_t)g.leave + base) & UINT32_MAX);
 	assert_int_equal(leave_at % 16, 0);
 	assert_in_range(leave_at, LEAVE_STACK, PAGE + LEAVE_STACK - LEAVE_SIZE);
-	assert_true(leave_at + LEAVE_SIZE - LEAVE_STACK <= at || at + GATE_LIMIT <= leave_at - LEAVE_STACK);
+	assert_true(leave_at + LEAVE_SIZE - LEAVE_STACK <= at || at + size <= leave_at - LEAVE_STACK);
 	assert_int_equal(g.leave->purgatory, PHYS - LEAVE_AT);
 	assert_int_equal(g.leave->serial, 0x3f8);
 	assert_int_equal(g.leave->code_base, base);

@@ -154,6 +154,30 @@ static void test_unload_forgets(void **state)
 	close_host(&host);
 }
 
+/* A CPU that waits in a workspace, or is on its way there, keeps it as it is. */
+static void test_a_workspace_with_parked_cpus_stays(void **state)
+{
+	struct host host;
+	struct segue_description d = {.struct_size = sizeof d};
+	struct parking *parking;
+	uint8_t *before = malloc(SEGUE_WORKSPACE_SIZE(1));
+
+	(void)state;
+	for (int on_its_way = 0; on_its_way < 2; on_its_way++) {
+		open_small(&host);
+		assert_int_equal(segue_load(&host.args), SEGUE_OK);
+		parking = (struct parking *)(void *)(host.workspace + PARKING_AT);
+		*(on_its_way ? &parking->lock : &parking->count) = 1;
+		memcpy(before, host.workspace, SEGUE_WORKSPACE_SIZE(1));
+		assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_PARKED);
+		segue_unload(host.workspace);
+		assert_memory_equal(host.workspace, before, SEGUE_WORKSPACE_SIZE(1));
+		assert_int_equal(segue_describe(host.workspace, &d), SEGUE_OK);
+		close_host(&host);
+	}
+	free(before);
+}
+
 /* What is in the workspace holds for the place where segue_load() had it. */
 static void test_a_workspace_that_moved_is_not_ready(void **state)
 {
@@ -190,7 +214,7 @@ static void code_based(struct host *h) { h->args.code_base = PAGE; }
 static void off_page_based(struct host *h) { h->args.data_base = 0x123; }
 static void too_high(struct host *h) { h->args.workspace_phys = 0x100000000 - PAGE; }
 static void too_small(struct host *h) { h->args.workspace_size = PAGE; }
-static void unknown_flag(struct host *h) { h->args.flags = 0x80; }
+static void unknown_flag(struct host *h) { h->args.flags = 0x80000000; }
 static void empty(struct host *h) { h->args.blob.size = 0; h->extent.size = 0; }
 static void no_data(struct host *h) { free((void *)(uintptr_t)h->args.blob.data); h->args.blob.data = NULL; }
 static void no_modules(struct host *h) { h->args.module_count = 1; }
@@ -237,7 +261,7 @@ static const struct refusal refusals[] = {
 	{"off page by its base", off_page_based, SEGUE_E_WORKSPACE_ALIGN, "page"},
 	{"too high", too_high, SEGUE_E_WORKSPACE_HIGH, "0xfffff000"},
 	{"too small", too_small, SEGUE_E_WORKSPACE_SMALL, "4096"},
-	{"unknown flag", unknown_flag, SEGUE_E_FLAGS, "0x80"},
+	{"unknown flag", unknown_flag, SEGUE_E_FLAGS, "0x80000000"},
 	{"empty", empty, SEGUE_E_EMPTY, "empty"},
 	{"no data", no_data, SEGUE_E_ARGUMENT, "blob"},
 	{"no modules", no_modules, SEGUE_E_ARGUMENT, "array"},
@@ -294,7 +318,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 69);
+	assert_int_equal(known, 73);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 
@@ -413,6 +437,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_describes_what_it_loads),
 		cmocka_unit_test(test_unload_forgets),
+		cmocka_unit_test(test_a_workspace_with_parked_cpus_stays),
 		cmocka_unit_test(test_a_workspace_that_moved_is_not_ready),
 		cmocka_unit_test(test_refusals_leave_no_trace),
 		cmocka_unit_test(test_every_code_has_a_meaning_of_its_own),

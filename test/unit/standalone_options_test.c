@@ -218,6 +218,10 @@ static void drives(void **state)
 		assert_int_equal(o.drive, right[i].drive);
 	}
 	assert_false(o.chain_given);
+	assert_int_equal(take("catcher"), OPTION_TAKEN);
+	assert_int_equal(take("catcher=no"), OPTION_UNKNOWN);
+	assert_int_equal(o.load_flags, SEGUE_LOAD_CATCHER);
+	o.load_flags = 0;
 	assert_int_equal(take("linux16"), OPTION_TAKEN);
 	assert_int_equal(o.load_flags, SEGUE_LOAD_REAL_MODE);
 	assert_int_equal(take("linux16=yes"), OPTION_UNKNOWN);

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
-; A Multiboot kernel that does one thing wrong, for the catcher: nasm -f bin -DCASE_NAME.
-; What faults is at FAULT; registers hold the patterns below.
+; A Multiboot kernel that does one thing wrong, for the catcher: nasm -f bin -DCASE_NAME, with -DOWN_GDT and
+; -DPAGING (an identity map) before that, if told. What faults is at FAULT; registers hold the patterns below.
 
 bits 32
 ORIGIN		equ 0x200000
@@ -30,8 +30,11 @@ header:
 %endif
 
 entry:
+%ifdef OWN_GDT
+	lgdt [gdt_pointer]
+%endif
 	mov esp, stack
-%ifdef CASE_ZERO_STACK
+%ifdef ZERO_STACK
 	xor esp, esp
 %elifdef CASE_ROM_STACK
 	mov esp, ROM
@@ -40,11 +43,10 @@ entry:
 	mov eax, cr0
 	or eax, CR0_EM
 	mov cr0, eax
-%elifdef CASE_GDT
-	lgdt [gdt_pointer]
 %elifdef CASE_IDT
 	lidt [no_idt]
-%elifdef PAGING
+%endif
+%ifdef PAGING
 	mov edi, directory
 	mov eax, LARGE_PAGE
 .large_page:
@@ -98,6 +100,8 @@ fault:
 	mov eax, [ABSENT + 0x1234]
 %elifdef CASE_FETCH
 	jmp ABSENT + 0x5678
+%elifdef CASE_SPIN
+	jmp $
 %elifdef CASE_STEP
 	push dword EFLAGS_FIXED | EFLAGS_TF
 	popfd

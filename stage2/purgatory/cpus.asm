@@ -1,0 +1,273 @@
+; SPDX-License-Identifier: MIT
+;
+; The other CPUs: where they wait, and how purgatory is rid of them before anything is written over their code.
+;
+; Until then they wait in the workspace. An INIT puts a CPU to where it waits for a SIPI and runs nothing (Intel SDM
+; vol. 3, 8.4). The boot CPU must not get one: it would start anew in the firmware (same, 8.4.1). It, and all where no
+; INIT is asked for, go with purgatory to its home and halt there: RAM that no move writes.
+
+PARKING_AT	equ 17 * PAGE		; parking.h
+PARKING_LIMIT	equ 128
+PARKING_STACK	equ 16
+
+; struct parking, parking.h
+struc parking
+	.lock		resd 1
+	.count		resd 1
+	.listed		resd 1
+	.left		resd 1
+	.home		resd 1
+	.arrived	resd 1
+			resw 1
+	.idt_pointer	resw 1
+			resd 1
+	.ids		resd PARKING_LIMIT
+	.idt		resq IDT_VECTORS
+	.stacks		resb PARKING_LIMIT * PARKING_STACK
+endstruc
+%if parking_size != 2848 || parking_size > PAGE
+	%error "parking.h"
+%endif
+
+; One stack for all that halt: each has nothing on it but, in an NMI, what is the same for all of them.
+REST_STACK_TOP	equ PAGE + 512
+
+%if REST_STACK_TOP - PARKING_STACK < DIGEST_AT + sha256_size
+	%error "a stack in the digest"
+%endif
+
+; CPUID.1
+CPUID_FAMILY	equ 0xf << 8		; EAX; EDX:
+CPUID_APIC	equ 1 << 9
+
+; Local APIC (Intel SDM vol. 3, 10.4 and 10.12)
+MSR_APIC_BASE		equ 0x1b
+APIC_BASE_BSP		equ 1 << 8
+APIC_BASE_EXTD		equ 1 << 10	; x2APIC
+APIC_BASE_EN		equ 1 << 11
+MSR_X2APIC_ID		equ 0x802
+MSR_X2APIC_ICR		equ 0x830
+APIC_ID			equ 0x20
+APIC_ICR_LOW		equ 0x300
+APIC_ICR_HIGH		equ 0x310
+ICR_INIT		equ 5 << 8 | 1 << 14 ; level: assert
+ICR_PENDING		equ 1 << 12
+ICR_ALL_BUT_SELF	equ 3 << 18
+XAPIC_IDS		equ 0xff	; the first that no xAPIC can have: all of them
+ICR_PATIENCE		equ 1 << 20
+; For the INIT to come where it was sent: 1 ms and more, as each of these reads takes a microsecond or so
+PORT_SLOW		equ 0x61
+SLOW_READS		equ 1000
+; Some seconds at the most, for a CPU that System Management Mode holds back, or that will never come
+ARRIVAL_PATIENCE	equ 1 << 26
+
+; park: contract, points 23 and 24
+;   mode      32-bit, flat, CPL 0, paging off; an NMI finds the gate's handlers
+;   in        EAX   the workspace, whose lock this CPU has
+;   out       none: waits
+park:
+	cli
+	mov ebp, eax
+	; Nobody else's as long as the lock is held.
+	lea esp, [ebp + STACK_TOP]
+	lea ebx, [ebp + PARKING_AT]
+	lea edi, [ebx + parking.idt]
+	mov word [ebx + parking.idt_pointer], IDT_VECTORS * 8 - 1
+	mov [ebx + parking.idt_pointer + 2], edi
+	call build_idt
+	lidt [ebx + parking.idt_pointer]
+	lea eax, [ebp + gdt]
+	mov [ebp + gdt_pointer + 2], eax
+	call flat_segments
+	xor eax, eax
+	lldt ax
+	push ebx
+	call reset_cpu
+	call apic_base
+	pop ebx
+	test eax, eax
+	jz .not_listed
+	call own_id
+	test esi, APIC_BASE_BSP
+	jnz .not_listed
+	mov ecx, [ebx + parking.listed]
+	cmp ecx, PARKING_LIMIT
+	jae .not_listed
+	mov [ebx + parking.ids + ecx * 4], eax
+	inc dword [ebx + parking.listed]
+.not_listed:
+	mov eax, [ebx + parking.count]
+	cmp eax, PARKING_LIMIT
+	jb .own_stack
+	mov eax, PARKING_LIMIT - 1
+.own_stack:
+	inc eax
+	shl eax, 4
+%if PARKING_STACK != 1 << 4
+	%error "PARKING_STACK"
+%endif
+	lea esp, [ebx + parking.stacks + eax]
+	inc dword [ebx + parking.count]
+	mov dword [ebx + parking.lock], 0
+.wait:
+	pause
+	mov eax, [ebx + parking.home]
+	test eax, eax
+	jz .wait
+	lea edx, [eax + at_rest]
+	jmp edx
+
+; at_rest: contract, point 26
+;   in        EAX   home, EBX struct parking
+at_rest:
+	lidt [eax + idt_pointer]
+	lgdt [eax + gdt_pointer]
+	lea esp, [eax + REST_STACK_TOP]
+	lock inc dword [ebx + parking.arrived]
+.halt:
+	hlt				; an NMI wakes it
+	jmp .halt
+
+; own_id: the APIC's ID; from x2APIC, which an INIT leaves on, back to xAPIC where the ID allows it
+;   in        EAX   IA32_APIC_BASE, EBP base
+;   out       EAX   ID; ESI IA32_APIC_BASE as it was
+;   clobbers  ECX EDX
+own_id:
+	mov esi, eax
+	test eax, APIC_BASE_EXTD
+	jnz .x2apic
+	and eax, -PAGE
+	mov eax, [eax + APIC_ID]
+	shr eax, 24
+	ret
+.x2apic:
+	mov ecx, MSR_X2APIC_ID
+	rdmsr
+	cmp eax, XAPIC_IDS
+	jae .stays
+	push eax
+	; Only by way of the disabled APIC (Intel SDM vol. 3, 10.12.5).
+	mov ecx, MSR_APIC_BASE
+	rdmsr
+	and eax, ~(APIC_BASE_EXTD | APIC_BASE_EN)
+	call write_msr
+	or eax, APIC_BASE_EN
+	call write_msr
+	pop eax
+.stays:
+	ret
+
+; apic_base
+;   out       EAX   IA32_APIC_BASE's lower half; 0: none that is on and in reach (the Pentium has an APIC without this MSR)
+;   clobbers  EBX ECX EDX EFLAGS
+apic_base:
+	call highest_leaf
+	test eax, eax
+	jz .none
+	mov eax, 1
+	cpuid
+	and eax, CPUID_FAMILY
+	cmp eax, 6 << 8
+	jb .none
+	and edx, CPUID_APIC | CPUID_MSR
+	cmp edx, CPUID_APIC | CPUID_MSR
+	jne .none
+	mov ecx, MSR_APIC_BASE
+	rdmsr
+	test eax, APIC_BASE_EN
+	jz .none
+	test eax, APIC_BASE_EXTD
+	jnz .found
+	test edx, edx
+	jz .found
+.none:
+	xor eax, eax
+.found:
+	ret
+
+; stop_cpus: contract, points 25 and 26; in the workspace, and where purgatory moves, once more at its home.
+;   mode      32-bit, flat, CPL 0, paging off
+;   in        EBP base
+;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
+stop_cpus:
+	mov edi, [PARAM(parking)]
+	lea eax, [edi - PARKING_AT]
+	cmp eax, ebp
+	jne .call_home
+	mov eax, [edi + parking.count]
+	mov [edi + parking.left], eax
+	test byte [PARAM(flags)], FLAG_INIT_CPUS
+	jz .sent
+	call send_init
+.sent:
+	cmp ebp, [PARAM(home)]
+	jne .done
+.call_home:
+	mov edx, [edi + parking.left]
+	test edx, edx
+	jz .done
+	mov [edi + parking.home], ebp
+	mov ecx, ARRIVAL_PATIENCE
+.wait:
+	cmp [edi + parking.arrived], edx
+	jae .done
+	pause
+	loop .wait
+.done:
+	ret
+
+; send_init: to all others from the boot CPU; from another to those that are listed, or the boot CPU would get one
+;   in        EDI   struct parking
+;   out       parking.left
+;   clobbers  EAX EBX ECX EDX ESI
+send_init:
+	call apic_base
+	test eax, eax
+	jz .done
+	mov ebx, eax
+	test eax, APIC_BASE_BSP
+	jz .to_each
+	mov dword [edi + parking.left], 0
+	mov eax, ICR_INIT | ICR_ALL_BUT_SELF
+	call send
+	jmp .wait
+.to_each:
+	xor esi, esi
+.next:
+	cmp esi, [edi + parking.listed]
+	jae .wait
+	mov edx, [edi + parking.ids + esi * 4]
+	mov eax, ICR_INIT
+	call send
+	dec dword [edi + parking.left]
+	inc esi
+	jmp .next
+.wait:
+	mov ecx, SLOW_READS
+.slow:
+	in al, PORT_SLOW
+	loop .slow
+.done:
+	ret
+
+; send
+;   in        EAX   the ICR's lower half, EBX IA32_APIC_BASE, EDX ID that it goes to
+;   out       sent, or not within patience
+;   clobbers  EAX ECX EDX
+send:
+	test ebx, APIC_BASE_EXTD
+	jnz .x2apic
+	push ebx
+	and ebx, -PAGE
+	shl edx, 24
+	mov [ebx + APIC_ICR_HIGH], edx
+	mov [ebx + APIC_ICR_LOW], eax
+	mov ecx, ICR_PATIENCE
+.wait:
+	test dword [ebx + APIC_ICR_LOW], ICR_PENDING
+	loopnz .wait
+	pop ebx
+	ret
+.x2apic:
+	mov ecx, MSR_X2APIC_ICR
+	jmp write_msr

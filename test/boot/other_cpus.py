@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Where a host's other CPUs are when the target begins, by QEMU's registers: waiting for a SIPI, or halted in
+purgatory's home in the state that purgatory.asm's points 24 and 25 promise."""
+import re
+import struct
+import time
+
+from gdbstub import parse_registers
+from test_state import name32
+
+PAGE = 4096
+JUMP_HERE = bytes.fromhex("ebfe")
+# mov dword [ICR], NMI to all but self; jmp to it
+NMIS = bytes.fromhex("c7050003e0fe00440c00ebf4")
+HALT = bytes.fromhex("f4ebfd")          # hlt; jmp to it
+GDT_AT = 152                            # purgatory.asm
+REST_STACK_TOP = PAGE + 512             # cpus.asm
+EFLAGS_IF = 1 << 9
+WIDTH = (1 << 64) - 1
+
+
+def count(line):
+    """CPUs of the host with this command line."""
+    found = re.search(r"\bcpus=(\d)", line)
+    return int(found[1]) if found else 1
+
+
+def all_registers(stub):
+    """Of each CPU, by its number."""
+    parts = re.split(r"^CPU#(\d+)\r?\n", stub.monitor("info registers -a"), flags=re.MULTILINE)[1:]
+    return {int(number): parse_registers(text) for number, text in zip(parts[::2], parts[1::2])}
+
+
+def executing(stub, address):
+    """The CPU that stands at this linear address; the monitor shows its registers from now on."""
+    found = [number for number, registers in all_registers(stub).items()
+             if (registers["CS"]["base"] + name32(registers, "EIP")) & WIDTH == address]
+    assert len(found) == 1, f"CPUs {found} are at {address:#x}"
+    stub.monitor(f"cpu {found[0]}")
+    return found[0]
+
+
+def home_of(stub, registers):
+    """Where purgatory will run: params.home, read from the workspace at segue_exec()'s first instruction."""
+    workspace = registers["RDI"] if registers["CS"]["flags"] & 1 << 21 else (
+        registers.get("EAX", registers.get("RAX")) + registers["SS"]["base"]) & 0xffffffff
+    return struct.unpack("<I", stub.read_mem(workspace + 12, 4))[0]
+
+
+def check_waiting(registers, may_halt):
+    """As INIT leaves a CPU (Intel SDM vol. 3, table 9-1).
+
+    may_halt: the host has halted one with interrupts off. QEMU 7.2 does not wake it for an INIT, but takes that first
+    when something else comes, as the target's SIPI: test_linux_brings_all_up() shows that it does.
+    """
+    assert registers["HLT"] == 1
+    if may_halt and not name32(registers, "EFL") & EFLAGS_IF and name32(registers, "EIP") != 0xfff0:
+        return
+    assert (registers["CS"]["selector"], registers["CS"]["base"], name32(registers, "EIP")) == (0xf000, 0xffff0000, 0xfff0)
+
+
+def check_resting(registers, stub, home):
+    at = name32(registers, "EIP")
+    assert registers["HLT"] == 1
+    assert home + 2 * PAGE <= at < home + 5 * PAGE, f"{at:#x} is not in the home at {home:#x}"
+    assert stub.read_mem(at - 1, len(HALT)) == HALT, "something was written over it"
+    for name, want in dict(CR0=0x11, CR2=0, CR3=0, CR4=0, EFER=0, DR0=0, DR1=0, DR2=0, DR3=0, DR7=0x400,
+                           ESP=home + REST_STACK_TOP).items():
+        assert registers.get(name, want) == want, f"{name} is {registers[name]:#x}, not {want:#x}"
+    assert not registers["EFL"] & EFLAGS_IF
+    assert registers["GDT"]["base"] == home + GDT_AT and registers["IDT"]["base"] == home + PAGE
+    for name in ("CS", "DS", "ES", "FS", "GS", "SS"):
+        assert (registers[name]["base"], registers[name]["limit"]) == (0, 0xffffffff), name
+    assert registers["LDT"]["selector"] == 0
+
+
+def run_instead(stub, at, code, bits, seconds=0.1):
+    """All CPUs run, the one that has entered the target by this code in the place of its first instructions."""
+    was = stub.read_mem(at, len(code))
+    stub.write_mem(at, code)
+    stub.run()
+    time.sleep(seconds)
+    stub.stop()
+    stub.write_mem(at, was)
+    stub.write_registers(bits, eip=at)
+
+
+def check(stub, line, home, entry, leaver, bits):
+    """At the target's first instruction. bits: of the QEMU."""
+    init = "init" in line.split()
+    # QEMU lets an NMI in where a CPU waits for a SIPI, which no CPU does: only where all rest.
+    if not init:
+        run_instead(stub, entry, NMIS, bits)
+    # QEMU's thread for a CPU that has an INIT coming may not have run since; and who rests must go on resting.
+    run_instead(stub, entry, JUMP_HERE, bits)
+    halts = re.search(r"\bothers=(halt|mixed)", line)
+    seen = all_registers(stub)
+    assert len(seen) == count(line)
+    for number, registers in seen.items():
+        if number == leaver:
+            continue
+        try:
+            if init and number != 0:
+                check_waiting(registers, halts)
+            else:
+                check_resting(registers, stub, home)
+        except AssertionError as why:
+            raise AssertionError(f"CPU {number}: {why}\n{registers}")

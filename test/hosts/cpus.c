@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's other CPUs: each follows the boot CPU into its mode, and waits for what the command line wants of it. */
+#include "kernel.h"
+
+#define PATIENCE 200000000u
+#define ASKING 100000u
+#define NMIS 2000u
+
+static volatile uint32_t entered, busy;
+static volatile bool ordered;
+
+static void wait_until(volatile uint32_t *counter, uint32_t value)
+{
+	for (uint32_t patience = PATIENCE; *counter != value; patience--) {
+		if (patience == 0) {
+			say("host: %u other CPUs entered\n", *counter);
+			stop();
+		}
+		__asm__ volatile("pause");
+	}
+}
+
+void cpus_begin(void)
+{
+	handover.cpus_go = 1;
+	wait_until(&entered, (uint32_t)handover.cpus - 1);
+}
+
+static _Noreturn void park(void)
+{
+	state_apply(handover.line);
+	if (word(handover.line, "othercd"))
+		write_cr0(read_cr0() | CR0_CD);
+	segue_park(pointer(handover.workspace));
+}
+
+/* In the text of the host for good, with interrupts off. */
+static _Noreturn void stay(bool halted)
+{
+	for (;;) {
+		if (halted)
+			__asm__ volatile("hlt");
+		busy++;
+	}
+}
+
+_Noreturn void cpus_enter(uint32_t number)
+{
+	const char *line = handover.line;
+
+	if (handover.mode != MODE_FLAT)
+		write_cr3((uintptr_t)handover.cr3);
+	tables_take();
+	__asm__ volatile("lock incl %0" : "+m"(entered));
+	while (!ordered)
+		__asm__ volatile("pause");
+	if (number == 1 && word_is(line, "leaver=", "other"))
+		last_step();
+	if (word_is(line, "others=", "park") || (number == 1 && word_is(line, "others=", "mixed")))
+		park();
+	stay(word_is(line, "others=", "halt") || (number == 2 && word_is(line, "others=", "mixed")));
+}
+
+void cpus_order(void)
+{
+	ordered = true;
+	if (word_is(handover.line, "leaver=", "other"))
+		park();
+}
+
+/* To all others, one after the other. */
+static void send_nmis(void)
+{
+	volatile uint32_t *apic = pointer(handover.apic);
+
+	for (uint32_t i = 0; i < NMIS; i++) {
+		apic[APIC_ICR_LOW / 4] = ICR_NMI | ICR_OTHERS;
+		while (apic[APIC_ICR_LOW / 4] & ICR_PENDING)
+			__asm__ volatile("pause");
+	}
+}
+
+int cpus_wait(const char **sentence)
+{
+	const char *line = handover.line;
+	uint32_t patience = word_is(line, "others=", "park") ? ASKING : 1;
+	int error;
+
+	do
+		error = segue_ready(pointer(handover.workspace), sentence);
+	while (error == SEGUE_E_READY_CPUS && --patience > 0);
+	if (error == SEGUE_OK && word(line, "nmis"))
+		send_nmis();
+	return error;
+}
