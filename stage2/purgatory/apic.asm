@@ -13,8 +13,9 @@ IO_APIC_MOST		equ 0xf0	; entries that one can have
 ENTRY_MASKED		equ 1 << 16
 ENTRY_LEVEL		equ 1 << 15
 ENTRY_REMOTE_IRR	equ 1 << 14
-ENTRY_DELIVERY		equ 7 << 8
-ENTRY_SMI		equ 2 << 8
+; Of an entry there, and of one in the local APIC
+DELIVERY		equ 7 << 8
+DELIVERY_SMI		equ 2 << 8
 
 ; quiet_io_apics: before the local APIC, which could not serve what still came
 ;   mode      32-bit, flat, paging off
@@ -60,8 +61,8 @@ quiet_io_apic:
 	mov eax, [ebx + IO_APIC_WINDOW]
 	; SMIs are the firmware's.
 	mov ecx, eax
-	and ecx, ENTRY_DELIVERY
-	cmp ecx, ENTRY_SMI
+	and ecx, DELIVERY
+	cmp ecx, DELIVERY_SMI
 	je .next
 	or eax, ENTRY_MASKED
 	mov [ebx + IO_APIC_WINDOW], eax
@@ -181,7 +182,13 @@ quiet_local_apic:
 	movzx eax, byte [esi]
 	inc esi
 	shl eax, 4
+	; Of heat, too, some firmware is told by SMIs.
+	mov edx, [ebx + eax]
+	and edx, DELIVERY
+	cmp edx, DELIVERY_SMI
+	je .firmware
 	mov dword [ebx + eax], LVT_MASKED
+.firmware:
 	loop .mask
 	mov [ebx + APIC_TIMER_INITIAL], ecx
 	mov ecx, APIC_VECTORS

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; Quiets the devices that the host left running: afterwards none of them interrupts the target or writes into its
-; memory, and those that a PC starts with are as the BIOS leaves them. What each step does stands at its flag in segue.h.
+; memory, and those that a PC starts with are as the BIOS leaves them. What each step does stands at its flag, segue.h.
 
 ; params.quiet: PURGATORY_QUIET_*, purgatory.h
 QUIET_IOAPIC		equ 1 << 9
@@ -61,7 +61,7 @@ quiet_devices:
 	jb .next
 	ret
 
-; First what may write into memory; an IO-APIC's last interrupt finds the local APIC there; the HPET gives the PIT's line back.
+; First what writes into memory; an IO-APIC's last interrupt finds the local APIC there; the HPET gives the PIT its line.
 	align 4, db 0
 .steps:
 	dd QUIET_BUS_MASTERS, quiet_bus_masters

@@ -110,7 +110,7 @@ set_planes:
 	out dx, ax
 	mov edx, VGA_GRAPHICS
 	mov ecx, GRAPHICS_REGISTERS
-; set_registers: in EDX port of an index, ECX how many registers from 0 on, ESI values; out ESI behind them; clobbers EAX ECX
+; set_registers: in EDX port of an index, ECX registers from 0 on, ESI values; out ESI behind them; clobbers EAX ECX
 set_registers:
 	xor eax, eax
 .next:

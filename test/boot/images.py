@@ -199,6 +199,14 @@ def qemu_linux(kernel, initrd=None):
     return dict(args=args + (["-initrd", initrd.path] if initrd else []))
 
 
+def small_elf(path, entry, code=b"\xeb\xfe", size=None):
+    """An ELF32 of one segment at its entry: code, which is jmp $ if nothing else, and zeros up to size."""
+    header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, entry, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    segment = struct.pack("<8I", 1, 96, entry, entry, len(code), size or len(code), 7, 4)
+    write(path, (header + segment).ljust(96, b"\0") + code.ljust(512 - 96, b"\0"))
+    return path
+
+
 def pack_fiwix(path, kernel, initrd=None, trailing=b""):
     """Fiwix's length-prefixed blob, and bytes after it that a reader is to ignore."""
     with open(kernel, "rb") as file:

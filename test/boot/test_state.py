@@ -298,12 +298,17 @@ def test_a20_shut(request):
 
 
 def log_of_segue(vm, stub, target, hold_id=()):
-    """Run from Segue's first instruction to the target's; return [(address, mnemonic)] of all code that QEMU
-    translated in between. hold_id: addresses behind POPFD where EFLAGS.ID is put back to 0."""
-    log = vm.path("instructions.log")
+    """log_to() from Segue's first instruction on."""
     with open(SEGUE, "rb") as file:
         entry, = struct.unpack_from("<I", file.read(28), 24)
     run_to(stub, entry, stub.read_mem(entry, 0))
+    return log_to(vm, stub, target, hold_id)
+
+
+def log_to(vm, stub, target, hold_id=()):
+    """Run to the target's first instruction; return [(address, mnemonic)] of all code that QEMU translated in
+    between. hold_id: addresses behind POPFD where EFLAGS.ID is put back to 0."""
+    log = vm.path("instructions.log")
     stub.monitor(f"logfile {log}")
     stub.monitor("log in_asm")
     held = 0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices as a kernel leaves them that never thought of another one: live= says which, quiet= what Segue is to do about it. */
+/* Devices as a kernel leaves them that never thought of another one (live=), and what Segue is to quiet (quiet=). */
 #include "kernel.h"
 
 enum { PIC_1_DATA = 0x21, PIC_2_DATA = 0xa1, PIT_0 = 0x40, PIT_CONTROL = 0x43, SYSTEM_B = 0x61 };
@@ -9,24 +9,6 @@ enum { VECTOR_LEVEL = 0x24, VECTOR_SERVED = 0x2e, VECTOR_TIMER = 0x2f };
 static volatile uint32_t *registers(uint64_t offset)
 {
 	return (volatile uint32_t *)(uintptr_t)offset;
-}
-
-static inline void out16(uint16_t port, uint16_t value)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline void out32(uint16_t port, uint32_t value)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline uint32_t in32(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
 }
 
 /* Interrupts on, until what was started has come. */
@@ -64,6 +46,8 @@ static void start_local_apic(void)
 	apic[0xf0 / 4] = 0x1ff;
 	apic[0x350 / 4] = BIT(16);
 	apic[0x360 / 4] = BIT(16);
+	apic[0x330 / 4] = 2 << 8;      /* SMIs, as some firmware has it */
+	apic[0x340 / 4] = 0xfe;
 	apic[0x310 / 4] = 0;
 	apic[0x300 / 4] = BIT(18) | VECTOR_SERVED; /* to itself */
 	take_interrupts();
@@ -105,6 +89,7 @@ static void start_io_apic(void)
 	registers(handover.apic)[0xf0 / 4] |= BIT(8);
 	route(1, 0x21);
 	route(14, 0x2e);
+	route(23, 2 << 8);             /* SMIs, as some firmware has it */
 	route(4, BIT(15) | VECTOR_LEVEL);
 	out8(UART + 4, in8(UART + 4) | 8);
 	out8(UART + 1, 2);

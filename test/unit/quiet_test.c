@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SEGUE_LOAD_QUIET_*: what purgatory is asked for, what it is told of the machine, and what the target is told of its screen. */
+/* SEGUE_LOAD_QUIET_*: what purgatory is asked for and told of the machine, and what the target is told of its screen. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "bytes.h"
+#include "elf_image.h"
 #include "loaded.h"
 #include "multiboot.h"
 #include "purgatory/purgatory.h"
@@ -16,40 +17,25 @@
 #define MIB 0x100000u
 #define WORKSPACE_PHYS (48 * MIB)
 #define BLOB_PHYS (32 * MIB)
-#define HEADER 4096u
 #define ENTRY 0x200000u
 #define EACH 0x1fe00u                 /* bits 9 to 16 */
 
-static uint8_t blob[HEADER + 16], sector[512];
+static struct image kernel;
+static uint8_t sector[512];
 static struct segue_range map[3];
 static struct segue_extent extent;
 static struct segue_machine machine;
 static struct segue_load_args args;
 static uint8_t *workspace;
 
-/* An ELF32, or with a Multiboot header one of that. */
 static void make_kernel(bool multiboot)
 {
-	memset(blob, 0, sizeof blob);
-	memcpy(blob, "\177ELF\1\1\1", 7);
-	put_le16(blob + 16, 2);
-	put_le16(blob + 18, 3);
-	put_le32(blob + 20, 1);
-	put_le32(blob + 24, ENTRY);
-	put_le32(blob + 28, 52);
-	put_le16(blob + 40, 52);
-	put_le16(blob + 42, 32);
-	put_le16(blob + 44, 1);
-	put_le32(blob + 52, 1);
-	put_le32(blob + 56, HEADER);
-	put_le32(blob + 60, ENTRY);
-	put_le32(blob + 64, ENTRY);
-	put_le32(blob + 68, 16);
-	put_le32(blob + 72, 16);
+	new_image(&kernel, false, ENTRY);
+	add_program_header(&kernel, 1, 0x1000, ENTRY, ENTRY, 16, 16);
 	if (!multiboot)
 		return;
-	put_le32(blob + 1024, 0x1badb002);
-	put_le32(blob + 1032, 0u - 0x1badb002);
+	put_le32(kernel.at + 0x200, 0x1badb002);
+	put_le32(kernel.at + 0x208, 0u - 0x1badb002);
 }
 
 static void begin(uint32_t flags, bool multiboot)
@@ -59,9 +45,9 @@ static void begin(uint32_t flags, bool multiboot)
 	map[1] = (struct segue_range){MIB, 64 * MIB, SEGUE_MEMORY_RAM, 0};
 	map[2] = (struct segue_range){0xf0000, MIB, SEGUE_MEMORY_RESERVED, 0};
 	machine = (struct segue_machine){.framebuffer.type = SEGUE_FRAMEBUFFER_NONE};
-	extent = (struct segue_extent){.addr = BLOB_PHYS, .size = sizeof blob};
+	extent = (struct segue_extent){.addr = BLOB_PHYS, .size = kernel.size};
 	args = (struct segue_load_args){
-		.struct_size = sizeof args, .flags = flags, .blob = {.data = blob, .size = sizeof blob},
+		.struct_size = sizeof args, .flags = flags, .blob = {.data = kernel.at, .size = kernel.size},
 		.memory_map = map, .memory_map_count = 3, .machine = &machine,
 		.workspace = workspace, .workspace_phys = WORKSPACE_PHYS, .workspace_size = SEGUE_WORKSPACE_SIZE(1),
 	};
@@ -150,7 +136,7 @@ static void test_what_the_host_knows(void **state)
 
 	machine.rsdp = 0x100000000;
 	load();
-	assert_int_equal(devices()->rsdp, WORKSPACE_PHYS + PURGATORY_DEVICES_AT + offsetof(struct purgatory_devices, rsdp_copy));
+	assert_int_equal(devices()->rsdp - WORKSPACE_PHYS, (const uint8_t *)devices()->rsdp_copy - workspace);
 	assert_memory_equal(devices()->rsdp_copy, rsdp, sizeof rsdp);
 	machine.rsdp_copy_size = sizeof rsdp + 1;
 	load();
