@@ -305,13 +305,15 @@ $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin 
 	$(Q)$(NASM) -f bin -I$(INSPECT_SRC)/ -I$(B)/inspect/ -o $@ $<
 
 # ---- host kernels of our own: a boot stage, and in it a kernel that links the library ----
-HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf x86_64.elf)
+HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output
 HOST_KERNEL := kernel cpus tables state devices refusals bios hostile witness output
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000
+HOST_LINK_i386-fiwix := 0xc0000000
+HOST_MORE_i386-fiwix := fiwix/host.o fiwix/kexec.o
 HOST_LINK_x86_64 := 0
 .PHONY: hosts
 hosts: $(HOSTS) ## host kernels for the tests (build/hosts/)
@@ -332,7 +334,7 @@ endef
 $(eval $(call host_objects,i386))
 $(eval $(call host_objects,x86_64))
 define host
-$(B)/hosts/$(1).bin: $(HOSTS_SRC)/kernel.ld $(addprefix $(B)/hosts/$(2)/,cpu.o $(HOST_KERNEL:=.o)) $(B)/$(2)/libsegue.a $(B)/$(2)/libsegue-memory.a
+$(B)/hosts/$(1).bin: $(HOSTS_SRC)/kernel.ld $(addprefix $(B)/hosts/$(2)/,cpu.o $(HOST_KERNEL:=.o) $(HOST_MORE_$(1))) $(B)/$(2)/libsegue.a $(B)/$(2)/libsegue-memory.a
 	$$(call say,link,$$@)
 	$$(Q)$$(CC_$(2)) $(if $(filter i386,$(2)),$$(M32)) -nostdlib -static$(if $(filter x86_64,$(2)),-pie -Wl$(comma)--no-dynamic-linker) \
 		-Wl,-T,$(HOSTS_SRC)/kernel.ld,--defsym,LINK=$$(HOST_LINK_$(1)),--defsym,BITS=$(if $(filter i386,$(2)),32,64) \
@@ -344,7 +346,23 @@ $(B)/hosts/$(1).elf: $(HOSTS_SRC)/boot.asm $(HOSTS_SRC)/boot.ld $(addprefix $(B)
 	$$(Q)$$(CC32) $$(M32) -nostdlib -static -Wl,-T,$(HOSTS_SRC)/boot.ld,--build-id=none,-z,noexecstack -o $$@ $$(@:.elf=.boot.o) \
 		$$(filter %.o %.a,$$^)
 endef
-$(foreach each,i386-low i386-high i386-mid,$(eval $(call host,$(each),i386)))
+$(foreach each,i386-low i386-high i386-mid i386-fiwix,$(eval $(call host,$(each),i386)))
+# Fiwix's kexec.c, compiled as Fiwix does, against names.h.
+FIWIX_SRC := $(HOSTS_SRC)/fiwix
+FIWIX_INCLUDE := $(B)/hosts/fiwix
+FIWIX_CC := $(CC32) $(M32) -march=i386 -std=c89 -D__KERNEL__ -O2 -fno-pie -fno-common -ffreestanding -Wall -Wstrict-prototypes \
+	-Wextra -Werror -fno-stack-protector
+$(B)/hosts/i386/fiwix/kexec.o: $(addprefix $(FIWIX_SRC)/,kexec.c kexec.h names.h) include/segue.h Makefile
+	@mkdir -p $(@D) $(FIWIX_INCLUDE)/fiwix
+	$(call say,cc,$@)
+	@for each in $$(sed -n 's/^#include <\(fiwix.*\)>$$/\1/p' $<); do echo '#include "names.h"' > $(FIWIX_INCLUDE)/$$each; done
+	@cp $(FIWIX_SRC)/kexec.h $(FIWIX_INCLUDE)/fiwix/kexec.h
+	$(Q)$(FIWIX_CC) -I$(FIWIX_INCLUDE) -I$(FIWIX_SRC) -Iinclude -c -o $@ $<
+# What Fiwix itself runs in the tests: a program for its system calls.
+$(B)/hosts/fiwix-init: $(FIWIX_SRC)/init.c Makefile
+	@mkdir -p $(@D)
+	$(call say,link,$@)
+	$(Q)$(CC32) $(FREE) $(ARCH_i386) -nostdlib -static $(if $(filter clang,$(CC32)),,-no-pie) -Wl,--build-id=none,-z,noexecstack -o $@ $<
 $(eval $(call host,x86_64,x86_64))
 
 # ---- tests ----

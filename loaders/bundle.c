@@ -231,12 +231,15 @@ static int check_cmdline(const struct bundle_reader *reader, struct bytes *cmdli
 static int compare(const struct bundle_reader *reader, const struct member *module)
 {
 	size_t a = reader->name.size, b = module->name.size;
-	int order;
+	const uint8_t *left = reader->name.data, *right = module->name.data;
 
 	if (reader->number != module->file.part)
 		return reader->number < module->file.part ? -1 : 1;
-	order = memcmp(reader->name.data, module->name.data, a < b ? a : b);
-	return order ? order : (a > b) - (a < b);
+	/* Not by memcmp, of which some hosts' only tells whether bytes differ (Fiwix's orders the addresses). */
+	for (size_t i = 0; i < a && i < b; i++)
+		if (left[i] != right[i])
+			return left[i] < right[i] ? -1 : 1;
+	return (a > b) - (a < b);
 }
 
 /* The module of that number and name; a new one in its place if it is not there. NULL: no room. */

@@ -13,8 +13,8 @@ import host_matrix
 import other_cpus
 from cells import BUSYBOX_LINE, DOM0_LINE, INITRD, XEN_LINE, at, segue_pack
 from host_matrix import BOCHS, FACTORS, LONG, build_of, cell_id, pairwise, words
-from images import Part, grub_iso, qemu_kernel
-from qemu import BUILD, Qemu
+from images import Part, grub_iso, pack_fiwix, qemu_kernel, write
+from qemu import BUILD, LOGS, Qemu
 from test_state import (LINUX, MULTIBOOT, PASSED, Verdict, check_entry, check_reserved, check_verdict, connect, name32,
                         run_to, verdict)
 
@@ -127,12 +127,12 @@ def machine(name, build, line, modules, **more):
     return Qemu("hosts-" + name, **boot, **more)
 
 
-def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"):
+def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M", modules=None):
     """A host to the inspector; returns (seconds, the verdict)."""
     target.load()
     exec_at = exec_address(build, word(line, "cbase"), base)
-    with machine(name, build, line, modules_of(target, line), memory=memory, bits=bits, cpu=cpu, gdb=True, paused=True) as vm, \
-            connect(vm) as stub:
+    with machine(name, build, line, modules or modules_of(target, line), memory=memory, bits=bits, cpu=cpu, gdb=True,
+                 paused=True) as vm, connect(vm) as stub:
         stub.break_at(exec_at)
         try:
             stub.cont(30)
@@ -368,6 +368,44 @@ def test_refusals_change_nothing(mode, row):
     assert not re.findall("^BAD: .*", said, re.MULTILINE)
     assert int(found[1]) >= 20 and int(found[2]) >= 1000 and int(found[3]) == 0
     assert len(re.findall("^ok: refusal ", said, re.MULTILINE)) == int(found[1])
+
+
+# The host's RAM disk starts inside a page.
+FIWIX_SKIP = 0x723
+FIWIX_LINE = f"mode=4k stack=page tss pit skip={FIWIX_SKIP:x} fiwix="
+MISMATCH = "WARNING: kexec: kexec_proto=linux, but the RAM disk holds a kernel for 'Multiboot 1', which is started."
+
+
+def fiwix_ramdisk(path, content):
+    """A first module with a RAM disk in it, of whole KB and not filled by its content."""
+    disk = content + bytes(1024 + -len(content) % 1024)
+    write(path, b"\xa5" * FIWIX_SKIP + disk)
+    return [Part(path, "strict")]
+
+
+@pytest.mark.parametrize("protocol, target", [("multiboot1", "multiboot"), ("linux", "linux"), ("linux", "multiboot")])
+def test_fiwix_kexec(protocol, target, tmp_path, row):
+    """kexec.c for Fiwix in a host that looks like Fiwix; in Fiwix itself: test_fiwix.py."""
+    blob = TARGETS[target].path
+    if target == "linux":
+        blob = pack_fiwix(str(tmp_path / "blob"), blob)
+    with open(blob, "rb") as file:
+        modules = fiwix_ramdisk(str(tmp_path / "disk"), file.read())
+    name = f"fiwix-{protocol}-{target}"
+    row(hand_over(name, "i386-fiwix", FIWIX_LINE + protocol, TARGETS[target], 32, "max", modules=modules))
+    with open(os.path.join(LOGS, "hosts-" + name, "serial.log")) as file:
+        said = file.read()
+    assert re.search(r"^kexec: .*, entry 0x\w+, \d+ KB moved in \d+ moves; leaving Fiwix\.$", said, re.MULTILINE)
+    assert (MISMATCH in said) == (protocol == "linux" and target == "multiboot")
+
+
+def test_fiwix_kexec_refuses(tmp_path, row):
+    modules = fiwix_ramdisk(str(tmp_path / "disk"), b"\x01\x02\x03\x04" * 1000)
+    with machine("fiwix-refused", "i386-fiwix", FIWIX_LINE + "linux", modules, bits=32, cpu="max") as vm:
+        vm.wait_for(r"^host: Fiwix goes on", timeout=20, but_not=r"^INSPECT|^host: exception")
+        said = re.findall("^ERROR: kexec: (.*)$", vm.serial(), re.MULTILINE)
+        row(vm.elapsed(), said[0])
+    assert said == ["not a kernel Segue knows: blob of 5120 bytes"]
 
 
 BOCHS_HIGH_MEMORY = 4096 + 64

@@ -33,7 +33,7 @@ void log_line(void *context, int level, const char *sentence)
 }
 
 /* QEMU puts a file's path before a module's words, GRUB does not. */
-static const char *behind_path(const char *line)
+const char *behind_path(const char *line)
 {
 	if (*line == '/')
 		while (*line && *line != ' ')
@@ -253,10 +253,22 @@ void last_step(void)
 	leave_now(&leaving);
 }
 
+static void start_timer(void)
+{
+	pic_start();
+	__asm__ volatile("sti");
+	while (ticks < 3)
+		__asm__ volatile("pause");
+}
+
 static void run(void)
 {
 	const char *line = handover.line;
 
+	if (word(line, "fiwix=") && fiwix_stop_kernel) {
+		start_timer();
+		fiwix_stop_kernel();
+	}
 	if (word(line, "refusals")) {
 		refusals();
 		stop();
@@ -268,12 +280,8 @@ static void run(void)
 	cpus_order();
 	if (word_is(line, "wrong=", "unloaded"))
 		segue_unload(pointer(handover.workspace));
-	if (word(line, "pit") || word_is(line, "from=", "irq")) {
-		pic_start();
-		__asm__ volatile("sti");
-		while (ticks < 3)
-			__asm__ volatile("pause");
-	}
+	if (word(line, "pit") || word_is(line, "from=", "irq"))
+		start_timer();
 	if (word_is(line, "from=", "irq")) {
 		leave_from_irq = true;
 		for (;;)

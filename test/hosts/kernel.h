@@ -61,6 +61,10 @@ uint64_t physical_of(const void *at);
 void *pointer(uint64_t offset);
 void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *flags);
 _Noreturn void last_step(void);
+const char *behind_path(const char *line);
+
+/* fiwix/host.c, in i386-fiwix only */
+__attribute__((weak)) _Noreturn void fiwix_stop_kernel(void);
 
 /* state.c: the words of the command line */
 void state_apply(const char *line);
