@@ -59,7 +59,8 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_HIGH = 4,   /* workspace not below 4 GiB */
 	SEGUE_E_WORKSPACE_SMALL = 5,  /* workspace too small; the sentence names what is needed */
 	SEGUE_E_EXTENTS = 6,          /* extents not as long as the bytes they stand for, or in the workspace */
-	SEGUE_E_EXTENT_HIGH = 7,      /* an extent wraps or reaches above 4 GiB: not built yet */
+	/* an extent wraps, reaches above what the CPU (i386: the library, 4 GiB) can address, or into the last page below 4 GiB */
+	SEGUE_E_EXTENT_HIGH = 7,
 	SEGUE_E_MEMORY_MAP = 8,       /* a range of the memory map or the keep list ends before it starts */
 	SEGUE_E_NO_RAM = 9,           /* the memory map has no RAM below 4 GiB */
 	SEGUE_E_FLAGS = 10,           /* a flag that this version does not know */
@@ -172,7 +173,7 @@ struct segue_range {
 
 /* A run of physical memory that a part of the blob lies in. */
 struct segue_extent {
-	uint64_t addr;                /* physical; any alignment */
+	uint64_t addr;                /* physical; any alignment. i386: below 4 GiB */
 	uint64_t size;
 };
 

@@ -221,27 +221,71 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 	return segue_add_floating(job, name, NO_NUMBER, &source, size, place, dest);
 }
 
+int segue_index_extents(struct job *job)
+{
+	size_t size = job->part_count * sizeof *job->extent_ends;
+
+	job->extent_ends = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	if (!job->extent_ends)
+		return segue_arena_refuse(job, size);
+	for (size_t i = 0; i < job->part_count; i++) {
+		const struct segue_part *part = &job->parts[i];
+		addr_t end = 0, *ends;
+
+		if (!part->extents)
+			continue;
+		size = part->extent_count * sizeof *ends;
+		ends = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+		if (!ends)
+			return segue_arena_refuse(job, size);
+		for (size_t k = 0; k < part->extent_count; k++)
+			ends[k] = end += (addr_t)part->extents[k].size;
+		job->extent_ends[i] = ends;
+	}
+	return SEGUE_OK;
+}
+
+const struct segue_extent *segue_extent_of(const struct job *job, const struct bytes *bytes, addr_t *into)
+{
+	const struct segue_part *part = &job->parts[bytes->part];
+	const addr_t *ends = job->extent_ends[bytes->part];
+	addr_t offset = (addr_t)(bytes->data - (const uint8_t *)part->data);
+	size_t low = 0, high = part->extent_count;
+
+	if (!part->extents)
+		return NULL;
+	/* The first that ends behind it: one without bytes is passed over. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (ends[middle] <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*into = offset - (ends[low] - (addr_t)part->extents[low].size);
+	return &part->extents[low];
+}
+
 void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run)
 {
-	const struct segue_part *part;
-	size_t offset, i = 0;
+	const struct segue_extent *extent;
+	addr_t into;
 
 	*run = bytes.size;
 	if (bytes.part == PART_WORKSPACE) {
 		*start = job->workspace_phys + (addr_t)(bytes.data - job->workspace);
 		return;
 	}
-	part = &job->parts[bytes.part];
 	*start = (uintptr_t)bytes.data;
-	if (!part->extents)
+	extent = segue_extent_of(job, &bytes, &into);
+	if (!extent)
 		return;
-	for (offset = (size_t)(bytes.data - (const uint8_t *)part->data); offset >= part->extents[i].size; i++)
-		offset -= (size_t)part->extents[i].size;
-	*start = (addr_t)part->extents[i].addr + offset;
-	*run = (addr_t)part->extents[i].size - offset;
-	/* Neighbours that touch count as one run. */
-	while (*run < bytes.size && part->extents[++i].addr == *start + *run)
-		*run += (addr_t)part->extents[i].size;
+	*start = (addr_t)extent->addr + into;
+	*run = (addr_t)extent->size - into;
+	/* Neighbours that touch count as one run, whatever lies between them without a byte. */
+	while (*run < bytes.size && ((++extent)->size == 0 || extent->addr == *start + *run))
+		*run += (addr_t)extent->size;
 	if (*run > bytes.size)
 		*run = bytes.size;
 }

@@ -338,10 +338,13 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->magic = LOADED_MAGIC;
 }
 
-/* How many pages purgatory needs: the blocks are asked for by a digest, by real mode and by other CPUs. */
-static uint32_t pages_of(const struct job *job)
+/* How many pages purgatory needs: the blocks are asked for by a digest, by real mode, by other CPUs and by high sources. */
+static uint32_t pages_of(const struct arrangement *a)
 {
-	return job->bundle.digest || is_real_mode(job) || has_other_cpus(job) ? PURGATORY_PAGES : PURGATORY_PLAIN_PAGES;
+	const struct job *job = a->job;
+
+	return job->bundle.digest || is_real_mode(job) || has_other_cpus(job) || a->runs.high ? PURGATORY_PAGES
+											       : PURGATORY_PLAIN_PAGES;
 }
 
 static void write_cpus(const struct job *job, struct purgatory_params *params)
@@ -351,6 +354,15 @@ static void write_cpus(const struct job *job, struct purgatory_params *params)
 		params->flags |= PURGATORY_PARKED;
 	if (job->args->flags & SEGUE_LOAD_INIT_CPUS)
 		params->flags |= PURGATORY_INIT_CPUS;
+}
+
+/* high.asm's page: by then the gate's first table is of no use; elsewhere it lies behind purgatory. */
+static void write_tables(const struct arrangement *a, struct purgatory_params *params)
+{
+	if (!a->runs.high)
+		return;
+	params->flags |= PURGATORY_HIGH;
+	params->tables = (uint32_t)a->home + (a->moves_out ? PURGATORY_PAGES * PURGATORY_PAGE : LEAVE_AT + PAGE);
 }
 
 static void write_real_mode(const struct job *job, struct purgatory_params *params)
@@ -409,7 +421,7 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 	memcpy(job->workspace, segue_purgatory_core, blocks);
 	memcpy(job->workspace + PURGATORY_PLAIN_PAGES * PURGATORY_PAGE, segue_purgatory_core + blocks, catcher - blocks);
 	params->catcher = 0;
-	params->pages = pages_of(job);
+	params->pages = pages_of(a);
 	params->home = (uint32_t)a->home;
 	params->list = (uint32_t)list;
 	params->list_source = (uint32_t)physical_of(job, a->list.pages);
@@ -420,6 +432,7 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 	params->tss_selector = 0x18 + shift;
 	memcpy(params->registers, &job->entry, sizeof params->registers);
 	write_console(job->args->machine, params);
+	write_tables(a, params);
 	write_digest(job, params);
 	write_catcher(job, params);
 	write_real_mode(job, params);
@@ -431,7 +444,7 @@ static void write_purgatory(const struct arrangement *a, addr_t list)
 /* What shuts A20 goes on running only where bit 20 of its addresses is 0. */
 static bool is_good_home(const struct arrangement *a)
 {
-	addr_t last = a->home + pages_of(a->job) * PURGATORY_PAGE - 1;
+	addr_t last = a->home + pages_of(a) * PURGATORY_PAGE - 1;
 
 	return !shuts_a20(a->job) || ((a->home | last) & ONE_MIB) == 0;
 }
@@ -439,14 +452,16 @@ static bool is_good_home(const struct arrangement *a)
 /* Purgatory stays in the workspace, unless the target goes there. */
 static int house_purgatory(struct arrangement *a)
 {
+	uint32_t pages = pages_of(a) + (a->runs.high ? 1 : 0); /* with high.asm's */
+
 	a->home = a->job->workspace_phys;
 	a->moves_out = workspace_is_hit(a->job) || !is_good_home(a);
 	if (!a->moves_out)
 		return SEGUE_OK;
-	while (segue_take_pages(&a->scratch, pages_of(a->job), &a->home))
+	while (segue_take_pages(&a->scratch, pages, &a->home))
 		if (is_good_home(a))
 			return SEGUE_OK;
-	return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", pages_of(a->job));
+	return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", pages);
 }
 
 int segue_arrange(struct job *job)

@@ -10,7 +10,7 @@
 	means(SEGUE_E_WORKSPACE_HIGH, "workspace not below 4 GiB") \
 	means(SEGUE_E_WORKSPACE_SMALL, "workspace too small") \
 	means(SEGUE_E_EXTENTS, "extents do not match") \
-	means(SEGUE_E_EXTENT_HIGH, "extent above 4 GiB") \
+	means(SEGUE_E_EXTENT_HIGH, "extent out of reach") \
 	means(SEGUE_E_MEMORY_MAP, "range ends before it starts") \
 	means(SEGUE_E_NO_RAM, "no RAM below 4 GiB") \
 	means(SEGUE_E_FLAGS, "unknown flag") \

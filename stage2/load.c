@@ -40,7 +40,35 @@ static int check_args(struct job *job)
 	return SEGUE_OK;
 }
 
-/* The sizes of a part's extents add up to its own, and all of it lies below 4 GiB. */
+/*
+ * The end of what can be a source: on i386 of what addr_t holds; else of physical memory, by this CPU, or on the build
+ * machine, which is another one, by the architecture (Intel SDM vol. 3, 4.1.4).
+ */
+static addr_t reach(void)
+{
+#if ADDRESS_MAX == UINT32_MAX
+	return ADDRESS_LIMIT;
+#elif __STDC_HOSTED__
+	return (addr_t)1 << 52;
+#else
+	uint32_t eax = 0x80000008, ebx, ecx = 0, edx;
+
+	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+	return (addr_t)1 << (eax & 0xff);
+#endif
+}
+
+/* Below it, and apart from the last page below 4 GiB: there is the reset vector, and moves are of 32 or of 64 bits. */
+static bool is_in_reach(const struct segue_extent *extent)
+{
+	addr_t end = reach();
+
+	if (extent->addr > end || extent->size > end - extent->addr)
+		return false;
+	return extent->addr + extent->size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
+}
+
+/* The sizes of a part's extents add up to its own, and all of it lies where a move can take it. */
 static int check_part(const struct job *job, size_t index)
 {
 	const struct segue_part *part = &job->parts[index];
@@ -54,9 +82,12 @@ static int check_part(const struct job *job, size_t index)
 	if (!part->data && part->size)
 		return segue_refuse(job, SEGUE_E_ARGUMENT, "%s %u has %z bytes and no address", name, number, left);
 	for (size_t i = 0; i < count; i++) {
-		if (extents[i].addr > ADDRESS_LIMIT || extents[i].size > ADDRESS_LIMIT - extents[i].addr)
-			return segue_refuse(job, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z", name, number, (addr_t)i);
-		if (extents[i].size > 0 && extents[i].addr < job->workspace_phys + job->args->workspace_size &&
+		if (extents[i].size == 0)
+			continue;
+		if (!is_in_reach(&extents[i]))
+			return segue_refuse(job, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z is not below %x, or is in the page at %x",
+					    name, number, (addr_t)i, reach(), (addr_t)ADDRESS_LIMIT);
+		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
 		    job->workspace_phys < extents[i].addr + extents[i].size)
 			return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u, extent %z lies in the workspace", name, number,
 					    (addr_t)i);
@@ -91,7 +122,7 @@ static int take_parts(struct job *job)
 		if (error != SEGUE_OK)
 			return error;
 	}
-	return SEGUE_OK;
+	return segue_index_extents(job);
 }
 
 static int prepare(struct job *job)

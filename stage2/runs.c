@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Segments to copies and zeros: a blob scattered over many extents gives as many copies. */
+#include "image.h"
 #include "runs.h"
-
-/* Where in a part's extents the last run ended: segments mostly follow each other. */
-struct cursor {
-	uint32_t part;
-	size_t extent;
-	addr_t extent_offset;       /* of that extent's first byte, in the part */
-};
 
 static void add_copy(struct runs *runs, addr_t dst, addr_t src, addr_t size)
 {
@@ -18,42 +12,30 @@ static void add_copy(struct runs *runs, addr_t dst, addr_t src, addr_t size)
 		copy->src = src;
 		copy->size = size;
 	}
+	if ((uint64_t)src >> 32 != 0)
+		runs->high = true;
 	runs->copy_count++;
 }
 
-static void add_scattered(const struct segue_part *part, const struct segment *s, struct cursor *cursor, struct runs *runs)
+static void add_scattered(const struct job *job, const struct segment *s, struct runs *runs)
 {
-	addr_t offset = (addr_t)(s->source.data - (const uint8_t *)part->data);
-	addr_t done = 0;
+	addr_t into;
+	const struct segue_extent *extent = segue_extent_of(job, &s->source, &into);
 
-	if (cursor->part != s->source.part || offset < cursor->extent_offset) {
-		cursor->part = s->source.part;
-		cursor->extent = 0;
-		cursor->extent_offset = 0;
-	}
-	while (done < s->source.size) {
-		const struct segue_extent *extent = &part->extents[cursor->extent];
-		addr_t into = offset + done - cursor->extent_offset;
+	for (addr_t done = 0; done < s->source.size; extent++) {
+		addr_t size = (addr_t)extent->size - into;
 
-		if (into < extent->size) {
-			addr_t size = (addr_t)extent->size - into;
-
-			if (size > s->source.size - done)
-				size = s->source.size - done;
+		if (size > s->source.size - done)
+			size = s->source.size - done;
+		if (size > 0)
 			add_copy(runs, s->dest + done, (addr_t)extent->addr + into, size);
-			done += size;
-		}
-		if (done < s->source.size) {
-			cursor->extent_offset += (addr_t)extent->size;
-			cursor->extent++;
-		}
+		done += size;
+		into = 0;
 	}
 }
 
 static void list_runs(const struct job *job, struct runs *runs)
 {
-	struct cursor cursor = {0};
-
 	runs->copy_count = 0;
 	runs->zero_count = 0;
 	for (size_t i = 0; i < job->segment_count; i++) {
@@ -65,7 +47,7 @@ static void list_runs(const struct job *job, struct runs *runs)
 		else if (s->source.size > 0 && !job->parts[s->source.part].extents)
 			add_copy(runs, s->dest, (uintptr_t)data, s->source.size);
 		else if (s->source.size > 0)
-			add_scattered(&job->parts[s->source.part], s, &cursor, runs);
+			add_scattered(job, s, runs);
 		if (s->zero_size > 0) {
 			if (runs->zeros) {
 				runs->zeros[runs->zero_count].start = s->dest + s->source.size;

@@ -10,6 +10,7 @@ struct runs {
 	struct plan_copy *copies;
 	struct plan_range *zeros;
 	uint32_t copy_count, zero_count;
+	bool high;                    /* a source lies above 4 GiB: never on i386 */
 };
 
 /* Fills runs from the arena. Refuses with SEGUE_E_WORKSPACE_SMALL. */

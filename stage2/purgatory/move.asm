@@ -7,9 +7,10 @@
 ;   in        ESI   address of the first entry (struct segue_move, stage2/plan.h)
 ;   out       all of the list's moves up to END are done; DF = 0
 ;   clobbers  EAX EBX ECX EDX ESI EDI EBP EFLAGS; what sha256_update clobbers
-;   stack     8 bytes beside the return address; with a DIGEST, what sha256_update needs
+;   stack     8 bytes beside the return address; with a DIGEST, what sha256_update needs, with a move above
+;             4 GiB what high_move does
 ;   errors    none: the list was checked before
-; Addresses are 32 bits wide here: segue_load() lets no move above 4 GiB pass.
+; Addresses are 32 bits wide here; a move with one that is not is high_move's (high.asm).
 
 bits 32
 
@@ -40,6 +41,9 @@ segue_purgatory_move:
 	cmp ebx, MOVE_LINK
 	je .link
 	mov ecx, [esi + move.size]
+	mov eax, [esi + move.dst + 4]
+	or eax, [esi + move.src + 4]
+	jnz .high
 	push esi
 	mov esi, [esi + move.src]
 	cmp ebx, MOVE_COPY_DOWN
@@ -56,6 +60,10 @@ segue_purgatory_move:
 .moved:
 	cld
 	pop esi
+	add esi, move_size
+	jmp .next
+.high:
+	call high_move
 	add esi, move_size
 	jmp .next
 .link:

@@ -14,7 +14,8 @@
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
 ;    6. Where params.quiet says so, devices are quieted (devices.asm), once and before any byte is moved. Where params.home
-;       is another page, purgatory and its list move there next.
+;       is another page, purgatory and its list move there next. With FLAG_HIGH, a move above 4 GiB runs with PAE paging
+;       by tables of purgatory's own, which is off again behind it (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. A digest other than the one
 ;       in params, found when all is moved, is printed so too, and on the text screen; or the machine reboots.
@@ -113,7 +114,7 @@ struc params
 	.screen		resd 1		; VGA text screen, 80 columns; 0: none
 	.digest		resb 32		; what the segments' SHA-256 must be
 	.quiet		resd 1		; QUIET_*; 0: nothing
-	.tables		resd 1
+	.tables		resd 1		; a page for high.asm, less than 2 MiB behind home
 	.catcher	resd 1		; address; 0: none. Before: where it lies in what the build assembled
 	.parking	resd 1		; struc parking
 endstruc
@@ -122,7 +123,7 @@ FLAG_INTERRUPTS		equ 1 << 1	; with IF set
 FLAG_SHUT_A20		equ 1 << 2	; and A20 off
 FLAG_DIGEST		equ 1 << 3	; digest.asm checks before
 FLAG_DIGEST_REBOOT	equ 1 << 4
-FLAG_HIGH		equ 1 << 5
+FLAG_HIGH		equ 1 << 5	; some moves are high.asm's
 FLAG_PARKED		equ 1 << 6	; other CPUs may wait
 FLAG_INIT_CPUS		equ 1 << 7	; and others run: INIT to all
 
@@ -219,6 +220,10 @@ entry:
 	jz .no_digest
 	call digest_begin
 .no_digest:
+	test byte [PARAM(flags)], FLAG_HIGH
+	jz .all_low
+	call high_begin
+.all_low:
 	push ebp
 	mov esi, [PARAM(list)]
 	call segue_purgatory_move
@@ -345,6 +350,7 @@ section .blocks follows=.text vstart=BLOCKS_AT align=16
 %include "apic.asm"
 %include "vga.asm"
 %include "digest.asm"
+%include "high.asm"
 %include "real.asm"
 %include "cpus.asm"
 

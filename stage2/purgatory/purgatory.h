@@ -34,7 +34,7 @@ struct purgatory_params {
 	uint32_t screen;              /* physical address of a VGA text screen of 80 columns; 0: none */
 	uint8_t digest[32];
 	uint32_t quiet;               /* what is to be quieted: PURGATORY_QUIET_* */
-	uint32_t tables;              /* physical address of pages for the page tables of moves above 4 GiB; 0: none */
+	uint32_t tables;              /* physical address of the page for high.asm, less than 2 MiB behind home */
 	uint32_t catcher;             /* physical address of the catcher; 0: none. By the build: where it lies in segue_purgatory_core */
 	uint32_t parking;             /* physical address of struct parking (parking.h) */
 };
@@ -43,7 +43,7 @@ struct purgatory_params {
 #define PURGATORY_SHUT_A20 0x4u       /* and with A20 off */
 #define PURGATORY_DIGEST 0x8u
 #define PURGATORY_DIGEST_REBOOT 0x10u
-#define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB */
+#define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB: tables is filled */
 #define PURGATORY_PARKED 0x40u        /* other CPUs may wait in the workspace */
 #define PURGATORY_INIT_CPUS 0x80u     /* and others run: INIT to all */
 

@@ -16,7 +16,9 @@ import time
 
 from qemu import LOGS, PATIENCE
 
-BIOS = ("/usr/share/seabios/bios.bin", "/usr/share/bochs/BIOS-bochs-latest")
+# SeaBIOS finds RAM above 4 GiB on QEMU only.
+HIGH_BIOS = ("/usr/share/bochs/BIOS-bochs-latest",)
+BIOS = ("/usr/share/seabios/bios.bin", *HIGH_BIOS)
 VGA_BIOS = ("/usr/share/seabios/vgabios-stdvga.bin", "/usr/share/bochs/VGABIOS-lgpl-latest")
 # How often the debugger may meet the address before the target lies there.
 STOPS = 6
@@ -26,7 +28,7 @@ DISK = "ata0-master: type=disk, path={path}, mode=flat, cylinders={cylinders}, h
 CYLINDER = 16 * 63 * 512
 
 CONFIGURATION = """\
-megs: {memory}
+memory: guest={memory}, host={host_memory}
 cpu: model={cpu}, ips=50000000, ignore_bad_msrs=0, reset_on_triple_fault=0
 romimage: file={bios}
 vgaromimage: file={vga_bios}
@@ -41,6 +43,8 @@ speaker: enabled=0
 sound: driver=dummy, waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 clock: sync=none
 """
+# Of the guest's memory Bochs takes from the machine as much as the guest touches, up to this.
+HOST_MEMORY = 1024
 # The video BIOS answers only as the ROM of a card on the PCI bus. What is not text the terminal does not show,
 # which is the panic that is only reported.
 PCI_VGA = "pci: enabled=1, chipset=i440fx, slot1=pcivga\n"
@@ -60,6 +64,8 @@ def missing():
         return "bochs or script is not installed"
     if not first_file(BIOS) or not first_file(VGA_BIOS):
         return "no BIOS for Bochs: the package seabios has one"
+    if not first_file(HIGH_BIOS):
+        return "no BIOS for Bochs with more than 4 GiB: the package bochsbios has one"
     return None
 
 
@@ -97,8 +103,8 @@ class Bochs:
             self.more += f"floppya: 1_44={floppy}, status=inserted\n"
         self.folder = os.path.join(LOGS, "bochs-" + re.sub(r"[^\w.+-]", "_", name))
         self.values = dict(drive=(DISK if disk else CDROM).format(path=iso, cylinders=os.path.getsize(iso) // CYLINDER),
-                           cpu=cpu, memory=memory, folder=self.folder,
-                           bios=first_file(BIOS), vga_bios=first_file(VGA_BIOS))
+                           cpu=cpu, memory=memory, host_memory=min(memory, HOST_MEMORY), folder=self.folder,
+                           bios=first_file(BIOS if memory <= 4096 else HIGH_BIOS), vga_bios=first_file(VGA_BIOS))
 
     def path(self, name):
         return os.path.join(self.folder, name)

@@ -15,6 +15,7 @@ import pytest
 from images import Part, qemu_kernel, small_elf
 from other_cpus import WAIT
 from qemu import BUILD, LOGS, PATIENCE, Qemu
+from test_hosts import high_memory
 from test_purgatory import RESET_CPU
 from test_state import connect
 
@@ -26,15 +27,19 @@ HOSTS = {
     "pae": ("i386-high", "mode=pae mce", 0),
     "long": ("x86_64", "mode=long mce", LONG_BASE),
     "la57": ("x86_64", "mode=la57 mce", LONG_BASE),
+    "high": ("x86_64", "mode=long mce blob=high", LONG_BASE),
 }
 ENTRY = 0x200000
 LEAVE_AT = 5 * 4096     # stage2/leave.h
+BLOCKS_AT = 2 * 4096    # purgatory.asm
+TABLES_AT = 8 + 124     # purgatory.h: params.tables
 VECTOR_UD, VECTOR_MC = 6, 18
 CR4_MCE = 1 << 6
 CR0_TARGET, CR0_TS = 0x11, 1 << 3
 # Among gdb's hexadecimal digits: behind 16 registers and RIP, EFLAGS and six segments, the bases of FS, GS and KernelGS
 CR0_AT = 2 * (17 * 8 + 7 * 4 + 3 * 8)
 UD2 = bytes.fromhex("0f0b")
+JUMP_TO_ITSELF = bytes.fromhex("ebfe")
 # lidt [address] with its 32-bit address, then mov esp
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
@@ -76,7 +81,9 @@ class Window:
         if snapshot:
             # QEMU keeps snapshots in a disk: in the temporary file that takes what is written to this one.
             boot["args"] += ["-drive", f"if=none,file={small},format=raw,snapshot=on"]
-        self.vm = Qemu(f"window-{name}", memory="16M", bits=64, cpu="max", gdb=True, paused=True, **boot)
+        if "blob=high" in words:
+            boot.update(high_memory("16M"))
+        self.vm = Qemu(f"window-{name}", **{"memory": "16M", "bits": 64, "cpu": "max", "gdb": True, "paused": True, **boot})
 
     def __enter__(self):
         self.vm.__enter__()
@@ -97,6 +104,7 @@ class Window:
         workspace = registers.get("RDI") if self.base else registers["EAX"]
         pages = self.stub.read_mem(workspace, LEAVE_AT)
         page = pages[:4096]
+        self.tables, = struct.unpack_from("<I", page, TABLES_AT)
         # params.home: purgatory stays, with a target as small as this
         self.workspace_phys, = struct.unpack_from("<I", page, 12)
         self.last = self.workspace_phys + LAST_LIDT.search(page).start() + LAST_LIDT_SIZE
@@ -121,6 +129,9 @@ class Window:
         page = at & ~0xfff
         start, end = (self.at[name] & 0xfff for name in ("handlers", "segue_gate_end"))
         return page in (self.at["segue_gate"] & ~0xfff, self.workspace_phys + LEAVE_AT) and start <= at & 0xfff < end
+
+    def in_blocks(self, at):
+        return self.workspace_phys + BLOCKS_AT <= at < self.workspace_phys + LEAVE_AT
 
     def restart(self):
         said = self.stub.monitor("loadvm start")
@@ -317,7 +328,10 @@ def each_address(window, sampled):
     """Brings the window to one address of it after the other, afresh each time."""
     seen = list(dict.fromkeys(window.boundaries()))
     assert len(seen) > 300
-    for at in seen[::sampled]:
+    # Of high.asm, which is short, more.
+    blocks = list(filter(window.in_blocks, seen))
+    assert bool(blocks) == bool(window.tables)
+    for at in dict.fromkeys(seen[::sampled] + blocks[::min(sampled, 4)]):
         window.restart()
         if window.ip() != at:
             window.stub.break_at(at)
@@ -356,3 +370,31 @@ def test_a_machine_check_at_an_instruction(which, entry, request):
             printed(window, at, VECTOR_MC)
             count += 1
     assert count > 10
+
+
+MOV_CR3 = bytes.fromhex("0f22d8")
+CR0_PG, CR4_PAE, EFER_LMA = 1 << 31, 1 << 5, 1 << 10
+LARGE = 1 << 21
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["as it is", "of another frame"])
+def test_what_lies_above_4_gib_comes_through_a_window(wrong):
+    """Where the windows stand: PAE paging and no long mode, an entry above 4 GiB; what that names is what moves."""
+    with Window("frame", "high") as window:
+        stub = window.stub
+        slides = (at for at in window.boundaries()
+                  if window.in_blocks(at) and stub.read_mem(at, len(MOV_CR3)) == MOV_CR3)
+        next(slides)
+        next(slides)
+        registers = stub.info_registers()
+        assert registers["CR0"] & CR0_PG and registers["CR4"] & CR4_PAE and not registers["EFER"] & EFER_LMA
+        entries = struct.unpack("<512Q", stub.read_mem(window.tables, 4096))
+        high = [index for index, entry in enumerate(entries) if entry >> 32]
+        assert len(high) == 2 and sum(map(bool, entries)) == 6
+        if wrong:
+            for index in high:
+                stub.write_mem(window.tables + index * 8, struct.pack("<Q", entries[index] + 2 * LARGE))
+        stub.break_at(ENTRY)
+        stub.cont(10)
+        assert window.ip() == ENTRY
+        assert (stub.read_mem(ENTRY, 2) == JUMP_TO_ITSELF) != wrong

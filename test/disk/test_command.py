@@ -447,6 +447,12 @@ def test_plan_at_and_workspace(files):
     assert re.search(r"^  \+  0x00500000 - ", text, re.M)
 
 
+def test_plan_above_4_gib(files):
+    text = segue("plan", files / "mb.elf", "--memory", "8G", "--at", "0x180000001").stdout
+    assert re.search(r"^  =  0x180000001 - 0x180001bb9 +7096  mb.elf$", text, re.M)
+    assert re.search(r"^ +\d+  copy  0x180[0-9a-f]{6} -> 0x00[0-9a-f]{6} ", text, re.M)
+
+
 def test_plan_with_a_map_from_a_log(files):
     (files / "map").write_text(
         "[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable\n"

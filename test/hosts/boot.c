@@ -53,6 +53,7 @@ static uint64_t top;                  /* RAM from here on is taken */
 static uint64_t low;                  /* RAM from 1 MiB to here is taken */
 static uint64_t next_page, pages_end; /* of the tables */
 static uint64_t next_view;            /* linear address that nothing is mapped at yet */
+static uint64_t high_next, high_end;  /* RAM above HIGH_START that is free */
 
 uint64_t take_pages(uint64_t count)
 {
@@ -137,6 +138,8 @@ static void read_map(const struct multiboot *info)
 		to->type = from->type;
 		if (to->type == SEGUE_MEMORY_RAM && to->start <= STAGE_START && STAGE_START < to->end)
 			top = to->end < 0xfee00000 ? to->end : 0xfee00000;
+		if (to->type == SEGUE_MEMORY_RAM && to->start == HIGH_START)
+			high_end = to->end;
 		at += from->size + 4;
 	}
 	top &= ~(uint64_t)(PAGE - 1);
@@ -244,9 +247,11 @@ static uint64_t scattered_page(uint64_t first, uint32_t number)
 {
 	uint32_t pages = (uint32_t)((top - first) / PAGE);
 
+	/* the product stays below 2^32 */
+	if (pages > 500000)
+		pages = 500000;
 	if (pages % STRIDE == 0)
 		pages--;
-	/* the product stays below 2^32 up to 500,000 pages */
 	return first + (uint64_t)(number % pages * STRIDE % pages) * PAGE;
 }
 
@@ -271,7 +276,25 @@ static uint64_t take_scattered(uint64_t first)
 	return page;
 }
 
-enum scatter { SCATTER_NOT, SCATTER_PAGES, SCATTER_ODD };
+/* Size bytes that touch no others, on no boundary of anything; the first lie across two large pages. */
+static uint64_t take_high(uint64_t size)
+{
+	uint64_t at = high_next ? high_next : HIGH_START + (2 << 20) - 0x123;
+
+	high_next = at + size + 0x2b;
+	if (high_next > high_end) {
+		say("host: out of RAM above 4 GiB\n");
+		stop();
+	}
+	return at;
+}
+
+enum scatter { SCATTER_NOT, SCATTER_PAGES, SCATTER_ODD, SCATTER_HIGH, SCATTER_HIGH_ODD };
+
+static bool is_odd(enum scatter how)
+{
+	return how == SCATTER_ODD || how == SCATTER_HIGH_ODD;
+}
 
 /* Copies a part to shuffled pages. The view is through page tables, where there are any, and the pieces fill pages. */
 static void scatter_part(struct host_part *part, enum scatter how, uint64_t first, struct segue_extent *extents)
@@ -283,14 +306,19 @@ static void scatter_part(struct host_part *part, enum scatter how, uint64_t firs
 	uint32_t count = 0;
 
 	while (left > 0) {
-		uint64_t page = take_scattered(first);
-		uint64_t room = how == SCATTER_ODD ? 3971 - count % 13 : PAGE - within;
-		uint64_t size = left < room ? left : room;
+		uint64_t room = is_odd(how) ? 3971 - count % 13 : PAGE - within;
+		uint64_t size = left < room ? left : room, page = 0;
 
-		if (how == SCATTER_ODD)
+		if (is_odd(how))
 			within = count * 37 % 97;
-		__builtin_memcpy((void *)(uintptr_t)(page + within), (const void *)(uintptr_t)from, (size_t)size);
-		extents[count].addr = page + within;
+		/* two pieces above, one below, and so on */
+		if (how == SCATTER_HIGH_ODD && count % 3 != 2) {
+			extents[count].addr = take_high(size);
+		} else {
+			page = take_scattered(first);
+			extents[count].addr = page + within;
+			__builtin_memcpy((void *)(uintptr_t)(page + within), (const void *)(uintptr_t)from, (size_t)size);
+		}
 		extents[count].size = size;
 		if (view)
 			map(&tables, next_view + count * PAGE, page, PAGE, ENTRY_WRITE | ENTRY_NO_EXECUTE, false);
@@ -317,8 +345,8 @@ static void place_parts(enum scatter how, struct segue_extent *extents[])
 	for (uint32_t i = 0; i < handover.part_count; i++) {
 		struct host_part *part = &handover.part[i];
 
-		if (how == SCATTER_NOT) {
-			extents[i]->addr = part->data;
+		if (how == SCATTER_NOT || how == SCATTER_HIGH) {
+			extents[i]->addr = how == SCATTER_HIGH ? take_high(part->size) : part->data;
 			extents[i]->size = part->size;
 			part->extent_count = 1;
 			part->data = place(part->data, part->size, 0);
@@ -335,7 +363,7 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	uint64_t count = 0;
 
 	for (uint32_t i = 0; i < handover.part_count; i++) {
-		uint32_t limit = (uint32_t)handover.part[i].size / (how == SCATTER_ODD ? 3900 : PAGE) + 3;
+		uint32_t limit = (uint32_t)handover.part[i].size / (is_odd(how) ? 3900 : PAGE) + 3;
 
 		count += limit;
 		extents[i] = (void *)(uintptr_t)take(limit * sizeof **extents, PAGE);
@@ -353,6 +381,8 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 			map_globals();
 	}
 	place_parts(how, extents);
+	if (high_next && wide)
+		handover.high = place(HIGH_START, round_up(high_next, PAGE) - HIGH_START, 0);
 	handover.apic = place(APIC_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.io_apic = place(IO_APIC_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.hpet = place(HPET_PHYS, PAGE, ENTRY_NO_CACHE);
@@ -506,6 +536,10 @@ void boot_main(uint32_t magic, const struct multiboot *info)
 		how = SCATTER_PAGES;
 	if (word(handover.line, "blob=odd"))
 		how = SCATTER_ODD;
+	if (word(handover.line, "blob=high"))
+		how = SCATTER_HIGH;
+	if (word(handover.line, "blob=high-odd"))
+		how = SCATTER_HIGH_ODD;
 	if (handover.mode != MODE_FLAT)
 		tables_begin(&tables);
 	map_all(kernel, how);

@@ -16,7 +16,7 @@
 
 #define PAGE 4096u
 #define KERNEL_PHYS 0x120000u         /* boot.ld, kernel.ld */
-#define KERNEL_ROOM 0x80000u          /* boot.ld, kernel.ld */
+#define KERNEL_ROOM 0xa0000u          /* boot.ld, kernel.ld */
 #define KERNEL_MAGIC 0x54534f48u      /* "HOST" */
 
 enum host_mode { MODE_FLAT, MODE_4K, MODE_4M, MODE_PAE, MODE_LONG, MODE_LA57 };
@@ -36,6 +36,7 @@ _Static_assert(offsetof(struct kernel_header, relocations) == 72, "kernel.ld");
 
 #define HOST_PARTS 4u
 #define HOST_RANGES 48u
+#define HIGH_START 0x100000000u       /* blob=high: RAM from here on */
 
 /* Addresses are offsets in the host's data segment but where they say physical. */
 struct host_part {
@@ -55,6 +56,7 @@ struct handover {
 	uint64_t unmapped;            /* where a broken stack points */
 	uint64_t apic, io_apic, hpet, vga;
 	uint64_t direct;              /* of all RAM; NO_DIRECT: not mapped */
+	uint64_t high;                /* of HIGH_START; 0: not mapped. The kernel fills the extents there from data */
 	uint64_t ram_end;             /* physical */
 	uint64_t cpus;                /* that run, this one among them */
 	uint64_t cpus_go;             /* the others may follow into the kernel */

@@ -98,6 +98,25 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	tell_wrongly(args);
 }
 
+/* The boot stage reaches no RAM above 4 GiB. */
+static void fill_high(void)
+{
+	for (uint64_t i = 0; i < handover.part_count; i++) {
+		struct host_part *part = &handover.part[i];
+		const struct segue_extent *extents = pointer(part->extents);
+		uint64_t from = part->data;
+
+		for (uint64_t k = 0; k < part->extent_count; from += extents[k++].size)
+			if (extents[k].addr >= HIGH_START)
+				__builtin_memcpy(pointer(handover.high + (extents[k].addr - HIGH_START)), pointer(from),
+						 (size_t)extents[k].size);
+		if (part->separate)
+			continue;
+		__builtin_memset(pointer(part->data), 0xa5, (size_t)part->size);
+		part->data = handover.high + (extents[0].addr - HIGH_START);
+	}
+}
+
 static void load(void)
 {
 	struct segue_load_args args;
@@ -105,6 +124,8 @@ static void load(void)
 	struct segue_machine machine;
 	int error;
 
+	if (handover.high)
+		fill_high();
 	load_arguments(&args, modules, &machine);
 	error = segue_load(&args);
 	if (error != SEGUE_OK) {

@@ -72,6 +72,8 @@ static void extent_in_workspace(struct segue_load_args *args)
 }
 
 static void extent_wraps(struct segue_load_args *args) { one_extent(args, UINT64_MAX - PAGE, args->blob.size); }
+/* Above what any CPU has that QEMU and Bochs model. */
+static void extent_beyond(struct segue_load_args *args) { one_extent(args, (uint64_t)1 << 51, args->blob.size); }
 static void cut_40(struct segue_load_args *args) { cut(args, 40); }
 static void cut_60(struct segue_load_args *args) { cut(args, 60); }
 static void cut_8192(struct segue_load_args *args) { cut(args, 8192); }
@@ -150,6 +152,7 @@ static const struct kind kinds[] = {
 	{"extent long", SEGUE_E_EXTENTS, 0, {{0}}, long_extent},
 	{"extent in the workspace", SEGUE_E_EXTENTS, 0, {{0}}, extent_in_workspace},
 	{"extent wraps", SEGUE_E_EXTENT_HIGH, 0, {{0}}, extent_wraps},
+	{"extent beyond the CPU's addresses", SEGUE_E_EXTENT_HIGH, 0, {{0}}, extent_beyond},
 	{"map backwards", SEGUE_E_MEMORY_MAP, 0, {{0}}, map_backwards},
 	{"keep backwards", SEGUE_E_MEMORY_MAP, 0, {{0}}, keep_backwards},
 	{"no map", SEGUE_E_NO_RAM, 0, {{0}}, no_map},

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "../../loaders/bytes.h"
 #include "../../loaders/linux.h"
+#include "../../loaders/image.h"
 #include "../../loaders/memory_map.h"
 
 #define WORKSPACE_PHYS 0x00800000u
@@ -84,9 +85,16 @@ static inline void world_cmdline(struct world *w, const char *line)
 	w->job.bundle.cmdline = (struct bytes){(const uint8_t *)line, strlen(line), PART_WORKSPACE};
 }
 
+static inline int world_prepare(struct world *w)
+{
+	int error = segue_index_extents(&w->job);
+
+	return error != SEGUE_OK ? error : segue_find_ram(&w->job);
+}
+
 static inline int world_load(struct world *w)
 {
-	int error = segue_find_ram(&w->job);
+	int error = world_prepare(w);
 
 	return error != SEGUE_OK ? error : segue_loader_linux.load(&w->job);
 }

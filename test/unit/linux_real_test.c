@@ -68,7 +68,7 @@ static void begin(unsigned version, bool high)
 
 static int load(void)
 {
-	int error = segue_find_ram(&w.job);
+	int error = world_prepare(&w);
 
 	if (error != SEGUE_OK)
 		return error;
@@ -457,14 +457,14 @@ static void test_a_large_zimage(void **state)
 	make_kernel(large, SETUP_SIZE + 0x80000, 0x202, false);
 	world_begin(&w, large, SETUP_SIZE + 0x80000, USUAL_MAP);
 	w.args.flags = SEGUE_LOAD_BIOS;
-	assert_int_equal(segue_find_ram(&w.job), SEGUE_OK);
+	assert_int_equal(world_prepare(&w), SEGUE_OK);
 	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_OK);
 	assert_int_equal(world_segment(&w, "Linux kernel")->size, 0x80000);
 
 	make_kernel(large, SETUP_SIZE + 0x80001, 0x202, false);
 	world_begin(&w, large, SETUP_SIZE + 0x80001, USUAL_MAP);
 	w.args.flags = SEGUE_LOAD_BIOS;
-	assert_int_equal(segue_find_ram(&w.job), SEGUE_OK);
+	assert_int_equal(world_prepare(&w), SEGUE_OK);
 	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_E_LINUX_LOW);
 
 	/* what follows it in its file is not its own; what is missing is refused */
@@ -506,7 +506,7 @@ static void test_setup_code_size(void **state)
 		put_le32(large + 0x1f4, 0);
 		world_begin(&w, large, sizeof large, USUAL_MAP);
 		w.args.flags = SEGUE_LOAD_BIOS | SEGUE_LOAD_REAL_MODE;
-		assert_int_equal(segue_find_ram(&w.job), SEGUE_OK);
+		assert_int_equal(world_prepare(&w), SEGUE_OK);
 		assert_int_equal(segue_loader_linux.load(&w.job), sectors == 67 ? SEGUE_OK : SEGUE_E_LINUX_HEADER);
 	}
 	assert_non_null(strstr(w.error, "setup code of 35328 bytes, at most 34816"));

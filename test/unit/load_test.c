@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "bytes.h"
+#include "elf_headers.h"
 #include "loaded.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
@@ -18,6 +19,15 @@
 #define WORKSPACE_PHYS (48 * MIB)
 #define BLOB_PHYS (32 * MIB)
 #define ENTRY 0x200000u
+
+/* What an extent can reach: load.c. */
+#if ADDRESS_MAX > UINT32_MAX
+#define REACH 0x10000000000000
+#define REACHES "extent 0 is not below 0x10000000000000"
+#else
+#define REACH 0x100000000
+#define REACHES "extent 0 is not below 0xfffff000"
+#endif
 
 struct host {
 	struct segue_load_args args;
@@ -40,21 +50,8 @@ static uint8_t *make_elf(size_t size, uint32_t dest, uint32_t memory_size, size_
 {
 	uint8_t *p = calloc(1, PAGE + size);
 
-	memcpy(p, "\177ELF\1\1\1", 7);
-	put_le16(p + 16, 2);
-	put_le16(p + 18, 3);
-	put_le32(p + 20, 1);
-	put_le32(p + 24, dest);
-	put_le32(p + 28, 52);
-	put_le16(p + 40, 52);
-	put_le16(p + 42, 32);
-	put_le16(p + 44, 1);
-	put_le32(p + 52, 1);
-	put_le32(p + 56, PAGE);
-	put_le32(p + 60, dest);
-	put_le32(p + 64, dest);
-	put_le32(p + 68, (uint32_t)size);
-	put_le32(p + 72, memory_size);
+	put_elf_header(p, dest, 1);
+	put_segment(p, 0, PAGE, dest, (uint32_t)size, memory_size);
 	for (size_t i = 0; i < size; i++)
 		p[PAGE + i] = (uint8_t)(i * 37 + i / 251);
 	*file_size = PAGE + size;
@@ -221,7 +218,9 @@ static void no_modules(struct host *h) { h->args.module_count = 1; }
 static void no_map_array(struct host *h) { h->args.memory_map = NULL; }
 static void extent_short(struct host *h) { h->extent.size -= 7; }
 static void extent_long(struct host *h) { h->extent.size += 9; }
-static void extent_high(struct host *h) { h->extent.addr = 0x100000000; }
+static void extent_high(struct host *h) { h->extent.addr = REACH - 5; }
+static void extent_across(struct host *h) { h->extent.addr = 0x100000000 - 2 * PAGE; }
+static void extent_to_the_last_page(struct host *h) { h->extent.addr = ADDRESS_LIMIT - h->extent.size + 1; }
 static void extent_wraps(struct host *h) { h->extent.addr = UINT64_MAX - 5; }
 static void in_workspace(struct host *h) { h->extent.addr = WORKSPACE_PHYS + 4 * PAGE; }
 static void backwards(struct host *h) { h->map[1].end = h->map[1].start - 1; }
@@ -268,7 +267,9 @@ static const struct refusal refusals[] = {
 	{"no map array", no_map_array, SEGUE_E_ARGUMENT, "array"},
 	{"extent short", extent_short, SEGUE_E_EXTENTS, "7 bytes are in no extent"},
 	{"extent long", extent_long, SEGUE_E_EXTENTS, "9 bytes too long"},
-	{"extent high", extent_high, SEGUE_E_EXTENT_HIGH, "extent 0"},
+	{"extent high", extent_high, SEGUE_E_EXTENT_HIGH, REACHES},
+	{"extent across 4 GiB", extent_across, SEGUE_E_EXTENT_HIGH, "0xfffff000"},
+	{"extent to the last page", extent_to_the_last_page, SEGUE_E_EXTENT_HIGH, "extent 0"},
 	{"extent wraps", extent_wraps, SEGUE_E_EXTENT_HIGH, "extent 0"},
 	{"in the workspace", in_workspace, SEGUE_E_EXTENTS, "extent 0 lies in the workspace"},
 	{"map backwards", backwards, SEGUE_E_MEMORY_MAP, "memory map 1"},

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "bytes.h"
+#include "image.h"
 #include "loader.h"
 #include "memory_map.h"
 
@@ -105,7 +106,9 @@ static inline int run_loader(struct loader_job *t, const struct loader *loader)
 	t->job.workspace_phys = t->args.workspace_phys;
 	t->job.arena.next = t->workspace;
 	t->job.arena.end = t->workspace + t->args.workspace_size;
-	error = segue_find_ram(&t->job);
+	error = segue_index_extents(&t->job);
+	if (!error)
+		error = segue_find_ram(&t->job);
 	if (!error)
 		error = segue_open_blob(&t->job);
 	if (error)

@@ -684,6 +684,7 @@ static void initrd_of_a_bundle(void **state)
 	t->job.workspace = t->workspace;
 	t->job.workspace_phys = WORKSPACE_AT;
 	t->job.arena = (struct arena){t->workspace, t->workspace + WORKSPACE_SIZE};
+	assert_int_equal(segue_index_extents(&t->job), 0);
 	assert_int_equal(segue_find_ram(&t->job), 0);
 	module = (struct member){
 		.file = {initrd, 50, 1}, .name = {(const uint8_t *)"second", 6, 0}, .args = {(const uint8_t *)"c d ", 3, 0},
