@@ -16,7 +16,7 @@
 
 #define PAGE 4096u
 #define KERNEL_PHYS 0x120000u         /* boot.ld, kernel.ld */
-#define KERNEL_ROOM 0x80000u          /* boot.ld, kernel.ld */
+#define KERNEL_ROOM 0xa0000u          /* boot.ld, kernel.ld */
 #define KERNEL_MAGIC 0x54534f48u      /* "HOST" */
 
 enum host_mode { MODE_FLAT, MODE_4K, MODE_4M, MODE_PAE, MODE_LONG, MODE_LA57 };
