@@ -58,11 +58,9 @@ static addr_t reach(void)
 #endif
 }
 
-/* Below it, and apart from the last page below 4 GiB: there is the reset vector, and moves are of 32 or of 64 bits. */
-static bool is_in_reach(const struct segue_extent *extent)
+/* Below end, and apart from the last page below 4 GiB: there is the reset vector, and moves are of 32 or of 64 bits. */
+static bool is_in_reach(const struct segue_extent *extent, addr_t end)
 {
-	addr_t end = reach();
-
 	if (extent->addr > end || extent->size > end - extent->addr)
 		return false;
 	return extent->addr + extent->size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
@@ -77,16 +75,16 @@ static int check_part(const struct job *job, size_t index)
 	size_t count = part->extents ? part->extent_count : 1;
 	const char *name = index == 0 ? "blob" : "module";
 	uint32_t number = index == 0 ? 0 : (uint32_t)index - 1;
-	addr_t left = part->size;
+	addr_t left = part->size, end = reach(); /* asked once: in a virtual machine CPUID takes long */
 
 	if (!part->data && part->size)
 		return segue_refuse(job, SEGUE_E_ARGUMENT, "%s %u has %z bytes and no address", name, number, left);
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0)
 			continue;
-		if (!is_in_reach(&extents[i]))
+		if (!is_in_reach(&extents[i], end))
 			return segue_refuse(job, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z is not below %x, or is in the page at %x",
-					    name, number, (addr_t)i, reach(), (addr_t)ADDRESS_LIMIT);
+					    name, number, (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
 		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
 		    job->workspace_phys < extents[i].addr + extents[i].size)
 			return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u, extent %z lies in the workspace", name, number,

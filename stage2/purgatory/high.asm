@@ -80,8 +80,8 @@ endstruc
 
 ; high_move
 ;   mode      32-bit, flat segments, paging off; high_begin was called
-;   in        ESI   a COPY, SWAP or ZERO of which one address at least is not below 4 GiB: where only one is,
-;                   the ranges are apart and the direction does not matter
+;   in        ESI   a COPY, SWAP or ZERO that touches RAM above 4 GiB. Its ranges are apart, so that its direction
+;                   does not matter: a target lies below 4 GiB, and so does all that is set aside.
 ;   out       it is done; paging off
 ;   clobbers  EAX EBX ECX EDX EDI EFLAGS
 ;   stack     slide_size + 28 bytes beside the return address

@@ -334,7 +334,7 @@ static void test_flat_above_4_gib(void **state)
 #define MANY_LOW_END 0xc0000000u
 #define MANY_HIGH_END (0x100000000 + MANY_HIGH * SLOT)
 #define MANY_WORKSPACE (MANY_LOW_END - 0x20000000u)
-#define MANY_SECONDS 20
+#define MANY_SECONDS 40                /* a quarter suffices an idle machine, with sanitizers */
 
 /* A blob too large to be there: pages that nobody writes to cost nothing. */
 struct many {
@@ -381,8 +381,8 @@ static void open_many(struct many *m, size_t more)
 	m->args.workspace = aligned_alloc(PAGE, m->args.workspace_size);
 }
 
-/* By the CPU's time, which other programs do not lengthen. */
-static void load_many(struct many *m)
+/* In the CPU's time, which other programs hardly lengthen. */
+static double load_many(struct many *m)
 {
 	struct segue_description d = {.struct_size = sizeof d};
 	clock_t start = clock();
@@ -394,8 +394,9 @@ static void load_many(struct many *m)
 	assert_int_equal(segue_describe(m->args.workspace, &d), SEGUE_OK);
 	print_message("%zu segments, %zu moves, %zu bytes set aside, %.1f s\n", d.segment_count, d.move_count,
 		      (size_t)d.set_aside, seconds);
-	assert_true(d.move_count > MANY * 9 / 10 && seconds < MANY_SECONDS);
+	assert_true(d.move_count > MANY * 9 / 10);
 	assert_true(d.set_aside > 0 && d.moved <= d.payload + d.set_aside);
+	return seconds;
 }
 
 static void close_many(struct many *m)
@@ -405,19 +406,21 @@ static void close_many(struct many *m)
 	free(m->args.workspace);
 }
 
-static void test_a_million_extents(void **state)
+/* One segment of it all. */
+static double load_one_segment(void)
 {
 	struct many m;
 	uint32_t size;
+	double seconds;
 
-	(void)state;
 	seed = 1;
 	open_many(&m, 0);
 	size = (uint32_t)m.args.blob.size - HEADERS;
 	put_elf_header(m.data, 2 * MIB, 1);
 	put_segment(m.data, 0, HEADERS, 2 * MIB, size, size + 12345);
-	load_many(&m);
+	seconds = load_many(&m);
 	close_many(&m);
+	return seconds;
 }
 
 /* newc (loaders/bundle.c), whose headers lie a few pages apart. Returns where the next member starts. */
@@ -434,14 +437,14 @@ static size_t put_member(struct many *m, size_t at, const char *name, uint32_t s
 
 #define MANY_MODULES 8000u
 
-/* Each module asks anew where its bytes lie; the last in the archive are the first in order. */
-static void test_a_million_extents_in_a_bundle(void **state)
+/* A segment for each module, the last in the archive the first in order: each asks anew where its bytes lie. */
+static double load_modules(void)
 {
 	struct many m;
 	size_t at, data;
 	char name[40];
+	double seconds;
 
-	(void)state;
 	seed = 2;
 	open_many(&m, 2 * MANY_MODULES);
 	at = put_member(&m, 0, "kernel", 3 * PAGE, &data);
@@ -455,8 +458,20 @@ static void test_a_million_extents_in_a_bundle(void **state)
 		at = put_member(&m, at, name, (uint32_t)(m.args.blob.size / MANY_MODULES - PAGE) & ~(PAGE - 1), &data);
 	}
 	put_member(&m, at, "TRAILER!!!", 0, &data);
-	load_many(&m);
+	seconds = load_many(&m);
 	close_many(&m);
+	return seconds;
+}
+
+/* Where the extents were searched from the first for each segment, the second would take two and a half times as long. */
+static void test_a_million_extents(void **state)
+{
+	double one, many;
+
+	(void)state;
+	one = load_one_segment();
+	many = load_modules();
+	assert_true(one < MANY_SECONDS && many < 2 * one);
 }
 
 int main(void)
@@ -465,7 +480,6 @@ int main(void)
 		cmocka_unit_test(test_random_scatterings),
 		cmocka_unit_test(test_flat_above_4_gib),
 		cmocka_unit_test(test_a_million_extents),
-		cmocka_unit_test(test_a_million_extents_in_a_bundle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
