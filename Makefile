@@ -26,11 +26,12 @@ WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wvla -Wframe-lar
 # gcc before 12 has no -Oz
 small = $(if $(shell echo | $(1) -Oz -E - 2>/dev/null),-Oz,-Os)
 SMALL32 := $(call small,$(CC32))
+SMALL64 := $(call small,$(CC64))
 # newlib's uint32_t is unsigned long, which printf-like checks mind
 WARN32 := $(if $(filter i686-elf-gcc,$(CC32)),-Wno-format)
 FREE = $(SEGUE_CFLAGS) $(WARN)
 ARCH_i386 := $(M32) $(SMALL32) $(WARN32) -march=i386 -fno-pie -mpreferred-stack-boundary=2 -fno-if-conversion -fno-inline-functions-called-once -fno-tree-pre -fno-code-hoisting
-ARCH_x86_64 = $(SEGUE_CFLAGS_x86_64) $(call small,$(CC64)) -fPIE -fvisibility=hidden
+ARCH_x86_64 = $(SEGUE_CFLAGS_x86_64) $(SMALL64) -fPIE -fvisibility=hidden
 ifeq ($(CC32),clang)
 ARCH_i386 := -m32 $(SMALL32) -march=i386 -fno-pie
 endif
@@ -43,7 +44,8 @@ SEGUE_DIR := .
 SEGUE_ARCH := lists
 include stage2/segue.mk
 LIB_C := $(SEGUE_C)
-HEADERS := $(SEGUE_HEADERS) $(wildcard stage1/*.h stage2/standalone/*.h disk/*.h)
+# With the flags.
+HEADERS := stage2/segue.mk $(SEGUE_HEADERS) $(wildcard stage1/*.h stage2/standalone/*.h disk/*.h)
 STANDALONE_C := $(wildcard stage2/standalone/*.c)
 STANDALONE_ASM := $(wildcard stage2/standalone/*.asm)
 DISK_C := $(wildcard disk/*.c)
@@ -63,6 +65,12 @@ $(B)/purgatory.bin: $(PURGATORY_ASM)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f bin -Istage2/purgatory/ -l $(B)/purgatory.lst -o $@ stage2/purgatory/purgatory.asm
 
+# ---- INT N from flat 32-bit code, which the library and segue.elf embed ----
+$(B)/bios_call.bin: stage1/bios_call.asm
+	@mkdir -p $(@D)
+	$(call say,nasm,$@)
+	$(Q)$(NASM) -f bin -o $@ $<
+
 # ---- the library, for each architecture ----
 define library
 $(B)/$(1)/%.o: %.c $(HEADERS) Makefile
@@ -73,11 +81,15 @@ $(B)/$(1)/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bi
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
 	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $$@ $$<
+$(B)/$(1)/stage2/bios_image.o: stage2/bios_image.asm $(B)/bios_call.bin
+	@mkdir -p $$(@D)
+	$$(call say,nasm,$$@)
+	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -o $$@ $$<
 $(B)/$(1)/stage2/%_$(1).o: stage2/%_$(1).asm $(SEGUE_ASM_INCLUDES)
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
 	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -Istage2/ -o $$@ $$<
-$(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory_image.o $(SEGUE_ASM_$(1):%.asm=$(B)/$(1)/%.o)
+$(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory_image.o $(B)/$(1)/stage2/bios_image.o $(SEGUE_ASM_$(1):%.asm=$(B)/$(1)/%.o)
 $(B)/$(1)/libsegue-memory.a: $(SEGUE_MEMORY_C:%.c=$(B)/$(1)/%.o)
 $(B)/$(1)/libsegue.a $(B)/$(1)/libsegue-memory.a:
 	@rm -f $$@
@@ -93,14 +105,6 @@ $(B)/i386/%_asm.o: %.asm
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf32 -I$(dir $<) -o $@ $<
 $(B)/i386/stage2/standalone/font_asm.o: stage2/font.inc
-$(B)/bios_call.bin: stage1/bios_call.asm
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f bin -o $@ $<
-$(B)/i386/stage2/standalone/bios_image_asm.o: stage2/standalone/bios_image.asm $(B)/bios_call.bin
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f elf32 -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -o $@ $<
 $(B)/segue.debug.elf: $(STANDALONE_C:%.c=$(B)/i386/%.o) $(STANDALONE_ASM:%.asm=$(B)/i386/%_asm.o) $(B)/i386/libsegue.a $(B)/i386/libsegue-memory.a linker.ld
 	$(call say,link,$@)
 	$(Q)$(CC32) $(M32) -nostdlib -static $(if $(filter clang,$(CC32)),,-no-pie) -Wl,-T,linker.ld,--build-id=none,--gc-sections,-z,noexecstack,-Map,$(B)/segue.map -o $@ \
@@ -132,7 +136,7 @@ $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
 
 # ---- the segue command, on the build machine ----
 # What the library's C refers to; segue_exec() is never called there.
-HOST_ASM := $(B)/host/stage2/purgatory_image.o $(SEGUE_ASM_x86_64:%.asm=$(B)/x86_64/%.o)
+HOST_ASM := $(B)/host/stage2/purgatory_image.o $(B)/x86_64/stage2/bios_image.o $(SEGUE_ASM_x86_64:%.asm=$(B)/x86_64/%.o)
 # No kernel's stack; the same bytes wherever the tree lies.
 HOST_FLAGS := -std=c11 -O2 -g -ffile-prefix-map=$(CURDIR)=. $(filter-out -Wframe-larger-than=%,$(WARN)) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
 $(B)/host/%.o: %.c $(HEADERS) Makefile
@@ -304,7 +308,7 @@ $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin 
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf x86_64.elf)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output
-HOST_KERNEL := kernel cpus tables state devices refusals output
+HOST_KERNEL := kernel cpus tables state devices refusals bios hostile witness output
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000
@@ -316,6 +320,10 @@ $(B)/hosts/$(1)/%.o: $(HOSTS_SRC)/%.c $(wildcard $(HOSTS_SRC)/*.h include/*.h) M
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$$(CC_$(1)) $$(FREE) $$(ARCH_$(1)) -Iinclude -fvisibility=hidden -fcf-protection=none -c -o $$@ $$<
+$(B)/hosts/$(1)/hostile.o: $(HOSTS_SRC)/hostile.asm
+	@mkdir -p $$(@D)
+	$$(call say,nasm,$$@)
+	$$(Q)$$(NASM) -f $$(NASM_$(1)) -o $$@ $$<
 $(B)/hosts/$(1)/cpu.o: $(HOSTS_SRC)/cpu_$(1).asm $(HOSTS_SRC)/stacks.inc
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)

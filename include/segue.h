@@ -143,7 +143,16 @@ enum segue_error {
 	SEGUE_E_READY_GATE = 155,        /* paging is on, and segue_exec() crosses a page: the library's text, or code_base, is not 2048-aligned */
 	SEGUE_E_READY_BOOT_CPU = 156,    /* this is not the boot CPU (IA32_APIC_BASE.BSP), and SEGUE_LOAD_ANY_CPU was not given */
 	SEGUE_E_READY_CPUS = 157,        /* not cpu_count - 1 CPUs are parked, and no INIT can stop the others */
-	SEGUE_E_READY_VMX = 158          /* the others are to get an INIT, and CR4.VMXE is on: in VMX root it would be held back */
+	SEGUE_E_READY_VMX = 158,         /* the others are to get an INIT, and CR4.VMXE is on: in VMX root it would be held back */
+
+	/* segue_bios(), beside codes of the call itself and of segue_ready() */
+	SEGUE_E_BIOS_VMX = 170,          /* CR4.VMXE is on: the CPU may be in VMX root operation, which cannot leave paging */
+	SEGUE_E_BIOS_GATE = 171,         /* paging is on, and code_base is not 2048-aligned */
+	SEGUE_E_BIOS_LOW = 172,          /* low_phys is not on a page, or its pages are not all of base memory and behind the BIOS's data */
+	SEGUE_E_BIOS_DATA = 173,         /* data is larger than SEGUE_BIOS_DATA_MAX */
+	SEGUE_E_BIOS_GONE = 174,         /* no BIOS lives: a vector of INT 10h, 13h or 15h leads to none, or the base memory size makes no sense */
+	SEGUE_E_BIOS_MAP = 175,          /* the BIOS knows of no RAM above 1 MiB */
+	SEGUE_E_BIOS_MAP_LIMIT = 176     /* the BIOS's map has more ranges than there is room for */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -248,14 +257,14 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_VIDEO        0x20u /* the host will set the video mode that segue_describe() names, and load again */
 /*
  * segue_exec() may run on a CPU that is not the boot CPU. Then all others must be parked, the boot CPU among them (with
- * cpu_count 0 or 1 that is taken for granted); and the target finds itself on such a CPU: Linux, for one, must be told
- * not to start the boot CPU, whom the INIT of its start would reset.
+ * cpu_count 0 or 1 that is taken for granted). An INIT would start the boot CPU anew in the firmware, so it halts in
+ * purgatory's home (segue_park()): the target must leave it there (Linux: disable_cpu_apicid=), and that memory, too. A
+ * workspace that memory_map calls reserved is such a home.
  */
 #define SEGUE_LOAD_ANY_CPU      0x40u
 /*
- * Purgatory sends INIT to the other CPUs before the first move, parked or not: they wait for a SIPI then, and run
- * nothing. Those that are not parked must not be in VMX root operation, and keep x2APIC mode and their MSRs.
- * Where segue_exec() runs on a CPU that is not the boot CPU, INIT goes to those that are parked, never to the boot CPU.
+ * Purgatory stops the other CPUs by INIT before the first move, parked or not. Those that are not parked must not be in
+ * VMX root operation, and keep x2APIC mode and their MSRs. Only from the boot CPU.
  */
 #define SEGUE_LOAD_INIT_CPUS    0x80u
 /*
@@ -353,7 +362,7 @@ struct segue_load_args {
  * segment of the kernel above 32 and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory
  * may need more, and is refused then. The macro is the same figure for a static array.
  */
-#define SEGUE_WORKSPACE_SIZE(extents) (196608u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
+#define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*
@@ -406,12 +415,13 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
  * The CPU leaves the host's mode (VMX root, too), its caches go on, and its control registers and MSRs to what the target
  * finds on the CPU that enters it (purgatory.asm, points 9 to 12); its local APIC goes from x2APIC back to xAPIC where its
  * ID allows. Then it waits in the workspace, interrupts off, and an NMI is ignored; a machine check is a shutdown.
- * With SEGUE_LOAD_INIT_CPUS segue_exec() sends it an INIT; without, or if it is the boot CPU, it halts in purgatory's
- * home, RAM that no move writes (struct segue_description: purgatory), and wakes by the target's INIT and SIPI. There a
- * target that takes that memory for its own before it has started or stopped this CPU must not send it an NMI.
+ * Purgatory sends it an INIT before the first move: it waits for the target's SIPI then, and runs nothing. Who can get
+ * none (the boot CPU; where no IA32_APIC_BASE tells of a local APIC) halts instead in purgatory's home, RAM that no move
+ * writes (struct segue_description: purgatory). As after an SMI or an NMI a CPU reads on from where it halted, a target
+ * should not take that memory before it has sent the CPU an INIT itself.
  *
- * Any number of CPUs may park. Of more than 128 the rest share one stack for NMIs, and INIT from a CPU that is not the
- * boot CPU leaves them out: they halt.
+ * Any number of CPUs may park. Of more than 128 the rest share one stack for NMIs, and get an INIT only with
+ * SEGUE_LOAD_INIT_CPUS; without they halt.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
 
@@ -470,6 +480,82 @@ struct segue_move_description {
 	uint32_t descending;          /* 1: from the last byte to the first */
 };
 int segue_move_at(const void *workspace, size_t index, struct segue_move_description *move);
+
+/*
+ * The BIOS, from a host in any mode.
+ *
+ * segue_bios() goes to real mode for one interrupt and comes back with the host's state whole: control registers, EFER,
+ * GDTR, IDTR, LDTR, TR (but not one that was never loaded), segments and their bases, DR7, EFLAGS, x87, SSE and what else
+ * XSAVE knows, the local APIC's task priority, and the memory that is borrowed. PAT, SYSENTER, SYSCALL and all other MSRs
+ * are not touched.
+ *
+ * What must hold: CPL 0; on i386 CS and SS as segue_ready() wants them, and a stack; the library's text and the workspace
+ * mapped as they are told. Nothing else is mapped for Segue. The BIOS's vectors, data area and ROMs are as the firmware
+ * left them. Call it on the boot CPU; other CPUs may run on, but must not ask the BIOS or use the borrowed memory.
+ *
+ * In real mode interrupts are on, as BIOSes want it, and an NMI or an exception is the BIOS's; a machine check is a shutdown.
+ * On the way there and back interrupts are off, an NMI is lost, and an exception is printed as by segue_exec(); in the some forty
+ * instructions just before and behind real mode either is a shutdown. A local APIC keeps its own interrupts for the
+ * host. The PICs' go to the BIOS: a host that has lines of theirs unmasked must say how they are set up (SEGUE_BIOS_PIC),
+ * and what they signal meanwhile is not seen by the host. Where LINT0 is masked the BIOS gets none, and most calls need
+ * none. A CPU without CPUID keeps no x87 state.
+ */
+struct segue_bios_registers {
+	uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
+	uint16_t ds, es;
+	uint32_t eflags;              /* what the BIOS returns; not looked at before */
+};
+#define SEGUE_BIOS_CARRY 0x1u         /* in eflags */
+
+/* flags of struct segue_bios_args */
+#define SEGUE_BIOS_PIC      0x1u      /* the BIOS gets its own vectors and irqs; then pic_vector and the masks are back */
+#define SEGUE_BIOS_PIC_AEOI 0x2u      /* the host's PICs end interrupts by themselves (ICW4) */
+#define SEGUE_BIOS_PIT      0x4u      /* counter 0 runs at the BIOS's 18.2 Hz; then pit_mode and pit_reload are back */
+#define SEGUE_BIOS_KNOWN_FLAGS 0x7u
+
+#define SEGUE_BIOS_WORKSPACE_SIZE 86016u
+/* What real mode borrows at low_phys: two pages for the way there and its stack, then data. */
+#define SEGUE_BIOS_LOW 0x10000u       /* where it is if low_phys is 0 */
+#define SEGUE_BIOS_DATA_AT 0x2000u
+#define SEGUE_BIOS_DATA_MAX 0x2000u
+/* IRQs that a BIOS may wait for: timer, keyboard, the second PIC, floppy disk, real-time clock, mouse, coprocessor, disks. */
+#define SEGUE_BIOS_IRQS 0xf147u
+
+struct segue_bios_args {
+	uint32_t struct_size;         /* sizeof(struct segue_bios_args) */
+	uint32_t flags;               /* SEGUE_BIOS_* */
+	void *workspace;              /* as segue_load()'s, and may be the same memory while nothing is loaded in it */
+	uint64_t workspace_phys;
+	size_t workspace_size;        /* at least SEGUE_BIOS_WORKSPACE_SIZE */
+	uint64_t code_base, data_base; /* as segue_load()'s */
+
+	/*
+	 * Up to SEGUE_BIOS_DATA_MAX bytes that lie at segment low_phys / 16, offset SEGUE_BIOS_DATA_AT while the BIOS runs: copied there
+	 * before, and back after. NULL: none.
+	 */
+	void *data;
+	size_t data_size;
+	uint32_t low_phys;            /* a page in base memory; what lies in it and behind is put aside, and put back. 0: SEGUE_BIOS_LOW */
+
+	uint32_t serial_port;         /* for an exception's text, as segue_machine's; 0: none */
+	/* What cannot be read back. Masks can. */
+	uint8_t pic_vector[2];        /* ICW2 of the first PIC and the second */
+	uint16_t irqs;                /* lines that the BIOS gets while it runs, bit n for IRQ n; SEGUE_BIOS_IRQS or less */
+	uint16_t pit_reload;          /* 0: 65536 */
+	uint16_t pit_mode;            /* 0 to 5 */
+
+	segue_log_fn *log;            /* NULL: silent */
+	void *log_context;
+};
+
+/* INT vector with those registers, which become what the BIOS returns. A refusal changes nothing but the workspace. */
+int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue_bios_registers *registers);
+
+/*
+ * The memory map as the BIOS tells it: INT 15h E820, or where that is missing E801, 88h and INT 12h. Fills in map (limit
+ * ranges) and *count. args->data is not used.
+ */
+int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range *map, size_t limit, size_t *count);
 
 /* What a code means, in one static sentence; for a code that is none, a sentence that says so. */
 const char *segue_strerror(int code);

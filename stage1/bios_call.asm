@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; INT N from flat 32-bit code. A flat binary that stage 2 copies to a page boundary below 0x90000 (bios_open) and
+; INT N from flat 32-bit code. A flat binary that stage 2 copies to a page boundary below 0x90000 (bios_call.c) and
 ; then calls as often as it likes. Nothing here loops but where the BIOS has shut A20.
 ;
 ; The image
@@ -9,7 +9,7 @@
 ;        offsets (words, to a 0) of words that the page's segment, address / 16, is added to
 ;   The page and the next one are its own: code and data from the start, real mode's stack from the end.
 ;
-; The call: void entry(uint32_t vector, struct bios_registers *registers), cdecl
+; The call: void entry(uint32_t vector, struct segue_bios_registers *registers), cdecl
 ;   mode      32-bit protected, paging off, CPL 0, interrupts off; flat CS, DS and SS; any GDT, any IDT
 ;   in        the vector's low byte; registers as they are to be at INT. EFLAGS in them is not looked at
 ;   at INT    real mode: IVT at 0, CR0.PE = 0, the rest of CR0 and CR4 as the caller has them; IF = 1, DF = 0;
@@ -20,9 +20,9 @@
 ;   clobbers  EAX ECX EDX EFLAGS
 ;   not safe against itself: one call at a time
 
-BIOS_CALL_SIZE	equ 0x2000		; bios.h
+BIOS_CALL_SIZE	equ 0x2000		; bios_call.h
 
-struc registers				; struct bios_registers, bios.h
+struc registers				; struct segue_bios_registers, segue.h
 	.eax		resd 1
 	.ebx		resd 1
 	.ecx		resd 1

@@ -75,7 +75,14 @@
 	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page") \
 	means(SEGUE_E_READY_BOOT_CPU, "not the boot CPU") \
 	means(SEGUE_E_READY_CPUS, "other CPUs not parked") \
-	means(SEGUE_E_READY_VMX, "CR4.VMXE, and CPUs to get INIT")
+	means(SEGUE_E_READY_VMX, "CR4.VMXE, and CPUs to get INIT") \
+	means(SEGUE_E_BIOS_VMX, "CR4.VMXE is on") \
+	means(SEGUE_E_BIOS_GATE, "code_base not on 2048 bytes") \
+	means(SEGUE_E_BIOS_LOW, "no base memory for real mode") \
+	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
+	means(SEGUE_E_BIOS_GONE, "no living BIOS") \
+	means(SEGUE_E_BIOS_MAP, "BIOS knows of no RAM above 1 MiB") \
+	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges")
 
 /* Texts one behind the other: pointers would double the table, and need relocating. */
 #define CODE(code, text) code,

@@ -54,36 +54,45 @@ uint32_t segue_leave_map_57(struct leave_tables *tables, uint32_t root_48, const
 }
 #endif
 
-void segue_prepare_leave(const struct job *job)
+struct leave *segue_prepare_gate(struct leave_tables *tables, const struct gate *gate, addr_t code_base, addr_t data_base)
 {
-	addr_t code_base = (addr_t)job->args->code_base, data_base = (addr_t)job->args->data_base;
-	struct leave_tables tables = {.page = job->workspace + LEAVE_AT, .phys = (uint32_t)job->workspace_phys + LEAVE_AT};
 	/* What is mapped: the gate, the leave page as the host has it, and as it is. */
-	const addr_t linear[3] = {(addr_t)(uintptr_t)segue_gate + code_base, (addr_t)(uintptr_t)tables.page + data_base,
-				  tables.phys};
+	const addr_t linear[3] = {(addr_t)(uintptr_t)gate->start + code_base, (addr_t)(uintptr_t)tables->page + data_base,
+				  tables->phys};
 	uint32_t gate_at = (uint32_t)linear[0] & (PAGE - 1), leave_at;
 	struct leave *leave;
 
-	/* Across two pages, by an odd code_base, say, it only works with paging off: segue_ready() sees to that. */
-	if (gate_at + GATE_SIZE > PAGE)
+	/* Across two pages, by an odd code_base, say, it only works with paging off: segue_ready_here() sees to that. */
+	if (!segue_gate_fits(gate_at, gate->size))
 		gate_at = 0;
 	leave_at = LEAVE_STACK + (gate_at >= LEAVE_SIZE ? 0 : PAGE - LEAVE_SIZE);
 	/* Text as the data segment has it. */
-	memcpy(tables.page + gate_at, segue_gate + (ptrdiff_t)(code_base - data_base), GATE_SIZE);
-	leave = (struct leave *)(void *)(tables.page + leave_at);
-	*(struct leave **)(void *)(job->workspace + LEAVE_POINTER_AT) = leave;
+	memcpy(tables->page + gate_at, gate->start + (ptrdiff_t)(code_base - data_base), gate->size);
+	leave = (struct leave *)(void *)(tables->page + leave_at);
 	leave->linear = linear[1] + leave_at;
-	leave->physical = tables.phys + leave_at;
-	leave->gate = tables.phys + gate_at;
-	leave->purgatory = (uint32_t)job->workspace_phys;
+	leave->physical = tables->phys + leave_at;
+	leave->gate = tables->phys + gate_at;
 	leave->code_base = (uint32_t)code_base;
+#if ADDRESS_MAX > UINT32_MAX
+	leave->root = segue_leave_map(tables, 4, linear);
+	leave->wide_root = segue_leave_map_57(tables, leave->root, linear);
+#else
+	leave->root = segue_leave_map(tables, 2, linear);
+	leave->wide_root = segue_leave_map(tables, PAE_LEVELS, linear);
+#endif
+	return leave;
+}
+
+void segue_prepare_leave(const struct job *job)
+{
+	struct gate gate;
+	struct leave_tables tables = {.page = job->workspace + LEAVE_AT, .phys = (uint32_t)job->workspace_phys + LEAVE_AT};
+	struct leave *leave;
+
+	segue_gate_is(&gate, segue_gate, segue_gate_end);
+	leave = segue_prepare_gate(&tables, &gate, (addr_t)job->args->code_base, (addr_t)job->args->data_base);
+	*(struct leave **)(void *)(job->workspace + LEAVE_POINTER_AT) = leave;
+	leave->purgatory = (uint32_t)job->workspace_phys;
 	if (job->args->machine)
 		leave->serial = (uint16_t)job->args->machine->serial_port;
-#if ADDRESS_MAX > UINT32_MAX
-	leave->root = segue_leave_map(&tables, 4, linear);
-	leave->wide_root = segue_leave_map_57(&tables, leave->root, linear);
-#else
-	leave->root = segue_leave_map(&tables, 2, linear);
-	leave->wide_root = segue_leave_map(&tables, PAE_LEVELS, linear);
-#endif
 }

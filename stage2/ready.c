@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_ready(): is this CPU, as it runs now, one that segue_exec() can leave from? */
+/* segue_ready(): is this CPU, as it runs now, one that segue_exec() can leave from? And segue_bios()? */
 #include "loaded.h"
 
 #define SELECTOR_TI 4u
 #define SELECTOR_RPL 3u
 
 /* One page is mapped for it (leave.h). */
-static int gate_fits(const struct loaded *loaded)
+static int gate_fits(const struct here *here)
 {
-	uint32_t gate_at = ((uint32_t)(uintptr_t)segue_gate + (uint32_t)loaded->code_base) % PAGE;
+	uint32_t gate_at = ((uint32_t)(uintptr_t)here->gate.start + (uint32_t)here->code_base) % PAGE;
 
-	return gate_at + GATE_SIZE > PAGE ? SEGUE_E_READY_GATE : SEGUE_OK;
+	return segue_gate_fits(gate_at, here->gate.size) ? SEGUE_OK : SEGUE_E_READY_GATE;
 }
 
 #if defined(__i386__)
@@ -46,10 +46,10 @@ static uint32_t base_of(uint32_t selector, uint32_t data_base)
 	return (le32(descriptor + 2) & 0xffffff) | (le32(descriptor + 4) & 0xff000000);
 }
 
-static int ready_here(const struct loaded *loaded)
+int segue_ready_here(const struct here *here)
 {
 	uint32_t cr0, cs, ss, rights, limit;
-	uint32_t data_base = loaded->data_base, linear = (uint32_t)loaded->workspace + data_base;
+	uint32_t data_base = here->data_base, linear = (uint32_t)here->workspace + data_base;
 
 	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
 	__asm__ volatile("movl %%ss, %0" : "=r"(ss));
@@ -58,24 +58,24 @@ static int ready_here(const struct loaded *loaded)
 	/* Zero where SS is one that they do not describe. */
 	__asm__ volatile("larl %1, %0" : "=r"(rights) : "r"(ss), "0"(0));
 	__asm__ volatile("lsll %1, %0" : "=r"(limit) : "r"(ss), "0"(0));
-	if (base_of(cs, data_base) != loaded->code_base || base_of(ss, data_base) != data_base ||
+	if (base_of(cs, data_base) != here->code_base || base_of(ss, data_base) != data_base ||
 	    (rights & (RIGHTS_32 | RIGHTS_DATA_MASK)) != (RIGHTS_32 | RIGHTS_DATA) ||
-	    limit < (uint32_t)loaded->workspace + LOADED_AT)
+	    limit < (uint32_t)here->workspace + here->size)
 		return SEGUE_E_READY_SEGMENTS;
 	__asm__ volatile("movl %%cr0, %0" : "=r"(cr0));
 	if (cr0 & CR0_PG)
-		return gate_fits(loaded);
-	return linear != loaded->workspace_phys ? SEGUE_E_READY_WORKSPACE : SEGUE_OK;
+		return gate_fits(here);
+	return linear != here->workspace_phys ? SEGUE_E_READY_WORKSPACE : SEGUE_OK;
 }
 
 #else
 
-static int ready_here(const struct loaded *loaded)
+int segue_ready_here(const struct here *here)
 {
 	uint32_t cs;
 
 	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
-	return cs & SELECTOR_RPL ? SEGUE_E_READY_PRIVILEGE : gate_fits(loaded);
+	return cs & SELECTOR_RPL ? SEGUE_E_READY_PRIVILEGE : gate_fits(here);
 }
 
 #endif
@@ -85,8 +85,13 @@ int segue_ready(const void *workspace, const char **sentence)
 	const struct loaded *loaded = workspace ? segue_loaded(workspace) : NULL;
 	int code = SEGUE_E_NOT_LOADED;
 
-	if (loaded)
-		code = loaded->workspace != workspace ? SEGUE_E_READY_WORKSPACE : ready_here(loaded);
+	if (loaded) {
+		struct here here = {.code_base = loaded->code_base, .data_base = loaded->data_base, .workspace = loaded->workspace,
+				    .workspace_phys = loaded->workspace_phys, .size = LOADED_AT};
+
+		segue_gate_is(&here.gate, segue_gate, segue_gate_end);
+		code = loaded->workspace != workspace ? SEGUE_E_READY_WORKSPACE : segue_ready_here(&here);
+	}
 	if (code == SEGUE_OK)
 		code = segue_cpus_ready(loaded);
 	if (sentence)

@@ -40,7 +40,7 @@ SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h loaders/*.h stage2/*.h stage2
 SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,stage2/*_i386.asm)
 SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,stage2/*_x86_64.asm)
 SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,stage2/*.inc)
-# purgatory.asm includes the others but for image.asm, which embeds it, and test objects.
+# purgatory.asm includes most of the others; image.asm embeds what comes of it.
 SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 
 # ---- the flags ----
@@ -48,8 +48,9 @@ SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 # no others. A host's warnings are shown and stop nothing; C89's are none of C11's. The folders are for quotes only, and in
 # front: a host's loader.h or elf.h is none of ours.
 SEGUE_INCLUDES := $(addprefix -iquote $(SEGUE_DIR)/,include loaders stage2)
-SEGUE_CFLAGS := -std=c11 -ffreestanding -fno-strict-aliasing -fno-stack-protector -fno-asynchronous-unwind-tables -fno-unwind-tables \
-	-fno-function-sections -fno-data-sections -mgeneral-regs-only -Wno-error -Wno-declaration-after-statement
+SEGUE_CFLAGS := -std=c11 -ffreestanding -fno-strict-aliasing -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-function-sections -fno-data-sections -fno-lto \
+	-mgeneral-regs-only -Wno-error -Wno-declaration-after-statement
 SEGUE_CFLAGS_i386 := -m32
 SEGUE_CFLAGS_x86_64 := -m64 -mno-red-zone
 SEGUE_CFLAGS += $(SEGUE_CFLAGS_$(SEGUE_ARCH))
@@ -59,7 +60,7 @@ SEGUE_NASM_x86_64 := elf64
 ifneq ($(SEGUE_ARCH),lists)
 override SEGUE_OBJDIR := $(or $(strip $(SEGUE_OBJDIR)),build/segue-$(SEGUE_ARCH))
 SEGUE_HOST_CFLAGS ?= $(CFLAGS)
-SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/purgatory/image.asm
+SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/bios_image.asm stage2/purgatory/image.asm
 SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(SEGUE_C) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
 SEGUE_ASM_OBJECTS := $(patsubst %.asm,$(SEGUE_OBJDIR)/%.o,$(SEGUE_ASM))
 SEGUE_SOURCES := $(addprefix $(SEGUE_DIR)/,$(patsubst $(SEGUE_OBJDIR)/%.o,%.c,$(SEGUE_C_OBJECTS)) $(SEGUE_ASM))
@@ -69,15 +70,18 @@ SEGUE_ASSEMBLE = $(or $(NASM),nasm) -f $(SEGUE_NASM_$(SEGUE_ARCH)) -I$(SEGUE_DIR
 
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
-$(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,$(SEGUE_HEADERS))
+$(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
 	$(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS) -c -o $@ $<
-$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_OBJDIR)/purgatory.bin
+$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_OBJDIR)/purgatory.bin $(SEGUE_OBJDIR)/bios_call.bin
 	@mkdir -p $(@D)
-	$(SEGUE_ASSEMBLE) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -o $@ $<
+	$(SEGUE_ASSEMBLE) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -DBIOS_CALL_BIN="'$(SEGUE_OBJDIR)/bios_call.bin'" -o $@ $<
 $(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES))
 	@mkdir -p $(@D)
 	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage1/bios_call.asm
+	@mkdir -p $(@D)
+	$(or $(NASM),nasm) -f bin -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)
 	@rm -f $@
 	$(AR) rcsD $@ $^

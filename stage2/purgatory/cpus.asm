@@ -3,8 +3,9 @@
 ; The other CPUs: where they wait, and how purgatory is rid of them before anything is written over their code.
 ;
 ; Until then they wait in the workspace. An INIT puts a CPU to where it waits for a SIPI and runs nothing (Intel SDM
-; vol. 3, 8.4). The boot CPU must not get one: it would start anew in the firmware (same, 8.4.1). It, and all where no
-; INIT is asked for, go with purgatory to its home and halt there: RAM that no move writes.
+; vol. 3, 8.4). One that halts instead reads its HLT again after each SMI, when the target may have written over it. But
+; the boot CPU must not get an INIT: it would start anew in the firmware (same, 8.4.1). It, and those that no INIT can be
+; sent to, go with purgatory to its home and halt there: RAM that no move writes.
 
 PARKING_AT	equ 17 * PAGE		; parking.h
 PARKING_LIMIT	equ 128
@@ -88,8 +89,9 @@ park:
 	test eax, eax
 	jz .not_listed
 	call own_id
-	test esi, APIC_BASE_BSP
-	jnz .not_listed
+	and esi, APIC_BASE_EN | APIC_BASE_BSP
+	cmp esi, APIC_BASE_EN
+	jne .not_listed
 	mov ecx, [ebx + parking.listed]
 	cmp ecx, PARKING_LIMIT
 	jae .not_listed
@@ -130,7 +132,7 @@ at_rest:
 
 ; own_id: the APIC's ID; from x2APIC, which an INIT leaves on, back to xAPIC where the ID allows it
 ;   in        EAX   IA32_APIC_BASE, EBP base
-;   out       EAX   ID; ESI IA32_APIC_BASE as it was
+;   out       EAX   ID; ESI IA32_APIC_BASE as it is now. A CPU that does not let its APIC be enabled again gets no INIT.
 ;   clobbers  ECX EDX
 own_id:
 	mov esi, eax
@@ -153,6 +155,8 @@ own_id:
 	call write_msr
 	or eax, APIC_BASE_EN
 	call write_msr
+	rdmsr
+	mov esi, eax
 	pop eax
 .stays:
 	ret
@@ -196,17 +200,13 @@ stop_cpus:
 	jne .call_home
 	mov eax, [edi + parking.count]
 	mov [edi + parking.left], eax
-	test byte [PARAM(flags)], FLAG_INIT_CPUS
-	jz .sent
 	call send_init
-.sent:
 	cmp ebp, [PARAM(home)]
 	jne .done
 .call_home:
-	mov edx, [edi + parking.left]
-	test edx, edx
-	jz .done
+	; All are called: an INIT may not have come to where it was sent, as from an x2APIC to an xAPIC.
 	mov [edi + parking.home], ebp
+	mov edx, [edi + parking.left]
 	mov ecx, ARRIVAL_PATIENCE
 .wait:
 	cmp [edi + parking.arrived], edx
@@ -216,8 +216,8 @@ stop_cpus:
 .done:
 	ret
 
-; send_init: to all others from the boot CPU; from another to those that are listed, or the boot CPU would get one
-;   in        EDI   struct parking
+; send_init: to those that are listed; with FLAG_INIT_CPUS, from the boot CPU, to all others, whoever they are
+;   in        EDI   struct parking, EBP base
 ;   out       parking.left
 ;   clobbers  EAX EBX ECX EDX ESI
 send_init:
@@ -226,6 +226,8 @@ send_init:
 	jz .done
 	mov ebx, eax
 	test eax, APIC_BASE_BSP
+	jz .to_each
+	test byte [PARAM(flags)], FLAG_INIT_CPUS
 	jz .to_each
 	mov dword [edi + parking.left], 0
 	mov eax, ICR_INIT | ICR_ALL_BUT_SELF

@@ -51,9 +51,9 @@
 ;   24. Points 9 to 12 and 16 hold for it then, LDTR is 0, its local APIC is in xAPIC mode if its ID is below
 ;       255, its ID is listed if it is not the boot CPU. It waits with interrupts off, on a stack of its own. An NMI is
 ;       ignored; a machine check, with CR4.MCE 0, is a shutdown.
-;   25. Before purgatory moves or writes to anything but its pages, with FLAG_INIT_CPUS: from the boot CPU an INIT to
-;       all others, from another CPU to those that are listed; to none where IA32_APIC_BASE is not there, or the APIC
-;       off or above 4 GiB. Never to the boot CPU.
+;   25. Before purgatory moves or writes to anything but its pages, those that are listed get an INIT; with FLAG_INIT_CPUS
+;       and from the boot CPU all others do. Nobody gets one where IA32_APIC_BASE is not there, or the APIC is off or
+;       above 4 GiB; never the boot CPU.
 ;   26. Before the first move, those that wait and got no INIT halt in params.home (at_rest), as point 24 has it, with
 ;       that page's GDT, the IDT behind it, and one stack for all. Purgatory goes on when they are there, or after some
 ;       seconds.
@@ -124,7 +124,7 @@ FLAG_DIGEST		equ 1 << 3	; digest.asm checks before
 FLAG_DIGEST_REBOOT	equ 1 << 4
 FLAG_HIGH		equ 1 << 5
 FLAG_PARKED		equ 1 << 6	; other CPUs may wait
-FLAG_INIT_CPUS		equ 1 << 7	; and may get an INIT
+FLAG_INIT_CPUS		equ 1 << 7	; and others run: INIT to all
 
 ; The link stands in the last entry of a full page of the list.
 LINK_AT		equ (PAGE / move_size - 1) * move_size

@@ -45,7 +45,7 @@ struct purgatory_params {
 #define PURGATORY_DIGEST_REBOOT 0x10u
 #define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB */
 #define PURGATORY_PARKED 0x40u        /* other CPUs may wait in the workspace */
-#define PURGATORY_INIT_CPUS 0x80u     /* and may get an INIT */
+#define PURGATORY_INIT_CPUS 0x80u     /* and others run: INIT to all */
 
 /* Bits of quiet, those of SEGUE_LOAD_QUIET_* */
 #define PURGATORY_QUIET_IOAPIC 0x200u

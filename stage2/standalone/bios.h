@@ -6,22 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "bios_call.h"
 
-/* The real-mode part and its stack. */
-#define BIOS_CALL_SIZE 0x2000u
-#define BIOS_CALL_PAGE 0x1000u        /* where it lies when stage 1 has started segue.elf (stage1.inc) */
-
-/* Registers at `int`, and after it. EFLAGS: only what comes back counts; the call is made with IF set. */
-struct bios_registers {
-	uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
-	uint16_t ds, es;
-	uint32_t eflags;
-};
-_Static_assert(sizeof(struct bios_registers) == 36, "bios_call.asm: registers_size");
-_Static_assert(offsetof(struct bios_registers, eax) == 0 && offsetof(struct bios_registers, ebp) == 24 &&
-	offsetof(struct bios_registers, ds) == 28 && offsetof(struct bios_registers, es) == 30 &&
-	offsetof(struct bios_registers, eflags) == 32, "bios_call.asm: registers");
-#define BIOS_CARRY 0x1u               /* in eflags */
+#define BIOS_CALL_PAGE 0x1000u        /* where the real-mode part lies when stage 1 has started segue.elf (stage1.inc) */
 
 /*
  * Copies the real-mode part to page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000. Call it before
@@ -36,6 +23,6 @@ bool bios_is_there(void);
  * INT vector with those registers, which become what the BIOS returns. Paging and interrupts are off before and
  * after; A20 is on again afterwards; SSE, GDT, IDT and PIC are as they were. Not reentrant.
  */
-void bios_call(uint8_t vector, struct bios_registers *registers);
+void bios_call(uint8_t vector, struct segue_bios_registers *registers);
 
 #endif

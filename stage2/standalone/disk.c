@@ -54,11 +54,11 @@ _Static_assert(offsetof(struct parameters, sector_count) == 16, "EDD 3.0, sectio
 _Static_assert(offsetof(struct parameters, sector_size) == 24, "EDD 3.0, section 4.2.8");
 
 /* DL is set; false: refused, and disk->status says why. */
-static bool call(struct disk *disk, struct bios_registers *registers)
+static bool call(struct disk *disk, struct segue_bios_registers *registers)
 {
 	registers->edx = (registers->edx & ~0xffu) | disk->drive;
 	bios_call(VECTOR_DISK, registers);
-	if (!(registers->eflags & BIOS_CARRY))
+	if (!(registers->eflags & SEGUE_BIOS_CARRY))
 		return true;
 	disk->status = (uint8_t)(registers->eax >> 8);
 	if (disk->status == 0)
@@ -68,7 +68,7 @@ static bool call(struct disk *disk, struct bios_registers *registers)
 
 static bool has_edd(struct disk *disk)
 {
-	struct bios_registers registers = { .eax = CHECK_EDD, .ebx = CHECK_EDD_IN };
+	struct segue_bios_registers registers = { .eax = CHECK_EDD, .ebx = CHECK_EDD_IN };
 
 	return call(disk, &registers) && (registers.ebx & 0xffffu) == CHECK_EDD_OUT && (registers.ecx & EDD_PACKET);
 }
@@ -76,7 +76,7 @@ static bool has_edd(struct disk *disk)
 /* Not every BIOS knows, so nothing depends on it but the sentence of a refusal. */
 static void read_parameters(struct disk *disk)
 {
-	struct bios_registers registers = { .eax = GET_PARAMETERS, .ds = (uint16_t)(disk->buffer / 16) };
+	struct segue_bios_registers registers = { .eax = GET_PARAMETERS, .ds = (uint16_t)(disk->buffer / 16) };
 	uint8_t *parameters = physical(disk->buffer);
 
 	for (size_t i = 0; i < sizeof(struct parameters); i++)
@@ -88,7 +88,7 @@ static void read_parameters(struct disk *disk)
 
 static bool read_geometry(struct disk *disk)
 {
-	struct bios_registers registers = { .eax = GET_GEOMETRY };
+	struct segue_bios_registers registers = { .eax = GET_GEOMETRY };
 
 	if (!call(disk, &registers))
 		return false;
@@ -112,7 +112,7 @@ bool disk_open(struct disk *disk, uint8_t drive, bool optical, uint32_t buffer)
 
 static bool read_edd(struct disk *disk, uint64_t sector, uint32_t count)
 {
-	struct bios_registers registers = { .eax = READ_EDD, .ds = PACKET_AT / 16 };
+	struct segue_bios_registers registers = { .eax = READ_EDD, .ds = PACKET_AT / 16 };
 	uint8_t *packet = physical(PACKET_AT);
 
 	put_le16(packet, sizeof(struct packet));
@@ -127,7 +127,7 @@ static bool read_edd(struct disk *disk, uint64_t sector, uint32_t count)
 static bool read_chs(struct disk *disk, uint32_t sector, uint32_t count)
 {
 	uint32_t track = sector / disk->sectors, cylinder = track / disk->heads;
-	struct bios_registers registers = {
+	struct segue_bios_registers registers = {
 		.eax = READ_CHS | count, .es = (uint16_t)(disk->buffer / 16),
 		.ecx = (cylinder & 255u) << 8 | (cylinder >> 8 & 3u) << 6 | (sector % disk->sectors + 1),
 		.edx = track % disk->heads << 8,
@@ -151,7 +151,7 @@ static bool read(struct disk *disk, uint64_t sector, uint32_t count)
 
 static void reset(struct disk *disk)
 {
-	struct bios_registers registers = { .eax = RESET };
+	struct segue_bios_registers registers = { .eax = RESET };
 	uint8_t status = disk->status;
 
 	call(disk, &registers);

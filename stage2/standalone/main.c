@@ -49,7 +49,7 @@ static void open_bios(void)
 /* The BIOS's own map, where the boot loader has brought none. */
 static void read_map(void)
 {
-	static struct segue_range map[BIOS_MEMORY_MAX];
+	static struct segue_range map[BIOS_MAP_MAX];
 	size_t count;
 
 	if (boot.map_kind != BOOT_MAP_NONE || !low_buffer)

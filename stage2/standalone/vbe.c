@@ -34,7 +34,7 @@
 #define CONTROL(vbe, name) ((vbe)->control_info + offsetof(struct vbe_control_info, name))
 _Static_assert(VBE_CONTROL_INFO_SIZE + VBE_MODE_INFO_SIZE <= VBE_BUFFER_SIZE && EDID_SIZE <= VBE_MODE_INFO_SIZE, "buffer");
 
-static bool call(struct bios_registers *registers, uint32_t function, uint32_t buffer)
+static bool call(struct segue_bios_registers *registers, uint32_t function, uint32_t buffer)
 {
 	registers->eax = function;
 	registers->es = (uint16_t)(buffer / 16);
@@ -70,7 +70,7 @@ static bool begins_with(const uint8_t *bytes, const char *text)
 static const char *read_control_info(struct vbe *vbe, uint32_t buffer)
 {
 	static const char ask_for_version_2[] = "VBE2";
-	struct bios_registers registers = { 0 };
+	struct segue_bios_registers registers = { 0 };
 	uint8_t *block = physical(buffer);
 
 	clear(buffer, VBE_CONTROL_INFO_SIZE);
@@ -105,7 +105,7 @@ static size_t read_modes(const struct vbe *vbe, uint16_t modes[MODES_MAX])
 static bool read_mode(const struct vbe *vbe, uint32_t number, uint32_t buffer, struct segue_framebuffer *framebuffer)
 {
 	const uint32_t needed = VBE_ATTRIBUTE_SUPPORTED | VBE_ATTRIBUTE_COLOR;
-	struct bios_registers registers = { .ecx = number };
+	struct segue_bios_registers registers = { .ecx = number };
 	const uint8_t *info = physical(buffer + SECOND_AT);
 
 	clear(buffer + SECOND_AT, VBE_MODE_INFO_SIZE);
@@ -117,7 +117,7 @@ static bool read_mode(const struct vbe *vbe, uint32_t number, uint32_t buffer, s
 /* The size that the monitor is made for. Some BIOSes say that there is none, or what is none. */
 static bool read_monitor(uint32_t buffer, struct vbe_wish *wish)
 {
-	struct bios_registers registers = { .ebx = DISPLAY_DATA_READ };
+	struct segue_bios_registers registers = { .ebx = DISPLAY_DATA_READ };
 	const uint8_t *edid = physical(buffer + SECOND_AT), *timing = edid + EDID_TIMING;
 	uint32_t sum = 0;
 
@@ -169,7 +169,7 @@ static uint32_t choose(const struct vbe *vbe, const struct vbe_wish *asked, uint
 /* VBE 3.0, section 4.13: optional. Without it the three stay 0, which is how Multiboot 1, section 3.3, has it. */
 static void read_interface(struct segue_vbe *passed, uint32_t buffer)
 {
-	struct bios_registers registers = { 0 };
+	struct segue_bios_registers registers = { 0 };
 
 	if (!call(&registers, GET_INTERFACE, buffer))
 		return;
@@ -180,7 +180,7 @@ static void read_interface(struct segue_vbe *passed, uint32_t buffer)
 
 const char *vbe_set(struct vbe *vbe, const struct vbe_wish *wish, uint32_t buffer)
 {
-	struct bios_registers registers = { 0 };
+	struct segue_bios_registers registers = { 0 };
 	const char *why;
 	uint32_t number = wish->mode;
 
@@ -200,7 +200,7 @@ const char *vbe_set(struct vbe *vbe, const struct vbe_wish *wish, uint32_t buffe
 	registers.ebx = vbe->passed.mode;
 	if (!call(&registers, SET_MODE, buffer))
 		return "the BIOS does not set the mode";
-	registers = (struct bios_registers){ 0 };
+	registers = (struct segue_bios_registers){ 0 };
 	if (!call(&registers, GET_MODE, buffer) || (registers.ebx & MODE_IN_USE) != number)
 		return "the BIOS has set another mode";
 	read_interface(&vbe->passed, buffer);
@@ -209,14 +209,14 @@ const char *vbe_set(struct vbe *vbe, const struct vbe_wish *wish, uint32_t buffe
 
 void vbe_set_text(void)
 {
-	struct bios_registers registers = { .eax = SET_TEXT_MODE_3 };
+	struct segue_bios_registers registers = { .eax = SET_TEXT_MODE_3 };
 
 	bios_call(VECTOR_VIDEO, &registers);
 }
 
 void vbe_set_cursor(uint32_t column, uint32_t row)
 {
-	struct bios_registers registers = { .eax = SET_CURSOR, .edx = row << 8 | column };
+	struct segue_bios_registers registers = { .eax = SET_CURSOR, .edx = row << 8 | column };
 
 	bios_call(VECTOR_VIDEO, &registers);
 }

@@ -60,7 +60,7 @@ def pytest_terminal_summary(terminalreporter, config):
     rows, hosts = [], []
     for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
         for report in terminalreporter.stats.get(outcome, ()):
-            properties = dict(report.user_properties)
+            properties = dict(getattr(report, "user_properties", ()))
             if "test_hosts" in report.nodeid:
                 hosts.append((host_row(report.nodeid), outcome, properties.get("seconds", ""),
                               properties.get("note", "")))

@@ -10,13 +10,17 @@ from test_state import name32
 
 PAGE = 4096
 JUMP_HERE = bytes.fromhex("ebfe")
-# mov dword [ICR], NMI to all but self; jmp to it
-NMIS = bytes.fromhex("c7050003e0fe00440c00ebf4")
+# mov dword [ICR], NMI to all but self; jmp to it. QEMU lets an NMI in where a CPU waits for a SIPI, which no CPU does.
+NMIS_TO_ALL = bytes.fromhex("c7050003e0fe00440c00ebf4")
+# the same to the one with APIC ID 0
+NMIS_TO_0 = bytes.fromhex("c7051003e0fe00000000c7050003e0fe00440000ebea")
+# pause; mov eax, [ebx + parking.home]; test eax, eax; jz to the first
+WAIT = bytes.fromhex("f3908b431085c074f7")
 HALT = bytes.fromhex("f4ebfd")          # hlt; jmp to it
 GDT_AT = 152                            # purgatory.asm
 REST_STACK_TOP = PAGE + 512             # cpus.asm
 EFLAGS_IF = 1 << 9
-WIDTH = (1 << 64) - 1
+CODE_64 = 1 << 21
 
 
 def count(line):
@@ -31,10 +35,15 @@ def all_registers(stub):
     return {int(number): parse_registers(text) for number, text in zip(parts[::2], parts[1::2])}
 
 
+def wide(registers):
+    """Linear addresses of the CPU's mode, by CS.L."""
+    return (1 << (64 if registers["CS"]["flags"] & CODE_64 else 32)) - 1
+
+
 def executing(stub, address):
     """The CPU that stands at this linear address; the monitor shows its registers from now on."""
     found = [number for number, registers in all_registers(stub).items()
-             if (registers["CS"]["base"] + name32(registers, "EIP")) & WIDTH == address]
+             if (registers["CS"]["base"] + name32(registers, "EIP")) & wide(registers) == address]
     assert len(found) == 1, f"CPUs {found} are at {address:#x}"
     stub.monitor(f"cpu {found[0]}")
     return found[0]
@@ -42,8 +51,8 @@ def executing(stub, address):
 
 def home_of(stub, registers):
     """Where purgatory will run: params.home, read from the workspace at segue_exec()'s first instruction."""
-    workspace = registers["RDI"] if registers["CS"]["flags"] & 1 << 21 else (
-        registers.get("EAX", registers.get("RAX")) + registers["SS"]["base"]) & 0xffffffff
+    at = registers["RDI"] if wide(registers) >> 32 else name32(registers, "EAX") + registers["SS"]["base"]
+    workspace = at & wide(registers)
     return struct.unpack("<I", stub.read_mem(workspace + 12, 4))[0]
 
 
@@ -85,12 +94,13 @@ def run_instead(stub, at, code, bits, seconds=0.1):
     stub.write_registers(bits, eip=at)
 
 
-def check(stub, line, home, entry, leaver, bits):
-    """At the target's first instruction. bits: of the QEMU."""
-    init = "init" in line.split()
-    # QEMU lets an NMI in where a CPU waits for a SIPI, which no CPU does: only where all rest.
-    if not init:
-        run_instead(stub, entry, NMIS, bits)
+def check(stub, line, home, entry, leaver, bits, cpu):
+    """At the target's first instruction. bits: of the QEMU; cpu: its model."""
+    # It has an APIC, and no IA32_APIC_BASE.
+    if cpu == "pentium":
+        run_instead(stub, entry, NMIS_TO_ALL, bits)
+    elif leaver != 0:
+        run_instead(stub, entry, NMIS_TO_0, bits)
     # QEMU's thread for a CPU that has an INIT coming may not have run since; and who rests must go on resting.
     run_instead(stub, entry, JUMP_HERE, bits)
     halts = re.search(r"\bothers=(halt|mixed)", line)
@@ -100,7 +110,7 @@ def check(stub, line, home, entry, leaver, bits):
         if number == leaver:
             continue
         try:
-            if init and number != 0:
+            if cpu != "pentium" and number != 0:
                 check_waiting(registers, halts)
             else:
                 check_resting(registers, stub, home)

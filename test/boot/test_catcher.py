@@ -52,7 +52,7 @@ CASES = {
     "FETCH": Case(14, 0, "PF", cr2=0x40005678, eip=0x40005678, paging=True),
 }
 # What it does not catch: contract, points 3 and 5.
-UNCAUGHT = {"IDT": Case(6), "UNMAPPED_CATCHER": Case(6, paging=True)}
+UNCAUGHT = {"IDT": Case(6), "UNMAPPED_CATCHER": Case(6, paging=True), "PAE": Case(6), "LONG": Case(6)}
 SPIN = {"SPIN": Case(2, mnemonic="--"), "SPIN_PAGING": Case(2, mnemonic="--", paging=True)}
 CPUS = [(32, "486"), (32, "max"), (64, "max")]
 cpus = pytest.mark.parametrize("bits, cpu", CPUS, ids=lambda each: str(each))
@@ -162,9 +162,16 @@ def test_an_nmi(name, bits, cpu):
 
 @pytest.mark.parametrize("name", UNCAUGHT)
 def test_what_it_does_not_catch_resets_as_without(name):
-    path, _ = build(name)
-    with Qemu(f"catcher-{name}", bits=32, cpu="max", **qemu_kernel(Part(SEGUE, "catcher"), [Part(path)])) as vm:
-        assert vm.wait_exit(20) == 0
+    path, code = build(name)
+    with Qemu(f"catcher-{name}", bits=64, cpu="max", gdb=True, paused=True,
+              **qemu_kernel(Part(SEGUE, "catcher"), [Part(path)])) as vm:
+        with connect(vm) as stub:
+            # It comes so far: else it would show nothing.
+            run_to(stub, FAULT, code)
+            registers = stub.info_registers()
+            assert registers["EFER"] >> 10 & 1 == (name == "LONG") and registers["CR0"] >> 31 == (name != "IDT")
+            stub.run()
+            assert vm.wait_exit(20) == 0
         assert "Starting." in vm.serial() and "exception" not in vm.serial()
 
 

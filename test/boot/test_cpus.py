@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: MIT
 """Other CPUs of a host: parked, stopped by INIT, or both, they are nowhere in the way of the target; Linux brings all
 of them up again; and segue_ready() refuses where they would be in the way."""
+import os
 import re
+import struct
 
 import pytest
 
+import bochs
 import host_matrix
 from cells import INITRD, at
-from images import Part
-from test_hosts import BAD, hand_over, machine, modules_of, row
+from images import Part, grub_iso
+from other_cpus import PAGE, WAIT
+from qemu import BUILD
+from test_hosts import BAD, hand_over, host, machine, modules_of, row
 from test_state import LINUX, MULTIBOOT
 
 assert row      # a fixture
 
-# What the others do: all park and halt in purgatory's home; with caches off before; ...
 OTHERS = {
     "park": "others=park",
-    "park-cd": "others=park othercd",
     "park-init": "others=park init",
     "busy-init": "others=busy init",
     "halt-init": "others=halt init",
     "mixed-init": "others=mixed init",
     "nmis": "others=park nmis",
     "other-leaves": "others=park leaver=other any",
-    "other-leaves-init": "others=park leaver=other any init",
+    "other-leaves-cd": "others=park leaver=other any othercd",
 }
 WIDE = ("flat", "4k-high", "4k-bases", "4m-high", "pae-high", "long", "la57")
 FEW = ("4k-high", "long")
@@ -47,11 +50,20 @@ def test_others_are_out_of_the_way(mode, others, row):
 
 
 @pytest.mark.parametrize("mode, others", [(mode, others) for mode in FEW
-                                          for others in ("park", "park-init", "other-leaves-init", "nmis")])
+                                          for others in ("park", "park-init", "other-leaves", "nmis")])
 def test_others_move_with_purgatory(mode, others, row):
     build, words = host_matrix.MODES[mode]
     line = f"{words} cpus=4 {OTHERS[others]}{MOVES}"
     row(hand_over(f"cpus-move-{mode}-{others}", build, line, LINUX, 64, "max"))
+
+
+@pytest.mark.parametrize("mode", ["flat", "4k-high", "4m-high"])
+@pytest.mark.parametrize("place", ["", MOVES], ids=["stays", "moves"])
+def test_others_rest_where_no_init_can_be_sent(mode, place, row):
+    """The Pentium: all go with purgatory to its home, and halt there, caches on again."""
+    build, words = host_matrix.MODES[mode]
+    line = f"{words} cpus=4 others=park othercd{place}"
+    row(hand_over(f"cpus-rest-{mode}-{place[1:4]}", build, line, LINUX, 32, "pentium"))
 
 
 LINE = "console=ttyS0 segue.test=wait"
@@ -78,9 +90,10 @@ def test_linux_brings_all_up(mode, linux, others, emulator, targets, row):
 
 
 def test_linux_on_another_cpu(targets, row):
-    """Which must not start the boot CPU; that halts on."""
+    """Which must not start the boot CPU; that halts on, in a workspace that the memory map calls reserved. QEMU sends it
+    an SMI when Linux turns ACPI on, and it goes on behind its HLT."""
     build, words = host_matrix.MODES["long"]
-    with machine("smp-other", build, f"{words} cpus=4 others=park leaver=other any init",
+    with machine("smp-other", build, f"{words} cpus=4 others=park leaver=other any reserved",
                  [Part(at(AMD64), LINE + " disable_cpu_apicid=0"), INITRD], memory="160M", bits=64, cpu="max") as vm:
         vm.wait_for(r"^cpus: 3\n[\s\S]*^INITRAMFS-OK ", timeout=90, but_not=BAD + "|INITRAMFS-BAD")
         row(vm.elapsed())
@@ -105,3 +118,48 @@ def test_ready_refuses(mode, why, row):
         said = vm.wait_for(r"^Refused: segue_ready: (\d+) (\S.+)\n", timeout=30, but_not="^host: exception.*|^INSPECT")
         row(vm.elapsed(), said[2])
     assert int(said[1]) == code
+
+
+def bochs_host(name, mode, words, tmp_path):
+    """Bochs, which has VMX and x2APIC but, as Debian builds it, one CPU."""
+    assert not bochs.missing(), bochs.missing()
+    MULTIBOOT.load()
+    build, mode_words = host_matrix.MODES[mode]
+    iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build), f"{mode_words} {words}"),
+                   [Part(MULTIBOOT.path, "strict exit")])
+    return bochs.Bochs(name, iso, cpu="tigerlake")
+
+
+def test_no_init_in_vmx_root(tmp_path, row):
+    """Where this CPU has CR4.VMXE the others may have: an INIT would be held back."""
+    run = bochs_host("cpus-vmx", "long", "vmx told=2 init", tmp_path).run(MULTIBOOT.entry, MULTIBOOT.code)
+    assert re.search(r"^Refused: segue_ready: 158 \S.+", run.serial, re.MULTILINE), run.serial[-2000:]
+    row(run.seconds)
+
+
+@pytest.mark.parametrize("mode", ["4k-high", "pae-high", "long"])
+def test_parked_from_vmx_root_and_x2apic(mode, tmp_path, row):
+    """The state of a CPU where it waits. Bochs 2.7 does not let an APIC that was disabled be enabled again, as CPUs with
+    x2APIC do (Intel SDM vol. 3, 10.12.5.1): its log shows the way up to there.
+    """
+    workspace = 0x2000000
+    with open(os.path.join(BUILD, "purgatory.bin"), "rb") as file:
+        purgatory = file.read()
+    core, = struct.unpack_from("<I", purgatory, 88)     # params.blocks
+    at = workspace + 2 * PAGE + purgatory.index(WAIT) - core
+    run = bochs_host(f"cpus-park-{mode}", mode, f"vmx x2apic cr4=all msr cd told=2 leaver=other wsp={workspace:x}",
+                     tmp_path).run(at, WAIT, to_the_end=False)
+    assert run.registers, run.serial[-2000:]
+    for name, want in dict(CR0=0x11, CR3=0, CR4=0, EFER=0, DR7=0x400).items():
+        assert run.registers[name] == want, f"{name} is {run.registers[name]:#x}"
+    assert run.registers["IDT"]["base"] & -PAGE == workspace + 17 * PAGE      # parking.h
+    modes = [int(each, 16) >> 10 & 3 for each in re.findall(r"WRMSR: wrote \w+:(\w+) to MSR_APICBASE", run.log)]
+    assert modes == [3, 0], "x2APIC, then disabled"
+    row(run.seconds)
+
+
+def test_init_from_x2apic(tmp_path, row):
+    """By its own way to the ICR; there is nobody to get it."""
+    run = bochs_host("cpus-x2apic", "long", "x2apic told=2 init", tmp_path).run(MULTIBOOT.entry, MULTIBOOT.code)
+    assert re.search(r"^INSPECT: \d+ ok, 0 bad$", run.serial, re.MULTILINE), run.serial[-2000:]
+    row(run.seconds)

@@ -143,7 +143,7 @@ def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"
         entered = stub.info_registers()
         assert entered["A20"] == 1
         if other_cpus.count(line) > 1:
-            other_cpus.check(stub, line, home, target.entry, leaver, bits)
+            other_cpus.check(stub, line, home, target.entry, leaver, bits, cpu)
         stub.run()
         seen = verdict(vm)
         if "from=nmi" in line or has(line, "clgi"):

@@ -13,6 +13,7 @@ import time
 import pytest
 
 from images import Part, qemu_kernel, small_elf
+from other_cpus import WAIT
 from qemu import BUILD, LOGS, PATIENCE, Qemu
 from test_purgatory import RESET_CPU
 from test_state import connect
@@ -37,8 +38,6 @@ UD2 = bytes.fromhex("0f0b")
 # lidt [address] with its 32-bit address, then mov esp
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
-# pause; mov eax, [ebx + parking.home]; test eax, eax; jz to the first (cpus.asm)
-WAIT = bytes.fromhex("f3908b431085c074f7")
 PRINTED = r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ before the target was entered; stopped"
 BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
 WIDTH = (1 << 64) - 1
@@ -57,9 +56,11 @@ class Window:
     """A host stopped at its entry's first instruction, segue_exec()'s or segue_park()'s. snapshot: it can be put back
     there. more: words for the host."""
 
+    words = ""
+
     def __init__(self, name, which, entry="segue_exec", snapshot=False, more=""):
         host, words, self.base = HOSTS[which]
-        words = f"{words} {more}".strip()
+        words = f"{words}{self.words} {more}".strip()
         self.entry = entry
         if entry == "segue_park":
             name += "-park"
@@ -67,7 +68,7 @@ class Window:
         path = os.path.join(BUILD, "hosts", host)
         symbols = subprocess.run(["nm", path + ".kernel.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
         self.at = {found[2]: int(found[1], 16) + self.base & WIDTH
-                   for found in re.finditer(r"^([0-9a-f]+) \w (segue_\w+|handlers)$", symbols, re.MULTILINE)}
+                   for found in re.finditer(r"^([0-9a-f]+) \w (segue_\w+|handlers|exchange\.next|quiet_apic)$", symbols, re.MULTILINE)}
         name += "-" + which
         small = target(name)
         boot = qemu_kernel(Part(path + ".elf", words), [Part(small)])
@@ -83,8 +84,16 @@ class Window:
         self.stub.break_at(self.at[self.entry])
         self.stub.cont(30)
         self.stub.clear_break(self.at[self.entry])
-        registers = self.stub.info_registers()
         assert self.ip() == self.at[self.entry]
+        self.begin(self.stub.info_registers())
+        # QEMU's default hides NMIs from single steps.
+        self.stub.sstep(1)
+        if self.snapshot:
+            said = self.stub.monitor("savevm start")
+            assert not said.strip(), said
+        return self
+
+    def begin(self, registers):
         workspace = registers.get("RDI") if self.base else registers["EAX"]
         pages = self.stub.read_mem(workspace, LEAVE_AT)
         page = pages[:4096]
@@ -95,12 +104,6 @@ class Window:
         if self.entry == "segue_park":
             assert pages.count(WAIT) == 1
             self.last = self.workspace_phys + pages.index(WAIT)
-        # QEMU's default hides NMIs from single steps.
-        self.stub.sstep(1)
-        if self.snapshot:
-            said = self.stub.monitor("savevm start")
-            assert not said.strip(), said
-        return self
 
     def __exit__(self, *why):
         self.stub.close()
@@ -148,6 +151,54 @@ class Window:
         raise AssertionError(f"{limit} instructions and no target; at {self.ip():#x}\n" + self.vm.serial()[-1000:])
 
 
+# stage2/bios.h: struct crossing's page, and where in it the ground is; the pages behind that are exchanged
+GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 13 * 4096, 0x2000
+CROSSING_IMAGE, CROSSING_LOW = 16, 20
+
+
+class BiosWindow(Window):
+    """A host stopped at segue_bios_gate()'s first instruction: on the way to real mode and back."""
+
+    words = " bios=run tss ldt"
+
+    def begin(self, registers):
+        crossing = self.stub.read_mem(registers.get("RDI") if self.base else registers["EAX"], 32)
+        image, self.low = (struct.unpack_from("<I", crossing, at)[0] for at in (CROSSING_IMAGE, CROSSING_LOW))
+        ground = image - BIOS_LOW_AT + GROUND_AT - self.at["segue_bios_ground"]
+        self.turn, self.turned = (self.at[name] + ground & 0xffffffff for name in ("exchange.next", "quiet_apic"))
+        self.end = self.pop()
+
+    def pop(self):
+        """The return address on the stack."""
+        size = 8 if self.base and self.ip() > 0xffffffff else 4
+        return int.from_bytes(self.stub.read_mem(int.from_bytes(bytes.fromhex(self.stub.ask(RSP)), "little"), size), "little")
+
+    def run_to(self, address):
+        self.stub.break_at(address)
+        self.stub.cont(10)
+        self.stub.clear_break(address)
+        assert self.ip() == address
+
+    def boundaries(self, limit=20000):
+        """As above, to the return; over the exchange's turns but the first, and over the real-mode part."""
+        turns = 0
+        for _ in range(limit):
+            at = self.ip()
+            if at == self.end:
+                return
+            if self.low <= at < self.low + BIOS_CALL_SIZE:
+                self.run_to(self.pop())
+                continue
+            turns = turns + 1 if at == self.turn else turns
+            if at == self.turn and turns % 2 == 0:
+                self.run_to(self.turned - 1)
+                continue
+            yield at
+            assert self.ip() == at
+            self.step()
+        raise AssertionError(f"{limit} instructions and no end; at {self.ip():#x}")
+
+
 def windows(function):
     return pytest.mark.parametrize("which, entry", [
         pytest.param(which, entry, id=which + ("-park" if entry == "segue_park" else ""))
@@ -157,33 +208,14 @@ def windows(function):
 @windows
 def test_an_nmi_at_every_instruction(which, entry, request):
     """Each boundary gets an NMI. Loops: in the short run, the first two turns."""
-    full = request.config.getoption("--full")
-    times, handlers = {}, set()
     with Window("nmi", which, entry) as window:
-        stub = window.stub
-        for at in window.boundaries():
-            times[at] = times.get(at, 0) + 1
-            if times[at] > 2 and not full:
-                continue
-            before, place = stub.ask("g"), window.place()
-            stub.monitor("nmi")
-            # Now and then QEMU reports a stop before it has begun the step.
-            for _ in range(3):
-                if window.place() == place:
-                    window.step()
-            assert window.place() != place, f"no NMI came at {at:#x}"
-            handlers.add(window.ip())
-            for _ in range(2000):
-                if window.place() == place:
-                    break
-                window.step()
-            assert stub.ask("g") == before, f"the NMI at {at:#x} changed a register"
+        times, handlers = send_nmis(window, request.config.getoption("--full"))
     assert len(times) > 300
     # the host's; the gate's where the host has it, and its copy's (with long mode left, another one); purgatory's
     assert len(handlers) == {"flat": 4, "4k": 4, "pae": 4}.get(which, 5), [hex(each) for each in handlers]
 
 
-@windows
+@pytest.mark.parametrize("which", HOSTS)
 def test_an_nmi_at_each_of_the_last_instructions_with_a_catcher(which):
     """From purgatory's reset of the CPU to behind the target's first instruction: no gap, and every register as it was
     but CR0.TS, which a task switch sets (catcher.asm, point 2)."""
@@ -222,6 +254,42 @@ def test_an_nmi_at_each_of_the_last_instructions_with_a_catcher(which):
 def without_cr0(packet):
     """gdb's registers of qemu-system-x86_64: CR0 is 8 bytes behind three bases."""
     return packet[:CR0_AT] + packet[CR0_AT + 16:]
+
+
+@pytest.mark.parametrize("which", HOSTS)
+def test_an_nmi_at_every_instruction_to_the_bios(which):
+    """There and back, but in the real-mode part; then the calls go on, and the target comes up."""
+    with BiosWindow("bios-nmi", which, "segue_bios_gate") as window:
+        times, handlers = send_nmis(window, False)
+        window.stub.run()
+        window.vm.wait_for(r"^BIOS: 0 bad", timeout=30, but_not="^BAD: .*|^segue: .*")
+    assert len(times) > 250
+    # the host's; the gate's, where the host has it and in its copy (with long mode left, another one)
+    assert len(handlers) == {"flat": 3, "4k": 3, "pae": 3}.get(which, 4), [hex(each) for each in handlers]
+
+
+def send_nmis(window, full):
+    """How often each address was met, and where the NMIs went to."""
+    times, handlers = {}, set()
+    stub = window.stub
+    for at in window.boundaries():
+        times[at] = times.get(at, 0) + 1
+        if times[at] > 2 and not full:
+            continue
+        before, place = stub.ask("g"), window.place()
+        stub.monitor("nmi")
+        # Now and then QEMU reports a stop before it has begun the step.
+        for _ in range(3):
+            if window.place() == place:
+                window.step()
+        assert window.place() != place, f"no NMI came at {at:#x}"
+        handlers.add(window.ip())
+        for _ in range(2000):
+            if window.place() == place:
+                break
+            window.step()
+        assert stub.ask("g") == before, f"the NMI at {at:#x} changed a register"
+    return times, handlers
 
 
 def addresses(window):

@@ -95,7 +95,8 @@ def test_some_of_the_four(tmp_path, vendored, kernels, arch, where, how):
                 run("ar", "rcs", archive, mine)
                 mine = archive
             files = [mine, *ours] if where == "library in front" else [*ours, mine]
-            run("ld", *LD[arch], "--fatal-warnings", "-z", "noexecstack", "-o", tmp_path / "kernel", start, "-u", "strlen", *files)
+            run("ld", *LD[arch], "--fatal-warnings", "-z", "noexecstack", "-o", tmp_path / "kernel", start, "-u", "strlen",
+                *files)
             got = symbols(tmp_path / "kernel")
             assert {name: got[name][1] for name in MEMORY} == {name: "T" if name in own else "W" for name in MEMORY}
 
@@ -163,7 +164,16 @@ def test_the_four(tmp_path, arch, cc, level):
     names = run("nm", "-g", "--defined-only", archive)
     assert set(re.findall(r" W (\S+)$", names, re.MULTILINE)) == MEMORY
     run("objcopy", "--prefix-symbols=segue_", archive, tmp_path / "renamed.a")
-    run(*GCC[arch], "-static", "-no-pie", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", tmp_path / "model", HERE / "memory_model.c",
-        tmp_path / "renamed.a")
+    run(*GCC[arch], "-static", "-no-pie", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", tmp_path / "model",
+        HERE / "memory_model.c", tmp_path / "renamed.a")
     passed, failed = re.search(r"(\d+) passed, (\d+) failed", run(tmp_path / "model")).groups()
     assert int(passed) > 5000 and failed == "0"
+
+
+def test_readme_tells_the_size():
+    """What README says that a kernel grows by, within a tenth."""
+    told = re.search(r"adds (\d+) KiB to a 32-bit kernel, (\d+) KiB to a 64-bit one", (ROOT / "README.md").read_text()).groups()
+    for arch, kib in zip(ARCHES, told):
+        size = sum(int(line.split()[1]) for line in run("size", "-A", library(arch)).splitlines()
+                   if re.match(r"\.(text|rodata|data)", line))
+        assert abs(size / 1024 - int(kib)) <= int(kib) / 10, f"{arch}: {size} bytes"

@@ -22,24 +22,25 @@ def prefix(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory, prefix):
-    """build(way, arch, CC) makes the kernel once, in a folder that holds what a stranger would have."""
+    """build(way, arch, CC, CFLAGS) makes the kernel once, in a folder that holds what a stranger would have."""
     made = {}
 
-    def make(way, arch, cc):
-        if (way, arch, cc) in made:
-            return made[way, arch, cc]
+    def make(way, arch, cc, flags=""):
+        if (way, arch, cc, flags) in made:
+            return made[way, arch, cc, flags]
         folder = tmp_path_factory.mktemp(f"{way}-{arch}-{cc}")
         for each in ("main.c", "kernel.ld", f"boot_{arch}.asm"):
             shutil.copy(HERE / "minimal" / each, folder)
         (folder / "start_kernel.c").write_text(embed.readme_block('#include "segue.h"'))
         lines = embed.readme_block("SEGUE_DIR :=" if way == "vendored" else "CFLAGS +=").replace("i386", arch)
-        (folder / "Makefile").write_text(f"ARCH := {arch}\n" + (HERE / "minimal" / "host.mk").read_text() + lines)
+        (folder / "Makefile").write_text(f"ARCH := {arch}\n" + (HERE / "minimal" / "host.mk").read_text() + lines +
+                                         f"CFLAGS += {flags}\n")
         if way == "vendored":
             (folder / "segue").symlink_to(ROOT)
         run("make", "-j2", f"CC={embed.compiler(cc, arch)}", cwd=folder,
             env={"PKG_CONFIG_PATH": str(prefix / "share" / "pkgconfig")})
-        made[way, arch, cc] = folder / "kernel32.elf"
-        return made[way, arch, cc]
+        made[way, arch, cc, flags] = folder / "kernel32.elf"
+        return folder / "kernel32.elf"
     return make
 
 
@@ -47,17 +48,18 @@ def boot(name, kernel, arch, parts, **more):
     return Qemu("embed-" + name, **qemu_kernel(Part(str(kernel)), parts), bits=32 if arch == "i386" else 64, **more)
 
 
-CELLS = [(way, arch, "gcc") for way in WAYS for arch in ARCHES] + [("vendored", arch, "clang") for arch in ARCHES]
+CELLS = [*((way, arch, "gcc", "") for way in WAYS for arch in ARCHES), *(("vendored", arch, "clang", "") for arch in ARCHES),
+         ("vendored", "i386", "gcc", "-mregparm=3")]
 
 
 @pytest.mark.parametrize("target", (MULTIBOOT, LINUX), ids=lambda each: each.name)
-@pytest.mark.parametrize("way, arch, cc", CELLS)
-def test_hands_over(build, way, arch, cc, target):
+@pytest.mark.parametrize("way, arch, cc, flags", CELLS)
+def test_hands_over(build, way, arch, cc, flags, target):
     """The inspector's verdict, and the emulator's registers at its first instruction."""
-    kernel = build(way, arch, cc)
+    kernel = build(way, arch, cc, flags)
     target.load()
-    with boot(f"{way}-{arch}-{cc}-{target.name}", kernel, arch, [Part(target.path, "strict")], gdb=True, paused=True) as vm, \
-            connect(vm) as stub:
+    with boot(f"{way}-{arch}-{cc}{flags}-{target.name}", kernel, arch, [Part(target.path, "strict")], gdb=True,
+              paused=True) as vm, connect(vm) as stub:
         run_to(stub, target.entry, target.code)
         entered = stub.info_registers()
         stub.run()

@@ -45,8 +45,10 @@ def accepts(cc, arch, flag):
 def cells():
     """Each compiler with each level and with each host's flags; every three of them only in the whole matrix."""
     for arch in ARCHES:
-        for (i, cc), (j, level), (k, host) in itertools.product(enumerate(("gcc", "clang")), enumerate(LEVELS), enumerate(FLAGS[arch])):
-            yield pytest.param(arch, host, cc, level, marks=[pytest.mark.full] if (i + j + k) % len(FLAGS[arch]) else [])
+        numbered = map(enumerate, (("gcc", "clang"), LEVELS, FLAGS[arch]))
+        for (i, cc), (j, level), (k, host) in itertools.product(*numbered):
+            more = [pytest.mark.full] if (i + j + k) % len(FLAGS[arch]) else []
+            yield pytest.param(arch, host, cc, level, marks=more)
 
 
 @pytest.mark.parametrize("arch, host, cc, level", cells())

@@ -341,6 +341,10 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 		extents[i] = (void *)(uintptr_t)take(limit * sizeof **extents, PAGE);
 	}
 	place_workspace(count);
+	if (word(handover.line, "reserved") && handover.map_count < HOST_RANGES)
+		handover.map[handover.map_count++] = (struct segue_range){
+			.start = handover.workspace_phys, .end = handover.workspace_phys + handover.workspace_size,
+			.type = SEGUE_MEMORY_RESERVED};
 	if (handover.mode != MODE_FLAT) {
 		map_kernel(kernel, handover.base + handover.data_base);
 		if (handover.code_base != handover.data_base)
@@ -353,6 +357,10 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	handover.io_apic = place(IO_APIC_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.hpet = place(HPET_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.vga = place(VGA_PHYS, 2 * PAGE, ENTRY_NO_CACHE);
+	if (word(handover.line, "bios=") || word_is(handover.line, "map=", "bios")) {
+		handover.bios_workspace_phys = take(SEGUE_BIOS_WORKSPACE_SIZE, PAGE);
+		handover.bios_workspace = place(handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE, 0);
+	}
 	handover.direct = NO_DIRECT;
 	if (!word(handover.line, "direct"))
 		return;

@@ -51,6 +51,7 @@ struct handover {
 	uint64_t code_base, data_base;
 	uint64_t cr3;                 /* with nothing of the boot stage in it */
 	uint64_t workspace, workspace_phys, workspace_size;
+	uint64_t bios_workspace, bios_workspace_phys; /* segue_bios()'s */
 	uint64_t unmapped;            /* where a broken stack points */
 	uint64_t apic, io_apic, hpet, vga;
 	uint64_t direct;              /* of all RAM; NO_DIRECT: not mapped */

@@ -2,7 +2,7 @@
 /* The host kernel: loads a target, gets into the state and the place it was asked for, and leaves. */
 #include "kernel.h"
 
-enum { PIC1 = 0x20, PIC2 = 0xa0, PIT = 0x40, HERTZ = 1193182 / 2000, VECTOR_IRQ0 = 0x20 };
+enum { PIC1 = 0x20, PIC2 = 0xa0, PIT = 0x40, VECTOR_IRQ0 = PIC_VECTOR };
 enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_DF = 8, VECTOR_GP = 13 };
 #define STACK_PATTERN 0x5a
 
@@ -11,7 +11,8 @@ void kernel_main(uint32_t number);
 /* Written by the boot stage. */
 __attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT};
 
-static volatile uint32_t ticks, steps;
+volatile uint32_t ticks;
+static volatile uint32_t steps;
 volatile bool timer_stays_in_service;
 static volatile bool leave_from_irq, leave_from_nmi;
 
@@ -25,7 +26,7 @@ void *pointer(uint64_t offset)
 	return (void *)(uintptr_t)offset;
 }
 
-static void log_line(void *context, int level, const char *sentence)
+void log_line(void *context, int level, const char *sentence)
 {
 	(void)context;
 	say("host: segue says (%u) %s\n", (uint32_t)level, sentence);
@@ -129,9 +130,9 @@ void pic_start(void)
 	out8(PIC1 + 1, 0xfe);
 	out8(PIC2 + 1, 0xff);
 	/* 8254: counter 0, both bytes, rate generator */
-	out8(PIT + 3, 0x34);
-	out8(PIT, HERTZ & 0xff);
-	out8(PIT, HERTZ >> 8);
+	out8(PIT + 3, 0x30 | PIT_MODE << 1);
+	out8(PIT, PIT_RELOAD & 0xff);
+	out8(PIT, PIT_RELOAD >> 8);
 }
 
 static void send_nmi(void)
@@ -210,6 +211,8 @@ void last_step(void)
 	}
 	say("host: CR0 %x CR3 %x CR4 %x\n", (uint64_t)read_cr0(), (uint64_t)read_cr3(),
 	    has_cr4() ? (uint64_t)read_cr4() : (uint64_t)0);
+	if (word(line, "bios="))
+		bios_calls();
 	error = cpus_wait(&sentence);
 	if (error != SEGUE_OK) {
 		say("Refused: segue_ready: %u %s\n", (uint32_t)error, sentence);
@@ -237,6 +240,8 @@ static void run(void)
 		refusals();
 		stop();
 	}
+	if (word_is(line, "map=", "bios"))
+		bios_map();
 	load();
 	say("host: loaded\n");
 	cpus_order();

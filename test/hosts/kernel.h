@@ -51,6 +51,11 @@ _Noreturn void leave_now(const struct leaving *leaving);
 void pic_start(void);
 extern volatile bool timer_stays_in_service; /* its handler sends no EOI */
 extern struct handover handover;
+extern volatile uint32_t ticks;
+void log_line(void *context, int level, const char *sentence);
+#define PIC_VECTOR 0x20u              /* of the first, and 28h of the second: while `pit` is on */
+#define PIT_MODE 2u
+#define PIT_RELOAD (1193182 / 2000)
 uintptr_t offset_of_physical(uint64_t physical); /* of the kernel's own image */
 uint64_t physical_of(const void *at);
 void *pointer(uint64_t offset);
@@ -71,6 +76,25 @@ void cpus_begin(void);                /* lets them into the kernel */
 _Noreturn void cpus_enter(uint32_t number); /* another CPU's way, from the kernel's entry */
 void cpus_order(void);                /* a target is loaded: each does what the command line says */
 int cpus_wait(const char **sentence); /* segue_ready(), as soon as those that park have parked */
+/* witness.c: what a call that is to leave the host as it was may not change */
+struct registers {
+	uintptr_t cr0, cr2, cr3, cr4, dr[5], flags;
+	uint8_t gdtr[10], idtr[10];
+	uint16_t cs, ds, es, fs, gs, ss, ldtr, tr;
+	uint32_t tpr;
+	uint64_t msr[12];
+};
+struct fpu {
+	_Alignas(64) uint8_t bytes[12288];
+};
+void read_registers(struct registers *r);
+void read_fpu(struct fpu *fpu);
+uint64_t checksum_memory(void);       /* all RAM but the workspaces and stacks; it must be mapped: the word direct */
+uint64_t checksum_memory_from(uint64_t first);
+
+/* bios.c */
+void bios_map(void);                  /* map=bios: in the place of the boot loader's */
+void bios_calls(void);                /* bios=: with the state applied */
 
 /* refusals.c */
 void refusals(void);

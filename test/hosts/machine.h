@@ -75,6 +75,7 @@ enum {
 #define MSR_FMASK 0xc0000084u
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
+#define MSR_KERNEL_GS_BASE 0xc0000102u
 
 /* Local APIC (Intel SDM vol. 3, 10.4.1 and 10.6.1) */
 enum { APIC_ID = 0x20, APIC_SPURIOUS = 0xf0, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
@@ -128,6 +129,7 @@ static inline uint32_t in32(uint16_t port)
 		__asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory"); \
 	}
 CONTROL_REGISTER(cr0)
+CONTROL_REGISTER(cr2)
 CONTROL_REGISTER(cr3)
 CONTROL_REGISTER(cr4)
 CONTROL_REGISTER(dr0)

@@ -7,9 +7,6 @@
 #include "kernel.h"
 
 #define TIMES 1000u
-#define HOLE_START 0xa0000u           /* video memory and ROMs */
-#define HOLE_END 0x100000u
-#define STATUS_FLAGS 0x8d5u           /* OF SF ZF AF PF CF */
 
 /* Offsets: ELF32 header and program header 0 and 1 at 52 and 84; Multiboot header; Linux setup header */
 enum {
@@ -191,60 +188,6 @@ static const struct kind kinds[] = {
 	{"Linux loaded and unloaded", SEGUE_OK, 1, {{0}}, NULL},
 };
 
-struct registers {
-	uintptr_t cr0, cr3, cr4, dr7, flags;
-	uint8_t gdtr[10], idtr[10];
-	uint16_t cs, ds, es, fs, gs, ss, ldtr, tr;
-	uint64_t efer;
-};
-
-static void read_registers(struct registers *r, bool has_efer)
-{
-	__builtin_memset(r, 0, sizeof *r);
-	r->cr0 = read_cr0();
-	r->cr3 = read_cr3();
-	r->cr4 = read_cr4();
-	r->dr7 = read_dr7();
-	r->flags = read_flags() & ~(uintptr_t)STATUS_FLAGS;
-	__asm__ volatile("sgdt %0\n\tsidt %1" : "=m"(r->gdtr), "=m"(r->idtr));
-	__asm__ volatile("mov %%cs, %0\n\tmov %%ds, %1\n\tmov %%es, %2" : "=m"(r->cs), "=m"(r->ds), "=m"(r->es));
-	__asm__ volatile("mov %%fs, %0\n\tmov %%gs, %1\n\tmov %%ss, %2" : "=m"(r->fs), "=m"(r->gs), "=m"(r->ss));
-	__asm__ volatile("sldt %0\n\tstr %1" : "=m"(r->ldtr), "=m"(r->tr));
-	if (has_efer)
-		r->efer = read_msr(MSR_EFER);
-}
-
-static bool apart(uint64_t page, uint64_t start, uint64_t size)
-{
-	return page + PAGE <= start || page >= start + size;
-}
-
-static uint64_t checksum_page(uint64_t page, uint64_t sum)
-{
-	const uint32_t *at = (const uint32_t *)(uintptr_t)(handover.direct + page);
-	uint32_t a = (uint32_t)sum, b = (uint32_t)(sum >> 32);
-
-	/* Fletcher's: a word in another place counts differently */
-	for (uint32_t i = 0; i < PAGE / 4; i++) {
-		a += at[i] + 1;
-		b += a;
-	}
-	return a + ((uint64_t)b << 32);
-}
-
-/* All RAM but the workspace and the kernel's stacks. */
-static uint64_t checksum(void)
-{
-	uint64_t stacks = physical_of(fault_stack_top) - 8 * PAGE;
-	uint64_t sum = 0;
-
-	for (uint64_t page = 0; page < handover.ram_end; page += PAGE)
-		if ((page < HOLE_START || page >= HOLE_END) &&
-		    apart(page, handover.workspace_phys, handover.workspace_size) && apart(page, stacks, 8 * PAGE))
-			sum = checksum_page(page, sum);
-	return sum;
-}
-
 static void patch(const struct kind *kind, uint8_t saved[2][4], bool apply)
 {
 	uint8_t *data = (uint8_t *)(uintptr_t)handover.part[kind->part].data;
@@ -268,7 +211,7 @@ static void forget_changes(void)
 	__builtin_memset(long_line, 0, sizeof long_line);
 }
 
-static void run_kind(const struct kind *kind, struct segue_load_args *args, uint64_t whole, uint32_t *bad, bool has_efer)
+static void run_kind(const struct kind *kind, struct segue_load_args *args, uint64_t whole, uint32_t *bad)
 {
 	uint8_t saved[2][4];
 	struct registers before, after;
@@ -280,17 +223,17 @@ static void run_kind(const struct kind *kind, struct segue_load_args *args, uint
 	if (kind->change)
 		kind->change(args);
 	for (uint32_t i = 0; i < TIMES; i++) {
-		read_registers(&before, has_efer);
+		read_registers(&before);
 		code = segue_load(args);
 		if (code == SEGUE_OK)
 			segue_unload(args->workspace);
-		read_registers(&after, has_efer);
+		read_registers(&after);
 		wrong_code += code != kind->code;
 		wrong_registers += __builtin_memcmp(&before, &after, sizeof before) != 0;
 	}
 	patch(kind, saved, false);
 	forget_changes();
-	sum = checksum() - whole;
+	sum = checksum_memory() - whole;
 	if (wrong_code || wrong_registers || sum) {
 		(*bad)++;
 		say("BAD: refusal %s: code %u for %u, registers changed %u times, checksum differs by %x\n", kind->name,
@@ -303,13 +246,11 @@ static void run_kind(const struct kind *kind, struct segue_load_args *args, uint
 void refusals(void)
 {
 	uint32_t count = sizeof kinds / sizeof kinds[0], bad = 0;
-	bool has_efer = cpuid(0x80000001, 0).edx & BIT(20);
-
-	uint64_t whole = checksum();
+	uint64_t whole = checksum_memory();
 
 	/* the check itself sees one byte */
 	long_line[9]++;
-	if (whole == checksum()) {
+	if (whole == checksum_memory()) {
 		say("BAD: the checksum does not see a byte\n");
 		bad++;
 	}
@@ -324,7 +265,7 @@ void refusals(void)
 		args.module_count = 0;
 		if (kinds[i].part == 1)
 			args.blob = modules[0];
-		run_kind(&kinds[i], &args, whole, &bad, has_efer);
+		run_kind(&kinds[i], &args, whole, &bad);
 	}
 	say("REFUSALS: %u kinds, %u times each, %u bad\n", count, TIMES, bad);
 }

@@ -16,6 +16,7 @@
 #define EDX_SSE BIT(25)
 #define ECX_VMX BIT(5)
 #define ECX_PCID BIT(17)
+#define ECX_X2APIC BIT(21)
 #define ECX_XSAVE BIT(26)
 #define ECX_AVX BIT(28)
 /* CPUID.7:EBX and ECX */
@@ -32,6 +33,8 @@
 #define EXT_EDX_LM BIT(29)
 #define EXT_ECX_SVM BIT(2)
 
+#define APIC_BASE_EXTD BIT(10)
+#define APIC_BASE_EN BIT(11)
 #define FEATURE_CONTROL_LOCK BIT(0)
 #define FEATURE_CONTROL_VMX BIT(2)
 #define PCID 5u
@@ -283,6 +286,10 @@ void state_apply(const char *line)
 	if (word(line, "svm") || word(line, "clgi")) {
 		need(cpu.extended.ecx & EXT_ECX_SVM, "SVM");
 		write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_SVME);
+	}
+	if (word(line, "x2apic")) {
+		need(cpu.one.ecx & ECX_X2APIC, "x2APIC");
+		write_msr(MSR_APIC_BASE, read_msr(MSR_APIC_BASE) | APIC_BASE_EN | APIC_BASE_EXTD);
 	}
 	if (word(line, "vmx"))
 		enter_vmx();

@@ -209,10 +209,14 @@ static void test_linux(void **state)
 static void test_plain_elf(void **state)
 {
 	struct loader_job *t = begin(make_elf);
+	struct segue_description d = {.struct_size = sizeof d};
 
 	(void)state;
 	assert_int_equal(load(t), SEGUE_OK);
 	check_catcher(t, HIGHEST);
+	assert_int_equal(segue_describe(t->workspace, &d), SEGUE_OK);
+	/* it takes what it makes its tables in for zeros */
+	assert_int_equal(d.zeroed, CATCHER_SIZE - CATCHER_BYTES);
 	free(t);
 }
 

@@ -192,7 +192,7 @@ static void prepare(struct loaded_gate *g, uint32_t phys, uint32_t base)
 static void check_leave_page(uint32_t base)
 {
 	struct loaded_gate g;
-	size_t size = GATE_SIZE, at, leave_at;
+	size_t size = (size_t)(segue_gate_end - segue_gate), at, leave_at;
 	size_t gate_at = ((uintptr_t)segue_gate + base) % PAGE;
 	uint8_t *page;
 

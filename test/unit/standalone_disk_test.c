@@ -25,13 +25,13 @@ static struct {
 	bool map_endless, map_ends_by_carry, e801, e801_in_cx_dx, function_88;
 } bios;
 
-static void refuse_call(struct bios_registers *r, uint8_t status)
+static void refuse_call(struct segue_bios_registers *r, uint8_t status)
 {
-	r->eflags |= BIOS_CARRY;
+	r->eflags |= SEGUE_BIOS_CARRY;
 	r->eax = (r->eax & 0xffff00ffu) | (uint32_t)status << 8;
 }
 
-static void deliver(struct bios_registers *r, uint64_t sector, uint32_t count)
+static void deliver(struct segue_bios_registers *r, uint64_t sector, uint32_t count)
 {
 	bios.counts[bios.reads++ % 64] = count;
 	if (count > bios.largest) {
@@ -46,7 +46,7 @@ static void deliver(struct bios_registers *r, uint64_t sector, uint32_t count)
 	}
 }
 
-static void int13(struct bios_registers *r)
+static void int13(struct segue_bios_registers *r)
 {
 	const uint8_t *packet = memory + r->ds * 16u + (r->esi & 0xffff);
 	uint32_t cylinder, head, sector;
@@ -101,11 +101,11 @@ static void int13(struct bios_registers *r)
 	default:
 		refuse_call(r, 1);
 	}
-	if (bios.silent && (r->eflags & BIOS_CARRY))
+	if (bios.silent && (r->eflags & SEGUE_BIOS_CARRY))
 		r->eax &= 0xffff00ff;
 }
 
-static void e820(struct bios_registers *r)
+static void e820(struct segue_bios_registers *r)
 {
 	uint32_t at = r->es * 16u + (r->edi & 0xffff), i = r->ebx;
 
@@ -126,7 +126,7 @@ static void e820(struct bios_registers *r)
 	r->ebx = bios.map_endless || i + 1 < bios.map_count || bios.map_ends_by_carry ? r->ebx + 1 : 0;
 }
 
-static void int15(struct bios_registers *r)
+static void int15(struct segue_bios_registers *r)
 {
 	if ((r->eax & 0xffff) == 0xe820) {
 		e820(r);
@@ -141,7 +141,7 @@ static void int15(struct bios_registers *r)
 	}
 }
 
-void bios_call(uint8_t vector, struct bios_registers *r)
+void bios_call(uint8_t vector, struct segue_bios_registers *r)
 {
 	r->eflags = 0x202;
 	if (vector == 0x12)
@@ -307,7 +307,7 @@ static void chs(void **state)
 }
 
 /* ---- memory ---- */
-static struct segue_range map[BIOS_MEMORY_MAX];
+static struct segue_range map[BIOS_MAP_MAX];
 
 static void assert_range(size_t i, uint64_t from, uint64_t end, uint32_t type)
 {
@@ -347,8 +347,8 @@ static void map_e820(void **state)
 	start();
 	bios.map_endless = true;
 	describe(0x100000, 0xff00000, 1, 20, 0);
-	assert_int_equal(bios_memory_map(map, 0x8000), BIOS_MEMORY_MAX);
-	assert_int_equal(bios.map_calls, BIOS_MEMORY_MAX);
+	assert_int_equal(bios_memory_map(map, 0x8000), BIOS_MAP_MAX);
+	assert_int_equal(bios.map_calls, BIOS_MAP_MAX);
 }
 
 static void map_fallbacks(void **state)

@@ -36,7 +36,7 @@ static inline void unguard_buffer(void)
 	guard_buffer(MEDIA_BUFFER + MEDIA_BUFFER_SIZE);
 }
 
-void bios_call(uint8_t vector, struct bios_registers *r)
+void bios_call(uint8_t vector, struct segue_bios_registers *r)
 {
 	const uint8_t *packet = memory + r->ds * 16u + (r->esi & 0xffff);
 	uint64_t sector, count, to;
@@ -59,7 +59,7 @@ void bios_call(uint8_t vector, struct bios_registers *r)
 	sector = le64(packet + 8);
 	count = le16(packet + 2);
 	to = le16(packet + 6) * 16 + le16(packet + 4);
-	r->eflags = BIOS_CARRY;
+	r->eflags = SEGUE_BIOS_CARRY;
 	r->eax = 0x0900;
 	if (count > drive.largest)
 		return;

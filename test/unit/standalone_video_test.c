@@ -96,7 +96,7 @@ static void give_mode_info(uint32_t addr, const struct mode *mode)
 	put16(addr + 50, mode->linear_pitch);
 }
 
-void bios_call(uint8_t vector, struct bios_registers *r)
+void bios_call(uint8_t vector, struct segue_bios_registers *r)
 {
 	uint32_t addr = r->es * 16u + (r->edi & 0xffff), function = r->eax & 0xffff;
 	const struct mode *mode = find_mode(r->ecx & 0xffff);

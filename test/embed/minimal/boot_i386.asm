@@ -15,6 +15,7 @@ extern kernel_main
 _start:
 	mov	esp, stack_top
 	push	ebx
+	mov	eax, ebx		; where -mregparm=3 looks for it
 	call	kernel_main
 .stop:
 	cli

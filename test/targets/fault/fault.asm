@@ -13,9 +13,13 @@ MULTIBOOT_ADDRESSES equ 1 << 16
 CR0_EM		equ 1 << 2
 CR0_PG		equ 1 << 31
 CR4_PSE		equ 1 << 4
+CR4_PAE		equ 1 << 5
+MSR_EFER	equ 0xc0000080
+EFER_LME	equ 1 << 8
 EFLAGS_FIXED	equ 1 << 1
 EFLAGS_TF	equ 1 << 8
-LARGE_PAGE	equ 0x83		; present, writable, 4 MiB
+PRESENT		equ 1 << 0
+LARGE_PAGE	equ 0x83		; present, writable, 4 MiB or 2 MiB
 ABSENT		equ 0x40000000		; not in the page directory
 ROM		equ 0xfffffff0
 
@@ -64,6 +68,44 @@ entry:
 	or eax, CR4_PSE
 	mov cr4, eax
 	mov eax, directory
+	mov cr3, eax
+	mov eax, cr0
+	or eax, CR0_PG
+	mov cr0, eax
+%endif
+%ifdef CASE_PAE
+ %define EIGHT_BYTES
+%elifdef CASE_LONG
+ %define EIGHT_BYTES
+%endif
+%ifdef EIGHT_BYTES
+	mov edi, directories
+	mov eax, LARGE_PAGE
+.page:
+	stosd
+	add edi, 4
+	add eax, 1 << 21
+	jnc .page
+	mov edi, pointers
+	mov eax, directories + PRESENT
+.pointer:
+	stosd
+	add edi, 4
+	add eax, 4096
+	cmp edi, pointers + 4 * 8
+	jb .pointer
+	mov eax, cr4
+	or eax, CR4_PAE
+	mov cr4, eax
+	mov eax, pointers
+ %ifdef CASE_LONG
+	mov dword [directory], pointers + PRESENT
+	mov ecx, MSR_EFER
+	rdmsr
+	or eax, EFER_LME
+	wrmsr
+	mov eax, directory
+ %endif
 	mov cr3, eax
 	mov eax, cr0
 	or eax, CR0_PG
@@ -132,6 +174,10 @@ end:
 absolute ORIGIN + 0x1000
 directory:
 	resb 4096
+pointers:
+	resb 4096
+directories:
+	resb 4 * 4096
 	resb 4096
 stack:
 bss_end:

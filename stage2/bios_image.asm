@@ -1,14 +1,14 @@
 ; SPDX-License-Identifier: MIT
 ; stage1/bios_call.asm as bytes. BIOS_CALL_BIN is its file.
 
-global bios_call_image
-global bios_call_image_end
+global segue_bios_call
+global segue_bios_call_end
 
 section .rodata
 
 	align 4, db 0
-bios_call_image:
+segue_bios_call:
 	incbin BIOS_CALL_BIN
-bios_call_image_end:
+segue_bios_call_end:
 
 section .note.GNU-stack noalloc noexec nowrite progbits

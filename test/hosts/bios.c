@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls of the BIOS from the host's mode and state, and whether all that is the host's is as before. */
+#include "kernel.h"
+
+#define MAPS 15u                      /* each takes seven calls or more */
+#define BIOS_RAM_END PAGE             /* vectors and data area, of which the BIOS's are the ticks */
+#define VECTORS_SIZE 0x400u
+#define VECTOR_VIDEO 0x10u
+#define VECTOR_DISK 0x13u
+#define TELETYPE 0x0e00u
+#define LIGHT_GREY 7u
+#define READ_EDD 0x4200u              /* Enhanced Disk Drive 3.0, 3.1 and 4.1: a packet at DS:SI */
+#define READ_CHS 0x0201u              /* one sector */
+#define VECTOR_HOSTILE 0x66u
+#define HOSTILE_DONE 0x5e6eu
+#define EDX_SSE BIT(25)
+#define SECTOR 512u
+#define SECTOR_AT 0x200u              /* in the data */
+#define DRIVE 0x80u
+
+extern const uint8_t hostile[], hostile_end[];
+
+static struct segue_range ranges[HOST_RANGES];
+static struct fpu fpu_before, fpu_after;
+static uint8_t data[SECTOR_AT + SECTOR];
+static uint32_t bad;
+
+static void arguments(struct segue_bios_args *args)
+{
+	*args = (struct segue_bios_args){.struct_size = sizeof *args};
+	args->workspace = (void *)(uintptr_t)handover.bios_workspace;
+	args->workspace_phys = handover.bios_workspace_phys;
+	args->workspace_size = SEGUE_BIOS_WORKSPACE_SIZE;
+	args->code_base = handover.code_base;
+	args->data_base = handover.data_base;
+	args->low_phys = (uint32_t)word_number(handover.line, "low=", 0);
+	args->serial_port = 0x3f8;
+	args->log = log_line;
+	/* Interrupts are on, with vectors that are not the BIOS's. */
+	if (ticks) {
+		args->flags = SEGUE_BIOS_PIC | SEGUE_BIOS_PIT;
+		args->irqs = SEGUE_BIOS_IRQS;
+		args->pic_vector[0] = PIC_VECTOR;
+		args->pic_vector[1] = PIC_VECTOR + 8;
+		args->pit_mode = PIT_MODE;
+		args->pit_reload = PIT_RELOAD;
+	}
+}
+
+static void check(bool good, const char *what)
+{
+	if (good)
+		return;
+	say("BAD: bios: %s\n", what);
+	bad++;
+}
+
+void bios_map(void)
+{
+	struct segue_bios_args args;
+	struct registers before, after;
+	size_t count = 0;
+	int error;
+
+	arguments(&args);
+	read_registers(&before);
+	error = segue_bios_memory_map(&args, ranges, HOST_RANGES, &count);
+	read_registers(&after);
+	check(__builtin_memcmp(&before, &after, sizeof before) == 0, "registers are not as before");
+	if (error != SEGUE_OK) {
+		say("Refused: segue_bios_memory_map: %u %s\n", (uint32_t)error, segue_strerror(error));
+		stop();
+	}
+	for (size_t i = 0; i < count; i++)
+		say("host: BIOS %x %x %u\n", ranges[i].start, ranges[i].end, ranges[i].type);
+	check(count == handover.map_count, "not as many ranges as the boot loader's");
+	check(__builtin_memcmp(ranges, handover.map, count * sizeof ranges[0]) == 0, "a range is not the boot loader's");
+	say("host: map of %u ranges from the BIOS, %u bad\n", (uint32_t)count, bad);
+	__builtin_memset(handover.map, 0, sizeof handover.map);
+	__builtin_memcpy(handover.map, ranges, sizeof ranges);
+	handover.map_count = count;
+}
+
+/* For the debugger: the same place in the same function before a call and behind it, and when all is done. */
+__attribute__((noinline)) void bios_before(void)
+{
+	__asm__ volatile("");
+}
+
+__attribute__((noinline)) void bios_after(void)
+{
+	__asm__ volatile("");
+}
+
+__attribute__((noinline)) void bios_end(void)
+{
+	__asm__ volatile("");
+}
+
+static int call(uint32_t vector, struct segue_bios_registers *registers, size_t data_size)
+{
+	struct segue_bios_args args;
+	int error;
+
+	arguments(&args);
+	args.data = data;
+	args.data_size = data_size;
+	bios_before();
+	error = segue_bios(&args, vector, registers);
+	bios_after();
+	return error;
+}
+
+/* Each call once more between two readings of all that is the host's. */
+static int call_watched(uint32_t vector, struct segue_bios_registers *registers, size_t data_size)
+{
+	struct registers before, after;
+	int error;
+
+	read_fpu(&fpu_before);
+	read_registers(&before);
+	error = call(vector, registers, data_size);
+	read_registers(&after);
+	read_fpu(&fpu_after);
+	check(__builtin_memcmp(&before, &after, sizeof before) == 0, "registers are not as before");
+	check(__builtin_memcmp(&fpu_before, &fpu_after, sizeof fpu_before) == 0, "the FPU's state is not as before");
+	return error;
+}
+
+static void print(void)
+{
+	for (const char *at = "Segue by way of INT 10h\r\n"; *at; at++) {
+		struct segue_bios_registers registers = {.eax = TELETYPE | (uint8_t)*at, .ebx = LIGHT_GREY};
+
+		check(call_watched(VECTOR_VIDEO, &registers, 0) == SEGUE_OK, "INT 10h is refused");
+	}
+}
+
+/* hostile.asm, as a vector that no BIOS uses. The vectors are mapped by the word direct. */
+static void call_hostile(uint16_t segment)
+{
+	struct segue_bios_registers registers = {.ebx = SEGUE_BIOS_DATA_AT, .ecx = (cpuid(1, 0).edx & EDX_SSE) != 0, .ds = segment};
+	volatile uint16_t *vector = (volatile uint16_t *)(uintptr_t)(handover.direct + VECTOR_HOSTILE * 4);
+	size_t size = (size_t)(hostile_end - hostile);
+
+	vector[0] = SEGUE_BIOS_DATA_AT;
+	vector[1] = segment;
+	__builtin_memcpy(data, hostile, size);
+	check(call_watched(VECTOR_HOSTILE, &registers, size) == SEGUE_OK, "the hostile vector is refused");
+	check((uint16_t)registers.eax == HOSTILE_DONE && registers.ebp == 0xdeadbeef && registers.ds == HOSTILE_DONE,
+	      "the hostile vector was not called");
+	vector[0] = vector[1] = 0;
+}
+
+static uint64_t sum_sector(void)
+{
+	uint32_t a = 0, b = 0;
+
+	for (uint32_t i = 0; i < SECTOR; i++) {
+		a += data[SECTOR_AT + i] + 1;
+		b += a;
+	}
+	return a + ((uint64_t)b << 32);
+}
+
+/* Sector number lba of the first hard disk. */
+static void read_disk(uint32_t lba, uint16_t segment)
+{
+	struct segue_bios_registers registers = {.eax = READ_EDD, .edx = DRIVE, .ds = segment, .esi = SEGUE_BIOS_DATA_AT};
+	uint16_t packet[8] = {16, 1, SEGUE_BIOS_DATA_AT + SECTOR_AT, segment, (uint16_t)lba};
+
+	__builtin_memset(data, 0, sizeof data);
+	__builtin_memcpy(data, packet, sizeof packet);
+	check(call_watched(VECTOR_DISK, &registers, sizeof data) == SEGUE_OK && !(registers.eflags & SEGUE_BIOS_CARRY),
+	      "INT 13h AH=42");
+	say("host: sector %u: %x\n", lba, sum_sector());
+	registers = (struct segue_bios_registers){.eax = READ_CHS, .ebx = SEGUE_BIOS_DATA_AT + SECTOR_AT, .ecx = lba + 1,
+						  .edx = DRIVE, .es = segment};
+	__builtin_memset(data, 0, sizeof data);
+	check(call_watched(VECTOR_DISK, &registers, sizeof data) == SEGUE_OK && !(registers.eflags & SEGUE_BIOS_CARRY),
+	      "INT 13h AH=02");
+	say("host: sector %u: %x\n", lba, sum_sector());
+}
+
+/* More than a hundred calls in a row. */
+static void read_maps(void)
+{
+	struct segue_bios_args args;
+	size_t count;
+
+	arguments(&args);
+	for (uint32_t i = 0; i < MAPS; i++) {
+		check(segue_bios_memory_map(&args, ranges, HOST_RANGES, &count) == SEGUE_OK && count == handover.map_count &&
+		      __builtin_memcmp(ranges, handover.map, count * sizeof ranges[0]) == 0, "another map");
+	}
+}
+
+/* The host's timer ticks on. */
+static void wait_for_ticks(void)
+{
+	uint32_t seen = ticks;
+
+	for (uint32_t patience = 100000000; patience && ticks - seen < 3; patience--)
+		__asm__ volatile("pause");
+	check(ticks - seen >= 3, "no more ticks");
+}
+
+static uint64_t checksum(void)
+{
+	return handover.direct == NO_DIRECT ? 0 : checksum_memory_from(BIOS_RAM_END);
+}
+
+void bios_calls(void)
+{
+	uint32_t low = (uint32_t)word_number(handover.line, "low=", SEGUE_BIOS_LOW);
+	uintptr_t flags = read_flags();
+	bool interrupts = flags & EFLAGS_IF;
+	uint32_t at_first;
+	uint64_t before;
+
+	if (word(handover.line, "wipe"))
+		__builtin_memset((void *)(uintptr_t)handover.direct, 0, VECTORS_SIZE);
+	if (word_is(handover.line, "bios=", "refused") || word(handover.line, "wipe")) {
+		struct segue_bios_registers registers = {.eax = TELETYPE};
+
+		say("host: segue_bios: %u\n", (uint32_t)call_watched(VECTOR_VIDEO, &registers, 0));
+		return;
+	}
+	/* Handlers write, and so do readings. */
+	print();
+	read_maps();
+	__asm__ volatile("cli");
+	at_first = ticks;
+	__builtin_memset(data, 0, sizeof data);
+	before = checksum();
+	write_flags(flags);
+	read_maps();
+	print();
+	__asm__ volatile("cli");
+	ticks = at_first;
+	check(before == checksum(), "memory is not as before");
+	write_flags(flags);
+	if (word_is(handover.line, "bios=", "disk"))
+		read_disk(1, (uint16_t)(low / 16));
+	if (handover.direct != NO_DIRECT)
+		call_hostile((uint16_t)(low / 16));
+	if (interrupts)
+		wait_for_ticks();
+	bios_end();
+	say("BIOS: %u bad\n", bad);
+	if (word(handover.line, "stay"))
+		stop();
+}
