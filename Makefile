@@ -323,7 +323,7 @@ $(B)/hosts/$(1)/%.o: $(HOSTS_SRC)/%.c $(wildcard $(HOSTS_SRC)/*.h include/*.h) M
 $(B)/hosts/$(1)/hostile.o: $(HOSTS_SRC)/hostile.asm
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(NASM_$(1)) -o $$@ $$<
+	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -o $$@ $$<
 $(B)/hosts/$(1)/cpu.o: $(HOSTS_SRC)/cpu_$(1).asm $(HOSTS_SRC)/stacks.inc
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
