@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; The APICs, back to where a target that knows of the two PICs alone gets its interrupts: the MultiProcessor
-; Specification 1.4, 3.6.2.2, calls it virtual wire mode. Intel 82093AA data sheet; Intel SDM vol. 3, chapter 11.
+; Specification 1.4, 3.6.2.2, calls it virtual wire mode. Intel 82093AA data sheet; Intel SDM vol. 3, chapter 10.
 
 IO_APIC_INDEX		equ 0x00
 IO_APIC_WINDOW		equ 0x10
@@ -91,12 +91,7 @@ quiet_io_apic:
 .nobody:
 	ret
 
-CPUID_APIC		equ 1 << 9	; CPUID.1:EDX
-CPUID_FAMILY		equ 15 << 8	; CPUID.1:EAX
-FAMILY_6		equ 6 << 8
-MSR_APIC_BASE		equ 0x1b
-APIC_BASE_X2APIC	equ 1 << 10
-APIC_BASE_ENABLED	equ 1 << 11
+FAMILY_6		equ 6 << 8	; CPUID_FAMILY; that, and IA32_APIC_BASE, are in cpus.asm
 APIC_USUAL		equ 0xfee00000
 
 APIC_VERSION		equ 0x30
@@ -122,8 +117,11 @@ LVT_EXTINT		equ 7 << 8
 SPURIOUS_ENABLED	equ 1 << 8 | 0x0f
 APIC_VECTORS		equ 256
 
-; Behind IDT, TSS and what a20_is_open writes, below the stack; the digest, which lies here too, has not begun.
-WIDE_IDT_AT		equ PAGE + 512
+; Behind IDT, TSS, the digest and the stack of CPUs that rest, below this CPU's own
+WIDE_IDT_AT		equ REST_STACK_TOP
+%if WIDE_IDT_AT + APIC_VECTORS * 8 > STACK_TOP - 512
+	%error "the wide IDT is in the stack"
+%endif
 
 ; quiet_local_apic
 ;   mode      32-bit, flat, CPL 0, paging off, interrupts off
@@ -145,20 +143,20 @@ quiet_local_apic:
 	jb .found
 	mov ecx, MSR_APIC_BASE
 	rdmsr
-	test eax, APIC_BASE_ENABLED
+	test eax, APIC_BASE_EN
 	jz .none
-	test eax, APIC_BASE_X2APIC
+	test eax, APIC_BASE_EXTD
 	jz .xapic
-	; From x2APIC mode the only way is through disabled (11.12.5), which forgets all of its state.
-	and eax, ~(APIC_BASE_ENABLED | APIC_BASE_X2APIC)
+	; From x2APIC mode the only way is through disabled (10.12.5), which forgets all of its state.
+	and eax, ~(APIC_BASE_EN | APIC_BASE_EXTD)
 	call write_msr
-	or eax, APIC_BASE_ENABLED
+	or eax, APIC_BASE_EN
 	call write_msr
 	; Locked in that mode, it has refused. One that stays off leaves the CPU's pins to the PICs, and to NMIs.
 	rdmsr
 	mov ecx, eax
-	and ecx, APIC_BASE_ENABLED | APIC_BASE_X2APIC
-	cmp ecx, APIC_BASE_ENABLED
+	and ecx, APIC_BASE_EN | APIC_BASE_EXTD
+	cmp ecx, APIC_BASE_EN
 	jne .none
 .xapic:
 	test edx, edx			; above 4 GiB
@@ -204,7 +202,7 @@ quiet_local_apic:
 	mov dword [ebx + APIC_LVT_LINT1], LVT_NMI
 .none:
 	ret
-; In the order in which CPUs got them: the version register says how many there are (11.4.8).
+; In the order in which CPUs got them: the version register says how many there are (10.4.8).
 .lvt:
 	db APIC_LVT_TIMER >> 4, APIC_LVT_LINT0 >> 4, APIC_LVT_LINT1 >> 4, APIC_LVT_ERROR >> 4, APIC_LVT_PERFORMANCE >> 4
 	db APIC_LVT_THERMAL >> 4, APIC_LVT_CMCI >> 4

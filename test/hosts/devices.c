@@ -38,7 +38,7 @@ static void start_pit(void)
 	out8(SYSTEM_B, in8(SYSTEM_B) | 3);
 }
 
-/* As xv6 has it, and one interrupt in service, so that the timer's waits (Intel SDM vol. 3, chapter 11). */
+/* As xv6 has it, and one interrupt in service, so that the timer's waits (Intel SDM vol. 3, chapter 10). */
 static void start_local_apic(void)
 {
 	volatile uint32_t *apic = registers(handover.apic);
@@ -57,7 +57,7 @@ static void start_local_apic(void)
 	apic[0x80 / 4] = 0x10;
 }
 
-/* Not among all: QEMU's TCG has none. LINT0 and LINT1 masked, the timer periodic (Intel SDM vol. 3, 11.12.1). */
+/* Not among all: QEMU's TCG has none. LINT0 and LINT1 masked, the timer periodic (Intel SDM vol. 3, 10.12.1). */
 static void start_x2apic(void)
 {
 	if (!(cpuid(1, 0).ecx & BIT(21))) {
