@@ -275,7 +275,7 @@ $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin 
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf x86_64.elf)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output memory
-HOST_KERNEL := kernel tables state refusals bios witness output memory
+HOST_KERNEL := kernel tables state refusals bios hostile witness output memory
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000
@@ -287,6 +287,10 @@ $(B)/hosts/$(1)/%.o: $(HOSTS_SRC)/%.c $(wildcard $(HOSTS_SRC)/*.h include/*.h) M
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$$(CC_$(1)) $$(FREE) $$(ARCH_$(1)) -Iinclude -fvisibility=hidden -fcf-protection=none -c -o $$@ $$<
+$(B)/hosts/$(1)/hostile.o: $(HOSTS_SRC)/hostile.asm
+	@mkdir -p $$(@D)
+	$$(call say,nasm,$$@)
+	$$(Q)$$(NASM) -f $$(NASM_$(1)) -o $$@ $$<
 $(B)/hosts/$(1)/cpu.o: $(HOSTS_SRC)/cpu_$(1).asm $(HOSTS_SRC)/stacks.inc
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)

@@ -405,8 +405,9 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
  * The BIOS, from a host in any mode.
  *
  * segue_bios() goes to real mode for one interrupt and comes back with the host's state whole: control registers, EFER,
- * GDTR, IDTR, LDTR, TR, segments and their bases, DR7, EFLAGS, x87, SSE and what else XSAVE knows, the local APIC's
- * task priority, and the memory that is borrowed. PAT, SYSENTER, SYSCALL and all other MSRs are not touched.
+ * GDTR, IDTR, LDTR, TR (but not one that was never loaded), segments and their bases, DR7, EFLAGS, x87, SSE and what else
+ * XSAVE knows, the local APIC's task priority, and the memory that is borrowed. PAT, SYSENTER, SYSCALL and all other MSRs
+ * are not touched.
  *
  * What must hold: CPL 0; on i386 CS and SS as segue_ready() wants them, and a stack; the library's text and the workspace
  * mapped as they are told. Nothing else is mapped for Segue. The BIOS's vectors, data area and ROMs are as the firmware
@@ -416,7 +417,8 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
  * On the way there and back interrupts are off, an NMI is lost, and an exception is printed as by segue_exec(); in the some forty
  * instructions just before and behind real mode either is a shutdown. A local APIC keeps its own interrupts for the
  * host. The PICs' go to the BIOS: a host that has lines of theirs unmasked must say how they are set up (SEGUE_BIOS_PIC),
- * and what they signal meanwhile is not seen by the host. A CPU without CPUID keeps no x87 state.
+ * and what they signal meanwhile is not seen by the host. Where LINT0 is masked the BIOS gets none, and most calls need
+ * none. A CPU without CPUID keeps no x87 state.
  */
 struct segue_bios_registers {
 	uint32_t eax, ebx, ecx, edx, esi, edi, ebp;

@@ -94,6 +94,7 @@ def test_calls(mode, emulator, state, disk, request):
     boot["args"] += ["-drive", f"file={disk[0]},format=raw,if=ide"]
     before = symbol(build, "bios_before", word(line, "cbase"))
     after = symbol(build, "bios_after", word(line, "cbase"))
+    end = symbol(build, "bios_end", word(line, "cbase"))
     name = "bios-" + re.sub(r"[^\w+=.-]", "_", request.node.callspec.id)
     with Qemu(name, memory="24M", bits=bits, cpu=cpu, gdb=True, paused=True, **boot) as vm, connect(vm) as stub:
         stub.break_at(before)
@@ -107,10 +108,19 @@ def test_calls(mode, emulator, state, disk, request):
         stub.cont(20)
         at_last = stub.info_registers()
         stub.clear_break(after)
+        stub.break_at(end)
+        try:
+            stub.cont(60)
+        except AssertionError:
+            raise AssertionError("bios_end() was never reached\n" + vm.serial()[-2000:])
+        at_end = stub.info_registers()
+        stub.clear_break(end)
         stub.run()
         found = vm.wait_for(r"^BIOS: (\d+) bad", timeout=60, but_not=BAD)
         said, screen = vm.serial(), vm.screen()
     assert compared(at_first) == compared(at_last)
+    # And after the one that leaves nothing as it was.
+    assert compared(at_first) == compared(at_end)
     assert bool(at_first["CR0"] >> 31) == (mode not in ("flat", "base"))
     assert not has(state, "pit") or "from=" in state or at_first.get("EFL", at_first.get("RFL")) & 0x200
     assert found[1] == "0" and not re.findall("^BAD: .*", said, re.MULTILINE), said[-2000:]

@@ -11,9 +11,14 @@
 #define LIGHT_GREY 7u
 #define READ_EDD 0x4200u              /* Enhanced Disk Drive 3.0, 3.1 and 4.1: a packet at DS:SI */
 #define READ_CHS 0x0201u              /* one sector */
+#define VECTOR_HOSTILE 0x66u
+#define HOSTILE_DONE 0x5e6eu
+#define EDX_SSE BIT(25)
 #define SECTOR 512u
 #define SECTOR_AT 0x200u              /* in the data */
 #define DRIVE 0x80u
+
+extern const uint8_t hostile[], hostile_end[];
 
 static struct segue_range ranges[HOST_RANGES];
 static struct fpu fpu_before, fpu_after;
@@ -76,13 +81,18 @@ void bios_map(void)
 	handover.map_count = count;
 }
 
-/* For the debugger: the same place in the same function before a call and behind it. */
+/* For the debugger: the same place in the same function before a call and behind it, and when all is done. */
 __attribute__((noinline)) void bios_before(void)
 {
 	__asm__ volatile("");
 }
 
 __attribute__((noinline)) void bios_after(void)
+{
+	__asm__ volatile("");
+}
+
+__attribute__((noinline)) void bios_end(void)
 {
 	__asm__ volatile("");
 }
@@ -124,6 +134,25 @@ static void print(void)
 
 		check(call_watched(VECTOR_VIDEO, &registers, 0) == SEGUE_OK, "INT 10h is refused");
 	}
+}
+
+/* hostile.asm, as a vector that no BIOS uses. The vectors are mapped by the word direct. */
+static void call_hostile(uint16_t segment)
+{
+	struct segue_bios_registers registers = {.ebx = SEGUE_BIOS_DATA_AT, .ecx = (cpuid(1, 0).edx & EDX_SSE) != 0, .ds = segment};
+	uint16_t task;
+	volatile uint16_t *vector = (volatile uint16_t *)(uintptr_t)(handover.direct + VECTOR_HOSTILE * 4);
+	size_t size = (size_t)(hostile_end - hostile);
+
+	__asm__ volatile("str %0" : "=m"(task));
+	registers.edx = task;
+	vector[0] = SEGUE_BIOS_DATA_AT;
+	vector[1] = segment;
+	__builtin_memcpy(data, hostile, size);
+	check(call_watched(VECTOR_HOSTILE, &registers, size) == SEGUE_OK, "the hostile vector is refused");
+	check((uint16_t)registers.eax == HOSTILE_DONE && registers.ebp == 0xdeadbeef && registers.ds == HOSTILE_DONE,
+	      "the hostile vector was not called");
+	vector[0] = vector[1] = 0;
 }
 
 static uint64_t sum_sector(void)
@@ -216,8 +245,11 @@ void bios_calls(void)
 	write_flags(flags);
 	if (word_is(handover.line, "bios=", "disk"))
 		read_disk(1, (uint16_t)(low / 16));
+	if (handover.direct != NO_DIRECT)
+		call_hostile((uint16_t)(low / 16));
 	if (interrupts)
 		wait_for_ticks();
+	bios_end();
 	say("BIOS: %u bad\n", bad);
 	if (word(handover.line, "stay"))
 		stop();
