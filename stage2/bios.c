@@ -7,16 +7,37 @@
 #define LOW_LEAST PAGE                /* the vectors and the BIOS data area lie below */
 #define PIT_MODE_MOST 5u
 
-static int refuse(const struct segue_bios_args *args, int code)
-{
-	if (args->log)
-		args->log(args->log_context, SEGUE_LOG_ERROR, segue_strerror(code));
-	return code;
-}
-
 static uint32_t low_of(const struct segue_bios_args *args)
 {
 	return args->low_phys ? args->low_phys : SEGUE_BIOS_LOW;
+}
+
+/* With what the code is about, where that is a number. */
+static int refuse(const struct segue_bios_args *args, int code)
+{
+	const struct segue_load_args voice = {.log = args->log, .log_context = args->log_context};
+	const struct job job = {.args = &voice};
+	const char *format = NULL;
+	addr_t is = 0, limit = 0;
+
+	switch (code) {
+	case SEGUE_E_WORKSPACE_SMALL:
+		format = "%z bytes of %z";
+		is = args->workspace_size;
+		limit = SEGUE_BIOS_WORKSPACE_SIZE;
+		break;
+	case SEGUE_E_BIOS_DATA:
+		format = "%z bytes; %z at most";
+		is = args->data_size;
+		limit = SEGUE_BIOS_DATA_MAX;
+		break;
+	case SEGUE_E_BIOS_LOW:
+		format = "%x to %x";
+		is = low_of(args);
+		limit = is + BIOS_LOW_SIZE;
+		break;
+	}
+	return segue_refuse(&job, code, format, is, limit);
 }
 
 /* What can be told from the arguments alone. */

@@ -140,9 +140,12 @@ static void print(void)
 static void call_hostile(uint16_t segment)
 {
 	struct segue_bios_registers registers = {.ebx = SEGUE_BIOS_DATA_AT, .ecx = (cpuid(1, 0).edx & EDX_SSE) != 0, .ds = segment};
+	uint16_t task;
 	volatile uint16_t *vector = (volatile uint16_t *)(uintptr_t)(handover.direct + VECTOR_HOSTILE * 4);
 	size_t size = (size_t)(hostile_end - hostile);
 
+	__asm__ volatile("str %0" : "=m"(task));
+	registers.edx = task;
 	vector[0] = SEGUE_BIOS_DATA_AT;
 	vector[1] = segment;
 	__builtin_memcpy(data, hostile, size);

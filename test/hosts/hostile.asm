@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ; A BIOS interrupt that leaves of the CPU's state what it likes, as a handler in the data of a call of segue_bios().
 ;   mode      real mode, with what segue_bios() says of it
-;   in        DS = CS; BX offset that this is copied to; CX 0: no CR4 and no SSE
+;   in        DS = CS; BX offset that this is copied to; CX 0: no CR4 and no SSE; DX 0: TR stays null, which no instruction loads again
 ;   out       AX HOSTILE_DONE
 CR0_PE		equ 1 << 0
 CR4_OSFXSR	equ 1 << 9
@@ -46,14 +46,16 @@ hostile:
 	mov cr0, eax
 	jmp short .protected
 .protected:
-	mov dx, ds
 	mov ax, DATA
 	mov fs, ax
 	mov gs, ax
 	mov ax, LDT
 	lldt ax
+	test dx, dx
+	jz .no_task
 	mov ax, TSS
 	ltr ax
+.no_task:
 	mov eax, cr0
 	and al, ~CR0_PE & 0xff
 	mov cr0, eax
