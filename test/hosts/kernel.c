@@ -4,8 +4,7 @@
 
 enum { PIC1 = 0x20, PIC2 = 0xa0, PIT = 0x40, VECTOR_IRQ0 = PIC_VECTOR };
 enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_DF = 8, VECTOR_GP = 13 };
-enum { APIC_ID = 0x20, APIC_SPURIOUS = 0xf0, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
-#define APIC_ENABLE BIT(8)
+enum { APIC_ID = 0x20, APIC_EOI = 0xb0, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
 #define ICR_NMI (4u << 8 | BIT(14))
 #define STACK_PATTERN 0x5a
 
@@ -14,7 +13,7 @@ void kernel_main(void);
 /* Written by the boot stage. */
 __attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT};
 
-volatile uint32_t ticks;
+volatile uint32_t ticks, apic_ticks;
 static volatile uint32_t steps;
 static volatile bool leave_from_irq, leave_from_nmi;
 
@@ -161,6 +160,10 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 		if (leave_from_irq)
 			last_step();
 		out8(PIC1, 0x20);
+		return;
+	case VECTOR_APIC_TIMER:
+		apic_ticks++;
+		*(volatile uint32_t *)pointer(handover.apic + APIC_EOI) = 0;
 		return;
 	default:
 		if (vector > VECTOR_IRQ0)
