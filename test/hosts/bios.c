@@ -6,6 +6,7 @@
 #define BIOS_RAM_END PAGE             /* vectors and data area, of which the BIOS's are the ticks */
 #define VECTORS_SIZE 0x400u
 #define VECTOR_VIDEO 0x10u
+#define VECTOR_BASE_MEMORY 0x12u
 #define VECTOR_DISK 0x13u
 #define TELETYPE 0x0e00u
 #define LIGHT_GREY 7u
@@ -14,6 +15,11 @@
 #define VECTOR_HOSTILE 0x66u
 #define HOSTILE_DONE 0x5e6eu
 #define EDX_SSE BIT(25)
+#define EDX_APIC BIT(9)
+#define APIC_TIMER 0x320u
+#define APIC_MASKED BIT(16)
+#define APIC_COUNT 0x380u
+#define APIC_DIVIDE 0x3e0u            /* 0: by 2 */
 #define SECTOR 512u
 #define SECTOR_AT 0x200u              /* in the data */
 #define DRIVE 0x80u
@@ -155,6 +161,28 @@ static void call_hostile(uint16_t segment)
 	vector[0] = vector[1] = 0;
 }
 
+/* An interrupt of the local APIC's own waits for the host: the BIOS, with interrupts on, must not be given it. */
+static void call_before_apic_timer(void)
+{
+	volatile uint32_t *apic = (volatile uint32_t *)(uintptr_t)handover.apic;
+	struct segue_bios_registers registers = {.eax = 0};
+	uintptr_t flags = read_flags();
+
+	__asm__ volatile("cli");
+	apic[APIC_SPURIOUS / 4] |= APIC_ENABLE;
+	apic[APIC_TIMER / 4] = VECTOR_APIC_TIMER;
+	apic[APIC_DIVIDE / 4] = 0;
+	apic[APIC_COUNT / 4] = 1;
+	check(call_watched(VECTOR_BASE_MEMORY, &registers, 0) == SEGUE_OK && (registers.eax & 0xffff) >= 512, "INT 12h");
+	check(apic_ticks == 0, "an interrupt while they were off");
+	write_flags(flags | EFLAGS_IF);
+	for (uint32_t patience = 100000000; patience && apic_ticks == 0; patience--)
+		__asm__ volatile("pause");
+	write_flags(flags);
+	check(apic_ticks == 1, "the local APIC's interrupt is lost");
+	apic[APIC_TIMER / 4] = APIC_MASKED;
+}
+
 static uint64_t sum_sector(void)
 {
 	uint32_t a = 0, b = 0;
@@ -249,6 +277,8 @@ void bios_calls(void)
 		call_hostile((uint16_t)(low / 16));
 	if (interrupts)
 		wait_for_ticks();
+	if (interrupts && cpuid(1, 0).edx & EDX_APIC)
+		call_before_apic_timer();
 	bios_end();
 	say("BIOS: %u bad\n", bad);
 	if (word(handover.line, "stay"))

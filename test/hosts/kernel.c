@@ -4,6 +4,7 @@
 
 enum { PIC1 = 0x20, PIC2 = 0xa0, PIT = 0x40, VECTOR_IRQ0 = PIC_VECTOR };
 enum { VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_DF = 8, VECTOR_GP = 13 };
+enum { APIC_EOI = 0xb0 };
 #define STACK_PATTERN 0x5a
 
 void kernel_main(uint32_t number);
@@ -11,7 +12,7 @@ void kernel_main(uint32_t number);
 /* Written by the boot stage. */
 __attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT};
 
-volatile uint32_t ticks;
+volatile uint32_t ticks, apic_ticks;
 static volatile uint32_t steps;
 volatile bool timer_stays_in_service;
 static volatile bool leave_from_irq, leave_from_nmi;
@@ -188,6 +189,10 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 			last_step();
 		if (!timer_stays_in_service)
 			out8(PIC1, 0x20);
+		return;
+	case VECTOR_APIC_TIMER:
+		apic_ticks++;
+		*(volatile uint32_t *)pointer(handover.apic + APIC_EOI) = 0;
 		return;
 	default:
 		if (vector > VECTOR_IRQ0)

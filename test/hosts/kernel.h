@@ -51,9 +51,12 @@ _Noreturn void leave_now(const struct leaving *leaving);
 void pic_start(void);
 extern volatile bool timer_stays_in_service; /* its handler sends no EOI */
 extern struct handover handover;
-extern volatile uint32_t ticks;
+extern volatile uint32_t ticks, apic_ticks;
 void log_line(void *context, int level, const char *sentence);
 #define PIC_VECTOR 0x20u              /* of the first, and 28h of the second: while `pit` is on */
+#define VECTOR_APIC_TIMER 0x2du
+#define APIC_SPURIOUS 0xf0u
+#define APIC_ENABLE BIT(8)
 #define PIT_MODE 2u
 #define PIT_RELOAD (1193182 / 2000)
 uintptr_t offset_of_physical(uint64_t physical); /* of the kernel's own image */
