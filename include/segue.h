@@ -10,7 +10,7 @@
  * The host's kernel is the host, the kernel to start is the target, the bytes
  * that hold it are the blob. All ranges are start inclusive, end exclusive; all
  * sizes are in bytes. Strings are NUL-terminated and in UTF-8. Nothing here
- * allocates, locks, or keeps a pointer to the caller's structures after the call,
+ * allocates, takes a lock of the host's, or keeps a pointer to the caller's structures after the call,
  * but for the workspace and (until segue_exec()) the memory of the blob itself.
  *
  * Needs <stdint.h> and <stddef.h> only. Clean as C89 (with a C99 stdint.h) and C++.
@@ -404,7 +404,8 @@ int segue_ready(const void *workspace, const char **sentence);
  * handler, on 4 KiB of stack in the workspace; then, until two instructions before the target's first, an NMI is ignored,
  * and any other exception printed (purgatory.asm's contract, point 7); with SEGUE_LOAD_CATCHER up to the target's first
  * and beyond.
- * With indirect-branch tracking on, an i386 host must come here by a direct jump or call.
+ * With indirect-branch tracking on, an i386 host must come here by a direct jump or call. For a CPU that is in
+ * segue_park() at that moment it waits some 50 ms at the most; one that comes to it later is not let in.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
 

@@ -27,12 +27,13 @@ kernel_entry:
 	xor	eax, eax
 	mov	fs, eax
 	mov	gs, eax
-	; The boot CPU comes first. Each has a stack of its own.
+	; The boot CPU comes first. Each has a stack of its own, below the one before.
 	inc	eax
 	lock xadd [cpus_entered], eax
 	mov	ecx, eax
 	shl	ecx, STACK_SHIFT
-	lea	esp, [main_stack_top + ecx]
+	mov	esp, main_stack_top
+	sub	esp, ecx
 	push	eax
 	call	kernel_main
 

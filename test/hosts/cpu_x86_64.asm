@@ -26,13 +26,13 @@ kernel_entry:
 	xor	eax, eax
 	mov	fs, eax
 	mov	gs, eax
-	; The boot CPU comes first. Each has a stack of its own.
+	; The boot CPU comes first. Each has a stack of its own, below the one before.
 	inc	eax
 	lock xadd [cpus_entered], eax
 	mov	edi, eax
 	shl	eax, STACK_SHIFT
 	lea	rsp, [main_stack_top]
-	add	rsp, rax
+	sub	rsp, rax
 	call	kernel_main
 
 load_tables:
