@@ -217,9 +217,9 @@ struct segue_vbe {
 	uint16_t interface_seg, interface_off, interface_len;
 };
 
-/* What the host knows of the machine. All zero is allowed but for the framebuffer's type. */
+/* What the host knows of the machine; 0 is unknown. */
 struct segue_machine {
-	struct segue_framebuffer framebuffer; /* type SEGUE_FRAMEBUFFER_NONE: unknown */
+	struct segue_framebuffer framebuffer; /* type SEGUE_FRAMEBUFFER_NONE, or width 0: unknown */
 	const struct segue_vbe *vbe;  /* NULL: none */
 	uint64_t rsdp;                /* physical address of ACPI's RSDP that stays valid; 0: unknown */
 	const void *rsdp_copy;        /* or a copy of it (UEFI boot loaders give one), 20 or 36 bytes */

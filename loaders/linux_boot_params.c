@@ -80,18 +80,16 @@ static void fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
 
 static void fill_screen(const struct job *job, uint8_t *page)
 {
-	const struct segue_machine *m = job->args->machine;
+	const struct segue_framebuffer *f = segue_screen(job);
 
-	if (m && (m->framebuffer.type == SEGUE_FRAMEBUFFER_RGB || m->framebuffer.type == SEGUE_FRAMEBUFFER_INDEXED)) {
-		const struct segue_framebuffer *f = &m->framebuffer;
-
+	if (f && f->type != SEGUE_FRAMEBUFFER_EGA_TEXT) {
 		if (f->addr != 0 && (f->width | f->height | f->pitch) <= 0xffff) {
 			fill_framebuffer(page, f);
 			return;
 		}
 		segue_say(job, SEGUE_LOG_WARNING, "no framebuffer of %u by %u, %u bytes a line, for Linux", f->width, f->height, f->pitch);
 	}
-	fill_text(page, m);
+	fill_text(page, job->args->machine);
 }
 
 /* KiB of RAM in one piece from 1 MiB on, as the BIOS calls from before E820 counted them. */

@@ -179,6 +179,15 @@ int segue_place_catcher(struct job *job);
  */
 void segue_target_map(const struct job *job, struct segue_range *map, size_t limit, size_t *count);
 
+/* The screen that the target may go on using; NULL: none is known. */
+static inline const struct segue_framebuffer *segue_screen(const struct job *job)
+{
+	const struct segue_machine *machine = job->args->machine;
+
+	return machine && machine->framebuffer.type != SEGUE_FRAMEBUFFER_NONE && machine->framebuffer.width > 0 ?
+		&machine->framebuffer : NULL;
+}
+
 /* Where RAM from start on ends, in however many entries it is described; ADDRESS_LIMIT if it goes on there. */
 addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start);
 

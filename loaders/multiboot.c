@@ -146,7 +146,7 @@ static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 /* Section 3.1.3: a wish, not a demand. What the machine has is passed; it is for the host to set a mode. */
 static void ask_video(struct job *job, const uint8_t *header)
 {
-	const struct segue_framebuffer *screen = job->args->machine ? &job->args->machine->framebuffer : NULL;
+	const struct segue_framebuffer *screen = segue_screen(job);
 	bool wants_text = FIELD(header, mode_type) == 1;
 
 	job->asks_video = wants_text ? SEGUE_VIDEO_TEXT : SEGUE_VIDEO_GRAPHICS;
@@ -157,7 +157,7 @@ static void ask_video(struct job *job, const uint8_t *header)
 	}
 	if (job->args->flags & SEGUE_LOAD_VIDEO)
 		return;
-	if (screen && screen->type != SEGUE_FRAMEBUFFER_NONE) {
+	if (screen) {
 		if (wants_text != (screen->type == SEGUE_FRAMEBUFFER_EGA_TEXT) ||
 		    (FIELD(header, width) && FIELD(header, width) != screen->width) ||
 		    (FIELD(header, height) && FIELD(header, height) != screen->height) ||

@@ -224,8 +224,10 @@ static void fill_framebuffer(struct multiboot_info *info, const struct segue_fra
 	info->flags |= MULTIBOOT_INFO_FRAMEBUFFER;
 }
 
-static void fill_machine(const struct table *table, const struct segue_machine *machine)
+static void fill_machine(const struct table *table, const struct job *job)
 {
+	const struct segue_machine *machine = job->args->machine;
+	const struct segue_framebuffer *screen = segue_screen(job);
 	struct multiboot_info *info = table->info;
 	const struct segue_vbe *vbe = machine->vbe;
 
@@ -233,8 +235,8 @@ static void fill_machine(const struct table *table, const struct segue_machine *
 		info->boot_device = machine->boot_device;
 		info->flags |= MULTIBOOT_INFO_BOOT_DEVICE;
 	}
-	if (machine->framebuffer.type != SEGUE_FRAMEBUFFER_NONE)
-		fill_framebuffer(info, &machine->framebuffer);
+	if (screen)
+		fill_framebuffer(info, screen);
 	if (vbe) {
 		memcpy((uint8_t *)info + table->vbe, vbe->control_info, VBE_CONTROL_INFO_SIZE);
 		memcpy((uint8_t *)info + table->vbe + VBE_CONTROL_INFO_SIZE, vbe->mode_info, VBE_MODE_INFO_SIZE);
@@ -377,6 +379,6 @@ int segue_multiboot_pass(struct job *job, uint32_t header_flags, const struct el
 	fill_strings(job, &table, job->segments + table.kernel_segments);
 	fill_memory(job, &table);
 	if (job->args->machine)
-		fill_machine(&table, job->args->machine);
+		fill_machine(&table, job);
 	return elf ? place_sections(job, elf, &table) : SEGUE_OK;
 }

@@ -979,6 +979,21 @@ static void framebuffers(void **state)
 	}
 }
 
+/* A structure of zeros, which has the type of an indexed one. */
+static void unknown_framebuffer(void **state)
+{
+	struct loader_job *t;
+
+	(void)state;
+	elf_kernel(false, 0);
+	t = new_job(image.at, image.size);
+	t->args.machine = &t->machine;
+	t->machine = (struct segue_machine){0};
+	run(t, SEGUE_OK);
+	assert_false(has_flag(t, 12));
+	free(t);
+}
+
 static void vbe(void **state)
 {
 	uint8_t control[512], mode[256];
@@ -1164,6 +1179,7 @@ int main(void)
 		cmocka_unit_test(broken_section_headers),
 		cmocka_unit_test(boot_device),
 		cmocka_unit_test(framebuffers),
+		cmocka_unit_test(unknown_framebuffer),
 		cmocka_unit_test(vbe),
 		cmocka_unit_test(wish_for_a_video_mode),
 		cmocka_unit_test(where_the_information_goes),

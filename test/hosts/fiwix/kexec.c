@@ -85,7 +85,6 @@ static int load(void)
 	struct segue_extent extent;
 
 	memset_b(&machine, 0, sizeof(machine));
-	machine.framebuffer.type = SEGUE_FRAMEBUFFER_NONE;
 	machine.serial_port = serial_console();
 	extent.addr = V2P((unsigned int)disk->addr);
 	extent.size = disk->size * 1024;
