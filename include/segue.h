@@ -6,6 +6,7 @@
  *   segue_ready()  says whether segue_exec() may be called here and now
  *   segue_exec()   cannot fail and does not return
  *   segue_park()   before that, on each other CPU that runs
+ *   segue_bios()   asks the BIOS, whatever mode the host is in, and comes back
  *
  * The host's kernel is the host, the kernel to start is the target, the bytes
  * that hold it are the blob. All ranges are start inclusive, end exclusive; all
@@ -151,7 +152,7 @@ enum segue_error {
 	SEGUE_E_BIOS_GATE = 171,         /* paging is on, and code_base is not 2048-aligned */
 	SEGUE_E_BIOS_LOW = 172,          /* low_phys is not on a page, or its pages are not all of base memory and behind the BIOS's data */
 	SEGUE_E_BIOS_DATA = 173,         /* data is larger than SEGUE_BIOS_DATA_MAX */
-	SEGUE_E_BIOS_GONE = 174,         /* no BIOS lives: a vector of INT 10h, 13h or 15h leads to none, or the base memory size makes no sense */
+	SEGUE_E_BIOS_GONE = 174,         /* no BIOS lives: a vector of INT 10h, 13h or 15h leads nowhere, or base memory's size makes no sense */
 	SEGUE_E_BIOS_MAP = 175,          /* the BIOS knows of no RAM above 1 MiB */
 	SEGUE_E_BIOS_MAP_LIMIT = 176     /* the BIOS's map has more ranges than there is room for */
 };
@@ -496,8 +497,8 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
  * left them. Call it on the boot CPU; other CPUs may run on, but must not ask the BIOS or use the borrowed memory.
  *
  * In real mode interrupts are on, as BIOSes want it, and an NMI or an exception is the BIOS's; a machine check is a shutdown.
- * On the way there and back interrupts are off, an NMI is lost, and an exception is printed as by segue_exec(); in the some forty
- * instructions just before and behind real mode either is a shutdown. A local APIC keeps its own interrupts for the
+ * On the way there and back interrupts are off, an NMI is lost, and an exception is printed as by segue_exec(); in the
+ * some forty instructions just before and behind real mode either is a shutdown. A local APIC keeps its own interrupts for the
  * host. The PICs' go to the BIOS: a host that has lines of theirs unmasked must say how they are set up (SEGUE_BIOS_PIC),
  * and what they signal meanwhile is not seen by the host. Where LINT0 is masked the BIOS gets none, and most calls need
  * none. A CPU without CPUID keeps no x87 state.
@@ -532,12 +533,12 @@ struct segue_bios_args {
 	uint64_t code_base, data_base; /* as segue_load()'s */
 
 	/*
-	 * Up to SEGUE_BIOS_DATA_MAX bytes that lie at segment low_phys / 16, offset SEGUE_BIOS_DATA_AT while the BIOS runs: copied there
-	 * before, and back after. NULL: none.
+	 * Up to SEGUE_BIOS_DATA_MAX bytes that lie at segment low_phys / 16, offset SEGUE_BIOS_DATA_AT while the BIOS
+	 * runs: copied there before, and back after. NULL: none.
 	 */
 	void *data;
 	size_t data_size;
-	uint32_t low_phys;            /* a page in base memory; what lies in it and behind is put aside, and put back. 0: SEGUE_BIOS_LOW */
+	uint32_t low_phys;            /* a page in base memory, lent with those behind it and put back; 0: SEGUE_BIOS_LOW */
 
 	uint32_t serial_port;         /* for an exception's text, as segue_machine's; 0: none */
 	/* What cannot be read back. Masks can. */
