@@ -204,8 +204,6 @@ struct loader {
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
 };
-/* Hidden: what is linked in statically needs no GOT, whatever the host compiles with (-fPIE, -fPIC, neither). */
-#define SEGUE_HIDDEN __attribute__((visibility("hidden")))
 extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
 	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;
 
