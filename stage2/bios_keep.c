@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What of the host's CPU, PICs and timer C can save before the BIOS runs, and put back after it. */
 #include "bios.h"
-#include "cpuid.h"
 #include "memory_functions.h"
+#include "processor.h"
 
 /* CPUID.1 */
 #define EDX_FPU 0x1u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Other CPUs, as the host's side sees them: who waits, and whether the rest can be stopped from here. */
-#include "cpuid.h"
 #include "loaded.h"
+#include "processor.h"
 
 /* CPUID.1 (Intel SDM vol. 2, CPUID) */
 #define FAMILY(eax) ((eax) >> 8 & 15u)

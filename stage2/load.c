@@ -2,10 +2,10 @@
 /* segue_load(): all that can fail, in the order in which it can. */
 #include "memory_functions.h"
 #include "arrange.h"
-#include "cpuid.h"
 #include "image.h"
 #include "loaded.h"
 #include "memory_map.h"
+#include "processor.h"
 #include "quiet.h"
 
 #define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */

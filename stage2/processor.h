@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* CPUID (Intel SDM vol. 2), on CPUs that may not have it. */
-#ifndef SEGUE_CPUID_H
-#define SEGUE_CPUID_H
+/* What the processor is: CPUID (Intel SDM vol. 2), where it may be missing. Not named cpuid.h, as the compiler has one. */
+#ifndef SEGUE_PROCESSOR_H
+#define SEGUE_PROCESSOR_H
 
 #include <stdbool.h>
 #include <stdint.h>
