@@ -300,6 +300,21 @@ static const struct purgatory_params *params_of_build(void)
 	return (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
 }
 
+/* How many pages purgatory needs: the blocks are asked for by a digest, by real mode, by other CPUs and by high sources. */
+static uint32_t pages_of(const struct arrangement *a)
+{
+	const struct job *job = a->job;
+
+	return job->bundle.digest || is_real_mode(job) || has_other_cpus(job) || a->runs.high ? PURGATORY_PAGES
+											       : PURGATORY_PLAIN_PAGES;
+}
+
+/* With high.asm's. */
+static uint32_t home_pages(const struct arrangement *a)
+{
+	return pages_of(a) + (a->runs.high ? 1 : 0);
+}
+
 static void write_description(const struct arrangement *a, struct loaded *loaded)
 {
 	struct segue_description *d = &loaded->description;
@@ -320,7 +335,7 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->set_aside = a->result.aside;
 	d->zeroed = a->result.zeroed;
 	d->purgatory = (uint32_t)a->home;
-	d->purgatory_size = params_of_build()->catcher;
+	d->purgatory_size = home_pages(a) * PURGATORY_PAGE;
 	d->needs_memory = a->job->needs_memory;
 	d->has_digest = a->job->bundle.digest != NULL;
 	d->asks_video = a->job->asks_video;
@@ -336,15 +351,6 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->cpu_count = a->job->args->cpu_count;
 	loaded->list = a->list.pages;
 	loaded->magic = LOADED_MAGIC;
-}
-
-/* How many pages purgatory needs: the blocks are asked for by a digest, by real mode, by other CPUs and by high sources. */
-static uint32_t pages_of(const struct arrangement *a)
-{
-	const struct job *job = a->job;
-
-	return job->bundle.digest || is_real_mode(job) || has_other_cpus(job) || a->runs.high ? PURGATORY_PAGES
-											       : PURGATORY_PLAIN_PAGES;
 }
 
 static void write_cpus(const struct job *job, struct purgatory_params *params)
@@ -452,16 +458,14 @@ static bool is_good_home(const struct arrangement *a)
 /* Purgatory stays in the workspace, unless the target goes there. */
 static int house_purgatory(struct arrangement *a)
 {
-	uint32_t pages = pages_of(a) + (a->runs.high ? 1 : 0); /* with high.asm's */
-
 	a->home = a->job->workspace_phys;
 	a->moves_out = workspace_is_hit(a->job) || !is_good_home(a);
 	if (!a->moves_out)
 		return SEGUE_OK;
-	while (segue_take_pages(&a->scratch, pages, &a->home))
+	while (segue_take_pages(&a->scratch, home_pages(a), &a->home))
 		if (is_good_home(a))
 			return SEGUE_OK;
-	return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", pages);
+	return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", home_pages(a));
 }
 
 int segue_arrange(struct job *job)
