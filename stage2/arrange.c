@@ -277,6 +277,12 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 	return SEGUE_OK;
 }
 
+/* With high.asm's. */
+static uint32_t home_pages(const struct arrangement *a)
+{
+	return a->housing.pages + (a->runs.high ? 1 : 0);
+}
+
 static void write_description(const struct arrangement *a, struct loaded *loaded)
 {
 	struct segue_description *d = &loaded->description;
@@ -297,7 +303,7 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->set_aside = a->result.aside;
 	d->zeroed = a->result.zeroed;
 	d->purgatory = (uint32_t)a->housing.home;
-	d->purgatory_size = segue_purgatory_size();
+	d->purgatory_size = home_pages(a) * PURGATORY_PAGE;
 	d->needs_memory = a->job->needs_memory;
 	d->has_digest = a->job->bundle.digest != NULL;
 	d->asks_video = a->job->asks_video;
@@ -320,15 +326,15 @@ static int house_purgatory(struct arrangement *a)
 {
 	const struct job *job = a->job;
 	struct housing *housing = &a->housing;
-	uint32_t pages = segue_purgatory_pages(job, a->runs.high), taken = pages + (a->runs.high ? 1 : 0);
+	uint32_t pages = segue_purgatory_pages(job, a->runs.high);
 
 	housing->pages = pages;
 	housing->home = job->workspace_phys;
 	a->moves_out = workspace_is_hit(job) || !segue_is_good_home(job, housing->home, pages);
 	if (a->moves_out)
 		do
-			if (!segue_take_pages(&a->scratch, taken, &housing->home))
-				return segue_refuse(job, SEGUE_E_NO_PURGATORY, "%u pages", taken);
+			if (!segue_take_pages(&a->scratch, home_pages(a), &housing->home))
+				return segue_refuse(job, SEGUE_E_NO_PURGATORY, "%u pages", home_pages(a));
 		while (!segue_is_good_home(job, housing->home, pages));
 	/* high.asm's page: by then the gate's first table is of no use; elsewhere it lies behind purgatory. */
 	if (a->runs.high)

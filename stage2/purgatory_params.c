@@ -12,11 +12,6 @@ static const struct purgatory_params *params_of_build(void)
 	return (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
 }
 
-uint32_t segue_purgatory_size(void)
-{
-	return params_of_build()->catcher;
-}
-
 /* Those that segue_load() was told of, and those that get an INIT untold. */
 static bool has_other_cpus(const struct job *job)
 {

@@ -20,9 +20,6 @@ uint32_t segue_purgatory_pages(const struct job *job, bool high);
 /* May purgatory run there? */
 bool segue_is_good_home(const struct job *job, addr_t home, uint32_t pages);
 
-/* How much of it comes from the build: the core and the blocks, without the catcher. */
-uint32_t segue_purgatory_size(void);
-
 /* Puts purgatory into the workspace, and the catcher into its segment, and tells it all that it will need (purgatory.h). */
 void segue_write_purgatory(const struct job *job, const struct housing *housing);
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Options, what must be built before, and the table at the end."""
+import collections
 import os
 import subprocess
 
@@ -10,6 +11,10 @@ import host_matrix
 from qemu import BUILD, ROOT, ovmf
 
 COLUMNS = "{:34} {:8} {:>7}  {}"
+# Of these every cell that is a host's way into a target has a row (the fixture row); what else they try is counted.
+HOST_FILES = ("test_hosts", "test_cpus", "test_devices", "test_catcher", "test_bios_host", "test_window", "test_fiwix")
+# File -> how many of its tests are for --full only
+LEFT = collections.Counter()
 
 
 def pytest_addoption(parser):
@@ -25,8 +30,22 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--full") or config.getoption("markexpr"):
         return
-    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("full")])
+    left = [item for item in items if item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left)
+    LEFT.update(item.path.stem for item in left)
     items[:] = [item for item in items if not item.get_closest_marker("full")]
+
+
+def pytest_sessionfinish(session):
+    """xdist's workers choose; who prints is another process."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = dict(LEFT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    LEFT.clear()
+    LEFT.update(getattr(node, "workeroutput", {}).get("left", {}))
 
 
 @pytest.fixture(scope="session")
@@ -56,18 +75,38 @@ def note(record_property):
     return put
 
 
+@pytest.fixture
+def row(record_property):
+    """row(seconds): the cell stands in the table of hosts at the end."""
+    def put(seconds, text=""):
+        record_property("seconds", f"{seconds:.1f} s")
+        record_property("note", text)
+    return put
+
+
 def pytest_terminal_summary(terminalreporter, config):
-    rows, hosts = [], []
+    rows, hosts, counts, cells_met = [], [], collections.defaultdict(collections.Counter), 0
     for outcome in ("passed", "failed", "error", "skipped", "xfailed"):
         for report in terminalreporter.stats.get(outcome, ()):
             properties = dict(getattr(report, "user_properties", ()))
-            if "test_hosts" in report.nodeid:
-                hosts.append((host_row(report.nodeid), outcome, properties.get("seconds", ""),
-                              properties.get("note", "")))
-            elif "seconds" in properties or (outcome in ("failed", "error") and "test_boots" in report.nodeid):
+            file = os.path.basename(report.nodeid.partition("::")[0])[:-3]
+            seconds, text = properties.get("seconds", ""), properties.get("note", "")
+            cells_met += "::test_host_state[" in report.nodeid
+            if file in HOST_FILES:
+                if outcome == "passed" and "seconds" not in properties:
+                    counts[file][row_name(report.nodeid, file).partition(":")[0]] += 1
+                else:
+                    text = report.longrepr[2].removeprefix("Skipped: ") if outcome == "skipped" else text
+                    hosts.append((row_name(report.nodeid, file), outcome, seconds, text))
+            elif seconds or (outcome in ("failed", "error") and file == "test_boots"):
                 name = report.nodeid.split("[")[-1].rstrip("]")
-                rows.append((name, outcome, properties.get("seconds", ""), properties.get("note", "")))
-    show_hosts(terminalreporter, hosts, config.getoption("--full"))
+                rows.append((name, outcome, seconds, text))
+    show_hosts(terminalreporter, hosts, counts)
+    if cells_met:
+        strength = "three" if config.getoption("--full") else "two"
+        terminalreporter.write_line(f"  {cells_met} cells, chosen so that every {strength} values that can meet do")
+    if cells_met and not config.getoption("--full"):
+        terminalreporter.write_line("  every three, and Bochs's every two, in the whole matrix (--full)")
     if not rows:
         return
     terminalreporter.section("boots: target-way-memory")
@@ -82,21 +121,28 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.write_line(f"  {left} cells more in the whole matrix (--full)")
 
 
-def host_row(nodeid):
+def row_name(nodeid, file):
     """The cell's name; before it what is tested, where that is not the matrix."""
     function, _, cell = nodeid.split("::")[-1].rstrip("]").partition("[")
-    return cell if function in ("test_host_state", "test_bochs_host") else f"{function[5:].replace('_', ' ')}: {cell}"
+    if function in ("test_host_state", "test_bochs_host"):
+        return cell
+    # A file that skips itself as a whole has no function.
+    what = " ".join((function[5:] if "::" in nodeid else file).split("_"))
+    return f"{what}: {cell}" if cell else what
 
 
-def show_hosts(terminalreporter, hosts, full):
+def show_hosts(terminalreporter, hosts, counts):
     """Host state x target x emulator."""
-    if not hosts:
+    if not hosts and not counts:
         return
     terminalreporter.section("hosts: mode emulator target, what is not plain")
-    for row in sorted(hosts):
-        terminalreporter.write_line("{:92} {:8} {:>7}  {}".format(*row).rstrip())
+    for each in sorted(hosts):
+        terminalreporter.write_line("{:92} {:8} {:>7}  {}".format(*each).rstrip())
+    for file in HOST_FILES:
+        for what, count in counts[file].items():
+            terminalreporter.write_line(f"{file[5:]}: {what}: {count} passed")
+        if LEFT[file]:
+            terminalreporter.write_line(f"{file[5:]}: {LEFT[file]} more in the whole matrix (--full)")
     terminalreporter.write_line("cells that do not exist:")
     for factors, _, reason in host_matrix.ABSENT:
         terminalreporter.write_line(f"  {' x '.join(factors)}: {reason}")
-    terminalreporter.write_line("  chosen so that every three values that can meet do" if full else
-                                "  chosen so that every two values that can meet do; every three, and Bochs's: --full")

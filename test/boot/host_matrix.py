@@ -37,14 +37,16 @@ FACTORS = {
     "blob": {"whole": "", "pages": "blob=pages", "odd": "blob=odd", "high": "blob=high", "high-odd": "blob=high-odd"},
     "catcher": {"off": "", "on": "catcher"},
     "cpus": {"1": "", "4-park": "cpus=4 others=park", "4-init": "cpus=4 others=mixed init"},
+    "devices": {"off": "", "all": "live=all quiet=all", "old": "live=pic,pit,rtc,vga quiet=all"},
     "target": dict.fromkeys(("multiboot", "linux"), ""),
 }
-# Bochs 2.7 has no 5-level paging, and no SVM; Debian's is built for one CPU.
+# Bochs 2.7 has no 5-level paging, and no SVM; Debian's is built for one CPU. Of its devices no monitor tells.
 BOCHS = {
     **FACTORS,
     "mode": {name: words for name, (_, words) in MODES.items() if name != "la57"},
     "emulator": dict.fromkeys(("tigerlake", "pentium"), ""),
     "cpus": {"1": ""},
+    "devices": {"off": "", "old": FACTORS["devices"]["old"]},
     "virtual": {"none": "", "vmx": "vmx", "cet": "cet", "cet-jump": "cet indirect", "vmx+cet": "vmx cet"},
 }
 
@@ -72,6 +74,8 @@ ABSENT = (
      "the host sends itself NMIs by a local APIC, which these have not"),
     (("cpus", "emulator"), lambda cpus, emulator: cpus != "1" and emulator in OLD,
      "neither the 486 nor the Pentium of the emulators has a local APIC: one CPU"),
+    (("devices", "emulator"), lambda devices, emulator: devices == "all" and emulator in OLD,
+     "neither the 486 nor the Pentium of the emulators has the local APIC that is left running"),
     (("virtual", "emulator"), lambda virtual, emulator: virtual != "none" and emulator in OLD,
      "neither the 486 nor the Pentium has SVM, VMX or CET"),
     (("virtual", "mode"), lambda virtual, mode: virtual != "none" and virtual not in ("svm", "gif") and

@@ -86,7 +86,7 @@ def disk(tmp_path):
 
 
 @pytest.mark.parametrize("mode, emulator, state", cells())
-def test_calls(mode, emulator, state, disk, request):
+def test_calls(mode, emulator, state, disk, request, row):
     build, mode_words = MODES[mode]
     line = f"{mode_words} {state} map=bios bios=disk stay"
     bits, cpu = (64 if emulator == "x86_64" else 32), (emulator if emulator in ("486", "pentium") else "max")
@@ -118,6 +118,7 @@ def test_calls(mode, emulator, state, disk, request):
         stub.run()
         found = vm.wait_for(r"^BIOS: (\d+) bad", timeout=60, but_not=BAD)
         said, screen = vm.serial(), vm.screen()
+        row(vm.elapsed())
     assert compared(at_first) == compared(at_last)
     # And after the one that leaves nothing as it was.
     assert compared(at_first) == compared(at_end)
@@ -132,13 +133,14 @@ def test_calls(mode, emulator, state, disk, request):
 @pytest.mark.parametrize("mode, emulator", [("4k-high", "i386"), ("pae-high", "x86_64"), ("long", "x86_64"),
                                             ("la57", "x86_64"), ("base", "i386")])
 @pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
-def test_a_target_after_it(mode, emulator, target):
+def test_a_target_after_it(mode, emulator, target, row):
     """Into the inspector, with the BIOS's map, from a host that has called the BIOS in the state that it leaves."""
     build, mode_words = MODES[mode]
     with machine(f"bios-then-{mode}-{target.name}", build, f"{mode_words} {ALL} map=bios bios=run",
                  modules_of(target.load()), memory="24M", bits=64 if emulator == "x86_64" else 32, cpu="max") as vm:
         vm.wait_for(r"^INSPECT: \d+ ok, 0 bad", timeout=60, but_not=BAD + "|^INSPECT:.*")
         said = vm.serial()
+        row(vm.elapsed())
     assert re.search(r"^BIOS: 0 bad", said, re.MULTILINE)
     assert not Verdict(said).bad
 
@@ -203,7 +205,8 @@ def test_bochs(mode, state, code, tmp_path):
     line = f"{mode_words} {state} " + ("bios=refused" if code else "map=bios bios=run")
     target = MULTIBOOT.load()
     iso = grub_iso(str(tmp_path / "boot.iso"), Part(host(build), line), [Part(target.path, "strict exit")])
-    said = bochs.Bochs(f"bios-{mode}-{'vmx' if code else 'cet'}", iso, cpu="tigerlake").wait_for(r"^INSPECT: \d+ ok, \d+ bad")
+    machine = bochs.Bochs(f"bios-{mode}-{'vmx' if code else 'cet'}", iso, cpu="tigerlake")
+    said = machine.wait_for(r"^INSPECT: \d+ ok, \d+ bad").serial
     assert not re.search(BAD, said, re.MULTILINE) and not re.search("^BAD: bios", said, re.MULTILINE), said[-2000:]
     assert re.search(r"^INSPECT: \d+ ok, 0 bad", said, re.MULTILINE)
     if code:

@@ -13,10 +13,8 @@ from cells import INITRD, at
 from images import Part, grub_iso
 from other_cpus import PAGE, WAIT
 from qemu import BUILD
-from test_hosts import BAD, hand_over, host, machine, modules_of, row
+from test_hosts import BAD, hand_over, host, machine, modules_of
 from test_state import LINUX, MULTIBOOT
-
-assert row      # a fixture
 
 OTHERS = {
     "park": "others=park",

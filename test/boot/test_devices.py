@@ -15,18 +15,18 @@ import time
 import pytest
 
 import bochs
+import host_matrix
 import sectors
 import test_window
 from cells import INITRD, at
+from device_state import CHECKS, WORDS, DeviceState, pics
 from images import Part, grub_iso, qemu_kernel, small_elf, write
 from qemu import BUILD, LOGS, PATIENCE, ROOT, Qemu, QemuError
-from test_hosts import exec_address, host
+from test_hosts import exec_address, high_memory, host
 from test_state import CPUID, MSR, connect, found, log_to, name32
 
 ENTRY = 0x200000
 TARGET_SIZE = 0x20000
-PCI_BRIDGE = 6
-PCI_BUS_MASTER = 4
 LIVE = "live=all"
 TEXT = (720, 400)
 
@@ -40,14 +40,7 @@ def target(name, code=Small.code):
     return small_elf(os.path.join(LOGS, f"devices-{name}.elf"), ENTRY, code, TARGET_SIZE)
 
 
-def pics(vm):
-    """The second and the first: (vectors, masks, in service)."""
-    found = re.findall(r"^pic[01]: irr=\w+ imr=(\w+) isr=(\w+) hprio=\w irq_base=(\w+)", vm.hmp("info pic"),
-                       re.MULTILINE)
-    return [tuple(int(each, 16) for each in (base, masks, served)) for masks, served, base in found]
-
-
-class Devices:
+class Devices(DeviceState):
     """A host with its words, stopped at the target's first instruction, or at segue_exec()'s."""
 
     def __init__(self, name, build, line, at_exec=False, **more):
@@ -81,71 +74,6 @@ class Devices:
         self.stub.close()
         self.vm.__exit__(*why)
 
-    def out(self, port, value, size="b"):
-        self.vm.hmp(f"o /{size} {port:#x} {value:#x}")
-
-    def port(self, port, size="b"):
-        return int(re.search(r"= 0x(\w+)", self.vm.hmp(f"i /{size} {port:#x}"))[1], 16)
-
-    def memory(self, address, count):
-        """64-bit words of device memory."""
-        said = self.vm.hmp(f"xp /{count}gx {address:#x}")
-        return [int(each, 16) for each in re.findall(r"0x(\w{16})\b", said)]
-
-    def io_apic(self):
-        said = self.vm.hmp("info pic")
-        pins = re.findall(r"^ +pin \d+ +0x(\w+)", said, re.MULTILINE)
-        assert len(pins) == 24
-        # The last one delivers SMIs, which are the firmware's.
-        return [int(each, 16) for each in pins] == [1 << 16] * 23 + [0x200] and "Remote IRR (none)" in said
-
-    def lapic(self):
-        said = self.vm.hmp("info lapic")
-        entries = {name: int(value, 16) for name, value in re.findall(r"^(LVT\w*)\s+0x(\w+)", said, re.MULTILINE)}
-        wanted = dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTTHMR=0x200, LVTT=1 << 16)
-        return entries == wanted and all(re.search(each, said, re.MULTILINE) for each in (
-            r"initial_count = 0 ", r"^SPIV\s+0x0000010f", r"^ISR\s+\(none\)\s+IRR\s+\(none\)", r"TPR 0x00"))
-
-    def pic(self):
-        return pics(self.vm) == [(0x70, 0xff, 0), (0x08, 0xff, 0)]
-
-    def pit(self):
-        # 8254: read-back of counter 0's status, then its count, which shows what it is reloaded with
-        self.out(0x43, 0xe2)
-        mode = self.port(0x40) & 0x3f
-        counts = []
-        for _ in range(8):
-            self.out(0x43, 0xd2)
-            counts.append(self.port(0x40) | self.port(0x40) << 8)
-            self.stub.run()
-            time.sleep(0.01)
-            self.stub.stop()
-        return mode == 0x36 and max(counts) > 0x1000 and self.port(0x61) & 3 == 0
-
-    def rtc(self):
-        self.out(0x70, 0x0b)
-        return self.port(0x71) & 0x70 == 0
-
-    def hpet(self):
-        comparators = [self.memory(0xfed00100 + 0x20 * each, 1)[0] for each in range(3)]
-        return self.memory(0xfed00010, 1)[0] & 3 == 0 and not any(each & (1 << 2 | 1 << 14) for each in comparators)
-
-    def functions(self, buses=1):
-        """PCI: address -> (base class, header type, command) of what there is."""
-        found = {}
-        for address in range(0x80000000, 0x80000000 + (buses << 16), 0x100):
-            def register(number):
-                self.out(0xcf8, address | number, "w")
-                return self.port(0xcfc, "w")
-            if register(0) & 0xffff != 0xffff:
-                found[address] = (register(8) >> 24, register(12) >> 16 & 0xff, register(4) & 0xffff)
-        return found
-
-    def dma(self, buses=1):
-        functions = self.functions(buses).values()
-        assert len(functions) > 3
-        return not any(command & PCI_BUS_MASTER for base_class, _, command in functions if base_class != PCI_BRIDGE)
-
     def picture(self, colour=lambda each: each * 7 & 0x7f):
         """All characters in many colours, as the screen shows them, without the cursor."""
         cells = bytes(byte for each in range(2000) for byte in (each & 0xff, colour(each)))
@@ -154,13 +82,6 @@ class Devices:
         self.out(0x3d4, 0x0a)
         self.out(0x3d5, 0x20)
         return self.vm.screenshot()
-
-    def blank(self):
-        return self.vm.memory_at(0xb8000, 0x8000) == b"\x20\x07" * 0x4000
-
-
-WORDS = ("ioapic", "lapic", "pic", "pit", "rtc", "hpet", "dma")
-CHECKS = {"ioapic": Devices.io_apic, **{word: getattr(Devices, word) for word in WORDS[1:]}}
 
 
 @pytest.fixture(scope="module")
@@ -185,9 +106,10 @@ MODES = [("i386-low", "mode=flat"), ("i386-high", "mode=4k cr4=all blob=pages"),
 
 
 @pytest.mark.parametrize("build, line", MODES, ids=[line.split()[0][5:] for _, line in MODES])
-def test_all_are_quiet(build, line, text_picture):
+def test_all_are_quiet(build, line, text_picture, row):
     with Devices("all-" + line, build, f"{line} {LIVE} quiet=all") as devices:
         assert quiet_ones(devices, text_picture) == ALL
+        row(devices.vm.elapsed())
 
 
 def test_once_and_before_purgatory_moves(text_picture):
@@ -242,7 +164,7 @@ RING, RING_SIZE = ENTRY + 0x4000, 0x3000
 def test_a_card_left_receiving(build, line, word):
     """Into what becomes the target's memory: until the host leaves, and after that unless it is quieted."""
     args, port = network_card()
-    line += f" live=all dma={RING:x}" + (f" quiet={word}" if word else "")
+    line += f" live=all dma={RING:x} frames" + (f" quiet={word}" if word else "")
     with frames(port), Devices(f"card-{word}-{build}", build, line, at_exec=True, args=args) as devices:
         assert b"SEGUESEGUE" in devices.vm.memory_at(RING, RING_SIZE)
         devices.go_to(ENTRY)
@@ -565,9 +487,25 @@ def archives(targets, tmp_path_factory):
     return {arch: disk_archive(str(tmp_path_factory.mktemp(arch)), arch) for arch in ("i386", "amd64")}
 
 
-LINUX = [("i386-low", "mode=flat", "i386", 1), ("i386-high", "mode=4k from=irq pit", "i386", 4),
-         ("i386-high", "mode=4m", "amd64", 1), ("i386-high", "mode=pae from=df", "amd64", 4), ("x86_64", "mode=long from=nmi", "i386", 1),
-         ("x86_64", "mode=long", "amd64", 4), ("x86_64", "mode=la57", "amd64", 1)]
+# Mode, more of the host's state, Linux, CPUs
+LINUX = [
+    ("flat", "", "i386", 1),
+    ("base", "blob=odd", "i386", 1),
+    ("4k-identity", "stack=page", "i386", 1),
+    ("4k-high", "from=irq pit", "i386", 4),
+    ("4k-bases", "blob=pages", "i386", 1),
+    ("4m-identity", "from=nmi", "i386", 1),
+    ("4m-high", "", "amd64", 1),
+    ("pae-identity", "stack=zero", "i386", 1),
+    ("pae-high", "from=df", "amd64", 4),
+    ("long", "from=nmi", "i386", 1),
+    ("long", "", "amd64", 4),
+    ("la57", "", "amd64", 1),
+    # all that a host can ask for
+    ("4k-high", "catcher cpus=4 others=mixed init globals cr4=all", "amd64", 4),
+    ("pae-high", "catcher cpus=4 others=park blob=pages cr4=all", "amd64", 4),
+    ("long", "catcher cpus=4 others=mixed init blob=high cr4=all", "amd64", 4),
+]
 PIC_ONLY = "noapic nolapic acpi=off"
 
 
@@ -578,15 +516,23 @@ def linux(name, build, line, arch, archives, tmp_path, words="", cpus=1):
              "-device", "usb-storage,drive=d"]
     boot = qemu_kernel(Part(host(build), f"{line} live=all dma=1c00000"),
                        [Part(at(f"di-{arch}/linux"), f"console=ttyS0 {words}"), INITRD, Part(archives[arch])])
-    return Qemu("devices-linux-" + re.sub(r"\W+", "-", name), [*boot["args"], *args], memory="256M", cpu="max")
+    memory = high_memory("256M") if "blob=high" in line else {"memory": "256M"}
+    return Qemu("devices-linux-" + re.sub(r"\W+", "-", name), [*boot["args"], *args], cpu="max", **memory)
 
 
-@pytest.mark.parametrize("build, line, arch, cpus", LINUX,
-                         ids=[f"{line[5:]}-{arch}-{cpus}" for _, line, arch, cpus in LINUX])
-def test_linux_has_a_timer_and_a_disk(build, line, arch, cpus, archives, tmp_path):
-    with linux(f"{line}-{arch}", build, line + " quiet=all", arch, archives, tmp_path, "quiet", cpus) as vm:
+@pytest.mark.parametrize("mode, more, arch, cpus", LINUX, ids=[
+    f"{mode} linux-{arch} {cpus} CPUs {more}".rstrip() for mode, more, arch, cpus in LINUX])
+def test_linux_has_a_timer_and_a_disk(mode, more, arch, cpus, archives, tmp_path, row):
+    build, line = host_matrix.MODES[mode]
+    line = f"{line} {more} quiet=all"
+    with linux(f"{line}-{arch}", build, line, arch, archives, tmp_path, "quiet", cpus) as vm:
         vm.wait_for(rf"^DISK-OK {ON_DISK}", timeout=90, but_not=r"^(DISK-BAD .*|Refused: .*|host: exception .*)")
         assert f"\ncpus: {cpus}\n" in vm.serial()
+        row(vm.elapsed())
+
+
+def test_linux_is_started_on_each_host():
+    assert {mode for mode, *_ in LINUX} == set(host_matrix.MODES)
 
 
 @pytest.mark.parametrize("quiet", [True, False])

@@ -71,12 +71,12 @@ def sizes(name, plain, full):
 
 
 @sizes("fiwix", [64], [1024, 3072])
-def test_to_fiwix(memory, tmp_path, note):
+def test_to_fiwix(memory, tmp_path, row):
     with fiwix(f"fiwix-{memory}", str(tmp_path), FIWIX, "multiboot1", f"{ROOT_LINE} console=/dev/ttyS0",
                memory=f"{memory}M", bits=32) as vm:
         assert left(vm) == "Multiboot 1"
         vm.wait_for(r"^init: FIWIX-INIT-OK", timeout=30)
-        note(vm.elapsed())
+        row(vm.elapsed())
         second = vm.serial().partition("leaving Fiwix")[2]
     assert re.search(r"^bootloader\s+-\s+Segue ", second, re.MULTILINE)
     assert f"cmdline='{ROOT_LINE} console=/dev/ttyS0'" in second
@@ -84,12 +84,12 @@ def test_to_fiwix(memory, tmp_path, note):
 
 # Fiwix's own code puts the initrd where it does not look whether there is RAM.
 @sizes("linux-i386", [256, 3072], [160, 512, 1024, 2048])
-def test_to_linux(memory, targets, tmp_path, note):
+def test_to_linux(memory, targets, tmp_path, row):
     blob = pack_fiwix(str(tmp_path / "blob"), at("di-i386/linux"), LARGE.path)
     with fiwix(f"linux-{memory}", str(tmp_path), blob, "linux", LINUX_LINE, memory=f"{memory}M", bits=32) as vm:
         assert left(vm) == "Linux"
         vm.wait_for(r"^INITRAMFS-(OK|BAD) .*\n", timeout=60)
-        note(vm.elapsed())
+        row(vm.elapsed())
         said = parse_initramfs(vm.serial())
     assert said["verdict"] == "OK" and said["digest"] == digest_of(LARGE.path)
     assert said["cmdline"] == f"[{LINUX_LINE}]"
@@ -97,35 +97,35 @@ def test_to_linux(memory, targets, tmp_path, note):
 
 
 @pytest.mark.full
-def test_to_the_installer(targets, tmp_path, note):
+def test_to_the_installer(targets, tmp_path, row):
     blob = pack_fiwix(str(tmp_path / "blob"), at("di-i386/linux"), at("di-i386/initrd.gz"))
     with fiwix("installer", str(tmp_path), blob, "linux", "console=ttyS0 priority=critical", memory="512M", bits=32) as vm:
         left(vm)
         vm.wait_for("Select a language", timeout=120)
-        note(vm.elapsed())
+        row(vm.elapsed())
 
 
-def test_to_xen(targets, tmp_path, note):
+def test_to_xen(targets, tmp_path, row):
     with fiwix("xen", str(tmp_path), at("xen/kernel"), "multiboot1", XEN_LINE, memory="256M") as vm:
         left(vm)
         vm.wait_for(r"dom0 kernel not specified", timeout=30)
-        note(vm.elapsed())
+        row(vm.elapsed())
         assert re.search(r"^\(XEN\) Command line: " + re.escape(XEN_LINE) + "$", vm.serial(), re.MULTILINE)
 
 
-def test_to_xen_with_dom0_in_a_bundle(targets, tmp_path, note):
+def test_to_xen_with_dom0_in_a_bundle(targets, tmp_path, row):
     """More than Fiwix's own formats hold. The bundle brings the command lines; an empty one of Fiwix's is none."""
     blob = segue_pack(str(tmp_path / "blob"), "--kernel", at("xen/kernel"), "--cmdline", XEN_LINE + " dom0_mem=512M",
                       "--module", f"{at('di-amd64/linux')}={DOM0_LINE}", "--module", LARGE.path)
     with fiwix("dom0", str(tmp_path), blob, "multiboot1", "", memory="1G") as vm:
         assert left(vm) == "Multiboot 1"
         vm.wait_for(r"^INITRAMFS-(OK|BAD) .*\n", timeout=60)
-        note(vm.elapsed())
+        row(vm.elapsed())
         said = parse_initramfs(vm.serial())
     assert said["verdict"] == "OK" and said["digest"] == digest_of(LARGE.path)
 
 
-def test_a_digest_finds_what_no_length_tells(targets, tmp_path, note):
+def test_a_digest_finds_what_no_length_tells(targets, tmp_path, row):
     """A file that was cut short in a larger RAM disk; it is shown before the target is entered."""
     blob = segue_pack(str(tmp_path / "blob"), "--digest", "--kernel", at("di-i386/linux"), "--initrd", at("initramfs.cpio.gz"),
                       "--cmdline", LINUX_LINE)
@@ -134,15 +134,15 @@ def test_a_digest_finds_what_no_length_tells(targets, tmp_path, note):
     with fiwix("digest", str(tmp_path), blob, "linux", "", memory="128M", bits=32) as vm:
         left(vm)
         vm.wait_for(r"^segue: digest is [0-9a-f]{64}, must be [0-9a-f]{64}; stopped", timeout=30, but_not="^INITRAMFS")
-        note(vm.elapsed())
+        row(vm.elapsed())
 
 
-def test_the_kernel_counts_not_the_parameter(targets, tmp_path, note):
+def test_the_kernel_counts_not_the_parameter(targets, tmp_path, row):
     blob = pack_fiwix(str(tmp_path / "blob"), at("di-i386/linux"), at("initramfs.cpio.gz"))
     with fiwix("other", str(tmp_path), blob, "multiboot1", LINUX_LINE, memory="128M", bits=32) as vm:
         assert left(vm) == "Linux"
         vm.wait_for(r"^INITRAMFS-OK ", timeout=60)
-        note(vm.elapsed())
+        row(vm.elapsed())
         assert "kexec_proto=multiboot1, but the RAM disk holds a kernel for 'Linux', which is started." in vm.serial()
 
 
@@ -179,7 +179,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_refused(what, targets, tmp_path, note):
+def test_refused(what, targets, tmp_path, row):
     """One sentence, and Fiwix shuts down as it does without kexec: a key reboots."""
     make, protocol, sentence = BAD[what]
     blob = str(tmp_path / "blob")
@@ -192,4 +192,4 @@ def test_refused(what, targets, tmp_path, note):
         assert len(re.findall("ERROR: kexec", vm.screen())) == 1
         vm.qmp("send-key", keys=[{"type": "qcode", "data": "a"}])
         vm.wait_exit()
-        note(vm.elapsed(), said[1])
+        row(vm.elapsed(), said[1])

@@ -157,7 +157,10 @@ static void start_bus_masters(void)
 	}
 }
 
-/* Receives all that comes, into a ring of 8 KiB at dma=; nobody looks (Realtek RTL8139 data sheet). */
+/*
+ * Receives all that comes, into a ring of 8 KiB at dma=; nobody looks (Realtek RTL8139 data sheet). With frames it is
+ * waited for the first: until the ring is no longer empty.
+ */
 static void start_rtl8139(void)
 {
 	for (uint32_t function = 0; function < 256; function += 8) {
@@ -171,6 +174,8 @@ static void start_rtl8139(void)
 		out32(io + 0x30, (uint32_t)word_number(handover.line, "dma=", 0));
 		out8(io + 0x37, 0x08);
 		out32(io + 0x44, 0x8f);
+		while (word(handover.line, "frames") && in8(io + 0x37) & 1)
+			;
 		return;
 	}
 	say("host: no RTL8139\n");

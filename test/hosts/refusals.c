@@ -7,13 +7,17 @@
 #include "kernel.h"
 
 #define TIMES 1000u
+#define PATCHES 4u
 
 /* Offsets: ELF32 header and program header 0 and 1 at 52 and 84; Multiboot header; Linux setup header */
 enum {
 	EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6, E_TYPE = 16, E_MACHINE = 18, E_ENTRY = 24, E_PHENTSIZE = 42,
 	E_PHNUM = 44, PHDR0 = 52, PHDR1 = 84, P_PADDR = 12, P_FILESZ = 16, P_MEMSZ = 20,
-	MULTIBOOT = 0x1000, SETUP_SECTS = 0x1f1, BOOT_FLAG = 0x1fe, VERSION = 0x206, INITRD_ADDR_MAX = 0x22c,
+	E_SHENTSIZE = 46, MULTIBOOT = 0x1000, HDRS = 0x202, VERSION = 0x206, LOADFLAGS = 0x211, INITRD_ADDR_MAX = 0x22c,
+	KERNEL_ALIGNMENT = 0x230, RELOCATABLE = 0x234,
 };
+#define ELF_MAGIC 0x464c457fu
+#define PT_INTERP 3u
 
 struct patch {
 	uint32_t offset, value, size;
@@ -23,7 +27,7 @@ struct kind {
 	const char *name;
 	int code;
 	uint32_t part;
-	struct patch patch[2];
+	struct patch patch[PATCHES];
 	void (*change)(struct segue_load_args *args);
 };
 
@@ -77,6 +81,8 @@ static void extent_beyond(struct segue_load_args *args) { one_extent(args, (uint
 static void cut_40(struct segue_load_args *args) { cut(args, 40); }
 static void cut_60(struct segue_load_args *args) { cut(args, 60); }
 static void cut_8192(struct segue_load_args *args) { cut(args, 8192); }
+static void cut_512(struct segue_load_args *args) { cut(args, 512); }
+static void cut_in_multiboot(struct segue_load_args *args) { cut(args, MULTIBOOT + 12); }
 static void cut_700(struct segue_load_args *args) { cut(args, 700); }
 static void no_map(struct segue_load_args *args) { args->memory_map_count = 0; }
 
@@ -138,6 +144,78 @@ static void broken_module(struct segue_load_args *args)
 	module.data = NULL;
 }
 
+static void no_low_memory(struct segue_load_args *args)
+{
+	args->flags |= SEGUE_LOAD_BIOS | SEGUE_LOAD_REAL_MODE;
+	keep_from(args, 0, 0xa0000);
+}
+
+/* newc: magic, inode, mode, owners, links, time, size, devices, length of the name, sum */
+#define ZERO "00000000"
+#define MEMBER(mode, size, name_size) \
+	"070701" ZERO mode ZERO ZERO "00000001" ZERO size ZERO ZERO ZERO ZERO name_size ZERO
+#define FILE_MODE "000081a4"
+/* A header and its name fill whole words. */
+#define TRAILER MEMBER(ZERO, ZERO, "0000000b") "TRAILER!!!\0\0\0\0"
+#define KERNEL(size) MEMBER(FILE_MODE, size, "00000007") "kernel\0\0\0\0"
+#define CMDLINE(size) MEMBER(FILE_MODE, size, "00000008") "cmdline\0\0\0"
+
+static void archive(struct segue_load_args *args, const char *bytes, size_t size)
+{
+	args->blob.data = bytes;
+	args->blob.size = size;
+	one_extent(args, physical_of(bytes), size);
+}
+
+static void bundle_cut(struct segue_load_args *args)
+{
+	static const char bytes[] = KERNEL("00100000");
+
+	archive(args, bytes, sizeof bytes);
+}
+
+static void bundle_member(struct segue_load_args *args)
+{
+	static const char bytes[] = MEMBER(FILE_MODE, ZERO, "00000005") "what\0\0" TRAILER;
+
+	archive(args, bytes, sizeof bytes);
+}
+
+static void bundle_twice(struct segue_load_args *args)
+{
+	static const char bytes[] = CMDLINE(ZERO) CMDLINE(ZERO) TRAILER;
+
+	archive(args, bytes, sizeof bytes);
+}
+
+static void bundle_kernel(struct segue_load_args *args)
+{
+	static const char bytes[] = KERNEL(ZERO) TRAILER;
+
+	archive(args, bytes, sizeof bytes);
+}
+
+static void bundle_cmdline(struct segue_load_args *args)
+{
+	static const char bytes[] = CMDLINE("00000004") "a\0b\0" TRAILER;
+
+	archive(args, bytes, sizeof bytes);
+}
+
+static void bundle_nested(struct segue_load_args *args)
+{
+	static const char bytes[] = KERNEL("00000008") "07070100" TRAILER;
+
+	archive(args, bytes, sizeof bytes);
+}
+
+static void bundle_digest(struct segue_load_args *args)
+{
+	static const char bytes[] = MEMBER(FILE_MODE, "00000004", "00000007") "digest\0\0\0\0" "none" TRAILER;
+
+	archive(args, bytes, sizeof bytes);
+}
+
 static const struct kind kinds[] = {
 	{"no workspace", SEGUE_E_ARGUMENT, 0, {{0}}, no_workspace},
 	{"struct size", SEGUE_E_STRUCT_SIZE, 0, {{0}}, struct_size},
@@ -161,6 +239,15 @@ static const struct kind kinds[] = {
 	{"unknown", SEGUE_E_UNKNOWN, 0, {{0, 0x20202020, 4}, {MULTIBOOT, 0, 4}}, NULL},
 	{"gzip", SEGUE_E_GZIP, 0, {{0, 0x00088b1f, 4}, {MULTIBOOT, 0, 4}}, NULL},
 	{"bundle", SEGUE_E_BUNDLE_HEADER, 0, {{0, 0x37303730, 4}, {4, 0x3130, 2}}, NULL},
+	{"bundle cut", SEGUE_E_BUNDLE_TRUNCATED, 0, {{0}}, bundle_cut},
+	{"bundle member", SEGUE_E_BUNDLE_MEMBER, 0, {{0}}, bundle_member},
+	{"bundle with one member twice", SEGUE_E_BUNDLE_TWICE, 0, {{0}}, bundle_twice},
+	{"bundle without a kernel", SEGUE_E_BUNDLE_KERNEL, 0, {{0}}, bundle_kernel},
+	{"bundle command line", SEGUE_E_BUNDLE_CMDLINE, 0, {{0}}, bundle_cmdline},
+	{"bundle in a bundle", SEGUE_E_BUNDLE_NESTED, 0, {{0}}, bundle_nested},
+	{"bundle digest", SEGUE_E_BUNDLE_DIGEST, 0, {{0}}, bundle_digest},
+	{"Fiwix kernel length", SEGUE_E_FIWIX_KERNEL, 0, {{0, 0x7000000, 4}, {8, ELF_MAGIC, 4}}, NULL},
+	{"Fiwix initramfs length", SEGUE_E_FIWIX_INITRD, 0, {{0, 16, 4}, {4, 0x7000000, 4}, {8, ELF_MAGIC, 4}}, NULL},
 	{"ELF cut in its header", SEGUE_E_ELF_TRUNCATED, 0, {{0}}, cut_40},
 	{"ELF cut in its table", SEGUE_E_ELF_TRUNCATED, 0, {{0}}, cut_60},
 	{"ELF class", SEGUE_E_ELF_CLASS, 0, {{EI_CLASS, 9, 1}, {0}}, NULL},
@@ -173,9 +260,17 @@ static const struct kind kinds[] = {
 	{"ELF cut in a segment", SEGUE_E_ELF_SEGMENT_FILE, 0, {{0}}, cut_8192},
 	{"ELF memory size", SEGUE_E_ELF_SEGMENT_SIZE, 0, {{PHDR0 + P_MEMSZ, 16, 4}, {0}}, NULL},
 	{"ELF segment wraps", SEGUE_E_ELF_SEGMENT_HIGH, 0, {{PHDR0 + P_PADDR, 0xfffff000, 4}, {0}}, NULL},
+	{"ELF sections", SEGUE_E_ELF_SECTIONS, 0, {{E_SHENTSIZE, 41, 2}}, NULL},
+	{"ELF interpreter", SEGUE_E_ELF_INTERPRETER, 0, {{PHDR1, PT_INTERP, 4}, {MULTIBOOT, 0, 4}}, NULL},
 	{"ELF entry", SEGUE_E_ELF_ENTRY, 0, {{E_ENTRY, 0x500000, 4}, {0}}, NULL},
 	{"Multiboot checksum", SEGUE_E_MULTIBOOT_CHECKSUM, 0, {{MULTIBOOT + 8, 1, 4}, {0}}, NULL},
 	{"Multiboot flags", SEGUE_E_MULTIBOOT_FLAGS, 0, {{MULTIBOOT + 4, 0x8003, 4}, {MULTIBOOT + 8, 0xe451cffb, 4}}, NULL},
+	{"Multiboot cut", SEGUE_E_MULTIBOOT_TRUNCATED, 0,
+	 {{MULTIBOOT + 4, 0x10003, 4}, {MULTIBOOT + 8, 0xe4514ffb, 4}}, cut_in_multiboot},
+	{"Multiboot addresses", SEGUE_E_MULTIBOOT_ADDRESS, 0,
+	 {{MULTIBOOT + 4, 0x10003, 4}, {MULTIBOOT + 8, 0xe4514ffb, 4}}, NULL},
+	{"Multiboot 2", SEGUE_E_MULTIBOOT_2, 0,
+	 {{MULTIBOOT, 0xe85250d6, 4}, {MULTIBOOT + 4, 0, 4}, {MULTIBOOT + 8, 16, 4}, {MULTIBOOT + 12, 0x17adaf1a, 4}}, NULL},
 	{"Multiboot without a format", SEGUE_E_MULTIBOOT_FORMAT, 0, {{0, 0x20202020, 4}, {0}}, NULL},
 	{"segments overlap", SEGUE_E_SEGMENT_OVERLAP, 0, {{PHDR1 + P_PADDR, 0x101000, 4}, {0}}, NULL},
 	{"segment in video memory", SEGUE_E_SEGMENT_NOT_RAM, 0, {{PHDR1 + P_PADDR, 0xa0000, 4}, {0}}, NULL},
@@ -184,18 +279,22 @@ static const struct kind kinds[] = {
 	{"no room beside the target", SEGUE_E_NO_PLACE, 0, {{0}}, map_full},
 	{"Linux cut", SEGUE_E_LINUX_TRUNCATED, 1, {{0}}, cut_700},
 	{"Linux version", SEGUE_E_LINUX_VERSION, 1, {{VERSION, 0x0300, 2}, {0}}, NULL},
+	{"Linux in 16 bits", SEGUE_E_LINUX_REAL_MODE, 1, {{LOADFLAGS, 0, 1}}, NULL},
+	{"Linux without low memory", SEGUE_E_LINUX_LOW, 1, {{0}}, no_low_memory},
+	{"Linux alignment", SEGUE_E_LINUX_HEADER, 1, {{KERNEL_ALIGNMENT, 0x123456, 4}}, NULL},
+	{"boot sector", SEGUE_E_BOOT_SECTOR_BIOS, 1, {{HDRS, 0, 4}}, cut_512},
 	{"Linux command line", SEGUE_E_LINUX_CMDLINE, 1, {{0}}, line_too_long},
-	{"Linux place", SEGUE_E_LINUX_PLACE, 1, {{0x234, 0, 1}, {0}}, keep_high},
+	{"Linux place", SEGUE_E_LINUX_PLACE, 1, {{RELOCATABLE, 0, 1}, {0}}, keep_high},
 	{"Linux initrd", SEGUE_E_LINUX_INITRD, 1, {{INITRD_ADDR_MAX, 0x1000, 4}, {0}}, with_initrd},
 	{"loaded and unloaded", SEGUE_OK, 0, {{0}}, NULL},
 	{"Linux loaded and unloaded", SEGUE_OK, 1, {{0}}, NULL},
 };
 
-static void patch(const struct kind *kind, uint8_t saved[2][4], bool apply)
+static void patch(const struct kind *kind, uint8_t saved[PATCHES][4], bool apply)
 {
 	uint8_t *data = (uint8_t *)(uintptr_t)handover.part[kind->part].data;
 
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < PATCHES; i++) {
 		const struct patch *each = &kind->patch[i];
 
 		if (apply)
@@ -216,7 +315,7 @@ static void forget_changes(void)
 
 static void run_kind(const struct kind *kind, struct segue_load_args *args, uint64_t whole, uint32_t *bad)
 {
-	uint8_t saved[2][4];
+	uint8_t saved[PATCHES][4];
 	struct registers before, after;
 	uint64_t sum;
 	uint32_t wrong_code = 0, wrong_registers = 0;
