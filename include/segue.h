@@ -3,16 +3,19 @@
  * Segue: hands a running x86 machine from one kernel to the next.
  *
  *   segue_load()   does all that can fail, and changes nothing but the workspace
+ *   segue_park()   then, on each other CPU that runs
  *   segue_ready()  says whether segue_exec() may be called here and now
  *   segue_exec()   cannot fail and does not return
- *   segue_park()   before that, on each other CPU that runs
- *   segue_bios()   asks the BIOS, whatever mode the host is in, and comes back
+ *   segue_bios()   before all that: asks the BIOS, whatever mode the host is in, and comes back
  *
- * The host's kernel is the host, the kernel to start is the target, the bytes
- * that hold it are the blob. All ranges are start inclusive, end exclusive; all
- * sizes are in bytes. Strings are NUL-terminated and in UTF-8. Nothing here
- * allocates, takes a lock of the host's, or keeps a pointer to the caller's structures after the call,
- * but for the workspace and (until segue_exec()) the memory of the blob itself.
+ * The kernel that calls is the host, the kernel to start is the target, the bytes that hold it are the blob. All ranges
+ * are start inclusive, end exclusive; all sizes are in bytes. Strings are NUL-terminated and in UTF-8. Nothing here
+ * allocates, takes a lock of the host's, or keeps a pointer to the caller's structures after the call, but for the
+ * workspace and (until segue_exec()) the memory of the blob and the modules.
+ *
+ * A structure that begins with struct_size is set to zeros, then struct_size to its sizeof, then what is known. The size
+ * must be the library's own: header and library are of one version, and any other size is SEGUE_E_STRUCT_SIZE. Where it is
+ * not said otherwise, a field of 0 or NULL means none or unknown.
  *
  * Needs <stdint.h> and <stddef.h> only. Clean as C89 (with a C99 stdint.h) and C++.
  */
@@ -54,18 +57,19 @@ enum segue_error {
 	SEGUE_OK = 0,
 
 	/* the call itself */
-	SEGUE_E_ARGUMENT = 1,         /* a pointer that must be given is NULL, or a count is without its array */
-	SEGUE_E_STRUCT_SIZE = 2,      /* struct_size is none that this version knows */
+	/* a pointer is NULL that must not be, a count without its array, an index past the last, a base in 64-bit mode not 0 */
+	SEGUE_E_ARGUMENT = 1,
+	SEGUE_E_STRUCT_SIZE = 2,      /* struct_size is not this version's */
 	SEGUE_E_WORKSPACE_ALIGN = 3,  /* workspace not on a 4096-byte boundary, virtual or physical */
 	SEGUE_E_WORKSPACE_HIGH = 4,   /* workspace not below 4 GiB */
 	SEGUE_E_WORKSPACE_SMALL = 5,  /* workspace too small; the sentence names what is needed */
 	SEGUE_E_EXTENTS = 6,          /* extents not as long as the bytes they stand for, or in the workspace */
-	/* an extent wraps, reaches above what the CPU (i386: the library, 4 GiB) can address, or into the last page below 4 GiB */
+	/* an extent wraps, or reaches above what the CPU (i386: the library, 4 GiB) can address or into the last page below 4 GiB */
 	SEGUE_E_EXTENT_HIGH = 7,
 	SEGUE_E_MEMORY_MAP = 8,       /* a range of the memory map or the keep list ends before it starts */
 	SEGUE_E_NO_RAM = 9,           /* the memory map has no RAM below 4 GiB */
 	SEGUE_E_FLAGS = 10,           /* a flag that this version does not know */
-	SEGUE_E_WORKSPACE_PARKED = 11,/* CPUs wait in the workspace: it cannot be loaded anew */
+	SEGUE_E_WORKSPACE_PARKED = 11, /* CPUs wait in the workspace: it cannot be loaded anew */
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -126,12 +130,12 @@ enum segue_error {
 	SEGUE_E_BOOT_SECTOR_BIOS = 125,  /* a boot sector needs the BIOS (SEGUE_LOAD_BIOS) */
 
 	/* placing and planning */
-	SEGUE_E_TOO_LARGE = 130,         /* a part is larger than 4 GiB */
+	SEGUE_E_TOO_LARGE = 130,         /* an initrd is larger than 4 GiB */
 	SEGUE_E_SEGMENT_OVERLAP = 131,   /* two segments claim the same bytes */
 	SEGUE_E_SEGMENT_NOT_RAM = 132,   /* a segment reaches outside RAM */
 	SEGUE_E_SEGMENT_FIRMWARE = 133,  /* a segment covers the IVT or BIOS data area, below 0x500 */
 	SEGUE_E_SEGMENT_KEPT = 134,      /* a segment covers a range that the host keeps */
-	SEGUE_E_NO_PLACE = 135,          /* no RAM for a module or a table */
+	SEGUE_E_NO_PLACE = 135,          /* no RAM for a module, a table, the catcher, or bytes that are set aside */
 	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside source and destination */
 	SEGUE_E_PLAN_SPACE = 137,        /* the plan does not fit into the workspace */
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan does not do what it is for: a defect in Segue; nothing was changed */
@@ -140,19 +144,24 @@ enum segue_error {
 	SEGUE_E_NOT_LOADED = 150,        /* nothing is loaded in this workspace, or its head was written over */
 	SEGUE_E_READY_WORKSPACE = 151,   /* the workspace has moved, or paging is off and it is not at workspace_phys */
 	/* 152 is retired: 64-bit hosts were not built yet */
-	SEGUE_E_READY_SEGMENTS = 153,    /* CS is not of base code_base, or SS not 32-bit, writable and of base data_base */
+	/* CS is not of base code_base, or SS not 32-bit, writable, of base data_base and with the workspace within its limit */
+	SEGUE_E_READY_SEGMENTS = 153,
 	SEGUE_E_READY_PRIVILEGE = 154,   /* not at CPL 0 */
-	SEGUE_E_READY_GATE = 155,        /* paging is on, and segue_exec() crosses a page: the library's text, or code_base, is not 2048-aligned */
-	SEGUE_E_READY_BOOT_CPU = 156,    /* this is not the boot CPU (IA32_APIC_BASE.BSP), and SEGUE_LOAD_ANY_CPU was not given */
+	/* paging is on, and segue_exec() crosses a page: the library's text, or code_base, is not 2048-aligned */
+	SEGUE_E_READY_GATE = 155,
+	SEGUE_E_READY_BOOT_CPU = 156,    /* not the boot CPU (IA32_APIC_BASE.BSP), and no SEGUE_LOAD_ANY_CPU */
 	SEGUE_E_READY_CPUS = 157,        /* not cpu_count - 1 CPUs are parked, and no INIT can stop the others */
-	SEGUE_E_READY_VMX = 158,         /* the others are to get an INIT, and CR4.VMXE is on: in VMX root it would be held back */
+	/* CPUs that are not parked are to get an INIT, and CR4.VMXE is on: in VMX root it would be held back */
+	SEGUE_E_READY_VMX = 158,
 
-	/* segue_bios(), beside codes of the call itself and of segue_ready() */
+	/* segue_bios(), beside those of the call itself, and of segue_ready() on segments, privilege and workspace */
 	SEGUE_E_BIOS_VMX = 170,          /* CR4.VMXE is on: the CPU may be in VMX root operation, which cannot leave paging */
 	SEGUE_E_BIOS_GATE = 171,         /* paging is on, and code_base is not 2048-aligned */
-	SEGUE_E_BIOS_LOW = 172,          /* low_phys is not on a page, or its pages are not all of base memory and behind the BIOS's data */
+	/* low_phys not on a page, or its pages not all between the BIOS's data and the end of base memory */
+	SEGUE_E_BIOS_LOW = 172,
 	SEGUE_E_BIOS_DATA = 173,         /* data is larger than SEGUE_BIOS_DATA_MAX */
-	SEGUE_E_BIOS_GONE = 174,         /* no BIOS lives: a vector of INT 10h, 13h or 15h leads nowhere, or base memory's size makes no sense */
+	/* no BIOS lives: a vector of INT 10h, 13h or 15h leads nowhere, or base memory's size makes no sense */
+	SEGUE_E_BIOS_GONE = 174,
 	SEGUE_E_BIOS_MAP = 175,          /* the BIOS knows of no RAM above 1 MiB */
 	SEGUE_E_BIOS_MAP_LIMIT = 176     /* the BIOS's map has more ranges than there is room for */
 };
@@ -162,8 +171,8 @@ enum segue_memory_type {
 	SEGUE_MEMORY_RAM = 1,
 	SEGUE_MEMORY_RESERVED = 2,
 	SEGUE_MEMORY_ACPI = 3,        /* ACPI tables; may be reclaimed */
-	SEGUE_MEMORY_NVS = 4,
-	SEGUE_MEMORY_UNUSABLE = 5
+	SEGUE_MEMORY_NVS = 4,         /* the firmware's, for its sleep states */
+	SEGUE_MEMORY_UNUSABLE = 5     /* RAM with errors */
 };
 struct segue_range {
 	uint64_t start;               /* physical address of the first byte */
@@ -172,22 +181,22 @@ struct segue_range {
 	uint32_t reserved;            /* 0 */
 };
 
-/* A run of physical memory that a part of the blob lies in. */
+/* A run of physical memory that bytes of a part lie in. */
 struct segue_extent {
-	uint64_t addr;                /* physical; any alignment. i386: below 4 GiB */
+	uint64_t addr;                /* physical; any alignment. Not in the workspace; with i386's library below 4 GiB */
 	uint64_t size;
 };
 
 /*
- * A run of bytes twice over: as the host reads it (one virtual range), and where it
- * lies physically (extents, in the order of the bytes). The extents' sizes add up to
- * size. extents == NULL: physically contiguous at the address in data (a flat host).
+ * A file, twice over: as the host reads it (one virtual range), and where it lies physically (extents, in the order of
+ * the bytes). The target's bytes are taken from the extents, by segue_exec(); segue_load() reads at data only, and that
+ * mapping may go after it.
  */
 struct segue_part {
-	const void *data;
+	const void *data;             /* NULL only if size is 0 */
 	size_t size;
-	const struct segue_extent *extents;
-	size_t extent_count;
+	const struct segue_extent *extents; /* NULL: physically contiguous at the address in data (a flat host) */
+	size_t extent_count;          /* any number; their sizes add up to size */
 	const char *name;             /* what the target gets as argv[0]; NULL: "kernel", "module" */
 	const char *cmdline;          /* arguments without argv[0]; NULL: none (modules only) */
 };
@@ -202,38 +211,38 @@ enum segue_framebuffer_type {
 struct segue_framebuffer {
 	uint64_t addr;                /* physical */
 	uint32_t pitch;               /* bytes a line */
-	uint32_t width, height;       /* pixels, or characters */
+	uint32_t width, height;       /* pixels, or characters; width 0: unknown */
 	uint8_t bpp;                  /* bits a pixel */
 	uint8_t type;                 /* enum segue_framebuffer_type */
-	uint8_t red_position, red_size; /* bits, from bit 0 of a pixel */
+	uint8_t red_position, red_size; /* of RGB: bits, from bit 0 of a pixel */
 	uint8_t green_position, green_size;
 	uint8_t blue_position, blue_size;
 };
 
 /* VESA BIOS Extensions state, where the host has it (VBE 3.0; Multiboot 1, section 3.3). */
 struct segue_vbe {
-	const void *control_info;     /* 512 bytes */
-	const void *mode_info;        /* 256 bytes */
-	uint16_t mode;
-	uint16_t interface_seg, interface_off, interface_len;
+	const void *control_info;     /* 512 bytes, as function 00h returns them */
+	const void *mode_info;        /* 256 bytes, as function 01h */
+	uint16_t mode;                /* as function 03h */
+	uint16_t interface_seg, interface_off, interface_len; /* function 0Ah's; 0: none */
 };
 
-/* What the host knows of the machine; 0 is unknown. */
+/* What the host knows of the machine; 0 is unknown. Without a struct_size: that of segue_load_args stands for both. */
 struct segue_machine {
 	struct segue_framebuffer framebuffer; /* type SEGUE_FRAMEBUFFER_NONE, or width 0: unknown */
 	const struct segue_vbe *vbe;  /* NULL: none */
-	uint64_t rsdp;                /* physical address of ACPI's RSDP that stays valid; 0: unknown */
+	uint64_t rsdp;                /* physical address of ACPI's RSDP, where it stays valid; 0: unknown */
 	const void *rsdp_copy;        /* or a copy of it (UEFI boot loaders give one), 20 or 36 bytes */
 	size_t rsdp_copy_size;
 	uint32_t boot_device;         /* Multiboot 1, section 3.3, bits 31-24: BIOS drive */
 	uint32_t has_boot_device;     /* 1: boot_device is known */
 	uint32_t cursor_column, cursor_row; /* of the text screen, from 0 */
-	uint32_t serial_port;         /* I/O port of a 16550, set up, that purgatory prints exceptions on; 0: none */
+	uint32_t serial_port;         /* I/O port of a 16550, set up, that exceptions and digests are printed on; 0: none */
 	uint32_t a20_was_shut;        /* 1: the firmware left A20 shut; a target in real mode finds it so again */
 	const void *partition_entry;  /* 16 bytes of a partition table, for a boot sector (DS:SI); NULL: none */
-	/* Of devices to quiet: physical addresses, which ACPI's tables tell otherwise. */
-	uint32_t hpet;                /* 0: unknown */
-	uint32_t io_apic[8];          /* up to the first 0; none: unknown */
+	/* Of devices to quiet (SEGUE_LOAD_QUIET_*): */
+	uint32_t hpet;                /* physical address; 0: unknown, ACPI's tables are asked */
+	uint32_t io_apic[8];          /* the same, up to the first 0 */
 	uint32_t bios_pic_masks;      /* of the PICs as the BIOS had them, the second one's in bits 8 to 15; 0: unknown */
 };
 
@@ -242,21 +251,30 @@ enum segue_log_level {
 	SEGUE_LOG_ERROR = 0,          /* why a call refuses */
 	SEGUE_LOG_WARNING = 1,        /* something was asked for that the target will not get */
 	SEGUE_LOG_INFO = 2,           /* what was found */
-	SEGUE_LOG_DEBUG = 3
+	SEGUE_LOG_DEBUG = 3           /* none of the library's */
 };
+/* One sentence, without a newline, valid during the call; context is log_context. */
 typedef void segue_log_fn(void *context, int level, const char *sentence);
 
 /* flags of struct segue_load_args */
-#define SEGUE_LOAD_ELF_ENTRY_32 0x1u  /* a plain ELF64's entry is 32-bit code */
-#define SEGUE_LOAD_NO_ARGV0     0x2u  /* put no argv[0] before a Multiboot target's strings */
+/* A plain ELF64's entry is 32-bit code, by the host's word; without it is refused (SEGUE_E_ELF_64BIT). */
+#define SEGUE_LOAD_ELF_ENTRY_32 0x1u
+/* No argv[0] before a Multiboot target's strings. One that skips the first word loses its first argument. */
+#define SEGUE_LOAD_NO_ARGV0     0x2u
 /*
  * The BIOS lives: IVT, BIOS data area, its other memory, PICs and interval timer are as the firmware left them,
  * and memory_map is the BIOS's own. Targets that start in 16-bit code, and need it, are refused without.
  */
 #define SEGUE_LOAD_BIOS         0x4u
-#define SEGUE_LOAD_REAL_MODE    0x8u  /* enter any Linux by its 16-bit setup code; needs SEGUE_LOAD_BIOS */
-#define SEGUE_LOAD_DIGEST_REBOOT 0x10u /* on a wrong digest show both and reboot; without: and stop */
-#define SEGUE_LOAD_VIDEO        0x20u /* the host will set the video mode that segue_describe() names, and load again */
+/* Any Linux is entered by its 16-bit setup code, which asks the BIOS for memory and video. Needs SEGUE_LOAD_BIOS. */
+#define SEGUE_LOAD_REAL_MODE    0x8u
+/* On a wrong digest both are shown for five seconds, then the machine reboots; without, it stops. */
+#define SEGUE_LOAD_DIGEST_REBOOT 0x10u
+/*
+ * The host will set the video mode that segue_describe() names (asks_video), and load again with the framebuffer that it
+ * got: no warning that the target does not get what it asks for.
+ */
+#define SEGUE_LOAD_VIDEO        0x20u
 /*
  * segue_exec() may run on a CPU that is not the boot CPU. Then all others must be parked, the boot CPU among them (with
  * cpu_count 0 or 1 that is taken for granted). An INIT would start the boot CPU anew in the firmware, so it halts in
@@ -276,10 +294,9 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
  */
 #define SEGUE_LOAD_CATCHER      0x100u
 /*
- * What purgatory quiets, with paging off and before the first move; it asks no mapping of the host, and passes by what
- * the machine has not. For a target that finds its devices as a PC's BIOS leaves them. What each costs stands behind it.
- */
-/*
+ * SEGUE_LOAD_QUIET_*: what purgatory quiets, with paging off and before the first move; it asks no mapping of the host,
+ * and passes by what the machine has not. For a target that finds its devices as a PC's BIOS leaves them.
+ *
  * Every entry of every IO-APIC masked, as after reset, but those that deliver SMIs; a level interrupt that the host did
  * not end is ended. Their addresses: segue_machine, else ACPI's tables, else the usual one where something answers there.
  * Costs an interrupt that was under way.
@@ -318,21 +335,26 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_QUIET_ALL    0x20000u
 #define SEGUE_LOAD_KNOWN_FLAGS  0x3ffffu
 
+/* What segue_load() is told. Nothing of it is needed after the call but the workspace and what lies in the parts' extents. */
 struct segue_load_args {
 	uint32_t struct_size;         /* sizeof(struct segue_load_args) */
 	uint32_t flags;               /* SEGUE_LOAD_* */
 
 	struct segue_part blob;       /* the kernel, or what holds it; its cmdline is not used */
-	const struct segue_part *modules; /* more files beside the blob: initrd, Multiboot modules */
+	const struct segue_part *modules; /* more files beside the blob: initrds, Multiboot modules; behind a bundle's own */
 	size_t module_count;
 	const char *cmdline;          /* the target's; NULL: the one that the blob brings, if any */
 
-	const struct segue_range *memory_map; /* of the whole machine, in any order; given on to the target */
+	const struct segue_range *memory_map; /* of the whole machine, in any order, with what is not RAM; the target gets it */
 	size_t memory_map_count;
-	const struct segue_range *keep; /* ranges that no move may write (type is not read) */
+	const struct segue_range *keep; /* ranges that must stay until the target has them (type is not read) */
 	size_t keep_count;
 
-	void *workspace;              /* linear address 4096-aligned; physically contiguous, below 4 GiB; writable, perhaps no-execute */
+	/*
+	 * On a page, linear and physical; physically contiguous, below 4 GiB; writable, perhaps no-execute. It may lie where
+	 * the target goes, but then purgatory and its list need other free RAM.
+	 */
+	void *workspace;
 	uint64_t workspace_phys;
 	size_t workspace_size;        /* at least segue_workspace_size(...) */
 
@@ -342,7 +364,8 @@ struct segue_load_args {
 	 */
 	uint64_t code_base, data_base;
 
-	uint32_t cpu_count;           /* CPUs that the host has running, with this one; 0 counts as 1 */
+	/* CPUs that the host has running, with this one; 0 counts as 1. All but one park, or get an INIT (SEGUE_LOAD_INIT_CPUS). */
+	uint32_t cpu_count;
 
 	const struct segue_machine *machine; /* NULL: nothing is known */
 
@@ -354,26 +377,26 @@ struct segue_load_args {
 	 */
 	const void *digest;
 
-	segue_log_fn *log;            /* NULL: silent */
-	void *log_context;
+	segue_log_fn *log;            /* gets a sentence for each refusal, and warnings; NULL: silent */
+	void *log_context;            /* given to log as it is */
 };
 
 /*
- * Bytes of workspace that suffice for so many extents: count those of the blob and of all modules
- * (a contiguous one counts 1), two for each module in a bundle, one more for each other module, three for each
- * segment of the kernel above 32 and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory
- * may need more, and is refused then. The macro is the same figure for a static array.
+ * Bytes of workspace that suffice for so many extents. Count those of the blob and of all modules (a contiguous one
+ * counts 1), two for each module in a bundle, one more for each other module, three for each segment of the kernel above
+ * 32, and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory may need
+ * more, and is refused then (SEGUE_E_PLAN_SPACE). The macro is the same figure for a static array: 448 bytes an extent.
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*
- * Recognises the blob, places its segments, plans the moves and writes all that segue_exec()
- * needs into the workspace. Returns SEGUE_OK or a code of enum segue_error. After a refusal nothing is
- * loaded in the workspace, and no other byte has changed; but where struct_size or the workspace itself
- * is refused (SEGUE_E_WORKSPACE_PARKED, too), that is not touched either. The blob's and the
- * modules' memory belongs to Segue from here to segue_exec() or segue_unload(): the host
- * must neither change nor free it. The argument structures and strings may go.
+ * Recognises the blob, places its segments, plans the moves and writes all that segue_exec() needs into the workspace; what
+ * was loaded there before is forgotten. Returns SEGUE_OK or a code of enum segue_error, from the groups up to that of
+ * placing and planning. After a refusal nothing is loaded in the workspace, and no other byte has changed; but
+ * where struct_size or the workspace itself is refused (SEGUE_E_WORKSPACE_PARKED, too), that is not touched either. The
+ * memory of the blob and the modules belongs to Segue from here to segue_exec() or segue_unload(): the host must neither
+ * change nor free it. The argument structures and strings may go. Takes up to 2 KiB of stack.
  */
 int segue_load(const struct segue_load_args *args);
 
@@ -384,16 +407,16 @@ int segue_load(const struct segue_load_args *args);
 void segue_unload(void *workspace);
 
 /*
- * May segue_exec() be called here, on this CPU, in this mode? SEGUE_OK, or why not; then
- * *sentence (if not NULL) is a static sentence that says so. Changes nothing. A host whose other CPUs are on their way
- * to segue_park() asks again until it no longer says SEGUE_E_READY_CPUS.
+ * May segue_exec() be called here, on this CPU, in this mode? SEGUE_OK, or why not: SEGUE_E_NOT_LOADED or a
+ * SEGUE_E_READY_*. *sentence (if sentence is not NULL) becomes what segue_strerror() says of it. Changes nothing. A host
+ * whose other CPUs are on their way to segue_park() asks again until it no longer says SEGUE_E_READY_CPUS.
  */
 int segue_ready(const void *workspace, const char **sentence);
 
 /*
- * Starts the target. Precondition: segue_ready() returned SEGUE_OK here, or would. Calls nothing of the host and
- * uses no stack: the argument comes in a register (i386: EAX, x86_64: RDI), and it may be reached
- * by a jump, from an interrupt handler, on a broken stack. It does not return.
+ * Starts the target. Precondition: segue_ready() returned SEGUE_OK here, or would. Calls nothing of the host and uses no
+ * stack: the argument comes in a register (i386: EAX, x86_64: RDI), and it may be reached by a jump, from an interrupt
+ * handler, on a broken stack. It does not return.
  *
  * What must hold of the host: CPL 0; CS, and on i386 SS, as segue_ready() wants them (DS, ES, FS, GS, the stack pointer,
  * GDT, IDT, LDT, TSS may be in any state); the library's text and the workspace are mapped where they were at
@@ -428,27 +451,28 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
 
+/* What a target asks of the screen. */
 enum segue_video {
 	SEGUE_VIDEO_NOT_ASKED = 0,
 	SEGUE_VIDEO_GRAPHICS = 1,
 	SEGUE_VIDEO_TEXT = 2
 };
 
-/* What is loaded. */
+/* What is loaded. SEGUE_OK, SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, or SEGUE_E_NOT_LOADED. */
 struct segue_description {
 	uint32_t struct_size;         /* in: sizeof(struct segue_description) */
 	uint32_t entry;               /* physical address of the target's first instruction */
 	const char *protocol;         /* "Multiboot 1", "Linux", "ELF"; static */
 	const char *container;        /* "bundle", "Fiwix", or "" for a kernel as it is; static */
-	size_t segment_count;
-	size_t move_count;
+	size_t segment_count;         /* for segue_segment_at() */
+	size_t move_count;            /* for segue_move_at() */
 	uint64_t payload;             /* bytes that the target is made of, without zeros */
 	uint64_t in_place;            /* of these, bytes that already lie where they must */
 	uint64_t moved;               /* bytes that the plan's copies and exchanges write */
 	uint64_t set_aside;           /* of these, bytes written only to break cycles */
-	uint64_t zeroed;
+	uint64_t zeroed;              /* bytes that are set to 0 */
 	uint32_t purgatory;           /* physical address that purgatory runs at */
-	uint32_t purgatory_size;
+	uint32_t purgatory_size;      /* bytes of its code */
 	uint64_t needs_memory;        /* what the target asks for above its segments (Linux init_size), 0: nothing */
 	uint32_t has_digest;          /* 1: purgatory will check one */
 	uint32_t asks_video;          /* enum segue_video: what the target asks for (Multiboot flag 2, Linux vga=) */
@@ -459,7 +483,10 @@ struct segue_description {
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 
-/* Segment number index of what is loaded, in the order of the loader; SEGUE_E_ARGUMENT past the last. */
+/*
+ * Segment number index of what is loaded, from 0, in the order of the loader. SEGUE_E_NOT_LOADED; SEGUE_E_ARGUMENT past the
+ * last.
+ */
 struct segue_segment {
 	uint64_t dest;                /* physical */
 	uint64_t size;                /* with the zeros at its end */
@@ -471,14 +498,14 @@ struct segue_segment {
 };
 int segue_segment_at(const void *workspace, size_t index, struct segue_segment *segment);
 
-/* Move number index of the plan, in the order they run; SEGUE_E_ARGUMENT past the last. */
+/* Move number index of the plan, from 0, in the order they run. Codes as segue_segment_at()'s. */
 enum segue_move_kind {
 	SEGUE_MOVE_KIND_COPY = 1,
-	SEGUE_MOVE_KIND_ZERO = 3,
-	SEGUE_MOVE_KIND_SWAP = 4
+	SEGUE_MOVE_KIND_ZERO = 3,     /* source is not used */
+	SEGUE_MOVE_KIND_SWAP = 4      /* the two are exchanged */
 };
 struct segue_move_description {
-	uint64_t dest, source, size;
+	uint64_t dest, source, size;  /* physical */
 	uint32_t kind;                /* enum segue_move_kind */
 	uint32_t descending;          /* 1: from the last byte to the first */
 };
@@ -496,13 +523,15 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
  * mapped as they are told. Nothing else is mapped for Segue. The BIOS's vectors, data area and ROMs are as the firmware
  * left them. Call it on the boot CPU; other CPUs may run on, but must not ask the BIOS or use the borrowed memory.
  *
- * In real mode interrupts are on, as BIOSes want it, and an NMI or an exception is the BIOS's; a machine check is a shutdown.
- * On the way there and back interrupts are off, an NMI is lost, and an exception is printed as by segue_exec(); in the
- * some forty instructions just before and behind real mode either is a shutdown. A local APIC keeps its own interrupts for the
- * host. The PICs' go to the BIOS: a host that has lines of theirs unmasked must say how they are set up (SEGUE_BIOS_PIC),
- * and what they signal meanwhile is not seen by the host. Where LINT0 is masked the BIOS gets none, and most calls need
- * none. A CPU without CPUID keeps no x87 state.
+ * In real mode interrupts are on, as BIOSes want it, and an NMI or an exception is the BIOS's; a machine check is a
+ * shutdown. On the way there and back interrupts are off, an NMI is lost, and an exception is printed as by segue_exec();
+ * in the some forty instructions just before and behind real mode either is a shutdown. A local APIC keeps its own
+ * interrupts for the host. The PICs' go to the BIOS: a host that has lines of theirs unmasked must say how they are set up
+ * (SEGUE_BIOS_PIC), and what they signal meanwhile is not seen by the host. Where LINT0 is masked the BIOS gets none, and
+ * most calls need none. A CPU without CPUID keeps no x87 state.
  */
+
+/* What the BIOS gets and returns. */
 struct segue_bios_registers {
 	uint32_t eax, ebx, ecx, edx, esi, edi, ebp;
 	uint16_t ds, es;
@@ -511,11 +540,14 @@ struct segue_bios_registers {
 #define SEGUE_BIOS_CARRY 0x1u         /* in eflags */
 
 /* flags of struct segue_bios_args */
-#define SEGUE_BIOS_PIC      0x1u      /* the BIOS gets its own vectors and irqs; then pic_vector and the masks are back */
+/* The PICs are the BIOS's: its own vectors, and the lines of irqs; then pic_vector's and the masks are back. */
+#define SEGUE_BIOS_PIC      0x1u
 #define SEGUE_BIOS_PIC_AEOI 0x2u      /* the host's PICs end interrupts by themselves (ICW4) */
-#define SEGUE_BIOS_PIT      0x4u      /* counter 0 runs at the BIOS's 18.2 Hz; then pit_mode and pit_reload are back */
+/* The PIT's counter 0 runs at the BIOS's 18.2 Hz; then it starts anew with pit_mode and pit_reload. */
+#define SEGUE_BIOS_PIT      0x4u
 #define SEGUE_BIOS_KNOWN_FLAGS 0x7u
 
+/* Bytes; less than the least workspace of segue_load(). */
 #define SEGUE_BIOS_WORKSPACE_SIZE 86016u
 /* What real mode borrows at low_phys: two pages for the way there and its stack, then data. */
 #define SEGUE_BIOS_LOW 0x10000u       /* where it is if low_phys is 0 */
@@ -527,7 +559,8 @@ struct segue_bios_registers {
 struct segue_bios_args {
 	uint32_t struct_size;         /* sizeof(struct segue_bios_args) */
 	uint32_t flags;               /* SEGUE_BIOS_* */
-	void *workspace;              /* as segue_load()'s, and may be the same memory while nothing is loaded in it */
+	/* As segue_load()'s, and may be the same memory while nothing is loaded in it: it is written over. */
+	void *workspace;
 	uint64_t workspace_phys;
 	size_t workspace_size;        /* at least SEGUE_BIOS_WORKSPACE_SIZE */
 	uint64_t code_base, data_base; /* as segue_load()'s */
@@ -541,22 +574,29 @@ struct segue_bios_args {
 	uint32_t low_phys;            /* a page in base memory, lent with those behind it and put back; 0: SEGUE_BIOS_LOW */
 
 	uint32_t serial_port;         /* for an exception's text, as segue_machine's; 0: none */
-	/* What cannot be read back. Masks can. */
+
+	/* What cannot be read back of PICs and PIT (masks can), for SEGUE_BIOS_PIC: */
 	uint8_t pic_vector[2];        /* ICW2 of the first PIC and the second */
 	uint16_t irqs;                /* lines that the BIOS gets while it runs, bit n for IRQ n; SEGUE_BIOS_IRQS or less */
-	uint16_t pit_reload;          /* 0: 65536 */
+	/* and for SEGUE_BIOS_PIT: */
+	uint16_t pit_reload;          /* counts at 1193182 Hz; 0: 65536 */
 	uint16_t pit_mode;            /* 0 to 5 */
 
 	segue_log_fn *log;            /* NULL: silent */
 	void *log_context;
 };
 
-/* INT vector with those registers, which become what the BIOS returns. A refusal changes nothing but the workspace. */
+/*
+ * INT vector (its low byte) with those registers, which become what the BIOS returns: SEGUE_OK says only that it was
+ * called, and SEGUE_BIOS_CARRY often that it refused. Else a code of the call itself, SEGUE_E_READY_* or SEGUE_E_BIOS_*,
+ * whose sentence log gets (but for SEGUE_E_STRUCT_SIZE); then nothing has changed but the workspace.
+ */
 int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue_bios_registers *registers);
 
 /*
  * The memory map as the BIOS tells it: INT 15h E820, or where that is missing E801, 88h and INT 12h. Fills in map (limit
- * ranges) and *count. args->data is not used.
+ * ranges; some PCs have more than 32) and *count, fit for memory_map. args->data is not used. Codes as segue_bios()'s,
+ * and SEGUE_E_BIOS_MAP, SEGUE_E_BIOS_MAP_LIMIT.
  */
 int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range *map, size_t limit, size_t *count);
 

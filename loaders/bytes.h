@@ -29,6 +29,9 @@ typedef uint64_t addr_t;
 #define IN_REGISTER
 #endif
 
+/* Hidden: what is linked in statically needs no GOT, whatever the host compiles with (-fPIE, -fPIC, neither). */
+#define SEGUE_HIDDEN __attribute__((visibility("hidden")))
+
 /*
  * Joined byte by byte: a prover follows sums, not casts. le32 is a function of its own, since GCC makes four loads
  * of it wherever it is inlined. Stores write bytes that nobody has to trust; GCC makes one instruction of a copy.

@@ -70,6 +70,10 @@ struct entry_state {
 	uint16_t real_code, real_data; /* segments */
 	bool real_interrupts;         /* real mode is entered with IF set */
 };
+static inline bool segue_is_real_mode(const struct entry_state *entry)
+{
+	return entry->selectors == ENTRY_REAL_MODE;
+}
 
 /* [start, end) */
 struct range {
@@ -166,7 +170,8 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 
 /*
  * Adds the catcher where it is asked for: a segment of memory that the target's map calls reserved. Call it when
- * all segments are in that may not give way, and before segue_target_map(). Its bytes come later (arrange.c).
+ * all segments are in that may not give way, and before segue_target_map(). Its bytes come later
+ * (purgatory_params.c).
  */
 #define CATCHER_SIZE 16384u
 #define CATCHER_BYTES 2048u           /* of these the first; it makes the rest itself: catcher.asm */
@@ -204,8 +209,6 @@ struct loader {
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
 };
-/* Hidden: what is linked in statically needs no GOT, whatever the host compiles with (-fPIE, -fPIC, neither). */
-#define SEGUE_HIDDEN __attribute__((visibility("hidden")))
 extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
 	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;
 

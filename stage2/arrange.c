@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Placed segments -> plan -> purgatory's page, all in the workspace. */
+/* Placed segments -> plan, replayed -> what purgatory is told, all in the workspace. */
 #include "memory_functions.h"
 #include "arrange.h"
 #include "image.h"
 #include "loaded.h"
-#include "quiet.h"
+#include "purgatory_params.h"
 #include "replay.h"
 #include "runs.h"
 #include "scratch.h"
-
-_Static_assert(offsetof(struct entry_state, eip) == 32 && offsetof(struct entry_state, ebx) == 4, "purgatory.h: registers");
 
 /* Moves that cut pieces take beside the one for each run; exchanges in full RAM may take more, and then say so. */
 #define SPARE_MOVES 256u
@@ -33,8 +31,8 @@ struct arrangement {
 	void *memory;                 /* the planner's, then the replay's */
 	struct plan_range *writable;  /* where moves may write beside their destinations */
 	size_t memory_size;
-	addr_t home;
-	bool moves_out;               /* the workspace lies where the target goes */
+	struct housing housing;
+	bool moves_out;               /* purgatory and the list do not stay in the workspace */
 };
 
 static uint32_t pages_for(uint32_t entries)
@@ -57,22 +55,6 @@ static int emit(void *context, const struct segue_move *move)
 	list->pages[list->count / LIST_MOVES].moves[list->count % LIST_MOVES] = *move;
 	list->count++;
 	return SEGUE_OK;
-}
-
-static bool is_real_mode(const struct job *job)
-{
-	return job->entry.selectors == ENTRY_REAL_MODE;
-}
-
-/* Those that segue_load() was told of, and those that get an INIT untold. */
-static bool has_other_cpus(const struct job *job)
-{
-	return job->args->cpu_count > 1 || job->args->flags & SEGUE_LOAD_INIT_CPUS;
-}
-
-static bool shuts_a20(const struct job *job)
-{
-	return is_real_mode(job) && job->args->machine && job->args->machine->a20_was_shut;
 }
 
 /* Would a segment be written over the workspace? One that lies in it already is a table left in place. */
@@ -130,7 +112,7 @@ static int add_digest(struct arrangement *a)
 	for (size_t i = 0; job->bundle.digest && i < job->segment_count && error == SEGUE_OK; i++) {
 		const struct segment *s = &job->segments[i];
 		struct segue_move entry = {
-			.dst = s->dest, .src = a->home + PURGATORY_DIGEST_AT, .size = (uint32_t)s->source.size,
+			.dst = s->dest, .src = a->housing.home + PURGATORY_DIGEST_AT, .size = (uint32_t)s->source.size,
 			.op = SEGUE_MOVE_DIGEST,
 		};
 
@@ -200,25 +182,25 @@ static int make_plan(struct arrangement *a)
 	return error;
 }
 
-/* The address of each page of the list, as a link in the page before. */
-static addr_t link_list(struct arrangement *a)
+/* Puts the address of each page of the list, as a link, into the page before. */
+static void link_list(struct arrangement *a)
 {
-	addr_t first = 0;
+	struct housing *housing = &a->housing;
 
-	for (uint32_t i = 0; i < pages_for(a->list.count); i++) {
+	housing->list_source = physical_of(a->job, a->list.pages);
+	housing->list_pages = pages_for(a->list.count);
+	for (uint32_t i = 0; i < housing->list_pages; i++) {
 		addr_t page = physical_of(a->job, &a->list.pages[i]);
 
 		if (a->moves_out)
 			segue_take_pages(&a->reserve, 1, &page);
-		if (i == 0) {
-			first = page;
-			continue;
-		}
-		a->list.pages[i - 1].link = (struct segue_move){.dst = page, .op = SEGUE_MOVE_LINK};
+		if (i == 0)
+			housing->list = page;
+		else
+			a->list.pages[i - 1].link = (struct segue_move){.dst = page, .op = SEGUE_MOVE_LINK};
 	}
 	/* The END; its page may hold what an earlier plan left. */
 	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));
-	return first;
 }
 
 /* Scratch; and where RAM is so full that bytes are exchanged, the sources too, but not in what the host keeps. */
@@ -295,33 +277,13 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 	return SEGUE_OK;
 }
 
-static const struct purgatory_params *params_of_build(void)
-{
-	return (const struct purgatory_params *)(const void *)(segue_purgatory_core + PURGATORY_PARAMS_AT);
-}
-
-/* How many pages purgatory needs: the blocks are asked for by a digest, by real mode, by other CPUs and by high sources. */
-static uint32_t pages_of(const struct arrangement *a)
-{
-	const struct job *job = a->job;
-
-	return job->bundle.digest || is_real_mode(job) || has_other_cpus(job) || a->runs.high ? PURGATORY_PAGES
-											       : PURGATORY_PLAIN_PAGES;
-}
-
-/* With high.asm's. */
-static uint32_t home_pages(const struct arrangement *a)
-{
-	return pages_of(a) + (a->runs.high ? 1 : 0);
-}
-
 static void write_description(const struct arrangement *a, struct loaded *loaded)
 {
 	struct segue_description *d = &loaded->description;
 
 	d->struct_size = sizeof *d;
 	d->entry = a->job->entry.eip;
-	if (is_real_mode(a->job)) {
+	if (segue_is_real_mode(&a->job->entry)) {
 		d->real_mode = 1;
 		d->entry += (uint32_t)a->job->entry.real_code * 16;
 	}
@@ -334,8 +296,8 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->moved = a->result.moved;
 	d->set_aside = a->result.aside;
 	d->zeroed = a->result.zeroed;
-	d->purgatory = (uint32_t)a->home;
-	d->purgatory_size = home_pages(a) * PURGATORY_PAGE;
+	d->purgatory = (uint32_t)a->housing.home;
+	d->purgatory_size = (a->housing.pages + (a->runs.high ? 1 : 0)) * PURGATORY_PAGE;
 	d->needs_memory = a->job->needs_memory;
 	d->has_digest = a->job->bundle.digest != NULL;
 	d->asks_video = a->job->asks_video;
@@ -353,119 +315,25 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->magic = LOADED_MAGIC;
 }
 
-static void write_cpus(const struct job *job, struct purgatory_params *params)
-{
-	params->parking = (uint32_t)job->workspace_phys + PARKING_AT;
-	if (has_other_cpus(job))
-		params->flags |= PURGATORY_PARKED;
-	if (job->args->flags & SEGUE_LOAD_INIT_CPUS)
-		params->flags |= PURGATORY_INIT_CPUS;
-}
-
-/* high.asm's page: by then the gate's first table is of no use; elsewhere it lies behind purgatory. */
-static void write_tables(const struct arrangement *a, struct purgatory_params *params)
-{
-	if (!a->runs.high)
-		return;
-	params->flags |= PURGATORY_HIGH;
-	params->tables = (uint32_t)a->home + (a->moves_out ? PURGATORY_PAGES * PURGATORY_PAGE : LEAVE_AT + PAGE);
-}
-
-static void write_real_mode(const struct job *job, struct purgatory_params *params)
-{
-	if (!is_real_mode(job))
-		return;
-	if (job->args->flags & SEGUE_LOAD_CATCHER)
-		segue_say(job, SEGUE_LOG_WARNING, "a target in real mode gets no catcher");
-	params->flags |= PURGATORY_REAL_MODE;
-	if (job->entry.real_interrupts)
-		params->flags |= PURGATORY_INTERRUPTS;
-	if (shuts_a20(job))
-		params->flags |= PURGATORY_SHUT_A20;
-	params->code_selector = job->entry.real_code;
-	params->data_selector = job->entry.real_data;
-}
-
-/* What purgatory needs to check the digest, and to show a wrong one. */
-static void write_digest(const struct job *job, struct purgatory_params *params)
-{
-	_Static_assert(SEGUE_LOAD_DIGEST_REBOOT == PURGATORY_DIGEST_REBOOT, "copied as it stands");
-	if (!job->bundle.digest)
-		return;
-	params->flags |= (uint16_t)(PURGATORY_DIGEST | (job->args->flags & SEGUE_LOAD_DIGEST_REBOOT));
-	memcpy(params->digest, job->bundle.digest, sizeof params->digest);
-}
-
-static void write_catcher(const struct job *job, struct purgatory_params *params)
-{
-	uint32_t offset = params_of_build()->catcher;
-
-	if (!job->catcher)
-		return;
-	memcpy(job->catcher, segue_purgatory_core + offset, segue_purgatory_core_size - offset);
-	params->catcher = (uint32_t)job->catcher_dest;
-}
-
-/* Where what has no console of its own prints. */
-static void write_console(const struct segue_machine *machine, struct purgatory_params *params)
-{
-	if (!machine)
-		return;
-	params->serial = (uint16_t)machine->serial_port;
-	if (machine->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT && machine->framebuffer.width == 80)
-		params->screen = (uint32_t)machine->framebuffer.addr;
-}
-
-static void write_purgatory(const struct arrangement *a, addr_t list)
-{
-	const struct job *job = a->job;
-	struct purgatory_params *params = (void *)(job->workspace + PURGATORY_PARAMS_AT);
-	uint32_t blocks = params_of_build()->blocks, catcher = params_of_build()->catcher;
-	/* The Linux selectors are one descriptor further on: the GDT begins one earlier. */
-	uint32_t shift = job->entry.selectors == ENTRY_CODE_10_DATA_18 ? 8 : 0;
-
-	memcpy(job->workspace, segue_purgatory_core, blocks);
-	memcpy(job->workspace + PURGATORY_PLAIN_PAGES * PURGATORY_PAGE, segue_purgatory_core + blocks, catcher - blocks);
-	params->catcher = 0;
-	params->pages = pages_of(a);
-	params->home = (uint32_t)a->home;
-	params->list = (uint32_t)list;
-	params->list_source = (uint32_t)physical_of(job, a->list.pages);
-	params->list_pages = pages_for(a->list.count);
-	params->gdt_offset = PURGATORY_GDT - shift;
-	params->code_selector = 0x08 + shift;
-	params->data_selector = 0x10 + shift;
-	params->tss_selector = 0x18 + shift;
-	memcpy(params->registers, &job->entry, sizeof params->registers);
-	write_console(job->args->machine, params);
-	write_tables(a, params);
-	write_digest(job, params);
-	write_catcher(job, params);
-	write_real_mode(job, params);
-	segue_write_quiet(job);
-	write_cpus(job, params);
-	params->magic = PURGATORY_MAGIC;
-}
-
-/* What shuts A20 goes on running only where bit 20 of its addresses is 0. */
-static bool is_good_home(const struct arrangement *a)
-{
-	addr_t last = a->home + pages_of(a) * PURGATORY_PAGE - 1;
-
-	return !shuts_a20(a->job) || ((a->home | last) & ONE_MIB) == 0;
-}
-
 /* Purgatory stays in the workspace, unless the target goes there. */
 static int house_purgatory(struct arrangement *a)
 {
-	a->home = a->job->workspace_phys;
-	a->moves_out = workspace_is_hit(a->job) || !is_good_home(a);
-	if (!a->moves_out)
-		return SEGUE_OK;
-	while (segue_take_pages(&a->scratch, home_pages(a), &a->home))
-		if (is_good_home(a))
-			return SEGUE_OK;
-	return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages", home_pages(a));
+	const struct job *job = a->job;
+	struct housing *housing = &a->housing;
+	uint32_t pages = segue_purgatory_pages(job, a->runs.high), taken = pages + (a->runs.high ? 1 : 0);
+
+	housing->pages = pages;
+	housing->home = job->workspace_phys;
+	a->moves_out = workspace_is_hit(job) || !segue_is_good_home(job, housing->home, pages);
+	if (a->moves_out)
+		do
+			if (!segue_take_pages(&a->scratch, taken, &housing->home))
+				return segue_refuse(job, SEGUE_E_NO_PURGATORY, "%u pages", taken);
+		while (!segue_is_good_home(job, housing->home, pages));
+	/* high.asm's page: by then the gate's first table is of no use; elsewhere it lies behind purgatory. */
+	if (a->runs.high)
+		housing->tables = housing->home + (a->moves_out ? pages * PURGATORY_PAGE : LEAVE_AT + PAGE);
+	return SEGUE_OK;
 }
 
 int segue_arrange(struct job *job)
@@ -494,6 +362,7 @@ int segue_arrange(struct job *job)
 		return error;
 	write_description(a, loaded);
 	segue_prepare_leave(job);
-	write_purgatory(a, link_list(a));
+	link_list(a);
+	segue_write_purgatory(job, &a->housing);
 	return SEGUE_OK;
 }

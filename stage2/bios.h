@@ -74,9 +74,10 @@ _Static_assert(offsetof(struct crossing, idtr) == 192, "bios.inc");
 
 /* The gate: there and back. Interrupts are off, and the FPU is nobody's. */
 SEGUE_REGISTER_CALL void segue_bios_gate(struct crossing *crossing);
-extern const uint8_t segue_bios_gate_start[], segue_bios_gate_end[], segue_bios_ground[], segue_bios_ground_end[];
+extern const uint8_t segue_bios_gate_start[] SEGUE_HIDDEN, segue_bios_gate_end[] SEGUE_HIDDEN, segue_bios_ground[] SEGUE_HIDDEN,
+	segue_bios_ground_end[] SEGUE_HIDDEN;
 /* Offset in struct leave of the host's task state segment's descriptor: 8 or 16 bytes, to be filled in */
-extern const uint32_t segue_bios_tss_at;
+extern const uint32_t segue_bios_tss_at SEGUE_HIDDEN;
 
 /*
  * What C keeps of the host while the BIOS runs: bios_keep.c. In struct kept what is read before and written after, in

@@ -2,11 +2,10 @@
 /* What of the host's CPU, PICs and timer C can save before the BIOS runs, and put back after it. */
 #include "bios.h"
 #include "memory_functions.h"
+#include "processor.h"
 
 /* CPUID.1 */
 #define EDX_FPU 0x1u
-#define EDX_MSR 0x20u
-#define EDX_APIC 0x200u
 #define EDX_FXSR 0x1000000u
 #define ECX_OSXSAVE 0x8000000u
 #define EDX_ANY_CR4 0x10020deu        /* as in exec_i386.asm */
@@ -48,18 +47,6 @@ struct table {
 } __attribute__((packed));
 _Static_assert(offsetof(struct table, base) == 2, "Intel SDM vol. 3, 2.4.1");
 
-struct leaf {
-	uint32_t eax, ebx, ecx, edx;
-};
-
-static struct leaf cpuid(uint32_t number)
-{
-	struct leaf r;
-
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(number), "c"(0));
-	return r;
-}
-
 static uintptr_t read_flags(void)
 {
 	uintptr_t flags;
@@ -73,27 +60,14 @@ static void write_flags(uintptr_t flags)
 	__asm__ volatile("push %0\n\tpopf" : : "r"(flags) : "cc", "memory");
 }
 
-static bool has_cpuid(void)
-{
-	uintptr_t flags = read_flags(), changed;
-
-	write_flags(flags ^ EFLAGS_ID);
-	changed = read_flags() ^ flags;
-	write_flags(flags);
-	return changed & EFLAGS_ID;
-}
-
 uint32_t segue_bios_cpu(void)
 {
-	struct leaf one;
+	struct cpuid one = segue_cpuid_features();
 	uint32_t cpu = 0;
 
-	if (!has_cpuid() || cpuid(0).eax == 0)
-		return 0;
-	one = cpuid(1);
 	if (one.edx & EDX_ANY_CR4)
 		cpu |= CPU_CR4;
-	if ((one.edx & (EDX_APIC | EDX_MSR)) == (EDX_APIC | EDX_MSR))
+	if ((one.edx & (CPUID_EDX_APIC | CPUID_EDX_MSR)) == (CPUID_EDX_APIC | CPUID_EDX_MSR))
 		cpu |= CPU_APIC;
 	if (one.edx & EDX_FPU)
 		cpu |= CPU_FPU;
@@ -164,7 +138,7 @@ static void set_pit(uint32_t mode, uint32_t reload)
 /* The components to save: all that XCR0 has on, if there is room. */
 static uint32_t xsave_mask(void)
 {
-	return cpuid(LEAF_XSAVE).ebx <= BIOS_FPU_SIZE ? XSAVE_ALL : XSAVE_AVX;
+	return segue_cpuid(LEAF_XSAVE).ebx <= BIOS_FPU_SIZE ? XSAVE_ALL : XSAVE_AVX;
 }
 
 #if defined(__x86_64__)

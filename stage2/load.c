@@ -5,7 +5,10 @@
 #include "image.h"
 #include "loaded.h"
 #include "memory_map.h"
+#include "processor.h"
 #include "quiet.h"
+
+#define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
 
 static int check_workspace(const struct job *job)
 {
@@ -51,10 +54,7 @@ static addr_t reach(void)
 #elif __STDC_HOSTED__
 	return (addr_t)1 << 52;
 #else
-	uint32_t eax = 0x80000008, ebx, ecx = 0, edx;
-
-	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
-	return (addr_t)1 << (eax & 0xff);
+	return (addr_t)1 << (segue_cpuid(LEAF_ADDRESSES).eax & 0xff);
 #endif
 }
 

@@ -27,7 +27,7 @@ static uint32_t quiet_of(const struct job *job)
 	if (!(flags & SEGUE_LOAD_QUIET_ALL))
 		return flags & QUIET_EACH;
 	/* Who starts in real mode asks the BIOS for its disk, and that asks a controller. */
-	if (job->entry.selectors == ENTRY_REAL_MODE)
+	if (segue_is_real_mode(&job->entry))
 		return QUIET_EACH & ~(~flags & SEGUE_LOAD_QUIET_BUS_MASTERS);
 	return QUIET_EACH;
 }

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "bytes.h"
 
 #define PURGATORY_PAGE 4096u
 #define PURGATORY_PAGES 5u            /* the core, the page for IDT, TSS and stack, the optional blocks */
@@ -108,8 +109,7 @@ _Static_assert(offsetof(struct purgatory_params, code_selector) == 68, "purgator
 _Static_assert(offsetof(struct purgatory_params, serial) == 72, "purgatory.asm: params.serial");
 
 /* Core, blocks (from params.blocks on) and catcher (from params.catcher on) as the build assembled them; the size of all. */
-#define PURGATORY_HIDDEN __attribute__((visibility("hidden"))) /* as SEGUE_HIDDEN, loader.h */
-extern const uint8_t segue_purgatory_core[] PURGATORY_HIDDEN;
-extern const uint32_t segue_purgatory_core_size PURGATORY_HIDDEN;
+extern const uint8_t segue_purgatory_core[] SEGUE_HIDDEN;
+extern const uint32_t segue_purgatory_core_size SEGUE_HIDDEN;
 
 #endif

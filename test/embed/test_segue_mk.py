@@ -43,7 +43,7 @@ def test_lists(tmp_path):
         listed = project(tmp_path, f"SEGUE_ARCH := {arch}\nSEGUE_MEMORY = 1\ninclude {ROOT}/stage2/segue.mk\n"
                          "all:\n\t@printf '%s\\n' $(SEGUE_SOURCES)\n").split()
         files = [*ROOT.glob("loaders/*.c"), *ROOT.glob("stage2/*.c"), *ROOT.glob("stage2/memory/*.c"),
-                 *ROOT.glob(f"stage2/*_{arch}.asm"), ROOT / "stage2/purgatory/image.asm"]
+                 *ROOT.glob(f"stage2/*_{arch}.asm"), ROOT / "stage2/bios_image.asm", ROOT / "stage2/purgatory/image.asm"]
         assert sorted(listed) == sorted(map(str, files))
 
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What the processor is: CPUID (Intel SDM vol. 2), where it may be missing. Not named cpuid.h, as the compiler has one. */
+#ifndef SEGUE_PROCESSOR_H
+#define SEGUE_PROCESSOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Leaf 1 */
+#define CPUID_EDX_MSR 0x20u
+#define CPUID_EDX_APIC 0x200u
+
+struct cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid segue_cpuid(uint32_t leaf)
+{
+	struct cpuid r;
+
+	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(0));
+	return r;
+}
+
+/* Can EFLAGS.ID be changed? (Intel SDM vol. 1, 3.4.3) */
+static inline bool segue_has_cpuid(void)
+{
+#if defined(__i386__)
+	enum { EFLAGS_ID = 0x200000 };
+	uint32_t flags, changed;
+
+	__asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl %2, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
+			 "pushl %0\n\tpopfl"
+			 : "=&r"(flags), "=&r"(changed)
+			 : "i"(EFLAGS_ID)
+			 : "cc");
+	return (flags ^ changed) & EFLAGS_ID;
+#else
+	return true;
+#endif
+}
+
+/* Leaf 1; zeros where there is none. */
+static inline struct cpuid segue_cpuid_features(void)
+{
+	if (!segue_has_cpuid() || segue_cpuid(0).eax == 0)
+		return (struct cpuid){0, 0, 0, 0};
+	return segue_cpuid(1);
+}
+
+#endif
