@@ -546,7 +546,7 @@ def test_linux_that_knows_the_pics_alone(quiet, archives, tmp_path):
         else:
             vm.wait_for(r"Keep in PIC mode", timeout=30)
             with pytest.raises(QemuError):
-                vm.wait_for(r"Run /init", timeout=20)
+                vm.wait_for(r"Run /init", timeout=30 / PATIENCE)
 
 
 # ---- a target that knows the PICs alone, and x2APIC mode ----
