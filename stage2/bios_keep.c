@@ -4,6 +4,8 @@
 #include "memory_functions.h"
 
 /* CPUID.1 */
+#define FAMILY(eax) ((eax) >> 8 & 15u)
+#define FAMILY_P6 6u
 #define EDX_FPU 0x1u
 #define EDX_MSR 0x20u
 #define EDX_APIC 0x200u
@@ -93,8 +95,10 @@ uint32_t segue_bios_cpu(void)
 	one = cpuid(1);
 	if (one.edx & EDX_ANY_CR4)
 		cpu |= CPU_CR4;
-	if ((one.edx & (EDX_APIC | EDX_MSR)) == (EDX_APIC | EDX_MSR))
+	if (one.edx & EDX_APIC)
 		cpu |= CPU_APIC;
+	if ((one.edx & (EDX_APIC | EDX_MSR)) == (EDX_APIC | EDX_MSR) && FAMILY(one.eax) >= FAMILY_P6)
+		cpu |= CPU_APIC_BASE;
 	if (one.edx & EDX_FPU)
 		cpu |= CPU_FPU;
 	if (one.edx & EDX_FXSR)
