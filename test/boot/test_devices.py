@@ -278,13 +278,14 @@ def bios_disk(tmp_path):
             "-device", "ide-hd,drive=d,bus=ide.0"]
 
 
-@pytest.mark.parametrize("words, reads", [("quiet=all", True), ("quiet=all,dma", False)])
+@pytest.mark.parametrize("words, reads", [("quiet=all", True), ("quiet=all,dma", False),
+                                          ("quiet=all cpus=4 others=mixed init", True)])
 def test_a_boot_sector_reads_its_disk(words, reads, tmp_path):
     """By the BIOS, from an AHCI disk, which is a bus master; then it gets a tick of the BIOS's timer."""
     boot = qemu_kernel(Part(host("i386-high"), f"mode=4k live=all bios {words}"),
                        [Part(sectors.boot_sector(str(tmp_path / "sector")))])
-    boot["args"] += bios_disk(tmp_path)
-    with Qemu(f"devices-sector-{reads}", memory="32M", cpu="max", machine="q35", **boot) as vm:
+    boot["args"] += bios_disk(tmp_path) + (["-smp", "4"] if "cpus=4" in words else [])
+    with Qemu(f"devices-sector-{words}", memory="32M", cpu="max", machine="q35", **boot) as vm:
         vm.wait_for(r"^Boot sector: ", screen=True, timeout=20)
         if not reads:
             with pytest.raises(QemuError):
