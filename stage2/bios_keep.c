@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What of the host's CPU, PICs and timer C can save before the BIOS runs, and put back after it. */
 #include "bios.h"
+#include "cpu_leaf.h"
 #include "memory_functions.h"
 
 /* CPUID.1 */
-#define FAMILY(eax) ((eax) >> 8 & 15u)
-#define FAMILY_P6 6u
 #define EDX_FPU 0x1u
-#define EDX_MSR 0x20u
-#define EDX_APIC 0x200u
 #define EDX_FXSR 0x1000000u
 #define ECX_OSXSAVE 0x8000000u
 #define EDX_ANY_CR4 0x10020deu        /* as in exec_i386.asm */
@@ -23,7 +20,6 @@
 #define CR4_VMXE 0x2000u
 #define DR7_RESET 0x400u
 #define EFLAGS_FIXED 0x2u
-#define EFLAGS_ID 0x200000u
 
 /* 8259A: ICW1 with ICW4; ICW3: the second on line 2; ICW4: 8086 mode */
 #define PIC1 0x20u
@@ -50,18 +46,6 @@ struct table {
 } __attribute__((packed));
 _Static_assert(offsetof(struct table, base) == 2, "Intel SDM vol. 3, 2.4.1");
 
-struct leaf {
-	uint32_t eax, ebx, ecx, edx;
-};
-
-static struct leaf cpuid(uint32_t number)
-{
-	struct leaf r;
-
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(number), "c"(0));
-	return r;
-}
-
 static uintptr_t read_flags(void)
 {
 	uintptr_t flags;
@@ -75,19 +59,9 @@ static void write_flags(uintptr_t flags)
 	__asm__ volatile("push %0\n\tpopf" : : "r"(flags) : "cc", "memory");
 }
 
-static bool has_cpuid(void)
-{
-	uintptr_t flags = read_flags(), changed;
-
-	write_flags(flags ^ EFLAGS_ID);
-	changed = read_flags() ^ flags;
-	write_flags(flags);
-	return changed & EFLAGS_ID;
-}
-
 uint32_t segue_bios_cpu(void)
 {
-	struct leaf one;
+	struct cpuid_leaf one;
 	uint32_t cpu = 0;
 
 	if (!has_cpuid() || cpuid(0).eax == 0)
@@ -95,9 +69,9 @@ uint32_t segue_bios_cpu(void)
 	one = cpuid(1);
 	if (one.edx & EDX_ANY_CR4)
 		cpu |= CPU_CR4;
-	if (one.edx & EDX_APIC)
+	if (one.edx & CPUID_EDX_APIC)
 		cpu |= CPU_APIC;
-	if ((one.edx & (EDX_APIC | EDX_MSR)) == (EDX_APIC | EDX_MSR) && FAMILY(one.eax) >= FAMILY_P6)
+	if (has_apic_base(&one))
 		cpu |= CPU_APIC_BASE;
 	if (one.edx & EDX_FPU)
 		cpu |= CPU_FPU;
@@ -211,7 +185,7 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 {
 	/* TF, NT and AC go, and IF. */
 	kept->flags = read_flags();
-	write_flags(EFLAGS_FIXED | (kept->flags & EFLAGS_ID));
+	write_flags(EFLAGS_FIXED | (kept->flags & CPUID_EFLAGS_ID));
 	__asm__ volatile("mov %%cr0, %0" : "=r"(kept->cr0));
 	__asm__ volatile("mov %%cr2, %0" : "=r"(kept->cr2));
 	__asm__ volatile("mov %%dr7, %0" : "=r"(kept->dr7));

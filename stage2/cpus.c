@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Other CPUs, as the host's side sees them: who waits, and whether the rest can be stopped from here. */
+#include "cpu_leaf.h"
 #include "loaded.h"
 
-#define EFLAGS_ID 0x200000u
-/* CPUID.1 (Intel SDM vol. 2, CPUID) */
-#define FAMILY(eax) ((eax) >> 8 & 15u)
-#define FAMILY_P6 6u
-#define EDX_MSR 0x20u
-#define EDX_APIC 0x200u
 #define ECX_VMX 0x20u
 /* IA32_APIC_BASE (Intel SDM vol. 4) */
 #define MSR_APIC_BASE 0x1bu
@@ -15,57 +10,25 @@
 #define APIC_BASE_EN 0x800u
 #define CR4_VMXE 0x2000u
 
-/* What CPUID leaf 1 says; zeros where there is none. */
-struct features {
-	uint32_t eax, ebx, ecx, edx;
-};
-
-static bool has_cpuid(void)
+/* Leaf 1; zeros where there is none. */
+static struct cpuid_leaf read_features(void)
 {
-#if defined(__i386__)
-	uint32_t flags, changed;
-
-	__asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl %2, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
-			 "pushl %0\n\tpopfl"
-			 : "=&r"(flags), "=&r"(changed)
-			 : "i"(EFLAGS_ID)
-			 : "cc");
-	return (flags ^ changed) & EFLAGS_ID;
-#else
-	return true;
-#endif
+	return has_cpuid() && cpuid(0).eax != 0 ? cpuid(1) : (struct cpuid_leaf){0, 0, 0, 0};
 }
 
-static void cpuid(uint32_t leaf, struct features *f)
-{
-	__asm__ volatile("cpuid" : "=a"(f->eax), "=b"(f->ebx), "=c"(f->ecx), "=d"(f->edx) : "a"(leaf), "c"(0));
-}
-
-static void read_features(struct features *f)
-{
-	*f = (struct features){0, 0, 0, 0};
-	if (!has_cpuid())
-		return;
-	cpuid(0, f);
-	if (f->eax == 0)
-		*f = (struct features){0, 0, 0, 0};
-	else
-		cpuid(1, f);
-}
-
-/* IA32_APIC_BASE's lower half; 0 where there is none: the Pentium has an APIC, but not this MSR. */
-static uint32_t apic_base(const struct features *f)
+/* IA32_APIC_BASE's lower half; 0 where there is none. */
+static uint32_t apic_base(const struct cpuid_leaf *f)
 {
 	uint32_t low, high;
 
-	if ((f->edx & (EDX_APIC | EDX_MSR)) != (EDX_APIC | EDX_MSR) || FAMILY(f->eax) < FAMILY_P6)
+	if (!has_apic_base(f))
 		return 0;
 	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_APIC_BASE));
 	return low;
 }
 
 /* Others may be in VMX root operation, where an INIT is held back, if this one could be. */
-static bool may_be_in_vmx(const struct features *f)
+static bool may_be_in_vmx(const struct cpuid_leaf *f)
 {
 	uintptr_t cr4;
 
@@ -91,10 +54,9 @@ int segue_cpus_ready(const struct loaded *loaded)
 {
 	uint32_t others = loaded->cpu_count > 1 ? loaded->cpu_count - 1 : 0;
 	uint32_t parked = parking_of(loaded->workspace)->count, base;
-	struct features features;
+	struct cpuid_leaf features = read_features();
 	bool is_boot_cpu;
 
-	read_features(&features);
 	base = apic_base(&features);
 	/* Where nothing tells, there is one CPU, or the host knows. */
 	is_boot_cpu = base == 0 || base & APIC_BASE_BSP;
