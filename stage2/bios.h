@@ -26,10 +26,11 @@ _Static_assert(BIOS_FPU_AT + BIOS_FPU_SIZE == SEGUE_BIOS_WORKSPACE_SIZE, "segue.
 
 /* What the CPU has. */
 #define CPU_CR4 0x1u
-#define CPU_APIC 0x2u                 /* and MSRs */
+#define CPU_APIC 0x2u
 #define CPU_FPU 0x4u
 #define CPU_FXSR 0x8u
 #define CPU_XSAVE 0x10u               /* CR4.OSXSAVE is on */
+#define CPU_APIC_BASE 0x20u           /* the MSR */
 
 /* struc crossing in bios.inc. Written before the gate, and by it what it comes back with. */
 struct crossing {

@@ -20,7 +20,6 @@
 #define CR4_VMXE 0x2000u
 #define DR7_RESET 0x400u
 #define EFLAGS_FIXED 0x2u
-#define EFLAGS_ID 0x200000u
 
 /* 8259A: ICW1 with ICW4; ICW3: the second on line 2; ICW4: 8086 mode */
 #define PIC1 0x20u
@@ -67,8 +66,10 @@ uint32_t segue_bios_cpu(void)
 
 	if (one.edx & EDX_ANY_CR4)
 		cpu |= CPU_CR4;
-	if ((one.edx & (CPUID_EDX_APIC | CPUID_EDX_MSR)) == (CPUID_EDX_APIC | CPUID_EDX_MSR))
+	if (one.edx & CPUID_EDX_APIC)
 		cpu |= CPU_APIC;
+	if (segue_has_apic_base(&one))
+		cpu |= CPU_APIC_BASE;
 	if (one.edx & EDX_FPU)
 		cpu |= CPU_FPU;
 	if (one.edx & EDX_FXSR)
@@ -181,7 +182,7 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 {
 	/* TF, NT and AC go, and IF. */
 	kept->flags = read_flags();
-	write_flags(EFLAGS_FIXED | (kept->flags & EFLAGS_ID));
+	write_flags(EFLAGS_FIXED | (kept->flags & CPUID_EFLAGS_ID));
 	__asm__ volatile("mov %%cr0, %0" : "=r"(kept->cr0));
 	__asm__ volatile("mov %%cr2, %0" : "=r"(kept->cr2));
 	__asm__ volatile("mov %%dr7, %0" : "=r"(kept->dr7));

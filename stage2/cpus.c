@@ -3,9 +3,6 @@
 #include "loaded.h"
 #include "processor.h"
 
-/* CPUID.1 (Intel SDM vol. 2, CPUID) */
-#define FAMILY(eax) ((eax) >> 8 & 15u)
-#define FAMILY_P6 6u
 #define ECX_VMX 0x20u
 /* IA32_APIC_BASE (Intel SDM vol. 4) */
 #define MSR_APIC_BASE 0x1bu
@@ -13,12 +10,12 @@
 #define APIC_BASE_EN 0x800u
 #define CR4_VMXE 0x2000u
 
-/* IA32_APIC_BASE's lower half; 0 where there is none: the Pentium has an APIC, but not this MSR. */
+/* IA32_APIC_BASE's lower half; 0 where there is none. */
 static uint32_t apic_base(const struct cpuid *f)
 {
 	uint32_t low, high;
 
-	if ((f->edx & (CPUID_EDX_APIC | CPUID_EDX_MSR)) != (CPUID_EDX_APIC | CPUID_EDX_MSR) || FAMILY(f->eax) < FAMILY_P6)
+	if (!segue_has_apic_base(f))
 		return 0;
 	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_APIC_BASE));
 	return low;

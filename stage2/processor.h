@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CPUID_EFLAGS_ID 0x200000u
 /* Leaf 1 */
+#define CPUID_FAMILY(eax) ((eax) >> 8 & 15u)
+#define CPUID_FAMILY_P6 6u
 #define CPUID_EDX_MSR 0x20u
 #define CPUID_EDX_APIC 0x200u
 
@@ -26,15 +29,14 @@ static inline struct cpuid segue_cpuid(uint32_t leaf)
 static inline bool segue_has_cpuid(void)
 {
 #if defined(__i386__)
-	enum { EFLAGS_ID = 0x200000 };
 	uint32_t flags, changed;
 
 	__asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl %2, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
 			 "pushl %0\n\tpopfl"
 			 : "=&r"(flags), "=&r"(changed)
-			 : "i"(EFLAGS_ID)
+			 : "i"(CPUID_EFLAGS_ID)
 			 : "cc");
-	return (flags ^ changed) & EFLAGS_ID;
+	return (flags ^ changed) & CPUID_EFLAGS_ID;
 #else
 	return true;
 #endif
@@ -46,6 +48,12 @@ static inline struct cpuid segue_cpuid_features(void)
 	if (!segue_has_cpuid() || segue_cpuid(0).eax == 0)
 		return (struct cpuid){0, 0, 0, 0};
 	return segue_cpuid(1);
+}
+
+/* By leaf 1: is there an IA32_APIC_BASE? The Pentium has an APIC, but not this MSR. */
+static inline bool segue_has_apic_base(const struct cpuid *one)
+{
+	return (one->edx & CPUID_EDX_APIC) && (one->edx & CPUID_EDX_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;
 }
 
 #endif

@@ -116,6 +116,7 @@ LVT_EXTINT		equ 7 << 8
 ; A). Bit 8 enables.
 SPURIOUS_ENABLED	equ 1 << 8 | 0x0f
 APIC_VECTORS		equ 256
+EFLAGS_IF_BIT		equ 9
 
 ; Behind IDT, TSS, the digest and the stack of CPUs that rest, below this CPU's own
 WIDE_IDT_AT		equ REST_STACK_TOP
@@ -259,4 +260,6 @@ take_waiting:
 	ret
 .taken:
 	mov dword [ebx + APIC_EOI], 0
+	; One for each STI: a level that stays would come again and again.
+	btr dword [esp + 8], EFLAGS_IF_BIT
 	iretd

@@ -200,7 +200,7 @@ reset_msrs:
 	pop ebx
 	ret
 
-; in ECX an MSR, and for write_msr EDX:EAX; clobbers EAX EDX. A #GP here is skipped (trap.asm).
+; in ECX an MSR, and for write_msr EDX:EAX; clear_msr clobbers EAX EDX. A #GP here is skipped (trap.asm).
 clear_msr:
 	xor eax, eax
 	xor edx, edx

@@ -61,14 +61,15 @@ quiet_devices:
 	jb .next
 	ret
 
-; First what writes into memory; an IO-APIC's last interrupt finds the local APIC there; the HPET gives the PIT its line.
+; First what writes into memory; what an IO-APIC or the HPET still sends finds the local APIC there, and it is drained
+; behind both; the HPET gives the PIT its line.
 	align 4, db 0
 .steps:
 	dd QUIET_BUS_MASTERS, quiet_bus_masters
 	dd QUIET_IOAPIC | QUIET_HPET, read_acpi
 	dd QUIET_IOAPIC, quiet_io_apics
-	dd QUIET_LAPIC, quiet_local_apic
 	dd QUIET_HPET, quiet_hpet
+	dd QUIET_LAPIC, quiet_local_apic
 	dd QUIET_PIT, quiet_pit
 	dd QUIET_PIC, quiet_pics
 	dd QUIET_RTC, quiet_rtc

@@ -8,7 +8,6 @@
 ; here too. Half a GiB away from them, where none of their addresses comes, stand two windows of two pages each: one on
 ; the source, one on the destination. Nothing else is mapped; the list's page is not read meanwhile.
 
-CR0_PG		equ 1 << 31
 CR4_PAE		equ 1 << 5
 ENTRY_PRESENT	equ 1 << 0
 ENTRY_WRITABLE	equ 1 << 1

@@ -118,6 +118,9 @@ struc params
 	.catcher	resd 1		; address; 0: none. Before: where it lies in what the build assembled
 	.parking	resd 1		; struc parking
 endstruc
+%if params_size != 136
+	%error "struct purgatory_params, purgatory.h"
+%endif
 FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
 FLAG_INTERRUPTS		equ 1 << 1	; with IF set
 FLAG_SHUT_A20		equ 1 << 2	; and A20 off

@@ -14,7 +14,7 @@ from host_matrix import MODES
 from images import Part, grub_iso, grub_uefi, qemu_kernel, qemu_linux
 from qemu import Qemu
 from test_hosts import BAD, HOSTS, LONG, LONG_BASE, has, host, machine, modules_of, word
-from test_state import LINUX, MULTIBOOT, Verdict, connect
+from test_state import LINUX, MSR, MULTIBOOT, Verdict, connect, found, log_to
 
 SECTOR = 512
 # Everything that a host can have on, but what some CPU has not.
@@ -31,7 +31,7 @@ CELLS = [
     *((mode, "x86_64", ALL) for mode in MODES),
     *((mode, "i386", ALL) for mode in MODES if mode not in LONG),
     ("4k-high", "486", "direct pit fpu=x87 ne"),
-    ("4m-identity", "pentium", "direct pit fpu=x87 dr=on cr4=all"),
+    ("4m-identity", "pentium,+apic", "direct pit fpu=x87 dr=on cr4=all"),
     ("base", "i386", "direct userseg am ac em ts ne mp"),
     ("long", "x86_64", "direct ldtcode pit fpu=sse"),
     ("pae-high", "i386", "direct ldtcode pit fpu=sse"),
@@ -89,7 +89,7 @@ def disk(tmp_path):
 def test_calls(mode, emulator, state, disk, request, row):
     build, mode_words = MODES[mode]
     line = f"{mode_words} {state} map=bios bios=disk stay"
-    bits, cpu = (64 if emulator == "x86_64" else 32), (emulator if emulator in ("486", "pentium") else "max")
+    bits, cpu = (64 if emulator == "x86_64" else 32), (emulator if emulator.startswith(("486", "pentium")) else "max")
     boot = qemu_kernel(Part(host(build), line), modules_of(MULTIBOOT.load()))
     boot["args"] += ["-drive", f"file={disk[0]},format=raw,if=ide"]
     before = symbol(build, "bios_before", word(line, "cbase"))
@@ -128,6 +128,24 @@ def test_calls(mode, emulator, state, disk, request, row):
     assert re.search(r"^host: map of [5-9] ranges from the BIOS, 0 bad", said, re.MULTILINE), said[-2000:]
     assert re.findall(r"^host: sector 1: (\w+)", said, re.MULTILINE) == [f"{disk[1]:x}"] * 2
     assert "Segue by way of INT 10h" in screen
+
+
+def test_a_pentium_has_no_apic_base():
+    """It has a local APIC, but not the MSR that says where, which would be an exception: an instruction log tells, as QEMU
+    has the MSR."""
+    class After:
+        code = b""
+        entry = symbol("i386-high", "bios_after", 0)
+
+    boot = qemu_kernel(Part(host("i386-high"), "mode=4k bios=run stay"), modules_of(MULTIBOOT.load()))
+    with Qemu("bios-pentium", memory="24M", bits=32, cpu="pentium,+apic", gdb=True, paused=True, **boot) as vm, \
+            connect(vm) as stub:
+        stub.break_at(symbol("i386-high", "bios_before", 0))
+        stub.cont(40)
+        stub.clear_break(symbol("i386-high", "bios_before", 0))
+        listed = log_to(vm, stub, After)
+    # The log is of the ground, which looks at the end of base memory.
+    assert found(listed, re.compile("0x413")) and not found(listed, MSR)
 
 
 @pytest.mark.parametrize("mode, emulator", [("4k-high", "i386"), ("pae-high", "x86_64"), ("long", "x86_64"),

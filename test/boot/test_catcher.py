@@ -13,6 +13,7 @@ import expect
 from cells import BUSYBOX_LINE, INITRD, TABLE, XEN_LINE, at
 from images import Part, grub_iso, qemu_kernel
 from qemu import LOGS, ROOT, Qemu
+from test_hosts import host
 from test_state import CATCHER_SIZE, LINUX, MULTIBOOT, SEGUE, connect, name32, run_to, verdict
 
 SOURCE = os.path.join(ROOT, "test/targets/fault/fault.asm")
@@ -122,6 +123,15 @@ def test_a_fault_is_printed(name, bits, cpu):
         # It has stopped, with interrupts off; more than once does it not print.
         assert stub.info_registers()["HLT"] == 1
         assert len(BLOCK.findall(vm.serial())) == 1
+
+
+def test_a_fault_is_shown_where_graphics_were():
+    """The host left graphics; SEGUE_LOAD_QUIET_VGA makes a text screen of them, and the catcher is told of that one."""
+    path, _ = build("UNDEFINED")
+    with Qemu("catcher-after-graphics", cpu="max", **qemu_kernel(
+            Part(host("i386-high"), "mode=4k live=vga quiet=vga catcher"), [Part(path)])) as vm:
+        vm.wait_for(BLOCK.pattern, timeout=20)
+        vm.wait_for(r"segue: exception [\s\S]*#UD in the target[\s\S]*; stopped$", screen=True, timeout=5)
 
 
 @pytest.mark.parametrize("name", CASES)

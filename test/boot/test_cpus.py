@@ -64,6 +64,15 @@ def test_others_rest_where_no_init_can_be_sent(mode, place, row):
     row(hand_over(f"cpus-rest-{mode}-{place[1:4]}", build, line, LINUX, 32, "pentium"))
 
 
+@pytest.mark.parametrize("mode, others, place", [("long", "park", MOVES), ("la57", "other-leaves", MOVES),
+                                                 ("long", "mixed-init", "")])
+def test_with_all_else_that_purgatory_can_do(mode, others, place, row):
+    """Sources above 4 GiB, a catcher, devices quieted, others out of the way; where the workspace is hit, all of it moves."""
+    build, words = host_matrix.MODES[mode]
+    line = f"{words} cpus=4 {OTHERS[others]} blob=high-odd catcher live=all quiet=all{place}"
+    row(hand_over(f"cpus-all-{mode}-{others}", build, line, LINUX if place else MULTIBOOT, 64, "max"))
+
+
 LINE = "console=ttyS0 segue.test=wait"
 AMD64, I386 = "di-amd64/linux", "di-i386/linux"
 # And with all else that a host can ask for, from 4k-high, pae-high and long: test_devices.py.

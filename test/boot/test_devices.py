@@ -200,13 +200,14 @@ def bios_disk(tmp_path):
             "-device", "ide-hd,drive=d,bus=ide.0"]
 
 
-@pytest.mark.parametrize("words, reads", [("quiet=all", True), ("quiet=all,dma", False)])
+@pytest.mark.parametrize("words, reads", [("quiet=all", True), ("quiet=all,dma", False),
+                                          ("quiet=all cpus=4 others=mixed init", True)])
 def test_a_boot_sector_reads_its_disk(words, reads, tmp_path):
     """By the BIOS, from an AHCI disk, which is a bus master; then it gets a tick of the BIOS's timer."""
     boot = qemu_kernel(Part(host("i386-high"), f"mode=4k live=all bios {words}"),
                        [Part(sectors.boot_sector(str(tmp_path / "sector")))])
-    boot["args"] += bios_disk(tmp_path)
-    with Qemu(f"devices-sector-{reads}", memory="32M", cpu="max", machine="q35", **boot) as vm:
+    boot["args"] += bios_disk(tmp_path) + (["-smp", "4"] if "cpus=4" in words else [])
+    with Qemu(f"devices-sector-{words}", memory="32M", cpu="max", machine="q35", **boot) as vm:
         vm.wait_for(r"^Boot sector: ", screen=True, timeout=20)
         if not reads:
             with pytest.raises(QemuError):
@@ -547,6 +548,46 @@ def test_linux_that_knows_the_pics_alone(quiet, archives, tmp_path):
             vm.wait_for(r"Keep in PIC mode", timeout=30)
             with pytest.raises(QemuError):
                 vm.wait_for(r"Run /init", timeout=30 / PATIENCE)
+
+
+# ---- what goes on interrupting while the local APIC is quieted ----
+def put(devices, address, value):
+    """In a register of a device."""
+    devices.stub.write_mem(address, struct.pack("<I", value))
+
+
+def test_a_level_that_stays():
+    """The local APIC alone is to be quiet; the serial port's interrupt is there again as soon as it is ended. So one STI takes
+    one."""
+    vector = 0x60
+    with Devices("level", "i386-low", "mode=flat live=lapic quiet=lapic", at_exec=True) as devices:
+        devices.stub.physical()
+        put(devices, 0xfec00000, 0x10 + 2 * 4)
+        put(devices, 0xfec00010, 1 << 15 | vector)
+        devices.out(0x3fc, 0x0b)
+        devices.out(0x3f9, 2)
+        log = devices.vm.path("interrupts.log")
+        devices.stub.monitor("logfile " + log)
+        devices.stub.monitor("log int")
+        devices.go_to(ENTRY)
+        devices.stub.monitor("log none")
+        with open(log) as file:
+            taken = len(re.findall(rf"^Servicing hardware INT=0x{vector:02x}$", file.read(), re.MULTILINE))
+    assert 1 < taken <= 256
+
+
+def test_an_hpet_that_sends_messages():
+    """They come to the local APIC past the IO-APICs. One on its way when the HPET is stopped does not wait for the target."""
+    with Devices("message", "i386-low", "mode=flat live=all quiet=all", at_exec=True) as devices:
+        at_workspace = workspace(devices)
+        devices.stub.physical()
+        # quiet_hpet: mov ebx, [ebp + devices.hpet]
+        first = devices.stub.read_mem(at_workspace, 5 * 4096).index(b"\x8b\x9d" + struct.pack("<I", DEVICES_AT + 4))
+        devices.go_to(at_workspace + first)
+        put(devices, 0xfee00000, 0x60)
+        assert re.search(r"^IRR\t.* 96 ", devices.vm.hmp("info lapic"), re.MULTILINE)
+        devices.go_to(ENTRY)
+        assert devices.lapic() and devices.hpet()
 
 
 # ---- a target that knows the PICs alone, and x2APIC mode ----
