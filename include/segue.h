@@ -156,7 +156,7 @@ enum segue_error {
 
 	/* segue_bios(), beside those of the call itself, and of segue_ready() on segments, privilege and workspace */
 	SEGUE_E_BIOS_VMX = 170,          /* CR4.VMXE is on: the CPU may be in VMX root operation, which cannot leave paging */
-	SEGUE_E_BIOS_GATE = 171,         /* paging is on, and code_base is not 2048-aligned */
+	SEGUE_E_BIOS_GATE = 171,         /* paging is on, and its gate crosses a page: the library's text, or code_base, is not 2048-aligned */
 	/* low_phys not on a page, or its pages not all between the BIOS's data and the end of base memory */
 	SEGUE_E_BIOS_LOW = 172,
 	SEGUE_E_BIOS_DATA = 173,         /* data is larger than SEGUE_BIOS_DATA_MAX */

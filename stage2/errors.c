@@ -77,7 +77,7 @@
 	means(SEGUE_E_READY_CPUS, "other CPUs not parked") \
 	means(SEGUE_E_READY_VMX, "CR4.VMXE, and CPUs to get INIT") \
 	means(SEGUE_E_BIOS_VMX, "CR4.VMXE is on") \
-	means(SEGUE_E_BIOS_GATE, "code_base not on 2048 bytes") \
+	means(SEGUE_E_BIOS_GATE, "segue_bios()'s gate crosses a page") \
 	means(SEGUE_E_BIOS_LOW, "no base memory for real mode") \
 	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
 	means(SEGUE_E_BIOS_GONE, "no living BIOS") \

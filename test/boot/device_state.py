@@ -18,8 +18,10 @@ def pics(vm):
 class DeviceState:
     """Of a machine that stands still."""
 
-    def __init__(self, vm, stub):
-        self.vm, self.stub = vm, stub
+    cpu = 0                             # that enters the target: APIC ID
+
+    def __init__(self, vm, stub, cpu=0):
+        self.vm, self.stub, self.cpu = vm, stub, cpu
 
     def out(self, port, value, size="b"):
         self.vm.hmp(f"o /{size} {port:#x} {value:#x}")
@@ -40,9 +42,11 @@ class DeviceState:
         return [int(each, 16) for each in pins] == [1 << 16] * 23 + [0x200] and "Remote IRR (none)" in said
 
     def lapic(self):
-        said = self.vm.hmp("info lapic")
+        said = self.vm.hmp(f"info lapic {self.cpu}")
         entries = {name: int(value, 16) for name, value in re.findall(r"^(LVT\w*)\s+0x(\w+)", said, re.MULTILINE)}
-        wanted = dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTTHMR=0x200, LVTT=1 << 16)
+        # The firmware has made the boot CPU's thermal sensor an SMI.
+        wanted = dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTT=1 << 16,
+                      LVTTHMR=1 << 16 if self.cpu else 0x200)
         return entries == wanted and all(re.search(each, said, re.MULTILINE) for each in (
             r"initial_count = 0 ", r"^SPIV\s+0x0000010f", r"^ISR\s+\(none\)\s+IRR\s+\(none\)", r"TPR 0x00"))
 

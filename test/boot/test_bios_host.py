@@ -13,7 +13,7 @@ from cells import INITRD, at
 from host_matrix import MODES
 from images import Part, grub_iso, grub_uefi, qemu_kernel, qemu_linux
 from qemu import Qemu
-from test_hosts import BAD, HOSTS, LONG, LONG_BASE, has, host, machine, modules_of, word
+from test_hosts import ACROSS, BAD, HOSTS, LONG, LONG_BASE, has, host, machine, modules_of, shift_to, word
 from test_state import LINUX, MSR, MULTIBOOT, Verdict, connect, found, log_to
 
 SECTOR = 512
@@ -187,10 +187,11 @@ def test_linux_gets_the_bios_map(mode, targets):
     ("i386-high", "mode=4k low=9f000", REFUSED_LOW), ("x86_64", "mode=long low=8e800", REFUSED_LOW),
     ("i386-high", "mode=4k low=8c000", 0),
     ("i386-high", "mode=pae wipe direct", REFUSED_GONE), ("x86_64", "mode=long wipe direct", REFUSED_GONE),
-    ("i386-high", "mode=4k cbase=10000400 dbase=10000400 shift=400", REFUSED_GATE),
+    ("i386-high", "mode=4k cbase=10000{0:03x} dbase=10000{0:03x} shift={0:03x}", REFUSED_GATE),
 ], ids=lambda each: str(each))
 def test_refusals(build, line, code):
     """Each with its code, and the host as before."""
+    line = line.format(shift_to(build, ACROSS & -64, "segue_bios_gate"))
     with machine("bios-refused-" + re.sub(r"\W", "-", line), build, f"{line} bios=refused stay",
                  modules_of(MULTIBOOT.load()), memory="24M", bits=64, cpu="max") as vm:
         found = vm.wait_for(r"^host: segue_bios: (\d+)", timeout=30, but_not=BAD)

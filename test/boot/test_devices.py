@@ -19,7 +19,7 @@ import host_matrix
 import sectors
 import test_window
 from cells import INITRD, at
-from device_state import CHECKS, WORDS, DeviceState, pics
+from device_state import CHECKS, PCI_BUS_MASTER, WORDS, DeviceState, pics
 from images import Part, grub_iso, qemu_kernel, small_elf, write
 from qemu import BUILD, LOGS, PATIENCE, ROOT, Qemu, QemuError
 from test_hosts import exec_address, high_memory, host

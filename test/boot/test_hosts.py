@@ -38,11 +38,11 @@ def host(name):
     return os.path.join(HOSTS, name + ".elf")
 
 
-def exec_address(name, code_base=0, base=LONG_BASE):
-    """Linear address of segue_exec() in a host."""
+def exec_address(name, code_base=0, base=LONG_BASE, gate="segue_exec"):
+    """Linear address of segue_exec(), or of another gate, in a host."""
     listed = subprocess.run(["nm", os.path.join(HOSTS, name + ".kernel.elf")], capture_output=True, text=True,
                             check=True).stdout
-    symbol = int(re.search(r"^([0-9a-f]+) \w segue_exec$", listed, re.MULTILINE)[1], 16)
+    symbol = int(re.search(rf"^([0-9a-f]+) \w {gate}$", listed, re.MULTILINE)[1], 16)
     if name == "x86_64":
         return (symbol + base) & (1 << 64) - 1
     return (symbol + code_base) & 0xffffffff
@@ -155,7 +155,7 @@ def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"
         entered = stub.info_registers()
         assert entered["A20"] == 1
         if "live=" in line:
-            assert not loud_ones(DeviceState(vm, stub), line)
+            assert not loud_ones(DeviceState(vm, stub, leaver), line)
         if other_cpus.count(line) > 1:
             other_cpus.check(stub, line, home, target.entry, leaver, bits, cpu)
         stub.run()
@@ -266,9 +266,9 @@ def test_kernel_place(mode, base, row):
     row(hand_over(f"base-{mode}-{base:x}", "x86_64", f"mode={mode} base={base:x}", MULTIBOOT, 64, "max", base))
 
 
-def shift_to(build, offset):
-    """A shift of the kernel that puts the gate at this offset in its page. The last 200 bytes: across two."""
-    return (offset - exec_address(build)) & 0xfff
+def shift_to(build, offset, gate="segue_exec"):
+    """A shift of the kernel that puts a gate at this offset in its page. The last 200 bytes: across two."""
+    return (offset - exec_address(build, gate=gate)) & 0xfff
 
 
 ACROSS = 4096 - 200

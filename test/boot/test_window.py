@@ -329,8 +329,8 @@ def each_address(window, sampled):
     seen = list(dict.fromkeys(window.boundaries()))
     assert len(seen) > 300
     # Of high.asm, which is short, more.
-    blocks = list(filter(window.in_blocks, seen))
-    assert bool(blocks) == bool(window.tables)
+    blocks = list(filter(window.in_blocks, seen)) if window.tables else []
+    assert blocks or not window.tables
     for at in dict.fromkeys(seen[::sampled] + blocks[::min(sampled, 4)]):
         window.restart()
         if window.ip() != at:
