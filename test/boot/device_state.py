@@ -44,9 +44,7 @@ class DeviceState:
     def lapic(self):
         said = self.vm.hmp(f"info lapic {self.cpu}")
         entries = {name: int(value, 16) for name, value in re.findall(r"^(LVT\w*)\s+0x(\w+)", said, re.MULTILINE)}
-        # The firmware has made the boot CPU's thermal sensor an SMI.
-        wanted = dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTT=1 << 16,
-                      LVTTHMR=1 << 16 if self.cpu else 0x200)
+        wanted = dict(LVT0=0x700, LVT1=0x400, LVTPC=1 << 16, LVTERR=1 << 16, LVTTHMR=0x200, LVTT=1 << 16)
         return entries == wanted and all(re.search(each, said, re.MULTILINE) for each in (
             r"initial_count = 0 ", r"^SPIV\s+0x0000010f", r"^ISR\s+\(none\)\s+IRR\s+\(none\)", r"TPR 0x00"))
 
