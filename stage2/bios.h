@@ -22,7 +22,6 @@
 #define BIOS_FPU_AT (BIOS_LOW_AT + BIOS_LOW_SIZE)
 #define BIOS_FPU_SIZE (4 * PAGE)      /* XSAVE's standard format, with AMX, takes 11008 bytes */
 _Static_assert(BIOS_FPU_AT + BIOS_FPU_SIZE == SEGUE_BIOS_WORKSPACE_SIZE, "segue.h");
-#define BIOS_GATE_LIMIT 2048u
 
 /* What the CPU has. */
 #define CPU_CR4 0x1u

@@ -21,8 +21,8 @@ endstruc
 %define handlers bios_handlers
 
 bits 32
-section .text align=2048		; BIOS_GATE_LIMIT: so the gate lies in one page (NASM takes no name here)
-%if BIOS_GATE_LIMIT != 2048
+section .text align=2048		; GATE_ALIGN: so the gate lies in one page (NASM takes no name here)
+%if GATE_ALIGN != 2048
 	%error "the section's alignment"
 %endif
 global segue_bios_gate
@@ -155,8 +155,8 @@ ascend:
 	printer "segue: exception ", TEXT_NUMBER, ", error code ", TEXT_NUMBER, ", EIP ", TEXT_NUMBER, ", CR2 ", TEXT_NUMBER, \
 		" on the way to the BIOS or back; stopped", 13, 10
 segue_bios_gate_end:
-%if segue_bios_gate_end - segue_bios_gate > BIOS_GATE_LIMIT
-	%error "the gate is larger than BIOS_GATE_LIMIT"
+%if segue_bios_gate_end - segue_bios_gate > GATE_ALIGN
+	%error "the gate is larger than GATE_ALIGN"
 %endif
 
 section .rodata

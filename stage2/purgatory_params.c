@@ -83,13 +83,14 @@ static void write_catcher(const struct job *job, struct purgatory_params *params
 }
 
 /* Where what has no console of its own prints. */
-static void write_console(const struct segue_machine *machine, struct purgatory_params *params)
+static void write_console(const struct job *job, struct purgatory_params *params)
 {
-	if (!machine)
-		return;
-	params->serial = (uint16_t)machine->serial_port;
-	if (machine->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT && machine->framebuffer.width == 80)
-		params->screen = (uint32_t)machine->framebuffer.addr;
+	const struct segue_framebuffer *screen = segue_screen(job);
+
+	if (job->args->machine)
+		params->serial = (uint16_t)job->args->machine->serial_port;
+	if (screen && screen->type == SEGUE_FRAMEBUFFER_EGA_TEXT && screen->width == 80)
+		params->screen = (uint32_t)screen->addr;
 }
 
 void segue_write_purgatory(const struct job *job, const struct housing *housing)
@@ -115,7 +116,7 @@ void segue_write_purgatory(const struct job *job, const struct housing *housing)
 	params->data_selector = 0x10 + shift;
 	params->tss_selector = 0x18 + shift;
 	memcpy(params->registers, &job->entry, sizeof params->registers);
-	write_console(job->args->machine, params);
+	write_console(job, params);
 	write_digest(job, params);
 	write_catcher(job, params);
 	write_real_mode(job, params);
