@@ -25,7 +25,8 @@ LAST_DRIVE	equ 0xff
 	bits 16
 	org BOOT_SECTOR
 
-	jmp start
+	jmp short start
+	nop
 	times 8 - ($ - $$) db 0
 ; mkisofs(8), "EL TORITO BOOT INFORMATION TABLE"
 volume_lba	dd 0

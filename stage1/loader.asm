@@ -4,8 +4,10 @@
 ; say, and enters it.
 ;
 ; On entry, from mbr.asm or cd.asm
-;   1. Real mode, CS:IP LOADER_SEGMENT:loader.entry; all of the file is at LOADER_AT.
-;   2. AL the medium: STAGE1_CD, or STAGE1_DISK for any disk; DL the drive that this was read from.
+;   1. Real mode, CS:IP LOADER_SEGMENT:loader.entry; all of the file is at LOADER_AT. From the MBR
+;      FIRST_SECTOR_SEGMENT:loader.entry, with the first sector there; that reads all of the file and enters it again.
+;   2. AL the medium: STAGE1_CD, or STAGE1_DISK for any disk; FIRST_SECTOR_ONLY from the MBR. DL the drive that this was
+;      read from.
 ;   3. DS 0; for a disk the MBR still at BOOT_SECTOR, so that its PATCHED_LBA tells an ISO on a disk from a disk of
 ;      `segue disk` (stage1.inc).
 ;   4. A stack of some kilobytes; IF = 1, DF = 0.
@@ -94,6 +96,22 @@ DESCRIPTOR_32BIT equ 1 << 6
 	cpu 8086
 	push ds
 	pop es
+	test al, al			; FIRST_SECTOR_ONLY
+	jnz whole
+	mov si, BOOT_SECTOR + MBR_PACKET
+	mov word [si + packet.segment], LOADER_SEGMENT
+	call load
+
+SECTOR_SIZE	equ 512
+MEDIUM		equ STAGE1_DISK
+%define WITH_CHS
+%define TEXT_IN_CS
+%include "read.inc"
+%if $ - $$ > SECTOR_SIZE
+	%error "what reads the second part is not in its first sector"
+%endif
+
+whole:
 	mov di, STAGE1_AT
 	mov cx, stage1_size / 2
 	push ax
@@ -267,8 +285,6 @@ kbc_ready:
 	test al, KBC_INPUT_FULL
 	loopnz .wait
 	ret
-
-%include "print.inc"
 
 ; refuse: from protected mode back to the BIOS
 ;   mode      32-bit, flat

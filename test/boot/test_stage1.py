@@ -22,6 +22,7 @@ BAD_BIOS_SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bad_
 CD, DISK, ISO_ON_DISK = 1, 2, 3
 STAGE1_MAGIC = 0x31676553
 BOOT_SECTOR, LOADER_AT, NEVER_WRITTEN = 0x7c00, 0x20000, 0x40000
+BPB, SIGNATURE_AND_TABLE = (3, 62), (0x1b8, 0x1fe)
 PATCHED_LBA, SUMS_AT, CD_SECTOR, SUM_SECTOR = 0x1b0, 8, 2048, 2048
 BDA_END, BASE_MEMORY_END = 0x500, 0xa0000
 EBDA_SEGMENT = 0x40e
@@ -270,10 +271,71 @@ def test_file_leaves_the_partition_table_alone():
     assert mbr[PATCHED_LBA:] == bytes(510 - PATCHED_LBA) + b"\x55\xaa"
 
 
+def test_jump_and_room_for_a_parameter_block():
+    """As BIOSes want a sector that can be booted; the jump leads past the block."""
+    with open(MBR, "rb") as file:
+        mbr = file.read()
+    assert mbr[0] == 0xeb and BPB[1] <= 2 + mbr[1] < PATCHED_LBA and mbr[2] == 0x90
+    assert not any(mbr[slice(*BPB)])
+
+
+# What a BIOS may have written into the sector: a BIOS parameter block, and whatever tools have at the end.
+FOREIGN = {"ones": lambda size: b"\xff" * size, "zeros": bytes,
+           "noise": lambda size: bytes((each * 167 + 89) & 0xff for each in range(size))}
+
+
+def with_foreign_bytes(sector, name):
+    sector = bytearray(sector)
+    for start, end in (BPB, SIGNATURE_AND_TABLE):
+        sector[start:end] = FOREIGN[name](end - start)
+    return bytes(sector)
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("way", [each for each in WAYS if each.medium != CD], ids=lambda each: each.name)
+def test_firmware_writes_into_the_sector(way, name, tmp_path):
+    with Start(f"foreign-{name}-{way.name}", way.make(way.medium_file(tmp_path)), way.machine, way.bits) as start:
+        before = start.vm.memory_at(BOOT_SECTOR, 512)
+        written = with_foreign_bytes(before, name)
+        start.cpu.write_mem(BOOT_SECTOR, written)
+        assert_entered(start.run())
+        assert start.stage1() == {"size": 16, "medium": way.medium, "drive": way.drive, "a20_was_shut": 0}
+        assert_placed(start.vm.memory_at)
+        # Nor does it write there itself.
+        after = start.vm.memory_at(BOOT_SECTOR, 512)
+        assert after[:BPB[1]] == written[:BPB[1]] and after[PATCHED_LBA:] == written[PATCHED_LBA:]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_firmware_writes_into_the_sector_of_a_cd(name, tmp_path):
+    """No BIOS parameter block is in one: the five bytes before the boot information table."""
+    with Start(f"foreign-{name}-cd", cdrom(make_iso(tmp_path))) as start:
+        start.cpu.write_mem(BOOT_SECTOR + BPB[0], FOREIGN[name](8 - BPB[0]))
+        assert_entered(start.run())
+        assert start.stage1()["medium"] == CD
+
+
+# Not the last bytes: what partitions a firmware believes in decides whether it boots at all.
+@pytest.mark.parametrize("name", ["ones", "noise"])
+@pytest.mark.parametrize("way", [each for each in WAYS if each.medium != CD], ids=lambda each: each.name)
+def test_parameter_block_on_the_medium(way, name, tmp_path):
+    path = way.medium_file(tmp_path)
+    fill_parameter_block(path, name)
+    with Start(f"block-{name}-{way.name}", way.make(path), way.machine, way.bits) as start:
+        assert_entered(start.run())
+        assert_placed(start.vm.memory_at)
+
+
+def fill_parameter_block(path, name):
+    with open(path, "r+b") as file:
+        file.seek(BPB[0])
+        file.write(FOREIGN[name](BPB[1] - BPB[0]))
+
+
 # Firmwares that get things wrong, and it does not matter: definitions of bad_bios.asm, what its counters must say.
 CLUMSY = {
-    "07c0": (["CODE=0x7c0"], lambda c: c["by_packet"] == -(-len(loader()) // 32768)),
-    "drive-0": (["DRIVE=0"], lambda c: c["by_packet"] == -(-len(loader()) // 32768)),
+    "07c0": (["CODE=0x7c0"], lambda c: c["by_packet"] == 1 + -(-len(loader()) // 32768)),
+    "drive-0": (["DRIVE=0"], lambda c: c["by_packet"] == 1 + -(-len(loader()) // 32768)),
     "no-edd": (["NO_41", "NO_42"], lambda c: c["by_cylinder"] > 1 and c["by_packet"] == 0),
     "edd-that-is-none": (["NO_42"], lambda c: c["by_cylinder"] > 1 and c["by_packet"] == 0),
     "seven-sectors": (["MOST=7"], lambda c: c["by_packet"] > 8 and c["most"] == 4),
@@ -417,6 +479,7 @@ def test_refuses_without_a_serial_port(tmp_path):
         assert vm.serial() == ""
 
 
+# The disks' boot sectors with bytes of a BIOS parameter block in them.
 BOCHS = {"cd": (CD, False), "disk": (DISK, True), "iso-on-disk": (ISO_ON_DISK, True)}
 
 
@@ -430,5 +493,7 @@ def test_bochs(name, tmp_path):
         # Bochs wants whole cylinders.
         os.truncate(path, -(-os.path.getsize(path) // bochs.CYLINDER) * bochs.CYLINDER)
     start = elf.entry - elf.segments[0][0]
+    if disk:
+        fill_parameter_block(path, "noise")
     machine = bochs.Bochs("stage1-" + name, path, disk=disk)
     assert_entered(machine.run(elf.entry, elf.segments[0][1][start:start + 16], to_the_end=False).registers)
