@@ -36,11 +36,22 @@ extern "C" {
 	(SEGUE_VERSION_MAJOR * 10000 + SEGUE_VERSION_MINOR * 100 + SEGUE_VERSION_PATCH)
 #define SEGUE_VERSION_STRING "0.1.0"
 
-/* Where the argument of a call that has no stack to trust travels: EAX on i386, RDI on x86_64. */
+/*
+ * Where the argument of a call that has no stack to trust travels: EAX on i386, RDI on x86_64. A compiler for i386 that
+ * does not say that it knows GCC's regparm (tcc is one) calls entries that take it from the stack, as cdecl has it. There
+ * segue_exec() and segue_park() need a good stack and are reached by a call only; the rest of what they promise holds.
+ */
+#if defined(_WIN64)
+#error "the 64-bit library takes its arguments as the System V ABI has them"
+#endif
 #if defined(__GNUC__) && defined(__i386__)
 #define SEGUE_REGISTER_CALL __attribute__((regparm(1)))
 #else
 #define SEGUE_REGISTER_CALL
+#if !defined(__x86_64__) && !defined(__amd64__)
+#define segue_exec segue_exec_from_stack
+#define segue_park segue_park_from_stack
+#endif
 #endif
 #if defined(__GNUC__)
 #define SEGUE_NORETURN __attribute__((noreturn))
