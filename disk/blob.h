@@ -38,7 +38,8 @@ struct blob_arguments {
 #define BLOB_ARGUMENTS_HELP \
 	"  --kernel FILE          a Linux, Multiboot or ELF kernel; gunzipped if need be\n" \
 	"  --initrd FILE          for Linux; several are put one behind the other, as Linux takes them\n" \
-	"  --module FILE[=ARGS]   a module for Multiboot kernels, with arguments; as often as you like.\n" \
+	"  --module FILE[=ARGS]   a module for Multiboot kernels, with arguments; as often as you like. Of a\n" \
+	"                         name with = in it, the longest that is a file's is FILE.\n" \
 	"                         The target sees FILE's name without its folder as argv[0]\n" \
 	"  --cmdline WORDS        the kernel's arguments\n" \
 	"  --format bundle        a newc cpio archive, with files on 4096-byte boundaries (the default);\n" \
@@ -46,6 +47,10 @@ struct blob_arguments {
 	"  --format fiwix         what Fiwix' kexec takes: two lengths, kernel, initrd\n" \
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n" \
 	"  --digest               put a SHA-256 digest in, which is checked when all is in its place in memory\n"
+
+#define OUTPUT_HELP \
+	"  -o, --output OUT       a new file or an ordinary one (no device, pipe or /dev/stdout, and none that is\n" \
+	"                         read); it is replaced when all is done, and stays as it was when that fails\n"
 
 /* What getopt_long() returned. A status: STATUS_OK, or a complaint has been made. */
 int blob_take_argument(const struct command *command, struct blob_arguments *arguments, int word);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "blob.h"
+#include "staging.h"
 
 /* Several initrds are one: Linux takes archives one behind the other, each from a multiple of 4. */
 static bool add_initrd(struct output *initrd, const char *path)
@@ -88,7 +89,7 @@ static bool is_same_file(const char *path, const char *other)
 {
 	struct stat a, b;
 
-	return !stat(path, &a) && !stat(other, &b) && S_ISREG(a.st_mode) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return !stat(path, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 int blob_check_arguments(const struct command *command, const struct blob_arguments *arguments)
@@ -102,7 +103,7 @@ int blob_check_arguments(const struct command *command, const struct blob_argume
 				      arguments->digest ? "digest" : "module");
 	for (i = 0; i < arguments->input_count; i++)
 		if (is_same_file(arguments->out, arguments->inputs[i]))
-			return complain(arguments->out, "this is a file that is read, and nothing is written over it");
+			return complain(arguments->out, OVER_AN_INPUT);
 	return STATUS_OK;
 }
 

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 enum { STATUS_OK = 0, STATUS_REFUSED = 1, STATUS_USAGE = 2 };
 
@@ -43,19 +45,27 @@ struct file {
 	size_t size;
 	size_t packed_size;           /* what it was before file_gunzip(); 0: it was not compressed */
 };
+/* A file to be read, remembered as one over which nothing is written. NULL: errno says why. */
+FILE *file_open(const char *path);
+/* Was it opened by file_open()? By device and inode, so that links and other names do not matter. */
+bool file_is_input(const struct stat *status);
 /* Both complain and return false when it goes wrong. */
 bool file_read(const char *path, struct file *file);
 bool file_gunzip(struct file *file);
 bool file_is_gzip(const struct file *file);
 /* Gunzips what is gzip-compressed and is no Fiwix blob whose length looks like that. */
 bool file_read_kernel(const char *path, struct file *file);
-bool file_write(const char *path, const void *data, size_t size);
+/* A new file, in a place of our own (staging.h); name: whom to complain about. */
+bool file_write(const char *path, const char *name, const void *data, size_t size);
 void file_free(struct file *file);
 
 /* What follows the last '/'. */
 const char *base_name(const char *path);
 
-/* --module FILE[=ARGS]: cuts text at its first '='; *args is NULL without one. */
+/*
+ * --module FILE[=ARGS]: cuts text at a '='; *args is NULL without one. FILE is the longest name that is a file's; where none
+ * is, it ends at the first '='.
+ */
 void split_module(char *text, const char **path, const char **args);
 
 #endif

@@ -142,7 +142,7 @@ static bool put_all(FILE *out, const struct image *image)
 
 static bool write_file(const struct image *image, const char *path)
 {
-	FILE *out = fopen(path, "wb");
+	FILE *out = fopen(path, "wbx");
 	bool good = out && put_all(out, image);
 
 	if (!good)
@@ -176,7 +176,7 @@ const struct command command_disk = {
 	.help =
 	IMAGE_USAGE("disk")
 	IMAGE_HELP
-	"  -o, --output OUT\n"
+	OUTPUT_HELP
 	"\n"
 	"OUT boots on a PC with a BIOS, or a UEFI with a CSM, from a disk or stick. It is one whole disk:\n"
 	"\n"

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "picture.h"
+#include "staging.h"
 
 #define WIDTH 1080
 #define TOP 112
@@ -374,32 +375,48 @@ static void put_legend(const struct drawing *d)
 		LEFT_X, d->bottom + 66);
 }
 
-bool draw_svg(const struct picture *picture, const char *path)
+static void draw(struct drawing *d)
 {
-	struct drawing d = { .out = fopen(path, "w"), .p = picture };
-	bool failed;
+	share_height(d);
+	put_head(d, d->bottom + 84);
+	put_ground(d, LEFT_X);
+	put_ground(d, RIGHT_X);
+	put_before(d);
+	put_after(d);
+	put_borders(d);
+	put_axis(d, -1);
+	put_axis(d, 1);
+	put_moves(d);
+	put_legend(d);
+	fprintf(d->out, "</svg>\n");
+	free(d->y);
+}
+
+static bool write_svg(const struct picture *picture, const char *path, const char *name)
+{
+	struct drawing d = { .out = fopen(path, "wbx"), .p = picture };
+	bool good;
 
 	if (!d.out) {
-		complain(path, "%s", strerror(errno));
+		complain(name, "%s", strerror(errno));
 		return false;
 	}
-	share_height(&d);
-	put_head(&d, d.bottom + 84);
-	put_ground(&d, LEFT_X);
-	put_ground(&d, RIGHT_X);
-	put_before(&d);
-	put_after(&d);
-	put_borders(&d);
-	put_axis(&d, -1);
-	put_axis(&d, 1);
-	put_moves(&d);
-	put_legend(&d);
-	fprintf(d.out, "</svg>\n");
-	free(d.y);
-	failed = ferror(d.out);
-	if (fclose(d.out) || failed) {
-		complain(path, "it cannot be written: %s", strerror(errno));
-		return false;
-	}
+	draw(&d);
+	good = !fflush(d.out) && !ferror(d.out);
+	if (fclose(d.out) || !good)
+		return !complain(name, "it cannot be written: %s", strerror(errno));
 	return true;
+}
+
+bool draw_svg(const struct picture *picture, const char *path)
+{
+	bool good = staging_open(path);
+
+	if (good) {
+		const char *drawn = staging_add("svg");
+
+		good = write_svg(picture, drawn, path) && staging_finish(drawn);
+	}
+	staging_close();
+	return good;
 }

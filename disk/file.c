@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <zlib.h>
 #include "container.h"
 #include "disk.h"
@@ -12,6 +11,35 @@
 #define READ_STEP (1u << 20)
 /* What Segue places lies below 4 GiB. */
 #define FILE_LIMIT UINT32_MAX
+
+static struct {
+	dev_t device;
+	ino_t inode;
+} *inputs;
+static size_t input_count;
+
+FILE *file_open(const char *path)
+{
+	FILE *in = fopen(path, "rb");
+	struct stat status;
+
+	if (!in || fstat(fileno(in), &status) || file_is_input(&status))
+		return in;
+	inputs = allocate_again(inputs, (input_count + 1) * sizeof *inputs);
+	inputs[input_count].device = status.st_dev;
+	inputs[input_count++].inode = status.st_ino;
+	return in;
+}
+
+bool file_is_input(const struct stat *status)
+{
+	size_t i;
+
+	for (i = 0; i < input_count; i++)
+		if (inputs[i].device == status->st_dev && inputs[i].inode == status->st_ino)
+			return true;
+	return false;
+}
 
 /* Known before it is read, if it is an ordinary file. */
 static bool is_too_large(FILE *in)
@@ -23,7 +51,7 @@ static bool is_too_large(FILE *in)
 
 bool file_read(const char *path, struct file *file)
 {
-	FILE *in = fopen(path, "rb");
+	FILE *in = file_open(path);
 	size_t room = 0, got;
 
 	*file = (struct file){ .path = path };
@@ -130,22 +158,15 @@ bool file_read_kernel(const char *path, struct file *file)
 	return false;
 }
 
-bool file_write(const char *path, const void *data, size_t size)
+bool file_write(const char *path, const char *name, const void *data, size_t size)
 {
-	FILE *out = fopen(path, "wb");
+	FILE *out = fopen(path, "wbx");
 	size_t put = out ? fwrite(data, 1, size, out) : 0;
+	bool good = out && put == size && !fflush(out);
 
-	if (!out || fflush(out) || put != size) {
-		complain(path, "writing stops at offset %zu: %s", put, strerror(errno));
-		if (out) {
-			fclose(out);
-			remove(path);
-		}
-		return false;
-	}
-	if (fclose(out)) {
-		complain(path, "%s", strerror(errno));
-		return false;
-	}
-	return true;
+	if (!good)
+		complain(name, "writing stops at offset %zu: %s", put, strerror(errno));
+	if (out && fclose(out) && good)
+		good = !complain(name, "%s", strerror(errno));
+	return good;
 }

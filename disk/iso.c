@@ -94,7 +94,7 @@ const struct command command_iso = {
 	.help =
 	IMAGE_USAGE("iso")
 	IMAGE_HELP
-	"  -o, --output OUT\n"
+	OUTPUT_HELP
 	"\n"
 	"OUT boots on a PC with a BIOS, or a UEFI with a CSM, as a CD and, written to a stick, as a disk. The\n"
 	"program xorriso makes it and must be in PATH. The same input makes the same bytes, also with another\n"

@@ -74,7 +74,7 @@ static bool parse_line(const char *line, uint64_t *start, uint64_t *end, uint32_
 
 bool map_from_file(const char *path, struct machine_map *map)
 {
-	FILE *in = fopen(path, "r");
+	FILE *in = file_open(path);
 	unsigned number = 0;
 	char line[512];
 	bool good = true;

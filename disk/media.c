@@ -192,7 +192,7 @@ bool media_look(const char *path, struct media *media)
 	/* a pipe can be read only once */
 	if (!stat(path, &status) && !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
 		return true;
-	image.in = fopen(path, "rb");
+	image.in = file_open(path);
 	if (!image.in) {
 		complain(path, "%s", strerror(errno));
 		return false;
@@ -212,7 +212,7 @@ static bool read_piece(const char *path, const struct media *media, struct file 
 		complain(path, "its blob has more than %u bytes", UINT32_MAX);
 		return false;
 	}
-	image.in = fopen(path, "rb");
+	image.in = file_open(path);
 	/* what a damaged header says may be far from what the file has */
 	good = image.in && !fseeko(image.in, 0, SEEK_END) && fits(media->blob_at, media->blob_size, (uint64_t)ftello(image.in));
 	if (good) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "blob.h"
 #include "seal.h"
+#include "staging.h"
 
 static const struct option words[] = {
 	BLOB_ARGUMENTS,
@@ -30,6 +31,19 @@ static int read_arguments(int argc, char **argv, struct blob_arguments *argument
 	return blob_check_arguments(&command_pack, arguments);
 }
 
+static bool write_blob(const char *out, const struct output *blob)
+{
+	bool good = staging_open(out);
+
+	if (good) {
+		const char *path = staging_add("blob");
+
+		good = file_write(path, out, blob->data, blob->size) && staging_finish(path);
+	}
+	staging_close();
+	return good;
+}
+
 static int run(int argc, char **argv)
 {
 	struct blob_arguments arguments = { .kernel = NULL };
@@ -42,7 +56,7 @@ static int run(int argc, char **argv)
 		status = STATUS_REFUSED;
 	if (!status && seal)
 		seal_put(&blob);
-	if (!status && !file_write(arguments.out, blob.data, blob.size))
+	if (!status && !write_blob(arguments.out, &blob))
 		status = STATUS_REFUSED;
 	if (!status)
 		printf("%s: %s, %s\n", arguments.out, arguments.fiwix ? "Fiwix blob" : "bundle", human_size(blob.size));
@@ -60,7 +74,7 @@ const struct command command_pack = {
 	BLOB_ARGUMENTS_HELP
 	"  --seal                 end with the seal that is checked when OUT is read from a CD or a disk; `segue\n"
 	"                         iso` and `segue disk` put it there themselves\n"
-	"  -o, --output OUT\n"
+	OUTPUT_HELP
 	"\n"
 	"The same input makes the same bytes. A kernel that nobody would boot is refused.\n",
 	.run = run

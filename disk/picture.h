@@ -46,6 +46,7 @@ size_t picture_segment_at(const struct picture *picture, uint64_t address);
 
 void draw_text(const struct picture *picture);
 /* false, after a complaint, if it cannot be written. */
+/* path: a file as staging.h takes it. */
 bool draw_svg(const struct picture *picture, const char *path);
 
 #endif

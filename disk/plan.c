@@ -174,7 +174,7 @@ const struct command command_plan = {
 	"                         nvs or unusable; or those with [mem 0x...-0x...] from Linux' log\n"
 	"  --at ADDR              where the host has the blob (default: at the top of RAM below 4 GiB)\n"
 	"  --workspace ADDR       where the host has the workspace (default: below the files)\n"
-	"  --svg FILE             draw it as a picture too\n"
+	"  --svg FILE             draw it as a picture too; FILE is a new file or an ordinary one that is not read\n"
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16              a Linux is entered by its 16-bit setup code\n"
 	"  --catcher              with what prints the target's first exceptions\n"

@@ -23,6 +23,7 @@ static volatile sig_atomic_t path_count;
 static volatile sig_atomic_t child;
 static char *folder, *target;
 static const char *target_words;      /* as the user wrote it */
+static mode_t target_mode;            /* of what is replaced; 0: nothing is */
 
 static char *join(const char *start, const char *end)
 {
@@ -88,25 +89,52 @@ static void mask_signals(int how)
 	sigprocmask(how, &set, NULL);
 }
 
+static bool is_standard_stream(const struct stat *status)
+{
+	struct stat ours;
+	int i;
+
+	for (i = 1; i <= 2; i++)
+		if (!fstat(i, &ours) && ours.st_dev == status->st_dev && ours.st_ino == status->st_ino)
+			return true;
+	return false;
+}
+
+/* NULL: it may be replaced. */
+static const char *why_not(const char *out, const struct stat *status)
+{
+	if (S_ISDIR(status->st_mode))
+		return "this is a folder";
+	if (file_is_input(status))
+		return OVER_AN_INPUT;
+	if (!S_ISREG(status->st_mode))
+		return "this is no ordinary file; write to one, then copy it there, with dd for example";
+	if (is_standard_stream(status))
+		return "standard output or error goes there, and they have sentences; name another file";
+	return access(out, W_OK) ? strerror(errno) : NULL;
+}
+
 /* A link stays, and what it leads to is replaced. Replacing a device would only take its name away. */
 static bool find_target(const char *out)
 {
 	struct stat status;
+	const char *why;
 
 	target_words = out;
+	target_mode = 0;
 	if (stat(out, &status)) {
+		why = errno != ENOENT ? strerror(errno) : !lstat(out, &status) ? "this is a link that leads nowhere" : NULL;
 		target = copy_string(out);
-		return true;
+	} else {
+		why = why_not(out, &status);
+		target_mode = status.st_mode & 07777;
+		target = realpath(out, NULL);
+		if (!why && !target)
+			why = strerror(errno);
 	}
-	if (!S_ISREG(status.st_mode)) {
-		complain(out, S_ISDIR(status.st_mode) ? "this is a folder" :
-			 "this is no ordinary file; make the image in one, then copy it there, with dd for example");
-		return false;
-	}
-	target = realpath(out, NULL);
-	if (!target)
-		complain(out, "%s", strerror(errno));
-	return target;
+	if (why)
+		complain(out, "%s", why);
+	return !why;
 }
 
 bool staging_open(const char *out)
@@ -134,7 +162,7 @@ const char *staging_add(const char *name)
 
 bool staging_write(const char *name, const void *data, size_t size)
 {
-	return file_write(staging_add(name), data, size);
+	return file_write(staging_add(name), target_words, data, size);
 }
 
 bool staging_folder(const char *name)
@@ -214,9 +242,20 @@ bool staging_run(char *const *argv, char *const *environment)
 	return false;
 }
 
+/* On the disk before the old one goes: a crash leaves one of them whole. Not all that can be written can be synced. */
+static bool sync_file(const char *path)
+{
+	int file = open(path, O_RDONLY);
+	bool good = file >= 0 && (!fsync(file) || errno == EINVAL || errno == ENOTSUP);
+
+	if (good && target_mode)
+		good = !fchmod(file, target_mode);
+	return file >= 0 && !close(file) && good;
+}
+
 bool staging_finish(const char *path)
 {
-	if (!rename(path, target))
+	if (sync_file(path) && !rename(path, target))
 		return true;
 	complain(target_words, "%s", strerror(errno));
 	return false;

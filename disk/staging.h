@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A folder beside OUT for what is in the making. OUT appears whole, by a rename, or not at all; the folder goes with
- * all that is in it, also when the program is interrupted. There is one at a time. A name is one of a file in the
+ * A folder beside OUT for what is in the making. OUT appears whole, by a rename, or stays as it was; the folder goes with
+ * all that is in it, also when the program is interrupted. OUT is a new file or an ordinary one: no device, pipe or folder,
+ * no file that is read (file_open()), nor where our own standard output or error goes; a link stays. There is one at a time. A name is one of a file in the
  * folder. All that return false have complained.
  */
 #ifndef SEGUE_STAGING_H
@@ -9,6 +10,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* Why OUT is refused. */
+#define OVER_AN_INPUT "this is a file that is read, and nothing is written over it"
 
 bool staging_open(const char *out);
 /* The path for a file that the caller or a program makes. */

@@ -91,9 +91,37 @@ const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+static bool is_file(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && !S_ISDIR(status.st_mode);
+}
+
+/* The '=' after the name, or NULL: all of text is one. */
+static char *find_end_of_name(char *text)
+{
+	size_t end;
+
+	if (is_file(text))
+		return NULL;
+	for (end = strlen(text); end--;) {
+		bool found;
+
+		if (text[end] != '=')
+			continue;
+		text[end] = 0;
+		found = is_file(text);
+		text[end] = '=';
+		if (found)
+			return text + end;
+	}
+	return strchr(text, '=');
+}
+
 void split_module(char *text, const char **path, const char **args)
 {
-	char *equals = strchr(text, '=');
+	char *equals = find_end_of_name(text);
 
 	*path = text;
 	*args = NULL;

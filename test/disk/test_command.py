@@ -165,6 +165,27 @@ def test_pack_joins_initrds(files):
     assert members((files / "out").read_bytes())["initrd"][1] == (files / "initrd").read_bytes() + b"\0\0\0" + b"2"
 
 
+@pytest.mark.parametrize("verb", ("pack", "plan"))
+def test_module_with_equals_in_its_name(files, verb):
+    """The longest name that is a file's; what follows it are the arguments."""
+    for name in ("a", "a=b.img", "a=b.img=c"):
+        (files / name).write_bytes(name.encode())
+    (files / "a=b").mkdir()
+    for words, name, arguments in (("a=b.img", "a=b.img", None), ("a=b.img=", "a=b.img", ""), ("a=b.img=x=y z", "a=b.img", "x=y z"),
+                                   ("a=b.img=c=d", "a=b.img=c", "d"), ("a=b.imgs", "a", "b.imgs"), ("a=b", "a", "b"),
+                                   ("a", "a", None), ("a= b.img", "a", " b.img")):
+        if verb == "pack":
+            segue("pack", "--kernel", files / "mb.elf", "--module", words, "-o", "out", cwd=files)
+            found = members((files / "out").read_bytes())
+            assert found[f"modules/00-{name}"][1] == name.encode()
+            assert found.get(f"modules/00-{name}.cmdline", (0, None))[1] == (None if arguments is None else arguments.encode())
+        else:
+            text = segue("plan", "mb.elf", "--module", words, cwd=files).stdout
+            assert re.search(rf" {len(name)}  module", text), text
+    done = segue("pack", "--kernel", files / "mb.elf", "--module", "none=b=c", "-o", "out", status=1, cwd=files)
+    assert "segue: none: No such file" in done.stderr
+
+
 def test_pack_fiwix(files):
     kernel, initrd = linux_kernel(), (files / "initrd").read_bytes()
     out = files / "out"

@@ -2,8 +2,10 @@
 """`segue iso` and `segue disk`: what is on the images, seen by others' programs and by a reader of our own."""
 import os
 import re
+import resource
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import time
@@ -401,11 +403,115 @@ def test_image_refusals(kind, files):
     assert os.path.exists("/dev/null") and not os.path.isfile("/dev/null")
 
 
-def test_pack_writes_over_no_input(files):
-    before = (files / "initrd").read_bytes()
-    os.link(files / "initrd", files / "other-name")
-    done = segue("pack", "--kernel", files / "vmlinuz", "--initrd", files / "initrd", "-o", files / "other-name", status=1)
-    assert "a file that is read" in done.stderr and (files / "initrd").read_bytes() == before
+# Each verb that writes, with each input that it has: {input} is one of the names below.
+WRITERS = {
+    "pack --kernel {kernel} -o {out}": ("kernel",),
+    "pack --kernel {mb} --module {module}=arguments -o {out}": ("mb", "module"),
+    "pack --kernel {kernel} --initrd {initrd} -o {out}": ("kernel", "initrd"),
+    "pack --format fiwix --kernel {kernel} --initrd {initrd} -o {out}": ("kernel", "initrd"),
+    "iso --kernel {mb} --module {module} -o {out}": ("mb", "module"),
+    "iso {kernel} -o {out}": ("kernel",),
+    "disk --kernel {kernel} --initrd {initrd} -o {out}": ("kernel", "initrd"),
+    "disk {kernel} -o {out}": ("kernel",),
+    "plan {kernel} --module {initrd} --map {map} --svg {out}": ("kernel", "initrd", "map"),
+    "plan {mb} --module {module}=arguments --svg {out}": ("mb", "module"),
+    "plan {image} --svg {out}": ("image",),
+}
+INPUTS = {"kernel": "vmlinuz", "mb": "mb.elf", "initrd": "initrd", "module": "one.mod", "map": "map", "image": "an.img"}
+
+
+def writes(line, files, out, **more):
+    return segue(*line.format(out=out, **INPUTS).split(), cwd=files, **more)
+
+
+@pytest.fixture
+def inputs(files):
+    (files / "map").write_text("0 0x9f000 ram\n0x100000 0x20000000 ram\n")
+    segue("disk", "vmlinuz", "-o", "an.img", cwd=files)
+    return files
+
+
+def tree(folder):
+    """What is there, links too."""
+    return {str(path.relative_to(folder)): (path.is_symlink(), path.read_bytes() if path.is_file() else None)
+            for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("line", WRITERS)
+def test_nothing_is_written_over_an_input(inputs, line):
+    """By its own name, another path, a hard link, a symbolic link, a link to that."""
+    for name in WRITERS[line]:
+        os.link(inputs / INPUTS[name], inputs / "hard")
+        (inputs / "soft").symlink_to(INPUTS[name])
+        (inputs / "softer").symlink_to("soft")
+        before = tree(inputs)
+        for out in (INPUTS[name], f"./{INPUTS[name]}", str(inputs / INPUTS[name]), "hard", "soft", "softer"):
+            done = writes(line, inputs, out, status=1)
+            assert f"segue: {out}: this is a file that is read" in done.stderr
+            assert tree(inputs) == before
+        for link in ("hard", "soft", "softer"):
+            (inputs / link).unlink()
+
+
+@pytest.mark.parametrize("line", WRITERS)
+def test_only_ordinary_files_are_written(inputs, line):
+    """The device is one of the test's own, where it may make one: what goes wrong would take the machine's away."""
+    os.mkfifo(inputs / "pipe")
+    try:
+        os.mknod(inputs / "full", stat.S_IFCHR | 0o666, os.makedev(1, 7))
+        device = [("full", "no ordinary file")]
+    except PermissionError:
+        device = []
+    (inputs / "folder").mkdir()
+    (inputs / "to-pipe").symlink_to("pipe")
+    (inputs / "to-nothing").symlink_to("nothing")
+    before = tree(inputs)
+    for out, sentence in (("pipe", "no ordinary file"), ("to-pipe", "no ordinary file"), *device, ("folder", "this is a folder"),
+                          ("/dev/stdout", "no ordinary file"), ("to-nothing", "a link that leads nowhere"),
+                          ("nowhere/out", "nowhere/out: ")):
+        done = writes(line, inputs, out, status=1)
+        assert sentence in done.stderr, done.stderr
+        assert tree(inputs) == before
+    assert stat.S_ISFIFO((inputs / "pipe").stat().st_mode)
+    assert not device or stat.S_ISCHR((inputs / "full").stat().st_mode)
+
+
+@pytest.mark.parametrize("line", WRITERS)
+def test_standard_output_is_not_replaced(inputs, line):
+    with open(inputs / "log", "w") as log:
+        done = subprocess.run([SEGUE, *line.format(out="/dev/stdout", **INPUTS).split()], cwd=inputs, stdout=log,
+                              stderr=subprocess.PIPE, text=True, timeout=60)
+        assert done.returncode == 1 and "standard output or error goes there" in done.stderr
+        assert os.fstat(log.fileno()).st_ino == os.stat(inputs / "log").st_ino
+
+
+@pytest.mark.parametrize("line", WRITERS)
+def test_what_is_replaced(inputs, line):
+    """The link stays and so does the mode; another name of the old file keeps what it had; nothing is left beside it."""
+    (inputs / "old").write_text("precious")
+    (inputs / "old").chmod(0o640)
+    os.link(inputs / "old", inputs / "old-too")
+    (inputs / "link").symlink_to("old")
+    names = set(tree(inputs))
+    writes(line, inputs, "link")
+    assert (inputs / "link").is_symlink() and (inputs / "old").stat().st_mode & 0o777 == 0o640
+    assert (inputs / "old-too").read_text() == "precious" != (inputs / "old").read_bytes()
+    assert set(tree(inputs)) == names
+
+
+@pytest.mark.parametrize("line", [each for each in WRITERS if not each.startswith("iso")])
+def test_failed_write_leaves_the_old_file(inputs, line):
+    """No room for the new one: a limit of one block."""
+    (inputs / "old").write_text("precious")
+    before = tree(inputs)
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+
+    done = writes(line, inputs, "old", status=1, preexec_fn=limit)
+    assert "segue: old: " in done.stderr
+    assert tree(inputs) == before
 
 
 @pytest.mark.parametrize("kind", KINDS)
