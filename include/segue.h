@@ -174,7 +174,12 @@ enum segue_error {
 	/* no BIOS lives: a vector of INT 10h, 13h or 15h leads nowhere, or base memory's size makes no sense */
 	SEGUE_E_BIOS_GONE = 174,
 	SEGUE_E_BIOS_MAP = 175,          /* the BIOS knows of no RAM above 1 MiB */
-	SEGUE_E_BIOS_MAP_LIMIT = 176     /* the BIOS's map has more ranges than there is room for */
+	SEGUE_E_BIOS_MAP_LIMIT = 176,    /* the BIOS's map has more ranges than there is room for */
+
+	/* segue_range_from_multiboot() */
+	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is cut, or a range wraps */
+	SEGUE_E_RANGE_NONE = 191,        /* no memory map in the information */
+	SEGUE_E_RANGE_LIMIT = 192        /* more ranges than there is room for */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -610,6 +615,20 @@ int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue
  * and SEGUE_E_BIOS_MAP, SEGUE_E_BIOS_MAP_LIMIT.
  */
 int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range *map, size_t limit, size_t *count);
+
+/*
+ * The memory map that a Multiboot boot loader has passed, fit for memory_map: one range for each entry, in their order, and
+ * none merged, cut or left out. For hosts that it has started; others need not have it linked.
+ *
+ * version 1: bytes is the memory map itself (Multiboot 1, section 3.3: mmap_addr, where bit 6 of flags is set), size is
+ * mmap_length. version 2: bytes is the whole of the information (Multiboot 2, section 3.6), size is how much of it is
+ * mapped; its total_size counts, and the memory map is the tag of type 6. Any alignment; nothing past size is read.
+ *
+ * Fills in ranges (limit of them) and *count, how many there are. SEGUE_OK; SEGUE_E_RANGE_LIMIT: *count are needed, and the
+ * first limit are filled in; SEGUE_E_RANGE_MAP, SEGUE_E_RANGE_NONE, SEGUE_E_ARGUMENT: *count is 0.
+ */
+int segue_range_from_multiboot(int version, const void *bytes, size_t size, struct segue_range *ranges, size_t limit,
+			       size_t *count);
 
 /* What a code means, in one static sentence; for a code that is none, a sentence that says so. */
 const char *segue_strerror(int code);

@@ -82,7 +82,10 @@
 	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
 	means(SEGUE_E_BIOS_GONE, "no living BIOS") \
 	means(SEGUE_E_BIOS_MAP, "BIOS knows of no RAM above 1 MiB") \
-	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges")
+	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges") \
+	means(SEGUE_E_RANGE_MAP, "broken Multiboot memory map") \
+	means(SEGUE_E_RANGE_NONE, "no Multiboot memory map") \
+	means(SEGUE_E_RANGE_LIMIT, "Multiboot memory map has too many ranges")
 
 /* Texts one behind the other: pointers would double the table, and need relocating. */
 #define CODE(code, text) code,

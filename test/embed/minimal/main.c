@@ -16,10 +16,6 @@ struct multiboot_information {
 struct multiboot_module {
 	uint32_t start, end, string, reserved;
 };
-struct multiboot_range {
-	uint32_t size;                /* of the rest */
-	uint32_t start[2], length[2], type;
-};
 
 static struct segue_range map[RANGES];
 
@@ -50,28 +46,12 @@ void print(const char *text)
 /* Paging is off, or maps each address to itself. */
 uint64_t physical_address(const void *pointer) { return (uintptr_t)pointer; }
 
-static size_t read_map(const struct multiboot_information *information)
-{
-	uint32_t at = information->mmap_addr, end = at + information->mmap_length;
-	size_t count = 0;
-
-	while (at < end && count < RANGES) {
-		const struct multiboot_range *range = (const void *)(uintptr_t)at;
-		struct segue_range *to = &map[count++];
-
-		to->start = (uint64_t)range->start[1] << 32 | range->start[0];
-		to->end = to->start + ((uint64_t)range->length[1] << 32 | range->length[0]);
-		to->type = range->type;
-		at += range->size + (uint32_t)sizeof range->size;
-	}
-	return count;
-}
-
 void kernel_main(uint32_t information_at)
 {
 	const struct multiboot_information *information = (const void *)(uintptr_t)information_at;
 	const struct multiboot_module *module = (const void *)(uintptr_t)information->mods_addr;
 	const char *words;
+	size_t ranges;
 
 	if (information->mods_count == 0) {
 		print("no module");
@@ -83,7 +63,12 @@ void kernel_main(uint32_t information_at)
 		words++;
 	while (*words == ' ')
 		words++;
+	if (segue_range_from_multiboot(1, (const void *)(uintptr_t)information->mmap_addr, information->mmap_length, map, RANGES,
+				       &ranges) != SEGUE_OK) {
+		print("no memory map");
+		return;
+	}
 	print("starting the module");
-	start_kernel((const void *)(uintptr_t)module->start, module->end - module->start, words, map, read_map(information));
+	start_kernel((const void *)(uintptr_t)module->start, module->end - module->start, words, map, ranges);
 	print("it was refused");
 }
