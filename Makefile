@@ -454,7 +454,7 @@ bench-now: $(B)/bench/planner $(B)/bench/mover $(B)/segue
 	@test/targets/fetch --all && test/targets/initramfs/build
 	@echo "== planner"; $(B)/bench/planner
 	@echo "== bytes moved"; test/bench/boots
-	@echo "== mover"; $(B)/bench/mover
+	@echo "== mover"; test/run32 $(B)/bench/mover
 	@echo "== from power-on to the target"; test/bench/media.py
 fuzz: ## every fuzzer for FUZZ_SECONDS (600), the corpus in build/fuzz-corpus/
 	@test/need check

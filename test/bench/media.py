@@ -113,8 +113,10 @@ def grub_disk(folder, kernel, initrd):
         run(["mcopy", "-i", fat, source, "::/" + target])
     with open(images.GRUB + "/i386-pc/boot.img", "rb") as file:
         boot = bytearray(file.read())
-    boot[446:462] = (bytes([0x80, 0, 0, 0, 0x0c, 0, 0, 0]) + PARTITION_START.to_bytes(4, "little")
-                     + sectors.to_bytes(4, "little"))
+    # GRUB's code for floppies lies where entries 2 to 4 of the partition table belong: without a valid table GRUB finds
+    # no partition, and ends at its prompt.
+    boot[446:510] = (bytes([0x80, 0, 0, 0, 0x0c, 0, 0, 0]) + PARTITION_START.to_bytes(4, "little")
+                     + sectors.to_bytes(4, "little") + bytes(48))
     with open(path, "wb") as out:
         out.write(boot)
         with open(core, "rb") as file:
