@@ -459,10 +459,12 @@ bench: ## planner, bytes moved, mover; and from power-on to the target beside GR
 .PHONY: bench-now
 bench-now: $(B)/bench/planner $(B)/bench/mover $(B)/segue
 	@test/targets/fetch --all && test/targets/initramfs/build
-	@echo "== planner"; $(B)/bench/planner
-	@echo "== bytes moved"; test/bench/boots
-	@echo "== mover"; test/run32 $(B)/bench/mover
-	@echo "== from power-on to the target"; test/bench/media.py
+	@failed=0; \
+	echo "== planner"; $(B)/bench/planner || failed=1; \
+	echo "== bytes moved"; test/bench/boots || failed=1; \
+	echo "== mover"; test/run32 $(B)/bench/mover || failed=1; \
+	echo "== from power-on to the target"; test/bench/media.py || failed=1; \
+	exit $$failed
 fuzz: ## every fuzzer for FUZZ_SECONDS (600), the corpus in build/fuzz-corpus/
 	@test/need check
 	@$(MAKE) --no-print-directory fuzz-now
