@@ -377,12 +377,16 @@ $(B)/sanitized/libsegue.a: $(LIB_C:%.c=$(B)/sanitized/%.o) $(HOST_ASM)
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
-$(B)/test/unit/%: test/unit/%.c $(B)/sanitized/libsegue.a $(wildcard test/unit/*.h)
+# A change of the library links them anew and compiles none.
+$(B)/test/unit/%.o: test/unit/%.c $(HEADERS) $(wildcard test/unit/*.h) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) $$(pkg-config --cflags cmocka) -o $@ $< $(B)/sanitized/libsegue.a $$(pkg-config --libs cmocka)
+	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) $$(pkg-config --cflags cmocka) -c -o $@ $<
+$(B)/test/unit/%: $(B)/test/unit/%.o $(B)/sanitized/libsegue.a
+	$(call say,link,$@)
+	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs cmocka)
 # These include its sources.
-$(filter $(B)/test/unit/standalone_%,$(UNIT)): $(STANDALONE_C) $(HEADERS)
+$(patsubst %,%.o,$(filter $(B)/test/unit/standalone_%,$(UNIT))): $(STANDALONE_C)
 
 # The same tests with i386's 32-bit addresses (loaders/bytes.h), still on the build machine.
 UNIT32 := $(patsubst test/unit/%.c,$(B)/test/unit32/%,$(filter-out test/unit/standalone_% test/unit/plan_test.c,$(wildcard test/unit/*_test.c)))
@@ -394,10 +398,13 @@ $(B)/sanitized32/libsegue.a: $(LIB_C:%.c=$(B)/sanitized32/%.o) $(HOST_ASM)
 	@rm -f $@
 	$(call say,ar,$@)
 	$(Q)$(AR) rcsD $@ $^
-$(B)/test/unit32/%: test/unit/%.c $(B)/sanitized32/libsegue.a $(wildcard test/unit/*.h)
+$(B)/test/unit32/%.o: test/unit/%.c $(HEADERS) $(wildcard test/unit/*.h) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -DSEGUE_ADDRESS_32 $$(pkg-config --cflags cmocka) -o $@ $< $(B)/sanitized32/libsegue.a $$(pkg-config --libs cmocka)
+	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -DSEGUE_ADDRESS_32 $$(pkg-config --cflags cmocka) -c -o $@ $<
+$(B)/test/unit32/%: $(B)/test/unit32/%.o $(B)/sanitized32/libsegue.a
+	$(call say,link,$@)
+	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs cmocka)
 
 FUZZ := $(patsubst test/fuzz/%.c,$(B)/test/fuzz/%,$(wildcard test/fuzz/*_raw.c test/fuzz/*_struct.c))
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -452,31 +459,46 @@ bench: ## planner, bytes moved, mover; and from power-on to the target beside GR
 .PHONY: bench-now
 bench-now: $(B)/bench/planner $(B)/bench/mover $(B)/segue
 	@test/targets/fetch --all && test/targets/initramfs/build
-	@echo "== planner"; $(B)/bench/planner
-	@echo "== bytes moved"; test/bench/boots
-	@echo "== mover"; $(B)/bench/mover
-	@echo "== from power-on to the target"; test/bench/media.py
+	@failed=0; \
+	echo "== planner"; $(B)/bench/planner || failed=1; \
+	echo "== bytes moved"; test/bench/boots || failed=1; \
+	echo "== mover"; test/run32 $(B)/bench/mover || failed=1; \
+	echo "== from power-on to the target"; test/bench/media.py || failed=1; \
+	exit $$failed
 fuzz: ## every fuzzer for FUZZ_SECONDS (600), the corpus in build/fuzz-corpus/
 	@test/need check
 	@$(MAKE) --no-print-directory fuzz-now
-fuzz-now: tests test-lists
+fuzz-now: test-lists
 	@test/check --only fuzz --fuzz-seconds $(or $(FUZZ_SECONDS),600)
 
-.PHONY: check check-now check-all fuzz bench tests
+.PHONY: check check-now check-all check-quick check-quick-now fuzz bench tests
 check: ## everything that needs no human; installs what it lacks; ends in one line
 	@test/need check
 	@$(MAKE) --no-print-directory check-now
 check-all: ## the same with the whole matrix of boots
 	@test/need check
 	@$(MAKE) --no-print-directory check-now CHECK=--full
+check-quick: ## two minutes of it, for the edit cycle: source, unit, a shorter planner, some boots
+	@test/need check
+	@$(MAKE) --no-print-directory check-quick-now
 # What test/check runs.
-.PHONY: test-lists
-test-lists: tests
+.PHONY: test-lists lists
+test-lists: tests lists
+lists:
+	@mkdir -p $(B)/test
 	@echo $(UNIT) > $(B)/test/unit.list; echo $(UNIT32) > $(B)/test/unit32.list
 	@echo $(PLANNER) > $(B)/test/planner.list; echo $(FUZZ) > $(B)/test/fuzz.list
-tests: $(UNIT) $(UNIT32) $(FUZZ) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS)
-check-now: all tests test-lists
+.PHONY: tests-quick
+tests-quick: $(UNIT) $(UNIT32) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS)
+tests: tests-quick $(FUZZ)
+# On all CPUs, where nobody has said on how many.
+MAKE_TESTS = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+check-now:
+	@$(MAKE_TESTS) all test-lists || { test/check --not-built; exit 1; }
 	@test/check $(CHECK)
+check-quick-now:
+	@$(MAKE_TESTS) all tests-quick lists || { test/check --not-built; exit 1; }
+	@test/check --quick $(CHECK)
 
 .PHONY: clean
 clean: ## remove build/ but what was downloaded

@@ -34,6 +34,10 @@ GRUB_DISK_MODULES = "biosdisk part_msdos fat linux normal configfile"
 PARTITION_START = 2048  # sectors
 
 
+class NoBoot(Exception):
+    """A row whose target did not start. The others are measured all the same."""
+
+
 def run(command, **more):
     images.run(command, **more)
 
@@ -113,8 +117,10 @@ def grub_disk(folder, kernel, initrd):
         run(["mcopy", "-i", fat, source, "::/" + target])
     with open(images.GRUB + "/i386-pc/boot.img", "rb") as file:
         boot = bytearray(file.read())
-    boot[446:462] = (bytes([0x80, 0, 0, 0, 0x0c, 0, 0, 0]) + PARTITION_START.to_bytes(4, "little")
-                     + sectors.to_bytes(4, "little"))
+    # GRUB's code for floppies lies where entries 2 to 4 of the partition table belong: without a valid table GRUB finds
+    # no partition, and ends at its prompt.
+    boot[446:510] = (bytes([0x80, 0, 0, 0, 0x0c, 0, 0, 0]) + PARTITION_START.to_bytes(4, "little")
+                     + sectors.to_bytes(4, "little") + bytes(48))
     with open(path, "wb") as out:
         out.write(boot)
         with open(core, "rb") as file:
@@ -177,7 +183,7 @@ def virtual_time(arguments, folder, last, timeout):
         try:
             while not re.search(last + r" [0-9A-F]{16}", text):
                 if time.monotonic() > end or process.poll() is not None:
-                    raise SystemExit(f"nothing was printed: {' '.join(command)}\n{text[-400:]}")
+                    raise NoBoot(f"nothing was printed within {timeout} s: {' '.join(command)}\n{text[-400:]}")
                 time.sleep(0.05)
                 if os.path.exists(log):
                     with open(log, errors="replace") as file:
@@ -198,7 +204,7 @@ def wall_time(arguments, folder, timeout):
             while True:
                 now = time.monotonic() - start
                 if now > timeout or process.poll() is not None:
-                    raise SystemExit(f"no line of the kernel within {timeout} s: {' '.join(arguments)}")
+                    raise NoBoot(f"no line of the kernel within {timeout} s: {' '.join(arguments)}")
                 try:
                     with open(log, "rb") as file:
                         if FIRST_LINE.search(file.read()):
@@ -219,6 +225,17 @@ def main():
     options = parser.parse_args()
     kernel, initrd = os.path.join(T, "di-i386/linux"), os.path.join(T, "di-i386/initrd.gz")
     names = [name for name in ROWS if not options.rows or any(name.startswith(each) for each in options.rows)]
+    failed = []
+
+    def measured(name, measure, *arguments):
+        """None, and a sentence, where the row does not come to its end."""
+        try:
+            return measure(*arguments)
+        except (NoBoot, images.ImageError, OSError, subprocess.SubprocessError) as why:
+            print(f"  {name:28} failed: {why}", flush=True)
+            failed.append(name)
+            return None
+
     with tempfile.TemporaryDirectory(prefix="segue-bench-", dir=BUILD) as top:
         if options.virtual or not options.wall:
             timed = timed_kernel(kernel, top)
@@ -228,11 +245,14 @@ def main():
                 folder = os.path.join(top, "v" + name.replace(" ", "-"))
                 os.makedirs(folder)
                 last = "READ" if name == "bare reads" else "TSC"
-                found = virtual_time(ROWS[name](folder, timed, initrd), folder, last, 300)
-                if bios is None:
+                found = measured(name, lambda: virtual_time(ROWS[name](folder, timed, initrd), folder, last, 300))
+                if not found:
+                    continue
+                if name == "bare reads":
                     bios = found["BIOS"]
                     print(f"  {'the firmware, from a CD':28} {bios / 1e6:9.3f}")
-                print(f"  {name:28} {found[last] / 1e6:9.3f}  after the firmware {(found[last] - bios) / 1e6:9.3f}", flush=True)
+                after = f"  after the firmware {(found[last] - bios) / 1e6:9.3f}" if bios else ""
+                print(f"  {name:28} {found[last] / 1e6:9.3f}{after}", flush=True)
                 shutil.rmtree(folder)
         if options.wall or not options.virtual:
             wanted = [each for each in names if each != "bare reads"]
@@ -240,15 +260,20 @@ def main():
             arguments = {}
             for name, folder in folders.items():
                 os.makedirs(folder)
-                arguments[name] = ROWS[name](folder, kernel, initrd)
-            taken = {name: [] for name in wanted}
+                arguments[name] = measured(name, ROWS[name], folder, kernel, initrd)
+            taken = {name: [] for name in wanted if arguments[name]}
             for _ in range(options.runs):
-                for name in wanted:
-                    taken[name].append(wall_time(arguments[name], folders[name], 120))
+                for name in list(taken):
+                    took = measured(name, wall_time, arguments[name], folders[name], 120)
+                    if took:
+                        taken[name].append(took)
+                    else:
+                        del taken[name]
             print(f"wall seconds to the kernel's first line, median of {options.runs} (least, most)")
-            for name in wanted:
-                times = taken[name]
+            for name, times in taken.items():
                 print(f"  {name:28} {statistics.median(times):7.2f}  ({min(times):.2f}, {max(times):.2f})")
+    if failed:
+        raise SystemExit(f"not measured: {', '.join(dict.fromkeys(failed))}")
 
 
 if __name__ == "__main__":

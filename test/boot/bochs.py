@@ -176,7 +176,7 @@ class Bochs:
                 if not alive:
                     raise BochsError(f"{self.name}: no {patterns} within {timeout * PATIENCE:g} s\nlogs: {self.folder}\n"
                                      "--- serial, last lines\n" + "\n".join(done.serial.splitlines()[-15:]))
-                time.sleep(0.3)
+                time.sleep(0.1)
         finally:
             process.terminate()
             process.wait()

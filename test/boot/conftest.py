@@ -8,6 +8,8 @@ import pytest
 
 import cells
 import host_matrix
+import order
+import quick
 from qemu import BUILD, ROOT, ovmf
 
 COLUMNS = "{:34} {:8} {:>7}  {}"
@@ -20,6 +22,7 @@ LEFT = collections.Counter()
 def pytest_addoption(parser):
     group = parser.getgroup("segue")
     group.addoption("--full", action="store_true", help="the whole matrix of boots")
+    group.addoption("--quick", action="store_true", help="those of make check-quick (quick.py)")
     group.addoption("--segue", default=os.path.join(BUILD, "segue.elf"), help="the segue.elf to test")
 
 
@@ -28,12 +31,17 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--full") or config.getoption("markexpr"):
-        return
-    left = [item for item in items if item.get_closest_marker("full")]
-    config.hook.pytest_deselected(items=left)
-    LEFT.update(item.path.stem for item in left)
-    items[:] = [item for item in items if not item.get_closest_marker("full")]
+    if not config.getoption("--full") and not config.getoption("markexpr"):
+        left = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left)
+        LEFT.update(item.path.stem for item in left)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]
+    if config.getoption("--quick"):
+        keep = quick.chosen(items)
+        config.hook.pytest_deselected(items=[item for item in items if item not in keep])
+        items[:] = [item for item in items if item in keep]
+    if hasattr(config, "workerinput"):
+        items[:] = order.dealt(items, config.workerinput["workercount"])
 
 
 def pytest_sessionfinish(session):
@@ -102,10 +110,12 @@ def pytest_terminal_summary(terminalreporter, config):
                 name = report.nodeid.split("[")[-1].rstrip("]")
                 rows.append((name, outcome, seconds, text))
     show_hosts(terminalreporter, hosts, counts)
-    if cells_met:
+    if cells_met and config.getoption("--quick"):
+        terminalreporter.write_line(f"  {cells_met} cells, a few of those of make check (quick.py)")
+    elif cells_met:
         strength = "three" if config.getoption("--full") else "two"
         terminalreporter.write_line(f"  {cells_met} cells, chosen so that every {strength} values that can meet do")
-    if cells_met and not config.getoption("--full"):
+    if cells_met and not config.getoption("--full") and not config.getoption("--quick"):
         terminalreporter.write_line("  every three, and Bochs's every two, in the whole matrix (--full)")
     if not rows:
         return

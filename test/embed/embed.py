@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "test" / "embed"
 ARCHES = ("i386", "x86_64")
 GCC = {"i386": ("i686-linux-gnu-gcc",) if shutil.which("i686-linux-gnu-gcc") else ("gcc", "-m32"), "x86_64": ("gcc",)}
+# How a program is run here, by its architecture.
+RUN = {"i386": (ROOT / "test" / "run32",), "x86_64": ()}
 MEMORY = {"memcpy", "memmove", "memset", "memcmp"}
 
 

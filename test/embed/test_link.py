@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 import embed
-from embed import ARCHES, GCC, HERE, MEMORY, ROOT, run
+from embed import ARCHES, GCC, HERE, MEMORY, ROOT, RUN, run
 from test_sources import make
 
 LD = {"i386": ("-m", "elf_i386"), "x86_64": ("-m", "elf_x86_64")}
@@ -166,7 +166,7 @@ def test_the_four(tmp_path, arch, cc, level):
     run("objcopy", "--prefix-symbols=segue_", archive, tmp_path / "renamed.a")
     run(*GCC[arch], "-static", "-no-pie", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-o", tmp_path / "model",
         HERE / "memory_model.c", tmp_path / "renamed.a")
-    passed, failed = re.search(r"(\d+) passed, (\d+) failed", run(tmp_path / "model")).groups()
+    passed, failed = re.search(r"(\d+) passed, (\d+) failed", run(*RUN[arch], tmp_path / "model")).groups()
     assert int(passed) > 5000 and failed == "0"
 
 
