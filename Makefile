@@ -214,8 +214,8 @@ uninstall: ## what install has put there
 
 # ---- images and run: a real Linux to a shell prompt ----
 T := $(B)/targets
-KERNEL ?= $(T)/cloud-amd64/linux
-INITRD ?= $(T)/initramfs.cpio.gz
+KERNEL ?= $(T)/run-linux/linux
+INITRD ?= $(T)/initramfs-run.cpio.gz
 CMDLINE ?= console=ttyS0
 # segue.elf's own
 OPTIONS ?=
@@ -225,10 +225,10 @@ DISK ?= $(B)/segue.img
 VIA ?= iso
 RUN_MEMORY ?= 512
 QEMU ?= qemu-system-x86_64
-$(T)/cloud-amd64/linux: test/targets/fetch
-	$(Q)test/targets/fetch cloud-amd64
-$(T)/initramfs.cpio.gz: test/targets/initramfs/build test/targets/initramfs/init
-	$(Q)test/targets/initramfs/build
+$(T)/run-linux/linux: test/targets/fetch
+	$(Q)test/targets/fetch run-linux || { echo "make run KERNEL=... INITRD=... boots files of yours" >&2; exit 1; }
+$(T)/initramfs-run.cpio.gz: test/targets/initramfs/build test/targets/initramfs/init
+	$(Q)test/targets/initramfs/build run
 # A word for the shell.
 quoted = '$(subst ','\'',$(1))'
 # QEMU splits at single commas.

@@ -229,7 +229,7 @@ def test_the_pics_of_a_target_in_real_mode(words, masks, tmp_path):
         assert pics(vm) == [(0x70, masks[0], 0), (0x08, masks[1], 0)]
 
 
-def test_ipxe_goes_on():
+def test_ipxe_goes_on(targets):
     """Past its time-out, which the BIOS's timer ends, to where it has found no network."""
     boot = qemu_kernel(Part(host("x86_64"), "mode=long live=all bios quiet=all"), [Part(at("ipxe/ipxe.lkrn"))])
     with Qemu("devices-ipxe", memory="64M", cpu="max", **boot) as vm:
