@@ -678,7 +678,7 @@ def test_an_nmi_while_devices_are_quieted(window, request):
     for at in each_of_the_block(window, sampling(request)):
         if not re.search(r"^LVT1\s(?!.*masked).*NMI", stub.monitor("info lapic"), re.MULTILINE):
             continue
-        before, place = stub.ask("g"), window.place()
+        before, place = test_window.every_register(stub), window.place()
         stub.monitor("nmi")
         # QEMU reports a stop before it has begun the step where a device's timer was due.
         for _ in range(1000):
@@ -690,7 +690,7 @@ def test_an_nmi_while_devices_are_quieted(window, request):
             if window.place() == place:
                 break
             window.step()
-        assert stub.ask("g") == before, f"the NMI at {at:#x} changed a register"
+        assert test_window.every_register(stub) == before, f"the NMI at {at:#x} changed a register"
         came += 1
     assert came > 10
 
