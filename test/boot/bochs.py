@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Run Bochs 2.7 without a screen: boot an ISO, stop at an address, read what its debugger shows.
+"""Run Bochs (2.7 or 3.0) without a screen: boot an ISO, stop at an address, read what its debugger shows.
 
 Bochs models what QEMU's TCG does not: unknown MSRs fault, reset values differ from zero. It has
 no model before the Pentium, and boots ATA disks and CDs only.
@@ -7,6 +7,7 @@ no model before the Pentium, and boots ATA disks and CDs only.
 run = Bochs("state", iso, cpu="tigerlake").run(stop_at=0x100010, code=b"...")
 run.registers["CR0"]; run.serial
 """
+import functools
 import os
 import re
 import shutil
@@ -69,6 +70,15 @@ def missing():
     return None
 
 
+@functools.cache
+def debugger_option():
+    """Bochs 3.0 has its debugger only with this option; without it -rc and breakpoints are ignored in silence.
+    2.7 refuses the option, and always has its debugger."""
+    said = subprocess.run(["bochs", "--help"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", timeout=20 * PATIENCE)
+    return "-debugger " if re.search(r"^ +-debugger\b", said.stdout, re.MULTILINE) else ""
+
+
 class Run:
     """What a run left: .serial, .registers at the stop (None: never reached), .log, .seconds."""
 
@@ -126,6 +136,7 @@ class Bochs:
         self.kill()
         done = Run(self.folder, code)
         done.seconds = time.monotonic() - began
+        self.assert_debugger(done)
         if not to_the_end and done.registers:
             return done
         if "shutdown requested" not in done.log and "Shutdown port" not in done.read("terminal.log"):
@@ -135,6 +146,12 @@ class Bochs:
                              + "\n--- Bochs, last lines\n" + "\n".join(done.log.splitlines()[-15:]))
         return done
 
+    def assert_debugger(self, done):
+        """After a run that was to stop somewhere: the debugger logs each command that it runs."""
+        if not done.read("debugger.log"):
+            raise BochsError(f"{self.name}: Bochs left no debugger log: its debugger did not run, so Bochs could not stop "
+                             f"at any address\nlogs: {self.folder}\n--- the terminal, last lines\n"
+                             + "\n".join(done.read("terminal.log").splitlines()[-15:]))
 
     def start(self, commands, timeout):
         """A Bochs that runs the debugger's commands."""
@@ -145,7 +162,7 @@ class Bochs:
         with open(self.path("commands"), "w") as file:
             file.write("\n".join(commands) + "\n")
         # The terminal library wants a terminal of a known size: script makes one.
-        line = f"stty cols 100 rows 40; exec bochs -q -f {self.path('bochsrc')} -rc {self.path('commands')}"
+        line = f"stty cols 100 rows 40; exec bochs {debugger_option()}-q -f {self.path('bochsrc')} -rc {self.path('commands')}"
         with open(self.path("terminal.log"), "wb") as output:
             return subprocess.Popen(
                 ["timeout", "--kill-after=5", str(timeout * PATIENCE), "script", "-qec", line, "/dev/null"],
@@ -172,6 +189,8 @@ class Bochs:
                 alive = process.poll() is None
                 done = Run(self.folder, code)
                 if expression.search(done.serial):
+                    if stop_at is not None:
+                        self.assert_debugger(done)
                     return done
                 if not alive:
                     raise BochsError(f"{self.name}: no {patterns} within {timeout * PATIENCE:g} s\nlogs: {self.folder}\n"
@@ -194,7 +213,7 @@ def memory_bytes(text):
 GENERAL = re.compile(r"\br([a-ds][xip]|bp|sp|si|di|ip) ?: [0-9a-f]{8}_([0-9a-f]{8})")
 CONTROL = re.compile(r"^(CR[034]|DR[0-7]|EFER|XCR0)=0x([0-9a-f]+)", re.MULTILINE)
 CR2 = re.compile(r"^CR2=page fault laddr=0x([0-9a-f]+)", re.MULTILINE)
-FLAGS = re.compile(r"^eflags 0x([0-9a-f]+)", re.MULTILINE)
+FLAGS = re.compile(r"^eflags:? 0x([0-9a-f]+)", re.MULTILINE)
 SEGMENT = re.compile(r"^([c-gs]s|ldtr|tr):0x([0-9a-f]+), dh=0x([0-9a-f]+), dl=0x([0-9a-f]+)", re.MULTILINE)
 TABLE = re.compile(r"^([gi]dt)r:base=0x([0-9a-f]+), limit=0x([0-9a-f]+)", re.MULTILINE)
 

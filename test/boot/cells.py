@@ -11,11 +11,9 @@ import os
 import re
 import subprocess
 
-from images import BOCHS_MEDIA, BUILD, MEDIA, Part, make_cpio, pack_bundle, pack_fiwix, write
+from images import BOCHS_MEDIA, BUILD, MEDIA, TARGETS, Part, make_cpio, pack_bundle, pack_fiwix, there, write
 import expect
 import sectors
-
-TARGETS = os.path.join(BUILD, "targets")
 
 # kernel   qemu -kernel segue.elf -initrd "...": Multiboot 1
 # grub1    GRUB on BIOS, multiboot;   grub2  GRUB on BIOS, multiboot2
@@ -38,9 +36,13 @@ Target = collections.namedtuple("Target", "modules marker screen check seconds s
 
 
 def at(name):
-    return os.path.join(TARGETS, name)
+    """A target's file, see images.there()."""
+    return there(os.path.join(TARGETS, name))
 
 
+# What test/targets/fetch calls the busybox in our initramfs, and what `make run` boots
+BUSYBOX = "busybox-i386"
+RUN = ["run-linux", "run-busybox"]
 INITRD = Part(at("initramfs.cpio.gz"))
 LARGE = Part(at("initramfs-large.cpio.gz"))
 BUSYBOX_LINE = 'console=ttyS0 quiet segue.test=wait word="two words" comma=a,b'
@@ -425,4 +427,4 @@ def needed_targets():
     """Names for test/targets/fetch."""
     paths = [part.path for target in TABLE.values() for part in target.modules or ()]
     names = {os.path.relpath(path, TARGETS).split("/")[0] for path in paths}
-    return sorted({name for name in names if not re.search(r"\.gz$", name)} | {"ipxe", "syslinux", "busybox-i386", "vmlinux-amd64"})
+    return sorted({name for name in names if not re.search(r"\.gz$", name)} | {"ipxe", "syslinux", BUSYBOX, "vmlinux-amd64", *RUN})

@@ -13,7 +13,7 @@ import pytest
 import bochs
 import expect
 import images
-from cells import INITRD, LARGE, REFERENCE_KERNEL, TABLE, at, cell_id, cell_seconds, ordered
+from cells import INITRD, LARGE, REFERENCE_KERNEL, RUN, TABLE, at, cell_id, cell_seconds, ordered
 from images import Part
 from qemu import BUILD, CONTROL, PATIENCE, ROOT, Qemu
 
@@ -176,6 +176,8 @@ VIA = {"iso": "Booting from DVD/CD", "disk": "Booting from Hard Disk", "grub": "
 @pytest.mark.parametrize("via", [None, *(pytest.param(via, marks=pytest.mark.full) for via in VIA)], ids=lambda via: via or "default")
 def test_make_run(via, segue, targets, note, tmp_path):
     """`make run`, without more words and by each way, gives a shell that answers. Without more it boots an ISO."""
+    for each in RUN:
+        at(each)
     words = [f"ISO={tmp_path}/it's one.iso", f"DISK={tmp_path}/it's, one.img", *([f"VIA={via}"] if via else [])]
     start = time.monotonic()
     with MakeRun(*words) as run:

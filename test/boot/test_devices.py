@@ -229,7 +229,7 @@ def test_the_pics_of_a_target_in_real_mode(words, masks, tmp_path):
         assert pics(vm) == [(0x70, masks[0], 0), (0x08, masks[1], 0)]
 
 
-def test_ipxe_goes_on():
+def test_ipxe_goes_on(targets):
     """Past its time-out, which the BIOS's timer ends, to where it has found no network."""
     boot = qemu_kernel(Part(host("x86_64"), "mode=long live=all bios quiet=all"), [Part(at("ipxe/ipxe.lkrn"))])
     with Qemu("devices-ipxe", memory="64M", cpu="max", **boot) as vm:
@@ -678,7 +678,7 @@ def test_an_nmi_while_devices_are_quieted(window, request):
     for at in each_of_the_block(window, sampling(request)):
         if not re.search(r"^LVT1\s(?!.*masked).*NMI", stub.monitor("info lapic"), re.MULTILINE):
             continue
-        before, place = stub.ask("g"), window.place()
+        before, place = test_window.every_register(stub), window.place()
         stub.monitor("nmi")
         # QEMU reports a stop before it has begun the step where a device's timer was due.
         for _ in range(1000):
@@ -690,7 +690,7 @@ def test_an_nmi_while_devices_are_quieted(window, request):
             if window.place() == place:
                 break
             window.step()
-        assert stub.ask("g") == before, f"the NMI at {at:#x} changed a register"
+        assert test_window.every_register(stub) == before, f"the NMI at {at:#x} changed a register"
         came += 1
     assert came > 10
 

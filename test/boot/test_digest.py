@@ -11,6 +11,7 @@ import time
 import pytest
 
 import bochs
+from cells import INITRD, at
 from images import Part, grub_iso, qemu_kernel
 from qemu import BUILD, ROOT, Qemu
 from test_purgatory import at_exec
@@ -140,8 +141,8 @@ def packed(tmp_path, *args):
 
 
 def test_linux_to_its_marker(targets, tmp_path):
-    path = packed(tmp_path, "--kernel", os.path.join(BUILD, "targets/di-i386/linux"), "--cmdline",
-                  "console=ttyS0 segue.test=wait", "--initrd", os.path.join(BUILD, "targets/initramfs.cpio.gz"))
+    path = packed(tmp_path, "--kernel", at("di-i386/linux"), "--cmdline",
+                  "console=ttyS0 segue.test=wait", "--initrd", INITRD.path)
     with Qemu("digest-linux", memory="128M", bits=32, **qemu_kernel(Part(SEGUE), [Part(path)])) as vm:
         vm.wait_for(r"^INITRAMFS-OK ", timeout=40, but_not="digest is|INITRAMFS-BAD")
 

@@ -13,17 +13,20 @@ ARCHES = ("i386", "x86_64")
 GCC = {"i386": ("i686-linux-gnu-gcc",) if shutil.which("i686-linux-gnu-gcc") else ("gcc", "-m32"), "x86_64": ("gcc",)}
 # How a program is run here, by its architecture.
 RUN = {"i386": (ROOT / "test" / "run32",), "x86_64": ()}
+# As the Makefile has it: WERROR=1 makes a warning an error.
+FATAL = ("-Werror",) if os.environ.get("WERROR") == "1" else ()
 MEMORY = {"memcpy", "memmove", "memset", "memcmp"}
 
 
 def run(*command, status=0, timeout=300, silent=False, **more):
-    """Standard output; anything but the status is a failure that shows both outputs. silent: so is a warning."""
+    """Standard output; anything but the status is a failure that shows both outputs. silent: so is a warning, with
+    WERROR=1."""
     environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     environment.update(more.pop("env", {}))
     done = subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=timeout,
                           env=environment, **more)
     assert done.returncode == status, f"{' '.join(map(str, command))}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
-    assert not silent or not done.stderr, done.stderr[-3000:]
+    assert not (silent and FATAL) or not done.stderr, done.stderr[-3000:]
     return done.stdout
 
 

@@ -217,12 +217,12 @@ static void test_every_version(void **state)
 		if (version >= 0x202) {
 			assert_true(w.job.entry.esi >= MIB);
 			assert_int_equal(le16(page() + 0x20), 0);
-			assert_string_equal(world_at(&w, le32(page() + 0x228), sizeof line), line);
+			assert_string_equal((const char *)world_at(&w, le32(page() + 0x228), sizeof line), line);
 		} else {
 			assert_int_equal(w.job.entry.esi, 0x90000);
 			assert_int_equal(le16(page() + 0x20), 0xa33f);
 			assert_int_equal(le32(page() + 0x228), 0);
-			assert_string_equal(world_at(&w, 0x90000 + le16(page() + 0x22), sizeof line), line);
+			assert_string_equal((const char *)world_at(&w, 0x90000 + le16(page() + 0x22), sizeof line), line);
 		}
 		if (version < 0x20a)             /* 4 times the code, from where the kernel runs: aligned to 2 MiB from 2.05 on */
 			assert_int_equal(world_segment(&w, "Linux kernel")->size, 4 * CODE_SIZE + (version >= 0x205 ? MIB : 0));
@@ -877,7 +877,7 @@ static void test_e820(void **state)
 		world_cmdline(&w, &"12345678"[8 - length]);
 		load_ok();
 		more = le64(page() + 0x250);
-		assert_string_equal(world_at(&w, le32(page() + 0x228), length + 1), &"12345678"[8 - length]);
+		assert_string_equal((const char *)world_at(&w, le32(page() + 0x228), length + 1), &"12345678"[8 - length]);
 		assert_int_equal(more, (w.job.entry.esi + 0x1000 + length + 1 + 7) / 8 * 8);
 		s = world_segment(&w, "Linux boot parameters");
 		assert_int_equal(s->size, more + 16 + 20 - s->dest);

@@ -9,7 +9,7 @@ CFLAGS_i386 := -m32 -march=i386
 CFLAGS_x86_64 := -m64 -mno-red-zone
 LDFLAGS_i386 := -m elf_i386
 LDFLAGS_x86_64 := -m elf_x86_64
-CFLAGS = $(CFLAGS_$(ARCH)) -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -ffreestanding -fno-pic -fno-stack-protector \
+CFLAGS = $(CFLAGS_$(ARCH)) -std=c11 -O2 -Wall -Wextra -Wpedantic $(if $(filter 1,$(WERROR)),-Werror) -ffreestanding -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -mgeneral-regs-only
 LDFLAGS = $(LDFLAGS_$(ARCH)) -T kernel.ld -z noexecstack
 OBJECTS := boot_$(ARCH).o main.o start_kernel.o
