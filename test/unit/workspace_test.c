@@ -118,8 +118,8 @@ static void test_refused_plan_names_its_need(void **state)
 		struct segue_description d;
 		struct machine m;
 		uint64_t ram_end;
-		/* eight for each segment above 32: segue.h */
-		size_t size = segue_workspace_size(SEGMENTS + 8 * (SEGMENTS - 32)), first = size;
+		/* Without what the segments above 32 want: for 32-bit records that would be enough. */
+		size_t size = segue_workspace_size(SEGMENTS);
 		unsigned turns = 0;
 		int error;
 
@@ -136,7 +136,7 @@ static void test_refused_plan_names_its_need(void **state)
 		if (error != SEGUE_OK)
 			fail_msg("with %zu bytes: %s", size, sentence);
 		print_message("%zu moves: %zu bytes of workspace, %zu refusals\n", d.move_count, size, (size_t)turns);
-		assert_true(d.move_count > 1000 && turns > 0 && size > first);
+		assert_true(d.move_count > 1000 && turns > 0);
 		close_machine(&m);
 	}
 }
