@@ -115,6 +115,7 @@ static inline void check_kernel(const struct world *w, const uint8_t *page, uint
 	CHECK(number_at(page + 0x214, 4) == entry, "code32_start");
 	CHECK(s.file_size == kernel_size(w) - setup, "of the kernel's code %llu bytes, not %zu", (unsigned long long)s.file_size,
 	      kernel_size(w) - setup);
+	CHECK(s.file_size + 15 >= field(w, 0x1f4, 4, 0x204, 0) * 16, "a kernel that is cut off");
 	if (relocatable && preferred)
 		plain = preferred;
 	if (!relocatable && preferred) {

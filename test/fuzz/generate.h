@@ -82,7 +82,9 @@ static inline void spoil(struct file *f, struct stream *s)
 
 static inline void put_multiboot_header(struct file *f, size_t at, struct stream *s, uint32_t flags, uint32_t base)
 {
-	uint32_t plain[9] = {(uint32_t)(base + at), base, 0, 0, base + 0x40, 0, 1024, 768, 32};
+	/* the end of what is loaded: 0, which is the file's, or that in so many words */
+	uint32_t end = take_8(s) & 1 ? base + (uint32_t)f->size : 0;
+	uint32_t plain[9] = {(uint32_t)(base + at), base, end, 0, base + 0x40, 0, 1024, 768, 32};
 
 	put(f, at, 0x1badb002, 4);
 	put(f, at + 4, flags, 4);
