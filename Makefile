@@ -473,6 +473,11 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (600), the corpus in build/fuzz-corpus/
 fuzz-now: test-lists
 	@test/check --only fuzz --fuzz-seconds $(or $(FUZZ_SECONDS),600)
 
+.PHONY: fuzz-seeded
+fuzz-seeded: $(FUZZ) ## defects seeded into the parsers one by one: does the smoke run find them?
+	@FUZZ_CC="clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) $$(pkg-config --cflags cmocka)" FUZZ_LIBS="$$(pkg-config --libs cmocka)" \
+		FUZZ_OBJECTS="$(LIB_C:%.c=$(B)/fuzz/%.o) $(filter %.o,$(HOST_ASM))" test/fuzz/seeded
+
 .PHONY: check check-now check-all check-quick check-quick-now fuzz bench tests
 check: ## everything that needs no human; installs what it lacks; ends in one line
 	@test/need check

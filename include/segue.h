@@ -148,7 +148,7 @@ enum segue_error {
 	SEGUE_E_SEGMENT_KEPT = 134,      /* a segment covers a range that the host keeps */
 	SEGUE_E_NO_PLACE = 135,          /* no RAM for a module, a table, the catcher, or bytes that are set aside */
 	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside source and destination */
-	SEGUE_E_PLAN_SPACE = 137,        /* the plan does not fit into the workspace */
+	SEGUE_E_PLAN_SPACE = 137,        /* the plan needs a larger workspace; the sentence names what is needed */
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan does not do what it is for: a defect in Segue; nothing was changed */
 
 	/* segue_ready() */
@@ -399,11 +399,12 @@ struct segue_load_args {
 
 /*
  * Bytes of workspace that suffice for so many extents. Count those of the blob and of all modules (a contiguous one
- * counts 1), two for each module in a bundle, one more for each other module, three for each segment of the kernel above
- * 32, and one for each range of map and keep list above 256. A plan that must exchange bytes in full memory may need
- * more, and is refused then (SEGUE_E_PLAN_SPACE). The macro is the same figure for a static array: 448 bytes an extent.
+ * counts 1), seven for each module in a bundle, four more for each other module, eight for each segment of the kernel above
+ * 32, and four for each range of map and keep list above 256. A plan that must exchange bytes in full memory may need
+ * more, and is refused then (SEGUE_E_PLAN_SPACE): the sentence names how much more, and a larger workspace cures it. The
+ * macro is the same figure for a static array: 128 bytes an extent.
  */
-#define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 448u + 4095u) & ~(size_t)4095u))
+#define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
 
 /*

@@ -4,6 +4,9 @@
 #include "memory_functions.h"
 #include "memory_map.h"
 
+/* One address for so many extents. */
+#define INDEXED_EXTENTS 16u
+
 static addr_t end_of(const struct segment *s)
 {
 	return s->dest + s->size;
@@ -234,13 +237,16 @@ int segue_index_extents(struct job *job)
 
 		if (!part->extents)
 			continue;
-		size = part->extent_count * sizeof *ends;
+		size = part->extent_count / INDEXED_EXTENTS * sizeof *ends;
 		ends = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 		if (!ends)
 			return segue_arena_refuse(job, size);
-		for (size_t k = 0; k < part->extent_count; k++)
-			ends[k] = end += (addr_t)part->extents[k].size;
 		job->extent_ends[i] = ends;
+		for (size_t k = 0; k < part->extent_count; k++) {
+			end += (addr_t)part->extents[k].size;
+			if (k % INDEXED_EXTENTS == INDEXED_EXTENTS - 1)
+				*ends++ = end;
+		}
 	}
 	return SEGUE_OK;
 }
@@ -248,13 +254,13 @@ int segue_index_extents(struct job *job)
 const struct segue_extent *segue_extent_of(const struct job *job, const struct bytes *bytes, addr_t *into)
 {
 	const struct segue_part *part = &job->parts[bytes->part];
+	const struct segue_extent *extent = part->extents;
 	const addr_t *ends = job->extent_ends[bytes->part];
 	addr_t offset = (addr_t)(bytes->data - (const uint8_t *)part->data);
-	size_t low = 0, high = part->extent_count;
+	size_t low = 0, high = part->extent_count / INDEXED_EXTENTS;
 
-	if (!part->extents)
+	if (!extent)
 		return NULL;
-	/* The first that ends behind it: one without bytes is passed over. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -263,8 +269,13 @@ const struct segue_extent *segue_extent_of(const struct job *job, const struct b
 		else
 			high = middle;
 	}
-	*into = offset - (ends[low] - (addr_t)part->extents[low].size);
-	return &part->extents[low];
+	if (low > 0)
+		offset -= ends[low - 1];
+	/* The first that ends after it: one without bytes is passed over. */
+	for (extent += low * INDEXED_EXTENTS; extent->size <= offset; extent++)
+		offset -= (addr_t)extent->size;
+	*into = offset;
+	return extent;
 }
 
 void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run)

@@ -90,7 +90,7 @@ struct job {
 	struct arena arena;
 	const struct segue_part *parts; /* [0] the blob, then the modules; extents checked */
 	size_t part_count;
-	addr_t **extent_ends;         /* of each part that has extents: where in the part each of them ends */
+	addr_t **extent_ends;         /* of each part that has extents: where in the part each 16th of them ends */
 	addr_t workspace_phys;
 	uint8_t *workspace;
 

@@ -9,12 +9,17 @@
 #include "runs.h"
 #include "scratch.h"
 
-/* Moves that cut pieces take beside the one for each run; exchanges in full RAM may take more, and then say so. */
-#define SPARE_MOVES 256u
-
+/*
+ * While it grows, its pages stand from the end of the planner's memory down, and the planner has what is below: neither
+ * can tell how much it needs. Without room it is counted to its end, so that the refusal says what would do.
+ */
 struct list {
-	struct list_page *pages;
-	uint32_t page_limit;
+	struct list_page *pages;      /* the first */
+	struct list_page *end;        /* of the memory */
+	size_t memory_size;
+	const size_t *held;           /* what the planner has of it, from its start */
+	size_t taken;                 /* bytes of pages */
+	bool full;                    /* an entry had no room */
 	uint32_t moves;
 	uint32_t count;               /* of entries: the moves, then what the digest is over */
 };
@@ -28,11 +33,16 @@ struct arrangement {
 	struct scratch reserve;       /* for the list: out of the planner's reach */
 	struct list list;
 	struct plan_result result;
-	void *memory;                 /* the planner's, then the replay's */
-	struct plan_range *writable;  /* where moves may write beside their destinations */
+	uint8_t *memory;              /* the planner's and the list's, then the replay's */
 	size_t memory_size;
 	struct housing housing;
 	bool moves_out;               /* purgatory and the list do not stay in the workspace */
+};
+
+struct verification {
+	const struct job *job;
+	struct replay replay;
+	uint32_t count;               /* of the copies that have been checked */
 };
 
 static uint32_t pages_for(uint32_t entries)
@@ -49,12 +59,30 @@ static addr_t physical_of(const struct job *job, const void *in_workspace)
 static int emit(void *context, const struct segue_move *move)
 {
 	struct list *list = context;
+	uint32_t at = list->count++;
+	size_t size = (size_t)pages_for(list->count) * PAGE;
 
-	if (pages_for(list->count + 1) > list->page_limit)
-		return SEGUE_E_PLAN_SPACE;
-	list->pages[list->count / LIST_MOVES].moves[list->count % LIST_MOVES] = *move;
-	list->count++;
+	if (size > list->taken && size <= list->memory_size - *list->held)
+		list->taken = size;
+	list->full = list->full || size > list->taken;
+	if (!list->full)
+		list->end[-1 - (ptrdiff_t)(at / LIST_MOVES)].moves[at % LIST_MOVES] = *move;
 	return SEGUE_OK;
+}
+
+/* Turns the pages' order. */
+static void turn_list(struct list *list)
+{
+	struct list_page *low = list->end - pages_for(list->count), *high = list->end - 1;
+
+	list->pages = low;
+	for (; low < high; low++, high--)
+		for (uint32_t i = 0; i < LIST_MOVES; i++) {
+			struct segue_move move = low->moves[i];
+
+			low->moves[i] = high->moves[i];
+			high->moves[i] = move;
+		}
 }
 
 /* Would a segment be written over the workspace? One that lies in it already is a table left in place. */
@@ -73,26 +101,20 @@ static bool workspace_is_hit(const struct job *job)
 	return false;
 }
 
-/* What is left of the arena becomes memory for the planner and the replay, then the list. */
+/* What is left of the arena, up to its last whole page. */
 static int divide_workspace(struct arrangement *a)
 {
 	struct arena *arena = &a->job->arena;
-	uint32_t copies = a->runs.copy_count, zeros = a->runs.zero_count, writable = copies + SCRATCH_LIMIT;
-	size_t replay_size = segue_replay_memory(copies, zeros, writable, copies + zeros + SPARE_MOVES);
-	struct list_page *pages;
+	size_t least = PAGE + (size_t)a->runs.copy_count * sizeof(struct plan_copy);
 
-	a->memory_size = segue_plan_memory(copies, zeros, SCRATCH_LIMIT);
-	if (a->memory_size < replay_size)
-		a->memory_size = replay_size;
-	a->memory = segue_arena_take(arena, a->memory_size, sizeof(uint64_t));
-	a->writable = segue_arena_take(arena, writable * sizeof *a->writable, sizeof(uint64_t));
-	if (!a->memory || !a->writable)
-		return segue_arena_refuse(a->job, a->memory_size + writable * sizeof *a->writable);
-	pages = segue_arena_take(arena, sizeof *pages, sizeof *pages);
-	if (!pages)
-		return segue_arena_refuse(a->job, sizeof *pages);
-	a->list.pages = pages;
-	a->list.page_limit = (uint32_t)((size_t)(arena->end - (uint8_t *)pages) / sizeof *pages);
+	a->memory = segue_arena_take(arena, 0, sizeof(uint64_t));
+	a->memory_size = a->memory ? (size_t)(arena->end - a->memory) & ~(size_t)7 : 0;
+	a->memory_size -= a->memory_size > 0 ? (uintptr_t)(a->memory + a->memory_size) % PAGE : 0;
+	if (a->memory_size < least || (uintptr_t)(a->memory + a->memory_size) % PAGE != 0)
+		return segue_arena_refuse(a->job, least + PAGE);
+	a->list.end = (struct list_page *)(void *)(a->memory + a->memory_size);
+	a->list.memory_size = a->memory_size;
+	a->list.held = &a->result.memory_held;
 	return SEGUE_OK;
 }
 
@@ -104,12 +126,11 @@ static bool is_in_digest(const struct job *job, const struct segment *s)
 	return s->source.size > 0 && s->source.part < parts && !s->optional;
 }
 
-static int add_digest(struct arrangement *a)
+static void add_digest(struct arrangement *a)
 {
 	const struct job *job = a->job;
-	int error = SEGUE_OK;
 
-	for (size_t i = 0; job->bundle.digest && i < job->segment_count && error == SEGUE_OK; i++) {
+	for (size_t i = 0; job->bundle.digest && i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 		struct segue_move entry = {
 			.dst = s->dest, .src = a->housing.home + PURGATORY_DIGEST_AT, .size = (uint32_t)s->source.size,
@@ -117,33 +138,65 @@ static int add_digest(struct arrangement *a)
 		};
 
 		if (is_in_digest(job, s))
-			error = emit(&a->list, &entry);
+			emit(&a->list, &entry);
 	}
-	return error;
+}
+
+/* need: bytes of memory. What is planned with more may be another plan, and need more again. */
+static int refuse_space(const struct arrangement *a, size_t need)
+{
+	if (need <= a->memory_size)
+		need = a->memory_size * 2;
+	return segue_refuse(a->job, SEGUE_E_PLAN_SPACE, "%z bytes, %z more are needed for %u moves or more", (addr_t)a->job->args->workspace_size,
+			    (addr_t)(need - a->memory_size), a->list.count);
+}
+
+static size_t list_size(const struct arrangement *a)
+{
+	return (size_t)pages_for(a->list.count) * PAGE;
+}
+
+/* Enough for the replay beside the list. */
+static size_t replay_memory(const struct arrangement *a)
+{
+	return list_size(a) + segue_replay_memory(a->result.exchanged ? a->runs.copy_count : 0, (uint32_t)a->job->segment_count,
+						  SCRATCH_LIMIT, a->list.moves);
 }
 
 static int plan_once(struct arrangement *a)
 {
+	uint32_t copies = a->runs.copy_count;
+	size_t lent = ((size_t)copies * sizeof(struct plan_copy) + 7) & ~(size_t)7;
+	struct plan_copy *list = (struct plan_copy *)(void *)((uint8_t *)a->list.end - lent);
 	struct plan_input input = {
-		.copies = a->runs.copies, .copy_count = a->runs.copy_count,
+		.copies = list, .copy_count = copies, .lent = lent, .taken = &a->list.taken,
 		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
 		.free = a->left.ranges, .free_count = a->scratch.count,
 		.memory = a->memory, .memory_size = a->memory_size,
 		.emit = emit, .context = &a->list,
 	};
 	enum plan_status status;
+	size_t need;
 
 	a->left = a->scratch;
 	a->list.count = 0;
+	a->list.taken = PAGE;
+	a->list.full = false;
+	segue_list_copies(a->job, list);
 	status = segue_plan(&input, &a->result);
 	a->list.moves = a->list.count;
-	if (status == PLAN_OK && add_digest(a) == SEGUE_OK)
-		return SEGUE_OK;
-	if (status == PLAN_OK || status == PLAN_EMIT)
-		return segue_refuse(a->job, SEGUE_E_PLAN_SPACE, "%u moves fill it", a->list.count);
-	/* Segments are apart and inside RAM by now, and the arena was made to measure. */
-	return segue_refuse(a->job, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status, (addr_t)a->result.at.start,
-			    (addr_t)a->result.at.end);
+	need = list_size(a) + a->result.memory_used;
+	if (status == PLAN_MEMORY)
+		return refuse_space(a, list_size(a) + segue_plan_memory(copies, a->runs.zero_count, SCRATCH_LIMIT));
+	/* Segments are apart and inside RAM by now. */
+	if (status != PLAN_OK)
+		return segue_refuse(a->job, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status,
+				    (addr_t)a->result.at.start, (addr_t)a->result.at.end);
+	a->result.memory_held = 0;
+	add_digest(a);
+	if (a->list.full)
+		return refuse_space(a, need > replay_memory(a) ? need : replay_memory(a));
+	return SEGUE_OK;
 }
 
 /* Takes pages for the list while the planner has not set anything aside in them. */
@@ -203,21 +256,33 @@ static void link_list(struct arrangement *a)
 	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));
 }
 
-/* Scratch; and where RAM is so full that bytes are exchanged, the sources too, but not in what the host keeps. */
-static uint32_t list_writable(const struct arrangement *a)
+static void allow_source(void *context, const struct plan_copy *copy)
 {
-	uint32_t count = a->scratch.count;
+	struct verification *v = context;
 
-	memcpy(a->writable, a->scratch.ranges, count * sizeof *a->writable);
-	for (uint32_t i = 0; a->result.exchanged != 0 && i < a->runs.copy_count; i++) {
-		const struct plan_copy *copy = &a->runs.copies[i];
+	if (segue_is_ram(v->job, copy->src, copy->src + copy->size))
+		segue_replay_allow(&v->replay, copy->src, copy->src + copy->size);
+}
 
-		a->writable[count].start = copy->src;
-		a->writable[count].end = copy->src + copy->size;
-		if (segue_is_ram(a->job, copy->src, copy->src + copy->size))
-			count++;
+/* Destinations and scratch; and where RAM is so full that bytes are exchanged, the sources too, but not what the host keeps. */
+static void allow_writes(const struct arrangement *a, struct verification *v)
+{
+	const struct job *job = a->job;
+
+	for (size_t i = 0; i < job->segment_count; i++) {
+		const struct segment *s = &job->segments[i];
+
+		segue_replay_allow(&v->replay, s->dest, s->dest + s->source.size + s->zero_size);
 	}
-	return count;
+	if (a->result.exchanged != 0)
+		segue_each_copy(job, allow_source, v);
+}
+
+static void check_copy(void *context, const struct plan_copy *copy)
+{
+	struct verification *v = context;
+
+	segue_replay_copy(&v->replay, v->count++, copy);
 }
 
 /* The replay knows nothing of the planner; what it accepts does what the segments ask for. */
@@ -225,20 +290,21 @@ static int replay(struct arrangement *a)
 {
 	struct job *job = a->job;
 	struct replay_input input = {
-		.copies = a->runs.copies, .copy_count = a->runs.copy_count,
 		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.writable = a->writable, .writable_count = list_writable(a),
-		.memory = a->memory, .memory_size = a->memory_size,
+		.writable = a->scratch.ranges, .writable_count = a->scratch.count,
+		.memory = a->memory, .memory_size = (size_t)((uint8_t *)a->list.pages - a->memory),
 	};
+	struct verification v = {.job = job};
 	struct replay_result result;
-	struct replay state;
 	enum replay_status status;
 
-	status = segue_replay_begin(&state, &input, &result);
-	for (uint32_t i = 0; i < a->list.count && status == REPLAY_OK; i++)
-		status = segue_replay_move(&state, &a->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES]);
+	status = segue_replay_begin(&v.replay, &input, &result);
 	if (status == REPLAY_OK)
-		status = segue_replay_end(&state);
+		allow_writes(a, &v);
+	for (uint32_t i = 0; i < a->list.count; i++)
+		segue_replay_move(&v.replay, &a->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES]);
+	segue_each_copy(job, check_copy, &v);
+	status = segue_replay_end(&v.replay);
 	if (status == REPLAY_OK)
 		return SEGUE_OK;
 	/* An exchange writes into sources, and one of these must not be written. */
@@ -246,7 +312,7 @@ static int replay(struct arrangement *a)
 		return segue_refuse(job, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)result.at.start,
 				    (addr_t)result.at.end);
 	if (status == REPLAY_MEMORY)
-		return segue_refuse(job, SEGUE_E_PLAN_SPACE, "to check %u moves", a->list.count);
+		return refuse_space(a, replay_memory(a));
 	return segue_refuse(job, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)status, result.index,
 			    (addr_t)result.at.start, (addr_t)result.at.end);
 }
@@ -364,6 +430,7 @@ int segue_arrange(struct job *job)
 		return error;
 	if ((error = make_plan(a)) != SEGUE_OK)
 		return error;
+	turn_list(&a->list);
 	if ((error = replay(a)) != SEGUE_OK)
 		return error;
 	write_description(a, loaded);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The planner, from the top:
- *   1. Sort by destination, refuse overlaps, join neighbours (collect).
+ *   1. Sort by destination unless they are, refuse overlaps, join neighbours (collect).
  *   2. Give every source byte one reader; whoever else wants it takes it from
  *      that reader's destination at the end. So shared sources add no order
  *      to obey, and n pieces meet at most 2n times (choose_readers).
@@ -10,9 +10,6 @@
  *   4. Shared bytes, then zeros: nothing unread lies anywhere by then.
  */
 #include "plan_internal.h"
-
-/* Entries carry 32-bit sizes; larger moves are cut at a multiple of a page. */
-#define MOVE_MAX 0xfffff000u
 
 /* arena */
 
@@ -28,7 +25,7 @@ void *segue_plan_take(struct plan *p, uint32_t count, uint32_t size, bool high)
 
 	if (p->status != PLAN_OK)
 		return NULL;
-	if (bytes > (size_t)(p->high - p->low)) {
+	if (bytes > segue_plan_left(p)) {
 		p->status = PLAN_MEMORY;
 		p->out->memory_need = bytes > SIZE_MAX - used ? SIZE_MAX : used + (size_t)bytes;
 		return NULL;
@@ -40,13 +37,21 @@ void *segue_plan_take(struct plan *p, uint32_t count, uint32_t size, bool high)
 		taken = p->high -= (size_t)bytes;
 	else
 		p->low += (size_t)bytes;
+	p->out->memory_held = (size_t)(p->low - p->start);
 	return taken;
+}
+
+size_t segue_plan_left(const struct plan *p)
+{
+	size_t left = (size_t)(p->high - p->low), taken = p->in->taken ? *p->in->taken : 0;
+
+	return left > taken ? left - taken : 0;
 }
 
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
 {
 	/* A core of n pieces takes up to n parts and 2n parts of junk in plan_exchange.c. */
-	uint64_t bytes = (uint64_t)copies * (sizeof(struct piece) + sizeof(uint32_t) + sizeof(struct cut) +
+	uint64_t bytes = (uint64_t)copies * (sizeof(struct piece) + 3 * sizeof(uint32_t) + sizeof(struct cut) +
 		3 * sizeof(struct part)) + (uint64_t)zeros * (2 * sizeof(struct sort_entry)) +
 		PLAN_CUTS_SPARE * sizeof(struct cut) + 64;
 
@@ -74,7 +79,7 @@ void segue_plan_emit(struct plan *p, uint32_t op, addr_t dst, addr_t src, size_t
 		struct segue_move move = { dst, src, (uint32_t)size, op };
 
 		if (size > UINT32_MAX)
-			move.size = MOVE_MAX;
+			move.size = PIECE_MAX;
 		size -= move.size;
 		if (down) {
 			move.dst += size;
@@ -122,76 +127,117 @@ static struct plan_range destination(const struct plan_input *in, uint32_t index
 	return (struct plan_range){ in->copies[index].dst, in->copies[index].dst + in->copies[index].size };
 }
 
-static void append_piece(struct plan *p, const struct plan_copy *copy)
+static void append_piece(struct plan *p, struct plan_copy copy)
 {
 	struct piece *piece = p->pieces + p->piece_count - 1;
-	size_t size = (size_t)copy->size;
 
-	if (copy->dst == copy->src)
-		p->out->in_place += size;
+	if (copy.dst == copy.src)
+		p->out->in_place += copy.size;
 	else
-		p->out->payload += size;
-	if (p->piece_count != 0 && piece->dst + piece->size == copy->dst && piece->src + piece->size == copy->src) {
-		piece->size += size;
+		p->out->payload += copy.size;
+	if (p->piece_count != 0 && piece->dst + piece->size == copy.dst && piece->src + piece->size == copy.src &&
+	    copy.size <= PIECE_MAX - piece->size) {
+		piece->size += (uint32_t)copy.size;
 		return;
 	}
-	piece = segue_plan_take(p, 1, sizeof(*piece), false);
-	if (piece == NULL)
-		return;
-	*piece = (struct piece){ .dst = copy->dst, .src = copy->src, .size = size, .blocks = PLAN_NONE };
-	p->piece_count++;
+	while (copy.size != 0) {
+		uint32_t size = (uint32_t)plan_min(copy.size, PIECE_MAX);
+
+		piece = segue_plan_take(p, 1, sizeof(*piece), false);
+		if (piece == NULL)
+			return;
+		*piece = (struct piece){ .dst = copy.dst, .src = copy.src, .size = size, .blocks = PLAN_NONE };
+		p->piece_count++;
+		copy.dst += size;
+		copy.src += size;
+		copy.size -= size;
+	}
 }
 
-static void collect(struct plan *p)
+/* Refuses what wraps. Are copies, and zeros, in the order of their destinations? */
+static bool check_input(struct plan *p)
 {
 	const struct plan_input *in = p->in;
-	uint32_t most = in->copy_count + in->zero_count, count = 0;
-	struct sort_entry *entries = segue_plan_take(p, most, sizeof(*entries), true);
-	struct sort_entry *spare = segue_plan_take(p, most, sizeof(*entries), true);
-	struct plan_range range, last = { 0, 0 };
+	uint32_t most = in->copy_count + in->zero_count;
+	struct plan_range range;
+	addr_t last = 0;
+	bool sorted = true;
 
-	if (spare == NULL)
-		return;
-	for (uint32_t i = 0; i < in->free_count; i++) {
-		if (wraps(p, most + i, &in->free[i]))
-			return;
-		p->room_total += in->free[i].end - in->free[i].start;
-	}
 	for (uint32_t i = 0; i < most; i++) {
 		if (i < in->copy_count) {
 			range.start = in->copies[i].src;
 			range.end = range.start + in->copies[i].size;
 			if (wraps(p, i, &range))
-				return;
+				return false;
 		}
 		range = destination(in, i);
 		if (wraps(p, i, &range))
-			return;
+			return false;
+		sorted = sorted && (i == in->copy_count || range.start >= last);
+		last = range.start;
+	}
+	for (uint32_t i = 0; i < in->free_count; i++) {
+		if (wraps(p, most + i, &in->free[i]))
+			return false;
+		p->room_total += in->free[i].end - in->free[i].start;
+	}
+	return sorted;
+}
+
+/* Indices in the order of their destinations. */
+static struct sort_entry *sort_destinations(struct plan *p)
+{
+	uint32_t most = p->in->copy_count + p->in->zero_count;
+	struct sort_entry *entries = segue_plan_take(p, most, sizeof(*entries), true);
+	struct sort_entry *spare = segue_plan_take(p, most, sizeof(*entries), true);
+
+	if (spare == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < most; i++) {
+		entries[i].key = destination(p->in, i).start;
+		entries[i].index = i;
+	}
+	segue_plan_sort(entries, spare, most);
+	return entries;
+}
+
+static void collect(struct plan *p)
+{
+	const struct plan_input *in = p->in;
+	uint32_t most = in->copy_count + in->zero_count, copy = 0, zero = in->copy_count, previous = 0;
+	struct plan_range range, last = { 0, 0 };
+	struct sort_entry *entries = NULL;
+
+	if (!check_input(p) && p->status == PLAN_OK)
+		entries = sort_destinations(p);
+	p->pieces = (struct piece *)(void *)p->low;
+	for (uint32_t i = 0; i < most && p->status == PLAN_OK; i++) {
+		uint32_t index;
+
+		if (entries != NULL)
+			index = entries[i].index;
+		else if (zero == most || (copy < in->copy_count && in->copies[copy].dst <= destination(in, zero).start))
+			index = copy++;
+		else
+			index = zero++;
+		range = destination(in, index);
 		if (range.start == range.end)
 			continue;
-		entries[count].key = range.start;
-		entries[count++].index = i;
-	}
-	segue_plan_sort(entries, spare, count);
-	p->pieces = (struct piece *)(void *)p->low;
-	for (uint32_t i = 0; i < count && p->status == PLAN_OK; i++) {
-		uint32_t index = entries[i].index;
-
-		range = destination(in, index);
 		if (range.start < last.end) {
 			range.end = plan_min(range.end, last.end);
-			refuse(p, PLAN_OVERLAP, entries[i - 1].index, &range);
+			refuse(p, PLAN_OVERLAP, previous, &range);
 			p->out->b = index;
 		} else if (index < in->copy_count) {
-			append_piece(p, &in->copies[index]);
+			append_piece(p, in->copies[index]);
 		}
 		last = range;
+		previous = index;
 	}
 }
 
 /* 2: one reader for every source byte */
 
-static void cut_head(struct piece *piece, size_t size)
+static void cut_head(struct piece *piece, uint32_t size)
 {
 	piece->dst += size;
 	piece->src += size;
@@ -238,7 +284,7 @@ static void choose_readers(struct plan *p)
 				cut_head(loser, loser->size);
 		}
 		if (best != NULL) {
-			cut_head(best, (size_t)(covered - best->src));
+			cut_head(best, (uint32_t)(covered - best->src));
 			p->by_src[p->node_count++] = (uint32_t)(best - p->pieces);
 			best = NULL;
 			covered = reach;
@@ -305,7 +351,8 @@ enum plan_status segue_plan(const struct plan_input *input, struct plan_result *
 	if (input->copy_count > PLAN_MAX || input->zero_count > PLAN_MAX || input->free_count > PLAN_MAX)
 		return PLAN_TOO_MANY;
 	plan.start = plan.low = input->memory;
-	plan.high = plan.end = plan.start + (input->memory_size & ~(size_t)7);
+	plan.end = plan.start + (input->memory_size & ~(size_t)7);
+	plan.high = plan.end - ((input->lent + 7) & ~(size_t)7);
 	collect(&plan);
 	plan.high = plan.end;
 	choose_readers(&plan);

@@ -97,6 +97,10 @@ struct plan_input {
 	/* Scratch of the planner, aligned to 8; unused once the call returns. */
 	void *memory;
 	size_t memory_size;
+	/* Bytes at the end of memory that hold copies (in the order of dst): scratch, too, once the planner has read them. */
+	size_t lent;
+	/* Bytes at the end of memory that emit() has taken, for the list; NULL: none. Up to memory_size - result->memory_held. */
+	const size_t *taken;
 	plan_emit *emit;
 	void *context;
 };
@@ -112,7 +116,8 @@ struct plan_result {
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
 	uint32_t exchanged; /* pieces exchanged in place because free RAM did not suffice; 0: no source byte is written but as destination */
-	size_t memory_used;
+	size_t memory_used; /* at most, without what emit() took */
+	size_t memory_held; /* from memory's start, when emit() is called */
 	/* What a refusal is about; copies count from 0, zeros go on from there, then free ranges. */
 	uint32_t a, b;        /* b: PLAN_OVERLAP */
 	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS: the range as given */
@@ -127,7 +132,10 @@ struct plan_result {
  */
 enum plan_status segue_plan(const struct plan_input *input, struct plan_result *result);
 
-/* An arena of this size is always enough; 0 if the counts are over PLAN_MAX. */
+/*
+ * An arena of this size is always enough, beside what emit() takes, if no copy is larger than 4 GiB; 0 if
+ * the counts are over PLAN_MAX. For the most part it is for exchanges: without any, a third does.
+ */
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges);
 
 #endif

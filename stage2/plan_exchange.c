@@ -60,7 +60,7 @@ static void insert_src(struct exchange *x, uint32_t index, uint32_t after)
 
 /* making the parts */
 
-static void append(struct exchange *x, addr_t dst, addr_t src, size_t size, bool junk)
+static void append(struct exchange *x, addr_t dst, addr_t src, uint32_t size, bool junk)
 {
 	struct part *part;
 
@@ -89,10 +89,10 @@ static void split_pieces(struct exchange *x)
 			continue;
 		piece->slot = x->count;
 		while (segue_plan_next_hole(p, piece, &walk)) {
-			append(x, from + shift, from, (size_t)(walk.hole.src - from), false);
+			append(x, from + shift, from, (uint32_t)(walk.hole.src - from), false);
 			from = walk.hole.src + walk.hole.size;
 		}
-		append(x, from + shift, from, (size_t)(piece->src + piece->size - from), false);
+		append(x, from + shift, from, (uint32_t)(piece->src + piece->size - from), false);
 	}
 	x->real = x->count;
 }
@@ -164,13 +164,13 @@ static void append_junk(struct exchange *x)
 	struct plan_range to = { 0, 0 }, from = { 0, 0 };
 
 	while (x->plan->status == PLAN_OK) {
-		size_t size;
+		uint32_t size;
 
 		if (to.start == to.end)
 			next_run(x, &given, &to);
 		if (from.start == from.end)
 			next_run(x, &taken, &from);
-		size = (size_t)plan_min(to.end - to.start, from.end - from.start);
+		size = (uint32_t)plan_min(to.end - to.start, from.end - from.start);
 		if (size == 0)
 			break;
 		append(x, to.start, from.start, size, true);
@@ -234,7 +234,7 @@ static void slide_a(struct exchange *x)
 {
 	uint32_t index = x->dst_last;
 	struct part *a = &x->parts[index];
-	size_t left = a->size % (size_t)(a->dst - a->src), size = a->size - left;
+	uint32_t left = a->size % (uint32_t)(a->dst - a->src), size = a->size - left;
 
 	for (uint32_t i = x->src_last; i != index; i = x->parts[i].src_prev) {
 		struct part *b = &x->parts[i];
@@ -261,8 +261,8 @@ static void slide_b(struct exchange *x)
 {
 	uint32_t index = x->src_last, last = PLAN_NONE;
 	struct part *b = &x->parts[index];
-	size_t distance = (size_t)(b->src - b->dst), left = b->size % distance, size = b->size - left;
-	size_t travel = b->junk ? 0 : size - distance;
+	uint32_t distance = (uint32_t)(b->src - b->dst), left = b->size % distance, size = b->size - left;
+	uint32_t travel = b->junk ? 0 : size - distance;
 	addr_t from = b->src + left;
 
 	for (uint32_t i = x->dst_last; i != index; i = x->parts[i].dst_prev) {
@@ -286,7 +286,7 @@ static void step(struct exchange *x)
 {
 	uint32_t a_index = x->dst_last, b_index = x->src_last;
 	struct part *a = &x->parts[a_index], *b = &x->parts[b_index];
-	size_t size = a->size < b->size ? a->size : b->size;
+	uint32_t size = a->size < b->size ? a->size : b->size;
 	addr_t from = a->src + (a->size - size);
 
 	trade(x, b->src + (b->size - size), from, size, a->junk, b->junk);

@@ -9,38 +9,43 @@
 
 #define PLAN_NONE UINT32_MAX
 
+/* Sizes are of 32 bits, in the list as well: what is larger is cut at a multiple of a page. */
+#define PIECE_MAX 0xfffff000u
+
 /* Notes of bytes set aside: at most this many more than there are pieces. */
 #define PLAN_CUTS_SPARE 16u
 
 /*
- * A run of bytes that moves. While it is waiting, [src, src+size) is unread
+ * A run of bytes that moves, of up to PIECE_MAX: there is one for each extent of a scattered blob, so they are small. While it is waiting, [src, src+size) is unread
  * and no other waiting piece reads any of it. A piece already in place, or
  * all of whose bytes are fetched from other pieces, has size 0 and never waits.
  */
 struct piece {
 	addr_t dst, src;
-	size_t size;
-	size_t head;        /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
-	size_t pending;     /* bytes of the destination that other waiting pieces read */
+	uint32_t size;
+	uint32_t head;      /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
+	union {
+		uint32_t pending;   /* waiting: bytes of the destination that other waiting pieces read */
+		uint32_t cut_first; /* set aside from the destination: the first cut, in the order of their addresses */
+	};
 	uint32_t slot;      /* blocked: place in the heap; put off: the piece put off before it; in the core: first part */
 	uint32_t blocks;    /* waiting pieces into whose destination the source reaches; PLAN_NONE once not waiting */
 	uint32_t writer;    /* first piece that ends past src */
 	uint32_t reader;    /* first place in by_src whose source ends past dst */
-	uint32_t cut_first; /* bytes of the destination that were set aside, in the order of their addresses */
-	uint32_t cut_count;
+	uint32_t cut_count; /* not 0: cut_first counts, pending does not */
 };
 
 /* Bytes of a waiting piece that were at src and are now at room. */
 struct cut {
 	addr_t src, room;
-	size_t size;
+	uint32_t size;
 	uint32_t next; /* while its piece is written: the next one in the direction of the copy */
 };
 
 /* A run of bytes in plan_exchange.c; junk may hold anything, but its place counts. */
 struct part {
 	addr_t dst, src;
-	size_t size;
+	uint32_t size;
 	uint32_t dst_prev, src_prev, src_next;
 	uint32_t junk;
 };
@@ -55,7 +60,7 @@ struct plan {
 	struct plan_result *out;
 	enum plan_status status; /* the first failure; nothing is emitted after it */
 
-	/* The arena's unused middle: what stays is taken from low, what is given back from high. */
+	/* The arena's unused middle: what stays is taken from low; copies, sorting and emit() have the other end. */
 	unsigned char *start, *low, *high, *end;
 
 	struct piece *pieces; /* by dst */
@@ -97,6 +102,7 @@ static inline bool plan_waits(const struct piece *piece)
 
 /* plan.c */
 void *segue_plan_take(struct plan *, uint32_t count, uint32_t size, bool high);
+size_t segue_plan_left(const struct plan *);
 void segue_plan_emit(struct plan *, uint32_t op, addr_t dst, addr_t src, size_t size);
 void segue_plan_copy(struct plan *, addr_t dst, addr_t src, size_t size);
 

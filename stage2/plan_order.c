@@ -15,14 +15,14 @@ static void place(struct plan *p, uint32_t slot, uint32_t index)
 	p->pieces[index].slot = slot;
 }
 
-static size_t pending_at(const struct plan *p, uint32_t slot)
+static uint32_t pending_at(const struct plan *p, uint32_t slot)
 {
 	return p->pieces[p->heap[slot]].pending;
 }
 
 static void sift(struct plan *p, uint32_t slot, uint32_t index)
 {
-	size_t pending = p->pieces[index].pending;
+	uint32_t pending = p->pieces[index].pending;
 
 	while (slot > 0 && pending_at(p, (slot - 1) / 2) > pending) {
 		place(p, slot, p->heap[(slot - 1) / 2]);
@@ -58,12 +58,12 @@ static void make_ready(struct plan *p, uint32_t index)
 /* Who writes into, or reads from, [at, at+size)? */
 struct meeting {
 	addr_t at;
-	size_t size;
+	uint32_t size;
 	bool readers;
 	uint32_t next;  /* in the order by source or by destination */
 	uint32_t index; /* the piece met, */
 	addr_t from;  /* and the bytes */
-	size_t shared;
+	uint32_t shared;
 };
 
 /* The next waiting one. */
@@ -84,7 +84,7 @@ static bool meet(const struct plan *p, struct meeting *m)
 			continue;
 		m->next++;
 		m->from = from;
-		m->shared = (size_t)(to - from);
+		m->shared = (uint32_t)(to - from);
 		return true;
 	}
 	return false;
@@ -172,7 +172,7 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 		if (writer->dst == writer->src) {
 			/* In place: whoever reads it, it must stay. */
 			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
-			walk->hole.size = (size_t)(plan_min(writer->dst, end) - walk->hole.src);
+			walk->hole.size = (uint32_t)(plan_min(writer->dst, end) - walk->hole.src);
 			walk->writer++;
 			return true;
 		}
@@ -205,17 +205,17 @@ static void enter_room(struct plan *p, uint32_t room)
 }
 
 /* Copies size bytes to free RAM and notes where; false if the notes' memory is used up. */
-static bool set_aside(struct plan *p, struct piece *writer, addr_t src, size_t size)
+static bool set_aside(struct plan *p, struct piece *writer, addr_t src, uint32_t size)
 {
 	while (size != 0) {
-		size_t part = (size_t)plan_min(size, p->in->free[p->room].end - p->room_at);
+		uint32_t part = (uint32_t)plan_min(size, p->in->free[p->room].end - p->room_at);
 		struct cut *cut = p->cuts + p->cut_count;
 
 		if (part == 0) {
 			enter_room(p, p->room + 1);
 			continue;
 		}
-		if (p->cut_count == p->node_count + PLAN_CUTS_SPARE || (size_t)(p->high - p->low) < sizeof(*cut))
+		if (p->cut_count == p->node_count + PLAN_CUTS_SPARE || segue_plan_left(p) < sizeof(*cut))
 			return false;
 		segue_plan_take(p, 1, sizeof(*cut), false);
 		p->cut_count++;
@@ -243,6 +243,7 @@ static bool clear_destination(struct plan *p, uint32_t index)
 
 	if (p->cuts_open == 0) {
 		p->low = (unsigned char *)p->cuts;
+		p->out->memory_held = (size_t)(p->low - p->start);
 		p->cut_count = 0;
 		p->room_used = 0;
 		if (p->in->free_count != 0)
@@ -329,7 +330,6 @@ static void put_off(struct plan *p, uint32_t index)
 
 static void exchange_rest(struct plan *p)
 {
-	p->high = p->end;
 	p->out->exchanged = p->waiting;
 	segue_plan_exchange(p);
 	for (uint32_t i = 0; i < p->piece_count && p->status == PLAN_OK; i++) {
@@ -344,8 +344,8 @@ static void exchange_rest(struct plan *p)
 
 void segue_plan_order(struct plan *p)
 {
-	p->heap = segue_plan_take(p, p->node_count, sizeof(*p->heap), true);
-	p->sinks = segue_plan_take(p, p->node_count, sizeof(*p->sinks), true);
+	p->heap = segue_plan_take(p, p->node_count, sizeof(*p->heap), false);
+	p->sinks = segue_plan_take(p, p->node_count, sizeof(*p->sinks), false);
 	p->cuts = (struct cut *)(void *)p->low;
 	p->waiting = p->node_count;
 	if (p->sinks == NULL)

@@ -214,11 +214,12 @@ static void refuse(struct replay *r, enum replay_status status, uint32_t index, 
 	r->result->at.end = end;
 }
 
-static void allow(struct replay *r, addr_t start, addr_t end)
+enum replay_status segue_replay_allow(struct replay *r, addr_t start, addr_t end)
 {
 	if (start > end)
 		refuse(r, REPLAY_BAD_INPUT, 0, start, end);
 	fill(r, &r->allowed, start, end, RUN_ALLOWED);
+	return r->status;
 }
 
 /* All of [start, end) is of that kind, originals what was at start + shift. */
@@ -246,11 +247,11 @@ enum replay_status segue_replay_begin(struct replay *r, const struct replay_inpu
 	r->contents = new_run(r, 0, ADDRESS_MAX, RUN_ORIGINAL, 0);
 	r->allowed = new_run(r, 0, ADDRESS_MAX, RUN_FORBIDDEN, 0);
 	for (uint32_t i = 0; i < input->copy_count; i++)
-		allow(r, input->copies[i].dst, input->copies[i].dst + input->copies[i].size);
+		segue_replay_allow(r, input->copies[i].dst, input->copies[i].dst + input->copies[i].size);
 	for (uint32_t i = 0; i < input->zero_count; i++)
-		allow(r, input->zeros[i].start, input->zeros[i].end);
+		segue_replay_allow(r, input->zeros[i].start, input->zeros[i].end);
 	for (uint32_t i = 0; i < input->writable_count; i++)
-		allow(r, input->writable[i].start, input->writable[i].end);
+		segue_replay_allow(r, input->writable[i].start, input->writable[i].end);
 	return r->status;
 }
 
@@ -280,15 +281,18 @@ enum replay_status segue_replay_move(struct replay *r, const struct segue_move *
 	return r->status;
 }
 
+enum replay_status segue_replay_copy(struct replay *r, uint32_t index, const struct plan_copy *c)
+{
+	check(r, REPLAY_WRONG, index, c->dst, c->dst + c->size, RUN_ORIGINAL, c->src - c->dst);
+	return r->status;
+}
+
 enum replay_status segue_replay_end(struct replay *r)
 {
 	const struct replay_input *in = r->input;
 
-	for (uint32_t i = 0; i < in->copy_count; i++) {
-		const struct plan_copy *c = &in->copies[i];
-
-		check(r, REPLAY_WRONG, i, c->dst, c->dst + c->size, RUN_ORIGINAL, c->src - c->dst);
-	}
+	for (uint32_t i = 0; i < in->copy_count; i++)
+		segue_replay_copy(r, i, &in->copies[i]);
 	for (uint32_t i = 0; i < in->zero_count; i++)
 		check(r, REPLAY_WRONG, in->copy_count + i, in->zeros[i].start, in->zeros[i].end, RUN_ZERO, 0);
 	return r->status;

@@ -49,6 +49,12 @@ struct replay {
 	enum replay_status status;
 };
 
+/*
+ * A caller that does not keep copies and ranges for the input gives them one by one: before the first move where else
+ * moves may write, after the last move each copy.
+ */
+enum replay_status segue_replay_allow(struct replay *, addr_t start, addr_t end);
+enum replay_status segue_replay_copy(struct replay *, uint32_t index, const struct plan_copy *);
 enum replay_status segue_replay_begin(struct replay *, const struct replay_input *, struct replay_result *);
 /* LINK and DIGEST are skipped; END and everything after a refusal is ignored. */
 enum replay_status segue_replay_move(struct replay *, const struct segue_move *);

@@ -27,19 +27,17 @@ static void add_range(struct scratch *scratch, addr_t start, addr_t end)
 	scratch->count++;
 }
 
-/* Index i of what is in use: claims first, then sources, then the workspace. */
-static struct plan_range busy_at(const struct job *job, const struct runs *runs, uint32_t i)
+/* Index i of what is in use: the copies' sources first, then claims, then the workspace. */
+static struct plan_range busy_at(const struct job *job, const struct plan_copy *copies, uint32_t copy_count, uint32_t i)
 {
 	struct plan_range r;
 
-	if (i < job->segment_count) {
-		r.start = job->segments[i].dest;
-		r.end = r.start + job->segments[i].size;
-	} else if (i < job->segment_count + runs->copy_count) {
-		const struct plan_copy *copy = &runs->copies[i - (uint32_t)job->segment_count];
-
-		r.start = copy->src;
-		r.end = copy->src + copy->size;
+	if (i < copy_count) {
+		r.start = copies[i].src;
+		r.end = r.start + copies[i].size;
+	} else if (i - copy_count < job->segment_count) {
+		r.start = job->segments[i - copy_count].dest;
+		r.end = r.start + job->segments[i - copy_count].size;
 	} else {
 		r.start = job->workspace_phys;
 		r.end = r.start + job->args->workspace_size;
@@ -49,17 +47,19 @@ static struct plan_range busy_at(const struct job *job, const struct runs *runs,
 
 int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch *scratch)
 {
-	uint32_t count = (uint32_t)job->segment_count + runs->copy_count + 1;
-	size_t size = (size_t)count * 2 * sizeof(struct sort_entry);
+	uint32_t copy_count = runs->copy_count, count = (uint32_t)job->segment_count + copy_count + 1;
+	size_t size = (size_t)count * 2 * sizeof(struct sort_entry) + copy_count * sizeof(struct plan_copy);
 	uint8_t *mark = job->arena.next;
 	struct sort_entry *busy = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	struct plan_copy *copies = (struct plan_copy *)(void *)(busy + (size_t)count * 2);
 	addr_t reach = 0;           /* end of what is in use so far */
 	uint32_t next = 0;
 
 	if (!busy)
 		return segue_arena_refuse(job, size);
+	segue_list_copies(job, copies);
 	for (uint32_t i = 0; i < count; i++) {
-		busy[i].key = busy_at(job, runs, i).start;
+		busy[i].key = busy_at(job, copies, copy_count, i).start;
 		busy[i].index = i;
 	}
 	segue_plan_sort(busy, busy + count, count);
@@ -73,7 +73,7 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 		if (start < reach)
 			start = reach;
 		for (; next < count && busy[next].key < end; next++) {
-			struct plan_range r = busy_at(job, runs, busy[next].index);
+			struct plan_range r = busy_at(job, copies, copy_count, busy[next].index);
 
 			add_range(scratch, start, r.start);
 			if (r.end > reach)

@@ -192,17 +192,15 @@ static inline void check_bundle(const uint8_t *archive, size_t size)
 	static struct blob_job b;
 	static struct oracle o;
 	const struct bundle *bundle = &b.job.bundle;
-	uint8_t *exact = malloc(size);
-	uint8_t *room = malloc(1u << 17);
+	static uint8_t room[1u << 17];
+	uint8_t *exact = exact_copy(archive, size);
 	int error;
 	bool expected;
 
-	CHECK(exact && room, "no memory");
-	memcpy(exact, archive, size);
 	expected = oracle_read(&o, exact, size);
 	blob_job_start(&b, exact, size);
 	b.job.arena.next = room;
-	b.job.arena.end = room + (1u << 17);
+	b.job.arena.end = room + sizeof room;
 	error = segue_open_blob(&b.job);
 	CHECK(b.sentences == (error != SEGUE_OK), "code %d with %d sentences", error, b.sentences);
 	CHECK(!memcmp(exact, archive, size), "the archive was changed");
@@ -222,8 +220,6 @@ static inline void check_bundle(const uint8_t *archive, size_t size)
 			check_bytes("module's command line", bundle->modules[i].args, o.modules[i].args, o.modules[i].args_size);
 		}
 	}
-	free(room);
-	free(exact);
 }
 
 #endif

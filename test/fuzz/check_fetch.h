@@ -62,6 +62,15 @@ static inline struct way take_way(const uint8_t *data, size_t *size)
 	return way;
 }
 
+FUZZ_UNTRACED static inline uint32_t sum_of(const uint8_t *words, size_t size)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < size; i += 4)
+		sum += words[i] + 256u * words[i + 1] + 65536u * words[i + 2] + 16777216u * words[i + 3];
+	return sum;
+}
+
 /* stage1.h, the other way round than seal.c: from the sectors' sums. */
 static inline size_t add_seal(uint8_t *blob, size_t size, bool wrong)
 {
@@ -70,8 +79,7 @@ static inline size_t add_seal(uint8_t *blob, size_t size, bool wrong)
 
 	memset(seal, 0, SEAL_SECTOR + SEAL_SIZE);
 	for (size_t sector = 0; sector < size; sector += SEAL_SECTOR, sums += sum)
-		for (size_t i = sector; i < sector + SEAL_SECTOR && i < size; i += 4)
-			sum += le32(blob + i);
+		sum += sum_of(blob + sector, size - sector < SEAL_SECTOR ? size - sector : SEAL_SECTOR);
 	memcpy(seal, SEAL_MAGIC, 12);
 	put_le64(seal + 12, size);
 	for (unsigned i = 0; i < 4; i++) {

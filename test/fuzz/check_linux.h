@@ -7,6 +7,7 @@
 #define FUZZ_CHECK_LINUX_H
 
 #include "check.h"
+#include "../../stage1/stage1.h"
 
 static inline uint64_t number_at(const uint8_t *p, size_t size)
 {
@@ -15,6 +16,16 @@ static inline uint64_t number_at(const uint8_t *p, size_t size)
 	while (size-- > 0)
 		value = value << 8 | p[size];
 	return value;
+}
+
+/* The seal that an image's blob ends with is none of the kernel's bytes. */
+static inline size_t kernel_size(const struct world *w)
+{
+	size_t size = w->args.blob.size;
+
+	if (size > sizeof(struct seal) && !memcmp((const uint8_t *)w->args.blob.data + size - sizeof(struct seal), SEAL_MAGIC, strlen(SEAL_MAGIC)))
+		size -= sizeof(struct seal);
+	return size;
 }
 
 static inline bool before(const struct world *w, unsigned version)
@@ -36,24 +47,50 @@ static inline bool linux_segment(const struct world *w, const char *name, struct
 	return false;
 }
 
+struct field_range {
+	uint32_t from, to;
+};
+
+/* The bytes that the loader fills are checked one by one elsewhere; all others are expected. Changes expected. */
+static inline void check_rest(const char *what, uint8_t *expected, const uint8_t *found, size_t size,
+			      const struct field_range *filled, size_t count)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (filled[i].to <= size)
+			memcpy(expected + filled[i].from, found + filled[i].from, filled[i].to - filled[i].from);
+	if (!memcmp(expected, found, size))
+		return;
+	while (expected[at] == found[at])
+		at++;
+	FAIL("%s at %#zx: %#x, not %#x", what, at, found[at], expected[at]);
+}
+
 /* Bytes of the page that the header, the map or the loader do not fill are 0; the header's own go through. */
 static inline void check_page(const struct world *w, const uint8_t *page)
 {
-	static const struct { uint16_t from, to; } written[] = {
+	static const struct field_range in_header[] = {
 		{0x1fa, 0x1fc}, {0x210, 0x212}, {0x214, 0x220}, {0x228, 0x22c}, {0x230, 0x234}, {0x250, 0x258},
 	};
+	static uint8_t expected[0x1000];
 	const uint8_t *file = w->args.blob.data;
-	size_t header_end = 0x202u + file[0x201], entries = page[0x1e8];
+	size_t header_end = 0x202u + file[0x201], entries = page[0x1e8], count = 4;
 	struct segue_range told[TOLD_MAX];
+	struct field_range filled[4 + sizeof in_header / sizeof *in_header] = {
+		{0, 0x40}, {0x1e0, 0x1e4}, {0x1e8, 0x1e9}, {0x2d0, 0x2d0u + (uint32_t)entries * 20},
+	};
 
-	for (size_t i = 0; i < 0x1000; i++) {
-		bool ours = i < 0x40 || (i >= 0x1e0 && i < 0x1e4) || i == 0x1e8 || (i >= 0x2d0 && i < 0x2d0 + entries * 20);
-
-		for (size_t j = 0; j < sizeof written / sizeof *written; j++)
-			ours = ours || (i >= written[j].from && i < written[j].to && i < header_end);
-		if (!ours)
-			CHECK(page[i] == (i >= 0x1f1 && i < header_end ? file[i] : 0), "zero page at %#zx: %#x", i, page[i]);
-	}
+	for (size_t i = 0; i < sizeof in_header / sizeof *in_header; i++)
+		if (in_header[i].from < header_end) {
+			filled[count] = in_header[i];
+			if (filled[count].to > header_end)
+				filled[count].to = (uint32_t)header_end;
+			count++;
+		}
+	memset(expected, 0, sizeof expected);
+	memcpy(expected + 0x1f1, file + 0x1f1, header_end - 0x1f1);
+	check_rest("zero page", expected, page, sizeof expected, filled, count);
 	CHECK(page[0x210] == 0xff && page[0x211] == 1 && number_at(page + 0x1fa, 2) == 0xffff, "the loader's fields");
 	CHECK(page[0x0f] == 1 && page[0x07] == 80 && page[0x0e] == 25, "the screen");
 	CHECK(field(w, 0x250, 8, 0x209, 0) == 0 || field(w, 0x250, 8, 0x209, 0) == number_at(page + 0x250, 8), "setup_data is lost");
@@ -76,7 +113,9 @@ static inline void check_kernel(const struct world *w, const uint8_t *page, uint
 
 	CHECK(linux_segment(w, "Linux kernel", &s) && s.dest == entry, "the entry is not the kernel's start");
 	CHECK(number_at(page + 0x214, 4) == entry, "code32_start");
-	CHECK(s.file_size == w->args.blob.size - setup, "the kernel's code is not whole");
+	CHECK(s.file_size == kernel_size(w) - setup, "of the kernel's code %llu bytes, not %zu", (unsigned long long)s.file_size,
+	      kernel_size(w) - setup);
+	CHECK(s.file_size + 15 >= field(w, 0x1f4, 4, 0x204, 0) * 16, "a kernel that is cut off");
 	if (relocatable && preferred)
 		plain = preferred;
 	if (!relocatable && preferred) {
@@ -124,19 +163,24 @@ static inline void check_setup(const struct world *w, uint32_t base, uint32_t he
 		{0x1fa, 0x1fc, 0}, {0x210, 0x212, 0x200}, {0x214, 0x220, 0x200}, {0x224, 0x226, 0x201}, {0x228, 0x22c, 0x202},
 		{0x230, 0x234, 0x20a},
 	};
+	static uint8_t expected[0xe000];
+	struct field_range filled[2 + sizeof written / sizeof *written];
 	const uint8_t *file = w->args.blob.data, *setup = fuzz_memory + base;
 	const char *wanted = w->args.cmdline ? w->args.cmdline : "";
-	size_t size = ((file[0x1f1] ? file[0x1f1] : 4u) + 1) * 512;
+	size_t size = ((file[0x1f1] ? file[0x1f1] : 4u) + 1) * 512, count = 0;
 
-	CHECK(size + 4096 <= heap_end, "no stack");
-	for (size_t i = 0; i < heap_end; i++) {
-		bool ours = (old || before(w, 0x202)) && ((i >= 0x20 && i < 0x24) || (!old && i >= 0x212 && i < 0x214));
-
-		for (size_t j = 0; j < sizeof written / sizeof *written; j++)
-			ours = ours || (i >= written[j].from && i < written[j].to &&
-					(written[j].since == 0 || (!old && !before(w, written[j].since))));
-		CHECK(ours || setup[i] == (i < size ? file[i] : 0), "setup code at %#zx: %#x", i, setup[i]);
+	CHECK(size + 4096 <= heap_end && heap_end <= sizeof expected, "no stack");
+	if (old || before(w, 0x202)) {
+		filled[count++] = (struct field_range){0x20, 0x24};
+		if (!old)
+			filled[count++] = (struct field_range){0x212, 0x214};
 	}
+	for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+		if (written[i].since == 0 || (!old && !before(w, written[i].since)))
+			filled[count++] = (struct field_range){written[i].from, written[i].to};
+	memcpy(expected, file, size);
+	memset(expected + size, 0, heap_end - size);
+	check_rest("setup code", expected, setup, heap_end, filled, count);
 	CHECK(!memcmp(setup + heap_end, wanted, strlen(wanted) + 1), "the command line");
 	CHECK(number_at(setup + 0x1fa, 2) == 0xffff, "vid_mode");
 	if (old || before(w, 0x202))
@@ -157,7 +201,7 @@ static inline void check_setup(const struct world *w, uint32_t base, uint32_t he
 static inline uint64_t zimage_size(const struct world *w)
 {
 	const uint8_t *file = w->args.blob.data;
-	size_t size = w->args.blob.size - ((file[0x1f1] ? file[0x1f1] : 4u) + 1) * 512;
+	size_t size = kernel_size(w) - ((file[0x1f1] ? file[0x1f1] : 4u) + 1) * 512;
 	bool wide = !memcmp(file + 0x202, "HdrS", 4) && !before(w, 0x204);
 	uint64_t said = number_at(file + 0x1f4, wide ? 4 : 2) * 16;
 

@@ -5,6 +5,12 @@
 #include "generate_bundle.h"
 #undef stream
 
+FUZZ_UNTRACED static void fill_long(uint8_t *data, size_t size, uint8_t kind)
+{
+	for (size_t i = 0; i < size; i++)
+		data[i] = (uint8_t)(i * 7 + kind);
+}
+
 /* A member of some sizes around what is read at once. */
 static void add_long_member(struct file *f, struct generator *s)
 {
@@ -13,8 +19,7 @@ static void add_long_member(struct file *f, struct generator *s)
 	uint8_t kind = take_8(s);
 	size_t size = (kind & 0xf0u) * 64u + take_8(s);
 
-	for (size_t i = 0; i < size; i++)
-		data[i] = (uint8_t)(i * 7 + kind);
+	fill_long(data, size, kind);
 	put_member(f, names[kind % 4], data, size);
 }
 

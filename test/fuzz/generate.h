@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include "fail.h"
 
 struct stream {
 	const uint8_t *next, *end;
@@ -18,6 +19,14 @@ struct file {
 	size_t size;
 	uint8_t at[0x8000];
 };
+
+
+/* Bytes of a file that are all different from their neighbours. */
+FUZZ_UNTRACED static inline void fill_pattern(struct file *f, size_t from, unsigned step)
+{
+	for (size_t i = from; i < f->size; i++)
+		f->at[i] = (uint8_t)(i * step + i / 256);
+}
 
 static inline uint8_t take_8(struct stream *s)
 {
@@ -53,7 +62,7 @@ static inline uint64_t take_number(struct stream *s, uint64_t plain)
 	return plain + ((uint64_t)take_32(s) << 32);
 }
 
-static inline void put(struct file *f, size_t at, uint64_t value, size_t size)
+FUZZ_UNTRACED static inline void put(struct file *f, size_t at, uint64_t value, size_t size)
 {
 	for (size_t i = 0; i < size && at + i < sizeof f->at; i++)
 		f->at[at + i] = (uint8_t)(value >> (8 * i));
@@ -73,7 +82,9 @@ static inline void spoil(struct file *f, struct stream *s)
 
 static inline void put_multiboot_header(struct file *f, size_t at, struct stream *s, uint32_t flags, uint32_t base)
 {
-	uint32_t plain[9] = {(uint32_t)(base + at), base, 0, 0, base + 0x40, 0, 1024, 768, 32};
+	/* the end of what is loaded: 0, which is the file's, or that in so many words */
+	uint32_t end = take_8(s) & 1 ? base + (uint32_t)f->size : 0;
+	uint32_t plain[9] = {(uint32_t)(base + at), base, end, 0, base + 0x40, 0, 1024, 768, 32};
 
 	put(f, at, 0x1badb002, 4);
 	put(f, at + 4, flags, 4);
@@ -90,8 +101,8 @@ static inline void generate_elf(struct file *f, struct stream *s, bool multiboot
 	uint64_t base = 0x100000u + (take_8(s) & 0x3f) * 0x8000u, next = base, shift = take_8(s) & 1 ? 0xc0000000u : 0;
 
 	f->size = 0x1000 + (take_8(s) & 3) * 0x800u;
-	for (size_t i = 0; i < f->size; i++)
-		f->at[i] = i < 0x400 ? 0 : (uint8_t)(i * 13 + i / 256);
+	memset(f->at, 0, 0x400);
+	fill_pattern(f, 0x400, 13);
 	put(f, 0, 0x464c457f, 4);
 	put(f, 4, is_64 ? 0x010102 : 0x010101, 3);
 	put(f, 16, type < 0xe0 ? 2 : type & 7, 2);
@@ -139,8 +150,7 @@ static inline void generate_flat(struct file *f, struct stream *s)
 	size_t at = (take_8(s) & 0x7f) * 4u;
 
 	f->size = 0x800 + (take_8(s) & 0x1f) * 0x100u;
-	for (size_t i = 0; i < f->size; i++)
-		f->at[i] = (uint8_t)(i * 11 + i / 256);
+	fill_pattern(f, 0, 11);
 	put_multiboot_header(f, at, s, 0x10000u | (take_8(s) & 7u), 0x100000u + take_8(s) * 0x2000u);
 }
 
@@ -150,8 +160,8 @@ static inline void generate_linux(struct file *f, struct stream *s)
 	unsigned sectors = 1 + take_8(s) % 4;
 
 	f->size = (sectors + 1) * 512u + 0x200 + take_8(s) * 16u;
-	for (size_t i = 0; i < f->size; i++)
-		f->at[i] = i < 0x260 ? 0 : (uint8_t)(i * 17 + i / 256);
+	memset(f->at, 0, 0x260);
+	fill_pattern(f, 0x260, 17);
 	put(f, 0x1f1, sectors, 1);
 	put(f, 0x1f4, take_number(s, (f->size - (sectors + 1) * 512u) / 16), 4);
 	put(f, 0x1fe, 0xaa55, 2);

@@ -8,8 +8,8 @@ static void generate(struct file *f, struct stream *s)
 	unsigned sectors = take_8(s) % 4, setup = ((sectors ? sectors : 4) + 1) * 512;
 
 	f->size = setup + 1 + (size_t)take_8(s) * 100;
-	for (size_t i = 0; i < f->size; i++)
-		f->at[i] = i >= 0x1f1 && i < 0x290 ? 0 : (uint8_t)(i * 17 + i / 256);
+	fill_pattern(f, 0, 17);
+	memset(f->at + 0x1f1, 0, 0x290 - 0x1f1);
 	put(f, 0x1f1, sectors, 1);
 	put(f, 0x1f4, take_number(s, (f->size - setup + 15) / 16), 4);
 	put(f, 0x1fe, 0xaa55, 2);

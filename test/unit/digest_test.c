@@ -233,7 +233,7 @@ static const struct purgatory_params *params(void)
 
 static void load(void)
 {
-	host.args.workspace_size = SEGUE_WORKSPACE_SIZE(host.extent_count + host.args.module_count + 2 * bundled);
+	host.args.workspace_size = SEGUE_WORKSPACE_SIZE(host.extent_count + 4 * host.args.module_count + 7 * bundled);
 	if (segue_load(&host.args) != SEGUE_OK)
 		fail_msg("%s", host.sentence);
 	memcpy(memory + host.args.workspace_phys, workspace, host.args.workspace_size);
@@ -497,7 +497,7 @@ int main(void)
 	int failed;
 
 	memory = malloc(MEMORY);
-	workspace = aligned_alloc(PAGE, SEGUE_WORKSPACE_SIZE(EXTENTS_MAX + 2 * MODULES_MAX));
+	workspace = aligned_alloc(PAGE, SEGUE_WORKSPACE_SIZE(EXTENTS_MAX + 7 * MODULES_MAX));
 	failed = cmocka_run_group_tests_name("digest", tests, NULL, NULL);
 	free(memory);
 	free(workspace);

@@ -446,7 +446,7 @@ static double load_modules(void)
 	double seconds;
 
 	seed = 2;
-	open_many(&m, 2 * MANY_MODULES);
+	open_many(&m, 7 * MANY_MODULES);
 	at = put_member(&m, 0, "kernel", 3 * PAGE, &data);
 	put_elf_header(m.data + data, 2 * MIB, 1);
 	put_segment(m.data + data, 0, PAGE, 2 * MIB, PAGE, PAGE);

@@ -34,7 +34,7 @@ int kexec_size;
 char kexec_cmdline[NAME_MAX + 1];
 
 /* Contiguous, as all of the kernel is; the blob is one extent (segue.h, SEGUE_WORKSPACE_SIZE). */
-static unsigned char workspace[SEGUE_WORKSPACE_SIZE(1 + 2 * MODULES)] __attribute__((aligned(PAGE_SIZE)));
+static unsigned char workspace[SEGUE_WORKSPACE_SIZE(1 + 7 * MODULES)] __attribute__((aligned(PAGE_SIZE)));
 static struct segue_range memory_map[NR_BIOS_MM_ENT];
 
 static void say(void *context, int level, const char *sentence)

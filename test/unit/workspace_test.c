@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* How much workspace a plan needs: what SEGUE_WORKSPACE_SIZE() promises for a scattered blob, and what a refusal says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <cmocka.h>
+#include "elf_headers.h"
+#include "segue.h"
+
+#define MIB 0x100000u
+#define PAGE 4096u
+#define REGION (4 * MIB)              /* the target's, and the blob's */
+#define WORKSPACE 0x80000000u
+#define SEGMENTS 128u
+
+static uint32_t seed;
+static char sentence[256];
+
+static uint32_t any(uint32_t below)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)seed * below >> 32);
+}
+
+static void take_sentence(void *context, int level, const char *text)
+{
+	(void)context;
+	if (level == SEGUE_LOG_ERROR)
+		snprintf(sentence, sizeof sentence, "%s", text);
+}
+
+/* A blob of which only the headers are ever touched, in RAM that is the target's region, its spare bytes and the workspace. */
+struct machine {
+	struct segue_load_args args;
+	struct segue_range map[2];
+	struct segue_extent *extents;
+	uint8_t *data;
+	size_t size;
+};
+
+static void open_machine(struct machine *m, size_t size, size_t extents)
+{
+	*m = (struct machine){.size = size, .extents = malloc(extents * sizeof *m->extents)};
+	m->data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_true((void *)m->data != MAP_FAILED);
+	m->args = (struct segue_load_args){
+		.struct_size = sizeof m->args, .memory_map = m->map, .memory_map_count = 2, .log = take_sentence,
+		.blob = {.data = m->data, .size = size, .extents = m->extents, .extent_count = extents},
+		.workspace_phys = WORKSPACE,
+	};
+}
+
+static void close_machine(struct machine *m)
+{
+	munmap(m->data, m->size);
+	free(m->extents);
+}
+
+static int load(struct machine *m, size_t workspace_size, uint64_t ram_end, struct segue_description *d)
+{
+	int error;
+
+	m->map[0] = (struct segue_range){REGION, ram_end, SEGUE_MEMORY_RAM, 0};
+	m->map[1] = (struct segue_range){WORKSPACE, WORKSPACE + workspace_size, SEGUE_MEMORY_RAM, 0};
+	m->args.workspace = aligned_alloc(PAGE, workspace_size);
+	m->args.workspace_size = workspace_size;
+	error = segue_load(&m->args);
+	*d = (struct segue_description){.struct_size = sizeof *d};
+	if (error == SEGUE_OK)
+		assert_int_equal(segue_describe(m->args.workspace, d), SEGUE_OK);
+	free(m->args.workspace);
+	return error;
+}
+
+static void shuffle(uint32_t *order, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t other = any(i + 1);
+
+		order[i] = order[other];
+		order[other] = i;
+	}
+}
+
+/* Segments that fill RAM to the last byte, in another order than their bytes lie there. Returns where RAM ends. */
+static uint64_t fill_ram(struct machine *m)
+{
+	uint32_t sizes[SEGMENTS], order[SEGMENTS];
+	size_t total = 0, offset = 0;
+	uint64_t at = REGION;
+
+	shuffle(order, SEGMENTS);
+	for (uint32_t i = 0; i < SEGMENTS; i++)
+		total += sizes[i] = MIB + any(MIB);
+	open_machine(m, total, SEGMENTS);
+	put_elf_header(m->data, REGION, SEGMENTS);
+	for (uint32_t i = 0; i < SEGMENTS; i++) {
+		put_segment(m->data, i, (uint32_t)offset, REGION + (uint32_t)offset, sizes[i], sizes[i]);
+		offset += sizes[i];
+	}
+	for (uint32_t i = 0; i < SEGMENTS; i++) {
+		m->extents[order[i]] = (struct segue_extent){.addr = at, .size = sizes[order[i]]};
+		at += sizes[order[i]];
+	}
+	return at;
+}
+
+/* Exchanges may need more than SEGUE_WORKSPACE_SIZE() says: then the sentence does, and with that much it goes on. */
+static void test_refused_plan_names_its_need(void **state)
+{
+	(void)state;
+	for (uint32_t number = 1; number <= 5; number++) {
+		struct segue_description d;
+		struct machine m;
+		uint64_t ram_end;
+		/* Without what the segments above 32 want: for 32-bit records that would be enough. */
+		size_t size = segue_workspace_size(SEGMENTS);
+		unsigned turns = 0;
+		int error;
+
+		seed = number;
+		ram_end = fill_ram(&m);
+		while ((error = load(&m, size, ram_end, &d)) == SEGUE_E_PLAN_SPACE && turns++ < 3) {
+			const char *more = strstr(sentence, " bytes, ");
+			size_t needed = more ? strtoul(more + 8, NULL, 10) : 0;
+
+			assert_true(needed > 0);
+			assert_non_null(strstr(sentence, " more are needed"));
+			size += (needed + PAGE - 1) & ~(size_t)(PAGE - 1);
+		}
+		if (error != SEGUE_OK)
+			fail_msg("with %zu bytes: %s", size, sentence);
+		print_message("%zu moves: %zu bytes of workspace, %zu refusals\n", d.move_count, size, (size_t)turns);
+		assert_true(d.move_count > 1000 && turns > 0);
+		close_machine(&m);
+	}
+}
+
+/* Pages that lie where the target goes, in no order, each across two pages of it; spread over more than that, or not. */
+static void load_pages(uint32_t pages, uint32_t headers, uint32_t spread)
+{
+	struct segue_description d;
+	struct machine m;
+	uint32_t slots = (pages + 1) * spread, *order = malloc(slots * sizeof *order), size = pages * PAGE;
+	int error;
+
+	open_machine(&m, (size_t)(pages + 1) * PAGE, pages + 1);
+	put_elf_header(m.data, REGION, 1);
+	put_segment(m.data, 0, headers, REGION, size, size);
+	shuffle(order, slots);
+	for (uint32_t i = 0; i <= pages; i++)
+		m.extents[i] = (struct segue_extent){.addr = REGION + (uint64_t)order[i] * PAGE, .size = PAGE};
+	error = load(&m, segue_workspace_size(pages + 1), REGION + (uint64_t)(slots + pages / 3) * PAGE, &d);
+	if (error != SEGUE_OK)
+		fail_msg("%u pages, headers of %u bytes: %s", pages, headers, sentence);
+	print_message("%u pages, headers of %u bytes, spread over %u times as much: %zu moves\n", pages, headers, spread,
+		      d.move_count);
+	assert_true(d.move_count > pages / 2);
+	close_machine(&m);
+	free(order);
+}
+
+static void test_promised_size_suffices(void **state)
+{
+	static const uint32_t headers[] = {PAGE, 0x200, 0x800, 0xe04};
+
+	(void)state;
+	assert_int_equal(segue_workspace_size(1000000) - segue_workspace_size(0), 128000000);
+	for (uint32_t i = 0; i < sizeof headers / sizeof *headers; i++)
+		for (uint32_t spread = 1; spread <= 2; spread++) {
+			seed = 1;
+			load_pages(60000, headers[i], spread);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused_plan_names_its_need),
+		cmocka_unit_test(test_promised_size_suffices),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
