@@ -115,12 +115,27 @@ static void print_heading(const struct options *options, const struct dry_run *r
 		printf("%s of memory\n\n", human_size(options->memory));
 }
 
+/* What the library has found, and where it moves modules. */
+static void print_found(const struct dry_run *run)
+{
+	size_t i;
+	bool any = false;
+
+	for (i = 0; i < run->sentence_count; i++)
+		if (run->sentences[i].level == SEGUE_LOG_INFO) {
+			print_text(run->sentences[i].text, strlen(run->sentences[i].text));
+			putchar('\n');
+			any = true;
+		}
+	if (any)
+		putchar('\n');
+}
+
 static int draw(const struct options *options, const struct dry_run *run)
 {
 	struct picture picture;
 	int status = STATUS_OK;
 
-	print_heading(options, run);
 	picture_make(run, &picture);
 	draw_text(&picture);
 	if (options->svg && !draw_svg(&picture, options->svg))
@@ -145,6 +160,9 @@ static int plan(const struct options *options, struct dry_run *run)
 	print_sentences(run);
 	if (run->error)
 		return complain(options->blob, "%s (code %d)", dry_run_refusal(run), run->error);
+	print_heading(options, run);
+	print_found(run);
+	/* this opens the blob anew, and forgets the sentences */
 	warn_of_digest(run);
 	return draw(options, run);
 }
