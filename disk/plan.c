@@ -25,6 +25,7 @@ static const struct option words[] = {
 	{ "elf-entry-32", no_argument, NULL, 'e' },
 	{ "linux16", no_argument, NULL, 'r' },
 	{ "catcher", no_argument, NULL, 'k' },
+	{ "modules-stay", no_argument, NULL, 'y' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -64,6 +65,8 @@ static int read_options(int argc, char **argv, struct options *options, struct d
 			run->flags |= SEGUE_LOAD_REAL_MODE;
 		else if (word == 'k')
 			run->flags |= SEGUE_LOAD_CATCHER;
+		else if (word == 'y')
+			run->flags |= SEGUE_LOAD_MODULES_STAY;
 		else if (word == '?')
 			return complain_usage(&command_plan, "the command line is wrong");
 		else if (!parse_size(optarg, word == 'M' ? &options->memory : word == 'a' ? &run->blob.at : &run->workspace_at))
@@ -112,12 +115,27 @@ static void print_heading(const struct options *options, const struct dry_run *r
 		printf("%s of memory\n\n", human_size(options->memory));
 }
 
+/* What the library has found, and where it moves modules. */
+static void print_found(const struct dry_run *run)
+{
+	size_t i;
+	bool any = false;
+
+	for (i = 0; i < run->sentence_count; i++)
+		if (run->sentences[i].level == SEGUE_LOG_INFO) {
+			print_text(run->sentences[i].text, strlen(run->sentences[i].text));
+			putchar('\n');
+			any = true;
+		}
+	if (any)
+		putchar('\n');
+}
+
 static int draw(const struct options *options, const struct dry_run *run)
 {
 	struct picture picture;
 	int status = STATUS_OK;
 
-	print_heading(options, run);
 	picture_make(run, &picture);
 	draw_text(&picture);
 	if (options->svg && !draw_svg(&picture, options->svg))
@@ -142,6 +160,9 @@ static int plan(const struct options *options, struct dry_run *run)
 	print_sentences(run);
 	if (run->error)
 		return complain(options->blob, "%s (code %d)", dry_run_refusal(run), run->error);
+	print_heading(options, run);
+	print_found(run);
+	/* this opens the blob anew, and forgets the sentences */
 	warn_of_digest(run);
 	return draw(options, run);
 }
@@ -178,6 +199,7 @@ const struct command command_plan = {
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16              a Linux is entered by its 16-bit setup code\n"
 	"  --catcher              with what prints the target's first exceptions\n"
+	"  --modules-stay         a Multiboot target's modules stay where they are, if they can\n"
 	"\n"
 	"Exit status: 0 it can be loaded, 1 it is refused or cannot be read, 2 a wrong command line.\n",
 	.run = run_plan

@@ -144,7 +144,7 @@ enum segue_error {
 	SEGUE_E_TOO_LARGE = 130,         /* an initrd is larger than 4 GiB */
 	SEGUE_E_SEGMENT_OVERLAP = 131,   /* two segments claim the same bytes */
 	SEGUE_E_SEGMENT_NOT_RAM = 132,   /* a segment reaches outside RAM */
-	SEGUE_E_SEGMENT_FIRMWARE = 133,  /* a segment covers the IVT or BIOS data area, below 0x500 */
+	/* 133 is retired: a segment over the IVT or the BIOS data area, below 0x500, is a warning */
 	SEGUE_E_SEGMENT_KEPT = 134,      /* a segment covers a range that the host keeps */
 	SEGUE_E_NO_PLACE = 135,          /* no RAM for a module, a table, the catcher, or bytes that are set aside */
 	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside source and destination */
@@ -349,7 +349,13 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_LOAD_QUIET_VGA    0x10000u
 /* All of these, but bus masters where the target starts in real mode: it will ask the BIOS for its disk. */
 #define SEGUE_LOAD_QUIET_ALL    0x20000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3ffffu
+/*
+ * A Multiboot target's modules stay where they are, if that is on a page and in RAM that nothing else claims. Without,
+ * they are moved to follow the kernel in their order, as other boot loaders place them: some kernels depend on it, and
+ * others (Xen) do not care. Saves that move.
+ */
+#define SEGUE_LOAD_MODULES_STAY 0x40000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x7ffffu
 
 /* What segue_load() is told. Nothing of it is needed after the call but the workspace and what lies in the parts' extents. */
 struct segue_load_args {

@@ -164,7 +164,7 @@ static int add_segment(struct job *job, const struct elf_file *elf, uint32_t ind
 int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 {
 	const bool is_64 = elf->is_64;
-	addr_t by_virtual = 0, by_physical = 0; /* 0: none; firmware's data is there */
+	addr_t by_virtual = ADDRESS_MAX, by_physical = ADDRESS_MAX; /* none: no segment is there */
 
 	for (uint32_t i = 0; i < elf->program_header_count; i++) {
 		const uint8_t *p = program_header(elf, i);
@@ -178,7 +178,7 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 		if (error)
 			return error;
 		into = virtual_distance(is_64, AT(is_64, p, program_header, p_vaddr), AT(is_64, elf->file.data, header, e_entry));
-		if (into < words[FILESZ] && by_virtual == 0)
+		if (into < words[FILESZ] && by_virtual == ADDRESS_MAX)
 			by_virtual = words[PADDR] + into;
 		/* an entry below the segment wraps to a large number */
 		if (elf->entry - words[PADDR] < words[FILESZ])
@@ -186,9 +186,11 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 	}
 	if (job->segment_count == 0)
 		return segue_refuse(job, SEGUE_E_ELF_NO_SEGMENTS, "%u program headers", elf->program_header_count);
-	*entry = (uint32_t)(by_virtual ? by_virtual : by_physical);
-	return *entry ? SEGUE_OK : segue_refuse(job, SEGUE_E_ELF_ENTRY, "%x",
-						   (addr_t)read_virtual(is_64, AT(is_64, elf->file.data, header, e_entry)));
+	if (by_virtual == ADDRESS_MAX)
+		by_virtual = by_physical;
+	*entry = (uint32_t)by_virtual;
+	return by_virtual != ADDRESS_MAX ? SEGUE_OK :
+		segue_refuse(job, SEGUE_E_ELF_ENTRY, "%x", (addr_t)read_virtual(is_64, AT(is_64, elf->file.data, header, e_entry)));
 }
 
 struct elf_section segue_elf_section(bool is_64, const uint8_t *p)

@@ -51,7 +51,7 @@ bool segue_is_ram(const struct job *job, addr_t start, addr_t end)
 
 bool segue_is_free(const struct job *job, addr_t start, addr_t end)
 {
-	return segue_is_ram(job, start, end) && !claim_that_meets(job, start, end);
+	return start >= FIRMWARE_DATA_END && segue_is_ram(job, start, end) && !claim_that_meets(job, start, end);
 }
 
 /* Twice the room when it is used up: what was abandoned is at most as much again. */
@@ -107,8 +107,6 @@ static int check_fixed(const struct job *job, const struct segment *s)
 
 	if (!add_addr(s->dest, s->size, &end) || end > ADDRESS_LIMIT)
 		return refuse(job, SEGUE_E_SEGMENT_NOT_RAM, s, "usable is", 0, ADDRESS_LIMIT);
-	if (s->dest < FIRMWARE_DATA_END)
-		return refuse(job, SEGUE_E_SEGMENT_FIRMWARE, s, "which is", 0, FIRMWARE_DATA_END);
 	for (size_t i = 0; i < job->args->keep_count; i++) {
 		const struct segue_range *keep = &job->args->keep[i];
 
@@ -124,6 +122,10 @@ static int check_fixed(const struct job *job, const struct segment *s)
 	other = claim_that_meets(job, s->dest, end);
 	if (other)
 		return refuse(job, SEGUE_E_SEGMENT_OVERLAP, s, other->name, other->dest, end_of(other));
+	/* What starts in real mode has no segment there, so the target does not need the BIOS. */
+	if (s->dest < FIRMWARE_DATA_END)
+		segue_say(job, SEGUE_LOG_WARNING, "%s at %x to %x takes the BIOS's vectors and data, below %x", s->name, s->dest,
+			  end, (addr_t)FIRMWARE_DATA_END);
 	return SEGUE_OK;
 }
 
@@ -148,6 +150,8 @@ static bool fit(addr_t start, addr_t end, addr_t size, const struct place *place
 
 	if (start < place->min)
 		start = place->min;
+	if (start < FIRMWARE_DATA_END)
+		start = FIRMWARE_DATA_END;
 	if (end > place->max)
 		end = place->max;
 	if (start >= end || end - start < size)

@@ -105,10 +105,21 @@ struct job {
 	struct entry_state entry;
 	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
 	addr_t catcher_dest;          /* physical; 0: none */
+	bool modules_move;            /* where SEGUE_LOAD_MODULES_STAY would leave them */
+	bool modules_stay;            /* as with that flag: the second try, where RAM is too full for the first */
 	addr_t needs_memory;
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
 };
+
+/*
+ * Is there a second try after this refusal, with the modules where they are? A move needs RAM that is neither source
+ * nor destination. The refusal is a warning then.
+ */
+static inline bool segue_tries_again(const struct job *job, int code)
+{
+	return job->modules_move && (code == SEGUE_E_NO_PURGATORY || code == SEGUE_E_NO_PLACE);
+}
 
 /*
  * refuse: logs what the code means (segue_strerror), and behind a colon the details in format (NULL: none),
@@ -133,8 +144,8 @@ static inline struct bytes segue_bytes_at(struct bytes bytes, size_t offset, siz
 }
 
 /*
- * Adds a segment at a fixed place: checks that it is RAM, apart from every other segment, not
- * firmware's and not kept. zero_size bytes after the source are zeroed; size >= source.size + zero_size
+ * Adds a segment at a fixed place: checks that it is RAM, apart from every other segment, and not kept; warns where
+ * it covers the BIOS's data. zero_size bytes after the source are zeroed; size >= source.size + zero_size
  * is what the target claims from dest on. Refuses with SEGUE_E_SEGMENT_*.
  */
 int segue_add_segment(struct job *job, const char *name, uint32_t number, addr_t dest,

@@ -41,8 +41,7 @@ int segue_find_ram(struct job *job)
 	const struct segue_load_args *args = job->args;
 	/* Every edge can start a range. */
 	size_t size = (args->memory_map_count + args->keep_count + 1) * 2 * sizeof *job->ram;
-	/* The IVT and the BIOS data area stay: Xen, ACPI's search for the RSDP and every 16-bit target read them. */
-	struct sweep sweep = {.at = FIRMWARE_DATA_END};
+	struct sweep sweep = {.at = 0};
 
 	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	if (!job->ram)

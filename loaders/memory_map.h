@@ -4,7 +4,10 @@
 
 #include "loader.h"
 
-/* Real-mode interrupt vectors (0 to 0x400) and BIOS data area (to 0x500). */
+/*
+ * Real-mode interrupt vectors (0 to 0x400) and BIOS data area (to 0x500). They stay, unless the target itself claims
+ * them: Xen, ACPI's search for the RSDP and every 16-bit target read them.
+ */
 #define FIRMWARE_DATA_END 0x500u
 
 /* Refuses with SEGUE_E_MEMORY_MAP when a range ends before it starts; what: which list. */

@@ -202,7 +202,7 @@ static int load(struct job *job)
 		return error;
 	if (flags & MULTIBOOT_VIDEO_MODE)
 		ask_video(job, header);
-	error = segue_multiboot_pass(job, flags, by_addresses ? NULL : &elf, &info);
+	error = segue_multiboot_pass(job, by_addresses ? NULL : &elf, &info);
 	if (error)
 		return error;
 	/* Section 3.2 */

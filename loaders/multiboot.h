@@ -158,6 +158,6 @@ _Static_assert(offsetof(struct multiboot_mmap, type) == 20, "Multiboot 3.3");
 #define VBE_MODE_INFO_SIZE 256u
 
 /* Places the modules, the information and the sections of elf (NULL: none), and fills the information in. */
-int segue_multiboot_pass(struct job *job, uint32_t header_flags, const struct elf_file *elf, uint32_t *info);
+int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info);
 
 #endif

@@ -6,9 +6,19 @@
  * argv[0]: the kernel's and each module's string is its name, then a space and its arguments if there are any.
  * The names are the bundle's or the caller's, "kernel" and "module" where there are none; a bundle's initrd is the
  * first module, "initrd". With SEGUE_LOAD_NO_ARGV0, or an empty name, the string is the arguments alone.
+ *
+ * Where it all goes is no part of the specification, but kernels depend on what GRUB and QEMU do. It follows from the
+ * kernel, the sizes and the memory map alone, and not from where the host has the bytes: a kernel that starts in one
+ * way starts in every way.
+ * - Information and section headers lie below 640 KiB: kernels read them when little more than their own end is
+ *   mapped.
+ * - The sections, then the modules, each on a page and in their order, follow the kernel: kernels take what is past
+ *   the last string table or the last module for free.
+ * Where that cannot be (add_low_table(), place_modules()), or with SEGUE_LOAD_MODULES_STAY, they go elsewhere.
  */
 #include "memory_functions.h"
 #include "bytes.h"
+#include "image.h"
 #include "multiboot.h"
 
 #define LOWER_MEMORY_MAX 0xa0000u
@@ -21,15 +31,25 @@
 
 #define LOADER_NAME "Segue " SEGUE_VERSION_STRING
 
-/* Not below 1 MiB: there the firmware has data that a kernel may go on reading. */
+/*
+ * Below: vectors, the firmware's and boot loaders' data, and where kernels start other CPUs. Above: what the firmware,
+ * and Xen (below its end, 0x9e000), may use.
+ */
+#define LOW_TABLES 0x10000u
+#define LOW_TABLES_END 0x80000u
+
+/* Anything but that is not below 1 MiB: there the firmware has data that a kernel may go on reading. */
 static const struct place table_place = {
-	.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = TABLE_ALIGN, .error = SEGUE_E_NO_PLACE,
+	.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = TABLE_ALIGN, .not_in_place = true, .error = SEGUE_E_NO_PLACE,
 };
 
 /* Where the parts of the table are, as offsets, and its address in the target. */
 struct table {
 	struct multiboot_info *info;
 	uint32_t dest;
+	addr_t kernel, kernel_end;    /* where it lies; past it sections and modules may lie: 1 MiB or more */
+	addr_t end;                   /* of the kernel and the modules */
+	addr_t modules_at;            /* where the first one lies */
 	size_t kernel_segments, module_count, modules, map_count, map, vbe, strings;
 };
 
@@ -72,60 +92,109 @@ static size_t put_string(const struct job *job, uint8_t *p, size_t i)
 	return size + member->args.size + 1;
 }
 
-/* The modules' segments follow each other in the job, but for empty modules, which have none. */
-static int place_modules(struct job *job, uint32_t header_flags, size_t count)
+static addr_t end_of_segments(const struct job *job)
 {
-	struct place place = table_place;
+	const struct segment *last = &job->segments[job->claims[job->segment_count - 1]];
+
+	return last->dest + last->size;
+}
+
+/* Do the modules fit, one after the other, from place->min on? */
+static bool modules_fit(const struct job *job, size_t count, struct place place)
+{
 	struct member made;
-	size_t i;
-	int error = SEGUE_OK;
 
-	if (header_flags & MULTIBOOT_PAGE_ALIGN)
-		place.align = PAGE;
-	for (i = 1; i <= count && !error; i++) {
-		const struct member *member = member_at(&job->bundle, i, &made);
+	for (size_t i = 1; i <= count; i++) {
+		addr_t size = member_at(&job->bundle, i, &made)->file.size, at;
 
-		error = segue_add_floating(job, member == &made ? "initrd" : "module", (uint32_t)i - 1, &member->file,
-					   member->file.size, &place, NULL);
+		if (size && !segue_find_free(job, size, &place, &at))
+			return false;
+		if (size)
+			place.min = at + size;
 	}
-	return error;
+	return true;
+}
+
+/* Where they go in their order: after the kernel and its sections; if need be in place of those; or from 1 MiB on. */
+static bool find_modules(const struct job *job, const struct table *table, addr_t sections, struct place *place)
+{
+	if (add_addr(table->kernel_end, sections, &place->min) && modules_fit(job, table->module_count, *place))
+		return true;
+	place->min = table->kernel_end;
+	if (modules_fit(job, table->module_count, *place))
+		return true;
+	place->min = ONE_MIB;
+	if (!modules_fit(job, table->module_count, *place)) {
+		segue_say(job, SEGUE_LOG_WARNING, "the modules fit nowhere in their order: each goes where it fits");
+		return false;
+	}
+	segue_say(job, SEGUE_LOG_WARNING, "no room for the modules after the kernel, which ends at %x", table->kernel_end);
+	return true;
+}
+
+/* The modules' segments follow each other in the job, but for empty modules, which have none. */
+static int place_modules(struct job *job, struct table *table, addr_t sections)
+{
+	struct place place = {.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
+	addr_t moved = 0, all = 0, dest = 0, at, run;
+	struct member made;
+
+	place.not_in_place = !(job->args->flags & SEGUE_LOAD_MODULES_STAY) && !job->modules_stay &&
+		find_modules(job, table, sections, &place);
+	for (size_t i = 1; i <= table->module_count; i++) {
+		const struct member *member = member_at(&job->bundle, i, &made);
+		const struct bytes *file = &member->file;
+		int error;
+
+		if (!file->size)
+			continue;
+		error = segue_add_floating(job, member == &made ? "initrd" : "module", (uint32_t)i - 1, file, file->size, &place, &dest);
+		if (error)
+			return error;
+		if (!all)
+			table->modules_at = dest;
+		if (place.not_in_place)
+			place.min = dest + file->size;
+		segue_physical(job, *file, &at, &run);
+		if (at != dest || run != file->size)
+			moved += file->size;
+		all += file->size;
+	}
+	job->modules_move = place.not_in_place && moved;
+	if (all)
+		segue_say(job, SEGUE_LOG_INFO, "modules: %z bytes from %x on, of which %z are moved", all, table->modules_at, moved);
+	return SEGUE_OK;
 }
 
 /*
- * Not where it was made, which may be high: kernels map a few MiB before they read what they were passed, and
- * other boot loaders put it low. Below the kernel if there is RAM above 1 MiB; else behind it, but at a distance:
- * kernels take memory from their end on.
+ * Low, below the kernel if that is low, too: kernels take memory from their end on. Where there is no RAM below 640 KiB:
+ * below the kernel, or else past the modules, but at a distance.
  */
-static int add_low_table(struct job *job, const char *name, size_t size, const struct table *table, uint8_t **bytes,
-			 addr_t *dest)
+static bool find_low(const struct job *job, size_t size, const struct table *table, struct place *place)
 {
-	struct place place = table_place;
-	addr_t start = ADDRESS_LIMIT, end = 0, found;
-	size_t i;
+	addr_t found;
 
-	for (i = 0; i < table->kernel_segments; i++) {
-		const struct segment *s = &job->segments[i];
-
-		if (s->dest < start)
-			start = s->dest;
-		if (s->dest + s->size > end)
-			end = s->dest + s->size;
+	for (uint32_t i = 0; i < 5; i++) {
+		*place = table_place;
+		if (i < 2) {
+			place->min = LOW_TABLES;
+			place->max = LOW_TABLES_END;
+		}
+		place->from_top = i == 1;
+		if ((i == 0 || i == 2) && table->kernel < place->max)
+			place->max = table->kernel;
+		if (i == 3 && !add_addr(table->end, ONE_MIB, &place->min))
+			continue;
+		if (segue_find_free(job, size, place, &found))
+			return true;
 	}
-	place.not_in_place = true;
-	place.max = start;
-	if (!segue_find_free(job, size, &place, &found)) {
-		place.max = ADDRESS_LIMIT;
-		if (end < ADDRESS_LIMIT - ONE_MIB && end > ONE_MIB)
-			place.min = end + ONE_MIB;
-		if (!segue_find_free(job, size, &place, &found))
-			place.min = ONE_MIB;
-	}
-	return segue_add_table(job, name, size, &place, bytes, dest);
+	return false;
 }
 
 static int place_table(struct job *job, struct table *table)
 {
 	size_t at = (sizeof(struct multiboot_info) + 7u) & ~(size_t)7u, i;
+	struct place place;
 	addr_t dest;
 	uint8_t *bytes;
 	int error;
@@ -143,7 +212,8 @@ static int place_table(struct job *job, struct table *table)
 	/* no further than the workspace goes: the host may give one string many times over, so that the sum wraps */
 	for (i = 0; i <= table->module_count && at <= job->args->workspace_size; i++)
 		at += put_string(job, NULL, i);
-	error = add_low_table(job, "Multiboot information", at, table, &bytes, &dest);
+	find_low(job, at, table, &place);
+	error = segue_add_table(job, "Multiboot information", at, &place, &bytes, &dest);
 	table->info = (struct multiboot_info *)(void *)bytes;
 	table->dest = (uint32_t)dest;
 	return error;
@@ -154,6 +224,7 @@ static void fill_strings(const struct job *job, const struct table *table, const
 	struct multiboot_info *info = table->info;
 	struct multiboot_module *entry = (struct multiboot_module *)(void *)((uint8_t *)info + table->modules);
 	size_t at = table->strings, i;
+	addr_t end = table->modules_at;
 	struct member made;
 
 	info->boot_loader_name = table->dest + (uint32_t)at;
@@ -168,11 +239,13 @@ static void fill_strings(const struct job *job, const struct table *table, const
 	info->mods_addr = table->dest + (uint32_t)table->modules;
 	info->flags |= MULTIBOOT_INFO_MODULES;
 	for (i = 1; i <= table->module_count; i++, entry++) {
+		entry->mod_start = (uint32_t)end;
 		if (member_at(&job->bundle, i, &made)->file.size) {
 			entry->mod_start = (uint32_t)segment->dest;
-			entry->mod_end = (uint32_t)(segment->dest + segment->size);
+			end = segment->dest + segment->size;
 			segment++;
 		}
+		entry->mod_end = (uint32_t)end;
 		entry->string = table->dest + (uint32_t)at;
 		at += put_string(job, (uint8_t *)info + at, i);
 	}
@@ -303,6 +376,23 @@ static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struc
 	return true;
 }
 
+/* What the sections, whose headers it checks, are to take after the kernel. */
+static int measure_sections(const struct job *job, const struct elf_file *elf, addr_t *size)
+{
+	const uint8_t *headers = elf->file.data + (size_t)elf->section_headers;
+	struct run run = {.end = 0};
+	int error;
+
+	if (!elf->section_header_count)
+		return SEGUE_OK;
+	error = segue_elf_check_sections(job, elf);
+	while (!error && run.end < elf->section_header_count) {
+		run = find_run(elf, headers, run.end);
+		*size += (run.stop - run.start + TABLE_ALIGN - 1) & ~(addr_t)(TABLE_ALIGN - 1);
+	}
+	return error;
+}
+
 /*
  * Section 3.3, bit 5: the section headers, and the sections that no segment holds, symbols among them, so that a
  * debugger in the target finds them. Where there is no room for them the kernel still runs: they are left out.
@@ -312,21 +402,19 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 	struct multiboot_info *info = table->info;
 	uint32_t size = elf->section_header_count * elf->section_header_size, first, at, runs = 0;
 	addr_t dest, dropped = 0;
+	struct place place;
 	uint8_t *headers;
 	bool named = true;
 	int error;
 
-	if (!elf->section_header_count)
+	if (!size)
 		return SEGUE_OK;
-	error = segue_elf_check_sections(job, elf);
-	if (error)
-		return error;
-	if (size > SECTION_HEADERS_MAX || !segue_find_free(job, size, &table_place, &dest)) {
+	if (size > SECTION_HEADERS_MAX || !find_low(job, size, table, &place)) {
 		segue_say(job, SEGUE_LOG_WARNING, "no room for %u section headers",
 			  elf->section_header_count);
 		return SEGUE_OK;
 	}
-	error = add_low_table(job, "ELF section headers", size, table, &headers, &dest);
+	error = segue_add_table(job, "ELF section headers", size, &place, &headers, &dest);
 	if (error)
 		return error;
 	memcpy(headers, elf->file.data + (size_t)elf->section_headers, size);
@@ -335,13 +423,17 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 		struct run run = find_run(elf, headers, first);
 		addr_t length = run.stop - run.start;
 
-		if (length && (runs++ >= SECTION_RUNS_MAX || !segue_find_free(job, length, &table_place, &dest))) {
+		place = table_place;
+		place.min = table->kernel_end;
+		if (!segue_find_free(job, length, &place, &dest))
+			place.min = ONE_MIB;
+		if (length && (runs++ >= SECTION_RUNS_MAX || !segue_find_free(job, length, &place, &dest))) {
 			dropped += length;
 			named &= settle_run(elf, headers, &run, 0);
 		} else if (length) {
 			struct bytes source = segue_bytes_at(elf->file, (size_t)run.start, (size_t)length);
 
-			error = segue_add_floating(job, "ELF section", run.first, &source, length, &table_place, &dest);
+			error = segue_add_floating(job, "ELF section", run.first, &source, length, &place, &dest);
 			if (error)
 				return error;
 			job->segments[job->segment_count - 1].optional = true;
@@ -361,14 +453,22 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 	return SEGUE_OK;
 }
 
-int segue_multiboot_pass(struct job *job, uint32_t header_flags, const struct elf_file *elf, uint32_t *info)
+int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info)
 {
 	struct table table = {
+		.kernel = job->segments[job->claims[0]].dest,
+		.kernel_end = end_of_segments(job),
 		.kernel_segments = job->segment_count,
 		.module_count = job->bundle.module_count + (job->bundle.initrd.size != 0),
 	};
-	int error = place_modules(job, header_flags, table.module_count);
+	addr_t sections = 0;
+	int error = elf ? measure_sections(job, elf, &sections) : SEGUE_OK;
 
+	if (table.kernel_end < ONE_MIB)
+		table.kernel_end = ONE_MIB;
+	if (!error)
+		error = place_modules(job, &table, sections);
+	table.end = end_of_segments(job);
 	if (!error)
 		error = segue_place_catcher(job);
 	if (!error)

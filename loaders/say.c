@@ -92,6 +92,7 @@ int segue_refuse(const struct job *job, int code, const char *format, ...)
 {
 	struct sentence s = {.length = 0};
 	va_list list;
+	int level = segue_tries_again(job, code) ? SEGUE_LOG_WARNING : SEGUE_LOG_ERROR;
 
 	if (!job->args->log)
 		return code;
@@ -101,6 +102,6 @@ int segue_refuse(const struct job *job, int code, const char *format, ...)
 	va_start(list, format);
 	format_sentence(&s, format ? format : "", list);
 	va_end(list);
-	job->args->log(job->args->log_context, SEGUE_LOG_ERROR, s.text);
+	job->args->log(job->args->log_context, level, s.text);
 	return code;
 }

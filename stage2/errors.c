@@ -62,7 +62,6 @@
 	means(SEGUE_E_TOO_LARGE, "larger than 4 GiB") \
 	means(SEGUE_E_SEGMENT_OVERLAP, "segments overlap") \
 	means(SEGUE_E_SEGMENT_NOT_RAM, "segment outside RAM") \
-	means(SEGUE_E_SEGMENT_FIRMWARE, "segment over firmware's data") \
 	means(SEGUE_E_SEGMENT_KEPT, "segment over kept memory") \
 	means(SEGUE_E_NO_PLACE, "no RAM") \
 	means(SEGUE_E_NO_PURGATORY, "no RAM for purgatory") \

@@ -137,9 +137,29 @@ static int prepare(struct job *job)
 	return segue_find_ram(job);
 }
 
+static int place_and_plan(struct job *job)
+{
+	int error = segue_load_kernel(job);
+
+	return error != SEGUE_OK ? error : segue_arrange(job);
+}
+
+static int try_to_place(struct job *job)
+{
+	struct job before = *job;
+	int error = place_and_plan(job);
+
+	if (!segue_tries_again(job, error))
+		return error;
+	*job = before;
+	job->modules_stay = true;
+	segue_say(job, SEGUE_LOG_WARNING, "so the modules stay where they are");
+	return place_and_plan(job);
+}
+
 /* The steps, in the order in which they can fail. */
 static int (*const steps[])(struct job *job) = {
-	check_args, prepare, segue_foresee_screen, segue_open_blob, segue_load_kernel, segue_arrange,
+	check_args, prepare, segue_foresee_screen, segue_open_blob, try_to_place,
 };
 
 int segue_load(const struct segue_load_args *args)

@@ -239,6 +239,9 @@ bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr)
 	}
 	if (boot->cmdline)
 		boot_info_set_cmdline(boot, boot->cmdline);
+	/* GRUB in text mode passes a block of zeros, and Fiwix divides by its character size. */
+	if ((boot->vbe.mode & VBE_MODE_NUMBER) < VBE_MODE_FIRST)
+		boot->machine.vbe = NULL;
 	if (boot->machine.framebuffer.type == SEGUE_FRAMEBUFFER_NONE && boot->machine.vbe)
 		framebuffer_from_vbe(&boot->machine.framebuffer, boot->machine.vbe);
 	boot->range_count = count_ranges(boot);

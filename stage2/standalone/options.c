@@ -294,6 +294,12 @@ enum option_verdict options_take(struct options *options, const char *word)
 			return OPTION_VALUE;
 		return OPTION_TAKEN;
 	}
+	if (take_prefix(&word, "modules=")) {
+		if (!is_word(word, "stay"))
+			return OPTION_VALUE;
+		options->load_flags |= SEGUE_LOAD_MODULES_STAY;
+		return OPTION_TAKEN;
+	}
 	if (take_prefix(&word, "elf64=")) {
 		if (!is_word(word, "32bit"))
 			return OPTION_VALUE;

@@ -20,6 +20,7 @@
  *   digest=reboot    where what was moved has another digest than the bundle says: show both and reboot;
  *                    digest=stop, the default: and stop
  *   argv0=no         do not put the file's name before the strings of a Multiboot target
+ *   modules=stay     a Multiboot target's modules stay where they are, if they can; else they follow the kernel
  *   elf64=32bit      the entry of an ELF64 without a Multiboot header is 32-bit code
  *   linux16          start a Linux in its 16-bit setup code, which asks the BIOS for itself; needs a BIOS
  *   catcher          print with all registers what a target does wrong before it has an IDT of its own

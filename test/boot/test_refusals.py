@@ -132,8 +132,6 @@ CASES = {
                             r"ELF segment 0 at 0xe0000000 to 0xe0001000; RAM is 0x\w+ to 0x\w+"),
     "elf-above-ram": Case(lambda folder: elf32(((0x3000000, b"\xf4", 0x2000000),), 0x3000000), 132,
                           r"ELF segment 0 at 0x3000000 to 0x5000000; RAM is 0x\w+ to 0x3fe0000"),
-    "elf-firmware": Case(lambda folder: elf32(((0x400, b"\xf4", 0x200),), 0x400), 133,
-                         r"ELF segment 0 at 0x400 to 0x600; which is 0x0 to 0x500"),
     "elf-wraps": Case(lambda folder: elf32(((0xfffff000, b"\xf4", 0x2000),), 0xfffff000), 70,
                       r"segment 0, 0x2000 bytes at 0xfffff000"),
     "elf-entry": Case(lambda folder: elf32(entry=0x500000), 71, r"0x500000"),

@@ -214,12 +214,23 @@ static inline void put_sources(const struct world *w)
 /* May [start, start + size) be written? */
 static inline bool writable(const struct world *w, uint64_t start, uint64_t size)
 {
-	if (start < 0x500 || size > MEMORY_SIZE || start > MEMORY_SIZE - size)
+	if (size > MEMORY_SIZE || start > MEMORY_SIZE - size)
 		return false;
 	for (size_t i = 0; i < w->args.memory_map_count; i++)
 		if (w->map[i].type != SEGUE_MEMORY_RAM && meets(start, size, w->map[i].start, w->map[i].end - w->map[i].start))
 			return false;
 	return w->args.keep_count == 0 || !meets(start, size, w->keep[0].start, w->keep[0].end - w->keep[0].start);
+}
+
+/* Only what the target itself claims may take the BIOS's data. */
+static inline bool spares_bios(const struct world *w, uint64_t start)
+{
+	struct segue_segment s;
+
+	for (size_t i = 0; start < 0x500 && segue_segment_at(w->args.workspace, i, &s) == SEGUE_OK; i++)
+		if (start >= s.dest && start - s.dest < s.size)
+			return !strcmp(s.name, "ELF segment") || !strcmp(s.name, "Multiboot image");
+	return start >= 0x500;
 }
 
 /* The bytes, as the host reads them, that lie at a physical address; NULL: size of them are in no source. */
@@ -277,7 +288,7 @@ static inline void execute(const struct world *w, const struct segue_description
 	struct segue_move_description m;
 
 	for (size_t i = 0; segue_move_at(w->args.workspace, i, &m) == SEGUE_OK; i++) {
-		CHECK(m.size > 0 && writable(w, m.dest, m.size), "move %zu writes %#llx bytes at %#llx", i,
+		CHECK(m.size > 0 && writable(w, m.dest, m.size) && spares_bios(w, m.dest), "move %zu writes %#llx bytes at %#llx", i,
 		      (unsigned long long)m.size, (unsigned long long)m.dest);
 		CHECK(!meets(m.dest, m.size, d->purgatory, d->purgatory_size), "move %zu writes over purgatory", i);
 		if (m.kind == SEGUE_MOVE_KIND_ZERO) {
@@ -311,7 +322,7 @@ static inline void check_accepted(const struct world *w)
 		const uint8_t *source = source_bytes(w, s.source, s.file_size);
 
 		CHECK(s.size > 0 && s.file_size <= s.size, "segment %zu: sizes", i);
-		CHECK(writable(w, s.dest, s.size), "segment %zu at %#llx is not in RAM", i, (unsigned long long)s.dest);
+		CHECK(writable(w, s.dest, s.size) && spares_bios(w, s.dest), "segment %zu at %#llx is not in RAM", i, (unsigned long long)s.dest);
 		for (size_t j = 0; j < i; j++) {
 			segue_segment_at(workspace, j, &other);
 			CHECK(!meets(s.dest, s.size, other.dest, other.size), "segments %zu and %zu meet", i, j);

@@ -9,13 +9,13 @@ static inline uint32_t word_at(uint64_t addr)
 {
 	const uint8_t *p = fuzz_memory + addr;
 
-	CHECK(addr >= 0x100000 && addr <= MEMORY_SIZE - 4, "a pointer to %#llx", (unsigned long long)addr);
+	CHECK(addr >= 0x10000 && addr <= MEMORY_SIZE - 4, "a pointer to %#llx", (unsigned long long)addr);
 	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
 static inline void check_string(uint32_t addr)
 {
-	CHECK(addr >= 0x100000 && addr < MEMORY_SIZE && memchr(fuzz_memory + addr, 0, MEMORY_SIZE - addr), "a string without end");
+	CHECK(addr >= 0x10000 && addr < MEMORY_SIZE && memchr(fuzz_memory + addr, 0, MEMORY_SIZE - addr), "a string without end");
 }
 
 static inline void check_modules(const struct world *w, uint32_t info)

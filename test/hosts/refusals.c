@@ -274,7 +274,6 @@ static const struct kind kinds[] = {
 	{"Multiboot without a format", SEGUE_E_MULTIBOOT_FORMAT, 0, {{0, 0x20202020, 4}, {0}}, NULL},
 	{"segments overlap", SEGUE_E_SEGMENT_OVERLAP, 0, {{PHDR1 + P_PADDR, 0x101000, 4}, {0}}, NULL},
 	{"segment in video memory", SEGUE_E_SEGMENT_NOT_RAM, 0, {{PHDR1 + P_PADDR, 0xa0000, 4}, {0}}, NULL},
-	{"segment over the IVT", SEGUE_E_SEGMENT_FIRMWARE, 0, {{PHDR1 + P_PADDR, 0x100, 4}, {0}}, NULL},
 	{"segment kept", SEGUE_E_SEGMENT_KEPT, 0, {{0}}, keep_target},
 	{"no room beside the target", SEGUE_E_NO_PLACE, 0, {{0}}, map_full},
 	{"Linux cut", SEGUE_E_LINUX_TRUNCATED, 1, {{0}}, cut_700},

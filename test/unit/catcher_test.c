@@ -220,7 +220,7 @@ static void test_plain_elf(void **state)
 	free(t);
 }
 
-/* A module at the top stays where it lies. */
+/* A module at the top that is to stay stays where it lies. */
 static void test_modules_do_not_give_way(void **state)
 {
 	static const uint8_t module[100];
@@ -229,10 +229,11 @@ static void test_modules_do_not_give_way(void **state)
 
 	(void)state;
 	add_module(t, module, sizeof module, "module", NULL);
-	t->extents[1].addr = HIGHEST + 64;
+	t->args.flags |= SEGUE_LOAD_MODULES_STAY;
+	t->extents[1].addr = HIGHEST + PAGE;
 	assert_int_equal(load(t), SEGUE_OK);
 	assert_true(find(t, "module", &s));
-	assert_int_equal(s.dest, HIGHEST + 64);
+	assert_int_equal(s.dest, HIGHEST + PAGE);
 	check_catcher(t, HIGHEST - CATCHER_SIZE);
 	free(t);
 }

@@ -122,6 +122,24 @@ static void entry_only_in_load_segments(void **state)
 	refused(SEGUE_E_ELF_ENTRY, "0x300010");
 }
 
+/* memtest86+ 5.01's: position-independent, with its first byte, which is its entry, at address 0. */
+static void shared_object_at_0(void **state)
+{
+	(void)state;
+	for (int is_64 = 0; is_64 < 2; is_64++) {
+		struct loader_job *t;
+
+		new_image(&image, is_64, 0);
+		add_program_header(&image, PT_LOAD, 0x400, 0, 0, 0x1000, 0x2000);
+		put_le16(image.at + 16, 3);
+		t = load_image(SEGUE_OK);
+		assert_int_equal(t->job.entry.eip, 0);
+		assert_int_equal(t->job.segments[0].dest, 0);
+		assert_int_equal(t->warnings, 1);
+		free(t);
+	}
+}
+
 static void what_is_ignored(void **state)
 {
 	struct loader_job *t;
@@ -221,8 +239,9 @@ static void segment_refusals(void **state)
 		{0x400, 0xffffeff0, 0x10, 0x10, SEGUE_E_SEGMENT_NOT_RAM, "0xffffeff0"},
 		{0x400, 0x7fdfff1, 0x10, 0x10, SEGUE_E_SEGMENT_NOT_RAM, "0x7fdfff1"},
 		{0x400, 0x9fbf1, 0x10, 0x10, SEGUE_E_SEGMENT_NOT_RAM, "0x9fbf1"},
-		{0x400, 0x4ff, 0x10, 0x10, SEGUE_E_SEGMENT_FIRMWARE, "0x4ff"},
-		{0x400, 0, 0x10, 0x10, SEGUE_E_SEGMENT_FIRMWARE, "0x0"},
+		/* over the BIOS's data: a warning */
+		{0x400, 0x4ff, 0x10, 0x10, SEGUE_OK, "ELF segment at 0x4ff to 0x50f takes the BIOS's vectors"},
+		{0x400, 0, 0x10, 0x10, SEGUE_OK, "ELF segment at 0x0 to 0x10 takes the BIOS's vectors"},
 		{0x400, 0x1002ff, 0x10, 0x10, SEGUE_E_SEGMENT_OVERLAP, "0x1002ff"},
 		{0x400, 0x200fff, 0x10, 0x10, SEGUE_E_SEGMENT_OVERLAP, "0x200fff"},
 		{0x400, 0x100000, 0x10, 0x10, SEGUE_E_SEGMENT_OVERLAP, "0x100000"},
@@ -345,6 +364,7 @@ int main(void)
 		cmocka_unit_test(p_paddr_is_used),
 		cmocka_unit_test(entry_translation),
 		cmocka_unit_test(entry_only_in_load_segments),
+		cmocka_unit_test(shared_object_at_0),
 		cmocka_unit_test(what_is_ignored),
 		cmocka_unit_test(what_is_behind_the_table),
 		cmocka_unit_test(header_refusals),

@@ -35,12 +35,15 @@ struct host {
 	struct segue_extent extent;
 	uint8_t *workspace;
 	char sentence[256];
+	char warning[256];            /* the last one */
 };
 
 static void take_sentence(void *context, int level, const char *sentence)
 {
 	struct host *host = context;
 
+	if (level == SEGUE_LOG_WARNING)
+		snprintf(host->warning, sizeof host->warning, "%s", sentence);
 	if (level == SEGUE_LOG_ERROR)
 		snprintf(host->sentence, sizeof host->sentence, "%s", sentence);
 }
@@ -303,6 +306,38 @@ static void test_refusals_leave_no_trace(void **state)
 	assert_int_equal(segue_load(NULL), SEGUE_E_ARGUMENT);
 }
 
+/* A module follows the kernel, but where RAM is so full that purgatory has no home then, it stays where it is. */
+static void test_full_memory_leaves_a_module_in_place(void **state)
+{
+	static const uint32_t header[] = {0x1badb002, 0, 0u - 0x1badb002};
+	const uint64_t kernel_end = MIB + 2 * PAGE, workspace_end = kernel_end + SEGUE_WORKSPACE_SIZE(2);
+
+	(void)state;
+	for (int full = 0; full < 2; full++) {
+		struct host host;
+		struct segue_segment s;
+		size_t size;
+		uint8_t *blob = make_elf(PAGE, MIB, 2 * PAGE, &size);
+		/* its bytes are not read */
+		struct segue_extent extent = {.addr = workspace_end, .size = 64 * MIB - workspace_end - (full ? 0 : MIB)};
+		struct segue_part module = {.data = blob, .size = extent.size, .extents = &extent, .extent_count = 1};
+
+		memcpy(blob + PAGE + 16, header, sizeof header);
+		open_host(&host, blob, size, SEGUE_WORKSPACE_SIZE(2));
+		host.extent.addr = 0x20000;
+		host.args.workspace_phys = kernel_end;
+		host.args.modules = &module;
+		host.args.module_count = 1;
+		assert_int_equal(segue_load(&host.args), SEGUE_OK);
+		assert_string_equal(host.sentence, "");
+		assert_string_equal(host.warning, full ? "so the modules stay where they are" : "");
+		assert_int_equal(segue_segment_at(host.workspace, 1, &s), SEGUE_OK);
+		assert_string_equal(s.name, "module");
+		assert_int_equal(s.dest, full ? workspace_end : kernel_end);
+		close_host(&host);
+	}
+}
+
 static void test_every_code_has_a_meaning_of_its_own(void **state)
 {
 	const char *none = segue_strerror(9999);
@@ -319,7 +354,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 83);
+	assert_int_equal(known, 82);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 
@@ -441,6 +476,7 @@ int main(void)
 		cmocka_unit_test(test_a_workspace_with_parked_cpus_stays),
 		cmocka_unit_test(test_a_workspace_that_moved_is_not_ready),
 		cmocka_unit_test(test_refusals_leave_no_trace),
+		cmocka_unit_test(test_full_memory_leaves_a_module_in_place),
 		cmocka_unit_test(test_every_code_has_a_meaning_of_its_own),
 		cmocka_unit_test(test_scattered_pages),
 		cmocka_unit_test(test_scattered_pages_with_the_workspace_in_the_way),

@@ -102,7 +102,7 @@ static void entry_state(void **state)
 		assert_int_equal(t->job.segments[0].dest, 0x100000);
 		assert_int_equal(t->job.segments[0].size, 0x1000);
 		assert_int_equal(t->job.segments[0].zero_size, 0xd00);
-		assert_int_equal(expected.ebx, 0x201000);
+		assert_int_equal(expected.ebx, 0x10000);
 		assert_int_equal(t->warnings, 0);
 		free(t);
 	}
@@ -374,7 +374,7 @@ static void addresses_win_over_elf(void **state)
 	assert_int_equal(t->job.segments[0].dest, 0x300000);
 	assert_ptr_equal(t->job.segments[0].source.data, p);
 	/* not the ELF segment */
-	assert_string_equal(segment_with(t, 0x100000)->name, "Multiboot information");
+	assert_null(segment_with(t, 0x100000));
 	assert_false(has_flag(t, 5));
 	free(t);
 }
@@ -536,90 +536,231 @@ static void modules(void **state)
 	run(t, SEGUE_OK);
 	assert_true(has_flag(t, 3));
 	assert_int_equal(field(t, MODS_COUNT), 3);
-	/* they lie on pages: they stay */
 	p = module_entry(t, 0);
-	assert_int_equal(le32(p), MODULES_AT);
-	assert_int_equal(le32(p + 4), MODULES_AT + sizeof first);
+	assert_int_equal(le32(p), 0x101000);
+	assert_int_equal(le32(p + 4), 0x101000 + sizeof first);
 	assert_string_at(t, le32(p + 8), "one a b");
 	assert_int_equal(le32(p + 12), 0);
-	assert_ptr_equal(target(t, MODULES_AT, sizeof first), first);
-	assert_int_equal(segment_with(t, MODULES_AT)->number, 0);
-	assert_int_equal(segment_with(t, MODULES_AT + 2 * MODULE_STEP)->number, 2);
-	/* an empty one is listed, and has no bytes */
+	assert_ptr_equal(target(t, 0x101000, sizeof first), first);
+	assert_int_equal(segment_with(t, 0x101000)->number, 0);
+	assert_int_equal(segment_with(t, 0x103000)->number, 2);
+	/* an empty one is listed where it would lie: kernels take the last one's end for the start of free memory */
 	p = module_entry(t, 1);
-	assert_int_equal(le32(p), 0);
-	assert_int_equal(le32(p + 4), 0);
+	assert_int_equal(le32(p), 0x101000 + sizeof first);
+	assert_int_equal(le32(p + 4), 0x101000 + sizeof first);
 	assert_string_at(t, le32(p + 8), "two");
 	p = module_entry(t, 2);
-	assert_int_equal(le32(p), MODULES_AT + 2 * MODULE_STEP);
-	assert_int_equal(le32(p + 4), MODULES_AT + 2 * MODULE_STEP + 1);
+	assert_int_equal(le32(p), 0x103000);
+	assert_int_equal(le32(p + 4), 0x103001);
 	assert_string_at(t, le32(p + 8), "module");
 	assert_ptr_equal(target(t, le32(p), 1), second);
 	free(t);
 }
 
+/* After the kernel on a page, wherever the bytes lie and whatever the header's flags ask for. */
 static void where_modules_go(void **state)
 {
-	/* where the module's bytes lie; flags of the header; where the target finds them, 0: anywhere, on a page */
+	/* where the module's bytes lie; flags of the header; where the target finds them with SEGUE_LOAD_MODULES_STAY */
 	static const struct {
 		uint64_t addr;
-		uint32_t flags, expected;
+		uint32_t flags, stays;
 	} cases[] = {
 		{0x2000000, 1, 0x2000000},
+		{0x2000000, 0, 0x2000000},
 		{0x2000010, 1, 0x101000},
-		{0x2000010, 0, 0x2000010},
-		{0x2000001, 0, 0x101000},
+		{0x2000010, 0, 0x101000},
 		/* where the kernel goes */
 		{0x100000, 1, 0x101000},
 		{0x100ff0, 0, 0x101000},
 		{0x101000, 0, 0x101000},
-		/* below 1 MiB, and not in RAM */
+		/* below 1 MiB, above 4 GiB, and not in RAM */
 		{0x10000, 1, 0x101000},
 		{0xf1000, 1, 0x101000},
+		{0x200000000, 1, 0x101000},
 		{0x7fdf000, 1, 0x7fdf000},
 		{0x7fdfff0, 0, 0x101000},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		static uint8_t module[0x800];
-		struct loader_job *t;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (int stay = 0; stay < 2; stay++) {
+			static uint8_t module[0x800];
+			struct loader_job *t;
 
-		elf_kernel(false, cases[i].flags);
-		t = new_job(image.at, image.size);
-		add_module(t, module, sizeof module, NULL, NULL);
-		t->extents[1].addr = cases[i].addr;
-		run(t, SEGUE_OK);
-		assert_int_equal(le32(module_entry(t, 0)), cases[i].expected);
-		free(t);
-	}
+			elf_kernel(false, cases[i].flags);
+			t = new_job(image.at, image.size);
+			t->args.flags = stay ? SEGUE_LOAD_MODULES_STAY : 0;
+			add_module(t, module, sizeof module, NULL, NULL);
+			t->extents[1].addr = cases[i].addr;
+			run(t, SEGUE_OK);
+			assert_int_equal(le32(module_entry(t, 0)), stay ? cases[i].stays : 0x101000);
+			assert_int_equal(t->job.modules_move, !stay && cases[i].addr != 0x101000);
+			assert_int_equal(t->warnings, 0);
+			free(t);
+		}
 }
 
 static void scattered_module(void **state)
 {
 	static uint8_t module[0x2000];
-	struct segue_extent extents[2] = {{0x2000000, 0x1000}, {0x2002000, 0x1000}};
-	struct loader_job *t;
+	static const uint64_t second[] = {0x2002000, 0x2001000};
 
 	(void)state;
+	/* apart; neighbours, which are one run */
+	for (int one_run = 0; one_run < 2; one_run++)
+		for (int stay = 0; stay < 2; stay++) {
+			struct segue_extent extents[2] = {{0x2000000, 0x1000}, {second[one_run], 0x1000}};
+			struct loader_job *t;
+			uint32_t expected = stay && one_run ? 0x2000000 : 0x101000;
+
+			elf_kernel(false, 1);
+			t = new_job(image.at, image.size);
+			t->args.flags = stay ? SEGUE_LOAD_MODULES_STAY : 0;
+			add_module(t, module, sizeof module, NULL, NULL);
+			t->parts[1].extents = extents;
+			t->parts[1].extent_count = 2;
+			run(t, SEGUE_OK);
+			assert_int_equal(le32(module_entry(t, 0)), expected);
+			assert_int_equal(le32(module_entry(t, 0) + 4), expected + 0x2000);
+			free(t);
+		}
+}
+
+/* What a test says of memory: [start, end) of RAM beside the first 0x9fc00 bytes, and where the kernel lies. */
+static struct loader_job *load_with_modules(uint32_t kernel, const struct segue_range *ram, size_t ranges, size_t count,
+					    const size_t *sizes)
+{
+	static uint8_t module[0x300000];
+	struct segue_range map[4] = {{0, 0x9fc00, 1, 0}};
+	struct loader_job *t;
+
 	elf_kernel(false, 1);
+	PUT(&image, segment_at(&image, 0), program_header, p_paddr, kernel);
 	t = new_job(image.at, image.size);
-	add_module(t, module, sizeof module, NULL, NULL);
-	t->parts[1].extents = extents;
-	t->parts[1].extent_count = 2;
-	run(t, SEGUE_OK);
-	assert_int_equal(le32(module_entry(t, 0)), 0x101000);
-	assert_int_equal(le32(module_entry(t, 0) + 4), 0x103000);
-	free(t);
-	/* neighbours are one run */
-	extents[1].addr = 0x2001000;
-	t = new_job(image.at, image.size);
-	add_module(t, module, sizeof module, NULL, NULL);
-	t->parts[1].extents = extents;
-	t->parts[1].extent_count = 2;
-	run(t, SEGUE_OK);
-	assert_int_equal(le32(module_entry(t, 0)), 0x2000000);
-	free(t);
+	memcpy(map + 1, ram, ranges * sizeof *map);
+	set_map(t, map, ranges + 1);
+	for (size_t i = 0; i < count; i++)
+		add_module(t, module, sizes[i], NULL, NULL);
+	return t;
+}
+
+/* Where RAM is full or the kernel high: each case says where its modules go, and what is said of it. */
+static void modules_where_room_is_short(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t kernel;
+		struct segue_range ram[3];
+		size_t ranges, count, sizes[3];
+		uint32_t at[3];
+		const char *warning;
+	} cases[] = {
+		{"a kernel at 16 MiB", 0x1000000, {{0x100000, 0x8000000, 1, 0}}, 1, 2, {0x1800, 0x100},
+		 {0x1001000, 0x1003000}, NULL},
+		{"a hole after the kernel", 0x100000, {{0x100000, 0x103000, 1, 0}, {0x200000, 0x8000000, 1, 0}}, 2, 3,
+		 {0x1000, 0x1001, 0x10}, {0x101000, 0x200000, 0x202000}, NULL},
+		{"little RAM above the kernel", 0x7000000, {{0x100000, 0x7100000, 1, 0}}, 1, 2, {0x100, 0x200000},
+		 {0x100000, 0x101000}, "after the kernel, which ends at 0x7001000"},
+		{"no RAM above the kernel", 0x70ff000, {{0x100000, 0x7100000, 1, 0}}, 1, 1, {0x100}, {0x100000},
+		 "after the kernel, which ends at 0x7100000"},
+		{"a kernel below 1 MiB", 0x90000, {{0x100000, 0x7100000, 1, 0}}, 1, 1, {0x100}, {0x100000}, NULL},
+		{"all RAM is used", 0x100000, {{0x100000, 0x402000, 1, 0}}, 1, 2, {0x300000, 0x1000}, {0x101000, 0x401000}, NULL},
+		/* a large one fits only before, a small one that follows only after: in their order they do not */
+		{"one by one", 0x300000, {{0x100000, 0x302000, 1, 0}}, 1, 3, {0x1000, 0x1ff000, 0x1000},
+		 {0x100000, 0x101000, 0x301000}, "after the kernel, which ends at 0x301000"},
+		{"not in their order", 0x200000, {{0x100000, 0x302000, 1, 0}}, 1, 3, {0x80000, 0x101000, 0x80000},
+		 {0x100000, 0x201000, 0x180000}, "nowhere in their order"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct loader_job *t = load_with_modules(cases[i].kernel, cases[i].ram, cases[i].ranges, cases[i].count,
+							 cases[i].sizes);
+
+		run(t, SEGUE_OK);
+		for (uint32_t k = 0; k < cases[i].count; k++)
+			if (le32(module_entry(t, k)) != cases[i].at[k])
+				fail_msg("%s: module %u at %#x, not %#x", cases[i].what, k, le32(module_entry(t, k)), cases[i].at[k]);
+		if (t->warnings != !!cases[i].warning)
+			fail_msg("%s: %d warnings: %s", cases[i].what, t->warnings, t->sentence);
+		if (cases[i].warning)
+			assert_sentence(t, cases[i].warning);
+		free(t);
+	}
+}
+
+static void add_sections(void);
+
+/* One rule: not the place of the blob, of the modules or of the workspace decides, but what the target is. */
+static void one_rule_for_all_ways(void **state)
+{
+	/* kernel, modules 0 and 1, workspace: as segue.elf finds them from a disk, from GRUB, from QEMU, in a host's pages */
+	static const uint64_t ways[][4] = {
+		{0x7000000, 0x6000000, 0x6800000, 0x7f00000},
+		{0x124000, 0x171000, 0x471000, 0x7f00000},
+		{0x1a0000, 0x201000, 0x300123, 0x10000},
+		{0x101000, 0x100000, 0x180000, 0x900000},
+		{0x400000, 0x101000, 0x102000, 0x100000},
+		{0x180000000, 0x140000000, 0x200000008, 0x2000000},
+	};
+	static uint8_t first[0x1800], second[0x20];
+	struct range expected[16];
+	size_t count = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		struct loader_job *t;
+
+		elf_kernel(false, 1);
+		add_sections();
+		t = new_job(image.at, image.size);
+		add_module(t, first, sizeof first, "one", NULL);
+		add_module(t, second, sizeof second, "two", NULL);
+		for (size_t k = 0; k < 3; k++)
+			t->extents[k].addr = ways[i][k];
+		t->args.workspace_phys = ways[i][3];
+		run(t, SEGUE_OK);
+		assert_int_equal(t->warnings, 0);
+		assert_true(i == 0 || t->job.segment_count == count);
+		count = t->job.segment_count;
+		assert_true(count <= 16);
+		for (size_t k = 0; k < count; k++) {
+			struct range r = {t->job.segments[k].dest, t->job.segments[k].dest + t->job.segments[k].size};
+
+			if (i == 0)
+				expected[k] = r;
+			assert_int_equal(r.start, expected[k].start);
+			assert_int_equal(r.end, expected[k].end);
+		}
+		free(t);
+	}
+}
+
+/* Fiwix takes what follows the last string table, or the last module, for free. */
+static void sections_lie_between_kernel_and_modules(void **state)
+{
+	static uint8_t module[0x1800];
+
+	(void)state;
+	for (int is_64 = 0; is_64 < 2; is_64++) {
+		struct loader_job *t;
+		uint64_t end = 0x101000;
+
+		elf_kernel(is_64, 1);
+		add_sections();
+		t = new_job(image.at, image.size);
+		add_module(t, module, sizeof module, NULL, NULL);
+		run(t, SEGUE_OK);
+		assert_int_equal(field(t, SYMS_ADDR) >> 16, 1);
+		for (uint32_t i = 3; i < 8; i++) {
+			const uint8_t *p = target(t, field(t, SYMS_ADDR), 8 * (is_64 ? 64 : 40)) + i * (is_64 ? 64 : 40);
+
+			assert_true(section_address(&image, p) >= end && section_address(&image, p) < 0x102000);
+			end = section_address(&image, p);
+		}
+		assert_int_equal(le32(module_entry(t, 0)), 0x102000);
+		free(t);
+	}
 }
 
 static void many_modules(void **state)
@@ -1080,32 +1221,45 @@ static void wish_for_a_video_mode(void **state)
 }
 
 /*
- * Low, for kernels map little before they read it; but not below 1 MiB, where the firmware's data are (Xen reads
- * 0x40e and 0x413), nor right behind the kernel, which may take memory from its end on.
+ * Below 640 KiB, where kernels have mapped it before they read it; clear of what the firmware and Xen use there, and
+ * not past a kernel that lies there, which may take memory from its end on. Else below the kernel, or past it at a
+ * distance.
  */
 static void where_the_information_goes(void **state)
 {
-	/* the end of RAM; where the kernel lies, with 0x1000 bytes; where the information and the section headers go */
+	/* RAM below 640 KiB; the end of RAM; where the kernel lies, with 0x1000 bytes; where the information and headers go */
 	static const struct {
-		uint32_t ram, kernel, info, headers;
+		uint32_t low, low_end, ram, kernel, info, headers;
 	} cases[] = {
-		{0x8000000, 0x100000, 0x201000, 0x2010c0},
-		{0x8000000, 0x1000000, 0x100000, 0x1000c0},
-		{0x8000000, 0x100200, 0x100000, 0x1000c0},
-		{0x8000000, 0x100080, 0x201080, 0x100000},
-		{0x8000000, 0x20000, 0x100000, 0x1000c0},
-		/* no room behind it at a distance, or none at all */
-		{0x200000, 0x100000, 0x101000, 0x1010c0},
-		{0x201010, 0x100000, 0x101000, 0x1010c0},
+		{0, 0x9fc00, 0x8000000, 0x100000, 0x10000, 0x100c0},
+		{0, 0x9fc00, 0x8000000, 0x1000000, 0x10000, 0x100c0},
+		{0, 0x9fc00, 0x8000000, 0x20000, 0x10000, 0x100c0},
+		{0x12340, 0x9fc00, 0x8000000, 0x100000, 0x12340, 0x12400},
+		/* only a little room there: the information takes it */
+		{0x10000, 0x100e0, 0x8000000, 0x1000000, 0x10000, 0x100000},
+		/* past a kernel that lies low: from the top */
+		{0, 0x9fc00, 0x8000000, 0, 0x7ff40, 0x7ff10},
+		{0, 0x9fc00, 0x8000000, 0x10000, 0x7ff40, 0x7ff10},
+		{0, 0x9fc00, 0x8000000, 0x10020, 0x7ff40, 0x7ff10},
+		/* no RAM where it is safe */
+		{0, 0x10000, 0x8000000, 0x1000000, 0x100000, 0x1000c0},
+		{0x80000, 0x9fc00, 0x8000000, 0x100000, 0x201000, 0x2010c0},
+		{0x80000, 0x9fc00, 0x8000000, 0x100200, 0x100000, 0x1000c0},
+		{0x80000, 0x9fc00, 0x8000000, 0x100080, 0x201080, 0x100000},
+		/* no room past it at a distance, or none at all */
+		{0x80000, 0x9fc00, 0x200000, 0x100000, 0x101000, 0x1010c0},
+		{0x80000, 0x9fc00, 0x201010, 0x100000, 0x101000, 0x1010c0},
 		/* at the end of what is used of the address space */
-		{0xffffffff, 0xffff0000, 0x100000, 0x1000c0},
+		{0x80000, 0x9fc00, 0xffffffff, 0xffff0000, 0x100000, 0x1000c0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		for (uint32_t workspace = 0; workspace < 3; workspace++) {
 			static const uint32_t at[] = {WORKSPACE_AT, 0x10000, 0x100000};
-			const struct segue_range map[] = {{0, 0x9fc00, 1, 0}, {0x100000, cases[i].ram, 1, 0}};
+			const struct segue_range map[] = {
+				{cases[i].low, cases[i].low_end, 1, 0}, {0x100000, cases[i].ram, 1, 0},
+			};
 			struct loader_job *t;
 
 			elf_kernel(false, 0);
@@ -1118,6 +1272,8 @@ static void where_the_information_goes(void **state)
 			run(t, SEGUE_OK);
 			if (t->job.entry.ebx != cases[i].info || field(t, SYMS_ADDR) != cases[i].headers)
 				fail_msg("case %zu: %#x and %#x", i, t->job.entry.ebx, field(t, SYMS_ADDR));
+			/* the BIOS's own data are the target's if it wants them, with a warning */
+			assert_int_equal(t->warnings, cases[i].kernel == 0);
 			free(t);
 		}
 }
@@ -1168,6 +1324,9 @@ int main(void)
 		cmocka_unit_test(modules),
 		cmocka_unit_test(where_modules_go),
 		cmocka_unit_test(scattered_module),
+		cmocka_unit_test(modules_where_room_is_short),
+		cmocka_unit_test(one_rule_for_all_ways),
+		cmocka_unit_test(sections_lie_between_kernel_and_modules),
 		cmocka_unit_test(many_modules),
 		cmocka_unit_test(no_room_for_a_module),
 		cmocka_unit_test(initrd_of_a_bundle),

@@ -245,6 +245,10 @@ static void multiboot1_vbe(void **state)
 	put32(INFO + 80, 0x0115);     /* banked */
 	multiboot1_read();
 	assert_int_equal(boot.machine.framebuffer.type, SEGUE_FRAMEBUFFER_NONE);
+	assert_non_null(boot.machine.vbe);
+	put32(INFO + 80, 0x0003);     /* GRUB in text mode: no mode of VBE's, and nothing is known of it */
+	multiboot1_read();
+	assert_null(boot.machine.vbe);
 	put32(INFO + 80, 0x4115);
 	memory[0x21000] = 0x80;       /* text */
 	multiboot1_read();

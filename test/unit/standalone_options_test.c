@@ -177,6 +177,10 @@ static void others(void **state)
 	assert_int_equal(o.load_flags & SEGUE_LOAD_DIGEST_REBOOT, 0);
 	assert_int_equal(take("digest=go"), OPTION_VALUE);
 	assert_int_equal(o.load_flags & SEGUE_LOAD_DIGEST_REBOOT, 0);
+	assert_int_equal(take("modules=stay"), OPTION_TAKEN);
+	assert_int_equal(o.load_flags & SEGUE_LOAD_MODULES_STAY, SEGUE_LOAD_MODULES_STAY);
+	assert_int_equal(take("modules=move"), OPTION_VALUE);
+	o.load_flags &= ~SEGUE_LOAD_MODULES_STAY;
 	assert_int_equal(take("elf64=32bit"), OPTION_TAKEN);
 	assert_int_equal(o.load_flags, SEGUE_LOAD_NO_ARGV0 | SEGUE_LOAD_ELF_ENTRY_32);
 	assert_int_equal(take("quiet"), OPTION_TAKEN);
