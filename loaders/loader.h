@@ -106,15 +106,16 @@ struct job {
 	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
 	addr_t catcher_dest;          /* physical; 0: none */
 	addr_t needs_memory;
+	bool is_64_bit;               /* the kernel is for a 64-bit CPU, as far as its headers tell */
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
 };
 
 /*
  * refuse: logs what the code means (segue_strerror), and behind a colon the details in format (NULL: none),
- * at SEGUE_LOG_ERROR; returns the code. say: logs the sentence in format at a level.
+ * at SEGUE_LOG_ERROR; returns the code (job NULL: that is all). say: logs the sentence in format at a level.
  * The formats know %s (char *), %b (struct bytes *, printed up to 64 bytes, unprintables as '?'),
- * %u (uint32_t), %x (addr_t, as 0x...), %z (addr_t, in decimal), %%.
+ * %u (uint32_t), %x (addr_t, as 0x...), %X (uint64_t, as 0x...), %z (addr_t, in decimal), %%.
  */
 int segue_refuse(const struct job *job, int code, const char *format, ...);
 void segue_say(const struct job *job, int level, const char *format, ...);

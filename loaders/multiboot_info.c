@@ -316,11 +316,8 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 	bool named = true;
 	int error;
 
-	if (!elf->section_header_count)
+	if (!segue_elf_has_sections(job, elf))
 		return SEGUE_OK;
-	error = segue_elf_check_sections(job, elf);
-	if (error)
-		return error;
 	if (size > SECTION_HEADERS_MAX || !segue_find_free(job, size, &table_place, &dest)) {
 		segue_say(job, SEGUE_LOG_WARNING, "no room for %u section headers",
 			  elf->section_header_count);

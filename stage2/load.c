@@ -8,6 +8,9 @@
 #include "processor.h"
 #include "quiet.h"
 
+#define LEAF_EXTENDED 0x80000000u     /* EAX: the highest of these leaves */
+#define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
+#define LONG_MODE 0x20000000u
 #define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
 
 static int check_workspace(const struct job *job)
@@ -137,9 +140,31 @@ static int prepare(struct job *job)
 	return segue_find_ram(job);
 }
 
+/* Is there a 64-bit mode here? On the build machine, which is another one, nothing can be said. */
+static bool has_long_mode(void)
+{
+#if ADDRESS_MAX == UINT32_MAX && !__STDC_HOSTED__
+	return segue_has_cpuid() && segue_cpuid(0).eax != 0 && segue_cpuid(LEAF_EXTENDED).eax >= LEAF_LONG_MODE &&
+	       segue_cpuid(LEAF_EXTENDED).eax <= LEAF_EXTENDED + 0xffff && (segue_cpuid(LEAF_LONG_MODE).edx & LONG_MODE);
+#else
+	return true;
+#endif
+}
+
+static int say_width(struct job *job)
+{
+	if (!job->is_64_bit)
+		return SEGUE_OK;
+	if (has_long_mode())
+		segue_say(job, SEGUE_LOG_INFO, "the kernel needs a 64-bit CPU");
+	else
+		segue_say(job, SEGUE_LOG_WARNING, "the kernel needs a 64-bit CPU, and this one has no 64-bit mode");
+	return SEGUE_OK;
+}
+
 /* The steps, in the order in which they can fail. */
 static int (*const steps[])(struct job *job) = {
-	check_args, prepare, segue_foresee_screen, segue_open_blob, segue_load_kernel, segue_arrange,
+	check_args, prepare, segue_foresee_screen, segue_open_blob, segue_load_kernel, say_width, segue_arrange,
 };
 
 int segue_load(const struct segue_load_args *args)
