@@ -97,6 +97,7 @@ UART_PATIENCE		equ 1000000
 DEBUG_PORT		equ 0xE9
 TEXT_SCREEN		equ 0xB8000
 TEXT_GREY		equ 7
+DIGIT			equ 1			; in the text: the next digit of the number
 
 section .rodata
 
@@ -167,10 +168,20 @@ no_ram:
 	out dx, al
 	mov esi, no_ram_text
 	mov edi, TEXT_SCREEN
+	mov ebp, image_end
 .next:
 	lodsb
 	test al, al
 	jz entry.stop
+	cmp al, DIGIT
+	jne .put
+	rol ebp, 4
+	mov eax, ebp
+	and al, 15
+	cmp al, 10			; the next three make a digit's character of 0 to 15
+	sbb al, 0x69
+	das
+.put:
 	mov ah, TEXT_GREY
 	stosw
 	out DEBUG_PORT, al
@@ -187,7 +198,9 @@ no_ram:
 	jmp .next
 
 no_ram_text:
-	db "Refused: segue.elf needs RAM from 1 MiB on for all of itself, and there is too little.", 10, 0
+	db "Refused: segue.elf needs RAM from 0x00100000 to 0x"
+	times 8 db DIGIT		; of image_end
+	db ", and there is less.", 10, 0
 
 ; Vectors that push an error code by themselves (Intel SDM 3A, table 6-1).
 %define has_error_code(vector) ((vector) == 8 || ((vector) >= 10 && (vector) <= 14) || (vector) == 17 || (vector) == 21 || (vector) == 29 || (vector) == 30)
