@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+import sectors
 from cells import INITRD, at
 from images import Part, grub_bios, qemu_kernel, segue_command, write
 from qemu import BUILD, Qemu
@@ -63,6 +64,38 @@ def test_a_64_bit_kernel_on_a_32_bit_cpu(way, segue, targets, tmp_path):
     with Qemu(f"odd-64-{way}", cpu="qemu32", memory="256M", **options) as vm:
         vm.wait_for(r"^Starting\.", timeout=60, but_not=r"^Refused: .*")
         assert "the kernel needs a 64-bit CPU, and this one has no 64-bit mode" in vm.serial()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_stray_multiboot_header(way, segue, tmp_path):
+    """memtest86+ 5.01's shape: a Linux from before HdrS that holds a Multiboot header with flags 0."""
+    path = str(tmp_path / "kernel")
+    data = sectors.assemble(path, "kernel.asm")
+    where = data.index(bytes(16), 0x40) + 3 & ~3
+    assert where + 12 <= 0x1f1
+    write(path, patch(data, where, "<III", MULTIBOOT_MAGIC, 0, -MULTIBOOT_MAGIC & 0xffffffff))
+    with Qemu(f"odd-stray-{way}", memory="16M",
+              **machine(way, str(tmp_path), segue, Part(path, "vga=ask words"))) as vm:
+        vm.wait_for(r"^That is all\.$", timeout=30, but_not=r"^Refused: .*")
+        assert "This is the kernel's code.\n" in vm.serial() and "Command line: vga=ask words\n" in vm.serial()
+
+
+@pytest.mark.parametrize("name, line, mode", [
+    ("tab", "quiet\tvga=ask", "fffd"), ("quotes", 'a="b vga=3" vga="ask"', "fffd"), ("end", "vga=ask -- vga=3", "fffd"),
+    ("inside", 'a="b vga=ask"', "ffff"),
+])
+@pytest.mark.parametrize("way", ["bundle", "iso"])
+def test_words_of_a_command_line(way, name, line, mode, segue, tmp_path):
+    """vga= as our kernel's setup code finds it, by Linux's words; without any shell between."""
+    path = str(tmp_path / "kernel")
+    sectors.assemble(path, "kernel.asm")
+    boot = machine("iso", str(tmp_path), segue, Part(path, line))
+    if way == "bundle":
+        segue_command("pack", "--kernel", path, "--cmdline", line, "-o", str(tmp_path / "bundle"))
+        boot = qemu_kernel(Part(segue, "console=ttyS0"), [Part(str(tmp_path / "bundle"))])
+    with Qemu(f"odd-words-{way}-{name}", memory="16M", **boot) as vm:
+        vm.wait_for(r"^That is all\.$", timeout=30, but_not=r"^Refused: .*")
+        assert f"Video mode {mode}\n" in vm.serial()
 
 
 @pytest.mark.parametrize("kib, sentence", [
