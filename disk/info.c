@@ -101,6 +101,10 @@ static void print_result(const struct dry_run *run)
 	       strcmp(d->protocol, "ELF") ? "" : ", entered in 32-bit mode with all registers zero");
 	fact("entry");
 	printf("0x%08" PRIx32 " (physical)\n", d->entry);
+	if (d->is_64_bit) {
+		fact("needs");
+		printf("a 64-bit CPU\n");
+	}
 	if (d->needs_memory) {
 		fact("needs");
 		printf("%s (0x%" PRIx64 ") for itself while it starts\n", human_size(d->needs_memory), d->needs_memory);
@@ -118,7 +122,7 @@ static void print_result(const struct dry_run *run)
 	}
 }
 
-/* What a file that nobody knows, or a bundle with strange members, is perhaps. */
+/* What a file that nobody knows is perhaps. */
 static void print_hint(const struct dry_run *run)
 {
 	static const struct {
@@ -126,12 +130,8 @@ static void print_hint(const struct dry_run *run)
 		size_t size;
 		const char *magic, *words;
 	} hints[] = {
-		{ SEGUE_E_BUNDLE_MEMBER, 5, "07070", "an initrd is such an archive too: hand it over beside a kernel" },
 		{ SEGUE_E_UNKNOWN, 6, "070707", "a cpio archive of an old format: cpio -o -H newc makes a bundle" },
 		{ SEGUE_E_UNKNOWN, 2, "\xc7\x71", "a cpio archive of an old format: cpio -o -H newc makes a bundle" },
-		{ SEGUE_E_UNKNOWN, 6, "\xfd" "7zXZ", "compressed by xz: unxz it first" },
-		{ SEGUE_E_UNKNOWN, 4, "\x28\xb5\x2f\xfd", "compressed by zstd: unzstd it first" },
-		{ SEGUE_E_UNKNOWN, 3, "BZh", "compressed by bzip2: bunzip2 it first" },
 	};
 	const struct file *file = &run->blob.file;
 	size_t i;

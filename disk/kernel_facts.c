@@ -109,14 +109,12 @@ static void print_multiboot(const struct bytes *kernel)
 	static const char *const flags_names[] = {
 		"page-aligned modules", "memory information", "video mode"
 	};
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < MULTIBOOT_SEARCH && fits(i, MULTIBOOT_HEADER_MAGIC_FIELDS, kernel->size); i += MULTIBOOT_ALIGN) {
+	for (; segue_multiboot_next(kernel, &i); i += MULTIBOOT_ALIGN) {
 		const uint8_t *h = kernel->data + i;
 		uint32_t flags = le32(h + offsetof(struct multiboot_header, flags));
 
-		if (le32(h) != MULTIBOOT_HEADER_MAGIC)
-			continue;
 		fact("Multiboot 1");
 		if (le32(h) + flags + le32(h + offsetof(struct multiboot_header, checksum)) != 0) {
 			printf("magic at offset 0x%zx, but a wrong checksum\n", i);

@@ -55,7 +55,7 @@ static uint32_t type_of(const char *word)
 	return (uint32_t)strtoul(word, NULL, 0);
 }
 
-/* "[mem 0xSTART-0xLAST] usable", as Linux logs it, or "START END TYPE". False: no such line. */
+/* "[mem 0xSTART-0xLAST] usable", as Linux logs it, or "START END TYPE"; may be empty. False: no such line. */
 static bool parse_line(const char *line, uint64_t *start, uint64_t *end, uint32_t *type)
 {
 	unsigned long long first, second;
@@ -69,7 +69,7 @@ static bool parse_line(const char *line, uint64_t *start, uint64_t *end, uint32_
 	*start = first;
 	*end = second;
 	*type = type_of((mem ? mem : line) + used);
-	return *type && *end > *start;
+	return *type && *end >= *start;
 }
 
 bool map_from_file(const char *path, struct machine_map *map)
@@ -92,7 +92,7 @@ bool map_from_file(const char *path, struct machine_map *map)
 		if (line[strspn(line, " \t\r\n")] == 0 || line[strspn(line, " \t")] == '#')
 			continue;
 		good = parse_line(line, &start, &end, &type);
-		if (good)
+		if (good && end > start)
 			add(map, start, end, type);
 		else
 			complain(path, "line %u is neither START END TYPE nor a line of Linux' log", number);

@@ -86,6 +86,7 @@ enum segue_error {
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
 	SEGUE_E_UNKNOWN = 21,         /* no rule recognises the blob */
 	SEGUE_E_GZIP = 22,            /* the blob, or the kernel in it, is still gzip-compressed */
+	SEGUE_E_COMPRESSED = 23,      /* the same, by xz, zstd, lz4, bzip2, lzma or lzop */
 
 	/* Fiwix's length-prefixed Linux */
 	SEGUE_E_FIWIX_KERNEL = 30,    /* kernel length reaches past the blob */
@@ -100,6 +101,7 @@ enum segue_error {
 	SEGUE_E_BUNDLE_CMDLINE = 45,  /* a command line with a NUL byte inside it, or of a module that is not there */
 	SEGUE_E_BUNDLE_NESTED = 46,   /* the kernel member is itself a bundle or a Fiwix blob */
 	SEGUE_E_BUNDLE_DIGEST = 47,   /* the digest member is not 64 hexadecimal digits */
+	SEGUE_E_BUNDLE_LINK = 48,     /* a file with several names whose bytes come with none of them */
 
 	/* ELF */
 	SEGUE_E_ELF_TRUNCATED = 60,   /* the file ends inside the ELF header or the program header table */
@@ -116,7 +118,7 @@ enum segue_error {
 	SEGUE_E_ELF_ENTRY = 71,       /* the entry lies in no segment */
 	SEGUE_E_ELF_64BIT = 72,       /* ELF64 without a Multiboot header: 64-bit code */
 	SEGUE_E_ELF_INTERPRETER = 73, /* a program for an operating system, with PT_INTERP */
-	SEGUE_E_ELF_SECTIONS = 74,    /* the section header table is not as the header says */
+	/* 74 is retired: broken section headers are a warning, and the kernel gets none */
 
 	/* Multiboot 1 */
 	SEGUE_E_MULTIBOOT_CHECKSUM = 90, /* header magic with a wrong checksum */
@@ -503,6 +505,7 @@ struct segue_description {
 	uint32_t video_depth;         /* bits a pixel; 0: any */
 	uint32_t video_mode;          /* or VBE's number of the mode; 0: any */
 	uint32_t real_mode;           /* 1: entered in real mode; entry is CS * 16 + IP */
+	uint32_t is_64_bit;           /* 1: its headers say that it needs a 64-bit CPU (ELF64; Linux 3.8 and later) */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 

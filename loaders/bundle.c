@@ -13,6 +13,8 @@
  * end of a command line or digest are dropped: echo makes them. "070702" is read as "070701" is; its
  * sums are not checked. What follows the trailer is ignored.
  *
+ * A file with several names, of which cpio writes the bytes with the last only, is what each of them says.
+ *
  * newc: 6 bytes magic, 13 fields of 8 hexadecimal digits, the name with its NUL, padding to 4,
  * the data, padding to 4. Offsets count from the start of the archive. A name may be followed by
  * more NULs that its length counts; `segue pack` pads by them so that the data starts a page.
@@ -129,14 +131,13 @@ static OUT_OF_LINE enum bundle_kind member_kind(struct bundle_reader *reader)
 	return kind;
 }
 
-/* A file has bytes of its own: of one with several names, cpio writes them with the last name only. */
 static bool is_as_it_should_be(const struct bundle_reader *reader)
 {
 	uint32_t kind = reader->field[BUNDLE_MODE] & MODE_KIND;
 
 	if (reader->kind == BUNDLE_FOLDER || reader->kind == BUNDLE_FOLDER_MODULES)
 		return kind == MODE_FOLDER;
-	return reader->kind != BUNDLE_NONE && kind == MODE_FILE && (reader->field[BUNDLE_NLINK] <= 1 || reader->data.size);
+	return reader->kind != BUNDLE_NONE && kind == MODE_FILE;
 }
 
 /* Takes size bytes off the archive's rest. */
@@ -184,7 +185,8 @@ int segue_bundle_name(struct bundle_reader *reader, const uint8_t *name)
 
 int segue_bundle_check(const struct bundle_reader *reader)
 {
-	return is_as_it_should_be(reader) ? SEGUE_OK : refuse(reader, SEGUE_E_BUNDLE_MEMBER);
+	return is_as_it_should_be(reader) ? SEGUE_OK :
+		segue_refuse(reader->job, SEGUE_E_BUNDLE_MEMBER, "%b at offset %x; " INITRD_HINT, &reader->name, (addr_t)reader->at);
 }
 
 static int next_member(struct bundle_reader *reader)
@@ -282,12 +284,61 @@ static int take_digest(const struct bundle_reader *reader)
 	return SEGUE_OK;
 }
 
+/* Stands for the bytes of a file that a later name of it will bring; size says which file. */
+static const uint8_t awaited[1];
+
+/* Which file a member is a name of. Those of different devices get the same number once in 4 billion. */
+static size_t file_number(const struct bundle_reader *reader)
+{
+	return reader->field[BUNDLE_INO] + 0x9e3779b1u * (reader->field[BUNDLE_DEVMAJOR] * 4096 + reader->field[BUNDLE_DEVMINOR]);
+}
+
+/* Number i of the bytes that members have brought, and its name; number 2 and every second one after it is text. NULL: no more. */
+static struct bytes *bytes_at(struct bundle *bundle, size_t i, struct bytes *name)
+{
+	struct bytes *const single[] = { &bundle->kernel, &bundle->initrd, &bundle->cmdline };
+	struct member *module;
+
+	if (i < 3) {
+		*name = i == 0 ? (struct bytes){ (const uint8_t *)"kernel", 6, 0 } :
+			i == 1 ? (struct bytes){ (const uint8_t *)"initrd", 6, 0 } : (struct bytes){ (const uint8_t *)"cmdline", 7, 0 };
+		return single[i];
+	}
+	i -= 3;
+	if (i / 2 >= bundle->module_count)
+		return NULL;
+	module = &bundle->modules[i / 2];
+	*name = module->name;
+	return i % 2 ? &module->args : &module->file;
+}
+
+/* Gives the bytes of a file with several names to those that came before. */
+static int settle_links(const struct bundle_reader *reader)
+{
+	struct bytes *bytes, name;
+	int error = SEGUE_OK;
+
+	for (size_t i = 0; (bytes = bytes_at(&reader->job->bundle, i, &name)) && !error; i++) {
+		if (bytes->data != awaited || bytes->size != file_number(reader))
+			continue;
+		bytes->data = reader->data.data;
+		bytes->size = reader->data.size;
+		if (i >= 2 && i % 2 == 0)
+			error = check_cmdline(reader, bytes);
+	}
+	return error;
+}
+
 int segue_bundle_take(const struct bundle_reader *reader)
 {
 	struct bundle *bundle = &reader->job->bundle;
 	struct bytes *bytes = &bundle->kernel;
 	bool is_cmdline = reader->kind == BUNDLE_CMDLINE || reader->kind == BUNDLE_MODULE_CMDLINE;
+	bool is_link = reader->field[BUNDLE_NLINK] > 1;
+	int error = is_link && reader->data.size ? settle_links(reader) : SEGUE_OK;
 
+	if (error)
+		return error;
 	if (reader->kind >= BUNDLE_MODULE) {
 		struct member *module = find_module(reader);
 
@@ -314,6 +365,11 @@ int segue_bundle_take(const struct bundle_reader *reader)
 		return refuse(reader, SEGUE_E_BUNDLE_TWICE);
 	bytes->data = reader->data.data;
 	bytes->size = reader->data.size;
+	if (is_link && !bytes->size) {
+		bytes->data = awaited;
+		bytes->size = file_number(reader);
+		return SEGUE_OK;
+	}
 	return is_cmdline ? check_cmdline(reader, bytes) : SEGUE_OK;
 }
 
@@ -328,7 +384,11 @@ int segue_bundle_begin(struct bundle_reader *reader)
 int segue_bundle_end(struct bundle_reader *reader)
 {
 	struct bundle *bundle = &reader->job->bundle;
+	struct bytes *bytes, name;
 
+	for (size_t i = 0; (bytes = bytes_at(bundle, i, &name)); i++)
+		if (bytes->data == awaited)
+			return segue_refuse(reader->job, SEGUE_E_BUNDLE_LINK, "%b", &name);
 	for (size_t i = 0; i < bundle->module_count; i++) {
 		struct member *module = &bundle->modules[i];
 

@@ -12,7 +12,7 @@ int segue_open_bundle(struct job *job, const struct bytes *blob);
 /* newc: bundle.c says what it looks like. */
 #define BUNDLE_HEADER_SIZE 110u
 #define BUNDLE_FIELDS 13u
-enum bundle_field { BUNDLE_MODE = 1, BUNDLE_NLINK = 4, BUNDLE_FILESIZE = 6, BUNDLE_NAMESIZE = 11 };
+enum bundle_field { BUNDLE_INO = 0, BUNDLE_MODE = 1, BUNDLE_NLINK = 4, BUNDLE_FILESIZE = 6, BUNDLE_DEVMAJOR = 7, BUNDLE_DEVMINOR = 8, BUNDLE_NAMESIZE = 11 };
 enum bundle_kind { BUNDLE_TRAILER, BUNDLE_KERNEL, BUNDLE_CMDLINE, BUNDLE_INITRD, BUNDLE_DIGEST, BUNDLE_FOLDER,
 		   BUNDLE_FOLDER_MODULES, BUNDLE_NONE, BUNDLE_MODULE, BUNDLE_MODULE_CMDLINE };
 
@@ -41,6 +41,9 @@ int segue_bundle_name(struct bundle_reader *reader, const uint8_t *name);
 int segue_bundle_check(const struct bundle_reader *reader);
 int segue_bundle_take(const struct bundle_reader *reader);
 int segue_bundle_end(struct bundle_reader *reader);
+
+/* Of what is perhaps an initrd, which is an archive too, and may be compressed. */
+#define INITRD_HINT "if it is an initrd, hand it over after the kernel"
 
 /* Lengths before a kernel that lies at offset 8. */
 #define FIWIX_HEADER_SIZE 8u

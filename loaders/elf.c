@@ -27,7 +27,7 @@ static void read_words(bool is_64, const uint8_t *p, addr_t *words, size_t count
 	}
 }
 
-static uint64_t read_virtual(bool is_64, const uint8_t *p)
+static OUT_OF_LINE uint64_t read_virtual(bool is_64, const uint8_t *p)
 {
 	return is_64 ? le64(p) : le32(p);
 }
@@ -43,6 +43,14 @@ static addr_t virtual_distance(bool is_64, const uint8_t *from, const uint8_t *t
 bool segue_is_elf(const struct bytes *file)
 {
 	return file->size >= 4 && le32(file->data) == 0x464c457fu;
+}
+
+bool segue_elf_is_64_bit(const struct bytes *file)
+{
+	const size_t machine = offsetof(struct elf32_header, e_machine);
+
+	return segue_is_elf(file) && file->size >= machine + 2 &&
+	       (file->data[EI_CLASS] == ELFCLASS64 || le16(file->data + machine) == EM_X86_64);
 }
 
 /* What lies before the fields that the classes place differently, and the codes for other values. */
@@ -74,13 +82,18 @@ static int check_ident(const struct job *job, const struct bytes *file, bool is_
 	return SEGUE_OK;
 }
 
-/* Does it lie inside the file? */
-static int check_range(const struct job *job, const struct elf_file *elf, int code, const char *what, uint32_t number,
-		       addr_t offset, addr_t size)
+/* Does it lie inside the file? As the file has the numbers, so that a sentence can show them. */
+static bool is_inside(const struct elf_file *elf, uint64_t offset, uint64_t size)
 {
-	if (fits(offset, size, elf->file.size))
+	return offset <= elf->file.size && size <= elf->file.size - offset;
+}
+
+static int check_range(const struct job *job, const struct elf_file *elf, int code, const char *what, uint32_t number,
+		       uint64_t offset, uint64_t size)
+{
+	if (is_inside(elf, offset, size))
 		return SEGUE_OK;
-	return segue_refuse(job, code, "%s %u, %x bytes at offset %x, file's end %x", what, number, size, offset,
+	return segue_refuse(job, code, "%s %u, %X bytes at offset %X, file's end %x", what, number, size, offset,
 			    (addr_t)elf->file.size);
 }
 
@@ -110,7 +123,7 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 	if (entry_size != expected)
 		return segue_refuse(job, SEGUE_E_ELF_PHENTSIZE, "%u bytes, not %u", entry_size, expected);
 	return check_range(job, elf, SEGUE_E_ELF_TRUNCATED, "program headers", elf->program_header_count,
-			   elf->program_headers, (addr_t)elf->program_header_count * expected);
+			   read_virtual(is_64, AT(is_64, p, header, e_phoff)), elf->program_header_count * expected);
 }
 
 /* segue_elf_open() has checked that the table is inside the file. */
@@ -138,16 +151,20 @@ enum { OFFSET, VADDR, PADDR, FILESZ, MEMSZ, WORDS };
 static int add_segment(struct job *job, const struct elf_file *elf, uint32_t index, const addr_t *words)
 {
 	struct bytes source = {elf->file.data, (size_t)words[FILESZ], elf->file.part};
+	const uint8_t *p = program_header(elf, index);
+	uint64_t file_size = read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_filesz));
+	uint64_t size = read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_memsz));
 
-	if (words[MEMSZ] < words[FILESZ])
-		return segue_refuse(job, SEGUE_E_ELF_SEGMENT_SIZE, "segment %u, %x in the file, %x in memory",
-				    index, words[FILESZ], words[MEMSZ]);
+	if (size < file_size)
+		return segue_refuse(job, SEGUE_E_ELF_SEGMENT_SIZE, "segment %u, %X in the file, %X in memory",
+				    index, file_size, size);
 	if (!fits(words[PADDR], words[MEMSZ], ADDRESS_LIMIT))
-		return segue_refuse(job, SEGUE_E_ELF_SEGMENT_HIGH, "segment %u, %x bytes at %x", index, words[MEMSZ],
-				    words[PADDR]);
+		return segue_refuse(job, SEGUE_E_ELF_SEGMENT_HIGH, "segment %u, %X bytes at %X", index, size,
+				    read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_paddr)));
 	/* The offset of a segment without bytes says nothing: it may lie anywhere. */
 	if (words[FILESZ]) {
-		int error = check_range(job, elf, SEGUE_E_ELF_SEGMENT_FILE, "segment", index, words[OFFSET], words[FILESZ]);
+		int error = check_range(job, elf, SEGUE_E_ELF_SEGMENT_FILE, "segment", index,
+					read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_offset)), file_size);
 
 		if (error)
 			return error;
@@ -190,7 +207,7 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 		by_virtual = by_physical;
 	*entry = (uint32_t)by_virtual;
 	return by_virtual != ADDRESS_MAX ? SEGUE_OK :
-		segue_refuse(job, SEGUE_E_ELF_ENTRY, "%x", (addr_t)read_virtual(is_64, AT(is_64, elf->file.data, header, e_entry)));
+		segue_refuse(job, SEGUE_E_ELF_ENTRY, "%X", read_virtual(is_64, AT(is_64, elf->file.data, header, e_entry)));
 }
 
 struct elf_section segue_elf_section(bool is_64, const uint8_t *p)
@@ -211,22 +228,42 @@ bool segue_elf_section_floats(const struct elf_section *section)
 	return !(section->flags & SHF_ALLOC) && section->type != SHT_NULL && section->type != SHT_NOBITS && section->size;
 }
 
-int segue_elf_check_sections(const struct job *job, const struct elf_file *elf)
+static bool has_sections(const struct job *job, const struct elf_file *elf, const char *what, uint32_t number,
+			 const uint8_t *offset, uint64_t size)
 {
-	uint32_t size = SIZE_OF(elf->is_64, section_header), i;
-	int error;
+	uint64_t at = read_virtual(elf->is_64, offset);
 
-	if (elf->section_header_size != size)
-		return segue_refuse(job, SEGUE_E_ELF_SECTIONS, "%u bytes each, not %u", elf->section_header_size, size);
-	error = check_range(job, elf, SEGUE_E_ELF_SECTIONS, "section headers", elf->section_header_count,
-			    elf->section_headers, (addr_t)elf->section_header_count * size);
-	for (i = 0; i < elf->section_header_count && !error; i++) {
-		struct elf_section s = segue_elf_section(elf->is_64, elf->file.data + (size_t)elf->section_headers + (size_t)i * size);
+	if (is_inside(elf, at, size))
+		return true;
+	segue_say(job, SEGUE_LOG_WARNING, "the kernel gets no ELF sections: %s %u, %X bytes at offset %X, file's end %x",
+		  what, number, size, at, (addr_t)elf->file.size);
+	return false;
+}
 
-		if (segue_elf_section_floats(&s))
-			error = check_range(job, elf, SEGUE_E_ELF_SECTIONS, "section", i, s.offset, s.size);
+bool segue_elf_has_sections(const struct job *job, const struct elf_file *elf)
+{
+	const bool is_64 = elf->is_64;
+	uint32_t size = SIZE_OF(is_64, section_header), count = elf->section_header_count;
+
+	if (count == 0)
+		return false;
+	if (elf->section_header_size != size) {
+		segue_say(job, SEGUE_LOG_WARNING, "the kernel gets no ELF sections: headers of %u bytes each, not %u",
+			  elf->section_header_size, size);
+		return false;
 	}
-	return error;
+	if (!has_sections(job, elf, "section headers", count, AT(is_64, elf->file.data, header, e_shoff), (uint64_t)count * size))
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		const uint8_t *p = elf->file.data + (size_t)elf->section_headers + (size_t)i * size;
+		struct elf_section s = segue_elf_section(is_64, p);
+
+		if (segue_elf_section_floats(&s) &&
+		    !has_sections(job, elf, "section", i, AT(is_64, p, section_header, sh_offset),
+				  read_virtual(is_64, AT(is_64, p, section_header, sh_size))))
+			return false;
+	}
+	return true;
 }
 
 void segue_elf_set_section_address(bool is_64, uint8_t *p, uint32_t addr)

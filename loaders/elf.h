@@ -157,6 +157,9 @@ struct elf_section {
 /* Do the bytes begin with ELF's magic? */
 bool segue_is_elf(const struct bytes *file);
 
+/* Of an ELF file, whatever else is wrong with it: is it for a 64-bit CPU? */
+bool segue_elf_is_64_bit(const struct bytes *file);
+
 int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_file *elf);
 
 /* Refuses a file that names an interpreter: a program for an operating system. */
@@ -165,8 +168,11 @@ int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *e
 /* Adds every PT_LOAD at its p_paddr, and tells the physical address of the entry. */
 int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry);
 
-/* Checks that the section header table and the sections that are in no segment lie inside the file. */
-int segue_elf_check_sections(const struct job *job, const struct elf_file *elf);
+/*
+ * Are there section headers, and do their table and the sections that are in no segment lie inside the file? Warns where
+ * they do not: they are for debuggers, and the kernel runs without them.
+ */
+bool segue_elf_has_sections(const struct job *job, const struct elf_file *elf);
 
 /* Section header at p. */
 struct elf_section segue_elf_section(bool is_64, const uint8_t *p);

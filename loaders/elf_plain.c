@@ -3,7 +3,16 @@
  * Protocol "ELF": an executable without any boot protocol's header. It is entered in flat 32-bit mode with
  * all registers zero, and is passed nothing: not the command line, no modules.
  */
-#include "elf.h"
+#include "multiboot.h"
+
+static void say_what_it_is_not(const struct job *job)
+{
+	size_t offset;
+	const char *why = segue_multiboot_nearly(&job->bundle.kernel, &offset);
+
+	if (why)
+		segue_say(job, SEGUE_LOG_WARNING, "taken for a plain ELF: the Multiboot header at offset %x %s", (addr_t)offset, why);
+}
 
 static int load(struct job *job)
 {
@@ -13,6 +22,8 @@ static int load(struct job *job)
 
 	if (error)
 		return error;
+	job->is_64_bit = segue_elf_is_64_bit(&job->bundle.kernel);
+	say_what_it_is_not(job);
 	error = segue_elf_refuse_interpreter(job, &elf);
 	if (error)
 		return error;

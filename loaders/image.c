@@ -94,9 +94,9 @@ static int add(struct job *job, const struct segment *segment)
 	return SEGUE_OK;
 }
 
-static int refuse(const struct job *job, int code, const struct segment *s, const char *what, addr_t start, addr_t end)
+static int refuse(const struct job *job, int code, const struct segment *s, const char *what, uint64_t start, uint64_t end)
 {
-	return segue_refuse(job, code, "%s %u at %x to %x; %s %x to %x", s->name, s->number == NO_NUMBER ? 0u : s->number,
+	return segue_refuse(job, code, "%s %u at %x to %x; %s %X to %X", s->name, s->number == NO_NUMBER ? 0u : s->number,
 			    s->dest, end_of(s), what, start, end);
 }
 
@@ -111,7 +111,7 @@ static int check_fixed(const struct job *job, const struct segment *s)
 		const struct segue_range *keep = &job->args->keep[i];
 
 		if (s->dest < keep->end && keep->start < end && keep->start < keep->end)
-			return refuse(job, SEGUE_E_SEGMENT_KEPT, s, "kept is", (addr_t)keep->start, (addr_t)keep->end);
+			return refuse(job, SEGUE_E_SEGMENT_KEPT, s, "kept is", keep->start, keep->end);
 	}
 	for (size_t i = 0; !segue_is_ram(job, s->dest, end); i++) {
 		/* The RAM nearest below says how far it goes. */

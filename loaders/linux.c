@@ -17,8 +17,14 @@
 #define SECTOR 512u
 #define XLF_KERNEL_64 0x01u
 #define PHYSICAL_BITS_MAX 52          /* x86: no CPU has more */
-#define MEM_EQUALS 0x3d6d656du        /* "mem=" */
 #define OLD_LINE_MAX 255u             /* boot.rst, cmdline_size: before 2.06 */
+/*
+ * A 32-bit Linux maps low memory only, 896 MiB less vmalloc's and the fixmap's share (6.1: up to 0x36bfe000), and copies an
+ * initrd that ends above into it (relocate_initrd() in arch/x86/kernel/setup.c): KASLR may have put the kernel in its
+ * middle, and where there is no room it panics before it has a console.
+ */
+#define LOW_MEMORY_END 0x36000000u
+#define LOW_INITRD_MAX 0x30000000u    /* leaves room for the kernel and its own tables */
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
 
 static bool recognise(const struct bytes *file)
@@ -81,6 +87,7 @@ static int check_header(struct job *job, struct linux_kernel *k)
 	if (k->header_end < needed || k->header_end > offsetof(struct linux_boot_params, edd_mbr_sig_buffer))
 		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "it ends at %x, not in %x to 0x290", (addr_t)k->header_end,
 				    (addr_t)needed);
+	job->is_64_bit = k->minor >= 12 && (*LINUX_HEADER_AT(k, xloadflags) & XLF_KERNEL_64);
 	return SEGUE_OK;
 }
 
@@ -159,8 +166,9 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 	}
 	if (place.align == 0 || (place.align & (place.align - 1)) != 0 || exponent > 31 || preferred >= ADDRESS_LIMIT ||
 	    preferred < wanted)
-		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %x",
-				    (addr_t)place.align, exponent, preferred);
+		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %X",
+				    (addr_t)place.align, exponent,
+				    k->minor >= 10 ? le64(LINUX_HEADER_AT(k, pref_address)) : preferred);
 	/* Before 2.10 nothing says: no compressor that those kernels knew does better than 4 to 1 on one. */
 	if (init_size == 0)
 		init_size = size < ADDRESS_LIMIT / 4 ? size * 4 : ADDRESS_LIMIT;
@@ -197,16 +205,20 @@ static addr_t scale(addr_t size, uint32_t by, uint32_t more)
 	return size <= (ADDRESS_LIMIT - more) / by ? size * by + more : ADDRESS_LIMIT;
 }
 
-/* What follows mem=, in bytes and at most ADDRESS_LIMIT; 0: no number, as in mem=nopentium. */
-static OUT_OF_LINE addr_t memory_size(const uint8_t *p, const uint8_t *end)
+/* As Linux' memparse() reads it, in bytes and at most ADDRESS_LIMIT; 0: no number, as in mem=nopentium. */
+static OUT_OF_LINE addr_t memory_size(const struct bytes *value)
 {
+	const uint8_t *p = value->data, *end = p + value->size;
 	const char *unit = "kmgtpe";
 	addr_t size = 0, scaled;
 	uint32_t base = 10;
 
-	if (end - p > 2 && p[0] == '0' && (p[1] | 0x20) == 'x') {
-		base = 16;
-		p += 2;
+	if (p < end && *p == '0') {
+		base = 8;
+		if (end - p > 2 && (p[1] | 0x20) == 'x') {
+			base = 16;
+			p += 2;
+		}
 	}
 	for (; p < end; p++) {
 		uint32_t digit = *p - (uint32_t)'0';
@@ -225,16 +237,21 @@ static OUT_OF_LINE addr_t memory_size(const uint8_t *p, const uint8_t *end)
 	return size;
 }
 
-/* boot.rst, Special Command Line Options: the last mem=SIZE says where memory ends. */
+/*
+ * boot.rst, Special Command Line Options: mem=SIZE says where memory ends. Of several the least does: the kernel cuts
+ * its map at each of them (parse_memopt() in arch/x86/kernel/e820.c).
+ */
 static int find_memory_end(struct job *job, struct linux_kernel *k)
 {
-	const struct bytes *line = &job->bundle.cmdline;
+	struct bytes rest = job->bundle.cmdline, value;
 
-	for (size_t i = 0; i + 4 < line->size; i++)
-		if ((i == 0 || line->data[i - 1] == ' ') && le32(line->data + i) == MEM_EQUALS)
-			k->memory_end = memory_size(line->data + i + 4, line->data + line->size);
-	if (k->memory_end == 0)
-		k->memory_end = ADDRESS_LIMIT;
+	k->memory_end = ADDRESS_LIMIT;
+	while (segue_linux_option(&rest, "mem", &value)) {
+		addr_t size = memory_size(&value);
+
+		if (size != 0 && size < k->memory_end)
+			k->memory_end = size;
+	}
 	return SEGUE_OK;
 }
 
@@ -252,6 +269,25 @@ static const struct bytes *initrd_file(const struct bundle *b, size_t i)
 	if (b->initrd.size > 0 && i-- == 0)
 		return &b->initrd;
 	return &b->modules[i].file;
+}
+
+/* Large ones go where a 32-bit kernel need not copy them. */
+static void keep_low(const struct job *job, const struct linux_kernel *k, addr_t size, struct place *place)
+{
+	struct place low = *place;
+	addr_t at;
+
+	if (k->minor < 12 || job->is_64_bit || size <= LOW_MEMORY_END / 2)
+		return;
+	if (low.max > LOW_MEMORY_END)
+		low.max = LOW_MEMORY_END;
+	if (segue_find_free(job, size, &low, &at)) {
+		*place = low;
+		if (size <= LOW_INITRD_MAX)
+			return;
+	}
+	segue_say(job, SEGUE_LOG_WARNING, "initrd of %z bytes: a 32-bit Linux may stop before its console with more than %u",
+		  size, LOW_INITRD_MAX);
 }
 
 /*
@@ -289,6 +325,7 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 	place.max = k->memory_end <= limit ? k->memory_end : limit + 1;
 	/* What is no Linux may need far more than its size tells: memdisk clears 200 KiB, eight times its own. */
 	place.not_in_place = k->real_mode && k->minor < 10;
+	keep_low(job, k, claimed, &place);
 	if (!segue_find_free(job, claimed, &place, &k->initrd))
 		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
 	k->initrd_size = size;
@@ -373,8 +410,7 @@ static int say_kernel(struct job *job, struct linux_kernel *k)
 		for (release.data = file + at; at < setup && file[at] > ' '; at++)
 			release.size++;
 	segue_say(job, SEGUE_LOG_INFO, "Linux %b, boot protocol 2.%s%u, %s-bit%s", &release, LINUX_MINOR(k),
-		  k->minor >= 12 && (*LINUX_HEADER_AT(k, xloadflags) & XLF_KERNEL_64) ? "64" : "32",
-		  k->real_mode ? ", 16-bit entry" : "");
+		  job->is_64_bit ? "64" : "32", k->real_mode ? ", 16-bit entry" : "");
 	return SEGUE_OK;
 }
 

@@ -277,6 +277,13 @@ int segue_linux_setup(struct job *job, struct linux_kernel *kernel) SEGUE_HIDDEN
 int segue_linux_boot_params(struct job *job, struct linux_kernel *kernel);
 
 /*
+ * The value of the next option name= in rest, which then begins after it; false: there is no more (linux_line.c: which
+ * words are options). And: is a value this text?
+ */
+bool segue_linux_option(struct bytes *rest, const char *name, struct bytes *value) SEGUE_HIDDEN;
+bool segue_linux_is(const struct bytes *value, const char *text) SEGUE_HIDDEN;
+
+/*
  * boot.rst, Special Command Line Options: what the last vga= of a command line means for hdr.vid_mode. A number, or
  * one of these; LINUX_VIDEO_NORMAL where there is no vga=, or none that means anything.
  */

@@ -21,17 +21,28 @@ struct layout {
 	size_t size;
 };
 
-static void fill_text(uint8_t *page, const struct segue_machine *m)
+static uint8_t within(uint32_t position, uint32_t size)
 {
+	return (uint8_t)(position < size ? position : size - 1);
+}
+
+/* screen_info has 8 bits for columns and lines: of a screen that has more Linux is told nothing, and leaves it alone. */
+static void fill_text(const struct job *job, uint8_t *page)
+{
+	const struct segue_machine *m = job->args->machine;
 	uint32_t columns = 80, lines = 25;
 
+	if (m && m->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT && m->framebuffer.width != 0 && m->framebuffer.height != 0) {
+		columns = m->framebuffer.width;
+		lines = m->framebuffer.height;
+	}
+	if ((columns | lines) > 0xff) {
+		segue_say(job, SEGUE_LOG_WARNING, "no text screen of %u by %u for Linux, which takes 255 by 255", columns, lines);
+		return;
+	}
 	if (m) {
-		*LINUX_AT(page, screen_info.orig_x) = (uint8_t)m->cursor_column;
-		*LINUX_AT(page, screen_info.orig_y) = (uint8_t)m->cursor_row;
-		if (m->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT) {
-			columns = m->framebuffer.width;
-			lines = m->framebuffer.height;
-		}
+		*LINUX_AT(page, screen_info.orig_x) = within(m->cursor_column, columns);
+		*LINUX_AT(page, screen_info.orig_y) = within(m->cursor_row, lines);
 	}
 	*LINUX_AT(page, screen_info.orig_video_mode) = TEXT_MODE_3;
 	*LINUX_AT(page, screen_info.orig_video_cols) = (uint8_t)columns;
@@ -89,7 +100,7 @@ static void fill_screen(const struct job *job, uint8_t *page)
 		}
 		segue_say(job, SEGUE_LOG_WARNING, "no framebuffer of %u by %u, %u bytes a line, for Linux", f->width, f->height, f->pitch);
 	}
-	fill_text(page, job->args->machine);
+	fill_text(job, page);
 }
 
 /* KiB of RAM in one piece from 1 MiB on, as the BIOS calls from before E820 counted them. */
@@ -99,6 +110,25 @@ static void fill_old_sizes(uint8_t *page, const struct segue_range *map, size_t 
 
 	put_le32(LINUX_AT(page, alt_mem_k), kib);
 	put_le16(LINUX_AT(page, screen_info.ext_mem_k), (uint16_t)(kib > 0xffff ? 0xffff : kib));
+}
+
+/*
+ * A map of one entry is none to Linux, which then goes by what the older BIOS calls could tell: append_e820_table() in
+ * arch/x86/kernel/e820.c. Two halves are the same map.
+ */
+static size_t split_only_range(struct segue_range *map, size_t count)
+{
+	uint64_t at = ONE_MIB;
+
+	if (count != 1)
+		return count;
+	if (at <= map->start || at >= map->end)
+		at = (map->start + (map->end - map->start) / 2) & ~(uint64_t)(PAGE - 1);
+	if (at <= map->start)
+		return count;
+	map[1] = map[0];
+	map[0].end = map[1].start = at;
+	return 2;
 }
 
 static void put_e820(uint8_t *entries, const struct segue_range *map, size_t count)
@@ -174,10 +204,11 @@ int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
 		return error;
 
 	before = job->arena;
-	map = segue_arena_take(&job->arena, count * sizeof *map, sizeof(uint64_t));
+	map = segue_arena_take(&job->arena, (count + 1) * sizeof *map, sizeof(uint64_t));
 	if (!map)
-		return segue_arena_refuse(job, count * sizeof *map);
+		return segue_arena_refuse(job, (count + 1) * sizeof *map);
 	segue_target_map(job, map, count, &count);
+	count = split_only_range(map, count);
 	in_page = count < LINUX_E820_MAX ? count : LINUX_E820_MAX;
 	*LINUX_AT(page, e820_entries) = (uint8_t)in_page;
 	put_e820(LINUX_AT(page, e820_table), map, in_page);

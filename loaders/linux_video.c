@@ -12,21 +12,6 @@
 #define VBE_MODE_MAX 0x1ffu
 #define VID_MODE_MAX 0xffffu
 
-struct word {
-	const uint8_t *at, *end;
-};
-
-static bool is_word(const struct word *word, const char *text)
-{
-	const uint8_t *p = word->at;
-
-	while (p < word->end && *text && *p == (uint8_t)*text) {
-		p++;
-		text++;
-	}
-	return p == word->end && !*text;
-}
-
 static uint32_t digit_of(uint8_t c)
 {
 	if (c >= '0' && c <= '9')
@@ -36,18 +21,19 @@ static uint32_t digit_of(uint8_t c)
 }
 
 /* In C's notation. LINUX_VIDEO_NORMAL where it is no number. */
-static uint32_t number_of(struct word word)
+static uint32_t number_of(const struct bytes *value)
 {
+	const uint8_t *p = value->data, *end = p + value->size;
 	uint32_t base = 10, number = 0;
 
-	if (word.end - word.at > 1 && *word.at == '0') {
-		base = (word.at[1] | 0x20) == 'x' ? 16 : 8;
-		word.at += base == 16 ? 2 : 1;
+	if (end - p > 1 && *p == '0') {
+		base = (p[1] | 0x20) == 'x' ? 16 : 8;
+		p += base == 16 ? 2 : 1;
 	}
-	if (word.at == word.end)
+	if (p == end)
 		return LINUX_VIDEO_NORMAL;
-	for (; word.at < word.end; word.at++) {
-		uint32_t digit = digit_of(*word.at);
+	for (; p < end; p++) {
+		uint32_t digit = digit_of(*p);
 
 		number = number * base + digit;
 		if (digit >= base || number > VID_MODE_MAX)
@@ -56,43 +42,31 @@ static uint32_t number_of(struct word word)
 	return number;
 }
 
-/* What stands behind the last vga= of the line. */
-static bool find_vga(const struct bytes *line, struct word *value)
+/* The value of the last vga= of the line. */
+static bool find_vga(const struct bytes *line, struct bytes *value)
 {
-	const uint8_t *p = line->data, *end = line->size > 0 ? p + line->size : p;
+	struct bytes rest = *line;
 	bool found = false;
 
-	while (p < end) {
-		struct word word = {.at = p};
-
-		while (p < end && *p != ' ')
-			p++;
-		word.end = p;
-		if (word.end - word.at >= 4 && word.at[0] == 'v' && word.at[1] == 'g' && word.at[2] == 'a' && word.at[3] == '=') {
-			found = true;
-			value->at = word.at + 4;
-			value->end = word.end;
-		}
-		if (p < end)
-			p++;
-	}
+	while (segue_linux_option(&rest, "vga", value))
+		found = true;
 	return found;
 }
 
 uint32_t segue_linux_vid_mode(const struct bytes *line)
 {
-	struct word value = {NULL, NULL};
+	struct bytes value;
 
-	if (!find_vga(line, &value) || is_word(&value, "normal"))
+	if (!find_vga(line, &value) || segue_linux_is(&value, "normal"))
 		return LINUX_VIDEO_NORMAL;
-	if (is_word(&value, "ext"))
+	if (segue_linux_is(&value, "ext"))
 		return LINUX_VIDEO_EXTENDED;
-	return is_word(&value, "ask") ? LINUX_VIDEO_ASK : number_of(value);
+	return segue_linux_is(&value, "ask") ? LINUX_VIDEO_ASK : number_of(&value);
 }
 
 int segue_linux_ask_video(struct job *job, struct linux_kernel *k)
 {
-	struct word value;
+	struct bytes value;
 	uint32_t mode;
 
 	(void)k;

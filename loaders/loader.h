@@ -108,6 +108,7 @@ struct job {
 	bool modules_move;            /* where SEGUE_LOAD_MODULES_STAY would leave them */
 	bool modules_stay;            /* as with that flag: the second try, where RAM is too full for the first */
 	addr_t needs_memory;
+	bool is_64_bit;               /* the kernel is for a 64-bit CPU, as far as its headers tell */
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
 };
@@ -123,9 +124,9 @@ static inline bool segue_tries_again(const struct job *job, int code)
 
 /*
  * refuse: logs what the code means (segue_strerror), and behind a colon the details in format (NULL: none),
- * at SEGUE_LOG_ERROR; returns the code. say: logs the sentence in format at a level.
+ * at SEGUE_LOG_ERROR; returns the code (job NULL: that is all). say: logs the sentence in format at a level.
  * The formats know %s (char *), %b (struct bytes *, printed up to 64 bytes, unprintables as '?'),
- * %u (uint32_t), %x (addr_t, as 0x...), %z (addr_t, in decimal), %%.
+ * %u (uint32_t), %x (addr_t, as 0x...), %X (uint64_t, as 0x...), %z (addr_t, in decimal), %%.
  */
 int segue_refuse(const struct job *job, int code, const char *format, ...);
 void segue_say(const struct job *job, int level, const char *format, ...);

@@ -6,6 +6,9 @@
  * counts. Where there is none, a magic with a wrong checksum is a broken header; but in an ELF file only if its
  * flags are such as a header can have, for ELF is enough to be loaded by, and code may compare with the magic.
  *
+ * A file that no rule takes, or that is taken for a plain ELF, may hold a header that was meant to count: a warning
+ * says where it is and why it does not (segue_multiboot_nearly()).
+ *
  * Bit 16 says that the address fields are valid and to be used instead of the file's own headers (section 3.1.1),
  * so they are, for an ELF file too; GRUB and QEMU do the same. No section headers are passed then.
  */
@@ -45,17 +48,54 @@ static bool has_version_2(const struct bytes *file)
 	return false;
 }
 
+bool segue_multiboot_next(const struct bytes *file, size_t *offset)
+{
+	size_t end = search_end(file, MULTIBOOT_SEARCH, MULTIBOOT_HEADER_MAGIC_FIELDS);
+
+	for (; *offset < end; *offset += MULTIBOOT_ALIGN)
+		if (FIELD(file->data + *offset, magic) == MULTIBOOT_HEADER_MAGIC)
+			return true;
+	return false;
+}
+
+static bool has_right_checksum(const uint8_t *p)
+{
+	return FIELD(p, magic) + FIELD(p, flags) + FIELD(p, checksum) == 0;
+}
+
+const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset)
+{
+	/* Where even a first segment that is aligned to 2 MiB in the file has it. */
+	size_t end = search_end(file, MULTIBOOT_NEARLY_SEARCH, MULTIBOOT_HEADER_MAGIC_FIELDS), i;
+
+	for (i = 0; i < end; i++) {
+		const uint8_t *p = file->data + i;
+		bool aligned = i % MULTIBOOT_ALIGN == 0;
+
+		/* the first byte before the call: this may be millions of bytes */
+		if (*p != (MULTIBOOT_HEADER_MAGIC & 0xff) || FIELD(p, magic) != MULTIBOOT_HEADER_MAGIC)
+			continue;
+		*offset = i;
+		/* magic and checksum without flags: that of flags there might have been */
+		if (has_right_checksum(p))
+			return aligned ? "is not in the first 8192 bytes" : "is not at a multiple of 4";
+		if (aligned && !((0u - FIELD(p, magic) - FIELD(p, flags)) & ~PLAUSIBLE_FLAGS))
+			return "has no flags";
+		if (aligned && i < MULTIBOOT_SEARCH)
+			return "has a wrong checksum";
+	}
+	return NULL;
+}
+
 static enum found find_header(const struct bytes *file, size_t *offset)
 {
-	size_t end = search_end(file, MULTIBOOT_SEARCH, MULTIBOOT_HEADER_MAGIC_FIELDS), i;
 	enum found found = FOUND_NOTHING;
+	size_t i = 0;
 
-	for (i = 0; i < end; i += MULTIBOOT_ALIGN) {
+	for (; segue_multiboot_next(file, &i); i += MULTIBOOT_ALIGN) {
 		const uint8_t *p = file->data + i;
 
-		if (FIELD(p, magic) != MULTIBOOT_HEADER_MAGIC)
-			continue;
-		if (FIELD(p, magic) + FIELD(p, flags) + FIELD(p, checksum) == 0) {
+		if (has_right_checksum(p)) {
 			*offset = i;
 			return FOUND_HEADER;
 		}
@@ -76,9 +116,9 @@ static bool recognise(const struct bytes *kernel)
 	return find_header(kernel, &offset) != FOUND_NOTHING;
 }
 
-static int check_header(const struct job *job, enum found found, size_t offset, uint32_t flags)
+/* job NULL: without a sentence. */
+static int check_header(const struct job *job, const struct bytes *kernel, enum found found, size_t offset, uint32_t flags)
 {
-	const struct bytes *kernel = &job->bundle.kernel;
 	size_t size = MULTIBOOT_HEADER_MAGIC_FIELDS;
 	uint32_t unknown = flags & MULTIBOOT_MUST_KNOW & ~(MULTIBOOT_PAGE_ALIGN | MULTIBOOT_MEMORY_INFO | MULTIBOOT_VIDEO_MODE);
 	uint32_t bit;
@@ -109,15 +149,24 @@ static int refuse_address(const struct job *job, const char *what, uint32_t valu
 	return segue_refuse(job, SEGUE_E_MULTIBOOT_ADDRESS, "%s %x %s %x", what, (addr_t)value, why, limit);
 }
 
-/* Section 3.1.2. The header lies at header_addr in memory, and so tells what of the file lies at load_addr. */
-static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
+/* What the address fields say. */
+struct flat {
+	struct bytes source;
+	addr_t load, end;
+	uint32_t entry;
+};
+
+/*
+ * Section 3.1.2. The header lies at header_addr in memory, and so tells what of the file lies at load_addr. job NULL:
+ * without a sentence.
+ */
+static int read_addresses(const struct job *job, const struct bytes *kernel, size_t offset, struct flat *flat)
 {
-	const struct bytes *kernel = &job->bundle.kernel;
 	const uint8_t *header = kernel->data + offset;
 	uint32_t header_addr = FIELD(header, header_addr), load_addr = FIELD(header, load_addr);
 	uint32_t load_end_addr = FIELD(header, load_end_addr), bss_end_addr = FIELD(header, bss_end_addr);
+	uint32_t entry = FIELD(header, entry_addr);
 	addr_t load_end, end;
-	struct bytes source;
 	size_t start;
 
 	if (load_addr > header_addr)
@@ -136,11 +185,36 @@ static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 	end = bss_end_addr ? bss_end_addr : load_end;
 	if (end < load_end)
 		return refuse_address(job, "bss_end_addr", bss_end_addr, "is below the data's end", load_end);
-	*entry = FIELD(header, entry_addr);
-	if (*entry < load_addr || *entry >= load_end)
-		return refuse_address(job, "entry_addr", *entry, "is outside what is loaded, which ends at", load_end);
-	source = segue_bytes_at(*kernel, start, (size_t)(load_end - load_addr));
-	return segue_add_segment(job, "Multiboot image", NO_NUMBER, load_addr, &source, end - load_end, end - load_addr);
+	if (entry < load_addr || entry >= load_end)
+		return refuse_address(job, "entry_addr", entry, "is outside what is loaded, which ends at", load_end);
+	*flat = (struct flat){
+		.source = segue_bytes_at(*kernel, start, (size_t)(load_end - load_addr)),
+		.load = load_addr, .end = end, .entry = entry,
+	};
+	return SEGUE_OK;
+}
+
+static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
+{
+	struct flat flat;
+	int error = read_addresses(job, &job->bundle.kernel, offset, &flat);
+
+	if (error)
+		return error;
+	*entry = flat.entry;
+	return segue_add_segment(job, "Multiboot image", NO_NUMBER, flat.load, &flat.source,
+				 flat.end - flat.load - flat.source.size, flat.end - flat.load);
+}
+
+bool segue_multiboot_is_stray(const struct bytes *kernel)
+{
+	size_t offset = 0;
+	enum found found = find_header(kernel, &offset);
+	uint32_t flags = found == FOUND_HEADER ? FIELD(kernel->data + offset, flags) : 0;
+	struct flat flat;
+
+	return !segue_is_elf(kernel) && (check_header(NULL, kernel, found, offset, flags) != SEGUE_OK ||
+					 !(flags & MULTIBOOT_ADDRESS_FIELDS) || read_addresses(NULL, kernel, offset, &flat) != SEGUE_OK);
 }
 
 /* Section 3.1.3: a wish, not a demand. What the machine has is passed; it is for the host to set a mode. */
@@ -183,10 +257,11 @@ static int load(struct job *job)
 	bool by_addresses;
 	uint32_t flags = found == FOUND_HEADER ? FIELD(header, flags) : 0;
 	uint32_t entry, info;
-	int error = check_header(job, found, offset, flags);
+	int error = check_header(job, kernel, found, offset, flags);
 
 	if (error)
 		return error;
+	job->is_64_bit = segue_elf_is_64_bit(kernel);
 	by_addresses = flags & MULTIBOOT_ADDRESS_FIELDS;
 	if (by_addresses) {
 		error = load_by_addresses(job, offset, &entry);

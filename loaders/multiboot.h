@@ -10,6 +10,7 @@
 
 #define MULTIBOOT_SEARCH 8192u        /* section 3.1: the header lies in the first 8192 bytes ... */
 #define MULTIBOOT_ALIGN 4u            /* ... at a multiple of 4 */
+#define MULTIBOOT_NEARLY_SEARCH 0x1000000u /* how far a misplaced one is looked for, to warn of it */
 #define MULTIBOOT_HEADER_MAGIC 0x1badb002u
 #define MULTIBOOT_BOOTLOADER_MAGIC 0x2badb002u
 
@@ -156,6 +157,15 @@ _Static_assert(offsetof(struct multiboot_mmap, type) == 20, "Multiboot 3.3");
 /* VBE 3.0, functions 00h and 01h */
 #define VBE_CONTROL_INFO_SIZE 512u
 #define VBE_MODE_INFO_SIZE 256u
+
+/* The next magic number at *offset or above where the specification has it, whatever its checksum; false: none. */
+bool segue_multiboot_next(const struct bytes *file, size_t *offset);
+
+/* Why the first header that was perhaps meant to be one is none, for a file without one; NULL: nothing looks like it. */
+const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset) SEGUE_HIDDEN;
+
+/* Of a file that is recognised: is its header one that cannot be right, so that another rule may have the file? */
+bool segue_multiboot_is_stray(const struct bytes *kernel) SEGUE_HIDDEN;
 
 /* Places the modules, the information and the sections of elf (NULL: none), and fills the information in. */
 int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info);

@@ -376,21 +376,18 @@ static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struc
 	return true;
 }
 
-/* What the sections, whose headers it checks, are to take after the kernel. */
-static int measure_sections(const struct job *job, const struct elf_file *elf, addr_t *size)
+/* What the sections are to take after the kernel. */
+static addr_t measure_sections(const struct elf_file *elf)
 {
 	const uint8_t *headers = elf->file.data + (size_t)elf->section_headers;
 	struct run run = {.end = 0};
-	int error;
+	addr_t size = 0;
 
-	if (!elf->section_header_count)
-		return SEGUE_OK;
-	error = segue_elf_check_sections(job, elf);
-	while (!error && run.end < elf->section_header_count) {
+	while (run.end < elf->section_header_count) {
 		run = find_run(elf, headers, run.end);
-		*size += (run.stop - run.start + TABLE_ALIGN - 1) & ~(addr_t)(TABLE_ALIGN - 1);
+		size += (run.stop - run.start + TABLE_ALIGN - 1) & ~(addr_t)(TABLE_ALIGN - 1);
 	}
-	return error;
+	return size;
 }
 
 /*
@@ -407,8 +404,6 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 	bool named = true;
 	int error;
 
-	if (!size)
-		return SEGUE_OK;
 	if (size > SECTION_HEADERS_MAX || !find_low(job, size, table, &place)) {
 		segue_say(job, SEGUE_LOG_WARNING, "no room for %u section headers",
 			  elf->section_header_count);
@@ -461,13 +456,13 @@ int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *
 		.kernel_segments = job->segment_count,
 		.module_count = job->bundle.module_count + (job->bundle.initrd.size != 0),
 	};
-	addr_t sections = 0;
-	int error = elf ? measure_sections(job, elf, &sections) : SEGUE_OK;
+	int error;
 
+	if (elf && !segue_elf_has_sections(job, elf))
+		elf = NULL;
 	if (table.kernel_end < ONE_MIB)
 		table.kernel_end = ONE_MIB;
-	if (!error)
-		error = place_modules(job, &table, sections);
+	error = place_modules(job, &table, elf ? measure_sections(elf) : 0);
 	table.end = end_of_segments(job);
 	if (!error)
 		error = segue_place_catcher(job);

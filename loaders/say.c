@@ -31,17 +31,33 @@ static void put_bytes(struct sentence *s, const struct bytes *bytes)
 		put_string(s, "...");
 }
 
-static void put_number(struct sentence *s, addr_t value, unsigned base)
+static void put_number(struct sentence *s, addr_t value)
 {
 	char digits[20];
 	unsigned count = 0;
 
 	do {
-		digits[count++] = "0123456789abcdef"[value % base];
-		value /= base;
+		digits[count++] = (char)('0' + value % 10);
+		value /= 10;
 	} while (value != 0);
 	while (count > 0)
 		put(s, (unsigned char)digits[--count]);
+}
+
+static void put_hex(struct sentence *s, uint64_t value)
+{
+	/* in halves: some compilers want libgcc to shift 64 bits on i386 */
+	const uint32_t halves[] = {(uint32_t)(value >> 32), (uint32_t)value};
+	bool any = false;
+
+	put_string(s, "0x");
+	for (unsigned i = 0; i < 16; i++) {
+		uint32_t digit = halves[i / 8] >> (28 - i % 8 * 4) & 15;
+
+		any = any || digit != 0 || i == 15;
+		if (any)
+			put(s, (unsigned char)"0123456789abcdef"[digit]);
+	}
 }
 
 static void format_sentence(struct sentence *s, const char *format, va_list list)
@@ -59,14 +75,16 @@ static void format_sentence(struct sentence *s, const char *format, va_list list
 			put_bytes(s, va_arg(list, const struct bytes *));
 			break;
 		case 'u':
-			put_number(s, va_arg(list, uint32_t), 10);
+			put_number(s, va_arg(list, uint32_t));
 			break;
 		case 'z':
-			put_number(s, va_arg(list, addr_t), 10);
+			put_number(s, va_arg(list, addr_t));
 			break;
 		case 'x':
-			put_string(s, "0x");
-			put_number(s, va_arg(list, addr_t), 16);
+			put_hex(s, va_arg(list, addr_t));
+			break;
+		case 'X':
+			put_hex(s, va_arg(list, uint64_t));
 			break;
 		default:
 			put(s, (unsigned char)*format);
@@ -94,7 +112,7 @@ int segue_refuse(const struct job *job, int code, const char *format, ...)
 	va_list list;
 	int level = segue_tries_again(job, code) ? SEGUE_LOG_WARNING : SEGUE_LOG_ERROR;
 
-	if (!job->args->log)
+	if (!job || !job->args->log)
 		return code;
 	put_string(&s, segue_strerror(code));
 	if (format)

@@ -371,6 +371,7 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	d->purgatory = (uint32_t)a->housing.home;
 	d->purgatory_size = home_pages(a) * PURGATORY_PAGE;
 	d->needs_memory = a->job->needs_memory;
+	d->is_64_bit = a->job->is_64_bit;
 	d->has_digest = a->job->bundle.digest != NULL;
 	d->asks_video = a->job->asks_video;
 	d->video_width = a->job->video_width;

@@ -18,6 +18,7 @@
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "still gzip-compressed") \
+	means(SEGUE_E_COMPRESSED, "still compressed") \
 	means(SEGUE_E_FIWIX_KERNEL, "Fiwix kernel length past the blob") \
 	means(SEGUE_E_FIWIX_INITRD, "Fiwix initramfs length past the blob") \
 	means(SEGUE_E_BUNDLE_HEADER, "broken bundle header") \
@@ -28,6 +29,7 @@
 	means(SEGUE_E_BUNDLE_CMDLINE, "broken command line") \
 	means(SEGUE_E_BUNDLE_NESTED, "bundle inside a bundle") \
 	means(SEGUE_E_BUNDLE_DIGEST, "broken digest") \
+	means(SEGUE_E_BUNDLE_LINK, "hard link without its file") \
 	means(SEGUE_E_ELF_TRUNCATED, "truncated ELF") \
 	means(SEGUE_E_ELF_CLASS, "unknown ELF class") \
 	means(SEGUE_E_ELF_DATA, "big-endian ELF") \
@@ -42,7 +44,6 @@
 	means(SEGUE_E_ELF_ENTRY, "ELF entry in no segment") \
 	means(SEGUE_E_ELF_64BIT, "64-bit ELF entry") \
 	means(SEGUE_E_ELF_INTERPRETER, "ELF wants an interpreter") \
-	means(SEGUE_E_ELF_SECTIONS, "broken ELF section headers") \
 	means(SEGUE_E_MULTIBOOT_CHECKSUM, "wrong Multiboot checksum") \
 	means(SEGUE_E_MULTIBOOT_FLAGS, "unknown Multiboot flags") \
 	means(SEGUE_E_MULTIBOOT_TRUNCATED, "truncated Multiboot") \

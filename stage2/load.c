@@ -8,6 +8,9 @@
 #include "processor.h"
 #include "quiet.h"
 
+#define LEAF_EXTENDED 0x80000000u     /* EAX: the highest of these leaves */
+#define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
+#define LONG_MODE 0x20000000u
 #define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
 
 static int check_workspace(const struct job *job)
@@ -137,11 +140,35 @@ static int prepare(struct job *job)
 	return segue_find_ram(job);
 }
 
+/* Is there a 64-bit mode here? On the build machine, which is another one, nothing can be said. */
+static bool has_long_mode(void)
+{
+#if ADDRESS_MAX == UINT32_MAX && !__STDC_HOSTED__
+	return segue_has_cpuid() && segue_cpuid(0).eax != 0 && segue_cpuid(LEAF_EXTENDED).eax >= LEAF_LONG_MODE &&
+	       segue_cpuid(LEAF_EXTENDED).eax <= LEAF_EXTENDED + 0xffff && (segue_cpuid(LEAF_LONG_MODE).edx & LONG_MODE);
+#else
+	return true;
+#endif
+}
+
+static void say_width(struct job *job)
+{
+	if (!job->is_64_bit)
+		return;
+	if (has_long_mode())
+		segue_say(job, SEGUE_LOG_INFO, "the kernel needs a 64-bit CPU");
+	else
+		segue_say(job, SEGUE_LOG_WARNING, "the kernel needs a 64-bit CPU, and this one has no 64-bit mode");
+}
+
 static int place_and_plan(struct job *job)
 {
-	int error = segue_load_kernel(job);
+	int error;
 
-	return error != SEGUE_OK ? error : segue_arrange(job);
+	if ((error = segue_load_kernel(job)) != SEGUE_OK)
+		return error;
+	say_width(job);
+	return segue_arrange(job);
 }
 
 static int try_to_place(struct job *job)

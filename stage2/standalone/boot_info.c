@@ -410,17 +410,25 @@ bool boot_occupied_at(const struct boot_info *boot, size_t index, struct segue_r
 	return true;
 }
 
+static bool begins_with(const char *text, const char *prefix)
+{
+	while (*prefix)
+		if (*text++ != *prefix++)
+			return false;
+	return true;
+}
+
 bool boot_strings_name_file(const struct boot_info *boot)
 {
-	static const char grub2[] = "GRUB 2";
-	size_t i = 0;
+	/* QEMU; iPXE and its forerunner; mboot.c32 of the four Syslinuxes; GRUB Legacy; kexec; Segue. GRUB 2 and Limine do not. */
+	static const char *const loaders[] = {
+		"qemu", "iPXE", "gPXE", "SYSLINUX", "ISOLINUX", "PXELINUX", "EXTLINUX", "GNU GRUB", "kexec", "Segue",
+	};
 
-	if (boot->protocol == BOOT_STAGE1)
+	if (boot->protocol == BOOT_STAGE1 || !boot->loader_name)
 		return false;
-	/* GRUB 2 leaves the name out, every other loader puts it first; its name is how to tell. */
-	if (!boot->loader_name)
-		return true;
-	while (grub2[i] && boot->loader_name[i] == grub2[i])
-		i++;
-	return grub2[i] != 0;
+	for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++)
+		if (begins_with(boot->loader_name, loaders[i]))
+			return true;
+	return false;
 }

@@ -50,7 +50,10 @@ bool boot_range_at(const struct boot_info *boot, size_t index, struct segue_rang
 /* Bytes that hold boot information or a module, piece by piece; false past the last. May be empty. */
 bool boot_occupied_at(const struct boot_info *boot, size_t index, struct segue_range *range);
 
-/* Do the strings of this loader begin with the name of the file? */
+/*
+ * Do the strings of this loader begin with the name of the file? Only of loaders that are known for it: a name that is
+ * none would be an argument lost. What an entry of GRUB 2 repeats by hand (module /ns /ns one) is an argument.
+ */
 bool boot_strings_name_file(const struct boot_info *boot);
 
 #endif

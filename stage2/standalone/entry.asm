@@ -5,6 +5,7 @@ bits 32
 
 extern standalone_main
 extern exception_report
+extern image_end
 global entry
 global exception_stubs
 
@@ -85,6 +86,19 @@ ACCESS_ACCESSED		equ 1 << 0
 ACCESS_DATA_RW		equ ACCESS_PRESENT | ACCESS_NOT_SYSTEM | ACCESS_WRITE_OR_READ | ACCESS_ACCESSED
 ACCESS_CODE_RX		equ ACCESS_DATA_RW | ACCESS_CODE
 
+RAM_PATTERN		equ 0x5E6E5EAF
+COM1			equ 0x3F8
+UART_LCR		equ 3
+UART_LCR_DIVISOR	equ 0x80
+UART_LCR_8N1		equ 3
+UART_LSR		equ 5
+UART_LSR_EMPTY		equ 0x20
+UART_PATIENCE		equ 1000000
+DEBUG_PORT		equ 0xE9
+TEXT_SCREEN		equ 0xB8000
+TEXT_GREY		equ 7
+DIGIT			equ 1			; in the text: the next digit of the number
+
 section .rodata
 
 	align 8, db 0
@@ -119,6 +133,13 @@ entry:
 	mov fs, ecx
 	mov gs, ecx
 	mov ss, ecx
+	; Boot loaders put the image where RAM is too small for it without a word. What reads back as it was
+	; written is RAM; the last dword is BSS, and so 0 again afterwards.
+	mov esp, image_end - 4
+	mov dword [esp], RAM_PATTERN
+	cmp dword [esp], RAM_PATTERN
+	jne no_ram
+	mov dword [esp], 0
 	mov esp, stack_top
 	xor ebp, ebp
 	push ebx
@@ -128,6 +149,58 @@ entry:
 	cli
 	hlt
 	jmp .stop
+
+; In:  nothing that lies in RAM but this code and what it says, at the image's start
+; Out: does not return: the sentence on COM1, port 0xE9 and the text screen's first line, and a halt
+; Mode: 32-bit protected, paging off, no stack
+no_ram:
+	mov dx, COM1 + UART_LCR
+	mov al, UART_LCR_DIVISOR
+	out dx, al
+	mov dx, COM1
+	mov al, 1			; 115200
+	out dx, al
+	inc edx
+	xor eax, eax
+	out dx, al
+	mov dx, COM1 + UART_LCR
+	mov al, UART_LCR_8N1
+	out dx, al
+	mov esi, no_ram_text
+	mov edi, TEXT_SCREEN
+	mov ebp, image_end
+.next:
+	lodsb
+	test al, al
+	jz entry.stop
+	cmp al, DIGIT
+	jne .put
+	rol ebp, 4
+	mov eax, ebp
+	and al, 15
+	cmp al, 10			; the next three make a digit's character of 0 to 15
+	sbb al, 0x69
+	das
+.put:
+	mov ah, TEXT_GREY
+	stosw
+	out DEBUG_PORT, al
+	mov ebx, eax
+	mov ecx, UART_PATIENCE
+	mov dx, COM1 + UART_LSR
+.wait:
+	in al, dx
+	test al, UART_LSR_EMPTY
+	loopz .wait
+	mov dx, COM1
+	mov eax, ebx
+	out dx, al
+	jmp .next
+
+no_ram_text:
+	db "Refused: segue.elf needs RAM from 0x00100000 to 0x"
+	times 8 db DIGIT		; of image_end
+	db ", and there is less.", 10, 0
 
 ; Vectors that push an error code by themselves (Intel SDM 3A, table 6-1).
 %define has_error_code(vector) ((vector) == 8 || ((vector) >= 10 && (vector) <= 14) || (vector) == 17 || (vector) == 21 || (vector) == 29 || (vector) == 30)

@@ -102,8 +102,9 @@ static void give_map(struct segue_load_args *args)
 	struct segue_range *map = physical(addr);
 
 	if (!addr) {
-		keep_refusal("the boot loader leaves no free memory for the memory map");
-		refuse(SEGUE_E_NO_RAM);
+		say(SEGUE_LOG_ERROR, "Refused: no free memory for a map of %u ranges, %u bytes; the largest free piece has %u.",
+			(unsigned)boot.range_count, size, room_largest(&room, ROOM_FLOOR, ROOM_CEILING));
+		refuse_with_code(SEGUE_E_NO_PLACE);
 	}
 	room_take(&room, addr, addr + (uint64_t)size);
 	for (size_t i = 0; i < boot.range_count; i++)
@@ -126,8 +127,9 @@ static void give_workspace(struct segue_load_args *args, size_t size)
 	uint32_t addr = room_find(&room, ROOM_FLOOR, ROOM_CEILING, (uint32_t)size);
 
 	if (!addr) {
-		say(SEGUE_LOG_ERROR, "No free memory for a workspace of %u bytes.", (unsigned)size);
-		refuse(SEGUE_E_WORKSPACE_SMALL);
+		say(SEGUE_LOG_ERROR, "Refused: no free memory for a workspace of %u bytes; the largest free piece has %u.",
+			(unsigned)size, room_largest(&room, ROOM_FLOOR, ROOM_CEILING));
+		refuse_with_code(SEGUE_E_WORKSPACE_SMALL);
 	}
 	args->workspace = physical(addr);
 	args->workspace_phys = addr;

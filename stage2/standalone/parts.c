@@ -60,14 +60,43 @@ static void fill(const struct boot_info *boot, struct parts *parts, uint32_t add
 		parts->cmdline = parts->parts->cmdline;
 }
 
+/* Where RAM below 4 GiB ends by the loader's map; 4 GiB where it has brought none. */
+static uint64_t ram_end(const struct boot_info *boot)
+{
+	struct segue_range range;
+	uint64_t end = 0;
+
+	for (size_t i = 0; boot->map_kind != BOOT_MAP_NONE && boot_range_at(boot, i, &range); i++)
+		if (range.type == SEGUE_MEMORY_RAM && range.start < ROOM_CEILING && range.end > end)
+			end = range.end;
+	return end && end < ROOM_CEILING ? end : ROOM_CEILING;
+}
+
+/* QEMU puts modules beyond RAM where they do not fit into it, and says nothing. */
+static void check_modules(const struct boot_info *boot)
+{
+	struct boot_module module;
+	uint64_t end = ram_end(boot);
+
+	for (size_t i = 0; boot_module_at(boot, i, &module); i++) {
+		if (module.addr + (uint64_t)module.size <= end)
+			continue;
+		say(SEGUE_LOG_ERROR, "Refused: module %u, 0x%08x to 0x%08llx, lies beyond RAM, which ends at 0x%08llx.", (unsigned)i,
+			module.addr, (unsigned long long)module.addr + module.size, (unsigned long long)end);
+		refuse_with_code(SEGUE_E_NO_PLACE);
+	}
+}
+
 void parts_from_modules(struct room *room, struct parts *parts)
 {
 	size_t size = tables_size(room->boot);
 	uint32_t addr = room_find(room, ROOM_FLOOR, ROOM_CEILING, (uint32_t)size);
 
+	check_modules(room->boot);
 	if (!addr) {
-		keep_refusal("the boot loader leaves no free memory for the list of modules");
-		refuse(SEGUE_E_NO_RAM);
+		say(SEGUE_LOG_ERROR, "Refused: no free memory for the list of %u modules, %u bytes; the largest free piece has %u.",
+			(unsigned)room->boot->module_count, (unsigned)size, room_largest(room, ROOM_FLOOR, ROOM_CEILING));
+		refuse_with_code(SEGUE_E_NO_PLACE);
 	}
 	room_take(room, addr, addr + (uint64_t)size);
 	fill(room->boot, parts, addr);

@@ -38,6 +38,11 @@ void give_up(void)
 void refuse(int code)
 {
 	say(SEGUE_LOG_ERROR, "Refused: %s.", refusal.length ? refusal.text : segue_strerror(code));
+	refuse_with_code(code);
+}
+
+void refuse_with_code(int code)
+{
 	say(SEGUE_LOG_ERROR, "Code %u: %s.", (unsigned)code, segue_strerror(code));
 	give_up();
 }

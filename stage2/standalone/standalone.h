@@ -83,6 +83,7 @@ void say_over(int level, const char *format, ...) __attribute__((format(printf, 
 void give_up_after(uint32_t seconds);
 SEGUE_NORETURN void give_up(void);
 SEGUE_NORETURN void refuse(int code);
+SEGUE_NORETURN void refuse_with_code(int code); /* after a sentence of the caller's own */
 void keep_refusal(const char *sentence);
 /* For segue_load_args.log. What it says is shown once, if take_log_again() comes before segue_load() runs again. */
 void take_log(void *context, int level, const char *sentence);

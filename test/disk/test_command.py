@@ -272,8 +272,9 @@ def test_what_is_no_bundle_gets_a_hint(files):
     archive = subprocess.run("echo init | cpio -o -H newc", shell=True, cwd=files, capture_output=True, check=True).stdout
     (files / "initramfs").write_bytes(archive)
     text = segue("info", files / "initramfs", status=1).stdout
-    assert "init at offset 0x0 (code 42)" in text and "beside a kernel" in text
-    for magic, words in ((b"\xfd7zXZ\0", "unxz"), (b"BZh9", "bunzip2"), (b"\x28\xb5\x2f\xfd", "unzstd")):
+    assert "init at offset 0x0; if it is an initrd, hand it over after the kernel (code 42)" in text
+    for magic, words in ((b"\xfd7zXZ\0", "by xz"), (b"BZh91AY&SY", "by bzip2"), (b"\x28\xb5\x2f\xfd", "by zstd"),
+                         (b"\x02\x21\x4c\x18", "by lz4"), (b"\x5d\0\0\x80\0" + b"\xff" * 8, "by lzma")):
         (files / "k").write_bytes(magic + bytes(100))
         assert words in segue("info", files / "k", status=1).stdout
 
@@ -488,6 +489,10 @@ def test_plan_with_a_map_from_a_log(files):
     segue("plan", files / "mb.elf", "--map", files / "log", "--at", hex(0x500001 - 7096), status=1)
     done = segue("plan", files / "mb.elf", "--map", files / "map", "--at", "8M", status=1)
     assert "outside RAM" in done.stderr
+    (files / "map").write_text("0 0x9f000 ram\n0x9f000 0x9f000 reserved\n0x100000 0x8000000 ram\n[mem 0x9000000-0x8ffffff] usable\n")
+    segue("plan", files / "mb.elf", "--map", files / "map", "--at", "8M")
+    (files / "map").write_text("0x2000 0x1000 ram\n")
+    assert "line 1" in segue("plan", files / "mb.elf", "--map", files / "map", status=1).stderr
     (files / "map").write_text("0 0x1000 ram\nnonsense\n")
     done = segue("plan", files / "mb.elf", "--map", files / "map", status=1)
     assert f"{files}/map: line 2" in done.stderr

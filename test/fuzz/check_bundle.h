@@ -91,8 +91,7 @@ static inline int oracle_compare(const void *a, const void *b)
 	return order ? order : (x->length > y->length) - (x->length < y->length);
 }
 
-static inline bool oracle_member(struct oracle *o, const char *name, uint32_t mode, uint32_t links, const uint8_t *data,
-				 size_t size)
+static inline bool oracle_member(struct oracle *o, const char *name, uint32_t mode, const uint8_t *data, size_t size)
 {
 	struct oracle_module module = {.data = data, .size = size};
 	const uint8_t **file = NULL;
@@ -102,7 +101,7 @@ static inline bool oracle_member(struct oracle *o, const char *name, uint32_t mo
 	while (!strncmp(name, "./", 2) && name[2])
 		name += 2;
 	folder = !strcmp(name, ".") || !strcmp(name, "modules");
-	if ((mode & 0170000) != (folder ? 0040000u : 0100000u) || (!folder && links > 1 && !size))
+	if ((mode & 0170000) != (folder ? 0040000u : 0100000u))
 		return false;
 	if (folder)
 		return true;
@@ -141,6 +140,31 @@ static inline bool oracle_member(struct oracle *o, const char *name, uint32_t mo
 	return true;
 }
 
+/* Looks ahead, from the member at `at` on, for the name with which a file's bytes come. */
+static inline bool oracle_link(const uint8_t *archive, size_t size, uint64_t at, const uint32_t *of, const uint8_t **data,
+			       uint32_t *data_size)
+{
+	while (at + 110 <= size) {
+		uint32_t field[13];
+		uint64_t start;
+
+		for (unsigned i = 0; i < 13; i++)
+			if (!oracle_field(archive + at, i, &field[i]))
+				return false;
+		start = (at + 110 + field[11] + 3) / 4 * 4;
+		if (start + field[6] > size || !strcmp((const char *)archive + at + 110, "TRAILER!!!"))
+			return false;
+		if (field[0] == of[0] && field[7] == of[7] && field[8] == of[8] && field[4] > 1 && field[6] &&
+		    (field[1] & 0170000) == 0100000) {
+			*data = archive + start;
+			*data_size = field[6];
+			return true;
+		}
+		at = (start + field[6] + 3) / 4 * 4;
+	}
+	return false;
+}
+
 static inline bool oracle_read(struct oracle *o, const uint8_t *archive, size_t size)
 {
 	uint64_t at = 0;
@@ -149,6 +173,7 @@ static inline bool oracle_read(struct oracle *o, const uint8_t *archive, size_t 
 	for (;;) {
 		uint32_t field[13];
 		uint64_t data;
+		const uint8_t *bytes;
 		const char *name;
 
 		if (at + 110 > size || (memcmp(archive + at, "070701", 6) && memcmp(archive + at, "070702", 6)))
@@ -162,9 +187,15 @@ static inline bool oracle_read(struct oracle *o, const uint8_t *archive, size_t 
 		if (!strcmp(name, "TRAILER!!!"))
 			break;
 		data = (at + 110 + field[11] + 3) / 4 * 4;
-		if (data + field[6] > size || !oracle_member(o, name, field[1], field[4], archive + data, field[6]))
+		if (data + field[6] > size)
 			return false;
 		at = (data + field[6] + 3) / 4 * 4;
+		bytes = archive + data;
+		if (field[4] > 1 && !field[6] && (field[1] & 0170000) == 0100000 && strcmp(name + strspn(name, "./"), "digest") &&
+		    !oracle_link(archive, size, at, field, &bytes, &field[6]))
+			return false;
+		if (!oracle_member(o, name, field[1], bytes, field[6]))
+			return false;
 	}
 	qsort(o->modules, o->module_count, sizeof *o->modules, oracle_compare);
 	for (size_t i = 1; i < o->module_count; i++)

@@ -65,6 +65,19 @@ static void tell_wrongly(struct segue_load_args *args)
 		args->workspace_phys += PAGE;
 }
 
+/* A map of one entry: the RAM above 1 MiB. */
+static void tell_one_range(struct segue_load_args *args)
+{
+	for (size_t i = 0; i < args->memory_map_count; i++)
+		if (args->memory_map[i].type == SEGUE_MEMORY_RAM && args->memory_map[i].start == 0x100000) {
+			args->memory_map += i;
+			args->memory_map_count = 1;
+			return;
+		}
+	say("host: out of ranges\n");
+	stop();
+}
+
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine)
 {
 	const struct handover *h = &handover;
@@ -89,6 +102,12 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	args->machine = machine;
 	args->log = log_line;
 	args->flags = devices_quiet(h->line) | (word(h->line, "catcher") ? SEGUE_LOAD_CATCHER : 0);
+	if (word(h->line, "noname"))
+		args->flags |= SEGUE_LOAD_NO_ARGV0;
+	if (word_is(h->line, "map=", "one"))
+		tell_one_range(args);
+	if (word(h->line, "columns="))
+		machine->framebuffer.width = (uint32_t)word_number(h->line, "columns=", 0);
 	args->code_base = h->code_base;
 	args->data_base = h->data_base;
 	args->cpu_count = (uint32_t)word_number(h->line, "told=", h->cpus);

@@ -260,7 +260,6 @@ static const struct kind kinds[] = {
 	{"ELF cut in a segment", SEGUE_E_ELF_SEGMENT_FILE, 0, {{0}}, cut_8192},
 	{"ELF memory size", SEGUE_E_ELF_SEGMENT_SIZE, 0, {{PHDR0 + P_MEMSZ, 16, 4}, {0}}, NULL},
 	{"ELF segment wraps", SEGUE_E_ELF_SEGMENT_HIGH, 0, {{PHDR0 + P_PADDR, 0xfffff000, 4}, {0}}, NULL},
-	{"ELF sections", SEGUE_E_ELF_SECTIONS, 0, {{E_SHENTSIZE, 41, 2}}, NULL},
 	{"ELF interpreter", SEGUE_E_ELF_INTERPRETER, 0, {{PHDR1, PT_INTERP, 4}, {MULTIBOOT, 0, 4}}, NULL},
 	{"ELF entry", SEGUE_E_ELF_ENTRY, 0, {{E_ENTRY, 0x500000, 4}, {0}}, NULL},
 	{"Multiboot checksum", SEGUE_E_MULTIBOOT_CHECKSUM, 0, {{MULTIBOOT + 8, 1, 4}, {0}}, NULL},

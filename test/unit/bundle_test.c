@@ -372,11 +372,68 @@ static void wrong_kinds(void **state)
 	newc_end(&blob);
 	refused(SEGUE_E_BUNDLE_MEMBER, "modules at offset 0x0");
 	setup(state);
-	newc_add_text(&blob, "kernel", "K");
-	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/00-a", 13, "", 0);
-	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/01-a", 13, "text", 4);
+	newc_add_text(&blob, "init", "an initrd, really");
 	newc_end(&blob);
-	refused(SEGUE_E_BUNDLE_MEMBER, ": a at offset 0x7c");
+	refused(SEGUE_E_BUNDLE_MEMBER, "init at offset 0x0; if it is an initrd, hand it over after the kernel");
+}
+
+static void add_link(const char *name, const char *text)
+{
+	newc_add_raw(&blob, "070701", NEWC_FILE, 2, name, strlen(name) + 1, text, strlen(text));
+}
+
+/* cpio writes a file with several names with its last name only. */
+static void hard_links(void **state)
+{
+	size_t other;
+
+	(void)state;
+	newc_add_text(&blob, "kernel", "K");
+	add_link("modules/00-a", "");
+	add_link("modules/01-b.cmdline", "");
+	add_link("initrd", "");
+	add_link("modules/01-b", "text");
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_true(bytes_are(b.job.bundle.modules[0].file, "text"));
+	assert_true(bytes_are(b.job.bundle.modules[1].file, "text"));
+	assert_true(bytes_are(b.job.bundle.modules[1].args, "text"));
+	assert_true(bytes_are(b.job.bundle.initrd, "text"));
+	setup(state);
+	add_link("kernel", "");
+	add_link("cmdline", "");
+	add_link("modules/00-a", "words\n");
+	newc_end(&blob);
+	assert_int_equal(open_blob(), SEGUE_OK);
+	assert_true(bytes_are(b.job.bundle.kernel, "words\n"));
+	assert_true(bytes_are(b.job.bundle.cmdline, "words"));
+	/* a NUL in what becomes a command line by its other name */
+	setup(state);
+	newc_add_text(&blob, "kernel", "K");
+	add_link("cmdline", "");
+	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/00-a", 13, "a\0b", 3);
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_CMDLINE, "");
+	/* another file's bytes are not these: the inode, or the device, is another one */
+	for (size_t field = 0; field < 9; field += field ? 1 : 7) {
+		setup(state);
+		newc_add_text(&blob, "kernel", "K");
+		add_link("modules/00-a", "");
+		other = blob.size;
+		add_link("modules/01-b", "text");
+		blob.data[other + 6 + 8 * field + 7] = '9';
+		newc_end(&blob);
+		refused(SEGUE_E_BUNDLE_LINK, "hard link without its file: a");
+	}
+	setup(state);
+	add_link("kernel", "");
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_LINK, ": kernel");
+	setup(state);
+	add_link("kernel", "");
+	add_link("kernel", "K");
+	newc_end(&blob);
+	refused(SEGUE_E_BUNDLE_TWICE, "kernel");
 }
 
 static void nested(void **state)
@@ -489,6 +546,7 @@ int main(void)
 		cmocka_unit_test_setup(kernel_missing_or_empty, setup),
 		cmocka_unit_test_setup(nul_in_command_lines, setup),
 		cmocka_unit_test_setup(wrong_kinds, setup),
+		cmocka_unit_test_setup(hard_links, setup),
 		cmocka_unit_test_setup(nested, setup),
 		cmocka_unit_test_setup(headers, setup),
 		cmocka_unit_test_setup(truncated_anywhere, setup),

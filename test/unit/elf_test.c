@@ -267,21 +267,23 @@ static void segments_above_4_gib(void **state)
 	static const struct {
 		uint64_t offset, paddr, filesz, memsz;
 		int code;
+		const char *sentence;
 	} cases[] = {
-		{0x400, 0x100000000, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_HIGH},
-		{0x400, 0xffffffffffffffff, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_HIGH},
-		{0x400, 0x300000, 0x10, 0xffffffffffffffff, SEGUE_E_ELF_SEGMENT_HIGH},
-		{0x400, 0x300000, 0x10, 0x100000000, SEGUE_E_ELF_SEGMENT_HIGH},
-		{0xffffffffffffffff, 0x300000, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_FILE},
-		{0x100000400, 0x300000, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_FILE},
-		{0x400, 0x300000, 0x100000010, 0x10, SEGUE_E_ELF_SEGMENT_SIZE},
+		{0x400, 0x100000000, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_HIGH, "segment 2, 0x10 bytes at 0x100000000"},
+		{0x400, 0xffffffff80100000, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_HIGH, "segment 2, 0x10 bytes at 0xffffffff80100000"},
+		{0x400, 0xffffffffffffffff, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_HIGH, "at 0xffffffffffffffff"},
+		{0x400, 0x300000, 0x10, 0xffffffffffffffff, SEGUE_E_ELF_SEGMENT_HIGH, "segment 2, 0xffffffffffffffff bytes at 0x300000"},
+		{0x400, 0x300000, 0x10, 0x100000000, SEGUE_E_ELF_SEGMENT_HIGH, "segment 2, 0x100000000 bytes"},
+		{0xffffffffffffffff, 0x300000, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_FILE, "segment 2, 0x10 bytes at offset 0xffffffffffffffff"},
+		{0x100000400, 0x300000, 0x10, 0x10, SEGUE_E_ELF_SEGMENT_FILE, "at offset 0x100000400"},
+		{0x400, 0x300000, 0x100000010, 0x10, SEGUE_E_ELF_SEGMENT_SIZE, "segment 2, 0x100000010 in the file, 0x10 in memory"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		two_segments(true);
 		add_program_header(&image, PT_LOAD, cases[i].offset, 0x8000000, cases[i].paddr, cases[i].filesz, cases[i].memsz);
-		refused(cases[i].code, "segment 2");
+		refused(cases[i].code, cases[i].sentence);
 	}
 }
 

@@ -390,7 +390,7 @@ static void test_header_refused(void **state)
 	load_refused(SEGUE_E_LINUX_HEADER, "min_alignment 32");
 	begin(0x20f);
 	put_le64(kernel + 0x258, 0x100000000);
-	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0xffffffff");
+	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0x100000000");
 	begin(0x20f);
 	put_le64(kernel + 0x258, 0xfffff000);
 	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0xfffff000");
@@ -627,6 +627,32 @@ static void test_initrd_place(void **state)
 	assert_int_equal(le32(page() + 0x218), 0xdfffd000);
 }
 
+/* A 32-bit kernel copies what ends above its low memory, and needs room for it there: large ones go below. */
+static void test_large_initrd_of_32_bits(void **state)
+{
+	static const struct segue_range map[] = {{0, 0x9f000, 1, 0}, {0x100000, 0xc0000000, 1, 0}};
+	static const struct { size_t size; bool low, warned; } cases[] = {
+		{0x1b000000, false, false}, {0x1b000001, true, false}, {0x30000000, true, false}, {0x30000001, true, true},
+		{0x34000000, true, true}, {0x35000000, false, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (int is_64 = 0; is_64 < 2; is_64++) {
+			uint64_t end;
+
+			make_kernel(0x20f);
+			kernel[0x236] = (uint8_t)is_64;
+			world_begin(&w, kernel, sizeof kernel, map, 2);
+			w.job.bundle.initrd = world_part(&w, initrd, cases[i].size, 0x41000000);
+			load_ok();
+			end = world_segment(&w, "initrd")->dest + cases[i].size;
+			assert_int_equal(w.job.is_64_bit, is_64);
+			assert_int_equal(end <= 0x36000000, cases[i].low && !is_64);
+			assert_int_equal(w.warnings, cases[i].warned && !is_64);
+		}
+}
+
 static void test_initrd_below_mem_option(void **state)
 {
 	static const struct { const char *line; uint64_t at; } cases[] = {
@@ -638,6 +664,11 @@ static void test_initrd_below_mem_option(void **state)
 		{"mem=67108864 quiet", 0x3ffd000}, {"mem=0x3fFE00f", 0x3ffb000}, {"mem=64m", 0x3ffd000},
 		{"mem=3000000000", 0x7fdd000}, {"mem=67108864K", 0x7fdd000}, {"mem=268435456 ", 0x7fdd000},
 		{"mem=6", 0}, {"mem=0x6", 0},
+		/* C's notation; the least of several; Linux's words, quotes and end of options */
+		{"mem=0100M", 0x3ffd000}, {"mem=0400000000", 0x3ffd000}, {"mem=64M mem=100M", 0x3ffd000},
+		{"mem=64M mem=nopentium", 0x3ffd000}, {"quiet\tmem=64M", 0x3ffd000}, {"mem=64M\tquiet", 0x3ffd000},
+		{"mem=\"64M\"", 0x3ffd000}, {"\"mem=64M\" x", 0x3ffd000}, {"a=\"b mem=64M\"", 0x7fdd000},
+		{"quiet -- mem=64M", 0x7fdd000}, {"mem=64M -- mem=32M", 0x3ffd000}, {"a=--\nmem=64M", 0x3ffd000},
 	};
 	static const struct segue_range large[] = {{0x100000, 0x80000000, 1, 0}}, huge[] = {{0x100000, 0xe0000000, 1, 0}};
 
@@ -841,6 +872,27 @@ static void check_e820(const uint8_t *entry, const struct segue_range *range)
 	assert_int_equal(le64(entry), range->start);
 	assert_int_equal(le64(entry + 8), range->end - range->start);
 	assert_int_equal(le32(entry + 16), range->type);
+}
+
+/* append_e820_table() takes one entry for none: two halves are the same map. */
+static void test_e820_of_one_range(void **state)
+{
+	static const struct { struct segue_range whole; uint64_t at; } cases[] = {
+		{{0, 0x8000000, 1, 0}, 0x100000}, {{0x100000, 0x8000000, 1, 0}, 0x4080000}, {{0x100800, 0x8000800, 1, 0}, 0x4080000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct segue_range low = cases[i].whole, high = cases[i].whole;
+
+		make_kernel(0x20f);
+		world_begin(&w, kernel, sizeof kernel, &cases[i].whole, 1);
+		load_ok();
+		low.end = high.start = cases[i].at;
+		assert_int_equal(page()[0x1e8], 2);
+		check_e820(page() + 0x2d0, &low);
+		check_e820(page() + 0x2d0 + 20, &high);
+	}
 }
 
 static void test_e820(void **state)
@@ -1081,6 +1133,39 @@ static void test_text_screen(void **state)
 	begin_framebuffer(&m);
 	load_ok();
 	assert_int_equal(le16(page() + 0x10), 16);
+	/* a width or height of 0 is unknown, and so 80 by 25; the cursor is kept on that screen */
+	for (int i = 0; i < 3; i++) {
+		m.framebuffer.width = i == 1 ? 132 : 0;
+		m.framebuffer.height = i == 2 ? 50 : 0;
+		m.cursor_column = 256;
+		m.cursor_row = 49;
+		begin_framebuffer(&m);
+		load_ok();
+		assert_int_equal(page()[0x07], 80);
+		assert_int_equal(page()[0x0e], 25);
+		assert_int_equal(page()[0x0f], 1);
+		assert_int_equal(page()[0x00], 79);
+		assert_int_equal(page()[0x01], 24);
+		assert_int_equal(w.warnings, 0);
+	}
+	/* 255 is the most that there is room for: of a larger one Linux is told of none, which it leaves alone */
+	m.framebuffer.width = m.framebuffer.height = 255;
+	begin_framebuffer(&m);
+	load_ok();
+	assert_int_equal(page()[0x07], 255);
+	assert_int_equal(page()[0x0e], 255);
+	for (int i = 0; i < 2; i++) {
+		static const uint8_t nothing[0x40];
+
+		m.framebuffer.width = i ? 256 : 80;
+		m.framebuffer.height = i ? 25 : 336;
+		begin_framebuffer(&m);
+		load_ok();
+		put_le16((uint8_t *)(uintptr_t)page() + 2, 0); /* ext_mem_k, of another field's business */
+		assert_memory_equal(page(), nothing, 0x40);
+		assert_int_equal(w.warnings, 1);
+		assert_non_null(strstr(w.warning, i ? "no text screen of 256 by 25" : "no text screen of 80 by 336"));
+	}
 	/* nothing known: text, 80 by 25 */
 	begin(0x20f);
 	load_ok();
@@ -1155,6 +1240,7 @@ int main(void)
 		cmocka_unit_test(test_kernel_wraps),
 		cmocka_unit_test(test_kernel_sizes),
 		cmocka_unit_test(test_initrd_place),
+		cmocka_unit_test(test_large_initrd_of_32_bits),
 		cmocka_unit_test(test_initrd_below_mem_option),
 		cmocka_unit_test(test_initrd_refused),
 		cmocka_unit_test(test_initrd_pages),
@@ -1164,6 +1250,7 @@ int main(void)
 		cmocka_unit_test(test_old_page_refused),
 		cmocka_unit_test(test_page_is_low),
 		cmocka_unit_test(test_e820),
+		cmocka_unit_test(test_e820_of_one_range),
 		cmocka_unit_test(test_setup_data),
 		cmocka_unit_test(test_rsdp_copy),
 		cmocka_unit_test(test_framebuffer),

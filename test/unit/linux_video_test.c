@@ -38,6 +38,17 @@ static const struct {
 	{"vga=normal", 0xffff, SEGUE_VIDEO_TEXT, 0}, {"vga=ext", 0xfffe, SEGUE_VIDEO_TEXT, 0},
 	{"vga=ask", 0xfffd, SEGUE_VIDEO_TEXT, 0}, {"vga=asks", 0xffff, SEGUE_VIDEO_TEXT, 0},
 	{"vga=as", 0xffff, SEGUE_VIDEO_TEXT, 0},
+	/* the kernel's words: any blank, quotes, and what follows -- is init's */
+	{"quiet\tvga=791", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117}, {"\nvga=791\r", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117},
+	{"vga=791\xa0x", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117},
+	{"\"vga=791\"", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117}, {"vga=\"791\" x", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117},
+	{"vga=\"ask\"", 0xfffd, SEGUE_VIDEO_TEXT, 0}, {"vga=\"", 0xffff, SEGUE_VIDEO_TEXT, 0},
+	{"dyndbg=\"file a.c vga=791 +p\"", 0xffff, SEGUE_VIDEO_NOT_ASKED, 0},
+	{"a=\"x vga=791", 0xffff, SEGUE_VIDEO_NOT_ASKED, 0}, {"a\"b c\"d vga=791", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117},
+	{"quiet -- vga=791", 0xffff, SEGUE_VIDEO_NOT_ASKED, 0}, {"vga=791 -- vga=3", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117},
+	{"\"--\" vga=791", 0xffff, SEGUE_VIDEO_NOT_ASKED, 0}, {"--x vga=791", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117},
+	{"--=1 vga=791", 0x317, SEGUE_VIDEO_GRAPHICS, 0x117}, {"=vga=791", 0xffff, SEGUE_VIDEO_NOT_ASKED, 0},
+	{"\"", 0xffff, SEGUE_VIDEO_NOT_ASKED, 0}, {"\"\"", 0xffff, SEGUE_VIDEO_NOT_ASKED, 0}, {"vga=\"\"", 0xffff, SEGUE_VIDEO_TEXT, 0},
 	/* no numbers */
 	{"vga=", 0xffff, SEGUE_VIDEO_TEXT, 0}, {"vga=0x", 0xffff, SEGUE_VIDEO_TEXT, 0}, {"vga=317h", 0xffff, SEGUE_VIDEO_TEXT, 0},
 	{"vga=0791", 0xffff, SEGUE_VIDEO_TEXT, 0}, {"vga=0x31g", 0xffff, SEGUE_VIDEO_TEXT, 0},

@@ -1027,6 +1027,20 @@ static void more_section_headers_than_there_is_room_for(void **state)
 	}
 }
 
+/* They are a bonus: the kernel starts without them, and a warning says what is wrong. */
+static void starts_without_sections(const char *part)
+{
+	struct loader_job *t = load_image(SEGUE_OK);
+
+	assert_int_equal(t->warnings, 1);
+	assert_sentence(t, "the kernel gets no ELF sections: ");
+	assert_sentence(t, part);
+	assert_false(has_flag(t, 5));
+	for (size_t i = 0; i < t->job.segment_count; i++)
+		assert_null(strstr(t->job.segments[i].name, "section"));
+	free(t);
+}
+
 static void broken_section_headers(void **state)
 {
 	(void)state;
@@ -1034,22 +1048,24 @@ static void broken_section_headers(void **state)
 		elf_kernel(is_64, 0);
 		add_sections();
 		put_le16(image.at + (is_64 ? 58 : 46), is_64 ? 40 : 64);
-		refused(SEGUE_E_ELF_SECTIONS, is_64 ? "40 bytes" : "64 bytes");
+		starts_without_sections(is_64 ? "40 bytes each, not 64" : "64 bytes each, not 40");
+		put_le16(image.at + (is_64 ? 58 : 46), 0);
+		starts_without_sections("0 bytes each");
 		elf_kernel(is_64, 0);
 		add_sections();
 		PUT(&image, image.at, header, e_shoff, IMAGE_SIZE - 8 * (is_64 ? 64 : 40) + 1);
-		refused(SEGUE_E_ELF_SECTIONS, "section headers 8, ");
+		starts_without_sections("section headers 8, ");
 		elf_kernel(is_64, 0);
 		add_sections();
 		PUT(&image, section_at(&image, 4), section_header, sh_offset, IMAGE_SIZE - 0x1f);
-		refused(SEGUE_E_ELF_SECTIONS, "section 4");
+		starts_without_sections("section 4, ");
 		PUT(&image, section_at(&image, 4), section_header, sh_offset, 0xffffffff);
-		refused(SEGUE_E_ELF_SECTIONS, "section 4");
+		starts_without_sections("bytes at offset 0xffffffff");
 		/* even section 0, and what is behind the table does not count */
 		PUT(&image, section_at(&image, 4), section_header, sh_offset, 0x2018);
 		put_le32(section_at(&image, 0) + 4, 1);
 		PUT(&image, section_at(&image, 0), section_header, sh_size, IMAGE_SIZE + 1);
-		refused(SEGUE_E_ELF_SECTIONS, "section 0");
+		starts_without_sections("section 0, ");
 		put_le32(section_at(&image, 0) + 4, 0);
 		add_section(&image, 1, 0, 0, 0, IMAGE_SIZE + 1);
 		put_le16(image.at + (is_64 ? 60 : 48), 8);
@@ -1302,6 +1318,75 @@ static void workspace_too_small(void **state)
 	free(t);
 }
 
+/* What a plain ELF says of a header that was perhaps meant to count; and a file that nobody takes. */
+static void headers_nearly_right(void **state)
+{
+	static uint8_t large[0x300000];
+	static const struct {
+		size_t at;
+		uint32_t words[3];
+		const char *sentence;         /* NULL: no word */
+	} cases[] = {
+		{0x2000, {MAGIC, 3, 0u - MAGIC - 3}, "at offset 0x2000 is not in the first 8192 bytes"},
+		{0x1ff8, {MAGIC, 0, 0u - MAGIC}, "at offset 0x1ff8 is not in the first 8192 bytes"},
+		{0x200000, {MAGIC, 3, 0u - MAGIC - 3}, "at offset 0x200000 is not in the first 8192 bytes"},
+		{0x1402, {MAGIC, 3, 0u - MAGIC - 3}, "at offset 0x1402 is not at a multiple of 4"},
+		{0x1400, {MAGIC, 0u - MAGIC, 1}, "at offset 0x1400 has no flags"},
+		{0x1400, {MAGIC, 0u - MAGIC - 3, 1}, "at offset 0x1400 has no flags"},
+		{0x1400, {MAGIC, 0x12345678, 1}, "at offset 0x1400 has a wrong checksum"},
+		/* code may compare with the magic, and data past 8 KiB may hold it */
+		{0x1402, {MAGIC, 0x12345678, 1}, NULL}, {0x2000, {MAGIC, 0x12345678, 1}, NULL},
+	};
+
+	(void)state;
+	elf_kernel(false, 0);
+	memset(image.at + HEADER_AT, 0x90, 48);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct loader_job *t;
+		struct bytes kernel = {large, sizeof large, 0};
+
+		memset(large, 0x90, sizeof large);
+		memcpy(large, image.at, image.size);
+		for (size_t k = 0; k < 3; k++)
+			put_le32(large + cases[i].at + 4 * k, cases[i].words[k]);
+		assert_false(segue_loader_multiboot.recognise(&kernel));
+		t = new_job(large, sizeof large);
+		assert_int_equal(run_loader(t, &segue_loader_elf), SEGUE_OK);
+		assert_int_equal(t->warnings, cases[i].sentence != NULL);
+		if (cases[i].sentence) {
+			assert_sentence(t, "taken for a plain ELF: the Multiboot header ");
+			assert_sentence(t, cases[i].sentence);
+		}
+		free(t);
+	}
+}
+
+static void a_64_bit_cpu(void **state)
+{
+	(void)state;
+	for (int is_64 = 0; is_64 < 2; is_64++) {
+		struct loader_job *t;
+
+		elf_kernel(is_64, 0);
+		t = load_image(SEGUE_OK);
+		assert_int_equal(t->job.is_64_bit, is_64);
+		free(t);
+	}
+	/* ELF32 for x86-64, and a flat kernel, of which nothing is known */
+	elf_kernel(false, 0);
+	put_le16(image.at + 18, 62);
+	{
+		struct loader_job *t = load_image(SEGUE_OK);
+
+		assert_true(t->job.is_64_bit);
+		free(t);
+		flat_kernel(0);
+		t = load_image(SEGUE_OK);
+		assert_false(t->job.is_64_bit);
+		free(t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1309,6 +1394,8 @@ int main(void)
 		cmocka_unit_test(search_for_the_header),
 		cmocka_unit_test(first_good_header_counts),
 		cmocka_unit_test(broken_headers),
+		cmocka_unit_test(headers_nearly_right),
+		cmocka_unit_test(a_64_bit_cpu),
 		cmocka_unit_test(version_2_only),
 		cmocka_unit_test(flags_that_must_be_known),
 		cmocka_unit_test(truncated_header),

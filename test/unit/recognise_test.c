@@ -349,6 +349,92 @@ static void short_blobs(void **state)
 	}
 }
 
+/* By name, and not only gzip; what only begins alike is none of them. */
+static void other_compressions(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t bytes[13];
+	} cases[] = {
+		{"xz", {0xfd, '7', 'z', 'X', 'Z', 0}}, {"zstd", {0x28, 0xb5, 0x2f, 0xfd}}, {"lz4", {0x02, 0x21, 0x4c, 0x18}},
+		{"lz4", {0x04, 0x22, 0x4d, 0x18}}, {"bzip2", "BZh91AY&SY"}, {"lzop", {0x89, 'L', 'Z', 'O'}},
+		{"lzma", {0x5d, 0, 0, 0x80, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}},
+		{"lzma", {0x5d, 0, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0}},
+		{NULL, "BZh91BY&SY"}, {NULL, "BZhello world"}, {NULL, {0x5d, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		{NULL, {0xfd, '7', 'z', 'X', 'Z', 1}},
+	};
+	char words[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *name = cases[i].name;
+
+		for (int bundled = 0; bundled < 2; bundled++) {
+			free(blob.data);
+			blob = (struct blob){ NULL, 0 };
+			memcpy(flat_kernel, cases[i].bytes, 13);
+			put_multiboot(flat_kernel + 64, 0);
+			if (bundled)
+				newc_add(&blob, "kernel", flat_kernel, KERNEL_SIZE);
+			else
+				blob_add(&blob, flat_kernel, KERNEL_SIZE);
+			if (bundled)
+				newc_end(&blob);
+			snprintf(words, sizeof words, ": %s, by %s; if it is an initrd", bundled ? "kernel" : "blob", name ? name : "");
+			if (name)
+				refused(SEGUE_E_COMPRESSED, words);
+			else
+				taken_for(bundled ? "bundle" : "", "Multiboot 1");
+		}
+	}
+}
+
+/* A Linux from before HdrS, or a boot sector, whose bytes hold a Multiboot header that says nothing of where it goes. */
+static void stray_multiboot(void **state)
+{
+	static const struct {
+		uint32_t words[8];
+		bool stray;
+	} cases[] = {
+		{{0x1badb002, 0, 0u - 0x1badb002}, true}, {{0x1badb002, 0x8000, 0u - 0x1badb002 - 0x8000}, true},
+		{{0x1badb002, 5, 6}, true},
+		{{0x1badb002, 0x10000, 0u - 0x1badb002 - 0x10000, 0x100000, 0x200000, 0, 0, 0x100000}, true},
+		{{0x1badb002, 0x10000, 0u - 0x1badb002 - 0x10000, 0x200, 0x100, 0, 0, 0x100}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (size_t size = 512; size <= KERNEL_SIZE; size += KERNEL_SIZE - 512) {
+			memset(flat_kernel, 0, KERNEL_SIZE);
+			flat_kernel[0x1f1] = 4;
+			flat_kernel[0x1f4] = (KERNEL_SIZE - 5 * 512) / 16 & 0xff;
+			flat_kernel[0x1f5] = (KERNEL_SIZE - 5 * 512) / 16 >> 8;
+			flat_kernel[0x1fe] = 0x55;
+			flat_kernel[0x1ff] = 0xaa;
+			for (size_t k = 0; k < 8; k++)
+				put(flat_kernel + 0x100 + 4 * k, cases[i].words[k]);
+			free(blob.data);
+			blob = (struct blob){ NULL, 0 };
+			blob_add(&blob, flat_kernel, size);
+			taken_for("", !cases[i].stray ? "Multiboot 1" : size == 512 ? "boot sector" : "Linux");
+		}
+	/* with nobody to yield to, its own loader says what is wrong */
+	flat_kernel[0x1f4] = 0;
+	put_multiboot(flat_kernel + 0x100, 0);
+	free(blob.data);
+	blob = (struct blob){ NULL, 0 };
+	blob_add(&blob, flat_kernel, KERNEL_SIZE);
+	assert_int_equal(load(), SEGUE_E_MULTIBOOT_FORMAT);
+}
+
+static void unknown_with_a_misplaced_header(void **state)
+{
+	(void)state;
+	put_multiboot(flat_kernel + 0x1002, 3);
+	blob_add(&blob, flat_kernel, KERNEL_SIZE);
+	refused(SEGUE_E_UNKNOWN, ": blob of 8192 bytes; the Multiboot header at offset 0x1002 is not at a multiple of 4");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +450,9 @@ int main(void)
 		cmocka_unit_test_setup(fiwix_lengths, setup),
 		cmocka_unit_test_setup(nested, setup),
 		cmocka_unit_test_setup(compressed_kernels, setup),
+		cmocka_unit_test_setup(other_compressions, setup),
+		cmocka_unit_test_setup(stray_multiboot, setup),
+		cmocka_unit_test_setup(unknown_with_a_misplaced_header, setup),
 		cmocka_unit_test_setup(none_of_them, setup),
 		cmocka_unit_test_setup(no_bytes, setup),
 		cmocka_unit_test_setup(names_and_modules_of_a_plain_kernel, setup),

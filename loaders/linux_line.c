@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Words of a Linux command line, as the kernel itself finds its early options, mem= among them (next_arg() in
+ * lib/cmdline.c, parse_args() in kernel/params.c): blanks that are not in double quotes part the words, quotes around a
+ * word or a value are no part of it, and from the word -- on all is init's.
+ *
+ * vga= is taken by the same rule, though the kernel leaves it to the boot loader: a word that the kernel would not take
+ * for an option is none. Its setup code and decompressor look for their own options (quiet, earlyprintk=, console=) by a
+ * simpler one, which knows neither quotes nor -- (__cmdline_find_option() in arch/x86/boot/cmdline.c). None of these
+ * concerns us.
+ */
+#include "bytes.h"
+#include "linux.h"
+
+/* isspace() of lib/ctype.c */
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c - 9u < 5 || c == 0xa0;
+}
+
+static OUT_OF_LINE bool is_text(const uint8_t *p, const uint8_t *end, const char *text)
+{
+	while (p < end && *text && *p == (uint8_t)*text) {
+		p++;
+		text++;
+	}
+	return p == end && !*text;
+}
+
+bool segue_linux_option(struct bytes *rest, const char *name, struct bytes *value)
+{
+	const uint8_t *p = rest->data, *limit = rest->size > 0 ? p + rest->size : p;
+
+	for (;;) {
+		const uint8_t *word, *equals = NULL, *end;
+		bool quoted, inside;
+
+		while (p < limit && is_blank(*p))
+			p++;
+		if (p == limit)
+			return false;
+		quoted = inside = *p == '"';
+		word = p += quoted;
+		for (; p < limit && (inside || !is_blank(*p)); p++) {
+			if (*p == '=' && !equals && p > word)
+				equals = p;
+			if (*p == '"')
+				inside = !inside;
+		}
+		end = p;
+		if (end > word && end[-1] == '"' && (quoted || (equals && equals + 1 < end && equals[1] == '"')))
+			end--;
+		if (!equals && is_text(word, end, "--"))
+			return false;
+		if (!equals || !is_text(word, equals, name))
+			continue;
+		if (++equals < limit && *equals == '"')
+			equals++;
+		value->data = equals;
+		value->size = end > equals ? (size_t)(end - equals) : 0;
+		rest->size = (size_t)(limit - p);
+		rest->data = p;
+		return true;
+	}
+}
+
+bool segue_linux_is(const struct bytes *value, const char *text)
+{
+	return is_text(value->data, value->data + value->size, text);
+}
