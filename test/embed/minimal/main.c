@@ -10,6 +10,11 @@ void kernel_main(uint32_t information_at);
 enum { COM1 = 0x3f8, LSR = 5, LSR_THRE = 1 << 5 };
 enum { RANGES = 32 };
 
+/* The linear address of physical address 0, where Multiboot's structures and the file are read. */
+#ifndef BASE
+#define BASE 0
+#endif
+
 struct multiboot_information {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr;
 };
@@ -47,30 +52,32 @@ void print(const char *text)
 	put('\n');
 }
 
-/* Paging is off, or maps each address to itself. */
-uint64_t physical_address(const void *pointer) { return (uintptr_t)pointer; }
+/* Paging is off, or maps all of memory from BASE on. */
+uint64_t physical_address(const void *pointer) { return (uintptr_t)pointer - BASE; }
+
+static const void *at(uint32_t physical) { return (const void *)(uintptr_t)(BASE + physical); }
 
 static size_t read_map(const struct multiboot_information *information)
 {
-	uint32_t at = information->mmap_addr, end = at + information->mmap_length;
+	uint32_t next = information->mmap_addr, end = next + information->mmap_length;
 	size_t count = 0;
 
-	while (at < end && count < RANGES) {
-		const struct multiboot_range *range = (const void *)(uintptr_t)at;
+	while (next < end && count < RANGES) {
+		const struct multiboot_range *range = at(next);
 		struct segue_range *to = &map[count++];
 
 		to->start = (uint64_t)range->start[1] << 32 | range->start[0];
 		to->end = to->start + ((uint64_t)range->length[1] << 32 | range->length[0]);
 		to->type = range->type;
-		at += range->size + (uint32_t)sizeof range->size;
+		next += range->size + (uint32_t)sizeof range->size;
 	}
 	return count;
 }
 
 void kernel_main(uint32_t information_at)
 {
-	const struct multiboot_information *information = (const void *)(uintptr_t)information_at;
-	const struct multiboot_module *module = (const void *)(uintptr_t)information->mods_addr;
+	const struct multiboot_information *information = at(information_at);
+	const struct multiboot_module *module = at(information->mods_addr);
 	const char *words;
 
 	if (information->mods_count == 0) {
@@ -78,12 +85,12 @@ void kernel_main(uint32_t information_at)
 		return;
 	}
 	/* The file's name stands in front. */
-	words = (const char *)(uintptr_t)module->string;
+	words = at(module->string);
 	while (*words && *words != ' ')
 		words++;
 	while (*words == ' ')
 		words++;
 	print("starting the module");
-	start_kernel((const void *)(uintptr_t)module->start, module->end - module->start, words, map, read_map(information));
+	start_kernel(at(module->start), module->end - module->start, words, map, read_map(information));
 	print("it was refused");
 }
