@@ -63,14 +63,16 @@ static void split(const void *address, unsigned which)
 	*large = (uintptr_t)right_address(own_table[which]) | PRESENT_WRITABLE;
 }
 
-/* Virtually it stays where it is, with its bytes. */
+/* Virtually a page stays where it is, with its bytes; the memory that it was in becomes zeros. */
 static void move_elsewhere(const void *address, unsigned which)
 {
 	uintptr_t page = (uintptr_t)address & FRAME_MASK, cr3;
 
 	split(address, which);
-	for (unsigned i = 0; i < PAGE; i++)
-		frame[which][i] = ((const uint8_t *)page)[i];
+	for (unsigned i = 0; i < PAGE; i++) {
+		frame[which][i] = ((uint8_t *)page)[i];
+		((uint8_t *)page)[i] = 0;
+	}
 	*small_entry_of(address) = (uintptr_t)right_address(frame[which]) | PRESENT_WRITABLE;
 	__asm__ volatile("mov %%cr3, %0\n\tmov %0, %%cr3" : "=r"(cr3) : : "memory");
 }
