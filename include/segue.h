@@ -411,7 +411,7 @@ size_t segue_workspace_size(size_t extents);
  * What is told of physical memory is checked as far as it can be. An address in no range of memory_map: a workspace there
  * is refused where the map names other memory of the host's, else warned of; an extent is warned of. The page tables in
  * force, where they can be read: at the offset from physical addresses that the workspace or a part has, at 0, or at the
- * linear address that the kernel begins with (its lower 28 to 31 bits 0). A workspace that they have elsewhere is refused;
+ * linear address that the kernel begins with (the workspace's or the library's, its lower 28 to 31 bits 0). A workspace that they have elsewhere is refused;
  * so is an extent that is in no range of the map either; another is warned of, since data may be a copy. They cannot be
  * read where they are mapped elsewhere, or with FRED, or on i386 with CET: then a wrong workspace_phys that lies in the map
  * is not noticed but by translate, and ends in a reset. While a read is tried, interrupts are off for some instructions.

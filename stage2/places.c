@@ -33,6 +33,7 @@ static bool find_tables(const struct segue_load_args *args, struct walk *walk)
 {
 	addr_t base = (addr_t)args->data_base, linear = (addr_t)(uintptr_t)args->workspace + base;
 	addr_t offset = linear - (addr_t)args->workspace_phys;
+	addr_t text = (addr_t)(uintptr_t)segue_peek_fault + (addr_t)args->code_base;
 	const struct segue_part *part;
 
 	if (segue_walk_try(walk, offset) || segue_walk_try(walk, 0))
@@ -42,7 +43,7 @@ static bool find_tables(const struct segue_load_args *args, struct walk *walk)
 		    segue_walk_try(walk, (addr_t)(uintptr_t)part->data + base - (addr_t)part->extents[0].addr))
 			return true;
 	for (unsigned bits = 28; bits < 32; bits++)
-		if (segue_walk_try(walk, KERNEL_BASE(linear, bits)))
+		if (segue_walk_try(walk, KERNEL_BASE(linear, bits)) || segue_walk_try(walk, KERNEL_BASE(text, bits)))
 			return true;
 	/* A page too many or too few. */
 	return segue_walk_try(walk, offset - PAGE) || segue_walk_try(walk, offset + PAGE);
