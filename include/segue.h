@@ -81,6 +81,10 @@ enum segue_error {
 	SEGUE_E_NO_RAM = 9,           /* the memory map has no RAM below 4 GiB */
 	SEGUE_E_FLAGS = 10,           /* a flag that this version does not know */
 	SEGUE_E_WORKSPACE_PARKED = 11, /* CPUs wait in the workspace: it cannot be loaded anew */
+	/* workspace not at workspace_phys, by the memory map, translate or the page tables; or contiguous only virtually */
+	SEGUE_E_WORKSPACE_PLACE = 12,
+	/* translate knows no address, or the page tables have it elsewhere than an extent that is not in the memory map */
+	SEGUE_E_EXTENT_PLACE = 13,
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -155,7 +159,8 @@ enum segue_error {
 
 	/* segue_ready() */
 	SEGUE_E_NOT_LOADED = 150,        /* nothing is loaded in this workspace, or its head was written over */
-	SEGUE_E_READY_WORKSPACE = 151,   /* the workspace has moved, or paging is off and it is not at workspace_phys */
+	/* the workspace has moved, or by the page tables, or with paging off, it is not at workspace_phys */
+	SEGUE_E_READY_WORKSPACE = 151,
 	/* 152 is retired: 64-bit hosts were not built yet */
 	/* CS is not of base code_base, or SS not 32-bit, writable, of base data_base and with the workspace within its limit */
 	SEGUE_E_READY_SEGMENTS = 153,
@@ -213,7 +218,8 @@ struct segue_extent {
 struct segue_part {
 	const void *data;             /* NULL only if size is 0 */
 	size_t size;
-	const struct segue_extent *extents; /* NULL: physically contiguous at the address in data (a flat host) */
+	/* NULL: translate (struct segue_load_args) tells; without it, contiguous at the address in data (a flat host) */
+	const struct segue_extent *extents;
 	size_t extent_count;          /* any number; their sizes add up to size */
 	const char *name;             /* what the target gets as argv[0]; NULL: "kernel", "module" */
 	const char *cmdline;          /* arguments without argv[0]; NULL: none (modules only) */
@@ -273,6 +279,10 @@ enum segue_log_level {
 };
 /* One sentence, without a newline, valid during the call; context is log_context. */
 typedef void segue_log_fn(void *context, int level, const char *sentence);
+
+/* The physical address that the host has mapped at address, or SEGUE_NOT_MAPPED; context is translate_context. */
+#define SEGUE_NOT_MAPPED UINT64_MAX
+typedef uint64_t segue_translate_fn(void *context, const void *address);
 
 /* flags of struct segue_load_args */
 /* A plain ELF64's entry is 32-bit code, by the host's word; without it is refused (SEGUE_E_ELF_64BIT). */
@@ -403,6 +413,13 @@ struct segue_load_args {
 
 	segue_log_fn *log;            /* gets a sentence for each refusal, and warnings; NULL: silent */
 	void *log_context;            /* given to log as it is */
+
+	/*
+	 * NULL, or how the host finds a physical address. It is asked of each page of the workspace, which is refused unless it
+	 * is at workspace_phys, and of each page of a part without extents: these are made of it.
+	 */
+	segue_translate_fn *translate;
+	void *translate_context;
 };
 
 /*
@@ -414,6 +431,16 @@ struct segue_load_args {
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
+
+/*
+ * What is told of physical memory is checked as far as it can be. An address in no range of memory_map: a workspace there
+ * is refused where the map names other memory of the host's, else warned of; an extent is warned of. The page tables in
+ * force, where they can be read: at the offset from physical addresses that the workspace or a part has, at 0, or at the
+ * linear address that the kernel begins with (the workspace's or the library's, its lower 28 to 31 bits 0). A workspace that they have elsewhere is refused;
+ * so is an extent that is in no range of the map either; another is warned of, since data may be a copy. They cannot be
+ * read where they are mapped elsewhere, or with FRED, or on i386 with CET: then a wrong workspace_phys that lies in the map
+ * is not noticed but by translate, and ends in a reset. While a read is tried, interrupts are off for some instructions.
+ */
 
 /*
  * Recognises the blob, places its segments, plans the moves and writes all that segue_exec() needs into the workspace; what

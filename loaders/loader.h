@@ -93,6 +93,8 @@ struct job {
 	addr_t **extent_ends;         /* of each part that has extents: where in the part each 16th of them ends */
 	addr_t workspace_phys;
 	uint8_t *workspace;
+	bool tables_known;            /* the page tables in force were read, at this offset from physical addresses */
+	addr_t tables_offset;
 
 	struct range *ram;            /* RAM below ADDRESS_LIMIT less firmware's and kept ranges; sorted, apart */
 	size_t ram_count;

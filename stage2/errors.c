@@ -15,6 +15,8 @@
 	means(SEGUE_E_NO_RAM, "no RAM below 4 GiB") \
 	means(SEGUE_E_FLAGS, "unknown flag") \
 	means(SEGUE_E_WORKSPACE_PARKED, "CPUs wait in the workspace") \
+	means(SEGUE_E_WORKSPACE_PLACE, "workspace not where told") \
+	means(SEGUE_E_EXTENT_PLACE, "extent not where told") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "still gzip-compressed") \
@@ -69,7 +71,7 @@
 	means(SEGUE_E_PLAN_SPACE, "plan too long for the workspace") \
 	means(SEGUE_E_PLAN_REPLAY, "defect in Segue") \
 	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
-	means(SEGUE_E_READY_WORKSPACE, "workspace has moved") \
+	means(SEGUE_E_READY_WORKSPACE, "workspace has moved, or is not at workspace_phys") \
 	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as told") \
 	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
 	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page") \

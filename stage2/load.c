@@ -5,6 +5,7 @@
 #include "image.h"
 #include "loaded.h"
 #include "memory_map.h"
+#include "places.h"
 #include "processor.h"
 #include "quiet.h"
 
@@ -13,7 +14,7 @@
 #define LONG_MODE 0x20000000u
 #define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
 
-static int check_workspace(const struct job *job)
+static int check_workspace(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	addr_t size = (addr_t)args->workspace_size;
@@ -29,7 +30,7 @@ static int check_workspace(const struct job *job)
 	if (size < segue_workspace_size(0))
 		return segue_refuse(job, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the least is %z", size,
 				    (addr_t)segue_workspace_size(0));
-	return SEGUE_OK;
+	return segue_check_workspace_place(job);
 }
 
 static int check_args(struct job *job)
@@ -109,6 +110,7 @@ static int take_parts(struct job *job)
 	/* A count that would wrap here has no array in any memory. */
 	size_t size = count * sizeof(struct segue_part);
 	struct segue_part *parts = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	int error;
 
 	if (!parts)
 		return segue_arena_refuse(job, size);
@@ -118,12 +120,15 @@ static int take_parts(struct job *job)
 	job->parts = parts;
 	job->part_count = count;
 	for (size_t i = 0; i < count; i++) {
-		int error = check_part(job, i);
-
+		error = !parts[i].extents && parts[i].data && args->translate ?
+			segue_make_extents(job, &parts[i], i == 0 ? "blob" : "module", i == 0 ? 0 : (uint32_t)i - 1) : SEGUE_OK;
+		if (error == SEGUE_OK)
+			error = check_part(job, i);
 		if (error != SEGUE_OK)
 			return error;
 	}
-	return segue_index_extents(job);
+	error = segue_index_extents(job);
+	return error == SEGUE_OK ? segue_check_part_places(job) : error;
 }
 
 static int prepare(struct job *job)

@@ -34,6 +34,9 @@ struct loaded {
 	addr_t code_base, data_base;  /* as segue_load() was told */
 	const void *workspace;        /* its address then */
 	addr_t workspace_phys;
+	size_t workspace_size;
+	bool tables_known;            /* as in struct job */
+	addr_t tables_offset;
 	uint32_t flags, cpu_count;    /* as segue_load() was told */
 	struct segue_description description;
 	struct segue_segment *segments;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_ready(): is this CPU, as it runs now, one that segue_exec() can leave from? And segue_bios()? */
 #include "loaded.h"
+#include "places.h"
+#include "walk.h"
 
 #define SELECTOR_TI 4u
 #define SELECTOR_RPL 3u
@@ -46,6 +48,14 @@ static uint32_t base_of(uint32_t selector, uint32_t data_base)
 	return (le32(descriptor + 2) & 0xffffff) | (le32(descriptor + 4) & 0xff000000);
 }
 
+bool segue_is_data_base(addr_t data_base)
+{
+	uint32_t ss;
+
+	__asm__ volatile("movl %%ss, %0" : "=r"(ss));
+	return base_of(ss, data_base) == data_base;
+}
+
 int segue_ready_here(const struct here *here)
 {
 	uint32_t cr0, cs, ss, rights, limit;
@@ -58,7 +68,7 @@ int segue_ready_here(const struct here *here)
 	/* Zero where SS is one that they do not describe. */
 	__asm__ volatile("larl %1, %0" : "=r"(rights) : "r"(ss), "0"(0));
 	__asm__ volatile("lsll %1, %0" : "=r"(limit) : "r"(ss), "0"(0));
-	if (base_of(cs, data_base) != here->code_base || base_of(ss, data_base) != data_base ||
+	if (base_of(cs, data_base) != here->code_base || !segue_is_data_base(data_base) ||
 	    (rights & (RIGHTS_32 | RIGHTS_DATA_MASK)) != (RIGHTS_32 | RIGHTS_DATA) ||
 	    limit < (uint32_t)here->workspace + here->size)
 		return SEGUE_E_READY_SEGMENTS;
@@ -69,6 +79,11 @@ int segue_ready_here(const struct here *here)
 }
 
 #else
+
+bool segue_is_data_base(addr_t data_base)
+{
+	return data_base == 0;
+}
 
 int segue_ready_here(const struct here *here)
 {
@@ -92,6 +107,8 @@ int segue_ready(const void *workspace, const char **sentence)
 		segue_gate_is(&here.gate, segue_gate, segue_gate_end);
 		code = loaded->workspace != workspace ? SEGUE_E_READY_WORKSPACE : segue_ready_here(&here);
 	}
+	if (code == SEGUE_OK && !segue_workspace_is_there(loaded))
+		code = SEGUE_E_READY_WORKSPACE;
 	if (code == SEGUE_OK)
 		code = segue_cpus_ready(loaded);
 	if (sentence)

@@ -288,7 +288,6 @@ def test_odd_bases(words_, offset, row):
 
 REFUSED = [
     ("i386-high", "mode=4k wrong=code", 153), ("i386-high", "mode=4k wrong=data", 153),
-    ("i386-low", "mode=flat wrong=phys", 151),
     ("i386-low", "mode=flat wrong=unloaded", 150), ("x86_64", "mode=long wrong=unloaded", 150),
     ("i386-high", "mode=4k cbase=10000{0:03x} dbase=10000{0:03x} shift={0:03x}", 155),
 ]
@@ -302,6 +301,16 @@ def test_ready_refuses(build, line, code, row):
         said = vm.wait_for(r"^Refused: segue_ready: (\d+) (\S.+)\n", timeout=20, but_not="^host: exception.*|^INSPECT")
         row(vm.elapsed(), said[2])
     assert int(said[1]) == code
+
+
+# Where the tables can be read. In the others nothing of the boot stage is mapped, where they lie.
+@pytest.mark.parametrize("build, line", (("i386-low", "mode=flat"), ("i386-high", "mode=4m")), ids=("flat", "4m"))
+def test_load_refuses_a_wrong_physical_address(build, line, row):
+    with machine("wrong-phys-" + build + re.sub(r"\W", "-", line), build, line + " wrong=phys", modules_of(MULTIBOOT), bits=64,
+                 cpu="max") as vm:
+        said = vm.wait_for(r"^host: segue says \(0\) (workspace not where told: page 0 is at \S+ by the page tables; told was \S+)\n",
+                           timeout=20, but_not="^host: exception.*|^INSPECT")
+        row(vm.elapsed(), said[1])
 
 
 def test_i386_refuses_what_lies_above_4_gib(row):

@@ -77,7 +77,7 @@ def test_refuses(build, arch, tmp_path):
     with boot(f"refuses-{arch}", build("vendored", arch, "gcc"), arch, [Part(str(text))]) as vm:
         vm.wait_for(r"^it was refused$")
         sentences = vm.serial().split("starting the module\n")[1].splitlines()
-    assert len(sentences) == 2 and len(sentences[0]) > 20, sentences
+    assert len(sentences) == 3 and len(sentences[0]) > 20 and sentences[0].startswith(sentences[1]), sentences
 
 
 @pytest.mark.parametrize("compiler", (("gcc", "-std=c89"), ("gcc", "-std=c11"), ("clang", "-std=c89"), ("g++", "-std=c++98")),

@@ -357,7 +357,7 @@ void refusals(void)
 	forget_changes();
 	for (uint32_t i = 0; i < count; i++) {
 		struct segue_load_args args;
-		struct segue_part modules[HOST_PARTS];
+		static struct segue_part modules[HOST_PARTS];
 		struct segue_machine machine;
 
 		load_arguments(&args, modules, &machine);

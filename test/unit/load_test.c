@@ -214,6 +214,8 @@ static void code_based(struct host *h) { h->args.code_base = PAGE; }
 static void off_page_based(struct host *h) { h->args.data_base = 0x123; }
 static void too_high(struct host *h) { h->args.workspace_phys = 0x100000000 - PAGE; }
 static void too_small(struct host *h) { h->args.workspace_size = PAGE; }
+static void outside_the_map(struct host *h) { h->args.workspace_phys = 0xc0000000; }
+static void outside_in_part(struct host *h) { h->map[2].end = WORKSPACE_PHYS + PAGE; }
 static void unknown_flag(struct host *h) { h->args.flags = 0x80000000; }
 static void empty(struct host *h) { h->args.blob.size = 0; h->extent.size = 0; }
 static void no_data(struct host *h) { free((void *)(uintptr_t)h->args.blob.data); h->args.blob.data = NULL; }
@@ -251,7 +253,7 @@ static void empty_keep(struct host *h)
 	h->args.keep_count = 2;
 }
 
-#define UNTOUCHED 10
+#define UNTOUCHED 12
 static const struct refusal refusals[] = {
 	{"no struct_size", no_struct_size, SEGUE_E_STRUCT_SIZE, ""},
 	{"larger struct", larger_struct, SEGUE_E_STRUCT_SIZE, ""},
@@ -263,6 +265,8 @@ static const struct refusal refusals[] = {
 	{"off page by its base", off_page_based, SEGUE_E_WORKSPACE_ALIGN, "page"},
 	{"too high", too_high, SEGUE_E_WORKSPACE_HIGH, "0xfffff000"},
 	{"too small", too_small, SEGUE_E_WORKSPACE_SMALL, "4096"},
+	{"outside the map", outside_the_map, SEGUE_E_WORKSPACE_PLACE, "0xc0000000 to 0xc0032000 is not in the memory map"},
+	{"outside in part", outside_in_part, SEGUE_E_WORKSPACE_PLACE, "is not in the memory map"},
 	{"unknown flag", unknown_flag, SEGUE_E_FLAGS, "0x80000000"},
 	{"empty", empty, SEGUE_E_EMPTY, "empty"},
 	{"no data", no_data, SEGUE_E_ARGUMENT, "blob"},
@@ -338,6 +342,131 @@ static void test_full_memory_leaves_a_module_in_place(void **state)
 	}
 }
 
+/* Page by page: the blob's lie from the top down, those of the workspace one behind the other but for a broken one. */
+struct pages {
+	const struct host *host;
+	size_t hole, broken;          /* numbers of pages; SIZE_MAX: none */
+};
+
+static uint64_t translate_pages(void *context, const void *address)
+{
+	const struct pages *pages = context;
+	const uint8_t *data = pages->host->args.blob.data, *at = address;
+	uintptr_t first = (uintptr_t)data / PAGE, page;
+
+	if (at >= pages->host->workspace && at < pages->host->workspace + pages->host->args.workspace_size) {
+		page = (uintptr_t)(at - pages->host->workspace) / PAGE;
+		return WORKSPACE_PHYS + (uintptr_t)(at - pages->host->workspace) + (page == pages->broken ? 2 * PAGE : 0);
+	}
+	page = (uintptr_t)at / PAGE - first;
+	return page == pages->hole ? SEGUE_NOT_MAPPED : BLOB_PHYS - page * PAGE + (uintptr_t)at % PAGE;
+}
+
+static void open_translated(struct host *host, struct pages *pages)
+{
+	open_small(host);
+	*pages = (struct pages){.host = host, .hole = SIZE_MAX, .broken = SIZE_MAX};
+	host->args.blob.extents = NULL;
+	host->args.blob.extent_count = 0;
+	host->args.translate = translate_pages;
+	host->args.translate_context = pages;
+}
+
+/* Each byte is moved from where translate says that it is. */
+static void test_extents_are_made_by_translate(void **state)
+{
+	struct host host;
+	struct pages pages;
+	struct segue_move_description m;
+	const uint8_t *data;
+	uint64_t copied = 0;
+
+	(void)state;
+	open_translated(&host, &pages);
+	data = host.args.blob.data;
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	for (size_t i = 0; segue_move_at(host.workspace, i, &m) == SEGUE_OK; i++) {
+		const uint8_t *from = data + PAGE + (m.dest - ENTRY);
+
+		if (m.kind != SEGUE_MOVE_KIND_COPY)
+			continue;
+		copied += m.size;
+		assert_int_equal(m.source, translate_pages(&pages, from));
+		assert_true(m.source % PAGE + m.size <= PAGE);
+	}
+	assert_int_equal(copied, 10000);
+	close_host(&host);
+}
+
+static void test_translate_refuses(void **state)
+{
+	struct host host;
+	struct pages pages;
+	char expected[128];
+
+	(void)state;
+	open_translated(&host, &pages);
+	pages.hole = 1;
+	assert_int_equal(segue_load(&host.args), SEGUE_E_EXTENT_PLACE);
+	assert_non_null(strstr(host.sentence, "of blob 0 is not mapped"));
+	pages.hole = SIZE_MAX;
+	pages.broken = 7;
+	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_PLACE);
+	snprintf(expected, sizeof expected, "page 7 is at %#x by translate; told was %#x", WORKSPACE_PHYS + 9 * PAGE,
+		 WORKSPACE_PHYS + 7 * PAGE);
+	assert_non_null(strstr(host.sentence, expected));
+	close_host(&host);
+}
+
+static void count_warnings(void *context, int level, const char *sentence)
+{
+	if (level == SEGUE_LOG_WARNING && strstr(sentence, "not in the memory map"))
+		++*(int *)context;
+}
+
+/* Extents in no range are warned of, once a part; in a reserved one, or across two ranges, they are not. */
+static void test_extents_outside_the_map(void **state)
+{
+	static const struct {
+		uint64_t addr;
+		int warnings;
+	} cases[] = {{BLOB_PHYS, 0}, {0x9f000, 0}, {0x9f800, 1}, {0xd0000000, 1}, {64 * MIB - 4, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct host host;
+		int warnings = 0;
+
+		open_small(&host);
+		if (cases[i].addr == 0x9f000) {
+			host.map[3] = (struct segue_range){.start = 0xa0000, .end = MIB, .type = SEGUE_MEMORY_RESERVED};
+			host.args.memory_map_count = 4;
+		}
+		host.extent.addr = cases[i].addr;
+		host.args.log = count_warnings;
+		host.args.log_context = &warnings;
+		assert_int_equal(segue_load(&host.args), SEGUE_OK);
+		assert_int_equal(warnings, cases[i].warnings);
+		close_host(&host);
+	}
+}
+
+/* A map that names nothing of the host's is one for the target alone: a warning, and no refusal. */
+static void test_a_map_without_the_host(void **state)
+{
+	struct host host;
+	int warnings = 0;
+
+	(void)state;
+	open_small(&host);
+	host.map[2].end = 16 * MIB;
+	host.args.log = count_warnings;
+	host.args.log_context = &warnings;
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	assert_int_equal(warnings, 2);
+	close_host(&host);
+}
+
 static void test_every_code_has_a_meaning_of_its_own(void **state)
 {
 	const char *none = segue_strerror(9999);
@@ -354,7 +483,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 83);
+	assert_int_equal(known, 85);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 
@@ -477,6 +606,10 @@ int main(void)
 		cmocka_unit_test(test_a_workspace_that_moved_is_not_ready),
 		cmocka_unit_test(test_refusals_leave_no_trace),
 		cmocka_unit_test(test_full_memory_leaves_a_module_in_place),
+		cmocka_unit_test(test_extents_are_made_by_translate),
+		cmocka_unit_test(test_translate_refuses),
+		cmocka_unit_test(test_extents_outside_the_map),
+		cmocka_unit_test(test_a_map_without_the_host),
 		cmocka_unit_test(test_every_code_has_a_meaning_of_its_own),
 		cmocka_unit_test(test_scattered_pages),
 		cmocka_unit_test(test_scattered_pages_with_the_workspace_in_the_way),

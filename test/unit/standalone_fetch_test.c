@@ -742,7 +742,7 @@ static void kernel_place(void **state)
 /* What the kernel says of the initrd's place, and what it needs itself. */
 static void initrd_place(void **state)
 {
-	static const struct segue_range tight[] = { { 0, 0x9fc00, 1, 0 }, { MIB, 0x1500000, 1, 0 } };
+	static const struct segue_range tight[] = { { 0, 0x9fc00, 1, 0 }, { MIB, 0x1500000, 1, 0 }, { 0x1500000, 0x4000000, 2, 0 } };
 	uint32_t start;
 
 	(void)state;
@@ -755,7 +755,7 @@ static void initrd_place(void **state)
 	/* above the kernel is no room but what it will unpack itself to */
 	linux_bundle(true);
 	map = tight;
-	map_count = 2;
+	map_count = 3;
 	insert(2048, 32);
 	assert_true(fetches());
 	start = physical_address(parts.parts[1].data);

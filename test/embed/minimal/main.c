@@ -10,6 +10,11 @@ void kernel_main(uint32_t information_at);
 enum { COM1 = 0x3f8, LSR = 5, LSR_THRE = 1 << 5 };
 enum { RANGES = 32 };
 
+/* The linear address of physical address 0, where Multiboot's structures and the file are read. */
+#ifndef BASE
+#define BASE 0
+#endif
+
 struct multiboot_information {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4], mmap_length, mmap_addr;
 };
@@ -43,13 +48,15 @@ void print(const char *text)
 	put('\n');
 }
 
-/* Paging is off, or maps each address to itself. */
-uint64_t physical_address(const void *pointer) { return (uintptr_t)pointer; }
+/* Paging is off, or maps all of memory from BASE on. */
+uint64_t physical_address(const void *pointer) { return (uintptr_t)pointer - BASE; }
+
+static const void *at(uint32_t physical) { return (const void *)(uintptr_t)(BASE + physical); }
 
 void kernel_main(uint32_t information_at)
 {
-	const struct multiboot_information *information = (const void *)(uintptr_t)information_at;
-	const struct multiboot_module *module = (const void *)(uintptr_t)information->mods_addr;
+	const struct multiboot_information *information = at(information_at);
+	const struct multiboot_module *module = at(information->mods_addr);
 	const char *words;
 	size_t ranges;
 
@@ -58,17 +65,17 @@ void kernel_main(uint32_t information_at)
 		return;
 	}
 	/* The file's name stands in front. */
-	words = (const char *)(uintptr_t)module->string;
+	words = at(module->string);
 	while (*words && *words != ' ')
 		words++;
 	while (*words == ' ')
 		words++;
-	if (segue_range_from_multiboot(1, (const void *)(uintptr_t)information->mmap_addr, information->mmap_length, map, RANGES,
+	if (segue_range_from_multiboot(1, at(information->mmap_addr), information->mmap_length, map, RANGES,
 				       &ranges) != SEGUE_OK) {
 		print("no memory map");
 		return;
 	}
 	print("starting the module");
-	start_kernel((const void *)(uintptr_t)module->start, module->end - module->start, words, map, ranges);
+	start_kernel(at(module->start), module->end - module->start, words, map, ranges);
 	print("it was refused");
 }

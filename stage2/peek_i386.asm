@@ -1,0 +1,49 @@
+; SPDX-License-Identifier: MIT
+;
+; segue_peek (walk.h), i386: a read that may fault.
+;   mode      32-bit, CPL 0; DS and SS of one base
+;   in        EAX   struct peek
+;   out       EAX   1: peek.value is what is there; 0: it cannot be read
+;   clobbers  ECX EDX EFLAGS; CS is loaded from peek.gdt where it cannot be read
+struc peek
+	.at		resd 1
+	.value		resd 1
+			resw 1
+	.idt		resw 1
+			resd 1
+			resw 3
+	.gdt		resw 1
+			resd 1
+endstruc
+
+bits 32
+section .text
+global segue_peek
+global segue_peek_fault
+segue_peek:
+	pushfd
+	cli
+	sub esp, 16
+	sidt [esp]
+	sgdt [esp + 8]
+	mov edx, [eax + peek.at]
+	mov ecx, 1
+	lidt [eax + peek.idt]
+	lgdt [eax + peek.gdt]
+	mov edx, [edx]
+.after:
+	lgdt [esp + 8]
+	lidt [esp]
+	add esp, 16
+	popfd
+	mov [eax + peek.value], edx
+	mov eax, ecx
+	ret
+
+; The read's #PF or #GP; on the stack: error code, EIP, CS, EFLAGS. No IRET: it would end the blocking of NMIs.
+segue_peek_fault:
+	add esp, 16
+	xor ecx, ecx
+	jmp segue_peek.after
+
+section .note.GNU-stack noalloc noexec nowrite progbits
