@@ -15,6 +15,7 @@
 	means(SEGUE_E_NO_RAM, "no RAM below 4 GiB") \
 	means(SEGUE_E_FLAGS, "unknown flag") \
 	means(SEGUE_E_WORKSPACE_PARKED, "CPUs wait in the workspace") \
+	means(SEGUE_E_WORKSPACE_USED, "the stack or the arguments lie in the workspace") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "still gzip-compressed") \
@@ -82,7 +83,8 @@
 	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
 	means(SEGUE_E_BIOS_GONE, "no living BIOS") \
 	means(SEGUE_E_BIOS_MAP, "BIOS knows of no RAM above 1 MiB") \
-	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges")
+	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges") \
+	means(SEGUE_E_BIOS_OVERLAP, "workspace over memory that the BIOS uses")
 
 /* Texts one behind the other: pointers would double the table, and need relocating. */
 #define CODE(code, text) code,

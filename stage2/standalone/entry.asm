@@ -5,6 +5,8 @@ bits 32
 
 extern standalone_main
 extern exception_report
+extern bss_start
+extern image_end
 global entry
 global exception_stubs
 
@@ -119,6 +121,14 @@ entry:
 	mov fs, ecx
 	mov gs, ecx
 	mov ss, ecx
+	; As the C code expects it, whatever the boot loader has left there; RAM survives a warm reset. EAX and EBX are its own.
+	mov edx, eax
+	mov edi, bss_start
+	mov ecx, image_end
+	sub ecx, edi
+	xor eax, eax
+	rep stosb
+	mov eax, edx
 	mov esp, stack_top
 	xor ebp, ebp
 	push ebx
