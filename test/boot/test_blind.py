@@ -11,7 +11,7 @@ import host_matrix
 from images import qemu_kernel, Part
 from qemu import PATIENCE, Qemu
 from test_hosts import host, modules_of
-from test_state import MULTIBOOT, connect
+from test_state import MULTIBOOT
 
 NOTHING = "segue: segue_exec() or segue_park() was called, and nothing is loaded in that workspace; stopped"
 WRONG_CPU = "segue: segue_exec() was called on a CPU that is not the boot CPU, without SEGUE_LOAD_ANY_CPU; stopped"

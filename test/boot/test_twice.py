@@ -8,7 +8,7 @@ import pytest
 
 import images
 from cells import INITRD, at
-from images import Part, qemu_kernel, small_elf, write
+from images import Part, qemu_kernel, write
 from qemu import Qemu
 from test_digest import Case, WRONG
 from test_hosts import host
