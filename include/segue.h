@@ -13,6 +13,13 @@
  * allocates, takes a lock of the host's, or keeps a pointer to the caller's structures after the call, but for the
  * workspace and (until segue_exec()) the memory of the blob and the modules.
  *
+ * The library has a little state of its own, in .bss: the addresses of the eight workspaces that were loaded last, and the
+ * serial port of the last load. What stands in a workspace is believed only where its address is among them: RAM survives a
+ * warm reset, and an earlier boot, or another copy of the library, may have left a target there. So .bss is zeros when the
+ * host starts, as its boot loader makes it (segue.elf clears its own); it is readable wherever segue_exec() or segue_park()
+ * may be called; one copy of the library serves a workspace, from segue_load() to segue_exec(); and segue_load() and
+ * segue_unload() are not called on two CPUs at once.
+ *
  * A structure that begins with struct_size is set to zeros, then struct_size to its sizeof, then what is known. The size
  * must be the library's own: header and library are of one version, and any other size is SEGUE_E_STRUCT_SIZE. Where it is
  * not said otherwise, a field of 0 or NULL means none or unknown.
@@ -85,6 +92,7 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_PLACE = 12,
 	/* translate knows no address, or the page tables have it elsewhere than an extent that is not in the memory map */
 	SEGUE_E_EXTENT_PLACE = 13,
+	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, or an argument's memory, lies in the workspace */
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -158,7 +166,8 @@ enum segue_error {
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan does not do what it is for: a defect in Segue; nothing was changed */
 
 	/* segue_ready() */
-	SEGUE_E_NOT_LOADED = 150,        /* nothing is loaded in this workspace, or its head was written over */
+	/* nothing is loaded in this workspace by this boot's copy of the library, or its head was written over */
+	SEGUE_E_NOT_LOADED = 150,
 	/* the workspace has moved, or by the page tables, or with paging off, it is not at workspace_phys */
 	SEGUE_E_READY_WORKSPACE = 151,
 	/* 152 is retired: 64-bit hosts were not built yet */
@@ -182,6 +191,7 @@ enum segue_error {
 	SEGUE_E_BIOS_GONE = 174,
 	SEGUE_E_BIOS_MAP = 175,          /* the BIOS knows of no RAM above 1 MiB */
 	SEGUE_E_BIOS_MAP_LIMIT = 176,    /* the BIOS's map has more ranges than there is room for */
+	SEGUE_E_BIOS_OVERLAP = 177,      /* the workspace overlaps the BIOS's memory, or the pages that real mode borrows */
 
 	/* segue_range_from_multiboot() */
 	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is cut, or a range wraps */
@@ -386,7 +396,9 @@ struct segue_load_args {
 
 	/*
 	 * On a page, linear and physical; physically contiguous, below 4 GiB; writable, perhaps no-execute. It may lie where
-	 * the target goes, but then purgatory and its list need other free RAM.
+	 * the target goes, but then purgatory and its list need other free RAM. It may hold anything: it need not be cleared.
+	 * Never a local variable: it is larger than most kernel stacks, and what lies below a stack that is too small cannot
+	 * be told from it. A stack, or arguments, within it are refused.
 	 */
 	void *workspace;
 	uint64_t workspace_phys;
@@ -398,7 +410,10 @@ struct segue_load_args {
 	 */
 	uint64_t code_base, data_base;
 
-	/* CPUs that the host has running, with this one; 0 counts as 1. All but one park, or get an INIT (SEGUE_LOAD_INIT_CPUS). */
+	/*
+	 * CPUs that the host has running, with this one; 0 counts as 1. All but one park, or get an INIT (SEGUE_LOAD_INIT_CPUS:
+	 * whoever else runs gets it with 0 and 1 as well, and segue_ready() sees whether one can be sent).
+	 */
 	uint32_t cpu_count;
 
 	const struct segue_machine *machine; /* NULL: nothing is known */
@@ -448,7 +463,8 @@ size_t segue_workspace_size(size_t extents);
  * placing and planning. After a refusal nothing is loaded in the workspace, and no other byte has changed; but
  * where struct_size or the workspace itself is refused (SEGUE_E_WORKSPACE_PARKED, too), that is not touched either. The
  * memory of the blob and the modules belongs to Segue from here to segue_exec() or segue_unload(): the host must neither
- * change nor free it. The argument structures and strings may go. Takes up to 2 KiB of stack.
+ * change nor free it. The argument structures and strings may go. Takes up to 2 KiB of stack. Of more than eight workspaces
+ * that are loaded at a time, the one that was loaded first is forgotten.
  */
 int segue_load(const struct segue_load_args *args);
 
@@ -471,10 +487,15 @@ int segue_ready(const void *workspace, const char **sentence);
  * handler, on a broken stack. It does not return.
  *
  * What must hold of the host: CPL 0; CS, and on i386 SS, as segue_ready() wants them (DS, ES, FS, GS, the stack pointer,
- * GDT, IDT, LDT, TSS may be in any state); the library's text and the workspace are mapped where they were at
- * segue_load(), the text executable, the workspace writable. Nothing else is mapped for Segue: no identity map,
+ * GDT, IDT, LDT, TSS may be in any state); the library's text, its .bss and the workspace are mapped where they
+ * were at segue_load(), the text executable, .bss readable, the workspace writable. Nothing else is mapped for Segue: no identity map,
  * nothing of the blob. Paging may be off, 32-bit, PAE, 4-level or 5-level, and need not be what it was at segue_load().
  * VMX, SVM, CET, PCID, PGE, SMEP, SMAP, protection keys, FRED, breakpoints may be on.
+ *
+ * Where nothing is loaded in the workspace (never in this boot, no more, or its head was written over; NULL, too) it prints a
+ * sentence on port 0xE9 and on the serial port that the last segue_load() was told of, and halts, without using the
+ * workspace; so does segue_park(). The same on a CPU that is not the boot CPU, without SEGUE_LOAD_ANY_CPU, where an
+ * IA32_APIC_BASE tells. Else what segue_ready() would refuse is not looked at again.
  *
  * For its first 700 instructions at most, while it builds its tables, an NMI or a machine check still goes to the host's
  * handler, on 4 KiB of stack in the workspace; then, until two instructions before the target's first, an NMI is ignored,
@@ -612,7 +633,10 @@ struct segue_bios_registers {
 struct segue_bios_args {
 	uint32_t struct_size;         /* sizeof(struct segue_bios_args) */
 	uint32_t flags;               /* SEGUE_BIOS_* */
-	/* As segue_load()'s, and may be the same memory while nothing is loaded in it: it is written over. */
+	/*
+	 * As segue_load()'s, and may be the same memory while nothing is loaded in it: it is written over. Apart from the
+	 * pages that real mode borrows, from 0 to 0x1000, from 0xA0000 to 1 MiB, and from what the BIOS keeps below 0xA0000.
+	 */
 	void *workspace;
 	uint64_t workspace_phys;
 	size_t workspace_size;        /* at least SEGUE_BIOS_WORKSPACE_SIZE */

@@ -2,14 +2,46 @@
 /* segue_bios(), and the memory map by it. */
 #include "bios.h"
 #include "bios_map.h"
+#include "known.h"
+#include "loaded.h"
 #include "memory_functions.h"
 
 #define LOW_LEAST PAGE                /* the vectors and the BIOS data area lie below */
+#define VIDEO_START 0xa0000u          /* video memory and ROMs, up to 1 MiB */
 #define PIT_MODE_MOST 5u
 
 static uint32_t low_of(const struct segue_bios_args *args)
 {
 	return args->low_phys ? args->low_phys : SEGUE_BIOS_LOW;
+}
+
+/* What is exchanged there while the BIOS runs. */
+static uint32_t low_size_of(const struct segue_bios_args *args)
+{
+	return SEGUE_BIOS_DATA_AT + (((uint32_t)args->data_size + PAGE - 1) & ~(PAGE - 1));
+}
+
+static bool meets(const struct segue_bios_args *args, uint32_t start, uint32_t end)
+{
+	return args->workspace_phys < end && start < args->workspace_phys + SEGUE_BIOS_WORKSPACE_SIZE;
+}
+
+/* Where the workspace and the BIOS's memory or what it borrows meet. */
+static bool is_the_bios(const struct segue_bios_args *args)
+{
+	return meets(args, 0, LOW_LEAST) || meets(args, VIDEO_START, ONE_MIB) ||
+	       meets(args, low_of(args), low_of(args) + low_size_of(args));
+}
+
+/* Is something of the caller's in the memory that is written over first? stack is an address there. */
+static bool lies_in_workspace(const struct segue_bios_args *args, const void *registers, const void *stack)
+{
+	const void *const used[] = {args, registers, stack, args->data};
+
+	for (size_t i = 0; i < sizeof used / sizeof used[0]; i++)
+		if ((uintptr_t)used[i] - (uintptr_t)args->workspace < SEGUE_BIOS_WORKSPACE_SIZE)
+			return true;
+	return args->data_size && (uintptr_t)args->workspace - (uintptr_t)args->data < args->data_size;
 }
 
 /* With what the code is about, where that is a number. */
@@ -36,6 +68,11 @@ static int refuse(const struct segue_bios_args *args, int code)
 		is = low_of(args);
 		limit = is + BIOS_LOW_SIZE;
 		break;
+	case SEGUE_E_BIOS_OVERLAP:
+		return segue_refuse(&job, code, "%x to %x; the BIOS has 0 to %x, %x to %x, and borrows %x to %x",
+				    (addr_t)args->workspace_phys, (addr_t)args->workspace_phys + SEGUE_BIOS_WORKSPACE_SIZE,
+				    (addr_t)LOW_LEAST, (addr_t)VIDEO_START, (addr_t)ONE_MIB, (addr_t)low_of(args),
+				    (addr_t)low_of(args) + low_size_of(args));
 	}
 	return segue_refuse(&job, code, format, is, limit);
 }
@@ -62,7 +99,11 @@ static int check_args(const struct segue_bios_args *args, const void *registers)
 		return SEGUE_E_BIOS_DATA;
 	if (low_of(args) % PAGE || low_of(args) < LOW_LEAST || low_of(args) > 0x90000u - BIOS_LOW_SIZE)
 		return SEGUE_E_BIOS_LOW;
-	return SEGUE_OK;
+	if (is_the_bios(args))
+		return SEGUE_E_BIOS_OVERLAP;
+	if (lies_in_workspace(args, registers, &linear))
+		return SEGUE_E_WORKSPACE_USED;
+	return segue_is_parking(args->workspace) ? SEGUE_E_WORKSPACE_PARKED : SEGUE_OK;
 }
 
 /* And what this CPU, as it runs now, adds. */
@@ -87,6 +128,7 @@ static struct crossing *prepare(const struct segue_bios_args *args, const struct
 	const uint8_t *ground = segue_bios_ground;
 	struct leave *leave;
 
+	segue_forget(workspace);
 	memset(workspace, 0, BIOS_LOW_AT);
 	memcpy(workspace + GROUND_AT, ground, (size_t)(segue_bios_ground_end - segue_bios_ground));
 	leave = segue_prepare_gate(&tables, gate, (addr_t)args->code_base, (addr_t)args->data_base);
@@ -96,7 +138,7 @@ static struct crossing *prepare(const struct segue_bios_args *args, const struct
 	crossing->leave = (uintptr_t)leave;
 	crossing->image = phys + BIOS_LOW_AT;
 	crossing->low = low_of(args);
-	crossing->low_size = SEGUE_BIOS_DATA_AT + (((uint32_t)args->data_size + PAGE - 1) & ~(PAGE - 1));
+	crossing->low_size = low_size_of(args);
 	crossing->entry = crossing->low + segue_bios_call_put(workspace + BIOS_LOW_AT, crossing->low);
 	if (args->data_size)
 		memcpy(workspace + BIOS_LOW_AT + SEGUE_BIOS_DATA_AT, args->data, args->data_size);

@@ -37,13 +37,6 @@ static const volatile struct parking *parking_of(const void *workspace)
 	return (const volatile struct parking *)(const void *)((const uint8_t *)workspace + PARKING_AT);
 }
 
-bool segue_is_parking(const void *workspace)
-{
-	const volatile struct parking *parking = parking_of(workspace);
-
-	return segue_loaded(workspace) && (parking->lock || parking->count);
-}
-
 int segue_cpus_ready(const struct loaded *loaded)
 {
 	uint32_t others = loaded->cpu_count > 1 ? loaded->cpu_count - 1 : 0;
@@ -56,7 +49,8 @@ int segue_cpus_ready(const struct loaded *loaded)
 	is_boot_cpu = base == 0 || base & APIC_BASE_BSP;
 	if (!is_boot_cpu && !(loaded->flags & SEGUE_LOAD_ANY_CPU))
 		return SEGUE_E_READY_BOOT_CPU;
-	if (parked == others)
+	/* Where the host tells of no others, the flag still promises that whoever else runs is stopped. */
+	if (parked == others && (others > 0 || !(loaded->flags & SEGUE_LOAD_INIT_CPUS) || base == 0))
 		return SEGUE_OK;
 	/* To CPUs that it knows nothing of, the boot CPU sends an INIT by one shorthand; from another it would hit that. */
 	if (parked > others || !(loaded->flags & SEGUE_LOAD_INIT_CPUS) || !(base & APIC_BASE_EN) || !is_boot_cpu)

@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What is loaded: read back from the workspace. */
 #include "memory_functions.h"
+#include "known.h"
 #include "loaded.h"
-
-const struct loaded *segue_loaded(const void *workspace)
-{
-	const uint8_t *bytes = workspace;
-	const struct purgatory_params *params = (const void *)(bytes + PURGATORY_PARAMS_AT);
-	const struct loaded *loaded = (const void *)(bytes + LOADED_AT);
-
-	return params->magic == PURGATORY_MAGIC && loaded->magic == LOADED_MAGIC ? loaded : NULL;
-}
 
 int segue_describe(const void *workspace, struct segue_description *description)
 {
@@ -67,7 +59,8 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
 
 void segue_unload(void *workspace)
 {
-	if (workspace && segue_loaded(workspace) && !segue_is_parking(workspace)) {
+	if (segue_loaded(workspace) && !segue_is_parking(workspace)) {
+		segue_forget(workspace);
 		memset((uint8_t *)workspace + PURGATORY_PARAMS_AT, 0, sizeof(struct purgatory_params));
 		memset((uint8_t *)workspace + LOADED_AT, 0, sizeof(struct loaded));
 	}

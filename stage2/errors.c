@@ -17,6 +17,7 @@
 	means(SEGUE_E_WORKSPACE_PARKED, "CPUs wait in the workspace") \
 	means(SEGUE_E_WORKSPACE_PLACE, "workspace not where told") \
 	means(SEGUE_E_EXTENT_PLACE, "extent not where told") \
+	means(SEGUE_E_WORKSPACE_USED, "the stack or the arguments lie in the workspace") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "still gzip-compressed") \
@@ -85,6 +86,7 @@
 	means(SEGUE_E_BIOS_GONE, "no living BIOS") \
 	means(SEGUE_E_BIOS_MAP, "BIOS knows of no RAM above 1 MiB") \
 	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges") \
+	means(SEGUE_E_BIOS_OVERLAP, "workspace over memory that the BIOS uses") \
 	means(SEGUE_E_RANGE_MAP, "broken Multiboot memory map") \
 	means(SEGUE_E_RANGE_NONE, "no Multiboot memory map") \
 	means(SEGUE_E_RANGE_LIMIT, "Multiboot memory map has too many ranges")

@@ -23,6 +23,8 @@ global segue_exec
 global segue_park
 global segue_gate
 global segue_gate_end
+extern segue_known
+KNOWN_SERIAL	equ KNOWN_WORKSPACES * 4
 segue_gate:
 segue_exec:
 	cli
@@ -31,6 +33,17 @@ segue_exec:
 	mov ds, edx
 	mov edx, DR7_RESET
 	mov dr7, edx
+	find_target eax, [segue_known + ecx * 4 - 4]
+	; From another CPU the target would find itself there while the boot CPU runs on.
+	test byte [eax + PARAMS_FLAGS + 1], BOOT_CPU_ONLY >> 8
+	jz .right_cpu
+	mov ebx, eax
+	mov ecx, MSR_BASE
+	rdmsr
+	test eax, MSR_BASE_BSP
+	jz near refuse_cpu
+	mov eax, ebx
+.right_cpu:
 	; A CPU that parks may be in here. The lock is kept: whoever comes after this one has come too late.
 	mov ecx, LOCK_PATIENCE
 	take_lock eax, loop
@@ -70,6 +83,7 @@ segue_park:
 	mov ds, edx
 	mov edx, DR7_RESET
 	mov dr7, edx
+	find_target eax, [segue_known + ecx * 4 - 4]
 	take_lock eax, jmp
 	mov edx, PARK_ENTRY
 	jmp leave_host
@@ -81,4 +95,13 @@ segue_gate_end:
 %if segue_gate_end - segue_gate > GATE_LIMIT
 	%error "the gate is larger than GATE_LIMIT"
 %endif
+
+refuse_cpu:
+	mov esi, not_boot_cpu_text
+	jmp short refuse_by
+refuse_unknown:
+	mov esi, unknown_text
+refuse_by:
+	mov edx, [segue_known + KNOWN_SERIAL]
+	refuser
 section .note.GNU-stack noalloc noexec nowrite progbits

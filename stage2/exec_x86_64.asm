@@ -26,12 +26,24 @@ global segue_exec
 global segue_park
 global segue_gate
 global segue_gate_end
+extern segue_known
+KNOWN_SERIAL	equ KNOWN_WORKSPACES * 8
 segue_gate:
 segue_exec:
 	endbr64
 	cli
 	mov eax, DR7_RESET
 	mov dr7, rax
+	lea rdx, [segue_known]
+	find_target rdi, [rdx + rcx * 8 - 8]
+	; From another CPU the target would find itself there while the boot CPU runs on.
+	test byte [rdi + PARAMS_FLAGS + 1], BOOT_CPU_ONLY >> 8
+	jz .right_cpu
+	mov ecx, MSR_BASE
+	rdmsr
+	test eax, MSR_BASE_BSP
+	jz near refuse_cpu
+.right_cpu:
 	; A CPU that parks may be in here. The lock is kept: whoever comes after this one has come too late.
 	mov ecx, LOCK_PATIENCE
 	take_lock rdi, loop
@@ -57,6 +69,8 @@ segue_park:
 	cli
 	mov eax, DR7_RESET
 	mov dr7, rax
+	lea rdx, [segue_known]
+	find_target rdi, [rdx + rcx * 8 - 8]
 	take_lock rdi, jmp
 	mov edx, PARK_ENTRY
 	jmp leave_host
@@ -68,4 +82,14 @@ segue_gate_end:
 %if segue_gate_end - segue_gate > GATE_LIMIT
 	%error "the gate is larger than GATE_LIMIT"
 %endif
+
+bits 64
+refuse_cpu:
+	lea rsi, [not_boot_cpu_text]
+	jmp short refuse_by
+refuse_unknown:
+	lea rsi, [unknown_text]
+refuse_by:
+	mov edx, [segue_known + KNOWN_SERIAL]
+	refuser
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -3,6 +3,7 @@
 #include "memory_functions.h"
 #include "arrange.h"
 #include "image.h"
+#include "known.h"
 #include "loaded.h"
 #include "memory_map.h"
 #include "places.h"
@@ -13,6 +14,18 @@
 #define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
 #define LONG_MODE 0x20000000u
 #define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
+
+/* Does what is still to be read, or the stack (where the job lies), begin in the memory that is written over first? */
+static bool lies_in_workspace(const struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	const void *const read[] = {job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline};
+
+	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
+		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)
+			return true;
+	return false;
+}
 
 static int check_workspace(struct job *job)
 {
@@ -30,6 +43,8 @@ static int check_workspace(struct job *job)
 	if (size < segue_workspace_size(0))
 		return segue_refuse(job, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the least is %z", size,
 				    (addr_t)segue_workspace_size(0));
+	if (lies_in_workspace(job))
+		return segue_refuse(job, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
 	return segue_check_workspace_place(job);
 }
 
@@ -212,6 +227,7 @@ int segue_load(const struct segue_load_args *args)
 	if (segue_is_parking(args->workspace))
 		return segue_refuse(&job, SEGUE_E_WORKSPACE_PARKED, NULL);
 	/* From here on the workspace is ours, and what was loaded in it is no more. */
+	segue_forget(args->workspace);
 	job.workspace = args->workspace;
 	job.workspace_phys = (addr_t)args->workspace_phys;
 	job.arena.next = job.workspace + LOADED_AT + sizeof(struct loaded);
@@ -221,5 +237,7 @@ int segue_load(const struct segue_load_args *args)
 		error = steps[i](&job);
 	if (error != SEGUE_OK)
 		memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
+	else
+		segue_know(job.workspace, args->machine ? (uint16_t)args->machine->serial_port : 0);
 	return error;
 }

@@ -19,6 +19,10 @@
 #define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
 #define LOADED_MAGIC 0x64616f4c       /* "Load" */
 
+_Static_assert(LOADED_AT == 18 * PURGATORY_PAGE && LOADED_MAGIC == 0x64616f4c && PURGATORY_MAGIC == 0x75676553 &&
+		       PURGATORY_PARAMS_AT == 8 && offsetof(struct purgatory_params, flags) == 74 && PURGATORY_BOOT_CPU_ONLY == 1 << 8,
+	       "leave.inc; purgatory.asm: WORKSPACE_LOADED");
+
 /* A page of the list: so many moves, then a LINK. Purgatory finds the link by this place. */
 #define LIST_MOVES (PURGATORY_PAGE / sizeof(struct segue_move) - 1)
 struct list_page {
@@ -43,8 +47,11 @@ struct loaded {
 	struct list_page *list;
 };
 
-/* The state of a workspace in which a target is loaded, or NULL. */
+/* The state of a workspace in which this boot has loaded a target (known.h), or NULL. */
 const struct loaded *segue_loaded(const void *workspace);
+
+/* Is it one that was loaded at another address, where the host had it mapped then? */
+bool segue_has_moved(const void *workspace);
 
 /* Does a CPU wait in this workspace, or is on its way there? Then nobody may write to it. */
 bool segue_is_parking(const void *workspace);

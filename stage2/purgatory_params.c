@@ -2,6 +2,7 @@
 /* Purgatory, as the workspace holds it: its code, and what it is told (struct purgatory_params). */
 #include "memory_functions.h"
 #include "loaded.h"
+#include "processor.h"
 #include "purgatory_params.h"
 #include "quiet.h"
 
@@ -40,11 +41,15 @@ bool segue_is_good_home(const struct job *job, addr_t home, uint32_t pages)
 
 static void write_cpus(const struct job *job, struct purgatory_params *params)
 {
+	struct cpuid features = segue_cpuid_features();
+
 	params->parking = (uint32_t)job->workspace_phys + PARKING_AT;
 	if (has_other_cpus(job))
 		params->flags |= PURGATORY_PARKED;
 	if (job->args->flags & SEGUE_LOAD_INIT_CPUS)
 		params->flags |= PURGATORY_INIT_CPUS;
+	if (!(job->args->flags & SEGUE_LOAD_ANY_CPU) && segue_has_apic_base(&features))
+		params->flags |= PURGATORY_BOOT_CPU_ONLY;
 }
 
 static void write_real_mode(const struct job *job, struct purgatory_params *params)

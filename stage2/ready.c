@@ -97,7 +97,7 @@ int segue_ready_here(const struct here *here)
 
 int segue_ready(const void *workspace, const char **sentence)
 {
-	const struct loaded *loaded = workspace ? segue_loaded(workspace) : NULL;
+	const struct loaded *loaded = segue_loaded(workspace);
 	int code = SEGUE_E_NOT_LOADED;
 
 	if (loaded) {
@@ -105,7 +105,9 @@ int segue_ready(const void *workspace, const char **sentence)
 				    .workspace_phys = loaded->workspace_phys, .size = LOADED_AT};
 
 		segue_gate_is(&here.gate, segue_gate, segue_gate_end);
-		code = loaded->workspace != workspace ? SEGUE_E_READY_WORKSPACE : segue_ready_here(&here);
+		code = segue_ready_here(&here);
+	} else if (segue_has_moved(workspace)) {
+		code = SEGUE_E_READY_WORKSPACE;
 	}
 	if (code == SEGUE_OK && !segue_workspace_is_there(loaded))
 		code = SEGUE_E_READY_WORKSPACE;

@@ -44,7 +44,7 @@ SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,stage2/*.inc)
 SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 
 # ---- the flags ----
-# No section but .text, .rodata* and, where pointers must be relocated, .data.rel.ro*: a kernel's linker script may take
+# No section but .text, .rodata*, a .bss of 72 bytes at most (known.h) and, where pointers must be relocated, .data.rel.ro*: a kernel's linker script may take
 # no others. A host's warnings are shown and stop nothing; C89's are none of C11's. The folders are for quotes only, and in
 # front: a host's loader.h or elf.h is none of ours.
 SEGUE_INCLUDES := $(addprefix -iquote $(SEGUE_DIR)/,include loaders stage2)

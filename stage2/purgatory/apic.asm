@@ -116,6 +116,8 @@ LVT_EXTINT		equ 7 << 8
 ; A). Bit 8 enables.
 SPURIOUS_ENABLED	equ 1 << 8 | 0x0f
 APIC_VECTORS		equ 256
+APIC_FIRST		equ 16		; those below are errors (Intel SDM vol. 3, 10.5.2), these share vectors with exceptions
+VECTOR_MC		equ 18
 EFLAGS_IF_BIT		equ 9
 
 ; Behind IDT, TSS, the digest and the stack of CPUs that rest, below this CPU's own
@@ -228,13 +230,13 @@ any_vector:
 take_waiting:
 	lea esi, [ebp + IDT_AT]
 	lea edi, [ebp + WIDE_IDT_AT]
-	mov ecx, IDT_VECTORS * 2
+	mov ecx, APIC_FIRST * 2
 	rep movsd
 	lea edx, [ebp + .taken]
 	movzx eax, dx
 	or eax, CODE << 16
 	mov dx, GATE_32
-	mov ecx, APIC_VECTORS - IDT_VECTORS
+	mov ecx, APIC_VECTORS - APIC_FIRST
 .gate:
 	stosd
 	xchg eax, edx
@@ -242,6 +244,12 @@ take_waiting:
 	xchg eax, edx
 	loop .gate
 	sub edi, APIC_VECTORS * 8
+	; Of the exceptions from 16 on only a machine check can come here: no x87 or SSE, CPL 0, no guest of a hypervisor's
+	; own vectors. It shares its vector with an interrupt, which is in service then.
+	lea eax, [ebp + .machine_check]
+	mov [edi + VECTOR_MC * 8], ax
+	shr eax, 16
+	mov [edi + VECTOR_MC * 8 + 6], ax
 	push edi
 	push word APIC_VECTORS * 8 - 1
 	lidt [esp]
@@ -258,6 +266,9 @@ take_waiting:
 .none:
 	lidt [ebp + idt_pointer]
 	ret
+.machine_check:
+	test dword [ebx + APIC_ISR], 1 << VECTOR_MC
+	jz near stubs + VECTOR_MC * STUB_SIZE
 .taken:
 	mov dword [ebx + APIC_EOI], 0
 	; One for each STI: a level that stays would come again and again.

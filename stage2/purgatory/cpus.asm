@@ -7,7 +7,7 @@
 ; the boot CPU must not get an INIT: it would start anew in the firmware (same, 8.4.1). It, and those that no INIT can be
 ; sent to, go with purgatory to its home and halt there: RAM that no move writes.
 
-PARKING_AT	equ 17 * PAGE		; parking.h
+PARKING_AT	equ WORKSPACE_PARKING
 PARKING_LIMIT	equ 128
 PARKING_STACK	equ 16
 

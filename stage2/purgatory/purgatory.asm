@@ -13,7 +13,7 @@
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
-;    6. Where params.quiet says so, devices are quieted (devices.asm), once and before any byte is moved. Where params.home
+;    6. What tells that a target is loaded is wiped from the workspace. Where params.quiet says so, devices are quieted (devices.asm), once and before any byte is moved. Where params.home
 ;       is another page, purgatory and its list move there next. With FLAG_HIGH, a move above 4 GiB runs with PAE paging
 ;       by tables of purgatory's own, which is off again behind it (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
@@ -66,6 +66,10 @@ PAGE		equ 4096
 GDT_AT		equ 152
 PARK_AT		equ 184
 BLOCKS_AT	equ 2 * PAGE		; optional blocks: there if params.pages says so
+
+; In the workspace: parking.h, loaded.h
+WORKSPACE_PARKING equ 17 * PAGE
+WORKSPACE_LOADED equ 18 * PAGE
 
 ; data_page: what is behind the core
 IDT_AT		equ PAGE
@@ -210,6 +214,7 @@ entry:
 	jz .alone
 	call stop_cpus
 .alone:
+	call forget_target
 	; And before any byte is moved, as nothing of the host runs any more.
 	cmp dword [PARAM(quiet)], 0
 	je .quiet
@@ -293,6 +298,20 @@ last_steps:
 	jmp 0:strict dword 0
 .eip	equ $ - 6
 .cs	equ $ - 2
+
+; forget_target: what would say that a target is loaded goes from the workspace, which a kernel may find there after this one
+;   in        EBP base; nothing where that is not the workspace
+;   clobbers  EAX ECX
+forget_target:
+	mov eax, [PARAM(parking)]
+	lea ecx, [eax - WORKSPACE_PARKING]
+	cmp ecx, ebp
+	jne .done
+	xor ecx, ecx
+	mov [PARAM(magic)], ecx
+	mov [eax + WORKSPACE_LOADED - WORKSPACE_PARKING], ecx
+.done:
+	ret
 
 ; flat_segments
 ;   in        EBP base; gdt_pointer

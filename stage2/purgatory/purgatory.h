@@ -47,6 +47,7 @@ struct purgatory_params {
 #define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB: tables is filled */
 #define PURGATORY_PARKED 0x40u        /* other CPUs may wait in the workspace */
 #define PURGATORY_INIT_CPUS 0x80u     /* and others run: INIT to all */
+#define PURGATORY_BOOT_CPU_ONLY 0x100u /* for the gate: there is an IA32_APIC_BASE, whose BSP bit must be set */
 
 /* Bits of quiet, those of SEGUE_LOAD_QUIET_* */
 #define PURGATORY_QUIET_IOAPIC 0x200u

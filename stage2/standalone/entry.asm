@@ -5,6 +5,7 @@ bits 32
 
 extern standalone_main
 extern exception_report
+extern bss_start
 extern image_end
 global entry
 global exception_stubs
@@ -134,12 +135,19 @@ entry:
 	mov gs, ecx
 	mov ss, ecx
 	; Boot loaders put the image where RAM is too small for it without a word. What reads back as it was
-	; written is RAM; the last dword is BSS, and so 0 again afterwards.
+	; written is RAM.
 	mov esp, image_end - 4
 	mov dword [esp], RAM_PATTERN
 	cmp dword [esp], RAM_PATTERN
 	jne no_ram
-	mov dword [esp], 0
+	; As the C code expects it, whatever the boot loader has left there; RAM survives a warm reset. EAX and EBX are its own.
+	mov edx, eax
+	mov edi, bss_start
+	mov ecx, image_end
+	sub ecx, edi
+	xor eax, eax
+	rep stosb
+	mov eax, edx
 	mov esp, stack_top
 	xor ebp, ebp
 	push ebx

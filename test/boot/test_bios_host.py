@@ -20,7 +20,7 @@ SECTOR = 512
 # Everything that a host can have on, but what some CPU has not.
 ALL = "direct tss ldt msr cr4=all dr=on fpu=avx pit"
 REFUSED_VMX, REFUSED_GATE, REFUSED_LOW, REFUSED_GONE = 170, 171, 172, 174
-REFUSED_SEGMENTS = 153
+REFUSED_SEGMENTS, REFUSED_OVERLAP = 153, 177
 GENERAL = {prefix + name for prefix in "ER" for name in ("AX", "BX", "CX", "DX", "SI", "DI", "BP", "SP", "IP")}
 # And what is QEMU's own: flags not worked out yet, timing.
 NOT_COMPARED = GENERAL | {"CCS", "CCD", "CCO", "HLT", "A20", "II", "SMM"} | {f"R{n}" for n in range(8, 16)}
@@ -186,6 +186,13 @@ def test_linux_gets_the_bios_map(mode, targets):
 @pytest.mark.parametrize("build, line, code", [
     ("i386-high", "mode=4k low=9f000", REFUSED_LOW), ("x86_64", "mode=long low=8e800", REFUSED_LOW),
     ("i386-high", "mode=4k low=8c000", 0),
+    # A workspace over what real mode borrows, or over the BIOS's own memory; beside it is right.
+    *((build, f"{mode} bwsp={at}", code) for build, mode in (("i386-low", "mode=flat"), ("i386-high", "mode=4k"),
+                                                             ("x86_64", "mode=long"))
+      for at, code in (("10000", REFUSED_OVERLAP), ("f000", REFUSED_OVERLAP), ("1000", REFUSED_OVERLAP),
+                       ("2000", REFUSED_OVERLAP), ("11000", REFUSED_OVERLAP), ("12000", 0))),
+    ("i386-high", "mode=4k bwsp=0", REFUSED_OVERLAP), ("i386-high", "mode=4k bwsp=8c000", REFUSED_OVERLAP),
+    ("i386-high", "mode=4k bwsp=20000 low=1e000", 0), ("i386-high", "mode=4k bwsp=20000 low=1f000", REFUSED_OVERLAP),
     ("i386-high", "mode=pae wipe direct", REFUSED_GONE), ("x86_64", "mode=long wipe direct", REFUSED_GONE),
     ("i386-high", "mode=4k cbase=10000{0:03x} dbase=10000{0:03x} shift={0:03x}", REFUSED_GATE),
 ], ids=lambda each: str(each))

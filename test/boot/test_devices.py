@@ -126,6 +126,17 @@ def test_one_is_quiet(word, text_picture):
     assert found == ({word} if word else set())
 
 
+@pytest.mark.parametrize("build, line", MODES[:2] + MODES[3:4], ids=["flat", "4k", "long"])
+def test_waiting_vectors_that_exceptions_have(build, line):
+    """The flag takes whatever waits, vectors 16 to 31, too; and without it they wait for the target."""
+    line = line.replace(" from=nmi", "")
+    for quiet in (" quiet=lapic", ""):
+        with Devices("low-" + line, build, f"{line} lowvectors{quiet}") as devices:
+            waiting = devices.stub.monitor("info lapic")
+            found = re.search(r"IRR\s+(.*)", waiting)[1]
+            assert ("(none)" in found) == bool(quiet), waiting
+
+
 @contextlib.contextmanager
 def frames(port):
     """Ethernet frames to a network card, one after the other."""

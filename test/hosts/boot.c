@@ -360,6 +360,7 @@ static void place_parts(enum scatter how, struct segue_extent *extents[])
 static void map_all(const struct kernel_header *kernel, enum scatter how)
 {
 	struct segue_extent *extents[HOST_PARTS];
+	const char *line = handover.line;
 	uint64_t count = 0;
 
 	for (uint32_t i = 0; i < handover.part_count; i++) {
@@ -388,7 +389,9 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	handover.hpet = place(HPET_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.vga = place(VGA_PHYS, 2 * PAGE, ENTRY_NO_CACHE);
 	if (word(handover.line, "bios=") || word_is(handover.line, "map=", "bios")) {
-		handover.bios_workspace_phys = take(SEGUE_BIOS_WORKSPACE_SIZE, PAGE);
+		handover.bios_workspace_phys = word_number(line, "bwsp=", 0);
+		if (!word(line, "bwsp="))
+			handover.bios_workspace_phys = take(SEGUE_BIOS_WORKSPACE_SIZE, PAGE);
 		handover.bios_workspace = place(handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE, 0);
 	}
 	handover.direct = NO_DIRECT;

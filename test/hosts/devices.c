@@ -57,6 +57,17 @@ static void start_local_apic(void)
 	apic[0x80 / 4] = 0x10;
 }
 
+/* Each local vector that a CPU shares with an exception, to itself: they wait, as interrupts are off. */
+static void start_low_vectors(void)
+{
+	volatile uint32_t *apic = registers(handover.apic);
+
+	__asm__ volatile("cli");
+	apic[0xf0 / 4] = 0x1ff;
+	for (uint32_t vector = 16; vector < 32; vector++)
+		apic[0x300 / 4] = BIT(18) | vector;
+}
+
 /* Not among all: QEMU's TCG has none. LINT0 and LINT1 masked, the timer periodic (Intel SDM vol. 3, 10.12.1). */
 static void start_x2apic(void)
 {
@@ -202,6 +213,8 @@ void devices_start(const char *line)
 {
 	if (word(line, "x2apic"))
 		start_x2apic();
+	if (word(line, "lowvectors"))
+		start_low_vectors();
 	if (word(line, "dma="))
 		start_rtl8139();
 	for (uint32_t i = 0; i < DEVICES; i++)

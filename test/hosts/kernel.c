@@ -258,11 +258,17 @@ void last_step(void)
 	    has_cr4() ? (uint64_t)read_cr4() : (uint64_t)0);
 	if (word(line, "bios="))
 		bios_calls();
-	error = cpus_wait(&sentence);
+	error = word(line, "blind=") ? SEGUE_OK : cpus_wait(&sentence);
 	if (error != SEGUE_OK) {
 		say("Refused: segue_ready: %u %s\n", (uint32_t)error, sentence);
 		stop();
 	}
+	if (word_is(line, "blind=", "null"))
+		leaving.workspace = 0;
+	if (word_is(line, "blind=", "wiped"))
+		__builtin_memset(pointer(handover.workspace), 0xa5, PAGE);
+	if (word(line, "parks"))
+		segue_park(pointer(leaving.workspace));
 	leaving.flags = state_flags(line);
 	leaving.data = state_data_selector(line);
 	leaving.jump = word(line, "jump") != NULL;
@@ -299,10 +305,11 @@ static void run(void)
 	}
 	if (word_is(line, "map=", "bios"))
 		bios_map();
-	load();
+	if (!word_is(line, "blind=", "empty"))
+		load();
 	say("host: loaded\n");
 	cpus_order();
-	if (word_is(line, "wrong=", "unloaded"))
+	if (word_is(line, "wrong=", "unloaded") || word_is(line, "blind=", "unloaded"))
 		segue_unload(pointer(handover.workspace));
 	if (word(line, "pit") || word_is(line, "from=", "irq"))
 		start_timer();

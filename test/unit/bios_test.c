@@ -39,6 +39,19 @@ static void low_off_page(void) { args.low_phys = 0x10010; }
 static void too_low(void) { args.low_phys = 0x10; }
 static void lowest(void) { args.low_phys = 0x1000; }
 static void low_too_high(void) { args.low_phys = 0x8d000; }
+static void over_low(void) { args.workspace_phys = 0x10000; }
+static void into_low(void) { args.workspace_phys = 0xf000; }
+static void into_low_by_its_end(void) { args.workspace_phys = 0x2000; args.low_phys = 0x16000; }
+static void over_the_end_of_low(void) { args.workspace_phys = 0x13000; args.data_size = 0x1001; }
+static void behind_low(void) { args.workspace_phys = 0x13000; args.data_size = 0x1000; }
+static void before_low(void) { args.workspace_phys = 0x1000; args.low_phys = 0x16000; }
+static void over_vectors(void) { args.workspace_phys = 0; }
+static void over_video(void) { args.workspace_phys = 0x8c000; }
+static void below_video(void) { args.workspace_phys = 0x8b000; }
+static void over_rom(void) { args.workspace_phys = 0xff000; }
+static void above_rom(void) { args.workspace_phys = 0x100000; }
+static void data_inside(void) { args.data = workspace + 100; args.data_size = 10; }
+static void data_across(void) { args.data = workspace - 5; args.data_size = 6; }
 static void low_highest(void) { args.low_phys = 0x8c000; }
 
 static const struct {
@@ -61,8 +74,21 @@ static const struct {
 	{"low off page", low_off_page, SEGUE_E_BIOS_LOW, "0x10010 to 0x14010"},
 	{"too low", too_low, SEGUE_E_BIOS_LOW, "0x10 to"},
 	{"low too high", low_too_high, SEGUE_E_BIOS_LOW, "0x8d000 to 0x91000"},
+	{"over low", over_low, SEGUE_E_BIOS_OVERLAP, "0x10000 to 0x25000"},
+	{"into low", into_low, SEGUE_E_BIOS_OVERLAP, "borrows 0x10000 to 0x12000"},
+	{"into low by its end", into_low_by_its_end, SEGUE_E_BIOS_OVERLAP, "borrows 0x16000 to 0x18000"},
+	{"over the end of low", over_the_end_of_low, SEGUE_E_BIOS_OVERLAP, "borrows 0x10000 to 0x14000"},
+	{"over vectors", over_vectors, SEGUE_E_BIOS_OVERLAP, "0x0 to 0x15000; the BIOS has 0 to 0x1000"},
+	{"over video memory", over_video, SEGUE_E_BIOS_OVERLAP, "0x8c000 to 0xa1000"},
+	{"over ROM", over_rom, SEGUE_E_BIOS_OVERLAP, "0xff000 to 0x114000"},
+	{"data in the workspace", data_inside, SEGUE_E_WORKSPACE_USED, "arguments"},
+	{"data across its start", data_across, SEGUE_E_WORKSPACE_USED, "arguments"},
 	/* What is right to the last byte comes as far as a program of an operating system can. */
 	{"highest", highest, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
+	{"behind low", behind_low, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
+	{"before low", before_low, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
+	{"below video memory", below_video, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
+	{"above ROM", above_rom, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
 	{"most data", most, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
 	{"lowest", lowest, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
 	{"low highest", low_highest, SEGUE_E_READY_PRIVILEGE, "CPL 0"},

@@ -178,6 +178,132 @@ static void test_a_workspace_with_parked_cpus_stays(void **state)
 	free(before);
 }
 
+/* What an earlier boot, or a host that ran before this one, left there says nothing: it is not this boot's. */
+static void test_what_was_there_before_is_not_believed(void **state)
+{
+	struct host before, host;
+	struct segue_description d = {.struct_size = sizeof d};
+	struct segue_segment s;
+	struct parking *parking;
+
+	(void)state;
+	open_small(&before);
+	open_small(&host);
+	assert_int_equal(segue_load(&before.args), SEGUE_OK);
+	parking = (struct parking *)(void *)(before.workspace + PARKING_AT);
+	parking->lock = 1;
+	parking->count = 3;
+	memcpy(host.workspace, before.workspace, host.args.workspace_size);
+	((struct loaded *)(void *)(host.workspace + LOADED_AT))->workspace = host.workspace;
+	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+	assert_int_equal(segue_describe(host.workspace, &d), SEGUE_E_NOT_LOADED);
+	assert_int_equal(segue_segment_at(host.workspace, 0, &s), SEGUE_E_NOT_LOADED);
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	parking = (struct parking *)(void *)(host.workspace + PARKING_AT);
+	assert_int_equal(parking->lock, 0);
+	assert_int_equal(parking->count, 0);
+	assert_int_equal(segue_describe(host.workspace, &d), SEGUE_OK);
+	/* After a refusal and after segue_unload() as well. */
+	for (int refused = 0; refused < 2; refused++) {
+		uint8_t *loaded = malloc(host.args.workspace_size);
+
+		memcpy(loaded, host.workspace, host.args.workspace_size);
+		host.args.blob.size -= refused;
+		if (refused)
+			assert_int_not_equal(segue_load(&host.args), SEGUE_OK);
+		else
+			segue_unload(host.workspace);
+		host.args.blob.size += refused;
+		memcpy(host.workspace, loaded, host.args.workspace_size);
+		assert_int_equal(segue_describe(host.workspace, &d), SEGUE_E_NOT_LOADED);
+		assert_int_equal(segue_load(&host.args), SEGUE_OK);
+		free(loaded);
+	}
+	close_host(&before);
+	close_host(&host);
+}
+
+/* Whatever a fresh workspace holds, what segue_load() writes to it is the same, and depends on none of it. */
+static void test_a_fresh_workspace_may_hold_anything(void **state)
+{
+	static const uint8_t fills[] = {0x00, 0xff, 0x5a};
+	size_t size = SEGUE_WORKSPACE_SIZE(1), untouched = 0;
+	struct host host;
+	uint8_t *seen[3];
+
+	(void)state;
+	open_small(&host);
+	for (int i = 0; i < 3; i++) {
+		memset(host.workspace, fills[i], size);
+		assert_int_equal(segue_load(&host.args), SEGUE_OK);
+		seen[i] = malloc(size);
+		memcpy(seen[i], host.workspace, size);
+	}
+	for (size_t at = 0; at < size; at++) {
+		if (seen[0][at] == seen[1][at] && seen[1][at] == seen[2][at])
+			continue;
+		untouched++;
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(seen[i][at], fills[i]);
+	}
+	assert_true(untouched > 0 && untouched < size);
+	for (int i = 0; i < 3; i++)
+		free(seen[i]);
+	close_host(&host);
+}
+
+/* Several may be loaded at once; a host that frees workspaces without segue_unload() is not refused for it. */
+static void test_the_last_eight_are_known(void **state)
+{
+	struct host host[9];
+	struct segue_description d = {.struct_size = sizeof d};
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		open_small(&host[i]);
+		assert_int_equal(segue_load(&host[i].args), SEGUE_OK);
+	}
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(segue_describe(host[i].workspace, &d), i == 0 ? SEGUE_E_NOT_LOADED : SEGUE_OK);
+	segue_unload(host[4].workspace);
+	assert_int_equal(segue_load(&host[2].args), SEGUE_OK);
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(segue_describe(host[i].workspace, &d), i == 0 || i == 4 ? SEGUE_E_NOT_LOADED : SEGUE_OK);
+	for (int i = 0; i < 9; i++)
+		close_host(&host[i]);
+}
+
+/* What is to be read, or is run on, is not written over. */
+static void test_arguments_in_the_workspace(void **state)
+{
+	struct host host;
+	size_t size = SEGUE_WORKSPACE_SIZE(1);
+	struct segue_load_args *inside;
+	uint8_t here;
+
+	(void)state;
+	open_small(&host);
+	inside = (void *)(host.workspace + size - sizeof *inside);
+	*inside = host.args;
+	assert_int_equal(segue_load(inside), SEGUE_E_WORKSPACE_USED);
+	assert_non_null(strstr(host.sentence, "stack"));
+	assert_int_equal(inside->workspace_size, size);
+	memcpy(host.workspace, host.map, sizeof host.map);
+	host.args.memory_map = (void *)host.workspace;
+	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
+	assert_memory_equal(host.workspace, host.map, sizeof host.map);
+	host.args.memory_map = host.map;
+	host.args.cmdline = (char *)host.workspace;
+	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
+	host.args.cmdline = NULL;
+	/* A stack that this function runs on, too. */
+	host.args.workspace = (void *)(((uintptr_t)&here & ~(uintptr_t)(PAGE - 1)) - size + PAGE);
+	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
+	host.args.workspace = host.workspace;
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	close_host(&host);
+}
+
 /* What is in the workspace holds for the place where segue_load() had it. */
 static void test_a_workspace_that_moved_is_not_ready(void **state)
 {
@@ -483,7 +609,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 85);
+	assert_int_equal(known, 87);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 
@@ -603,6 +729,10 @@ int main(void)
 		cmocka_unit_test(test_describes_what_it_loads),
 		cmocka_unit_test(test_unload_forgets),
 		cmocka_unit_test(test_a_workspace_with_parked_cpus_stays),
+		cmocka_unit_test(test_what_was_there_before_is_not_believed),
+		cmocka_unit_test(test_a_fresh_workspace_may_hold_anything),
+		cmocka_unit_test(test_the_last_eight_are_known),
+		cmocka_unit_test(test_arguments_in_the_workspace),
 		cmocka_unit_test(test_a_workspace_that_moved_is_not_ready),
 		cmocka_unit_test(test_refusals_leave_no_trace),
 		cmocka_unit_test(test_full_memory_leaves_a_module_in_place),
