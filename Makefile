@@ -68,7 +68,7 @@ $(B)/purgatory.bin: $(PURGATORY_ASM)
 	$(Q)$(NASM) -f bin -Istage2/purgatory/ -l $(B)/purgatory.lst -o $@ stage2/purgatory/purgatory.asm
 
 # ---- INT N from flat 32-bit code, which the library and segue.elf embed ----
-$(B)/bios_call.bin: stage1/bios_call.asm
+$(B)/bios_call.bin: stage2/bios/bios_call.asm
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f bin -o $@ $<
@@ -79,11 +79,11 @@ $(B)/$(1)/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$$(CC_$(1)) $$(FREE) $$(ARCH_$(1)) $$(INCLUDES) -c -o $$@ $$<
-$(B)/$(1)/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bin
+$(B)/$(1)/stage2/purgatory/purgatory_embed.o: stage2/purgatory/purgatory_embed.asm $(B)/purgatory.bin
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
 	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $$@ $$<
-$(B)/$(1)/stage2/bios_image.o: stage2/bios_image.asm $(B)/bios_call.bin
+$(B)/$(1)/stage2/bios/bios_embed.o: stage2/bios/bios_embed.asm $(B)/bios_call.bin
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
 	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -o $$@ $$<
@@ -91,7 +91,7 @@ $(B)/$(1)/stage2/%_$(1).o: stage2/%_$(1).asm $(SEGUE_ASM_INCLUDES)
 	@mkdir -p $$(@D)
 	$$(call say,nasm,$$@)
 	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -Istage2/ -o $$@ $$<
-$(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory_image.o $(B)/$(1)/stage2/bios_image.o $(SEGUE_ASM_$(1):%.asm=$(B)/$(1)/%.o)
+$(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory/purgatory_embed.o $(B)/$(1)/stage2/bios/bios_embed.o $(SEGUE_ASM_$(1):%.asm=$(B)/$(1)/%.o)
 $(B)/$(1)/libsegue-memory.a: $(SEGUE_MEMORY_C:%.c=$(B)/$(1)/%.o)
 $(B)/$(1)/libsegue.a $(B)/$(1)/libsegue-memory.a:
 	@rm -f $$@
@@ -106,7 +106,7 @@ $(B)/i386/%_asm.o: %.asm
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf32 -I$(dir $<) -o $@ $<
-$(B)/i386/stage2/standalone/font_asm.o: stage2/font.inc
+$(B)/i386/stage2/standalone/font_asm.o: stage2/purgatory/font.inc
 $(B)/segue.debug.elf: $(STANDALONE_C:%.c=$(B)/i386/%.o) $(STANDALONE_ASM:%.asm=$(B)/i386/%_asm.o) $(B)/i386/libsegue.a $(B)/i386/libsegue-memory.a linker.ld
 	$(call say,link,$@)
 	$(Q)$(CC32) $(M32) -nostdlib -static $(if $(filter clang,$(CC32)),,-no-pie) -Wl,-T,linker.ld,--build-id=none,--gc-sections,-z,noexecstack,-Map,$(B)/segue.map -o $@ \
@@ -138,14 +138,14 @@ $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
 
 # ---- the segue command, on the build machine ----
 # What the library's C refers to; segue_exec() is never called there.
-HOST_ASM := $(B)/host/stage2/purgatory_image.o $(B)/x86_64/stage2/bios_image.o $(SEGUE_ASM_x86_64:%.asm=$(B)/x86_64/%.o)
+HOST_ASM := $(B)/host/stage2/purgatory/purgatory_embed.o $(B)/x86_64/stage2/bios/bios_embed.o $(SEGUE_ASM_x86_64:%.asm=$(B)/x86_64/%.o)
 # No kernel's stack; the same bytes wherever the tree lies.
 HOST_FLAGS := -std=c11 -O2 -g -ffile-prefix-map=$(CURDIR)=. $(filter-out -Wframe-larger-than=%,$(WARN)) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
 $(B)/host/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(HOSTCC) $(HOST_FLAGS) $(if $(filter disk/%,$<),-Idisk $$(pkg-config --cflags zlib libmd)) -c -o $@ $<
-$(B)/host/stage2/purgatory_image.o: stage2/purgatory/image.asm $(B)/purgatory.bin
+$(B)/host/stage2/purgatory/purgatory_embed.o: stage2/purgatory/purgatory_embed.asm $(B)/purgatory.bin
 	@mkdir -p $(@D)
 	$(call say,nasm,$@)
 	$(Q)$(NASM) -f elf64 -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $@ $<
@@ -390,7 +390,7 @@ $(B)/test/unit/%: $(B)/test/unit/%.o $(B)/sanitized/libsegue.a
 # These include its sources.
 $(patsubst %,%.o,$(filter $(B)/test/unit/standalone_%,$(UNIT))): $(STANDALONE_C)
 
-# The same tests with i386's 32-bit addresses (loaders/bytes.h), still on the build machine.
+# The same tests with i386's 32-bit addresses (loaders/common/bytes.h), still on the build machine.
 UNIT32 := $(patsubst test/unit/%.c,$(B)/test/unit32/%,$(filter-out test/unit/standalone_% test/unit/plan_test.c,$(wildcard test/unit/*_test.c)))
 $(B)/sanitized32/%.o: %.c $(HEADERS) Makefile
 	@mkdir -p $(@D)
@@ -428,7 +428,7 @@ $(B)/i386/mover.o: stage2/purgatory/mover_object.asm $(PURGATORY_ASM)
 	$(Q)$(NASM) -f elf32 -Istage2/purgatory/ -o $@ $<
 
 PROGRAM32 := $(if $(shell command -v i686-linux-gnu-gcc),i686-linux-gnu-gcc,gcc -m32) -static -std=gnu11 -O2 -g -Wall -Wextra $(FATAL) $(INCLUDES) -Itest/unit
-PLANNER_C := $(wildcard stage2/plan*.c) stage2/replay.c
+PLANNER_C := $(wildcard stage2/plan/*.c)
 $(B)/test/planner/%: test/unit/%.c $(PLANNER_C) $(B)/i386/mover.o $(HEADERS) test/unit/executor_model.h
 	@mkdir -p $(@D)
 	$(call say,cc,$@)

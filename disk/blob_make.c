@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "blob.h"
-#include "container.h"
+#include "container/container.h"
 #include "digest.h"
 
 #define PAGE 4096u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The digest that a bundle carries: loaders/bundle.c says over what. */
+/* The digest that a bundle carries: loaders/container/bundle.c says over what. */
 #ifndef SEGUE_DIGEST_H
 #define SEGUE_DIGEST_H
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include "boot_image.h"
-#include "bytes.h"
+#include "common/bytes.h"
 #include "image.h"
 #include "staging.h"
 #include "../stage1/stage1.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "bytes.h"
+#include "common/bytes.h"
 #include "dry_run.h"
 
 #define PAGE 4096u

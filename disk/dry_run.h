@@ -7,7 +7,7 @@
 #define SEGUE_DRY_RUN_H
 
 #include "disk.h"
-#include "loader.h"
+#include "common/loader.h"
 
 #define DRY_RUN_ANYWHERE UINT64_MAX
 

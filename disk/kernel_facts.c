@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include "bytes.h"
-#include "container.h"
+#include "common/bytes.h"
+#include "container/container.h"
 #include "disk.h"
 #include "elf.h"
 #include "kernel_facts.h"

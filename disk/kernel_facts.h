@@ -2,7 +2,7 @@
 #ifndef SEGUE_KERNEL_FACTS_H
 #define SEGUE_KERNEL_FACTS_H
 
-#include "loader.h"
+#include "common/loader.h"
 
 /* "  label         " of a line of facts; print the rest and a newline behind it. */
 void fact(const char *label);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include "../stage1/stage1.h"
 #include "boot_image.h"
-#include "bytes.h"
+#include "common/bytes.h"
 #include "media.h"
 
 /* ECMA-119 (ISO 9660): 6.2.1 the system area, 8.4 the primary volume descriptor, 9.1 directory records */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The seal at the end of a blob (stage1.h). */
 #include <string.h>
-#include "bytes.h"
+#include "common/bytes.h"
 #include "seal.h"
 
 /* The last word may be cut short. */

@@ -420,7 +420,7 @@ struct segue_load_args {
 
 	/*
 	 * 32 bytes: SHA-256 over what the target's segments take from the blob and the modules, in the order of
-	 * segue_segment_at(); in_digest says of which (loaders/bundle.c: why not of all). The machine's memory does not
+	 * segue_segment_at(); in_digest says of which (loaders/container/bundle.c: why not of all). The machine's memory does not
 	 * change it. Purgatory compares it with what lies at their destinations when all is moved.
 	 * NULL: the one that a bundle brings (over what they take from the bundle), if any.
 	 */

@@ -9,9 +9,9 @@
  *   SI    0x7BE, where machine.partition_entry lies; 0 without one. BP the same, as some MBRs have it
  *   all other registers 0
  */
-#include "memory_functions.h"
-#include "bytes.h"
-#include "loader.h"
+#include "common/memory_functions.h"
+#include "common/bytes.h"
+#include "common/loader.h"
 
 #define SECTOR 512u
 #define SIGNATURE_AT 510u

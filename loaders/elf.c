@@ -3,7 +3,7 @@
  * ELF files: what is checked, and what of them becomes a segment. Both classes are read by the
  * same code: a field is named once, and lies where the class says.
  */
-#include "bytes.h"
+#include "common/bytes.h"
 #include "elf.h"
 
 /* Where a field lies: after is_64 times as much more as the fields before it are larger in that class. */

@@ -6,7 +6,7 @@
 #ifndef SEGUE_ELF_H
 #define SEGUE_ELF_H
 
-#include "loader.h"
+#include "common/loader.h"
 
 /* gABI, chapter 4, "ELF Header" */
 struct elf32_header {

@@ -8,8 +8,8 @@
  * If there is no room and it is relocatable: to the lowest aligned place above. Never below: a relocatable
  * kernel since 3.14 runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
  */
-#include "memory_functions.h"
-#include "bytes.h"
+#include "common/memory_functions.h"
+#include "common/bytes.h"
 #include "linux.h"
 
 #define BOOT_FLAG 0xaa55u

@@ -12,7 +12,7 @@
 #define SEGUE_LINUX_H
 
 #include <stddef.h>
-#include "loader.h"
+#include "common/loader.h"
 
 typedef uint8_t linux_u8, linux_u16[2], linux_u32[4], linux_u64[8];
 

@@ -3,8 +3,8 @@
  * The zero page that Linux is started with, and what hangs on it. One table holds all of it: the page,
  * the command line, and the part of the memory map that the page has no room for.
  */
-#include "memory_functions.h"
-#include "bytes.h"
+#include "common/memory_functions.h"
+#include "common/bytes.h"
 #include "linux.h"
 
 #define SETUP_E820_EXT 1u             /* bootparam.h */

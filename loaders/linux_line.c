@@ -9,7 +9,7 @@
  * simpler one, which knows neither quotes nor -- (__cmdline_find_option() in arch/x86/boot/cmdline.c). None of these
  * concerns us.
  */
-#include "bytes.h"
+#include "common/bytes.h"
 #include "linux.h"
 
 /* isspace() of lib/ctype.c */

@@ -4,8 +4,8 @@
  * of any protocol version and from before there was one (boot.rst, Memory Layout of The Real-Mode Code, Running the
  * Kernel). The setup code asks the BIOS for all that the zero page tells otherwise.
  */
-#include "memory_functions.h"
-#include "bytes.h"
+#include "common/memory_functions.h"
+#include "common/bytes.h"
 #include "linux.h"
 
 /* boot.rst, Memory Layout; Sample Boot Configuration */

@@ -4,7 +4,7 @@
  * code finds the mode in the header's vid_mode, where the boot loader puts it. A kernel that is entered behind its
  * setup code has nobody but the boot loader to set it.
  */
-#include "bytes.h"
+#include "common/bytes.h"
 #include "linux.h"
 
 /* Documentation/admin-guide/svga.rst: from 0x200 on VBE's modes; VBE 3.0, section 3: a number has 9 bits */

@@ -12,7 +12,7 @@
  * Bit 16 says that the address fields are valid and to be used instead of the file's own headers (section 3.1.1),
  * so they are, for an ELF file too; GRUB and QEMU do the same. No section headers are passed then.
  */
-#include "bytes.h"
+#include "common/bytes.h"
 #include "multiboot.h"
 
 enum found { FOUND_NOTHING, FOUND_HEADER, FOUND_BROKEN, FOUND_VERSION_2 };

@@ -16,9 +16,9 @@
  *   the last string table or the last module for free.
  * Where that cannot be (add_low_table(), place_modules()), or with SEGUE_LOAD_MODULES_STAY, they go elsewhere.
  */
-#include "memory_functions.h"
-#include "bytes.h"
-#include "image.h"
+#include "common/memory_functions.h"
+#include "common/bytes.h"
+#include "common/placement.h"
 #include "multiboot.h"
 
 #define LOWER_MEMORY_MAX 0xa0000u

@@ -19,9 +19,9 @@
  *  7. Exactly 512 bytes that end with the boot flag: a boot sector. Last, as a small kernel may
  *     end so too; a disk image, which begins so, is none.
  */
-#include "bytes.h"
-#include "container.h"
-#include "memory_functions.h"
+#include "common/bytes.h"
+#include "container/container.h"
+#include "common/memory_functions.h"
 #include "multiboot.h"
 #include "../stage1/stage1.h"
 

@@ -34,13 +34,14 @@ endif
 
 # ---- the lists, relative to SEGUE_DIR ----
 SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEGUE_DIR)/,$(1)))))
-SEGUE_C := $(call SEGUE_WILDCARD,loaders/*.c stage2/*.c)
+SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load plan leave bios)
+SEGUE_C := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.c))
 SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
-SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h loaders/*.h stage2/*.h stage2/memory/*.h stage2/purgatory/*.h)
-SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,stage2/*_i386.asm)
-SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,stage2/*_x86_64.asm)
-SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,stage2/*.inc)
-# purgatory.asm includes most of the others; image.asm embeds what comes of it.
+SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/memory/*.h stage2/purgatory/*.h)
+SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_i386.asm))
+SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_x86_64.asm))
+SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/purgatory/*.inc)
+# purgatory.asm includes most of the others; purgatory_embed.asm embeds what comes of it.
 SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 
 # ---- the flags ----
@@ -60,7 +61,7 @@ SEGUE_NASM_x86_64 := elf64
 ifneq ($(SEGUE_ARCH),lists)
 override SEGUE_OBJDIR := $(or $(strip $(SEGUE_OBJDIR)),build/segue-$(SEGUE_ARCH))
 SEGUE_HOST_CFLAGS ?= $(CFLAGS)
-SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/bios_image.asm stage2/purgatory/image.asm
+SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/bios/bios_embed.asm stage2/purgatory/purgatory_embed.asm
 SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(SEGUE_C) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
 SEGUE_ASM_OBJECTS := $(patsubst %.asm,$(SEGUE_OBJDIR)/%.o,$(SEGUE_ASM))
 SEGUE_SOURCES := $(addprefix $(SEGUE_DIR)/,$(patsubst $(SEGUE_OBJDIR)/%.o,%.c,$(SEGUE_C_OBJECTS)) $(SEGUE_ASM))
@@ -79,7 +80,7 @@ $(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGU
 $(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES))
 	@mkdir -p $(@D)
 	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
-$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage1/bios_call.asm
+$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm
 	@mkdir -p $(@D)
 	$(or $(NASM),nasm) -f bin -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)

@@ -8,7 +8,7 @@
 #ifndef SEGUE_MEMORY_H
 #define SEGUE_MEMORY_H
 
-#include "memory_functions.h"
+#include "common/memory_functions.h"
 
 #define SEGUE_WEAK __attribute__((weak))
 

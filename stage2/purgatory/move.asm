@@ -4,7 +4,7 @@
 ;
 ; segue_purgatory_move
 ;   mode      32-bit, flat segments (DS = ES, base 0); paging off, or every address mapped to itself
-;   in        ESI   address of the first entry (struct segue_move, stage2/plan.h)
+;   in        ESI   address of the first entry (struct segue_move, stage2/plan/plan.h)
 ;   out       all of the list's moves up to END are done; DF = 0
 ;   clobbers  EAX EBX ECX EDX ESI EDI EBP EFLAGS; what sha256_update clobbers
 ;   stack     8 bytes beside the return address; with a DIGEST, what sha256_update needs, with a move above
@@ -21,7 +21,7 @@ struc move
 	.op	resd 1
 endstruc
 %if move_size != 24
-	%error "struct segue_move, stage2/plan.h"
+	%error "struct segue_move, stage2/plan/plan.h"
 %endif
 
 MOVE_COPY_UP	equ 1

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "bytes.h"
+#include "common/bytes.h"
 
 #define PURGATORY_PAGE 4096u
 #define PURGATORY_PAGES 5u            /* the core, the page for IDT, TSS and stack, the optional blocks */

@@ -260,5 +260,5 @@ attribute_registers:
 	db 0x0c, 0x00, 0x0f, 0x08, 0x00			; blinking, lines drawn to the ninth dot; all planes
 
 FONT_ABOVE		equ 3		; empty lines
-%include "../font.inc"
+%include "font.inc"
 FONT_CHARACTERS		equ ($ - font) / FONT_HEIGHT

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bios.h"
-#include "bytes.h"
+#include "common/bytes.h"
 #include "standalone.h"
 
 #define PARAGRAPH 16u                 /* bytes a real-mode segment's unit */

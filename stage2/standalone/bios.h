@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The BIOS's services, called from flat 32-bit C through real mode. stage1/bios_call.asm is the other half. */
+/* The BIOS's services, called from flat 32-bit C through real mode. stage2/bios/bios_call.asm is the other half. */
 #ifndef STANDALONE_BIOS_H
 #define STANDALONE_BIOS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "bios_call.h"
+#include "bios/bios_call.h"
 
 #define BIOS_CALL_PAGE 0x1000u        /* where the real-mode part lies when stage 1 has started segue.elf (stage1.inc) */
 

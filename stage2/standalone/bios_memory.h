@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include "bios_map.h"
+#include "bios/bios_map.h"
 
 /*
  * Fills in ranges (BIOS_MAP_MAX entries) and returns how many ranges there are; 0: the BIOS knows of no RAM above

@@ -2,7 +2,7 @@
 #include "../../stage1/stage1.h"
 #include "boot_info.h"
 #include "boot_protocol.h"
-#include "bytes.h"
+#include "common/bytes.h"
 #include "standalone.h"
 #include "vbe.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bytes.h"
+#include "common/bytes.h"
 #include "chain.h"
 #include "disk.h"
 #include "standalone.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bios.h"
 #include "disk.h"
-#include "bytes.h"
+#include "common/bytes.h"
 #include "standalone.h"
 
 #define VECTOR_DISK 0x13u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bzimage.h"
-#include "container.h"
+#include "container/container.h"
 #include "copy.h"
 #include "fetch.h"
 #include "standalone.h"

@@ -3,5 +3,5 @@
 
 global font
 section .rodata
-%include "../font.inc"
+%include "../purgatory/font.inc"
 section .note.GNU-stack noalloc noexec nowrite progbits

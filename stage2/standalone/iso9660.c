@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "iso9660.h"
-#include "bytes.h"
+#include "common/bytes.h"
 
 #define FIRST_DESCRIPTOR 16u          /* ECMA-119, section 6.2.1 */
 #define DESCRIPTORS_MAX 32u           /* a medium has a handful */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../../stage1/stage1.h"
-#include "bytes.h"
+#include "common/bytes.h"
 #include "partition.h"
 #include "standalone.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../../stage1/stage1.h"
-#include "bytes.h"
+#include "common/bytes.h"
 #include "seal.h"
 
 #define LANES 4u

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "plan.h"
+#include "plan/plan.h"
 
 #define MEGABYTE 0x100000u
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "plan.h"
-#include "replay.h"
+#include "plan/plan.h"
+#include "plan/replay.h"
 
 #define PAGE 4096u
 

@@ -439,8 +439,8 @@ def test_a_newer_chipset(text_picture):
 
 # ---- the screen ----
 def glyphs():
-    """Our font as purgatory has it (stage2/font.inc): 96 characters of 9 lines, in bands of 16."""
-    listed = open(os.path.join(ROOT, "stage2/font.inc")).read()
+    """Our font as purgatory has it (stage2/purgatory/font.inc): 96 characters of 9 lines, in bands of 16."""
+    listed = open(os.path.join(ROOT, "stage2/purgatory/font.inc")).read()
     lines = re.findall(r"^\tdots '(.*)'", listed, re.MULTILINE)
     font = {}
     for number, line in enumerate(lines):

@@ -21,7 +21,7 @@ SPOIL = os.path.join(ROOT, "test/targets/inspect/spoil.asm")
 SPOIL_AT = 0x60000
 LINUX_PREF_ADDRESS = 0x1000000      # test/targets/inspect/layout.inc
 EFLAGS_ID = 1 << 21
-CATCHER_SIZE = 16384                # loaders/loader.h
+CATCHER_SIZE = 16384                # loaders/common/loader.h
 
 
 class Target:

@@ -30,7 +30,7 @@ HOSTS = {
     "high": ("x86_64", "mode=long mce blob=high", LONG_BASE),
 }
 ENTRY = 0x200000
-LEAVE_AT = 5 * 4096     # stage2/leave.h
+LEAVE_AT = 5 * 4096     # stage2/leave/leave.h
 BLOCKS_AT = 2 * 4096    # purgatory.asm
 TABLES_AT = 8 + 124     # purgatory.h: params.tables
 VECTOR_UD, VECTOR_MC = 6, 18
@@ -164,7 +164,7 @@ class Window:
         raise AssertionError(f"{limit} instructions and no target; at {self.ip():#x}\n" + self.vm.serial()[-1000:])
 
 
-# stage2/bios.h: struct crossing's page, and where in it the ground is; the pages behind that are exchanged
+# stage2/bios/bios.h: struct crossing's page, and where in it the ground is; the pages behind that are exchanged
 GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 13 * 4096, 0x2000
 CROSSING_IMAGE, CROSSING_LOW = 16, 20
 

@@ -7,6 +7,9 @@ import pytest
 import embed
 from embed import ARCHES, MEMORY, ROOT, run
 
+# The folders that the library is made of, beside its memory functions and purgatory.
+ROOMS = ("loaders", "loaders/common", "loaders/container", "stage2/load", "stage2/plan", "stage2/leave", "stage2/bios")
+
 
 def project(folder, lines, *words, **more):
     (folder / "Makefile").write_text(lines)
@@ -33,7 +36,7 @@ def test_names(tmp_path, arch):
     assert "SEGUE_OBJECTS" in new
     assert {name for name in new if not name.startswith("SEGUE_")} == set()
     new = targets(after) - targets(before)
-    assert "objects/stage2/load.o" in new
+    assert "objects/stage2/load/load.o" in new
     assert {name for name in new if not name.startswith(("objects/", f"{ROOT}/"))} == set()
 
 
@@ -42,8 +45,8 @@ def test_lists(tmp_path):
     for arch in ARCHES:
         listed = project(tmp_path, f"SEGUE_ARCH := {arch}\nSEGUE_MEMORY = 1\ninclude {ROOT}/stage2/segue.mk\n"
                          "all:\n\t@printf '%s\\n' $(SEGUE_SOURCES)\n").split()
-        files = [*ROOT.glob("loaders/*.c"), *ROOT.glob("stage2/*.c"), *ROOT.glob("stage2/memory/*.c"),
-                 *ROOT.glob(f"stage2/*_{arch}.asm"), ROOT / "stage2/bios_image.asm", ROOT / "stage2/purgatory/image.asm"]
+        files = [path for room in ROOMS for ending in (".c", f"_{arch}.asm") for path in ROOT.glob(f"{room}/*{ending}")]
+        files += [*ROOT.glob("stage2/memory/*.c"), ROOT / "stage2/bios/bios_embed.asm", ROOT / "stage2/purgatory/purgatory_embed.asm"]
         assert sorted(listed) == sorted(map(str, files))
 
 
@@ -57,7 +60,7 @@ def test_a_hosts_makefile(tmp_path):
     """Comments behind values; another build folder; implicit rules, -Werror, headers and a default goal of the host's own;
     a compiler that is set behind the include."""
     (tmp_path / "src/include").mkdir(parents=True)
-    for name in ("loader.h", "elf.h", "bytes.h", "plan.h", "linux.h", "image.h", "memory_map.h", "leave.h", "segue.h"):
+    for name in ("loader.h", "elf.h", "bytes.h", "plan.h", "linux.h", "placement.h", "memory_map.h", "leave.h", "segue.h"):
         (tmp_path / "src/include" / name).write_text(f'#error "{name} of the host"\n')
     (tmp_path / "src/tree").symlink_to(ROOT)
     (tmp_path / "src/Makefile").write_text(f"""
@@ -83,7 +86,7 @@ CFLAGS := -Iinclude -fno-pie -std=c89 -Wall -Werror -Wdeclaration-after-statemen
     library = tmp_path / "out/s/libsegue.a"
     assert embed.undefined(library) <= MEMORY
     names = run("ar", "t", library).split()
-    assert "exec_i386.o" in names and "image.o" in names and not MEMORY & {name[:-2] for name in names}
+    assert "exec_i386.o" in names and "purgatory_embed.o" in names and not MEMORY & {name[:-2] for name in names}
     # Nothing is made again, and what depends on a header is.
     assert run("make", cwd=tmp_path / "src").count("-c -o") == 0
     assert run("make", "-n", "-W", "tree/include/segue.h", cwd=tmp_path / "src").count("-c -o") > 20

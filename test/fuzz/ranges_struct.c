@@ -2,7 +2,7 @@
 /* Memory maps that are right, of a fuzzer's numbers: what goes in comes out, and no byte less will do. */
 #include <stdint.h>
 #include <string.h>
-#include "bytes.h"
+#include "common/bytes.h"
 #include "fail.h"
 #include "segue.h"
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include "bios_map.h"
+#include "bios/bios_map.h"
 
 #define SMAP 0x534d4150u
 #define SEGMENT 0x1200u

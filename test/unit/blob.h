@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "loader.h"
+#include "common/loader.h"
 
 #define NEWC_FILE 0100644u
 #define NEWC_FOLDER 0040755u

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "plan.h"
+#include "plan/plan.h"
 #include "purgatory/purgatory.h"
 
 static struct purgatory_digest state;

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include "blob.h"
 #include "elf_image.h"
-#include "loaded.h"
+#include "load/loaded.h"
 
 #define MIB 0x100000u
 #define MEMORY (40 * MIB)

@@ -4,7 +4,7 @@
 #define TEST_ELF_HEADERS_H
 
 #include <string.h>
-#include "bytes.h"
+#include "common/bytes.h"
 
 #define ELF_HEADERS(segments) (52u + (segments) * 32u)
 

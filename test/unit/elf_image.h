@@ -4,7 +4,7 @@
 #define TEST_ELF_IMAGE_H
 
 #include <string.h>
-#include "bytes.h"
+#include "common/bytes.h"
 #include "elf.h"
 
 #define IMAGE_SIZE 0x4000u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What purgatory's mover does, in C: the words of stage2/plan.h, byte by byte.
+ * What purgatory's mover does, in C: the words of stage2/plan/plan.h, byte by byte.
  * Addresses are this program's own.
  */
 #ifndef SEGUE_TEST_EXECUTOR_MODEL_H
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "plan.h"
+#include "plan/plan.h"
 
 static inline void executor_model_move(const struct segue_move *move)
 {

@@ -13,10 +13,10 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <cmocka.h>
-#include "bytes.h"
+#include "common/bytes.h"
 #include "elf_headers.h"
 #include "executor_model.h"
-#include "loaded.h"
+#include "load/loaded.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 
@@ -423,7 +423,7 @@ static double load_one_segment(void)
 	return seconds;
 }
 
-/* newc (loaders/bundle.c), whose headers lie a few pages apart. Returns where the next member starts. */
+/* newc (loaders/container/bundle.c), whose headers lie a few pages apart. Returns where the next member starts. */
 static size_t put_member(struct many *m, size_t at, const char *name, uint32_t size, size_t *data)
 {
 	*data = at + 110 + strlen(name) + 1;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "leave.h"
+#include "leave/leave.h"
 
 #define PHYS 0x12345000u              /* of the leave page; the tables follow it */
 #define FAULT 1u                      /* no page's address */

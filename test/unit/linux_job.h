@@ -4,10 +4,10 @@
 #define LINUX_JOB_H
 
 #include <string.h>
-#include "../../loaders/bytes.h"
+#include "../../loaders/common/bytes.h"
 #include "../../loaders/linux.h"
-#include "../../loaders/image.h"
-#include "../../loaders/memory_map.h"
+#include "../../loaders/common/placement.h"
+#include "../../loaders/common/memory_map.h"
 
 #define WORKSPACE_PHYS 0x00800000u
 #define WORKSPACE_SIZE 262144u

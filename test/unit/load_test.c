@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "bytes.h"
+#include "common/bytes.h"
 #include "elf_headers.h"
-#include "loaded.h"
+#include "load/loaded.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "bytes.h"
-#include "image.h"
-#include "loader.h"
-#include "memory_map.h"
+#include "common/bytes.h"
+#include "common/placement.h"
+#include "common/loader.h"
+#include "common/memory_map.h"
 
 #define BLOB_AT 0x4000000u
 #define WORKSPACE_AT 0x3000000u

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "bytes.h"
+#include "common/bytes.h"
 #include "segue.h"
 
 #define LIMIT 8u

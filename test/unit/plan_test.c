@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "executor_model.h"
-#include "plan.h"
-#include "replay.h"
+#include "plan/plan.h"
+#include "plan/replay.h"
 
 #define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 

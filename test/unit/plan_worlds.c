@@ -16,8 +16,8 @@
 #include <time.h>
 
 #include "executor_model.h"
-#include "plan.h"
-#include "replay.h"
+#include "plan/plan.h"
+#include "plan/replay.h"
 
 #define ARENA_MAX 200u
 #define PIECES_MAX 24u

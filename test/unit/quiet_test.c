@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "bytes.h"
+#include "common/bytes.h"
 #include "elf_image.h"
-#include "loaded.h"
+#include "load/loaded.h"
 #include "multiboot.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"

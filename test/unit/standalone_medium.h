@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <sanitizer/asan_interface.h>
 #include "standalone_memory.h"
-#include "bios.h"
-#include "bytes.h"
+#include "bios/bios.h"
+#include "common/bytes.h"
 #include "copy.h"
 #include "media.h"
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the catcher goes (SEGUE_LOAD_CATCHER). stage2/purgatory/catcher.asm is what lies there. */
+#include "common/loader.h"
+
+int segue_place_catcher(struct job *job)
+{
+	/* From the top: what a target may take for all of its memory (mem_upper) ends there. */
+	static const struct place place = {
+		.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = CATCHER_SIZE, .from_top = true, .not_in_place = true,
+		.error = SEGUE_E_NO_PLACE,
+	};
+	struct bytes source = {.size = CATCHER_BYTES, .part = PART_WORKSPACE};
+	int error;
+
+	if (!(job->args->flags & SEGUE_LOAD_CATCHER))
+		return SEGUE_OK;
+	job->catcher = segue_arena_take(&job->arena, CATCHER_BYTES, sizeof(uint64_t));
+	if (!job->catcher)
+		return segue_arena_refuse(job, CATCHER_BYTES);
+	source.data = job->catcher;
+	error = segue_add_floating(job, "catcher", NO_NUMBER, &source, CATCHER_SIZE, &place, &job->catcher_dest);
+	if (error == SEGUE_OK) {
+		job->segments[job->segment_count - 1].zero_size = CATCHER_SIZE - CATCHER_BYTES;
+		job->segments[job->segment_count - 1].target_type = SEGUE_MEMORY_RESERVED;
+	}
+	return error;
+}

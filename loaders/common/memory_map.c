@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory map: what of it is RAM to use, and what of it the target is told. */
+#include "common/loader.h"
+#include "common/memory_map.h"
+
+int segue_check_ranges(const struct job *job, const struct segue_range *ranges, size_t count, const char *what)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ranges[i].end < ranges[i].start)
+			return segue_refuse(job, SEGUE_E_MEMORY_MAP, "%s %z", what, (addr_t)i);
+	return SEGUE_OK;
+}
+
+/* A sweep upwards: at the address `at`, what is so up to `next`? */
+struct sweep {
+	uint64_t at, next;
+	bool ram, other;
+};
+
+static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_t count, bool keep)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct segue_range *r = &ranges[i];
+		uint64_t edge = r->start > sweep->at ? r->start : r->end;
+
+		if (edge <= sweep->at)
+			continue;
+		if (edge < sweep->next)
+			sweep->next = edge;
+		if (r->start > sweep->at || r->start == r->end)
+			continue;
+		if (r->type == SEGUE_MEMORY_RAM && !keep)
+			sweep->ram = true;
+		else
+			sweep->other = true;
+	}
+}
+
+int segue_find_ram(struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	/* Every edge can start a range. */
+	size_t size = (args->memory_map_count + args->keep_count + 1) * 2 * sizeof *job->ram;
+	struct sweep sweep = {.at = 0};
+
+	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	if (!job->ram)
+		return segue_arena_refuse(job, size);
+	for (; sweep.at < ADDRESS_LIMIT; sweep.at = sweep.next) {
+		struct range *last = &job->ram[job->ram_count];
+
+		sweep.next = ADDRESS_LIMIT;
+		sweep.ram = sweep.other = false;
+		look_at(&sweep, args->memory_map, args->memory_map_count, false);
+		look_at(&sweep, args->keep, args->keep_count, true);
+		/* Where firmware says two things of a byte, it is not RAM. */
+		if (!sweep.ram || sweep.other)
+			continue;
+		if (job->ram_count > 0 && last[-1].end == sweep.at)
+			last--;
+		else
+			job->ram_count++;
+		if (last->end != sweep.at)
+			last->start = (addr_t)sweep.at;
+		last->end = (addr_t)sweep.next;
+	}
+	return job->ram_count > 0 ? SEGUE_OK : segue_refuse(job, SEGUE_E_NO_RAM, NULL);
+}
+
+struct target_map {
+	struct segue_range *ranges;
+	size_t limit, count;
+};
+
+static void add_range(struct target_map *map, uint64_t start, uint64_t end, uint32_t type)
+{
+	if (start >= end)
+		return;
+	if (map->count < map->limit) {
+		struct segue_range *r = &map->ranges[map->count];
+
+		r->start = start;
+		r->end = end;
+		r->type = type;
+		r->reserved = 0;
+	}
+	map->count++;
+}
+
+void segue_target_map(const struct job *job, struct segue_range *ranges, size_t limit, size_t *count)
+{
+	struct target_map map = {.ranges = ranges, .limit = limit};
+
+	for (size_t i = 0; i < job->args->memory_map_count; i++) {
+		const struct segue_range *r = &job->args->memory_map[i];
+		uint64_t start = r->start;
+
+		for (size_t j = 0; r->type == SEGUE_MEMORY_RAM && j < job->segment_count; j++) {
+			const struct segment *s = &job->segments[job->claims[j]];
+
+			/* Free RAM was looked for in single ranges, but two of them may touch. */
+			if (s->target_type == 0 || s->dest + s->size <= start || s->dest >= r->end)
+				continue;
+			add_range(&map, start, s->dest, r->type);
+			if (start < s->dest)
+				start = s->dest;
+			add_range(&map, start, s->dest + s->size < r->end ? s->dest + s->size : r->end, s->target_type);
+			start = s->dest + s->size;
+		}
+		add_range(&map, start, r->end, r->type);
+	}
+	*count = map.count;
+}
+
+addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start)
+{
+	addr_t end = start, before;
+	size_t i;
+
+	do {
+		before = end;
+		for (i = 0; i < count; i++)
+			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
+				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
+	} while (end != before);
+	for (i = 0; i < count; i++)
+		if (map[i].type != SEGUE_MEMORY_RAM && map[i].start < end && map[i].end > start)
+			end = map[i].start > start ? (addr_t)map[i].start : start;
+	return end;
+}

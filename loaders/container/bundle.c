@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bundle is a cpio archive of the format "newc" with these members, in any order:
+ *
+ *   kernel                     must be there
+ *   cmdline                    the kernel's arguments, without argv[0]
+ *   initrd
+ *   digest                     64 hexadecimal digits: what SHA-256 must come to, below
+ *   modules/NN-NAME            NN: two to nine digits, the order; NAME: argv[0]
+ *   modules/NN-NAME.cmdline    its arguments
+ *
+ * A name may begin with "./", and there may be the folders that find lists. Newlines at the
+ * end of a command line or digest are dropped: echo makes them. "070702" is read as "070701" is; its
+ * sums are not checked. What follows the trailer is ignored.
+ *
+ * A file with several names, of which cpio writes the bytes with the last only, is what each of them says.
+ *
+ * newc: 6 bytes magic, 13 fields of 8 hexadecimal digits, the name with its NUL, padding to 4,
+ * the data, padding to 4. Offsets count from the start of the archive. A name may be followed by
+ * more NULs that its length counts; `segue pack` pads by them so that the data starts a page.
+ *
+ * The digest is over the bytes that the target's segments take from the bundle, segment after segment in the order
+ * of segue_segment_at(): so over what the target is made of, and not over how it was packed or where it goes. In:
+ * the kernel's segments, initrd, modules. Not in, for they become tables of the protocol, which depend on the
+ * machine: command lines, and a Linux kernel's setup code, which is patched. Nor are an ELF kernel's sections that
+ * lie in no segment (symbols), which it does without where there is no room, nor files handed over beside the bundle.
+ */
+#include "common/bytes.h"
+#include "container/container.h"
+#include "common/memory_functions.h"
+
+#define MAGIC_SIZE 6u
+#define FIELD_SIZE 8u
+_Static_assert(MAGIC_SIZE + BUNDLE_FIELDS * FIELD_SIZE == BUNDLE_HEADER_SIZE, "newc header");
+
+#define MODE_KIND 0170000u
+#define MODE_FILE 0100000u
+#define MODE_FOLDER 0040000u
+
+#define DIGITS_MAX 9u
+
+#define DIGEST_SIZE 32u
+#define DIGEST_WORDS (DIGEST_SIZE / sizeof(uint32_t))
+
+/* In the order of enum bundle_kind. */
+static const char names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0digest\0.\0modules\0";
+
+bool segue_is_bundle(const struct bytes *blob)
+{
+	return blob->size >= MAGIC_SIZE && !memcmp(blob->data, "07070", 5) &&
+	       (blob->data[5] == '1' || blob->data[5] == '2');
+}
+
+static int refuse(const struct bundle_reader *reader, int code)
+{
+	return segue_refuse(reader->job, code, "%b at offset %x", &reader->name, (addr_t)reader->at);
+}
+
+/* Numbers of 8 digits each. */
+static OUT_OF_LINE bool read_fields(const uint8_t *digit, uint32_t *field, size_t count)
+{
+	uint32_t value = 0;
+	size_t i;
+
+	for (i = 0; i < count * FIELD_SIZE; i++) {
+		uint32_t d = *digit++;
+
+		if (d - '0' < 10)
+			d -= '0';
+		else if ((d | 0x20) - 'a' < 6)
+			d = (d | 0x20) - 'a' + 10;
+		else
+			return false;
+		/* the digits of the field before are shifted out */
+		value = value << 4 | d;
+		field[i / FIELD_SIZE] = value;
+	}
+	return true;
+}
+
+/* Where what begins with prefix goes on; NULL: it does not. A NUL ends it. */
+static const uint8_t *skip(const uint8_t *p, const char *prefix)
+{
+	for (; *prefix; prefix++)
+		if (*p++ != (uint8_t)*prefix)
+			return NULL;
+	return p;
+}
+
+/* p is what follows "modules/": NN-NAME or NN-NAME.cmdline; name becomes NAME. */
+static enum bundle_kind module_kind(struct bundle_reader *reader, const uint8_t *p)
+{
+	static const char suffix[] = ".cmdline";
+	const uint8_t *end = reader->name.data + reader->name.size, *digits = p, *c;
+	enum bundle_kind kind = BUNDLE_MODULE;
+
+	if (skip(end - (sizeof suffix - 1), suffix)) {
+		end -= sizeof suffix - 1;
+		kind = BUNDLE_MODULE_CMDLINE;
+	}
+	reader->number = 0;
+	for (; *p - (uint32_t)'0' < 10 && p < digits + DIGITS_MAX; p++)
+		reader->number = reader->number * 10 + *p - '0';
+	if (p < digits + 2 || *p != '-' || ++p >= end)
+		return BUNDLE_NONE;
+	for (c = p; c < end; c++)
+		if (*c == '/')
+			return BUNDLE_NONE;
+	reader->name.data = p;
+	reader->name.size = (size_t)(end - p);
+	return kind;
+}
+
+static OUT_OF_LINE enum bundle_kind member_kind(struct bundle_reader *reader)
+{
+	const uint8_t *name = reader->name.data, *after;
+	const char *known = names;
+	enum bundle_kind kind = BUNDLE_TRAILER;
+
+	while ((after = skip(name, "./")) && *after)
+		name = after;
+	if ((after = skip(name, "modules/")) && *after)
+		return module_kind(reader, after);
+	for (; kind != BUNDLE_NONE; kind++) {
+		after = skip(name, known);
+		if (after && !*after)
+			break;
+		while (*known++)
+			;
+	}
+	return kind;
+}
+
+static bool is_as_it_should_be(const struct bundle_reader *reader)
+{
+	uint32_t kind = reader->field[BUNDLE_MODE] & MODE_KIND;
+
+	if (reader->kind == BUNDLE_FOLDER || reader->kind == BUNDLE_FOLDER_MODULES)
+		return kind == MODE_FOLDER;
+	return reader->kind != BUNDLE_NONE && kind == MODE_FILE;
+}
+
+/* Takes size bytes off the archive's rest. */
+static bool take(struct bundle_reader *reader, size_t size, struct bytes *taken)
+{
+	struct bytes *rest = &reader->rest;
+
+	if (size > rest->size)
+		return false;
+	taken->data = rest->data;
+	taken->size = size;
+	rest->data += size;
+	rest->size -= size;
+	return true;
+}
+
+static size_t padding(const struct bundle_reader *reader)
+{
+	return (reader->rest.size - reader->archive.size) & 3;
+}
+
+int segue_bundle_header(struct bundle_reader *reader, const uint8_t *header)
+{
+	const struct bytes bytes = { header, BUNDLE_HEADER_SIZE, 0 };
+
+	reader->name = (struct bytes){ (const uint8_t *)"header", 6, reader->archive.part };
+	if (segue_is_bundle(&bytes) && read_fields(header + MAGIC_SIZE, reader->field, BUNDLE_FIELDS))
+		return SEGUE_OK;
+	return refuse(reader, SEGUE_E_BUNDLE_HEADER);
+}
+
+int segue_bundle_name(struct bundle_reader *reader, const uint8_t *name)
+{
+	size_t size = reader->field[BUNDLE_NAMESIZE];
+
+	if (!size || name[size - 1])
+		return refuse(reader, SEGUE_E_BUNDLE_HEADER);
+	reader->name.data = name;
+	for (reader->name.size = 0; name[reader->name.size]; reader->name.size++)
+		;
+	reader->kind = member_kind(reader);
+	reader->data.size = reader->field[BUNDLE_FILESIZE];
+	return SEGUE_OK;
+}
+
+int segue_bundle_check(const struct bundle_reader *reader)
+{
+	return is_as_it_should_be(reader) ? SEGUE_OK :
+		segue_refuse(reader->job, SEGUE_E_BUNDLE_MEMBER, "%b at offset %x; " INITRD_HINT, &reader->name, (addr_t)reader->at);
+}
+
+static int next_member(struct bundle_reader *reader)
+{
+	struct bytes bytes;
+	int error;
+
+	reader->at = reader->archive.size - reader->rest.size;
+	reader->name = (struct bytes){ (const uint8_t *)"header", 6, reader->archive.part };
+	if (!take(reader, BUNDLE_HEADER_SIZE, &bytes))
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
+	error = segue_bundle_header(reader, bytes.data);
+	if (error)
+		return error;
+	if (!take(reader, reader->field[BUNDLE_NAMESIZE], &bytes))
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
+	error = segue_bundle_name(reader, bytes.data);
+	if (error || reader->kind == BUNDLE_TRAILER)
+		return error;
+	if (!take(reader, padding(reader), &bytes) || !take(reader, reader->data.size, &reader->data))
+		return refuse(reader, SEGUE_E_BUNDLE_TRUNCATED);
+	if (!take(reader, padding(reader), &bytes))
+		reader->rest.size = 0;
+	return segue_bundle_check(reader);
+}
+
+static void drop_newlines(struct bytes *text)
+{
+	while (text->size && (text->data[text->size - 1] == '\n' || text->data[text->size - 1] == '\r'))
+		text->size--;
+}
+
+/* NULs have no place in it. */
+static int check_cmdline(const struct bundle_reader *reader, struct bytes *cmdline)
+{
+	drop_newlines(cmdline);
+	for (size_t i = 0; i < cmdline->size; i++)
+		if (!cmdline->data[i])
+			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
+	return SEGUE_OK;
+}
+
+/* By number, then by name: whatever order find lists, here it is one. file.part holds the number meanwhile. */
+static int compare(const struct bundle_reader *reader, const struct member *module)
+{
+	size_t a = reader->name.size, b = module->name.size;
+	const uint8_t *left = reader->name.data, *right = module->name.data;
+
+	if (reader->number != module->file.part)
+		return reader->number < module->file.part ? -1 : 1;
+	/* Not by memcmp, of which some hosts' only tells whether bytes differ (Fiwix's orders the addresses). */
+	for (size_t i = 0; i < a && i < b; i++)
+		if (left[i] != right[i])
+			return left[i] < right[i] ? -1 : 1;
+	return (a > b) - (a < b);
+}
+
+/* The module of that number and name; a new one in its place if it is not there. NULL: no room. */
+static struct member *find_module(const struct bundle_reader *reader)
+{
+	struct bundle *bundle = &reader->job->bundle;
+	struct member *module;
+	size_t i;
+
+	for (i = bundle->module_count; i > 0; i--) {
+		int order = compare(reader, &bundle->modules[i - 1]);
+
+		if (order == 0)
+			return &bundle->modules[i - 1];
+		if (order > 0)
+			break;
+	}
+	if (!segue_add_module(reader->job))
+		return NULL;
+	module = &bundle->modules[i];
+	memmove(module + 1, module, (bundle->module_count - 1 - i) * sizeof *module);
+	*module = (struct member){ .name = reader->name, .file.part = reader->number };
+	return module;
+}
+
+static int take_digest(const struct bundle_reader *reader)
+{
+	struct bundle *bundle = &reader->job->bundle;
+	struct bytes text = reader->data;
+	uint32_t word[DIGEST_WORDS];
+
+	drop_newlines(&text);
+	if (bundle->digest)
+		return refuse(reader, SEGUE_E_BUNDLE_TWICE);
+	if (text.size != DIGEST_SIZE * 2 || !read_fields(text.data, word, DIGEST_WORDS))
+		return refuse(reader, SEGUE_E_BUNDLE_DIGEST);
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		reader->digest[i] = (uint8_t)(word[i / 4] >> (24 - i % 4 * 8));
+	bundle->digest = reader->digest;
+	return SEGUE_OK;
+}
+
+/* Stands for the bytes of a file that a later name of it will bring; size says which file. */
+static const uint8_t awaited[1];
+
+/* Which file a member is a name of. Those of different devices get the same number once in 4 billion. */
+static size_t file_number(const struct bundle_reader *reader)
+{
+	return reader->field[BUNDLE_INO] + 0x9e3779b1u * (reader->field[BUNDLE_DEVMAJOR] * 4096 + reader->field[BUNDLE_DEVMINOR]);
+}
+
+/* Number i of the bytes that members have brought, and its name; number 2 and every second one after it is text. NULL: no more. */
+static struct bytes *bytes_at(struct bundle *bundle, size_t i, struct bytes *name)
+{
+	struct bytes *const single[] = { &bundle->kernel, &bundle->initrd, &bundle->cmdline };
+	struct member *module;
+
+	if (i < 3) {
+		*name = i == 0 ? (struct bytes){ (const uint8_t *)"kernel", 6, 0 } :
+			i == 1 ? (struct bytes){ (const uint8_t *)"initrd", 6, 0 } : (struct bytes){ (const uint8_t *)"cmdline", 7, 0 };
+		return single[i];
+	}
+	i -= 3;
+	if (i / 2 >= bundle->module_count)
+		return NULL;
+	module = &bundle->modules[i / 2];
+	*name = module->name;
+	return i % 2 ? &module->args : &module->file;
+}
+
+/* Gives the bytes of a file with several names to those that came before. */
+static int settle_links(const struct bundle_reader *reader)
+{
+	struct bytes *bytes, name;
+	int error = SEGUE_OK;
+
+	for (size_t i = 0; (bytes = bytes_at(&reader->job->bundle, i, &name)) && !error; i++) {
+		if (bytes->data != awaited || bytes->size != file_number(reader))
+			continue;
+		bytes->data = reader->data.data;
+		bytes->size = reader->data.size;
+		if (i >= 2 && i % 2 == 0)
+			error = check_cmdline(reader, bytes);
+	}
+	return error;
+}
+
+int segue_bundle_take(const struct bundle_reader *reader)
+{
+	struct bundle *bundle = &reader->job->bundle;
+	struct bytes *bytes = &bundle->kernel;
+	bool is_cmdline = reader->kind == BUNDLE_CMDLINE || reader->kind == BUNDLE_MODULE_CMDLINE;
+	bool is_link = reader->field[BUNDLE_NLINK] > 1;
+	int error = is_link && reader->data.size ? settle_links(reader) : SEGUE_OK;
+
+	if (error)
+		return error;
+	if (reader->kind >= BUNDLE_MODULE) {
+		struct member *module = find_module(reader);
+
+		if (!module)
+			return SEGUE_E_WORKSPACE_SMALL;
+		if (is_cmdline) {
+			bytes = &module->args;
+			/* for the refusal, should its module not come */
+			bytes->part = (uint32_t)reader->at;
+		} else {
+			bytes = &module->file;
+			module->name = reader->name;
+		}
+	} else if (reader->kind == BUNDLE_DIGEST) {
+		return take_digest(reader);
+	} else if (reader->kind == BUNDLE_INITRD) {
+		bytes = &bundle->initrd;
+	} else if (is_cmdline) {
+		bytes = &bundle->cmdline;
+	} else if (reader->kind != BUNDLE_KERNEL) {
+		return SEGUE_OK;
+	}
+	if (bytes->data)
+		return refuse(reader, SEGUE_E_BUNDLE_TWICE);
+	bytes->data = reader->data.data;
+	bytes->size = reader->data.size;
+	if (is_link && !bytes->size) {
+		bytes->data = awaited;
+		bytes->size = file_number(reader);
+		return SEGUE_OK;
+	}
+	return is_cmdline ? check_cmdline(reader, bytes) : SEGUE_OK;
+}
+
+int segue_bundle_begin(struct bundle_reader *reader)
+{
+	reader->job->bundle.container = "bundle";
+	/* Now: the modules that follow are an array (container.h). */
+	reader->digest = segue_arena_take(&reader->job->arena, DIGEST_SIZE, 1);
+	return reader->digest ? SEGUE_OK : segue_arena_refuse(reader->job, DIGEST_SIZE);
+}
+
+int segue_bundle_end(struct bundle_reader *reader)
+{
+	struct bundle *bundle = &reader->job->bundle;
+	struct bytes *bytes, name;
+
+	for (size_t i = 0; (bytes = bytes_at(bundle, i, &name)); i++)
+		if (bytes->data == awaited)
+			return segue_refuse(reader->job, SEGUE_E_BUNDLE_LINK, "%b", &name);
+	for (size_t i = 0; i < bundle->module_count; i++) {
+		struct member *module = &bundle->modules[i];
+
+		reader->name = module->name;
+		reader->at = module->args.part;
+		if (!module->file.data)
+			return refuse(reader, SEGUE_E_BUNDLE_CMDLINE);
+		module->file.part = module->args.part = reader->archive.part;
+	}
+	if (!bundle->kernel.size)
+		return segue_refuse(reader->job, SEGUE_E_BUNDLE_KERNEL, NULL);
+	if (segue_is_bundle(&bundle->kernel) || (!segue_is_kernel(&bundle->kernel) && segue_is_fiwix(&bundle->kernel)))
+		return segue_refuse(reader->job, SEGUE_E_BUNDLE_NESTED, NULL);
+	return SEGUE_OK;
+}
+
+int segue_open_bundle(struct job *job, const struct bytes *blob)
+{
+	struct bundle_reader reader = { .job = job, .archive = *blob, .rest = *blob };
+	int error = segue_bundle_begin(&reader);
+
+	while (!error) {
+		error = next_member(&reader);
+		if (!error)
+			error = segue_bundle_take(&reader);
+		if (!error && reader.kind == BUNDLE_TRAILER)
+			return segue_bundle_end(&reader);
+	}
+	return error;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* segue_bios(), and the memory map by it. */
+#include "bios/bios.h"
+#include "bios/bios_map.h"
+#include "leave/known.h"
+#include "load/loaded.h"
+#include "common/memory_functions.h"
+
+#define LOW_LEAST PAGE                /* the vectors and the BIOS data area lie below */
+#define VIDEO_START 0xa0000u          /* video memory and ROMs, up to 1 MiB */
+#define PIT_MODE_MOST 5u
+
+static uint32_t low_of(const struct segue_bios_args *args)
+{
+	return args->low_phys ? args->low_phys : SEGUE_BIOS_LOW;
+}
+
+/* What is exchanged there while the BIOS runs. */
+static uint32_t low_size_of(const struct segue_bios_args *args)
+{
+	return SEGUE_BIOS_DATA_AT + (((uint32_t)args->data_size + PAGE - 1) & ~(PAGE - 1));
+}
+
+static bool meets(const struct segue_bios_args *args, uint32_t start, uint32_t end)
+{
+	return args->workspace_phys < end && start < args->workspace_phys + SEGUE_BIOS_WORKSPACE_SIZE;
+}
+
+/* Where the workspace and the BIOS's memory or what it borrows meet. */
+static bool is_the_bios(const struct segue_bios_args *args)
+{
+	return meets(args, 0, LOW_LEAST) || meets(args, VIDEO_START, ONE_MIB) ||
+	       meets(args, low_of(args), low_of(args) + low_size_of(args));
+}
+
+/* Is something of the caller's in the memory that is written over first? stack is an address there. */
+static bool lies_in_workspace(const struct segue_bios_args *args, const void *registers, const void *stack)
+{
+	const void *const used[] = {args, registers, stack, args->data};
+
+	for (size_t i = 0; i < sizeof used / sizeof used[0]; i++)
+		if ((uintptr_t)used[i] - (uintptr_t)args->workspace < SEGUE_BIOS_WORKSPACE_SIZE)
+			return true;
+	return args->data_size && (uintptr_t)args->workspace - (uintptr_t)args->data < args->data_size;
+}
+
+/* With what the code is about, where that is a number. */
+static int refuse(const struct segue_bios_args *args, int code)
+{
+	const struct segue_load_args voice = {.log = args->log, .log_context = args->log_context};
+	const struct job job = {.args = &voice};
+	const char *format = NULL;
+	addr_t is = 0, limit = 0;
+
+	switch (code) {
+	case SEGUE_E_WORKSPACE_SMALL:
+		format = "%z bytes of %z";
+		is = args->workspace_size;
+		limit = SEGUE_BIOS_WORKSPACE_SIZE;
+		break;
+	case SEGUE_E_BIOS_DATA:
+		format = "%z bytes; %z at most";
+		is = args->data_size;
+		limit = SEGUE_BIOS_DATA_MAX;
+		break;
+	case SEGUE_E_BIOS_LOW:
+		format = "%x to %x";
+		is = low_of(args);
+		limit = is + BIOS_LOW_SIZE;
+		break;
+	case SEGUE_E_BIOS_OVERLAP:
+		return segue_refuse(&job, code, "%x to %x; the BIOS has 0 to %x, %x to %x, and borrows %x to %x",
+				    (addr_t)args->workspace_phys, (addr_t)args->workspace_phys + SEGUE_BIOS_WORKSPACE_SIZE,
+				    (addr_t)LOW_LEAST, (addr_t)VIDEO_START, (addr_t)ONE_MIB, (addr_t)low_of(args),
+				    (addr_t)low_of(args) + low_size_of(args));
+	}
+	return segue_refuse(&job, code, format, is, limit);
+}
+
+/* What can be told from the arguments alone. */
+static int check_args(const struct segue_bios_args *args, const void *registers)
+{
+	uint64_t linear = (uintptr_t)args->workspace + args->data_base;
+
+	if (args->struct_size != sizeof *args)
+		return SEGUE_E_STRUCT_SIZE;
+	if (args->flags & ~SEGUE_BIOS_KNOWN_FLAGS)
+		return SEGUE_E_FLAGS;
+	if (!args->workspace || !registers || (!args->data && args->data_size) || args->pit_mode > PIT_MODE_MOST ||
+	    (sizeof(uintptr_t) > 4 && (args->code_base || args->data_base)))
+		return SEGUE_E_ARGUMENT;
+	if (linear % PAGE || args->workspace_phys % PAGE)
+		return SEGUE_E_WORKSPACE_ALIGN;
+	if (args->workspace_phys > ADDRESS_LIMIT - SEGUE_BIOS_WORKSPACE_SIZE)
+		return SEGUE_E_WORKSPACE_HIGH;
+	if (args->workspace_size < SEGUE_BIOS_WORKSPACE_SIZE)
+		return SEGUE_E_WORKSPACE_SMALL;
+	if (args->data_size > SEGUE_BIOS_DATA_MAX)
+		return SEGUE_E_BIOS_DATA;
+	if (low_of(args) % PAGE || low_of(args) < LOW_LEAST || low_of(args) > 0x90000u - BIOS_LOW_SIZE)
+		return SEGUE_E_BIOS_LOW;
+	if (is_the_bios(args))
+		return SEGUE_E_BIOS_OVERLAP;
+	if (lies_in_workspace(args, registers, &linear))
+		return SEGUE_E_WORKSPACE_USED;
+	return segue_is_parking(args->workspace) ? SEGUE_E_WORKSPACE_PARKED : SEGUE_OK;
+}
+
+/* And what this CPU, as it runs now, adds. */
+static int check_here(const struct segue_bios_args *args, const struct gate *gate, uint32_t cpu)
+{
+	const struct here here = {
+		.code_base = (addr_t)args->code_base, .data_base = (addr_t)args->data_base, .workspace = args->workspace,
+		.workspace_phys = (addr_t)args->workspace_phys, .size = SEGUE_BIOS_WORKSPACE_SIZE, .gate = *gate};
+	int code = segue_ready_here(&here);
+
+	if (code == SEGUE_E_READY_GATE)
+		return SEGUE_E_BIOS_GATE;
+	return code == SEGUE_OK && segue_bios_in_vmx(cpu) ? SEGUE_E_BIOS_VMX : code;
+}
+
+static struct crossing *prepare(const struct segue_bios_args *args, const struct gate *gate)
+{
+	uint8_t *workspace = args->workspace;
+	uint32_t phys = (uint32_t)args->workspace_phys;
+	struct leave_tables tables = {.page = workspace + BIOS_LEAVE_AT, .phys = phys + BIOS_LEAVE_AT};
+	struct crossing *crossing = args->workspace;
+	const uint8_t *ground = segue_bios_ground;
+	struct leave *leave;
+
+	segue_forget(workspace);
+	memset(workspace, 0, BIOS_LOW_AT);
+	memcpy(workspace + GROUND_AT, ground, (size_t)(segue_bios_ground_end - segue_bios_ground));
+	leave = segue_prepare_gate(&tables, gate, (addr_t)args->code_base, (addr_t)args->data_base);
+	leave->purgatory = leave->entry = phys + GROUND_AT;
+	leave->serial = (uint16_t)args->serial_port;
+	segue_bios_copy_task((uint8_t *)leave + segue_bios_tss_at, (addr_t)args->data_base);
+	crossing->leave = (uintptr_t)leave;
+	crossing->image = phys + BIOS_LOW_AT;
+	crossing->low = low_of(args);
+	crossing->low_size = low_size_of(args);
+	crossing->entry = crossing->low + segue_bios_call_put(workspace + BIOS_LOW_AT, crossing->low);
+	if (args->data_size)
+		memcpy(workspace + BIOS_LOW_AT + SEGUE_BIOS_DATA_AT, args->data, args->data_size);
+	return crossing;
+}
+
+int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue_bios_registers *registers)
+{
+	struct gate gate;
+	struct crossing *crossing;
+	struct kept kept;
+	uint8_t *fpu;
+	uint32_t cpu;
+	int code;
+
+	if (!args)
+		return SEGUE_E_ARGUMENT;
+	code = check_args(args, registers);
+	if (code == SEGUE_E_STRUCT_SIZE)
+		return code;
+	segue_gate_is(&gate, segue_bios_gate_start, segue_bios_gate_end);
+	cpu = segue_bios_cpu();
+	if (code == SEGUE_OK)
+		code = check_here(args, &gate, cpu);
+	if (code != SEGUE_OK)
+		return refuse(args, code);
+	crossing = prepare(args, &gate);
+	crossing->cpu = cpu;
+	crossing->vector = vector;
+	crossing->registers = *registers;
+	fpu = (uint8_t *)args->workspace + BIOS_FPU_AT;
+	segue_bios_keep(&kept, args, cpu, fpu);
+	segue_bios_gate(crossing);
+	segue_bios_put_back(&kept, args, cpu, fpu);
+	if (crossing->result != SEGUE_OK)
+		return refuse(args, crossing->result);
+	*registers = crossing->registers;
+	if (args->data_size)
+		memcpy(args->data, (uint8_t *)args->workspace + BIOS_LOW_AT + SEGUE_BIOS_DATA_AT, args->data_size);
+	return SEGUE_OK;
+}
+
+struct library_map {
+	struct bios_map map;
+	const struct segue_bios_args *args;
+};
+
+static int call(struct bios_map *map, uint32_t vector, struct segue_bios_registers *registers)
+{
+	return segue_bios(((struct library_map *)(void *)map)->args, vector, registers);
+}
+
+int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range *map, size_t limit, size_t *count)
+{
+	uint8_t data[BIOS_MAP_DATA];
+	struct segue_bios_args own;
+	struct library_map caller = {.map = {.call = call, .data = data, .ranges = map, .limit = limit}, .args = &own};
+	int code;
+
+	if (!args || !count || (!map && limit))
+		return SEGUE_E_ARGUMENT;
+	if (args->struct_size != sizeof *args)
+		return SEGUE_E_STRUCT_SIZE;
+	own = *args;
+	own.data = data;
+	own.data_size = sizeof data;
+	caller.map.segment = (uint16_t)((low_of(args) + SEGUE_BIOS_DATA_AT) / 16);
+	code = segue_bios_read_map(&caller.map);
+	*count = caller.map.count;
+	return code == SEGUE_E_BIOS_MAP || code == SEGUE_E_BIOS_MAP_LIMIT ? refuse(args, code) : code;
+}

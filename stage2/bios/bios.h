@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segue_bios(): the way to real mode and back. Its workspace:
+ *   page 0      struct crossing, and behind it the ground
+ *   page 1      the leave page (leave.h) of a gate of its own, and its page tables
+ *   page 13     what is exchanged with base memory while the BIOS runs: the real-mode part, then the host's data
+ *   page 17     the FPU's state
+ *
+ * The gate (bios_gate_i386.asm, bios_gate_x86_64.asm) saves, goes down as segue_exec() does, and comes up again by the same
+ * page and the same tables in reverse. The ground (bios_ground.inc) is what runs between, with paging off.
+ */
+#ifndef SEGUE_BIOS_H
+#define SEGUE_BIOS_H
+
+#include "bios/bios_call.h"
+#include "leave/leave.h"
+
+#define GROUND_AT 512u
+#define BIOS_LEAVE_AT PAGE
+#define BIOS_LOW_AT (BIOS_LEAVE_AT + LEAVE_PAGES * PAGE)
+#define BIOS_LOW_SIZE (SEGUE_BIOS_DATA_AT + SEGUE_BIOS_DATA_MAX)
+#define BIOS_FPU_AT (BIOS_LOW_AT + BIOS_LOW_SIZE)
+#define BIOS_FPU_SIZE (4 * PAGE)      /* XSAVE's standard format, with AMX, takes 11008 bytes */
+_Static_assert(BIOS_FPU_AT + BIOS_FPU_SIZE == SEGUE_BIOS_WORKSPACE_SIZE, "segue.h");
+
+/* What the CPU has. */
+#define CPU_CR4 0x1u
+#define CPU_APIC 0x2u
+#define CPU_FPU 0x4u
+#define CPU_FXSR 0x8u
+#define CPU_XSAVE 0x10u               /* CR4.OSXSAVE is on */
+#define CPU_APIC_BASE 0x20u           /* the MSR */
+
+/* struc crossing in bios.inc. Written before the gate, and by it what it comes back with. */
+struct crossing {
+	uint64_t leave;               /* struct leave, as the host addresses it */
+	uint32_t cpu;                 /* CPU_* */
+	uint32_t vector;
+	uint32_t image;               /* physical: BIOS_LOW_AT */
+	uint32_t low, low_size;       /* physical: what it is exchanged with */
+	uint32_t entry;               /* physical: of the real-mode part, in low */
+	uint32_t ascend;              /* physical: the gate's way up, in its copy */
+	uint32_t tpr_at, tpr;         /* the local APIC's task priority: address or MSR (0: none), value */
+	int32_t result;               /* SEGUE_OK, or why the BIOS was not called */
+	struct segue_bios_registers registers;
+	uint32_t reserved;
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t fs_base, gs_base;
+	uint64_t stack;
+	uint32_t cs, ss, ds, es, fs, gs, ldtr, tr; /* i386: SS stands behind stack's 32 bits, DS to GS are pushed */
+	uint8_t gdtr[10], pad[6];
+	uint8_t idtr[10], pad2[6];
+};
+_Static_assert(sizeof(struct crossing) == 208 && sizeof(struct crossing) <= GROUND_AT, "bios.inc: crossing_size");
+_Static_assert(offsetof(struct crossing, leave) == 0 && offsetof(struct crossing, cpu) == 8 &&
+		       offsetof(struct crossing, vector) == 12 && offsetof(struct crossing, image) == 16 &&
+		       offsetof(struct crossing, low) == 20 && offsetof(struct crossing, low_size) == 24 &&
+		       offsetof(struct crossing, entry) == 28 && offsetof(struct crossing, ascend) == 32 &&
+		       offsetof(struct crossing, tpr_at) == 36 && offsetof(struct crossing, tpr) == 40 &&
+		       offsetof(struct crossing, result) == 44 && offsetof(struct crossing, registers) == 48,
+	       "bios.inc");
+_Static_assert(offsetof(struct crossing, cr0) == 88 && offsetof(struct crossing, cr3) == 96 &&
+		       offsetof(struct crossing, cr4) == 104 && offsetof(struct crossing, efer) == 112 &&
+		       offsetof(struct crossing, fs_base) == 120 && offsetof(struct crossing, gs_base) == 128 &&
+		       offsetof(struct crossing, stack) == 136,
+	       "bios.inc");
+_Static_assert(offsetof(struct crossing, cs) == 144 && offsetof(struct crossing, ss) == 148 &&
+		       offsetof(struct crossing, ds) == 152 && offsetof(struct crossing, es) == 156 &&
+		       offsetof(struct crossing, fs) == 160 && offsetof(struct crossing, gs) == 164 &&
+		       offsetof(struct crossing, ldtr) == 168 && offsetof(struct crossing, tr) == 172,
+	       "bios.inc");
+_Static_assert(offsetof(struct crossing, gdtr) == 176, "bios.inc");
+_Static_assert(offsetof(struct crossing, idtr) == 192, "bios.inc");
+
+/* The gate: there and back. Interrupts are off, and the FPU is nobody's. */
+SEGUE_REGISTER_CALL void segue_bios_gate(struct crossing *crossing);
+extern const uint8_t segue_bios_gate_start[] SEGUE_HIDDEN, segue_bios_gate_end[] SEGUE_HIDDEN, segue_bios_ground[] SEGUE_HIDDEN,
+	segue_bios_ground_end[] SEGUE_HIDDEN;
+/* Offset in struct leave of the host's task state segment's descriptor: 8 or 16 bytes, to be filled in */
+extern const uint32_t segue_bios_tss_at SEGUE_HIDDEN;
+
+/*
+ * What C keeps of the host while the BIOS runs: bios_keep.c. In struct kept what is read before and written after, in
+ * the reverse order. bios_keep() turns interrupts off.
+ */
+struct kept {
+	uintptr_t flags, cr0, cr2, dr7;
+	uint8_t masks[2];             /* of the PICs */
+};
+uint32_t segue_bios_cpu(void);        /* CPU_* */
+void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, uint8_t *fpu);
+void segue_bios_put_back(const struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, const uint8_t *fpu);
+/* Copies the descriptor that TR was loaded with, as one that it can be loaded with. */
+void segue_bios_copy_task(uint8_t *descriptor, addr_t data_base);
+/* Is CR4.VMXE on? */
+bool segue_bios_in_vmx(uint32_t cpu);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* INT N from flat 32-bit code: stage2/bios/bios_call.asm as bytes, for the library and for segue.elf alike. */
+#ifndef SEGUE_BIOS_CALL_H
+#define SEGUE_BIOS_CALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "segue.h"
+
+/* The real-mode part and its stack. */
+#define BIOS_CALL_SIZE 0x2000u
+_Static_assert(BIOS_CALL_SIZE == SEGUE_BIOS_DATA_AT, "data is behind it");
+_Static_assert(sizeof(struct segue_bios_registers) == 36, "bios_call.asm: registers_size");
+_Static_assert(offsetof(struct segue_bios_registers, eax) == 0 && offsetof(struct segue_bios_registers, ebp) == 24 &&
+		       offsetof(struct segue_bios_registers, ds) == 28 && offsetof(struct segue_bios_registers, es) == 30 &&
+		       offsetof(struct segue_bios_registers, eflags) == 32,
+	       "bios_call.asm: registers");
+
+/*
+ * Writes it to image as it must be to run at page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000.
+ * Returns the offset of its entry, whose contract stands at the top of bios_call.asm.
+ */
+uint32_t segue_bios_call_put(uint8_t *image, uint32_t page);
+
+#endif

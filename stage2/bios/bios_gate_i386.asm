@@ -1,0 +1,172 @@
+; SPDX-License-Identifier: MIT
+;
+; segue_bios_gate (bios.h), i386: the gate to real mode and back.
+;   mode      32-bit, CPL 0, paging off, 32-bit or PAE; segments as segue_ready() demands, DS as SS; interrupts off
+;   in        EAX   struct crossing, filled in, an offset in DS
+;   out       crossing.result, crossing.registers; all that struct crossing names is as before
+;   clobbers  EAX ECX EDX EFLAGS
+;
+; Down: descend_i386.inc. Up it goes the same steps in reverse, so that an NMI finds a handler at every instruction as well:
+; our own tables until everything of the host is back, the host's IDT and then the rest of CR4 last.
+%include "leave/descend_i386.inc"
+%include "bios/bios.inc"
+
+struc bios_tables, TABLES_END
+	.tss		resq 1			; the host's task state segment, available
+endstruc
+%if TABLES_END + bios_tables_size + LEAVE_STACK > LEAVE_SIZE
+	%error "LEAVE_SIZE, leave.h"
+%endif
+; test_window.py knows a gate's handlers by their name.
+%define handlers bios_handlers
+
+bits 32
+section .text align=2048		; GATE_ALIGN: so the gate lies in one page (NASM takes no name here)
+%if GATE_ALIGN != 2048
+	%error "the section's alignment"
+%endif
+global segue_bios_gate
+global segue_bios_gate_start
+global segue_bios_gate_end
+segue_bios_gate_start:
+segue_bios_gate:
+	push ebp
+	push ebx
+	push esi
+	push edi
+	push ds
+	push es
+	push fs
+	push gs
+	push eax
+	mov edi, eax
+	sgdt [edi + crossing.gdtr]
+	sidt [edi + crossing.idtr]
+	sldt [edi + crossing.ldtr]
+	str [edi + crossing.tr]
+	mov [edi + crossing.cs], cs
+	mov [edi + crossing.stack], esp
+	mov [edi + crossing.stack + 4], ss
+	mov eax, cr0
+	mov [edi + crossing.cr0], eax
+	mov eax, cr3
+	mov [edi + crossing.cr3], eax
+	mov ebp, [edi + crossing.leave]
+	mov eax, [ebp + leave.gate]
+	add eax, ascend - segue_bios_gate
+	mov [edi + crossing.ascend], eax
+	xor esi, esi			; CR4, where there is one
+	test byte [edi + crossing.cpu], CPU_CR4
+	jz .no_cr4
+	; CET ends before a handler of ours may run, and PGE before our page tables: that flushes what is global.
+	mov esi, cr4
+	mov [edi + crossing.cr4], esi
+	and esi, CR4_KEPT
+	mov cr4, esi
+.no_cr4:
+	descend segue_bios_gate, nothing_more
+
+; ascend, in the gate's copy
+;   mode      32-bit, flat, CPL 0, interrupts and paging off; GDT, IDT and LDT as descend left them
+;   in        EBX   struct crossing, EBP struct leave, physical both
+;   out       behind the host's call
+ascend:
+	mov ecx, [ebp + leave.root]
+	test byte [ebx + crossing.cpu], CPU_CR4
+	jz .no_cr4
+	mov eax, [ebx + crossing.cr4]
+	and eax, CR4_KEPT
+	mov cr4, eax
+	test eax, CR4_PAE
+	jz .no_cr4
+	mov ecx, [ebp + leave.wide_root]
+.no_cr4:
+	mov cr3, ecx
+	mov esi, [ebx + crossing.cr3]
+	mov edx, [ebx + crossing.cs]
+	mov eax, [ebx + crossing.cr0]
+	mov cr0, eax
+	jmp short .paging
+.paging:
+	mov ebx, [ebp + leave.linear]
+	lea eax, [ebx + tables.gdt]
+	mov [ebp + pointers.gdt + 2], eax
+	lgdt [ebp + pointers.gdt]
+	; The BIOS may have loaded one of its own.
+	mov eax, LDT
+	lldt ax
+	lea eax, [ebx + tables.idt]
+	mov [ebp + pointers.idt + 2], eax
+	lidt [ebp + pointers.idt]
+	mov ebp, ebx
+	mov esp, ebx
+	or dl, SELECTOR_TI
+	push edx
+	push dword .own_code
+	retf
+.own_code:
+	mov cr3, esi
+	mov edi, ebp
+	and edi, -PAGE
+	sub edi, PAGE			; struct crossing
+	; TR is loaded from a copy, in a GDT where its selector finds that: the host's own descriptor is marked busy.
+	movzx eax, word [edi + crossing.tr]
+	and eax, ~SELECTOR_FLAGS
+	jz .no_task
+	lea ecx, [ebp + bios_tables.tss]
+	sub ecx, eax
+	mov [ebp + pointers.gdt + 2], ecx
+	lgdt [ebp + pointers.gdt]
+	ltr ax
+.no_task:
+	lgdt [edi + crossing.gdtr]
+	; In the host's tables S itself finds the same: our LDT may go.
+	mov eax, [edi + crossing.cs]
+	lea edx, [ebp + tables.idt + 2]
+	mov ecx, VECTORS
+.gate:
+	mov [edx], al
+	add edx, 8
+	loop .gate
+	push eax
+	push dword .host_code
+	retf
+.host_code:
+	lldt [edi + crossing.ldtr]
+	lss esp, [edi + crossing.stack]
+	pop ebp				; struct crossing
+	pop gs
+	pop fs
+	pop es
+	pop ds
+	lidt [ebp + crossing.idtr]
+	test byte [ebp + crossing.cpu], CPU_CR4
+	jz .no_cr4_left
+	mov eax, [ebp + crossing.cr4]
+	mov cr4, eax
+.no_cr4_left:
+	pop edi
+	pop esi
+	pop ebx
+	pop ebp
+	ret
+
+	descend_routines segue_bios_gate
+	printer "segue: exception ", TEXT_NUMBER, ", error code ", TEXT_NUMBER, ", EIP ", TEXT_NUMBER, ", CR2 ", TEXT_NUMBER, \
+		" on the way to the BIOS or back; stopped", 13, 10
+segue_bios_gate_end:
+%if segue_bios_gate_end - segue_bios_gate > GATE_ALIGN
+	%error "the gate is larger than GATE_ALIGN"
+%endif
+
+section .rodata
+global segue_bios_ground
+global segue_bios_ground_end
+global segue_bios_tss_at
+	align 4, db 0
+segue_bios_tss_at:
+	dd bios_tables.tss
+segue_bios_ground:
+	ground
+segue_bios_ground_end:
+section .note.GNU-stack noalloc noexec nowrite progbits

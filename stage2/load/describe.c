@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* What is loaded: read back from the workspace. */
+#include "common/memory_functions.h"
+#include "leave/known.h"
+#include "load/loaded.h"
+
+int segue_describe(const void *workspace, struct segue_description *description)
+{
+	const struct loaded *loaded;
+
+	if (!workspace || !description)
+		return SEGUE_E_ARGUMENT;
+	if (description->struct_size != sizeof *description)
+		return SEGUE_E_STRUCT_SIZE;
+	loaded = segue_loaded(workspace);
+	if (!loaded)
+		return SEGUE_E_NOT_LOADED;
+	*description = loaded->description;
+	return SEGUE_OK;
+}
+
+int segue_segment_at(const void *workspace, size_t index, struct segue_segment *segment)
+{
+	const struct loaded *loaded;
+
+	if (!workspace || !segment)
+		return SEGUE_E_ARGUMENT;
+	loaded = segue_loaded(workspace);
+	if (!loaded)
+		return SEGUE_E_NOT_LOADED;
+	if (index >= loaded->description.segment_count)
+		return SEGUE_E_ARGUMENT;
+	*segment = loaded->segments[index];
+	return SEGUE_OK;
+}
+
+int segue_move_at(const void *workspace, size_t index, struct segue_move_description *description)
+{
+	const struct loaded *loaded;
+	const struct segue_move *move;
+
+	if (!workspace || !description)
+		return SEGUE_E_ARGUMENT;
+	loaded = segue_loaded(workspace);
+	if (!loaded)
+		return SEGUE_E_NOT_LOADED;
+	if (index >= loaded->description.move_count)
+		return SEGUE_E_ARGUMENT;
+	move = &loaded->list[index / LIST_MOVES].moves[index % LIST_MOVES];
+	description->dest = move->dst;
+	description->source = move->src;
+	description->size = move->size;
+	description->descending = move->op == SEGUE_MOVE_COPY_DOWN || move->op == SEGUE_MOVE_SWAP_DOWN;
+	description->kind = move->op == SEGUE_MOVE_ZERO                                           ? SEGUE_MOVE_KIND_ZERO
+			    : move->op == SEGUE_MOVE_SWAP_UP || move->op == SEGUE_MOVE_SWAP_DOWN ? SEGUE_MOVE_KIND_SWAP
+												: SEGUE_MOVE_KIND_COPY;
+	return SEGUE_OK;
+}
+
+void segue_unload(void *workspace)
+{
+	if (segue_loaded(workspace) && !segue_is_parking(workspace)) {
+		segue_forget(workspace);
+		memset((uint8_t *)workspace + PURGATORY_PARAMS_AT, 0, sizeof(struct purgatory_params));
+		memset((uint8_t *)workspace + LOADED_AT, 0, sizeof(struct loaded));
+	}
+}
+
+size_t segue_workspace_size(size_t extents)
+{
+	return SEGUE_WORKSPACE_SIZE(extents);
+}
+
+uint32_t segue_version(void)
+{
+	return SEGUE_VERSION;
+}

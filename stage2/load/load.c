@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* segue_load(): all that can fail, in the order in which it can. */
+#include "common/memory_functions.h"
+#include "load/arrange.h"
+#include "common/placement.h"
+#include "leave/known.h"
+#include "load/loaded.h"
+#include "common/memory_map.h"
+#include "load/places.h"
+#include "leave/processor.h"
+#include "load/quiet.h"
+
+#define LEAF_EXTENDED 0x80000000u     /* EAX: the highest of these leaves */
+#define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
+#define LONG_MODE 0x20000000u
+#define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
+
+/* Does what is still to be read, or the stack (where the job lies), begin in the memory that is written over first? */
+static bool lies_in_workspace(const struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	const void *const read[] = {job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline};
+
+	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
+		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)
+			return true;
+	return false;
+}
+
+static int check_workspace(struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	addr_t size = (addr_t)args->workspace_size;
+	addr_t linear = (addr_t)(uintptr_t)args->workspace + (addr_t)args->data_base;
+
+	if ((linear | (addr_t)args->workspace_phys) % PURGATORY_PAGE != 0)
+		return segue_refuse(job, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear,
+				    (addr_t)args->workspace_phys);
+	if (sizeof(uintptr_t) > 4 && (args->code_base | args->data_base))
+		return segue_refuse(job, SEGUE_E_ARGUMENT, "code_base and data_base are 0 in 64-bit mode");
+	if (args->workspace_phys > ADDRESS_LIMIT || size > ADDRESS_LIMIT - args->workspace_phys)
+		return segue_refuse(job, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", (addr_t)args->workspace_phys, size);
+	if (size < segue_workspace_size(0))
+		return segue_refuse(job, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the least is %z", size,
+				    (addr_t)segue_workspace_size(0));
+	if (lies_in_workspace(job))
+		return segue_refuse(job, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
+	return segue_check_workspace_place(job);
+}
+
+static int check_args(struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+
+	if (args->flags & ~SEGUE_LOAD_KNOWN_FLAGS)
+		return segue_refuse(job, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
+	if ((!args->modules && args->module_count) || (!args->memory_map && args->memory_map_count) ||
+	    (!args->keep && args->keep_count))
+		return segue_refuse(job, SEGUE_E_ARGUMENT, "a count without its array");
+	if (args->blob.size == 0)
+		return segue_refuse(job, SEGUE_E_EMPTY, NULL);
+	return SEGUE_OK;
+}
+
+/*
+ * The end of what can be a source: on i386 of what addr_t holds; else of physical memory, by this CPU, or on the build
+ * machine, which is another one, by the architecture (Intel SDM vol. 3, 4.1.4).
+ */
+static addr_t reach(void)
+{
+#if ADDRESS_MAX == UINT32_MAX
+	return ADDRESS_LIMIT;
+#elif __STDC_HOSTED__
+	return (addr_t)1 << 52;
+#else
+	return (addr_t)1 << (segue_cpuid(LEAF_ADDRESSES).eax & 0xff);
+#endif
+}
+
+/* Below end, and apart from the last page below 4 GiB: there is the reset vector, and moves are of 32 or of 64 bits. */
+static bool is_in_reach(const struct segue_extent *extent, addr_t end)
+{
+	if (extent->addr > end || extent->size > end - extent->addr)
+		return false;
+	return extent->addr + extent->size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
+}
+
+/* The sizes of a part's extents add up to its own, and all of it lies where a move can take it. */
+static int check_part(const struct job *job, size_t index)
+{
+	const struct segue_part *part = &job->parts[index];
+	const struct segue_extent here = {.addr = (uintptr_t)part->data, .size = part->size};
+	const struct segue_extent *extents = part->extents ? part->extents : &here;
+	size_t count = part->extents ? part->extent_count : 1;
+	const char *name = index == 0 ? "blob" : "module";
+	uint32_t number = index == 0 ? 0 : (uint32_t)index - 1;
+	addr_t left = part->size, end = reach(); /* asked once: in a virtual machine CPUID takes long */
+
+	if (!part->data && part->size)
+		return segue_refuse(job, SEGUE_E_ARGUMENT, "%s %u has %z bytes and no address", name, number, left);
+	for (size_t i = 0; i < count; i++) {
+		if (extents[i].size == 0)
+			continue;
+		if (!is_in_reach(&extents[i], end))
+			return segue_refuse(job, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z is not below %x, or is in the page at %x",
+					    name, number, (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
+		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
+		    job->workspace_phys < extents[i].addr + extents[i].size)
+			return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u, extent %z lies in the workspace", name, number,
+					    (addr_t)i);
+		if (extents[i].size > left)
+			return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u: extent %z is %z bytes too long", name, number,
+					    (addr_t)i, (addr_t)extents[i].size - left);
+		left -= (addr_t)extents[i].size;
+	}
+	if (left != 0)
+		return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u: %z bytes are in no extent", name, number, left);
+	return SEGUE_OK;
+}
+
+static int take_parts(struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	size_t count = args->module_count + 1;
+	/* A count that would wrap here has no array in any memory. */
+	size_t size = count * sizeof(struct segue_part);
+	struct segue_part *parts = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	int error;
+
+	if (!parts)
+		return segue_arena_refuse(job, size);
+	parts[0] = args->blob;
+	if (args->module_count > 0)
+		memcpy(parts + 1, args->modules, size - sizeof *parts);
+	job->parts = parts;
+	job->part_count = count;
+	for (size_t i = 0; i < count; i++) {
+		error = !parts[i].extents && parts[i].data && args->translate ?
+			segue_make_extents(job, &parts[i], i == 0 ? "blob" : "module", i == 0 ? 0 : (uint32_t)i - 1) : SEGUE_OK;
+		if (error == SEGUE_OK)
+			error = check_part(job, i);
+		if (error != SEGUE_OK)
+			return error;
+	}
+	error = segue_index_extents(job);
+	return error == SEGUE_OK ? segue_check_part_places(job) : error;
+}
+
+static int prepare(struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	int error;
+
+	if ((error = take_parts(job)) != SEGUE_OK)
+		return error;
+	if ((error = segue_check_ranges(job, args->memory_map, args->memory_map_count, "memory map")) != SEGUE_OK)
+		return error;
+	if ((error = segue_check_ranges(job, args->keep, args->keep_count, "keep list")) != SEGUE_OK)
+		return error;
+	return segue_find_ram(job);
+}
+
+/* Is there a 64-bit mode here? On the build machine, which is another one, nothing can be said. */
+static bool has_long_mode(void)
+{
+#if ADDRESS_MAX == UINT32_MAX && !__STDC_HOSTED__
+	return segue_has_cpuid() && segue_cpuid(0).eax != 0 && segue_cpuid(LEAF_EXTENDED).eax >= LEAF_LONG_MODE &&
+	       segue_cpuid(LEAF_EXTENDED).eax <= LEAF_EXTENDED + 0xffff && (segue_cpuid(LEAF_LONG_MODE).edx & LONG_MODE);
+#else
+	return true;
+#endif
+}
+
+static void say_width(struct job *job)
+{
+	if (!job->is_64_bit)
+		return;
+	if (has_long_mode())
+		segue_say(job, SEGUE_LOG_INFO, "the kernel needs a 64-bit CPU");
+	else
+		segue_say(job, SEGUE_LOG_WARNING, "the kernel needs a 64-bit CPU, and this one has no 64-bit mode");
+}
+
+static int place_and_plan(struct job *job)
+{
+	int error;
+
+	if ((error = segue_load_kernel(job)) != SEGUE_OK)
+		return error;
+	say_width(job);
+	return segue_arrange(job);
+}
+
+static int try_to_place(struct job *job)
+{
+	struct job before = *job;
+	int error = place_and_plan(job);
+
+	if (!segue_tries_again(job, error))
+		return error;
+	*job = before;
+	job->modules_stay = true;
+	segue_say(job, SEGUE_LOG_WARNING, "so the modules stay where they are");
+	return place_and_plan(job);
+}
+
+/* The steps, in the order in which they can fail. */
+static int (*const steps[])(struct job *job) = {
+	check_args, prepare, segue_foresee_screen, segue_open_blob, try_to_place,
+};
+
+int segue_load(const struct segue_load_args *args)
+{
+	struct job job = {.args = args};
+	int error;
+
+	/* Of a structure of another size nothing else is known to be there. */
+	if (!args)
+		return SEGUE_E_ARGUMENT;
+	if (args->struct_size != sizeof *args)
+		return SEGUE_E_STRUCT_SIZE;
+	if (!args->workspace)
+		return segue_refuse(&job, SEGUE_E_ARGUMENT, "no workspace");
+	error = check_workspace(&job);
+	if (error != SEGUE_OK)
+		return error;
+	if (segue_is_parking(args->workspace))
+		return segue_refuse(&job, SEGUE_E_WORKSPACE_PARKED, NULL);
+	/* From here on the workspace is ours, and what was loaded in it is no more. */
+	segue_forget(args->workspace);
+	job.workspace = args->workspace;
+	job.workspace_phys = (addr_t)args->workspace_phys;
+	job.arena.next = job.workspace + LOADED_AT + sizeof(struct loaded);
+	job.arena.end = job.workspace + args->workspace_size;
+	memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && error == SEGUE_OK; i++)
+		error = steps[i](&job);
+	if (error != SEGUE_OK)
+		memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
+	else
+		segue_know(job.workspace, args->machine ? (uint16_t)args->machine->serial_port : 0);
+	return error;
+}

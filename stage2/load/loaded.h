@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The workspace, as segue_load() leaves it:
+ *   page 0   purgatory's core, params filled in
+ *   page 1   purgatory's IDT, TSS and stack
+ *   page 2   purgatory's optional blocks, where they are asked for
+ *   page 5   what segue_exec() leaves the host with (leave.h): the gate's copy and its page tables
+ *   page 17  where other CPUs wait (parking.h)
+ *   page 18  struct loaded, then the arena: parts, segments, the protocol's tables, the list
+ */
+#ifndef SEGUE_LOADED_H
+#define SEGUE_LOADED_H
+
+#include "common/loader.h"
+#include "leave/parking.h"
+#include "plan/plan.h"
+#include "purgatory/purgatory.h"
+
+#define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
+#define LOADED_MAGIC 0x64616f4c       /* "Load" */
+
+_Static_assert(LOADED_AT == 18 * PURGATORY_PAGE && LOADED_MAGIC == 0x64616f4c && PURGATORY_MAGIC == 0x75676553 &&
+		       PURGATORY_PARAMS_AT == 8 && offsetof(struct purgatory_params, flags) == 74 && PURGATORY_BOOT_CPU_ONLY == 1 << 8,
+	       "leave.inc; purgatory.asm: WORKSPACE_LOADED");
+
+/* A page of the list: so many moves, then a LINK. Purgatory finds the link by this place. */
+#define LIST_MOVES (PURGATORY_PAGE / sizeof(struct segue_move) - 1)
+struct list_page {
+	struct segue_move moves[LIST_MOVES];
+	struct segue_move link;
+	uint8_t pad[PURGATORY_PAGE - (LIST_MOVES + 1) * sizeof(struct segue_move)];
+};
+_Static_assert(sizeof(struct list_page) == PURGATORY_PAGE, "purgatory.asm: PAGE");
+_Static_assert(offsetof(struct list_page, link) == 4056, "purgatory.asm: LINK_AT");
+
+struct loaded {
+	uint32_t magic;
+	addr_t code_base, data_base;  /* as segue_load() was told */
+	const void *workspace;        /* its address then */
+	addr_t workspace_phys;
+	size_t workspace_size;
+	bool tables_known;            /* as in struct job */
+	addr_t tables_offset;
+	uint32_t flags, cpu_count;    /* as segue_load() was told */
+	struct segue_description description;
+	struct segue_segment *segments;
+	struct list_page *list;
+};
+
+/* The state of a workspace in which this boot has loaded a target (known.h), or NULL. */
+const struct loaded *segue_loaded(const void *workspace);
+
+/* Is it one that was loaded at another address, where the host had it mapped then? */
+bool segue_has_moved(const void *workspace);
+
+/* Does a CPU wait in this workspace, or is on its way there? Then nobody may write to it. */
+bool segue_is_parking(const void *workspace);
+
+/* segue_ready()'s part about this CPU among the others; at CPL 0. */
+int segue_cpus_ready(const struct loaded *loaded);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* segue_range_from_multiboot(): bytes that nobody vouches for, into struct segue_range. */
+#include "common/bytes.h"
+#include "segue.h"
+
+/* Multiboot 1, section 3.3, mmap_*: u32 size of the rest, then u64 start, u64 length, u32 type. */
+#define ENTRY_SIZE 20u
+#define SIZE_FIELD 4u
+/* Multiboot 2, section 3.6: u32 total_size, u32 reserved, then tags; 3.6.8: the memory map's tag. */
+#define INFORMATION_HEADER 8u
+#define TAG_HEADER 8u
+#define TAG_ALIGN 8u
+#define TAG_END 0u
+#define TAG_MEMORY_MAP 6u
+#define MAP_HEADER 16u
+
+struct list {
+	struct segue_range *ranges;
+	size_t limit, count;
+};
+
+static bool put_range(struct list *list, const uint8_t *entry)
+{
+	uint64_t start = le64(entry), length = le64(entry + 8);
+
+	if (length > UINT64_MAX - start)
+		return false;
+	if (list->count < list->limit) {
+		struct segue_range *range = &list->ranges[list->count];
+
+		range->start = start;
+		range->end = start + length;
+		range->type = le32(entry + 16);
+		range->reserved = 0;
+	}
+	list->count++;
+	return true;
+}
+
+static int read_map(struct list *list, const uint8_t *map, size_t size)
+{
+	size_t at = 0;
+
+	while (at < size) {
+		uint32_t rest;
+
+		if (size - at < SIZE_FIELD + ENTRY_SIZE)
+			return SEGUE_E_RANGE_MAP;
+		rest = le32(map + at);
+		at += SIZE_FIELD;
+		if (rest < ENTRY_SIZE || rest > size - at || !put_range(list, map + at))
+			return SEGUE_E_RANGE_MAP;
+		at += rest;
+	}
+	return list->count ? SEGUE_OK : SEGUE_E_RANGE_NONE;
+}
+
+/* Entries may become longer in later versions, and then begin as today's. */
+static int read_map_tag(struct list *list, const uint8_t *tag, size_t size)
+{
+	size_t at, entry_size;
+
+	if (size < MAP_HEADER)
+		return SEGUE_E_RANGE_MAP;
+	entry_size = le32(tag + 8);
+	if (entry_size < ENTRY_SIZE)
+		return SEGUE_E_RANGE_MAP;
+	for (at = MAP_HEADER; at < size; at += entry_size)
+		if (entry_size > size - at || !put_range(list, tag + at))
+			return SEGUE_E_RANGE_MAP;
+	return SEGUE_OK;
+}
+
+static int read_information(struct list *list, const uint8_t *information, size_t size)
+{
+	size_t at = INFORMATION_HEADER, total;
+
+	if (size < INFORMATION_HEADER)
+		return SEGUE_E_RANGE_MAP;
+	total = le32(information);
+	if (total < INFORMATION_HEADER || total > size)
+		return SEGUE_E_RANGE_MAP;
+	while (total - at >= TAG_HEADER) {
+		uint32_t type = le32(information + at), tag_size = le32(information + at + 4);
+
+		if (type == TAG_END)
+			return list->count ? SEGUE_OK : SEGUE_E_RANGE_NONE;
+		if (tag_size < TAG_HEADER || tag_size > total - at)
+			return SEGUE_E_RANGE_MAP;
+		if (type == TAG_MEMORY_MAP && read_map_tag(list, information + at, tag_size) != SEGUE_OK)
+			return SEGUE_E_RANGE_MAP;
+		at += tag_size;
+		/* the next one's alignment is the information's own, which lies on such a boundary */
+		if ((size_t)(-at & (TAG_ALIGN - 1)) > total - at)
+			break;
+		at += -at & (TAG_ALIGN - 1);
+	}
+	return SEGUE_E_RANGE_MAP;
+}
+
+int segue_range_from_multiboot(int version, const void *bytes, size_t size, struct segue_range *ranges, size_t limit, size_t *count)
+{
+	struct list list = { ranges, limit, 0 };
+	int code;
+
+	if (!count)
+		return SEGUE_E_ARGUMENT;
+	*count = 0;
+	if ((version != 1 && version != 2) || (!bytes && size) || (!ranges && limit))
+		return SEGUE_E_ARGUMENT;
+	code = version == 1 ? read_map(&list, bytes, size) : read_information(&list, bytes, size);
+	if (code != SEGUE_OK)
+		return code;
+	*count = list.count;
+	return list.count > limit ? SEGUE_E_RANGE_LIMIT : SEGUE_OK;
+}

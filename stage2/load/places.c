@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Physical addresses as the host tells them, against what else is known: places.h. */
+#include "common/placement.h"
+#include "load/places.h"
+#include "leave/walk.h"
+
+/* What a kernel's linear addresses begin with, mostly: powers of two from 256 MiB on (from 1 GiB on in 64-bit mode). */
+#define KERNEL_BASE(linear, bits) ((linear) & ~(((addr_t)1 << (bits)) - 1))
+
+static addr_t linear_of(const struct job *job, const void *at)
+{
+	return (addr_t)(uintptr_t)at + (addr_t)job->args->data_base;
+}
+
+/* The host's own parts, by number; NULL behind the last. */
+static const struct segue_part *part_at(const struct segue_load_args *args, size_t i)
+{
+	if (i == 0)
+		return &args->blob;
+	return args->modules && i <= args->module_count ? &args->modules[i - 1] : NULL;
+}
+
+/* ADDRESS_MAX: not mapped, or above what addr_t holds. */
+static addr_t translate(const struct segue_load_args *args, const void *at)
+{
+	uint64_t is = args->translate(args->translate_context, at);
+
+	return is > ADDRESS_MAX ? ADDRESS_MAX : (addr_t)is;
+}
+
+/* Where are the page tables mapped? By what the host has told of other memory, or as kernels do it. */
+static bool find_tables(const struct segue_load_args *args, struct walk *walk)
+{
+	addr_t base = (addr_t)args->data_base, linear = (addr_t)(uintptr_t)args->workspace + base;
+	addr_t offset = linear - (addr_t)args->workspace_phys;
+	addr_t text = (addr_t)(uintptr_t)segue_peek_fault + (addr_t)args->code_base;
+	const struct segue_part *part;
+
+	if (segue_walk_try(walk, offset) || segue_walk_try(walk, 0))
+		return true;
+	for (size_t i = 0; (part = part_at(args, i)); i++)
+		if (part->extents && part->extent_count &&
+		    segue_walk_try(walk, (addr_t)(uintptr_t)part->data + base - (addr_t)part->extents[0].addr))
+			return true;
+	for (unsigned bits = 28; bits < 32; bits++)
+		if (segue_walk_try(walk, KERNEL_BASE(linear, bits)) || segue_walk_try(walk, KERNEL_BASE(text, bits)))
+			return true;
+	/* A page too many or too few. */
+	return segue_walk_try(walk, offset - PAGE) || segue_walk_try(walk, offset + PAGE);
+}
+
+/* Is all of it in ranges of the memory map, of whatever type? */
+static bool is_in_map(const struct segue_load_args *args, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; start < end && i < args->memory_map_count; i++) {
+		const struct segue_range *range = &args->memory_map[i];
+
+		if (range->start > start || range->end <= start)
+			continue;
+		start = range->end;
+		i = (size_t)-1;
+	}
+	return start >= end;
+}
+
+/* Does the memory map name what the host says is its own? One that a host made for the target may leave it out. */
+static bool is_map_of_host(const struct segue_load_args *args)
+{
+	const struct segue_part *part;
+
+	for (size_t i = 0; (part = part_at(args, i)); i++)
+		for (size_t k = 0; part->extents && k < part->extent_count; k++)
+			if (part->extents[k].size && is_in_map(args, part->extents[k].addr, part->extents[k].addr + 1))
+				return true;
+	return is_in_map(args, args->workspace_phys, args->workspace_phys + 1);
+}
+
+static int refuse_page(const struct job *job, addr_t offset, addr_t is, const char *by)
+{
+	return segue_refuse(job, SEGUE_E_WORKSPACE_PLACE, "page %z is at %x by %s; told was %x", offset / PAGE, is, by,
+			    (addr_t)job->args->workspace_phys + offset);
+}
+
+static int check_pages(const struct job *job, struct walk *walk)
+{
+	const struct segue_load_args *args = job->args;
+
+	for (addr_t at = 0; at < args->workspace_size; at += PAGE) {
+		const uint8_t *page = (const uint8_t *)args->workspace + at;
+		addr_t told = (addr_t)args->workspace_phys + at, is;
+
+		if (args->translate && (is = translate(args, page)) != told)
+			return refuse_page(job, at, is, "translate");
+		if (walk && (is = segue_walk(walk, linear_of(job, page))) != told && is != WALK_UNKNOWN)
+			return refuse_page(job, at, is, "the page tables");
+	}
+	return SEGUE_OK;
+}
+
+int segue_check_workspace_place(struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	addr_t start = (addr_t)args->workspace_phys, end = start + (addr_t)args->workspace_size;
+	struct walk walk;
+	int error;
+
+	if (segue_walk_begin(&walk, (addr_t)args->code_base, (addr_t)args->data_base)) {
+		job->tables_known = walk.levels == 0 || find_tables(args, &walk);
+		job->tables_offset = walk.offset;
+	}
+	error = check_pages(job, job->tables_known ? &walk : NULL);
+	if (error != SEGUE_OK || !args->memory_map || is_in_map(args, start, end))
+		return error;
+	if (is_map_of_host(args))
+		return segue_refuse(job, SEGUE_E_WORKSPACE_PLACE, "%x to %x is not in the memory map", start, end);
+	segue_say(job, SEGUE_LOG_WARNING, "the workspace, %x to %x, is not in the memory map", start, end);
+	return SEGUE_OK;
+}
+
+int segue_make_extents(struct job *job, struct segue_part *part, const char *name, uint32_t number)
+{
+	const struct segue_load_args *args = job->args;
+	const uint8_t *data = part->data;
+	struct segue_extent *made = NULL, *last = NULL;
+	size_t size;
+
+	for (size_t at = 0; at < part->size; at += size) {
+		addr_t is = translate(args, data + at);
+
+		size = PAGE - (size_t)(linear_of(job, data + at) % PAGE);
+		if (size > part->size - at)
+			size = part->size - at;
+		if (is == ADDRESS_MAX)
+			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by translate byte %z of %s %u is not mapped", (addr_t)at, name,
+					    number);
+		if (last && last->addr + last->size == is) {
+			last->size += size;
+			continue;
+		}
+		/* Nothing else is taken meanwhile: they lie one after the other. */
+		last = segue_arena_take(&job->arena, sizeof *last, sizeof(uint64_t));
+		if (!last)
+			return segue_arena_refuse(job, sizeof *last);
+		if (!made)
+			made = last;
+		last->addr = is;
+		last->size = size;
+		part->extent_count = (size_t)(last - made) + 1;
+	}
+	part->extents = made;
+	return SEGUE_OK;
+}
+
+/* Where a part's byte lies by the page tables, if they tell something else than its extents. */
+static bool differs(const struct job *job, struct walk *walk, uint32_t part, size_t at, addr_t *told, addr_t *is)
+{
+	struct bytes bytes = {.data = (const uint8_t *)job->parts[part].data + at, .size = 1, .part = part};
+	addr_t run;
+
+	segue_physical(job, bytes, told, &run);
+	*is = segue_walk(walk, linear_of(job, bytes.data));
+	return *is != WALK_UNKNOWN && *is != *told;
+}
+
+/*
+ * What the host reads at data may be a copy, so that tables which lead elsewhere prove nothing; but with an address that
+ * no map has they do.
+ */
+static int check_by_walk(const struct job *job, struct walk *walk, uint32_t index)
+{
+	const struct segue_part *part = &job->parts[index];
+	const char *name = index == 0 ? "blob" : "module";
+	uint32_t number = index == 0 ? 0 : index - 1;
+	addr_t told, is;
+
+	for (size_t at = 0; at < part->size; at += PAGE - (size_t)(linear_of(job, (const uint8_t *)part->data + at) % PAGE)) {
+		if (!differs(job, walk, index, at, &told, &is))
+			continue;
+		if (!is_in_map(job->args, told, told + 1))
+			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by the page tables byte %z of %s %u is at %x; told was %x, which "
+					    "is not in the memory map", (addr_t)at, name, number, is, told);
+		segue_say(job, SEGUE_LOG_WARNING, "by the page tables byte %z of %s %u is at %x, and its extents say %x: wrong, "
+			  "unless data is a copy", (addr_t)at, name, number, is, told);
+		break;
+	}
+	return SEGUE_OK;
+}
+
+static void check_by_map(const struct job *job, uint32_t index)
+{
+	const struct segue_part *part = &job->parts[index];
+	const struct segue_extent here = {.addr = (uintptr_t)part->data, .size = part->size};
+	const struct segue_extent *extents = part->extents ? part->extents : &here;
+	size_t count = part->extents ? part->extent_count : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		if (extents[i].size == 0 || is_in_map(job->args, extents[i].addr, extents[i].addr + extents[i].size))
+			continue;
+		segue_say(job, SEGUE_LOG_WARNING, "%s %u, extent %z, %x to %x, is not in the memory map", index == 0 ? "blob" : "module",
+			  index == 0 ? 0 : index - 1, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
+		return;
+	}
+}
+
+static bool walk_again(struct walk *walk, addr_t code_base, addr_t data_base, bool known, addr_t offset)
+{
+	return segue_walk_begin(walk, code_base, data_base) && (walk->levels == 0 || (known && segue_walk_try(walk, offset)));
+}
+
+int segue_check_part_places(const struct job *job)
+{
+	struct walk walk;
+	bool can_walk = walk_again(&walk, (addr_t)job->args->code_base, (addr_t)job->args->data_base, job->tables_known,
+				   job->tables_offset);
+
+	for (size_t i = 0; i < job->part_count; i++) {
+		int error = can_walk ? check_by_walk(job, &walk, (uint32_t)i) : SEGUE_OK;
+
+		if (error != SEGUE_OK)
+			return error;
+		check_by_map(job, (uint32_t)i);
+	}
+	return SEGUE_OK;
+}
+
+bool segue_workspace_is_there(const struct loaded *loaded)
+{
+	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
+	struct walk walk;
+
+	if (!walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables_known, loaded->tables_offset))
+		return true;
+	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
+		addr_t is = segue_walk(&walk, linear + (addr_t)at);
+
+		if (is != loaded->workspace_phys + (addr_t)at && is != WALK_UNKNOWN)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Does the memory lie where the host says? By its memory map, by its translate(), and by the page tables in force
+ * (walk.h), as far as each of them tells.
+ */
+#ifndef SEGUE_PLACES_H
+#define SEGUE_PLACES_H
+
+#include "common/loader.h"
+#include "load/loaded.h"
+
+/* The workspace. Writes nothing to it. Finds job->tables_offset. */
+int segue_check_workspace_place(struct job *job);
+
+/* Gives a part that has no extents those that translate() tells. */
+int segue_make_extents(struct job *job, struct segue_part *part, const char *name, uint32_t number);
+
+/* All parts' extents, which are indexed by now. Refuses what cannot be, and warns of what is likely to be wrong. */
+int segue_check_part_places(const struct job *job);
+
+/* For segue_ready(): is the workspace still where it was? true where nothing tells. */
+bool segue_workspace_is_there(const struct loaded *loaded);
+
+#endif

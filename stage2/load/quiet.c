@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/memory_functions.h"
+#include "common/placement.h"
+#include "purgatory/purgatory.h"
+#include "load/quiet.h"
+
+_Static_assert(SEGUE_LOAD_QUIET_IOAPIC == PURGATORY_QUIET_IOAPIC && SEGUE_LOAD_QUIET_LAPIC == PURGATORY_QUIET_LAPIC &&
+		       SEGUE_LOAD_QUIET_HPET == PURGATORY_QUIET_HPET && SEGUE_LOAD_QUIET_PIT == PURGATORY_QUIET_PIT &&
+		       SEGUE_LOAD_QUIET_PIC == PURGATORY_QUIET_PIC && SEGUE_LOAD_QUIET_RTC == PURGATORY_QUIET_RTC &&
+		       SEGUE_LOAD_QUIET_BUS_MASTERS == PURGATORY_QUIET_BUS_MASTERS &&
+		       SEGUE_LOAD_QUIET_VGA == PURGATORY_QUIET_VGA,
+	       "copied as they stand");
+#define QUIET_EACH \
+	(SEGUE_LOAD_QUIET_IOAPIC | SEGUE_LOAD_QUIET_LAPIC | SEGUE_LOAD_QUIET_HPET | SEGUE_LOAD_QUIET_PIT | \
+	 SEGUE_LOAD_QUIET_PIC | SEGUE_LOAD_QUIET_RTC | SEGUE_LOAD_QUIET_BUS_MASTERS | SEGUE_LOAD_QUIET_VGA)
+
+/* Intel 82093AA data sheet, 3.0: after reset, and where chipsets since keep the first one */
+#define USUAL_IO_APIC 0xfec00000u
+#define USUAL_HPET 0xfed00000u        /* IA-PC HPET 1.0a, 2.3.1: as most chipsets have it */
+/* Lines of the two PICs that a BIOS leaves open: timer, keyboard, second PIC, diskette; clock, mouse, x87, disks. */
+#define BIOS_PIC_MASKS 0x0eb8u
+
+static uint32_t quiet_of(const struct job *job)
+{
+	uint32_t flags = job->args->flags;
+
+	if (!(flags & SEGUE_LOAD_QUIET_ALL))
+		return flags & QUIET_EACH;
+	/* Who starts in real mode asks the BIOS for its disk, and that asks a controller. */
+	if (segue_is_real_mode(&job->entry))
+		return QUIET_EACH & ~(~flags & SEGUE_LOAD_QUIET_BUS_MASTERS);
+	return QUIET_EACH;
+}
+
+int segue_foresee_screen(struct job *job)
+{
+	static const struct segue_framebuffer text = {
+		.addr = 0xb8000, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = SEGUE_FRAMEBUFFER_EGA_TEXT,
+	};
+	struct foreseen {
+		struct segue_load_args args;
+		struct segue_machine machine;
+	} *f;
+
+	if (!(job->args->flags & (SEGUE_LOAD_QUIET_VGA | SEGUE_LOAD_QUIET_ALL)))
+		return SEGUE_OK;
+	f = segue_arena_take(&job->arena, sizeof *f, sizeof(uint64_t));
+	if (!f)
+		return segue_arena_refuse(job, sizeof *f);
+	f->args = *job->args;
+	if (f->args.machine)
+		f->machine = *f->args.machine;
+	f->machine.framebuffer = text;
+	f->machine.vbe = NULL;
+	f->machine.cursor_column = 0;
+	f->machine.cursor_row = 0;
+	f->args.machine = &f->machine;
+	job->args = &f->args;
+	return SEGUE_OK;
+}
+
+static void write_machine(const struct job *job, struct purgatory_devices *devices)
+{
+	const struct segue_machine *machine = job->args->machine;
+
+	if (machine->rsdp <= 0xffffffffu)
+		devices->rsdp = (uint32_t)machine->rsdp;
+	if (devices->rsdp == 0 && machine->rsdp_copy && machine->rsdp_copy_size <= sizeof devices->rsdp_copy) {
+		memcpy(devices->rsdp_copy, machine->rsdp_copy, machine->rsdp_copy_size);
+		devices->rsdp = (uint32_t)job->workspace_phys + PURGATORY_DEVICES_AT + offsetof(struct purgatory_devices, rsdp_copy);
+	}
+	devices->hpet = machine->hpet;
+	_Static_assert(sizeof devices->io_apic == sizeof machine->io_apic, "copied as it stands");
+	memcpy(devices->io_apic, machine->io_apic, sizeof devices->io_apic);
+	if (machine->bios_pic_masks)
+		devices->bios_masks = machine->bios_pic_masks;
+}
+
+void segue_write_quiet(const struct job *job)
+{
+	struct purgatory_params *params = (void *)(job->workspace + PURGATORY_PARAMS_AT);
+	struct purgatory_devices *devices = (void *)(job->workspace + PURGATORY_DEVICES_AT);
+
+	params->quiet = quiet_of(job);
+	devices->bios_masks = BIOS_PIC_MASKS;
+	/* Purgatory looks there for who answers, and an IO-APIC does so after a write only. */
+	if (!segue_is_ram(job, USUAL_IO_APIC, USUAL_IO_APIC + 1))
+		devices->usual_io_apic = USUAL_IO_APIC;
+	if (!segue_is_ram(job, USUAL_HPET, USUAL_HPET + 1))
+		devices->usual_hpet = USUAL_HPET;
+	if (job->args->machine)
+		write_machine(job, devices);
+}

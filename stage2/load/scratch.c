@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* RAM for purgatory, its list, and bytes that are set aside. */
+#include "common/bytes.h"
+#include "plan/plan_internal.h"
+#include "purgatory/purgatory.h"
+#include "load/scratch.h"
+
+static void add_range(struct scratch *scratch, addr_t start, addr_t end)
+{
+	uint32_t smallest = 0;
+
+	if (start >= end)
+		return;
+	if (scratch->count == SCRATCH_LIMIT) {
+		for (uint32_t i = 1; i < SCRATCH_LIMIT; i++)
+			if (scratch->ranges[i].end - scratch->ranges[i].start <
+			    scratch->ranges[smallest].end - scratch->ranges[smallest].start)
+				smallest = i;
+		if (end - start <= scratch->ranges[smallest].end - scratch->ranges[smallest].start)
+			return;
+		/* Close the gap, so that the order stays. */
+		for (scratch->count--; smallest < scratch->count; smallest++)
+			scratch->ranges[smallest] = scratch->ranges[smallest + 1];
+	}
+	scratch->ranges[scratch->count].start = start;
+	scratch->ranges[scratch->count].end = end;
+	scratch->count++;
+}
+
+/* Index i of what is in use: the copies' sources first, then claims, then the workspace. */
+static struct plan_range busy_at(const struct job *job, const struct plan_copy *copies, uint32_t copy_count, uint32_t i)
+{
+	struct plan_range r;
+
+	if (i < copy_count) {
+		r.start = copies[i].src;
+		r.end = r.start + copies[i].size;
+	} else if (i - copy_count < job->segment_count) {
+		r.start = job->segments[i - copy_count].dest;
+		r.end = r.start + job->segments[i - copy_count].size;
+	} else {
+		r.start = job->workspace_phys;
+		r.end = r.start + job->args->workspace_size;
+	}
+	return r;
+}
+
+int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch *scratch)
+{
+	uint32_t copy_count = runs->copy_count, count = (uint32_t)job->segment_count + copy_count + 1;
+	size_t size = (size_t)count * 2 * sizeof(struct sort_entry) + copy_count * sizeof(struct plan_copy);
+	uint8_t *mark = job->arena.next;
+	struct sort_entry *busy = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	struct plan_copy *copies = (struct plan_copy *)(void *)(busy + (size_t)count * 2);
+	addr_t reach = 0;           /* end of what is in use so far */
+	uint32_t next = 0;
+
+	if (!busy)
+		return segue_arena_refuse(job, size);
+	segue_list_copies(job, copies);
+	for (uint32_t i = 0; i < count; i++) {
+		busy[i].key = busy_at(job, copies, copy_count, i).start;
+		busy[i].index = i;
+	}
+	segue_plan_sort(busy, busy + count, count);
+	scratch->count = 0;
+	for (size_t i = 0; i < job->ram_count; i++) {
+		addr_t start = job->ram[i].start, end = job->ram[i].end;
+
+		/* Below 1 MiB lie things that no map names (EBDA, option ROMs' own data). */
+		if (start < ONE_MIB)
+			start = ONE_MIB;
+		if (start < reach)
+			start = reach;
+		for (; next < count && busy[next].key < end; next++) {
+			struct plan_range r = busy_at(job, copies, copy_count, busy[next].index);
+
+			add_range(scratch, start, r.start);
+			if (r.end > reach)
+				reach = r.end;
+			if (start < reach)
+				start = reach;
+		}
+		add_range(scratch, start, end);
+	}
+	job->arena.next = mark;
+	return SEGUE_OK;
+}
+
+bool segue_take_pages(struct scratch *scratch, uint32_t count, addr_t *start)
+{
+	addr_t size = (addr_t)count * PURGATORY_PAGE;
+
+	/* From the top of a range: its rest stays one range. */
+	for (uint32_t i = 0; i < scratch->count; i++) {
+		struct plan_range *r = &scratch->ranges[i];
+		addr_t end = r->end & ~(addr_t)(PURGATORY_PAGE - 1);
+
+		if (end < r->start || end - r->start < size)
+			continue;
+		*start = end - size;
+		r->end = *start;
+		return true;
+	}
+	return false;
+}

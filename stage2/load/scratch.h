@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SEGUE_SCRATCH_H
+#define SEGUE_SCRATCH_H
+
+#include "common/loader.h"
+#include "plan/plan.h"
+#include "load/runs.h"
+
+/* RAM that is neither source nor destination nor workspace; what is kept of it: the largest ranges. */
+#define SCRATCH_LIMIT 128u
+struct scratch {
+	struct plan_range ranges[SCRATCH_LIMIT]; /* sorted, disjoint */
+	uint32_t count;
+};
+
+/* Uses the arena meanwhile and gives all of it back. Refuses with SEGUE_E_WORKSPACE_SMALL. */
+int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch *scratch);
+
+/* Takes count pages in one run, aligned; false: there are none. */
+bool segue_take_pages(struct scratch *scratch, uint32_t count, addr_t *start);
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The planner, from the top:
+ *   1. Sort by destination unless they are, refuse overlaps, join neighbours (collect).
+ *   2. Give every source byte one reader; whoever else wants it takes it from
+ *      that reader's destination at the end. So shared sources add no order
+ *      to obey, and n pieces meet at most 2n times (choose_readers).
+ *   3. Order the pieces; break cycles by setting bytes aside (plan_order.c),
+ *      or, out of room, by exchanging in place (plan_exchange.c).
+ *   4. Shared bytes, then zeros: nothing unread lies anywhere by then.
+ */
+#include "plan/plan_internal.h"
+
+/* arena */
+
+/* Arrays grow by taking one element after the other, so all their elements' sizes are multiples of this. */
+#define ALIGNMENT _Alignof(struct piece)
+_Static_assert(_Alignof(struct part) <= ALIGNMENT && _Alignof(struct cut) <= ALIGNMENT, "an array would have gaps");
+
+void *segue_plan_take(struct plan *p, uint32_t count, uint32_t size, bool high)
+{
+	uint64_t bytes = ((uint64_t)count * size + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
+	unsigned char *taken = p->low;
+	size_t used = (size_t)(p->low - p->start) + (size_t)(p->end - p->high);
+
+	if (p->status != PLAN_OK)
+		return NULL;
+	if (bytes > segue_plan_left(p)) {
+		p->status = PLAN_MEMORY;
+		p->out->memory_need = bytes > SIZE_MAX - used ? SIZE_MAX : used + (size_t)bytes;
+		return NULL;
+	}
+	used += (size_t)bytes;
+	if (used > p->out->memory_used)
+		p->out->memory_used = used;
+	if (high)
+		taken = p->high -= (size_t)bytes;
+	else
+		p->low += (size_t)bytes;
+	p->out->memory_held = (size_t)(p->low - p->start);
+	return taken;
+}
+
+size_t segue_plan_left(const struct plan *p)
+{
+	size_t left = (size_t)(p->high - p->low), taken = p->in->taken ? *p->in->taken : 0;
+
+	return left > taken ? left - taken : 0;
+}
+
+size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
+{
+	/* A core of n pieces takes up to n parts and 2n parts of junk in plan_exchange.c. */
+	uint64_t bytes = (uint64_t)copies * (sizeof(struct piece) + 3 * sizeof(uint32_t) + sizeof(struct cut) +
+		3 * sizeof(struct part)) + (uint64_t)zeros * (2 * sizeof(struct sort_entry)) +
+		PLAN_CUTS_SPARE * sizeof(struct cut) + 64;
+
+	if (copies > PLAN_MAX || zeros > PLAN_MAX || free_ranges > PLAN_MAX || bytes > SIZE_MAX)
+		return 0;
+	return (size_t)bytes;
+}
+
+/* emitting */
+
+void segue_plan_emit(struct plan *p, uint32_t op, addr_t dst, addr_t src, size_t size)
+{
+	bool down = op == SEGUE_MOVE_COPY_DOWN || op == SEGUE_MOVE_SWAP_DOWN;
+
+	if (op == SEGUE_MOVE_ZERO)
+		p->out->zeroed += size;
+	else
+		p->out->moved += size;
+	if (op == SEGUE_MOVE_SWAP_UP || op == SEGUE_MOVE_SWAP_DOWN) {
+		p->out->moved += size;
+		p->out->aside += size;
+		p->out->swaps++;
+	}
+	while (size != 0 && p->status == PLAN_OK) {
+		struct segue_move move = { dst, src, (uint32_t)size, op };
+
+		if (size > UINT32_MAX)
+			move.size = PIECE_MAX;
+		size -= move.size;
+		if (down) {
+			move.dst += size;
+			move.src += size;
+		} else {
+			dst += move.size;
+			if (op != SEGUE_MOVE_ZERO)
+				src += move.size;
+		}
+		p->out->emit_status = p->in->emit(p->in->context, &move);
+		if (p->out->emit_status != 0)
+			p->status = PLAN_EMIT;
+		p->out->moves++;
+	}
+}
+
+void segue_plan_copy(struct plan *p, addr_t dst, addr_t src, size_t size)
+{
+	/* Where dst is below src, the difference is huge. */
+	bool down = dst - src < size;
+
+	segue_plan_emit(p, down ? SEGUE_MOVE_COPY_DOWN : SEGUE_MOVE_COPY_UP, dst, src, size);
+}
+
+/* 1: sort by destination */
+
+static void refuse(struct plan *p, enum plan_status status, uint32_t index, const struct plan_range *at)
+{
+	p->status = status;
+	p->out->a = index;
+	p->out->at = *at;
+}
+
+static bool wraps(struct plan *p, uint32_t index, const struct plan_range *range)
+{
+	if (range->start > range->end)
+		refuse(p, PLAN_WRAPS, index, range);
+	return range->start > range->end;
+}
+
+static struct plan_range destination(const struct plan_input *in, uint32_t index)
+{
+	if (index >= in->copy_count)
+		return in->zeros[index - in->copy_count];
+	return (struct plan_range){ in->copies[index].dst, in->copies[index].dst + in->copies[index].size };
+}
+
+static void append_piece(struct plan *p, struct plan_copy copy)
+{
+	struct piece *piece = p->pieces + p->piece_count - 1;
+
+	if (copy.dst == copy.src)
+		p->out->in_place += copy.size;
+	else
+		p->out->payload += copy.size;
+	if (p->piece_count != 0 && piece->dst + piece->size == copy.dst && piece->src + piece->size == copy.src &&
+	    copy.size <= PIECE_MAX - piece->size) {
+		piece->size += (uint32_t)copy.size;
+		return;
+	}
+	while (copy.size != 0) {
+		uint32_t size = (uint32_t)plan_min(copy.size, PIECE_MAX);
+
+		piece = segue_plan_take(p, 1, sizeof(*piece), false);
+		if (piece == NULL)
+			return;
+		*piece = (struct piece){ .dst = copy.dst, .src = copy.src, .size = size, .blocks = PLAN_NONE };
+		p->piece_count++;
+		copy.dst += size;
+		copy.src += size;
+		copy.size -= size;
+	}
+}
+
+/* Refuses what wraps. Are copies, and zeros, in the order of their destinations? */
+static bool check_input(struct plan *p)
+{
+	const struct plan_input *in = p->in;
+	uint32_t most = in->copy_count + in->zero_count;
+	struct plan_range range;
+	addr_t last = 0;
+	bool sorted = true;
+
+	for (uint32_t i = 0; i < most; i++) {
+		if (i < in->copy_count) {
+			range.start = in->copies[i].src;
+			range.end = range.start + in->copies[i].size;
+			if (wraps(p, i, &range))
+				return false;
+		}
+		range = destination(in, i);
+		if (wraps(p, i, &range))
+			return false;
+		sorted = sorted && (i == in->copy_count || range.start >= last);
+		last = range.start;
+	}
+	for (uint32_t i = 0; i < in->free_count; i++) {
+		if (wraps(p, most + i, &in->free[i]))
+			return false;
+		p->room_total += in->free[i].end - in->free[i].start;
+	}
+	return sorted;
+}
+
+/* Indices in the order of their destinations. */
+static struct sort_entry *sort_destinations(struct plan *p)
+{
+	uint32_t most = p->in->copy_count + p->in->zero_count;
+	struct sort_entry *entries = segue_plan_take(p, most, sizeof(*entries), true);
+	struct sort_entry *spare = segue_plan_take(p, most, sizeof(*entries), true);
+
+	if (spare == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < most; i++) {
+		entries[i].key = destination(p->in, i).start;
+		entries[i].index = i;
+	}
+	segue_plan_sort(entries, spare, most);
+	return entries;
+}
+
+static void collect(struct plan *p)
+{
+	const struct plan_input *in = p->in;
+	uint32_t most = in->copy_count + in->zero_count, copy = 0, zero = in->copy_count, previous = 0;
+	struct plan_range range, last = { 0, 0 };
+	struct sort_entry *entries = NULL;
+
+	if (!check_input(p) && p->status == PLAN_OK)
+		entries = sort_destinations(p);
+	p->pieces = (struct piece *)(void *)p->low;
+	for (uint32_t i = 0; i < most && p->status == PLAN_OK; i++) {
+		uint32_t index;
+
+		if (entries != NULL)
+			index = entries[i].index;
+		else if (zero == most || (copy < in->copy_count && in->copies[copy].dst <= destination(in, zero).start))
+			index = copy++;
+		else
+			index = zero++;
+		range = destination(in, index);
+		if (range.start == range.end)
+			continue;
+		if (range.start < last.end) {
+			range.end = plan_min(range.end, last.end);
+			refuse(p, PLAN_OVERLAP, previous, &range);
+			p->out->b = index;
+		} else if (index < in->copy_count) {
+			append_piece(p, in->copies[index]);
+		}
+		last = range;
+		previous = index;
+	}
+}
+
+/* 2: one reader for every source byte */
+
+static void cut_head(struct piece *piece, uint32_t size)
+{
+	piece->dst += size;
+	piece->src += size;
+	piece->size -= size;
+	piece->head += size;
+}
+
+/*
+ * At the end of what has a reader, the piece that starts no later and reaches
+ * furthest reads on. So a piece's remaining bytes are read by at most two
+ * others, and each reader's own part is one run at its end.
+ */
+static void choose_readers(struct plan *p)
+{
+	struct sort_entry *entries = segue_plan_take(p, p->piece_count, sizeof(*entries), true);
+	struct sort_entry *spare = segue_plan_take(p, p->piece_count, sizeof(*entries), true);
+	addr_t covered = 0, reach = 0;
+	uint32_t count = 0, next = 0;
+	struct piece *piece, *best = NULL;
+
+	p->by_src = segue_plan_take(p, p->piece_count, sizeof(*p->by_src), false);
+	if (p->by_src == NULL)
+		return;
+	for (uint32_t i = 0; i < p->piece_count; i++) {
+		piece = &p->pieces[i];
+		if (piece->dst == piece->src) {
+			cut_head(piece, piece->size);
+			continue;
+		}
+		entries[count].key = piece->src;
+		entries[count++].index = i;
+	}
+	segue_plan_sort(entries, spare, count);
+	for (;;) {
+		for (; next < count && entries[next].key <= covered; next++) {
+			struct piece *loser = piece = &p->pieces[entries[next].index];
+
+			if (piece->src + piece->size > reach) {
+				reach = piece->src + piece->size;
+				loser = best;
+				best = piece;
+			}
+			if (loser != NULL)
+				cut_head(loser, loser->size);
+		}
+		if (best != NULL) {
+			cut_head(best, (uint32_t)(covered - best->src));
+			p->by_src[p->node_count++] = (uint32_t)(best - p->pieces);
+			best = NULL;
+			covered = reach;
+		} else if (next < count) {
+			covered = entries[next].key;
+		} else {
+			return;
+		}
+	}
+}
+
+/* 4: what is left when all pieces are written */
+
+static void copy_shared(struct plan *p, const struct piece *piece)
+{
+	addr_t src = piece->src - piece->head, shift = piece->dst - piece->src;
+	size_t left = piece->head, size;
+	uint32_t low = 0, high = p->node_count;
+	const struct piece *reader;
+
+	/* The reader that holds src: the first that ends past it. */
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		reader = &p->pieces[p->by_src[middle]];
+		if (reader->src + reader->size > src)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	for (; left != 0; left -= size) {
+		reader = &p->pieces[p->by_src[low++]];
+		size = (size_t)plan_min(left, reader->src + reader->size - src);
+		segue_plan_copy(p, src + shift, reader->dst + (src - reader->src), size);
+		src += size;
+	}
+}
+
+static void finish(struct plan *p)
+{
+	p->out->scratch = p->room_top;
+	for (uint32_t i = 0; i < p->piece_count && p->status == PLAN_OK; i++)
+		if (p->pieces[i].head != 0 && p->pieces[i].dst != p->pieces[i].src)
+			copy_shared(p, &p->pieces[i]);
+	for (uint32_t i = 0; i < p->in->zero_count && p->status == PLAN_OK; i++) {
+		const struct plan_range *zero = &p->in->zeros[i];
+
+		segue_plan_emit(p, SEGUE_MOVE_ZERO, zero->start, 0, (size_t)(zero->end - zero->start));
+	}
+	for (uint32_t i = 0; p->room_top != 0 && p->status == PLAN_OK; i++) {
+		struct plan_range *range = &p->in->free[i];
+		addr_t used = plan_min(p->room_top, range->end - range->start);
+
+		range->start += used;
+		p->room_top -= used;
+	}
+}
+
+enum plan_status segue_plan(const struct plan_input *input, struct plan_result *result)
+{
+	struct plan plan = { .in = input, .out = result, .put_off = PLAN_NONE };
+
+	*result = (struct plan_result){ .moves = 0 };
+	if (input->copy_count > PLAN_MAX || input->zero_count > PLAN_MAX || input->free_count > PLAN_MAX)
+		return PLAN_TOO_MANY;
+	plan.start = plan.low = input->memory;
+	plan.end = plan.start + (input->memory_size & ~(size_t)7);
+	plan.high = plan.end - ((input->lent + 7) & ~(size_t)7);
+	collect(&plan);
+	plan.high = plan.end;
+	choose_readers(&plan);
+	plan.high = plan.end;
+	if (plan.status == PLAN_OK)
+		segue_plan_order(&plan);
+	finish(&plan);
+	return plan.status;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The planner: from "these bytes must get there" to an ordered list of moves
+ * that purgatory executes one after the other, whatever overlaps.
+ * Pure C: no allocator, no libc, no recursion, no written global.
+ */
+#ifndef SEGUE_STAGE2_PLAN_H
+#define SEGUE_STAGE2_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/bytes.h"
+
+/*
+ * What a list entry does, byte i running from 0 up (UP) or from size-1 down
+ * (DOWN), one byte after the other as far as anyone can see:
+ *   COPY  [dst+i] = [src+i]; where the ranges overlap, op is the direction
+ *         that reads every byte before it is written
+ *   SWAP  exchange [dst+i] and [src+i]; the ranges may overlap, and then the
+ *         block of |dst-src| bytes at the starting end travels to the other
+ *   ZERO  [dst+i] = 0; src is 0
+ *   LINK  the list goes on at physical address dst; src and size are 0
+ *   DIGEST  [dst, dst+size) is added to the SHA-256 at src; writes nothing else
+ *   END   the list ends; all other fields are 0
+ * size is never 0 for COPY, SWAP, ZERO and DIGEST. The planner makes no DIGEST: arrange.c puts them behind its moves.
+ */
+enum segue_move_op {
+	SEGUE_MOVE_END = 0,
+	SEGUE_MOVE_COPY_UP = 1,
+	SEGUE_MOVE_COPY_DOWN = 2,
+	SEGUE_MOVE_ZERO = 3,
+	SEGUE_MOVE_SWAP_UP = 4,
+	SEGUE_MOVE_SWAP_DOWN = 5,
+	SEGUE_MOVE_LINK = 6,
+	SEGUE_MOVE_DIGEST = 7
+};
+
+/* One list entry; read by purgatory/move.asm, so the layout is fixed. */
+struct segue_move {
+	uint64_t dst;
+	uint64_t src;
+	uint32_t size;
+	uint32_t op;
+};
+
+_Static_assert(sizeof(struct segue_move) == 24, "move.asm: entry size");
+_Static_assert(offsetof(struct segue_move, dst) == 0, "move.asm: dst");
+_Static_assert(offsetof(struct segue_move, src) == 8, "move.asm: src");
+_Static_assert(offsetof(struct segue_move, size) == 16, "move.asm: size");
+_Static_assert(offsetof(struct segue_move, op) == 20, "move.asm: op");
+
+/* size bytes now at src have to be at dst. */
+struct plan_copy {
+	addr_t dst;
+	addr_t src;
+	addr_t size;
+};
+
+/* [start, end) */
+struct plan_range {
+	addr_t start;
+	addr_t end;
+};
+
+enum plan_status {
+	PLAN_OK = 0,
+	PLAN_WRAPS,        /* a copy, zero range or free range ends past ADDRESS_MAX or before it starts */
+	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes */
+	PLAN_MEMORY,       /* the arena is too small; see segue_plan_memory() */
+	PLAN_TOO_MANY,     /* more than PLAN_MAX copies, zeros or free ranges */
+	PLAN_EMIT          /* the callback refused; its answer is in emit_status */
+};
+
+#define PLAN_MAX 0x08000000u
+
+/*
+ * Takes the next entry of the list. Not 0 aborts the plan. END and LINK are
+ * never emitted: how the list is chained is the caller's business.
+ */
+typedef int plan_emit(void *context, const struct segue_move *move);
+
+struct plan_input {
+	/* Destinations are disjoint; sources may overlap anything, also each other. */
+	const struct plan_copy *copies;
+	/* Disjoint from each other and from the destinations of the copies. */
+	const struct plan_range *zeros;
+	/*
+	 * RAM in which bytes may be set aside: disjoint from each other, from
+	 * all sources, destinations and zeros. Used from the front; start is
+	 * raised past what the plan uses, the rest stays the caller's.
+	 */
+	struct plan_range *free;
+	uint32_t copy_count;
+	uint32_t zero_count;
+	uint32_t free_count;
+	/* Scratch of the planner, aligned to 8; unused once the call returns. */
+	void *memory;
+	size_t memory_size;
+	/* Bytes at the end of memory that hold copies (in the order of dst): scratch, too, once the planner has read them. */
+	size_t lent;
+	/* Bytes at the end of memory that emit() has taken, for the list; NULL: none. Up to memory_size - result->memory_held. */
+	const size_t *taken;
+	plan_emit *emit;
+	void *context;
+};
+
+struct plan_result {
+	/* The numbers of a plan that succeeded. */
+	addr_t payload;  /* bytes whose place changes: dst != src */
+	uint64_t moved;  /* bytes written by COPY and SWAP (a SWAP writes twice its size) */
+	uint64_t aside;  /* of these, bytes that did not go to their place at once: moved <= payload + aside */
+	addr_t in_place; /* bytes already where they belong; never touched */
+	addr_t zeroed;   /* bytes of zeros */
+	addr_t scratch;  /* bytes taken from the free ranges */
+	uint32_t moves;     /* entries emitted */
+	uint32_t swaps;     /* of these, SWAPs */
+	uint32_t exchanged; /* pieces exchanged in place because free RAM did not suffice; 0: no source byte is written but as destination */
+	size_t memory_used; /* at most, without what emit() took */
+	size_t memory_held; /* from memory's start, when emit() is called */
+	/* What a refusal is about; copies count from 0, zeros go on from there, then free ranges. */
+	uint32_t a, b;        /* b: PLAN_OVERLAP */
+	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS: the range as given */
+	size_t memory_need;   /* PLAN_MEMORY: at least this much is wanted */
+	int emit_status;      /* PLAN_EMIT */
+};
+
+/*
+ * Where RAM for setting aside runs out, the plan exchanges bytes in place; it
+ * may then leave undefined bytes in sources that are no destination. Apart
+ * from that only destinations, zeros and the taken part of `free` are written.
+ */
+enum plan_status segue_plan(const struct plan_input *input, struct plan_result *result);
+
+/*
+ * An arena of this size is always enough, beside what emit() takes, if no copy is larger than 4 GiB; 0 if
+ * the counts are over PLAN_MAX. For the most part it is for exchanges: without any, a third does.
+ */
+size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges);
+
+#endif

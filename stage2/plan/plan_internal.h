@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What the planner's files share; the way through them is told in plan.c. */
+#ifndef SEGUE_STAGE2_PLAN_INTERNAL_H
+#define SEGUE_STAGE2_PLAN_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "plan/plan.h"
+
+#define PLAN_NONE UINT32_MAX
+
+/* Sizes are of 32 bits, in the list as well: what is larger is cut at a multiple of a page. */
+#define PIECE_MAX 0xfffff000u
+
+/* Notes of bytes set aside: at most this many more than there are pieces. */
+#define PLAN_CUTS_SPARE 16u
+
+/*
+ * A run of bytes that moves, of up to PIECE_MAX: there is one for each extent of a scattered blob, so they are small. While it is waiting, [src, src+size) is unread
+ * and no other waiting piece reads any of it. A piece already in place, or
+ * all of whose bytes are fetched from other pieces, has size 0 and never waits.
+ */
+struct piece {
+	addr_t dst, src;
+	uint32_t size;
+	uint32_t head;      /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
+	union {
+		uint32_t pending;   /* waiting: bytes of the destination that other waiting pieces read */
+		uint32_t cut_first; /* set aside from the destination: the first cut, in the order of their addresses */
+	};
+	uint32_t slot;      /* blocked: place in the heap; put off: the piece put off before it; in the core: first part */
+	uint32_t blocks;    /* waiting pieces into whose destination the source reaches; PLAN_NONE once not waiting */
+	uint32_t writer;    /* first piece that ends past src */
+	uint32_t reader;    /* first place in by_src whose source ends past dst */
+	uint32_t cut_count; /* not 0: cut_first counts, pending does not */
+};
+
+/* Bytes of a waiting piece that were at src and are now at room. */
+struct cut {
+	addr_t src, room;
+	uint32_t size;
+	uint32_t next; /* while its piece is written: the next one in the direction of the copy */
+};
+
+/* A run of bytes in plan_exchange.c; junk may hold anything, but its place counts. */
+struct part {
+	addr_t dst, src;
+	uint32_t size;
+	uint32_t dst_prev, src_prev, src_next;
+	uint32_t junk;
+};
+
+struct sort_entry {
+	addr_t key;
+	uint32_t index;
+};
+
+struct plan {
+	const struct plan_input *in;
+	struct plan_result *out;
+	enum plan_status status; /* the first failure; nothing is emitted after it */
+
+	/* The arena's unused middle: what stays is taken from low; copies, sorting and emit() have the other end. */
+	unsigned char *start, *low, *high, *end;
+
+	struct piece *pieces; /* by dst */
+	uint32_t piece_count;
+	uint32_t *by_src;     /* pieces with size > 0, by src */
+	uint32_t node_count;
+
+	uint32_t waiting;
+	uint32_t *heap;       /* blocked pieces, fewest pending bytes first; from its end down, the ready ones */
+	uint32_t heap_count, ready_count;
+	uint32_t *sinks;      /* pieces that were found to block nobody */
+	uint32_t sink_count;
+	uint32_t put_off;     /* last of the pieces that are written after the core */
+
+	struct cut *cuts;
+	uint32_t cut_count;
+	uint32_t cuts_open;   /* set aside and not yet written where they belong */
+
+	/* The free ranges as one row of bytes. */
+	addr_t room_total, room_used, room_top; /* all, in use now, in use at most so far */
+	addr_t room_at;     /* address of the next */
+	uint32_t room;        /* its range */
+};
+
+static inline addr_t plan_min(addr_t a, addr_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline addr_t plan_max(addr_t a, addr_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline bool plan_waits(const struct piece *piece)
+{
+	return piece->blocks != PLAN_NONE;
+}
+
+/* plan.c */
+void *segue_plan_take(struct plan *, uint32_t count, uint32_t size, bool high);
+size_t segue_plan_left(const struct plan *);
+void segue_plan_emit(struct plan *, uint32_t op, addr_t dst, addr_t src, size_t size);
+void segue_plan_copy(struct plan *, addr_t dst, addr_t src, size_t size);
+
+/* plan_sort.c */
+void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);
+
+/* plan_order.c: write every piece, one after the other. */
+void segue_plan_order(struct plan *);
+
+/* A walk over the bytes of a waiting piece that need not or must not be read where they were, by address. */
+struct hole_walk {
+	uint32_t writer, cut;
+	struct cut hole;
+};
+bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *);
+
+/* plan_exchange.c: write the waiting pieces with no room at all, by exchanging. */
+void segue_plan_exchange(struct plan *);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes the pieces one after the other. A piece may be written once no
+ * other waiting piece reads from its destination. Neither these meetings nor
+ * the order are stored: sources are disjoint and destinations are disjoint,
+ * so whoever meets a range stands in one run of the other order.
+ */
+#include "plan/plan_internal.h"
+
+/* a heap of blocked pieces, fewest pending bytes on top; made when a cycle is met first */
+
+static void place(struct plan *p, uint32_t slot, uint32_t index)
+{
+	p->heap[slot] = index;
+	p->pieces[index].slot = slot;
+}
+
+static uint32_t pending_at(const struct plan *p, uint32_t slot)
+{
+	return p->pieces[p->heap[slot]].pending;
+}
+
+static void sift(struct plan *p, uint32_t slot, uint32_t index)
+{
+	uint32_t pending = p->pieces[index].pending;
+
+	while (slot > 0 && pending_at(p, (slot - 1) / 2) > pending) {
+		place(p, slot, p->heap[(slot - 1) / 2]);
+		slot = (slot - 1) / 2;
+	}
+	for (uint32_t child; (child = 2 * slot + 1) < p->heap_count; slot = child) {
+		if (child + 1 < p->heap_count && pending_at(p, child + 1) < pending_at(p, child))
+			child++;
+		if (pending_at(p, child) >= pending)
+			break;
+		place(p, slot, p->heap[child]);
+	}
+	place(p, slot, index);
+}
+
+static void leave_heap(struct plan *p, uint32_t index)
+{
+	uint32_t last;
+
+	if (p->heap_count == 0)
+		return;
+	last = p->heap[--p->heap_count];
+	if (last != index)
+		sift(p, p->pieces[index].slot, last);
+}
+
+/* The ready ones stand at the other end of the heap's array. */
+static void make_ready(struct plan *p, uint32_t index)
+{
+	p->heap[p->node_count - ++p->ready_count] = index;
+}
+
+/* Who writes into, or reads from, [at, at+size)? */
+struct meeting {
+	addr_t at;
+	uint32_t size;
+	bool readers;
+	uint32_t next;  /* in the order by source or by destination */
+	uint32_t index; /* the piece met, */
+	addr_t from;  /* and the bytes */
+	uint32_t shared;
+};
+
+/* The next waiting one. */
+static bool meet(const struct plan *p, struct meeting *m)
+{
+	addr_t end = m->at + m->size, from, to;
+	const struct piece *piece;
+
+	for (; m->next < (m->readers ? p->node_count : p->piece_count); m->next++) {
+		m->index = m->readers ? p->by_src[m->next] : m->next;
+		piece = &p->pieces[m->index];
+		from = m->readers ? piece->src : piece->dst;
+		if (from >= end)
+			break;
+		to = plan_min(from + piece->size, end);
+		from = plan_max(from, m->at);
+		if (from >= to || !plan_waits(piece))
+			continue;
+		m->next++;
+		m->from = from;
+		m->shared = (uint32_t)(to - from);
+		return true;
+	}
+	return false;
+}
+
+static void begin_meeting(struct meeting *m, const struct piece *piece, bool readers)
+{
+	m->at = readers ? piece->dst : piece->src;
+	m->next = readers ? piece->reader : piece->writer;
+	m->size = piece->size;
+	m->readers = readers;
+}
+
+/* Not waiting any more: whom it blocked may go on, and who blocked it is rid of it. */
+static void retire(struct plan *p, uint32_t index)
+{
+	struct piece *piece = &p->pieces[index];
+	struct meeting m;
+
+	piece->blocks = PLAN_NONE;
+	p->waiting--;
+	for (begin_meeting(&m, piece, false); meet(p, &m); ) {
+		struct piece *writer = &p->pieces[m.index];
+
+		writer->pending -= m.shared;
+		if (writer->pending == 0) {
+			leave_heap(p, m.index);
+			make_ready(p, m.index);
+		} else if (p->heap_count != 0) {
+			sift(p, writer->slot, m.index);
+		}
+	}
+	for (begin_meeting(&m, piece, true); meet(p, &m); )
+		if (--p->pieces[m.index].blocks == 0)
+			p->sinks[p->sink_count++] = m.index;
+}
+
+/* Counts who meets whom. */
+static void start(struct plan *p)
+{
+	uint32_t writer = 0, reader = 0;
+
+	for (uint32_t i = 0; i < p->node_count; i++)
+		p->pieces[p->by_src[i]].blocks = 0;
+	for (uint32_t i = 0; i < p->node_count; i++) {
+		struct piece *piece = &p->pieces[p->by_src[i]];
+		struct meeting m;
+
+		while (writer < p->piece_count && p->pieces[writer].dst + p->pieces[writer].size <= piece->src)
+			writer++;
+		piece->writer = writer;
+		for (begin_meeting(&m, piece, false); meet(p, &m); ) {
+			if (m.index == p->by_src[i])
+				continue;
+			p->pieces[m.index].pending += m.shared;
+			piece->blocks++;
+		}
+	}
+	for (uint32_t i = 0; i < p->piece_count; i++) {
+		struct piece *piece = &p->pieces[i];
+
+		while (reader < p->node_count &&
+		       p->pieces[p->by_src[reader]].src + p->pieces[p->by_src[reader]].size <= piece->dst)
+			reader++;
+		piece->reader = reader;
+		if (piece->blocks == 0)
+			p->sinks[p->sink_count++] = i;
+		if (plan_waits(piece) && piece->pending == 0)
+			make_ready(p, i);
+	}
+}
+
+/* cuts: bytes set aside */
+
+bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk)
+{
+	addr_t end = piece->src + piece->size;
+
+	for (; walk->writer < p->piece_count; walk->writer++, walk->cut = PLAN_NONE) {
+		const struct piece *writer = &p->pieces[walk->writer];
+		uint32_t low = writer->cut_first, high = low + writer->cut_count;
+
+		if (writer->dst - writer->head >= end)
+			break;
+		if (writer->dst == writer->src) {
+			/* In place: whoever reads it, it must stay. */
+			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
+			walk->hole.size = (uint32_t)(plan_min(writer->dst, end) - walk->hole.src);
+			walk->writer++;
+			return true;
+		}
+		if (low == high || writer->dst >= end)
+			continue;
+		if (walk->cut == PLAN_NONE) {
+			/* The first cut that lies in this piece. */
+			while (low < high) {
+				uint32_t middle = low + (high - low) / 2;
+
+				if (p->cuts[middle].src >= piece->src)
+					high = middle;
+				else
+					low = middle + 1;
+			}
+			walk->cut = low;
+		}
+		if (walk->cut < writer->cut_first + writer->cut_count && p->cuts[walk->cut].src < end) {
+			walk->hole = p->cuts[walk->cut++];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void enter_room(struct plan *p, uint32_t room)
+{
+	p->room = room;
+	p->room_at = p->in->free[room].start;
+}
+
+/* Copies size bytes to free RAM and notes where; false if the notes' memory is used up. */
+static bool set_aside(struct plan *p, struct piece *writer, addr_t src, uint32_t size)
+{
+	while (size != 0) {
+		uint32_t part = (uint32_t)plan_min(size, p->in->free[p->room].end - p->room_at);
+		struct cut *cut = p->cuts + p->cut_count;
+
+		if (part == 0) {
+			enter_room(p, p->room + 1);
+			continue;
+		}
+		if (p->cut_count == p->node_count + PLAN_CUTS_SPARE || segue_plan_left(p) < sizeof(*cut))
+			return false;
+		segue_plan_take(p, 1, sizeof(*cut), false);
+		p->cut_count++;
+		p->cuts_open++;
+		writer->cut_count++;
+		cut->src = src;
+		cut->room = p->room_at;
+		cut->size = part;
+		segue_plan_copy(p, p->room_at, src, part);
+		p->out->aside += part;
+		p->room_at += part;
+		p->room_used += part;
+		p->room_top = plan_max(p->room_top, p->room_used);
+		src += part;
+		size -= part;
+	}
+	return true;
+}
+
+/* Sets aside what others still read from the destination of this piece. */
+static bool clear_destination(struct plan *p, uint32_t index)
+{
+	struct piece *piece = &p->pieces[index];
+	struct meeting m;
+
+	if (p->cuts_open == 0) {
+		p->low = (unsigned char *)p->cuts;
+		p->out->memory_held = (size_t)(p->low - p->start);
+		p->cut_count = 0;
+		p->room_used = 0;
+		if (p->in->free_count != 0)
+			enter_room(p, 0);
+	}
+	if (p->room_total - p->room_used < piece->pending)
+		return false;
+	piece->cut_first = p->cut_count;
+	for (begin_meeting(&m, piece, true); meet(p, &m); )
+		if (m.index != index && !set_aside(p, piece, m.from, m.shared))
+			return false;
+	return true;
+}
+
+static void restore(struct plan *p, const struct piece *piece, const struct cut *cut)
+{
+	segue_plan_copy(p, piece->dst + (cut->src - piece->src), cut->room, cut->size);
+}
+
+/* What is still at its place in the order that the overlap with itself wants, then what was set aside. */
+static void write_piece(struct plan *p, const struct piece *piece)
+{
+	bool down = piece->dst > piece->src;
+	addr_t shift = piece->dst - piece->src, from = piece->src, to = from + piece->size;
+	struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+	uint32_t first = PLAN_NONE, *link = &first;
+
+	while (segue_plan_next_hole(p, piece, &walk)) {
+		uint32_t this = walk.cut - 1;
+
+		if (walk.hole.room == walk.hole.src)
+			continue;
+		p->cuts[this].next = down ? first : PLAN_NONE;
+		*link = this;
+		if (!down)
+			link = &p->cuts[this].next;
+	}
+	for (uint32_t i = first; i != PLAN_NONE; i = p->cuts[i].next) {
+		addr_t start = p->cuts[i].src, end = start + p->cuts[i].size;
+
+		if (down) {
+			segue_plan_copy(p, end + shift, end, (size_t)(to - end));
+			to = start;
+		} else {
+			segue_plan_copy(p, from + shift, from, (size_t)(start - from));
+			from = end;
+		}
+	}
+	segue_plan_copy(p, from + shift, from, (size_t)(to - from));
+	for (uint32_t i = first; i != PLAN_NONE; i = p->cuts[i].next) {
+		restore(p, piece, &p->cuts[i]);
+		p->cuts_open--;
+	}
+}
+
+/* Every waiting piece is blocked and blocks another. False if there is no room to set the least aside. */
+static bool break_cycle(struct plan *p)
+{
+	uint32_t index;
+
+	if (p->heap_count == 0)
+		for (uint32_t i = 0; i < p->piece_count; i++)
+			if (plan_waits(&p->pieces[i]))
+				sift(p, p->heap_count++, i);
+	index = p->heap[0];
+	if (!clear_destination(p, index))
+		return false;
+	leave_heap(p, index);
+	retire(p, index);
+	write_piece(p, &p->pieces[index]);
+	return true;
+}
+
+/* Nobody waits for it, so it would only be in the way when cycles are broken. */
+static void put_off(struct plan *p, uint32_t index)
+{
+	if (!plan_waits(&p->pieces[index]))
+		return;
+	leave_heap(p, index);
+	retire(p, index);
+	p->pieces[index].slot = p->put_off;
+	p->put_off = index;
+}
+
+static void exchange_rest(struct plan *p)
+{
+	p->out->exchanged = p->waiting;
+	segue_plan_exchange(p);
+	for (uint32_t i = 0; i < p->piece_count && p->status == PLAN_OK; i++) {
+		const struct piece *piece = &p->pieces[i];
+		struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+
+		if (plan_waits(piece))
+			while (segue_plan_next_hole(p, piece, &walk))
+				restore(p, piece, &walk.hole);
+	}
+}
+
+void segue_plan_order(struct plan *p)
+{
+	p->heap = segue_plan_take(p, p->node_count, sizeof(*p->heap), false);
+	p->sinks = segue_plan_take(p, p->node_count, sizeof(*p->sinks), false);
+	p->cuts = (struct cut *)(void *)p->low;
+	p->waiting = p->node_count;
+	if (p->sinks == NULL)
+		return;
+	start(p);
+	while (p->waiting != 0 && p->status == PLAN_OK) {
+		if (p->ready_count != 0) {
+			uint32_t index = p->heap[p->node_count - p->ready_count--];
+
+			retire(p, index);
+			write_piece(p, &p->pieces[index]);
+		} else if (p->sink_count != 0) {
+			put_off(p, p->sinks[--p->sink_count]);
+		} else if (!break_cycle(p)) {
+			exchange_rest(p);
+			break;
+		}
+	}
+	for (uint32_t i = p->put_off; i != PLAN_NONE && p->status == PLAN_OK; i = p->pieces[i].slot)
+		write_piece(p, &p->pieces[i]);
+}
