@@ -97,13 +97,18 @@ def alive(pid):
 def test_interrupted(tree, how):
     """The last line comes, and what the programs have started is ended with them."""
     made = tree(unit={"long": "#!/bin/sh\nsleep 300 & echo $! >pid.new; mv pid.new pid; wait\n"}, unit32={"good": PASSES})
-    with subprocess.Popen(command(made, "--only", "unit"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        end = time.monotonic() + 30
-        while not (made / "pid").exists():
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        process.send_signal(how)
-        output = process.communicate(timeout=30)[0]
+    # A shell's background job, as this may be, ignores SIGINT, and hands that on.
+    with subprocess.Popen(command(made, "--only", "unit"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
+        try:
+            end = time.monotonic() + 30
+            while not (made / "pid").exists():
+                assert time.monotonic() < end
+                time.sleep(0.02)
+            process.send_signal(how)
+            output = process.communicate(timeout=30)[0]
+        finally:
+            process.kill()
     assert "It was interrupted" in output and last(output)[1] >= 1 and process.returncode == 1
     assert not alive(int((made / "pid").read_text()))
 
