@@ -78,6 +78,11 @@ static int refuse_page(const struct job *job, addr_t offset, uint64_t is, const 
 			    "page %z is at %X by %s; told was %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
 }
 
+static const char *witness(const struct walk *walk)
+{
+	return walk->levels ? "the page tables" : "its address (paging is off)";
+}
+
 static int check_pages(const struct job *job, struct walk *walk)
 {
 	const struct segue_load_args *args = job->args;
@@ -90,7 +95,7 @@ static int check_pages(const struct job *job, struct walk *walk)
 		if (by_host != told)
 			return refuse_page(job, at, by_host, "translate");
 		if (walk && (is = segue_walk(walk, linear_of(job, page))) != told && is != WALK_UNKNOWN)
-			return refuse_page(job, at, is, "the page tables");
+			return refuse_page(job, at, is, witness(walk));
 	}
 	return SEGUE_OK;
 }
@@ -182,10 +187,10 @@ static int check_by_walk(const struct job *job, struct walk *walk, uint32_t inde
 		if (!differs(job, walk, index, at, &told, &is))
 			continue;
 		if (!is_in_map(job->args, told, told + 1))
-			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by the page tables byte %z of %s %u is at %x; told was %x, which "
-					    "is not in the memory map", (addr_t)at, name, number, is, told);
-		segue_say(job, SEGUE_LOG_WARNING, "by the page tables byte %z of %s %u is at %x, and its extents say %x: wrong, "
-			  "unless data is a copy", (addr_t)at, name, number, is, told);
+			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; told was %x, which is not in the "
+					    "memory map", witness(walk), (addr_t)at, name, number, is, told);
+		segue_say(job, SEGUE_LOG_WARNING, "by %s byte %z of %s %u is at %x, and its extents say %x: wrong, unless data is a copy",
+			  witness(walk), (addr_t)at, name, number, is, told);
 		break;
 	}
 	return SEGUE_OK;
