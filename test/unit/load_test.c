@@ -296,6 +296,9 @@ static void test_arguments_in_the_workspace(void **state)
 	host.args.cmdline = (char *)host.workspace;
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
 	host.args.cmdline = NULL;
+	host.args.digest = host.workspace + 2 * PAGE;
+	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
+	host.args.digest = NULL;
 	/* A stack that this function runs on, too. */
 	host.args.workspace = (void *)(((uintptr_t)&here & ~(uintptr_t)(PAGE - 1)) - size + PAGE);
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
