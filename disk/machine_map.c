@@ -94,7 +94,7 @@ bool map_from_file(const char *path, struct machine_map *map)
 		good = parse_line(line, &start, &end, &type);
 		if (good && end > start)
 			add(map, start, end, type);
-		else
+		else if (!good)
 			complain(path, "line %u is neither START END TYPE nor a line of Linux' log", number);
 	}
 	fclose(in);

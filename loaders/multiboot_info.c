@@ -14,7 +14,7 @@
  *   mapped.
  * - The sections, then the modules, each on a page and in their order, follow the kernel: kernels take what is past
  *   the last string table or the last module for free.
- * Where that cannot be (add_low_table(), place_modules()), or with SEGUE_LOAD_MODULES_STAY, they go elsewhere.
+ * Where that cannot be (find_low(), place_modules()), or with SEGUE_LOAD_MODULES_STAY, they go elsewhere.
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"

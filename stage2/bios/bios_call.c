@@ -5,7 +5,7 @@
 
 #define PARAGRAPH 16u                 /* bytes a real-mode segment's unit */
 
-/* bios_image.asm */
+/* bios_embed.asm */
 extern const uint8_t segue_bios_call[] SEGUE_HIDDEN, segue_bios_call_end[] SEGUE_HIDDEN;
 
 static void add(uint8_t *at, uint32_t size, uint32_t number)

@@ -19,7 +19,7 @@
 static bool lies_in_workspace(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	const void *const read[] = {job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline};
+	const void *const read[] = {job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest};
 
 	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
 		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)

@@ -20,12 +20,9 @@ static const struct segue_part *part_at(const struct segue_load_args *args, size
 	return args->modules && i <= args->module_count ? &args->modules[i - 1] : NULL;
 }
 
-/* ADDRESS_MAX: not mapped, or above what addr_t holds. */
-static addr_t translate(const struct segue_load_args *args, const void *at)
+static uint64_t translate(const struct segue_load_args *args, const void *at)
 {
-	uint64_t is = args->translate(args->translate_context, at);
-
-	return is > ADDRESS_MAX ? ADDRESS_MAX : (addr_t)is;
+	return args->translate(args->translate_context, at);
 }
 
 /* Where are the page tables mapped? By what the host has told of other memory, or as kernels do it. */
@@ -75,10 +72,15 @@ static bool is_map_of_host(const struct segue_load_args *args)
 	return is_in_map(args, args->workspace_phys, args->workspace_phys + 1);
 }
 
-static int refuse_page(const struct job *job, addr_t offset, addr_t is, const char *by)
+static int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
 {
-	return segue_refuse(job, SEGUE_E_WORKSPACE_PLACE, "page %z is at %x by %s; told was %x", offset / PAGE, is, by,
-			    (addr_t)job->args->workspace_phys + offset);
+	return segue_refuse(job, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; told was %x" :
+			    "page %z is at %X by %s; told was %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
+}
+
+static const char *witness(const struct walk *walk)
+{
+	return walk->levels ? "the page tables" : "its address (paging is off)";
 }
 
 static int check_pages(const struct job *job, struct walk *walk)
@@ -88,11 +90,12 @@ static int check_pages(const struct job *job, struct walk *walk)
 	for (addr_t at = 0; at < args->workspace_size; at += PAGE) {
 		const uint8_t *page = (const uint8_t *)args->workspace + at;
 		addr_t told = (addr_t)args->workspace_phys + at, is;
+		uint64_t by_host = args->translate ? translate(args, page) : told;
 
-		if (args->translate && (is = translate(args, page)) != told)
-			return refuse_page(job, at, is, "translate");
+		if (by_host != told)
+			return refuse_page(job, at, by_host, "translate");
 		if (walk && (is = segue_walk(walk, linear_of(job, page))) != told && is != WALK_UNKNOWN)
-			return refuse_page(job, at, is, "the page tables");
+			return refuse_page(job, at, is, witness(walk));
 	}
 	return SEGUE_OK;
 }
@@ -125,14 +128,21 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 	size_t size;
 
 	for (size_t at = 0; at < part->size; at += size) {
-		addr_t is = translate(args, data + at);
+		uint64_t told = translate(args, data + at);
+		size_t into = (size_t)(linear_of(job, data + at) % PAGE);
+		addr_t is = (addr_t)told;
 
-		size = PAGE - (size_t)(linear_of(job, data + at) % PAGE);
+		size = PAGE - into;
 		if (size > part->size - at)
 			size = part->size - at;
-		if (is == ADDRESS_MAX)
-			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by translate byte %z of %s %u is not mapped", (addr_t)at, name,
-					    number);
+		if (told == SEGUE_NOT_MAPPED || is % PAGE != into)
+			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, told == SEGUE_NOT_MAPPED ?
+					    "by translate byte %z of %s %u is not mapped" :
+					    "by translate byte %z of %s %u, which is byte %u of its page, is at %X: another one of a page",
+					    (addr_t)at, name, number, (uint32_t)into, told);
+		if (is != told)
+			return segue_refuse(job, SEGUE_E_EXTENT_HIGH, "by translate byte %z of %s %u is at %X", (addr_t)at, name, number,
+					    told);
 		if (last && last->addr + last->size == is) {
 			last->size += size;
 			continue;
@@ -177,10 +187,10 @@ static int check_by_walk(const struct job *job, struct walk *walk, uint32_t inde
 		if (!differs(job, walk, index, at, &told, &is))
 			continue;
 		if (!is_in_map(job->args, told, told + 1))
-			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by the page tables byte %z of %s %u is at %x; told was %x, which "
-					    "is not in the memory map", (addr_t)at, name, number, is, told);
-		segue_say(job, SEGUE_LOG_WARNING, "by the page tables byte %z of %s %u is at %x, and its extents say %x: wrong, "
-			  "unless data is a copy", (addr_t)at, name, number, is, told);
+			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; told was %x, which is not in the "
+					    "memory map", witness(walk), (addr_t)at, name, number, is, told);
+		segue_say(job, SEGUE_LOG_WARNING, "by %s byte %z of %s %u is at %x, and its extents say %x: wrong, unless data is a copy",
+			  witness(walk), (addr_t)at, name, number, is, told);
 		break;
 	}
 	return SEGUE_OK;

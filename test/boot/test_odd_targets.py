@@ -50,11 +50,11 @@ def test_damaged_section_headers(way, segue, tmp_path):
 ])
 def test_header_nearly_right(name, body, sentence, way, segue, tmp_path):
     """It is started as the plain ELF that it is, and a warning says why it is no Multiboot kernel."""
-    # out 0xe9 'K'; hlt
-    code = b"\xb0\x4b\xe6\xe9\xfa\xf4\xeb\xfd"
+    # "K" and a newline to COM1; cli; hlt
+    code = b"\x66\xba\xf8\x03\xb0\x4b\xee\xb0\x0a\xee\xfa\xf4\xeb\xfd"
     write(str(tmp_path / "k"), elf32(((0x100000, code, len(code)),), body=body))
     with Qemu(f"odd-header-{name}-{way}", **machine(way, str(tmp_path), segue, Part(str(tmp_path / "k")))) as vm:
-        vm.wait_for(r"^Starting\.", timeout=30, but_not=r"^Refused: .*")
+        vm.wait_for(r"(?s)^Starting\..*^K$", timeout=30, but_not=r"^Refused: .*")
         assert re.search("taken for a plain ELF: the Multiboot header " + sentence, vm.serial())
 
 

@@ -69,6 +69,7 @@ struct blob_job {
 	struct segue_part parts[4];
 	char sentence[256];           /* the last that was logged as an error */
 	int sentences;
+	struct range ram;             /* there is some, but no kernel fits */
 	uint8_t memory[16384];
 };
 
@@ -96,6 +97,9 @@ static inline void blob_job_start(struct blob_job *b, const void *data, size_t s
 	b->job.arena.next = b->memory;
 	b->job.arena.end = b->memory + sizeof b->memory;
 	b->job.workspace = b->memory;
+	b->ram.end = 1;
+	b->job.ram = &b->ram;
+	b->job.ram_count = 1;
 }
 
 static inline int bytes_are(struct bytes bytes, const char *text)

@@ -296,6 +296,9 @@ static void test_arguments_in_the_workspace(void **state)
 	host.args.cmdline = (char *)host.workspace;
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
 	host.args.cmdline = NULL;
+	host.args.digest = host.workspace + 2 * PAGE;
+	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
+	host.args.digest = NULL;
 	/* A stack that this function runs on, too. */
 	host.args.workspace = (void *)(((uintptr_t)&here & ~(uintptr_t)(PAGE - 1)) - size + PAGE);
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
@@ -472,6 +475,8 @@ static void test_full_memory_leaves_a_module_in_place(void **state)
 struct pages {
 	const struct host *host;
 	size_t hole, broken;          /* numbers of pages; SIZE_MAX: none */
+	bool frames;                  /* only the pages' addresses are told */
+	uint64_t high;                /* added to the blob's */
 };
 
 static uint64_t translate_pages(void *context, const void *address)
@@ -485,7 +490,9 @@ static uint64_t translate_pages(void *context, const void *address)
 		return WORKSPACE_PHYS + (uintptr_t)(at - pages->host->workspace) + (page == pages->broken ? 2 * PAGE : 0);
 	}
 	page = (uintptr_t)at / PAGE - first;
-	return page == pages->hole ? SEGUE_NOT_MAPPED : BLOB_PHYS - page * PAGE + (uintptr_t)at % PAGE;
+	if (page == pages->hole)
+		return SEGUE_NOT_MAPPED;
+	return pages->high + BLOB_PHYS - page * PAGE + (pages->frames ? 0 : (uintptr_t)at % PAGE);
 }
 
 static void open_translated(struct host *host, struct pages *pages)
@@ -536,6 +543,17 @@ static void test_translate_refuses(void **state)
 	assert_int_equal(segue_load(&host.args), SEGUE_E_EXTENT_PLACE);
 	assert_non_null(strstr(host.sentence, "of blob 0 is not mapped"));
 	pages.hole = SIZE_MAX;
+	/* malloc() puts nothing on a page's start */
+	assert_int_not_equal((uintptr_t)host.args.blob.data % PAGE, 0);
+	pages.frames = true;
+	assert_int_equal(segue_load(&host.args), SEGUE_E_EXTENT_PLACE);
+	snprintf(expected, sizeof expected, "byte 0 of blob 0, which is byte %u of its page, is at %#x: another one of a page",
+		 (unsigned)((uintptr_t)host.args.blob.data % PAGE), BLOB_PHYS);
+	assert_non_null(strstr(host.sentence, expected));
+	pages.frames = false;
+	pages.high = (uint64_t)1 << 52;
+	assert_int_equal(segue_load(&host.args), SEGUE_E_EXTENT_HIGH);
+	pages.high = 0;
 	pages.broken = 7;
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_PLACE);
 	snprintf(expected, sizeof expected, "page 7 is at %#x by translate; told was %#x", WORKSPACE_PHYS + 9 * PAGE,
