@@ -606,7 +606,7 @@ WRONG_MULTIBOOT = {
         protocol.module.overlaps protocol.module.reserved protocol.boot_loader_name protocol.elf.shndx
         protocol.elf.sections_without_address protocol.elf.sections_outside_ram protocol.elf.landmark""",
     wrong_map: """protocol.mmap.end protocol.map.empty_entries protocol.map.overlaps protocol.flags.symbols
-        segue.flags.unknown""",
+        segue.flags.unknown segue.ebx.in_ram""",
     wrong_places: """protocol.mem_upper protocol.module protocol.elf.size protocol.elf.shndx
         protocol.elf.landmark""",
     tables_in_kernel: """protocol.cmdline protocol.mods_addr protocol.elf.addr protocol.elf.landmark

@@ -35,6 +35,8 @@ static struct segue_extent extent;
 static struct segue_range range[4];
 static struct segue_part module;
 static char long_line[4096];
+/* load_arguments()'s: too large for a stack's frame */
+static struct segue_part modules[HOST_PARTS];
 
 static void no_workspace(struct segue_load_args *args) { args->workspace = NULL; }
 static void struct_size(struct segue_load_args *args) { args->struct_size = 12; }
@@ -152,8 +154,9 @@ static void no_low_memory(struct segue_load_args *args)
 
 /* newc: magic, inode, mode, owners, links, time, size, devices, length of the name, sum */
 #define ZERO "00000000"
-#define MEMBER(mode, size, name_size) \
-	"070701" ZERO mode ZERO ZERO "00000001" ZERO size ZERO ZERO ZERO ZERO name_size ZERO
+#define LINKED_MEMBER(mode, links, size, name_size) \
+	"070701" ZERO mode ZERO ZERO links ZERO size ZERO ZERO ZERO ZERO name_size ZERO
+#define MEMBER(mode, size, name_size) LINKED_MEMBER(mode, "00000001", size, name_size)
 #define FILE_MODE "000081a4"
 /* A header and its name fill whole words. */
 #define TRAILER MEMBER(ZERO, ZERO, "0000000b") "TRAILER!!!\0\0\0\0"
@@ -202,6 +205,13 @@ static void bundle_cmdline(struct segue_load_args *args)
 	archive(args, bytes, sizeof bytes);
 }
 
+static void bundle_link(struct segue_load_args *args)
+{
+	static const char bytes[] = LINKED_MEMBER(FILE_MODE, "00000002", ZERO, "00000007") "kernel\0\0\0\0" TRAILER;
+
+	archive(args, bytes, sizeof bytes - 1);
+}
+
 static void bundle_nested(struct segue_load_args *args)
 {
 	static const char bytes[] = KERNEL("00000008") "07070100" TRAILER;
@@ -216,6 +226,31 @@ static void bundle_digest(struct segue_load_args *args)
 	archive(args, bytes, sizeof bytes);
 }
 
+static uint64_t translate_nothing(void *context, const void *address)
+{
+	(void)context;
+	(void)address;
+	return SEGUE_NOT_MAPPED;
+}
+
+static uint64_t translate_workspace(void *context, const void *address)
+{
+	const struct segue_load_args *args = context;
+	uintptr_t at = (uintptr_t)address - (uintptr_t)args->workspace;
+
+	return at < args->workspace_size ? args->workspace_phys + at : SEGUE_NOT_MAPPED;
+}
+
+static void workspace_elsewhere(struct segue_load_args *args) { args->translate = translate_nothing; }
+
+static void blob_elsewhere(struct segue_load_args *args)
+{
+	args->translate = translate_workspace;
+	args->translate_context = args;
+	args->blob.extents = NULL;
+	args->blob.extent_count = 0;
+}
+
 static void map_in_workspace(struct segue_load_args *args) { args->memory_map = args->workspace; }
 
 static const struct kind kinds[] = {
@@ -224,6 +259,8 @@ static const struct kind kinds[] = {
 	{"workspace not on a page", SEGUE_E_WORKSPACE_ALIGN, 0, {{0}}, align},
 	{"workspace high", SEGUE_E_WORKSPACE_HIGH, 0, {{0}}, high},
 	{"workspace small", SEGUE_E_WORKSPACE_SMALL, 0, {{0}}, small},
+	{"workspace elsewhere", SEGUE_E_WORKSPACE_PLACE, 0, {{0}}, workspace_elsewhere},
+	{"blob elsewhere", SEGUE_E_EXTENT_PLACE, 0, {{0}}, blob_elsewhere},
 	{"map in the workspace", SEGUE_E_WORKSPACE_USED, 0, {{0}}, map_in_workspace},
 	{"unknown flag", SEGUE_E_FLAGS, 0, {{0}}, unknown_flag},
 	{"count without array", SEGUE_E_ARGUMENT, 0, {{0}}, no_modules},
@@ -241,12 +278,14 @@ static const struct kind kinds[] = {
 	{"empty", SEGUE_E_EMPTY, 0, {{0}}, empty},
 	{"unknown", SEGUE_E_UNKNOWN, 0, {{0, 0x20202020, 4}, {MULTIBOOT, 0, 4}}, NULL},
 	{"gzip", SEGUE_E_GZIP, 0, {{0, 0x00088b1f, 4}, {MULTIBOOT, 0, 4}}, NULL},
+	{"xz", SEGUE_E_COMPRESSED, 0, {{0, 0x587a37fd, 4}, {4, 0x5a, 2}, {MULTIBOOT, 0, 4}}, NULL},
 	{"bundle", SEGUE_E_BUNDLE_HEADER, 0, {{0, 0x37303730, 4}, {4, 0x3130, 2}}, NULL},
 	{"bundle cut", SEGUE_E_BUNDLE_TRUNCATED, 0, {{0}}, bundle_cut},
 	{"bundle member", SEGUE_E_BUNDLE_MEMBER, 0, {{0}}, bundle_member},
 	{"bundle with one member twice", SEGUE_E_BUNDLE_TWICE, 0, {{0}}, bundle_twice},
 	{"bundle without a kernel", SEGUE_E_BUNDLE_KERNEL, 0, {{0}}, bundle_kernel},
 	{"bundle command line", SEGUE_E_BUNDLE_CMDLINE, 0, {{0}}, bundle_cmdline},
+	{"bundle with a link to nothing", SEGUE_E_BUNDLE_LINK, 0, {{0}}, bundle_link},
 	{"bundle in a bundle", SEGUE_E_BUNDLE_NESTED, 0, {{0}}, bundle_nested},
 	{"bundle digest", SEGUE_E_BUNDLE_DIGEST, 0, {{0}}, bundle_digest},
 	{"Fiwix kernel length", SEGUE_E_FIWIX_KERNEL, 0, {{0, 0x7000000, 4}, {8, ELF_MAGIC, 4}}, NULL},
@@ -346,11 +385,10 @@ static void run_kind(const struct kind *kind, struct segue_load_args *args, uint
 	}
 }
 
-/* What the library notes of a load, the serial port, it keeps. */
+/* What the library notes of a load, the serial port, it keeps; and what load_arguments() writes to modules is there. */
 static void load_once(void)
 {
 	struct segue_load_args args;
-	struct segue_part modules[HOST_PARTS];
 	struct segue_machine machine;
 
 	load_arguments(&args, modules, &machine);
@@ -376,7 +414,6 @@ void refusals(void)
 	forget_changes();
 	for (uint32_t i = 0; i < count; i++) {
 		struct segue_load_args args;
-		static struct segue_part modules[HOST_PARTS];
 		struct segue_machine machine;
 
 		load_arguments(&args, modules, &machine);
