@@ -5,6 +5,7 @@
 #include <string.h>
 #include "blob.h"
 #include "container/container.h"
+#include "container/magic.h"
 #include "digest.h"
 
 #define PAGE 4096u

@@ -243,7 +243,7 @@ static void print_pe(const struct bytes *kernel)
 
 void print_kernel_facts(const struct bytes *kernel)
 {
-	if (segue_loader_linux.recognise(kernel))
+	if (segue_is_linux(kernel))
 		print_linux(kernel);
 	if (segue_is_elf(kernel))
 		print_elf(kernel);

@@ -40,11 +40,6 @@ static addr_t virtual_distance(bool is_64, const uint8_t *from, const uint8_t *t
 	return distance < ADDRESS_LIMIT ? (addr_t)distance : ADDRESS_MAX;
 }
 
-bool segue_is_elf(const struct bytes *file)
-{
-	return file->size >= 4 && le32(file->data) == 0x464c457fu;
-}
-
 bool segue_elf_is_64_bit(const struct bytes *file)
 {
 	const size_t machine = offsetof(struct elf32_header, e_machine);

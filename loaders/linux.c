@@ -10,10 +10,10 @@
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
+#include "container/magic.h"
 #include "linux.h"
 
 #define BOOT_FLAG 0xaa55u
-#define HEADER_MAGIC 0x53726448u      /* "HdrS" */
 #define SECTOR 512u
 #define XLF_KERNEL_64 0x01u
 #define PHYSICAL_BITS_MAX 52          /* x86: no CPU has more */
@@ -26,12 +26,6 @@
 #define LOW_MEMORY_END 0x36000000u
 #define LOW_INITRD_MAX 0x30000000u    /* leaves room for the kernel and its own tables */
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
-
-static bool recognise(const struct bytes *file)
-{
-	return file->size >= 0x206 && le16(LINUX_AT(file->data, hdr.boot_flag)) == BOOT_FLAG &&
-	       le32(LINUX_AT(file->data, hdr.header)) == HEADER_MAGIC;
-}
 
 static uint32_t setup_size(const uint8_t *sectors)
 {
@@ -46,7 +40,7 @@ static bool recognise_old(const struct bytes *file)
 {
 	size_t setup, code;
 
-	if (file->size < 0x206 || le16(LINUX_AT(file->data, hdr.boot_flag)) != BOOT_FLAG || recognise(file))
+	if (file->size < 0x206 || le16(LINUX_AT(file->data, hdr.boot_flag)) != BOOT_FLAG || segue_is_linux(file))
 		return false;
 	setup = setup_size(LINUX_AT(file->data, hdr.setup_sects));
 	code = le16(LINUX_AT(file->data, hdr.syssize)) * (size_t)16;
@@ -447,5 +441,5 @@ static int load(struct job *job)
 	return error != SEGUE_OK ? error : run(job, &k, k.real_mode ? to_16_bits : to_32_bits);
 }
 
-const struct loader segue_loader_linux = {.protocol = "Linux", .recognise = recognise, .load = load};
+const struct loader segue_loader_linux = {.protocol = "Linux", .recognise = segue_is_linux, .load = load};
 const struct loader segue_loader_linux_old = {.protocol = "Linux", .recognise = recognise_old, .load = load};

@@ -206,7 +206,7 @@ static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 				 flat.end - flat.load - flat.source.size, flat.end - flat.load);
 }
 
-bool segue_multiboot_is_stray(const struct bytes *kernel)
+static bool is_stray(const struct bytes *kernel)
 {
 	size_t offset = 0;
 	enum found found = find_header(kernel, &offset);
@@ -290,8 +290,15 @@ static int load(struct job *job)
 	return SEGUE_OK;
 }
 
+static const struct searched_header searched = {
+	.name = "Multiboot",
+	.is_stray = is_stray,
+	.nearly = segue_multiboot_nearly,
+};
+
 const struct loader segue_loader_multiboot = {
 	.protocol = "Multiboot 1",
 	.recognise = recognise,
 	.load = load,
+	.searched = &searched,
 };

@@ -210,19 +210,30 @@ static inline const struct segue_framebuffer *segue_screen(const struct job *job
 /* Where RAM from start on ends, in however many entries it is described; ADDRESS_LIMIT if it goes on there. */
 addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start);
 
-/* blob -> bundle: the container rules. Order of recognition is documented in recognise.c. */
+/* blob -> bundle: the rules of container/open.c. */
 int segue_open_blob(struct job *job);
 
+/* A header that is searched for: bytes that look like one may be there by chance. */
+struct searched_header {
+	const char *name;
+	/* Of a kernel that is recognised: is the header one that cannot be right? Another loader that recognises it is preferred. */
+	bool (*is_stray)(const struct bytes *kernel);
+	/* Of one that nobody recognises: why the first that was perhaps meant to be one is none; NULL: nothing looks like it. */
+	const char *(*nearly)(const struct bytes *kernel, size_t *offset);
+};
+
 /*
- * One table for the boot protocols, in the order they are asked. recognise looks at the bytes only and
- * says whether the kernel is this protocol's (true even if it is a broken one, so that its own loader
- * says why); load does the rest.
+ * A boot protocol. recognise looks at the bytes only and says whether the kernel is this protocol's (true even if
+ * it is a broken one, so that its own loader says why); load does the rest.
  */
 struct loader {
 	const char *protocol;
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
+	const struct searched_header *searched; /* NULL: its magic has one place */
 };
+/* In the order they are asked, NULL after the last: protocols.c. */
+extern const struct loader *const segue_loaders[] SEGUE_HIDDEN;
 extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
 	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;
 

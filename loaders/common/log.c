@@ -110,10 +110,11 @@ int segue_refuse(const struct job *job, int code, const char *format, ...)
 {
 	struct sentence s = {.length = 0};
 	va_list list;
-	int level = segue_tries_again(job, code) ? SEGUE_LOG_WARNING : SEGUE_LOG_ERROR;
+	int level;
 
 	if (!job || !job->args->log)
 		return code;
+	level = segue_tries_again(job, code) ? SEGUE_LOG_WARNING : SEGUE_LOG_ERROR;
 	put_string(&s, segue_strerror(code));
 	if (format)
 		put_string(&s, ": ");

@@ -27,6 +27,7 @@
  */
 #include "common/bytes.h"
 #include "container/container.h"
+#include "container/magic.h"
 #include "common/memory_functions.h"
 
 #define MAGIC_SIZE 6u

@@ -11,6 +11,7 @@
  */
 #include "common/bytes.h"
 #include "container/container.h"
+#include "container/magic.h"
 
 bool segue_is_fiwix(const struct bytes *blob)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bzimage.h"
 #include "container/container.h"
+#include "container/magic.h"
 #include "copy.h"
 #include "fetch.h"
 #include "standalone.h"
@@ -221,7 +222,7 @@ static void read_fiwix(void)
 	}
 }
 
-/* The rules of loaders/recognise.c. True: all of it is a kernel. */
+/* The rules of loaders/container/open.c. True: all of it is a kernel. */
 static bool read_blob(void)
 {
 	uint32_t size = stream_peek(&fetch.stream, STREAM_PEEK_MAX);

@@ -5,7 +5,7 @@
 #include "boot_info.h"
 #include "chain.h"
 #include "fetch.h"
-#include "media.h"
+#include "media_open.h"
 #include "options.h"
 #include "parts.h"
 #include "room.h"

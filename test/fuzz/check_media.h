@@ -14,6 +14,7 @@
 #include "iso9660.c"
 #include "partition.c"
 #include "media.c"
+#include "media_open.c"
 
 #define BLOCK 2048u
 #define SYSTEM_AREA 16u               /* blocks that no file system has: not among the fuzzer's bytes */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes newc archives and jobs for the tests of recognise.c, bundle.c and fiwix.c. */
+/* Makes newc archives and jobs for the tests of recognise.c and of container/. */
 #ifndef SEGUE_TEST_BLOB_H
 #define SEGUE_TEST_BLOB_H
 
@@ -67,6 +67,7 @@ struct blob_job {
 	struct job job;
 	struct segue_load_args args;
 	struct segue_part parts[4];
+	struct range ram;             /* none */
 	char sentence[256];           /* the last that was logged as an error */
 	int sentences;
 	uint8_t memory[16384];
@@ -93,6 +94,7 @@ static inline void blob_job_start(struct blob_job *b, const void *data, size_t s
 	b->job.args = &b->args;
 	b->job.parts = b->parts;
 	b->job.part_count = 1;
+	b->job.ram = &b->ram;
 	b->job.arena.next = b->memory;
 	b->job.arena.end = b->memory + sizeof b->memory;
 	b->job.workspace = b->memory;

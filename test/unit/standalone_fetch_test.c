@@ -16,6 +16,7 @@
 #include "iso9660.c"
 #include "partition.c"
 #include "media.c"
+#include "media_open.c"
 #undef SECTOR
 #include "bzimage.c"
 #include "seal.c"

@@ -7,6 +7,7 @@
 #include "iso9660.c"
 #include "partition.c"
 #include "media.c"
+#include "media_open.c"
 
 #define BLOCKS 64u
 
