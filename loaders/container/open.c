@@ -15,7 +15,7 @@
 #include "common/memory_functions.h"
 #include "container/container.h"
 #include "container/magic.h"
-#include "../stage1/stage1.h"
+#include "container/seal.h"
 
 /* A string of the host's; it lies in no part, and only tables are made from it. */
 static void set_string(struct bytes *bytes, const char *string)

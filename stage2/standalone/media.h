@@ -3,7 +3,7 @@
 #ifndef STANDALONE_MEDIA_H
 #define STANDALONE_MEDIA_H
 
-#include "disk.h"
+#include "drive.h"
 #include "segue.h"
 
 #define MEDIA_BUFFER 0x10000u         /* stage1.inc: BUFFER */

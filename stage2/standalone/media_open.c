@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../stage1/stage1.h"
+#include "container/media_format.h"
 #include "iso9660.h"
 #include "media_open.h"
 #include "partition.h"
+#include "stage1.h"
 
 #define PARTITION_PATH "Segue's partition"
 

@@ -8,8 +8,10 @@
 
 #include "fail.h"
 #include "standalone_medium.h"
-#include "../../stage1/stage1.h"
-#include "disk.c"
+#include "container/media_format.h"
+#include "container/seal.h"
+#include "stage1.h"
+#include "drive.c"
 #include "refuse.c"
 #include "iso9660.c"
 #include "partition.c"
