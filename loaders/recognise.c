@@ -36,10 +36,10 @@ static int refuse_unknown(const struct job *job, const char *what)
 		const char *nearly = header ? header->nearly(kernel, &offset) : NULL;
 
 		if (nearly)
-			return segue_refuse(job, SEGUE_E_UNKNOWN, "%s of %z bytes; the %s header at offset %x %s", what,
+			return segue_refuse(&job->log, SEGUE_E_UNKNOWN, "%s of %z bytes; the %s header at offset %x %s", what,
 					    (addr_t)kernel->size, header->name, (addr_t)offset, nearly);
 	}
-	return segue_refuse(job, SEGUE_E_UNKNOWN, "%s of %z bytes", what, (addr_t)kernel->size);
+	return segue_refuse(&job->log, SEGUE_E_UNKNOWN, "%s of %z bytes", what, (addr_t)kernel->size);
 }
 
 int segue_load_kernel(struct job *job)
@@ -50,15 +50,15 @@ int segue_load_kernel(struct job *job)
 	const struct searched_header *header;
 
 	if (segue_is_gzip(kernel))
-		return segue_refuse(job, SEGUE_E_GZIP, "%s; " INITRD_HINT, what);
+		return segue_refuse(&job->log, SEGUE_E_GZIP, "%s; " INITRD_HINT, what);
 	if (packed)
-		return segue_refuse(job, SEGUE_E_COMPRESSED, "%s, by %s; " INITRD_HINT, what, packed);
+		return segue_refuse(&job->log, SEGUE_E_COMPRESSED, "%s, by %s; " INITRD_HINT, what, packed);
 	loader = find_loader(kernel, segue_loaders);
 	if (!*loader)
 		return refuse_unknown(job, what);
 	header = (*loader)->searched;
 	if (header && header->is_stray(kernel) && *(next = find_loader(kernel, loader + 1))) {
-		segue_say(job, SEGUE_LOG_INFO, "%s, in spite of a %s header that cannot be right", (*next)->protocol, header->name);
+		segue_say(&job->log, SEGUE_LOG_INFO, "%s, in spite of a %s header that cannot be right", (*next)->protocol, header->name);
 		loader = next;
 	}
 	job->protocol = (*loader)->protocol;

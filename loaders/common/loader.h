@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "common/bytes.h"
+#include "common/log.h"
 #include "segue.h"
 
 #define PAGE 4096u
@@ -83,10 +84,14 @@ struct range {
 /* A bump allocator over what is left of the workspace. */
 struct arena {
 	uint8_t *next, *end;
+	size_t size;                  /* of the whole workspace, for the sentence of a refusal */
+	const struct log *log;
 };
 
 struct job {
+	struct log log;
 	const struct segue_load_args *args;
+	const struct segue_machine *machine; /* as the target will find it: its screen is not always args->machine's (quiet.h) */
 	struct arena arena;
 	const struct segue_part *parts; /* [0] the blob, then the modules; extents checked */
 	size_t part_count;
@@ -107,7 +112,6 @@ struct job {
 	struct entry_state entry;
 	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
 	addr_t catcher_dest;          /* physical; 0: none */
-	bool modules_move;            /* where SEGUE_LOAD_MODULES_STAY would leave them */
 	bool modules_stay;            /* as with that flag: the second try, where RAM is too full for the first */
 	addr_t needs_memory;
 	bool is_64_bit;               /* the kernel is for a 64-bit CPU, as far as its headers tell */
@@ -116,27 +120,12 @@ struct job {
 };
 
 /*
- * Is there a second try after this refusal, with the modules where they are? A move needs RAM that is neither source
- * nor destination. The refusal is a warning then.
+ * Takes size bytes, zeroed. When the workspace is used up it refuses with SEGUE_E_WORKSPACE_SMALL, whose sentence says how
+ * much more is needed, and returns NULL. align is a power of two.
  */
-static inline bool segue_tries_again(const struct job *job, int code)
-{
-	return job->modules_move && (code == SEGUE_E_NO_PURGATORY || code == SEGUE_E_NO_PLACE);
-}
-
-/*
- * refuse: logs what the code means (segue_strerror), and behind a colon the details in format (NULL: none),
- * at SEGUE_LOG_ERROR; returns the code (job NULL: that is all). say: logs the sentence in format at a level.
- * The formats know %s (char *), %b (struct bytes *, printed up to 64 bytes, unprintables as '?'),
- * %u (uint32_t), %x (addr_t, as 0x...), %X (uint64_t, as 0x...), %z (addr_t, in decimal), %%.
- */
-int segue_refuse(const struct job *job, int code, const char *format, ...);
-void segue_say(const struct job *job, int level, const char *format, ...);
-
-/* Takes size bytes, zeroed, or returns NULL when the workspace is used up. align is a power of two. */
 void *segue_arena_take(struct arena *arena, size_t size, size_t align);
-/* The refusal for that case: names how much more is needed. */
-int segue_arena_refuse(const struct job *job, size_t size);
+/* That refusal alone; returns NULL. */
+void *segue_arena_refuse(const struct arena *arena, size_t size);
 
 /* A sub-run of bytes; the caller has checked that offset + size <= bytes.size. */
 static inline struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size)
@@ -201,7 +190,7 @@ void segue_target_map(const struct job *job, struct segue_range *map, size_t lim
 /* The screen that the target may go on using; NULL: none is known. */
 static inline const struct segue_framebuffer *segue_screen(const struct job *job)
 {
-	const struct segue_machine *machine = job->args->machine;
+	const struct segue_machine *machine = job->machine;
 
 	return machine && machine->framebuffer.type != SEGUE_FRAMEBUFFER_NONE && machine->framebuffer.width > 0 ?
 		&machine->framebuffer : NULL;

@@ -7,7 +7,7 @@
 
 /* A newc cpio archive, by its first six bytes. */
 bool segue_is_bundle(const struct bytes *blob);
-int segue_open_bundle(struct job *job, const struct bytes *blob);
+int segue_open_bundle(struct arena *arena, struct bundle *bundle, const struct bytes *blob);
 
 /* newc: bundle.c says what it looks like. */
 #define BUNDLE_HEADER_SIZE 110u
@@ -18,7 +18,8 @@ enum bundle_kind { BUNDLE_TRAILER, BUNDLE_KERNEL, BUNDLE_CMDLINE, BUNDLE_INITRD,
 
 /* The archive, and the member that was read last. */
 struct bundle_reader {
-	struct job *job;
+	struct arena *arena;          /* for modules and the digest; its log gets the refusals */
+	struct bundle *bundle;
 	struct bytes archive;
 	struct bytes rest;            /* of it, from the next member on */
 	size_t at;                    /* offset of this one */
@@ -45,12 +46,12 @@ int segue_bundle_end(struct bundle_reader *reader);
 /* Lengths before a kernel that lies at offset 8. */
 #define FIWIX_HEADER_SIZE 8u
 bool segue_is_fiwix(const struct bytes *blob);
-int segue_open_fiwix(struct job *job, const struct bytes *blob);
+int segue_open_fiwix(const struct log *log, struct bundle *bundle, const struct bytes *blob);
 
 /*
  * One more module, zeroed; refuses and returns NULL if there is no room. They are an array because
  * nothing else is taken from the arena while a blob is opened.
  */
-struct member *segue_add_module(struct job *job);
+struct member *segue_add_module(struct arena *arena, struct bundle *bundle);
 
 #endif

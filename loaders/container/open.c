@@ -32,7 +32,7 @@ static int add_callers_modules(struct job *job)
 
 	for (i = 1; i < job->part_count; i++) {
 		const struct segue_part *part = &job->parts[i];
-		struct member *module = segue_add_module(job);
+		struct member *module = segue_add_module(&job->arena, &job->bundle);
 
 		if (!module)
 			return SEGUE_E_WORKSPACE_SMALL;
@@ -64,15 +64,15 @@ int segue_open_blob(struct job *job)
 	int error = SEGUE_OK;
 
 	if (!blob.size)
-		return segue_refuse(job, SEGUE_E_EMPTY, NULL);
+		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);
 	drop_seal(&blob);
 	bundle->container = "";
 	is_bundle = segue_is_bundle(&blob);
 	set_string(&bundle->kernel_name, part->name && !is_bundle ? part->name : "kernel");
 	if (is_bundle)
-		error = segue_open_bundle(job, &blob);
+		error = segue_open_bundle(&job->arena, bundle, &blob);
 	else if (!segue_is_kernel(&blob) && segue_is_fiwix(&blob))
-		error = segue_open_fiwix(job, &blob);
+		error = segue_open_fiwix(&job->log, bundle, &blob);
 	else
 		bundle->kernel = blob;
 	if (error)

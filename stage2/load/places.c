@@ -77,7 +77,7 @@ static bool is_map_of_host(const struct segue_load_args *args)
 
 static int refuse_page(const struct job *job, addr_t offset, addr_t is, const char *by)
 {
-	return segue_refuse(job, SEGUE_E_WORKSPACE_PLACE, "page %z is at %x by %s; told was %x", offset / PAGE, is, by,
+	return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "page %z is at %x by %s; told was %x", offset / PAGE, is, by,
 			    (addr_t)job->args->workspace_phys + offset);
 }
 
@@ -112,8 +112,8 @@ int segue_check_workspace_place(struct job *job)
 	if (error != SEGUE_OK || !args->memory_map || is_in_map(args, start, end))
 		return error;
 	if (is_map_of_host(args))
-		return segue_refuse(job, SEGUE_E_WORKSPACE_PLACE, "%x to %x is not in the memory map", start, end);
-	segue_say(job, SEGUE_LOG_WARNING, "the workspace, %x to %x, is not in the memory map", start, end);
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "%x to %x is not in the memory map", start, end);
+	segue_say(&job->log, SEGUE_LOG_WARNING, "the workspace, %x to %x, is not in the memory map", start, end);
 	return SEGUE_OK;
 }
 
@@ -131,7 +131,7 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 		if (size > part->size - at)
 			size = part->size - at;
 		if (is == ADDRESS_MAX)
-			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by translate byte %z of %s %u is not mapped", (addr_t)at, name,
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by translate byte %z of %s %u is not mapped", (addr_t)at, name,
 					    number);
 		if (last && last->addr + last->size == is) {
 			last->size += size;
@@ -140,7 +140,7 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 		/* Nothing else is taken meanwhile: they lie one after the other. */
 		last = segue_arena_take(&job->arena, sizeof *last, sizeof(uint64_t));
 		if (!last)
-			return segue_arena_refuse(job, sizeof *last);
+			return SEGUE_E_WORKSPACE_SMALL;
 		if (!made)
 			made = last;
 		last->addr = is;
@@ -177,9 +177,9 @@ static int check_by_walk(const struct job *job, struct walk *walk, uint32_t inde
 		if (!differs(job, walk, index, at, &told, &is))
 			continue;
 		if (!is_in_map(job->args, told, told + 1))
-			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by the page tables byte %z of %s %u is at %x; told was %x, which "
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by the page tables byte %z of %s %u is at %x; told was %x, which "
 					    "is not in the memory map", (addr_t)at, name, number, is, told);
-		segue_say(job, SEGUE_LOG_WARNING, "by the page tables byte %z of %s %u is at %x, and its extents say %x: wrong, "
+		segue_say(&job->log, SEGUE_LOG_WARNING, "by the page tables byte %z of %s %u is at %x, and its extents say %x: wrong, "
 			  "unless data is a copy", (addr_t)at, name, number, is, told);
 		break;
 	}
@@ -196,7 +196,7 @@ static void check_by_map(const struct job *job, uint32_t index)
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0 || is_in_map(job->args, extents[i].addr, extents[i].addr + extents[i].size))
 			continue;
-		segue_say(job, SEGUE_LOG_WARNING, "%s %u, extent %z, %x to %x, is not in the memory map", index == 0 ? "blob" : "module",
+		segue_say(&job->log, SEGUE_LOG_WARNING, "%s %u, extent %z, %x to %x, is not in the memory map", index == 0 ? "blob" : "module",
 			  index == 0 ? 0 : index - 1, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
 		return;
 	}

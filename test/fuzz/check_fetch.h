@@ -210,8 +210,8 @@ static inline void check_fetch(uint8_t *blob, size_t size, const struct way *way
 	insert(blob, size, way);
 	if (GOES_ON(fetch_parts(&media, &room, &parts))) {
 		CHECK(error == SEGUE_OK, "read, though it is refused as a whole: %s", whole.sentence);
-		check_pieces(&fetch.job.bundle, &whole.job.bundle, ram_end(way));
-		check_parts(&fetch.job.bundle);
+		check_pieces(&fetch.bundle, &whole.job.bundle, ram_end(way));
+		check_parts(&fetch.bundle);
 	} else {
 		CHECK(strstr(spoken, "Refused: "), "no sentence: %s", spoken);
 		CHECK(error != SEGUE_OK || refused_by_machine(), "refused: %s", spoken);
