@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "common/bytes.h"
-#include "container/container.h"
+#include "container/bundle_reader.h"
 #include "disk.h"
 #include "elf.h"
 #include "kernel_facts.h"

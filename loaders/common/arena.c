@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The only allocator: a pointer that moves through the caller's workspace. */
-#include "common/loader.h"
+#include "common/arena.h"
+#include "common/bytes.h"
 #include "common/memory_functions.h"
 
 void *segue_arena_refuse(const struct arena *arena, size_t size)

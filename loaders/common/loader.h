@@ -13,39 +13,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "common/arena.h"
+#include "common/bundle.h"
 #include "common/bytes.h"
 #include "common/log.h"
 #include "segue.h"
 
 #define PAGE 4096u
 #define ONE_MIB 0x100000u
-
-/* A run of bytes of one part: 0 is the blob, 1 + i is module i, PART_WORKSPACE is our own. */
-#define PART_WORKSPACE 0xffffffffu
-struct bytes {
-	const uint8_t *data;
-	size_t size;
-	uint32_t part;
-};
-
-/* One file of the target: a kernel, an initrd, a module. args has no argv[0]. */
-struct member {
-	struct bytes file;
-	struct bytes name;            /* argv[0]; size 0: none known */
-	struct bytes args;            /* size 0: none */
-};
-
-/* What a blob and the modules beside it come to, before any loader has looked at the kernel. */
-struct bundle {
-	const char *container;        /* "bundle", "Fiwix" or "" */
-	struct bytes kernel;
-	struct bytes kernel_name;
-	struct bytes cmdline;         /* what the blob brings, or what the caller gave instead */
-	struct bytes initrd;          /* size 0: none. A bundle's initrd, or Fiwix's initramfs */
-	const uint8_t *digest;        /* SHA-256, 32 bytes; NULL: none */
-	struct member *modules;       /* a bundle's in order of their names, then the caller's */
-	size_t module_count;
-};
 
 #define NO_NUMBER 0xffffffffu
 struct segment {
@@ -81,13 +56,6 @@ struct range {
 	addr_t start, end;
 };
 
-/* A bump allocator over what is left of the workspace. */
-struct arena {
-	uint8_t *next, *end;
-	size_t size;                  /* of the whole workspace, for the sentence of a refusal */
-	const struct log *log;
-};
-
 struct job {
 	struct log log;
 	const struct segue_load_args *args;
@@ -118,22 +86,6 @@ struct job {
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
 };
-
-/*
- * Takes size bytes, zeroed. When the workspace is used up it refuses with SEGUE_E_WORKSPACE_SMALL, whose sentence says how
- * much more is needed, and returns NULL. align is a power of two.
- */
-void *segue_arena_take(struct arena *arena, size_t size, size_t align);
-/* That refusal alone; returns NULL. */
-void *segue_arena_refuse(const struct arena *arena, size_t size);
-
-/* A sub-run of bytes; the caller has checked that offset + size <= bytes.size. */
-static inline struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size)
-{
-	bytes.data += offset;
-	bytes.size = size;
-	return bytes;
-}
 
 /*
  * Adds a segment at a fixed place: checks that it is RAM, apart from every other segment, and not kept; warns where

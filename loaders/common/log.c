@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Sentences for the log callback: a formatter that knows what log.h lists and needs no libc. */
 #include <stdarg.h>
-#include "common/loader.h"
+#include "common/bundle.h"
+#include "common/bytes.h"
+#include "common/log.h"
 
 #define SENTENCE_SIZE 240
 #define BYTES_SHOWN 64

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What a file is by a magic number at a fixed place. Needs no loader: a host may have linked only some. */
+/*
+ * What a file is by a magic number at a fixed place. Needs no loader: a host may have linked only some. Exported to
+ * segue.elf and the segue command.
+ */
 #ifndef SEGUE_MAGIC_H
 #define SEGUE_MAGIC_H
 
-#include "common/loader.h"
+#include <stdbool.h>
+#include "common/bundle.h"
 
 /* Linux/x86 boot protocol (boot.rst): boot_flag at 0x1fe, "HdrS" at 0x202. Since 2.00. */
 bool segue_is_linux(const struct bytes *file);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the media that `segue iso` and `segue disk` make hold a blob. */
+/* How the media that `segue iso` and `segue disk` make hold a blob. Exported to segue.elf and the segue command. */
 #ifndef SEGUE_MEDIA_FORMAT_H
 #define SEGUE_MEDIA_FORMAT_H
 

@@ -12,6 +12,7 @@
  * Anything else is a kernel as it is: the rules for kernels go on in recognise.c.
  */
 #include "common/bytes.h"
+#include "common/loader.h"
 #include "common/memory_functions.h"
 #include "container/container.h"
 #include "container/magic.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Exported to segue.elf and the segue command. */
 #ifndef SEGUE_SEAL_H
 #define SEGUE_SEAL_H
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "bzimage.h"
-#include "container/container.h"
+#include "container/bundle_reader.h"
 #include "container/magic.h"
 #include "copy.h"
 #include "fetch.h"
 #include "standalone.h"
 #include "stream.h"
 
+#define PAGE 4096u
 #define LISTS_SIZE 65536u             /* of the modules, and of the parts: some 1000 */
 #define NAME_MAX 8192u                /* bytes of a member's name that are looked at; `segue pack` pads to 4096 */
 #define LISTS_CEILING 0xf00000u       /* out of the way of kernels, which like 16 MiB and what follows */
