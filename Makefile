@@ -47,7 +47,7 @@ SEGUE_ARCH := lists
 include stage2/segue.mk
 LIB_C := $(SEGUE_C)
 # With the flags.
-HEADERS := stage2/segue.mk $(SEGUE_HEADERS) $(wildcard stage1/*.h stage2/standalone/*.h disk/*.h)
+HEADERS := stage2/segue.mk $(SEGUE_HEADERS) $(wildcard stage2/standalone/*.h disk/*.h)
 STANDALONE_C := $(wildcard stage2/standalone/*.c)
 STANDALONE_ASM := $(wildcard stage2/standalone/*.asm)
 DISK_C := $(wildcard disk/*.c)

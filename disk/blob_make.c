@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "blob.h"
-#include "container/container.h"
+#include "container/bundle_reader.h"
+#include "container/magic.h"
 #include "digest.h"
 
 #define PAGE 4096u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * segue disk: sector 0 the MBR, from sector 1 on loader and segue.elf, from sector 2048 on the one partition: a
- * header of one sector (stage1.h) and the blob.
+ * header of one sector (container/media_format.h) and the blob.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,9 +10,9 @@
 #include <zlib.h>
 #include "boot_image.h"
 #include "common/bytes.h"
-#include "image.h"
+#include "media_make.h"
 #include "staging.h"
-#include "../stage1/stage1.h"
+#include "container/media_format.h"
 
 #define SECTOR 512u
 #define PARTITION_START 2048u         /* sectors: 1 MiB, where everybody starts the first one */
@@ -69,7 +69,7 @@ static uint64_t round_up(uint64_t value, uint32_t unit)
  * The partition ends with a cylinder, the disk with one of a BIOS that translates nothing, too: by either geometry
  * every sector of the partition can be reached. The blob's 4 GiB keep both far from the table's 32 bits.
  */
-static struct sizes find_sizes(const struct image *image)
+static struct sizes find_sizes(const struct medium *image)
 {
 	uint64_t used = PARTITION_START + 1 + ((uint64_t)image->blob.size + SECTOR - 1) / SECTOR;
 	uint64_t end = round_up(used, HEADS * TRACK);
@@ -87,7 +87,7 @@ static void put_chs(uint8_t *field, uint32_t sector)
 	field[2] = (uint8_t)cylinder;
 }
 
-static void make_header(const struct image *image, struct disk_header *header)
+static void make_header(const struct medium *image, struct disk_header *header)
 {
 	*header = (struct disk_header){ .version = { 1 } };
 	memcpy(header->magic, DISK_HEADER_MAGIC, sizeof header->magic);
@@ -97,7 +97,7 @@ static void make_header(const struct image *image, struct disk_header *header)
 }
 
 /* Disks are told from each other by the signature, so it comes of what is on them. */
-static uint32_t find_signature(const struct image *image, const struct disk_header *header)
+static uint32_t find_signature(const struct medium *image, const struct disk_header *header)
 {
 	uLong sum = crc32_z(0, (const uint8_t *)header, sizeof *header);
 
@@ -124,7 +124,7 @@ static bool put_at(FILE *out, uint64_t sector, const void *data, size_t size)
 	return !fseeko(out, (off_t)(sector * SECTOR), SEEK_SET) && fwrite(data, 1, size, out) == size;
 }
 
-static bool put_all(FILE *out, const struct image *image)
+static bool put_all(FILE *out, const struct medium *image)
 {
 	const uint8_t *loader = disk_boot_image + CD_SECTOR_SIZE;
 	const struct sizes sizes = find_sizes(image);
@@ -140,7 +140,7 @@ static bool put_all(FILE *out, const struct image *image)
 	       !fflush(out) && !ftruncate(fileno(out), (off_t)sizes.disk * (off_t)SECTOR);
 }
 
-static bool write_file(const struct image *image, const char *path)
+static bool write_file(const struct medium *image, const char *path)
 {
 	FILE *out = fopen(path, "wbx");
 	bool good = out && put_all(out, image);
@@ -152,7 +152,7 @@ static bool write_file(const struct image *image, const char *path)
 	return good;
 }
 
-static bool write_disk(const struct image *image)
+static bool write_disk(const struct medium *image)
 {
 	bool good = staging_open(image->out);
 
@@ -167,7 +167,7 @@ static bool write_disk(const struct image *image)
 
 static int run(int argc, char **argv)
 {
-	return image_run(&command_disk, argc, argv, write_disk);
+	return media_make(&command_disk, argc, argv, write_disk);
 }
 
 const struct command command_disk = {

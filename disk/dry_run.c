@@ -50,17 +50,15 @@ static struct segue_part part_of(const struct placed_file *placed)
 /* Opens with room for as many modules as the blob's size allows. */
 int dry_run_open(struct dry_run *run)
 {
-	struct segue_load_args args = { .cmdline = run->cmdline, .log = take_sentence, .log_context = run };
+	struct segue_load_args args = { .cmdline = run->cmdline };
 	struct segue_part blob = part_of(&run->blob);
 	size_t size = run->blob.file.size + PAGE;
-	struct job job = { .args = &args, .parts = &blob, .part_count = 1 };
+	struct job job = { .log = { .callback = take_sentence, .context = run }, .args = &args, .parts = &blob, .part_count = 1 };
 
 	drop_sentences(run);
 	free(run->open_memory);
 	run->open_memory = allocate(size);
-	args.workspace_size = size;
-	job.arena.next = run->open_memory;
-	job.arena.end = job.arena.next + size;
+	job.arena = (struct arena){ .next = run->open_memory, .end = (uint8_t *)run->open_memory + size, .size = size, .log = &job.log };
 	run->error = segue_open_blob(&job);
 	run->bundle = job.bundle;
 	run->opened = run->error == SEGUE_OK;

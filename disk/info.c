@@ -5,8 +5,8 @@
 #include <string.h>
 #include "digest.h"
 #include "kernel_facts.h"
-#include "media.h"
-#include "seal.h"
+#include "media_file.h"
+#include "blob_seal.h"
 
 /* The machine that the file is tried on. */
 #define TRIAL_MEMORY (3ull << 30)

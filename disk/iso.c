@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "boot_image.h"
-#include "image.h"
+#include "media_make.h"
 #include "staging.h"
-#include "../stage1/stage1.h"
+#include "container/media_format.h"
 
 _Static_assert(sizeof ISO_BLOB_PATH == sizeof "/segue/blob" && sizeof ISO_OPTIONS_PATH == sizeof "/segue/options",
 	       "the names below are these without their slash");
@@ -35,7 +35,7 @@ static bool find_time(char *time, size_t size)
 	return true;
 }
 
-static bool stage_files(const struct image *image)
+static bool stage_files(const struct medium *image)
 {
 	char line[DISK_OPTIONS_SIZE + 1];
 	int length = snprintf(line, sizeof line, "%s\n", image->options);
@@ -69,7 +69,7 @@ static bool run_xorriso(const char *time)
 	return staging_run(words, environment);
 }
 
-static bool write_iso(const struct image *image)
+static bool write_iso(const struct medium *image)
 {
 	char time[TIME_DIGITS + 1];
 	bool good = find_time(time, sizeof time) && staging_open(image->out);
@@ -85,7 +85,7 @@ static bool write_iso(const struct image *image)
 
 static int run(int argc, char **argv)
 {
-	return image_run(&command_iso, argc, argv, write_iso);
+	return media_make(&command_iso, argc, argv, write_iso);
 }
 
 const struct command command_iso = {

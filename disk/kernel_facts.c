@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "common/bytes.h"
-#include "container/container.h"
+#include "container/bundle_reader.h"
 #include "disk.h"
 #include "elf.h"
 #include "kernel_facts.h"
@@ -243,7 +243,7 @@ static void print_pe(const struct bytes *kernel)
 
 void print_kernel_facts(const struct bytes *kernel)
 {
-	if (segue_loader_linux.recognise(kernel))
+	if (segue_is_linux(kernel))
 		print_linux(kernel);
 	if (segue_is_elf(kernel))
 		print_elf(kernel);

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "blob.h"
-#include "seal.h"
+#include "blob_seal.h"
 #include "staging.h"
 
 static const struct option words[] = {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "digest.h"
-#include "media.h"
+#include "media_file.h"
 #include "picture.h"
 
 #define LEAST_MEMORY (1u << 20)

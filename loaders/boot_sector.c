@@ -31,9 +31,9 @@ static void say_what_is_dropped(const struct job *job)
 	const struct bundle *b = &job->bundle;
 
 	if (b->cmdline.size > 0)
-		segue_say(job, SEGUE_LOG_WARNING, "a boot sector has no command line: '%b' is dropped", &b->cmdline);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "a boot sector has no command line: '%b' is dropped", &b->cmdline);
 	if (b->module_count > 0 || b->initrd.size > 0)
-		segue_say(job, SEGUE_LOG_WARNING, "a boot sector has no modules: they are dropped");
+		segue_say(&job->log, SEGUE_LOG_WARNING, "a boot sector has no modules: they are dropped");
 }
 
 static int add_partition_entry(struct job *job, const void *entry)
@@ -42,18 +42,18 @@ static int add_partition_entry(struct job *job, const void *entry)
 	struct bytes source = {.data = copy, .size = ENTRY_SIZE, .part = PART_WORKSPACE};
 
 	if (!copy)
-		return segue_arena_refuse(job, ENTRY_SIZE);
+		return SEGUE_E_WORKSPACE_SMALL;
 	memcpy(copy, entry, ENTRY_SIZE);
 	return segue_add_segment(job, "partition entry", NO_NUMBER, ENTRY_PLACE, &source, 0, ENTRY_SIZE);
 }
 
 static int load(struct job *job)
 {
-	const struct segue_machine *machine = job->args->machine;
+	const struct segue_machine *machine = job->machine;
 	int error;
 
 	if (!(job->args->flags & SEGUE_LOAD_BIOS))
-		return segue_refuse(job, SEGUE_E_BOOT_SECTOR_BIOS, NULL);
+		return segue_refuse(&job->log, SEGUE_E_BOOT_SECTOR_BIOS, NULL);
 	say_what_is_dropped(job);
 	job->entry = (struct entry_state){
 		.edx = FIRST_HARD_DISK, .esp = SECTOR_PLACE, .eip = SECTOR_PLACE, .selectors = ENTRY_REAL_MODE,

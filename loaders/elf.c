@@ -40,11 +40,6 @@ static addr_t virtual_distance(bool is_64, const uint8_t *from, const uint8_t *t
 	return distance < ADDRESS_LIMIT ? (addr_t)distance : ADDRESS_MAX;
 }
 
-bool segue_is_elf(const struct bytes *file)
-{
-	return file->size >= 4 && le32(file->data) == 0x464c457fu;
-}
-
 bool segue_elf_is_64_bit(const struct bytes *file)
 {
 	const size_t machine = offsetof(struct elf32_header, e_machine);
@@ -71,13 +66,13 @@ static int check_ident(const struct job *job, const struct bytes *file, bool is_
 	uint32_t size = SIZE_OF(is_64, header);
 
 	if (file->size < size)
-		return segue_refuse(job, SEGUE_E_ELF_TRUNCATED, "%z bytes, header %u", (addr_t)file->size, size);
+		return segue_refuse(&job->log, SEGUE_E_ELF_TRUNCATED, "%z bytes, header %u", (addr_t)file->size, size);
 	for (size_t i = 0; i < sizeof ident / sizeof *ident; i++) {
 		const uint8_t *p = file->data + ident[i].offset;
 		uint32_t value = ident[i].offset < sizeof((struct elf32_header *)0)->e_ident ? *p : le16(p);
 
 		if (value != ident[i].value && value != ident[i].or_value)
-			return segue_refuse(job, ident[i].code, "%u at offset %u", value, (uint32_t)ident[i].offset);
+			return segue_refuse(&job->log, ident[i].code, "%u at offset %u", value, (uint32_t)ident[i].offset);
 	}
 	return SEGUE_OK;
 }
@@ -93,7 +88,7 @@ static int check_range(const struct job *job, const struct elf_file *elf, int co
 {
 	if (is_inside(elf, offset, size))
 		return SEGUE_OK;
-	return segue_refuse(job, code, "%s %u, %X bytes at offset %X, file's end %x", what, number, size, offset,
+	return segue_refuse(&job->log, code, "%s %u, %X bytes at offset %X, file's end %x", what, number, size, offset,
 			    (addr_t)elf->file.size);
 }
 
@@ -118,10 +113,10 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 	elf->section_header_count = HALF(is_64, p, header, e_shnum);
 	elf->section_names = HALF(is_64, p, header, e_shstrndx);
 	if (elf->program_header_count == 0)
-		return segue_refuse(job, SEGUE_E_ELF_NO_SEGMENTS, NULL);
+		return segue_refuse(&job->log, SEGUE_E_ELF_NO_SEGMENTS, NULL);
 	entry_size = HALF(is_64, p, header, e_phentsize);
 	if (entry_size != expected)
-		return segue_refuse(job, SEGUE_E_ELF_PHENTSIZE, "%u bytes, not %u", entry_size, expected);
+		return segue_refuse(&job->log, SEGUE_E_ELF_PHENTSIZE, "%u bytes, not %u", entry_size, expected);
 	return check_range(job, elf, SEGUE_E_ELF_TRUNCATED, "program headers", elf->program_header_count,
 			   read_virtual(is_64, AT(is_64, p, header, e_phoff)), elf->program_header_count * expected);
 }
@@ -141,7 +136,7 @@ int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *e
 {
 	for (uint32_t i = 0; i < elf->program_header_count; i++)
 		if (segment_type(program_header(elf, i)) == PT_INTERP)
-			return segue_refuse(job, SEGUE_E_ELF_INTERPRETER, "program header %u", i);
+			return segue_refuse(&job->log, SEGUE_E_ELF_INTERPRETER, "program header %u", i);
 	return SEGUE_OK;
 }
 
@@ -156,10 +151,10 @@ static int add_segment(struct job *job, const struct elf_file *elf, uint32_t ind
 	uint64_t size = read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_memsz));
 
 	if (size < file_size)
-		return segue_refuse(job, SEGUE_E_ELF_SEGMENT_SIZE, "segment %u, %X in the file, %X in memory",
+		return segue_refuse(&job->log, SEGUE_E_ELF_SEGMENT_SIZE, "segment %u, %X in the file, %X in memory",
 				    index, file_size, size);
 	if (!fits(words[PADDR], words[MEMSZ], ADDRESS_LIMIT))
-		return segue_refuse(job, SEGUE_E_ELF_SEGMENT_HIGH, "segment %u, %X bytes at %X", index, size,
+		return segue_refuse(&job->log, SEGUE_E_ELF_SEGMENT_HIGH, "segment %u, %X bytes at %X", index, size,
 				    read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_paddr)));
 	/* The offset of a segment without bytes says nothing: it may lie anywhere. */
 	if (words[FILESZ]) {
@@ -202,12 +197,12 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 			by_physical = elf->entry;
 	}
 	if (job->segment_count == 0)
-		return segue_refuse(job, SEGUE_E_ELF_NO_SEGMENTS, "%u program headers", elf->program_header_count);
+		return segue_refuse(&job->log, SEGUE_E_ELF_NO_SEGMENTS, "%u program headers", elf->program_header_count);
 	if (by_virtual == ADDRESS_MAX)
 		by_virtual = by_physical;
 	*entry = (uint32_t)by_virtual;
 	return by_virtual != ADDRESS_MAX ? SEGUE_OK :
-		segue_refuse(job, SEGUE_E_ELF_ENTRY, "%X", read_virtual(is_64, AT(is_64, elf->file.data, header, e_entry)));
+		segue_refuse(&job->log, SEGUE_E_ELF_ENTRY, "%X", read_virtual(is_64, AT(is_64, elf->file.data, header, e_entry)));
 }
 
 struct elf_section segue_elf_section(bool is_64, const uint8_t *p)
@@ -235,7 +230,7 @@ static bool has_sections(const struct job *job, const struct elf_file *elf, cons
 
 	if (is_inside(elf, at, size))
 		return true;
-	segue_say(job, SEGUE_LOG_WARNING, "the kernel gets no ELF sections: %s %u, %X bytes at offset %X, file's end %x",
+	segue_say(&job->log, SEGUE_LOG_WARNING, "the kernel gets no ELF sections: %s %u, %X bytes at offset %X, file's end %x",
 		  what, number, size, at, (addr_t)elf->file.size);
 	return false;
 }
@@ -248,7 +243,7 @@ bool segue_elf_has_sections(const struct job *job, const struct elf_file *elf)
 	if (count == 0)
 		return false;
 	if (elf->section_header_size != size) {
-		segue_say(job, SEGUE_LOG_WARNING, "the kernel gets no ELF sections: headers of %u bytes each, not %u",
+		segue_say(&job->log, SEGUE_LOG_WARNING, "the kernel gets no ELF sections: headers of %u bytes each, not %u",
 			  elf->section_header_size, size);
 		return false;
 	}

@@ -7,6 +7,7 @@
 #define SEGUE_ELF_H
 
 #include "common/loader.h"
+#include "container/magic.h"
 
 /* gABI, chapter 4, "ELF Header" */
 struct elf32_header {
@@ -153,9 +154,6 @@ struct elf_section {
 	uint32_t type, flags;
 	addr_t offset, size;
 };
-
-/* Do the bytes begin with ELF's magic? */
-bool segue_is_elf(const struct bytes *file);
 
 /* Of an ELF file, whatever else is wrong with it: is it for a 64-bit CPU? */
 bool segue_elf_is_64_bit(const struct bytes *file);

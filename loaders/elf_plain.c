@@ -11,7 +11,7 @@ static void say_what_it_is_not(const struct job *job)
 	const char *why = segue_multiboot_nearly(&job->bundle.kernel, &offset);
 
 	if (why)
-		segue_say(job, SEGUE_LOG_WARNING, "taken for a plain ELF: the Multiboot header at offset %x %s", (addr_t)offset, why);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "taken for a plain ELF: the Multiboot header at offset %x %s", (addr_t)offset, why);
 }
 
 static int load(struct job *job)
@@ -28,12 +28,12 @@ static int load(struct job *job)
 	if (error)
 		return error;
 	if (elf.is_64 && !(job->args->flags & SEGUE_LOAD_ELF_ENTRY_32))
-		return segue_refuse(job, SEGUE_E_ELF_64BIT, NULL);
+		return segue_refuse(&job->log, SEGUE_E_ELF_64BIT, NULL);
 	error = segue_elf_load(job, &elf, &entry);
 	if (error)
 		return error;
 	if (job->bundle.cmdline.size || job->bundle.initrd.size || job->bundle.module_count)
-		segue_say(job, SEGUE_LOG_WARNING, "a plain ELF gets no command line, initrd or modules");
+		segue_say(&job->log, SEGUE_LOG_WARNING, "a plain ELF gets no command line, initrd or modules");
 	job->entry = (struct entry_state){ .eip = entry, .selectors = ENTRY_CODE_08_DATA_10 };
 	return segue_place_catcher(job);
 }

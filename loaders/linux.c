@@ -10,10 +10,10 @@
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
+#include "container/magic.h"
 #include "linux.h"
 
 #define BOOT_FLAG 0xaa55u
-#define HEADER_MAGIC 0x53726448u      /* "HdrS" */
 #define SECTOR 512u
 #define XLF_KERNEL_64 0x01u
 #define PHYSICAL_BITS_MAX 52          /* x86: no CPU has more */
@@ -26,12 +26,6 @@
 #define LOW_MEMORY_END 0x36000000u
 #define LOW_INITRD_MAX 0x30000000u    /* leaves room for the kernel and its own tables */
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
-
-static bool recognise(const struct bytes *file)
-{
-	return file->size >= 0x206 && le16(LINUX_AT(file->data, hdr.boot_flag)) == BOOT_FLAG &&
-	       le32(LINUX_AT(file->data, hdr.header)) == HEADER_MAGIC;
-}
 
 static uint32_t setup_size(const uint8_t *sectors)
 {
@@ -46,7 +40,7 @@ static bool recognise_old(const struct bytes *file)
 {
 	size_t setup, code;
 
-	if (file->size < 0x206 || le16(LINUX_AT(file->data, hdr.boot_flag)) != BOOT_FLAG || recognise(file))
+	if (file->size < 0x206 || le16(LINUX_AT(file->data, hdr.boot_flag)) != BOOT_FLAG || segue_is_linux(file))
 		return false;
 	setup = setup_size(LINUX_AT(file->data, hdr.setup_sects));
 	code = le16(LINUX_AT(file->data, hdr.syssize)) * (size_t)16;
@@ -59,7 +53,7 @@ static int check_size(const struct job *job, const char *what, addr_t end)
 
 	if (size >= end)
 		return SEGUE_OK;
-	return segue_refuse(job, SEGUE_E_LINUX_TRUNCATED, "%z bytes, %s to %z", size, what, end);
+	return segue_refuse(&job->log, SEGUE_E_LINUX_TRUNCATED, "%z bytes, %s to %z", size, what, end);
 }
 
 static int check_header(struct job *job, struct linux_kernel *k)
@@ -81,11 +75,11 @@ static int check_header(struct job *job, struct linux_kernel *k)
 	version = le16(LINUX_HEADER_AT(k, version));
 	k->minor = version - 0x200;
 	if (k->minor > 0xff)
-		return segue_refuse(job, SEGUE_E_LINUX_VERSION, "%u.%u", version / 256, version % 256);
+		return segue_refuse(&job->log, SEGUE_E_LINUX_VERSION, "%u.%u", version / 256, version % 256);
 	needed = 0x200u + ends[k->minor < sizeof ends ? k->minor : sizeof ends - 1];
 	/* From 0x290 on the zero page has fields of its own. */
 	if (k->header_end < needed || k->header_end > offsetof(struct linux_boot_params, edd_mbr_sig_buffer))
-		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "it ends at %x, not in %x to 0x290", (addr_t)k->header_end,
+		return segue_refuse(&job->log, SEGUE_E_LINUX_HEADER, "it ends at %x, not in %x to 0x290", (addr_t)k->header_end,
 				    (addr_t)needed);
 	job->is_64_bit = k->minor >= 12 && (*LINUX_HEADER_AT(k, xloadflags) & XLF_KERNEL_64);
 	return SEGUE_OK;
@@ -120,7 +114,7 @@ static int find_code(struct job *job, struct linux_kernel *k)
 		why = "syssize 0";
 	k->real_mode = why || (flags & SEGUE_LOAD_REAL_MODE);
 	if (k->real_mode && !(flags & SEGUE_LOAD_BIOS))
-		return segue_refuse(job, SEGUE_E_LINUX_REAL_MODE, why ? why : "asked for");
+		return segue_refuse(&job->log, SEGUE_E_LINUX_REAL_MODE, why ? why : "asked for");
 	return SEGUE_OK;
 }
 
@@ -131,7 +125,7 @@ static int refuse_place(const struct job *job, int code, addr_t size, const stru
 	for (uint32_t bit = 0x80000000u; bit != 0; bit /= 2)
 		if (segue_find_free(job, largest + bit, place, &start))
 			largest += bit;
-	return segue_refuse(job, code, "%z bytes, aligned to %x, between %x and %x; the largest free piece has %z",
+	return segue_refuse(&job->log, code, "%z bytes, aligned to %x, between %x and %x; the largest free piece has %z",
 			    size, (addr_t)place->align, place->min, place->max, largest);
 }
 
@@ -166,7 +160,7 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 	}
 	if (place.align == 0 || (place.align & (place.align - 1)) != 0 || exponent > 31 || preferred >= ADDRESS_LIMIT ||
 	    preferred < wanted)
-		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %X",
+		return segue_refuse(&job->log, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %X",
 				    (addr_t)place.align, exponent,
 				    k->minor >= 10 ? le64(LINUX_HEADER_AT(k, pref_address)) : preferred);
 	/* Before 2.10 nothing says: no compressor that those kernels knew does better than 4 to 1 on one. */
@@ -260,7 +254,7 @@ static int check_line(struct job *job, struct linux_kernel *k)
 	addr_t size = job->bundle.cmdline.size;
 	uint32_t limit = k->minor >= 6 ? le32(LINUX_HEADER_AT(k, cmdline_size)) : OLD_LINE_MAX;
 
-	return size <= limit ? SEGUE_OK : segue_refuse(job, SEGUE_E_LINUX_CMDLINE, "%z bytes, at most %u", size, limit);
+	return size <= limit ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_LINUX_CMDLINE, "%z bytes, at most %u", size, limit);
 }
 
 /* The initrd that the blob brings, then the modules. */
@@ -286,7 +280,7 @@ static void keep_low(const struct job *job, const struct linux_kernel *k, addr_t
 		if (size <= LOW_INITRD_MAX)
 			return;
 	}
-	segue_say(job, SEGUE_LOG_WARNING, "initrd of %z bytes: a 32-bit Linux may stop before its console with more than %u",
+	segue_say(&job->log, SEGUE_LOG_WARNING, "initrd of %z bytes: a 32-bit Linux may stop before its console with more than %u",
 		  size, LOW_INITRD_MAX);
 }
 
@@ -306,17 +300,17 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 
 	for (size_t i = 0; i < b->module_count; i++)
 		if (b->modules[i].args.size > 0)
-			segue_say(job, SEGUE_LOG_WARNING, "initrd: '%b' is dropped", &b->modules[i].args);
+			segue_say(&job->log, SEGUE_LOG_WARNING, "initrd: '%b' is dropped", &b->modules[i].args);
 	for (size_t i = 0; i < count; i++) {
 		size = (size + 3) & ~(addr_t)3;
 		if (!fits(size, initrd_file(b, i)->size, ADDRESS_LIMIT))
-			return segue_refuse(job, SEGUE_E_TOO_LARGE, "initrd");
+			return segue_refuse(&job->log, SEGUE_E_TOO_LARGE, "initrd");
 		size += initrd_file(b, i)->size;
 	}
 	if (size == 0)
 		return SEGUE_OK;
 	if (k->old) {
-		segue_say(job, SEGUE_LOG_WARNING, "a Linux from before boot protocol 2.00 knows no initrd: it is dropped");
+		segue_say(&job->log, SEGUE_LOG_WARNING, "a Linux from before boot protocol 2.00 knows no initrd: it is dropped");
 		return SEGUE_OK;
 	}
 	claimed = (size + PAGE - 1) & ~(addr_t)(PAGE - 1);
@@ -350,7 +344,7 @@ static int place_rsdp(struct job *job, struct linux_kernel *k)
 	static const struct place place = {
 		.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .from_top = true, .not_in_place = true, .error = SEGUE_E_NO_PLACE,
 	};
-	const struct segue_machine *m = job->args->machine;
+	const struct segue_machine *m = job->machine;
 	uint8_t *copy;
 	addr_t at;
 	int error;
@@ -378,13 +372,13 @@ static int check_setup_data(struct job *job, struct linux_kernel *k)
 	if (k->minor < 9)
 		return SEGUE_OK;
 	if (le32(field + 4) >> (PHYSICAL_BITS_MAX - 32) != 0)
-		return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "it is no address");
+		return segue_refuse(&job->log, SEGUE_E_LINUX_SETUP_DATA, "it is no address");
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 
 		/* differences wrap to large numbers */
 		if (list - s->dest < s->size || s->dest - list < sizeof(struct linux_setup_data))
-			return segue_refuse(job, SEGUE_E_LINUX_SETUP_DATA, "%x is not kept, %s is to lie there", list, s->name);
+			return segue_refuse(&job->log, SEGUE_E_LINUX_SETUP_DATA, "%x is not kept, %s is to lie there", list, s->name);
 	}
 	return SEGUE_OK;
 }
@@ -403,26 +397,15 @@ static int say_kernel(struct job *job, struct linux_kernel *k)
 	struct bytes release = {.data = k->code.data};
 
 	if (k->old) {
-		segue_say(job, SEGUE_LOG_INFO, "Linux from before boot protocol 2.00, 16-bit entry");
+		segue_say(&job->log, SEGUE_LOG_INFO, "Linux from before boot protocol 2.00, 16-bit entry");
 		return SEGUE_OK;
 	}
 	if (at != 0x200 && at < setup)
 		for (release.data = file + at; at < setup && file[at] > ' '; at++)
 			release.size++;
-	segue_say(job, SEGUE_LOG_INFO, "Linux %b, boot protocol 2.%s%u, %s-bit%s", &release, LINUX_MINOR(k),
+	segue_say(&job->log, SEGUE_LOG_INFO, "Linux %b, boot protocol 2.%s%u, %s-bit%s", &release, LINUX_MINOR(k),
 		  job->is_64_bit ? "64" : "32", k->real_mode ? ", 16-bit entry" : "");
 	return SEGUE_OK;
-}
-
-typedef int step(struct job *job, struct linux_kernel *k);
-
-static int run(struct job *job, struct linux_kernel *k, step *const *steps)
-{
-	int error = SEGUE_OK;
-
-	while (*steps && error == SEGUE_OK)
-		error = (*steps++)(job, k);
-	return error;
 }
 
 static int enter_32_bits(struct job *job, struct linux_kernel *k)
@@ -436,16 +419,42 @@ static int enter_32_bits(struct job *job, struct linux_kernel *k)
 
 static int load(struct job *job)
 {
-	static step *const both[] = {check_header, find_code, place_kernel, find_memory_end, check_line, place_initrd, NULL};
-	static step *const to_32_bits[] = {
-		place_rsdp, place_catcher, segue_linux_boot_params, segue_linux_ask_video, check_setup_data, say_kernel, enter_32_bits, NULL,
-	};
-	static step *const to_16_bits[] = {segue_linux_setup, check_setup_data, say_kernel, NULL};
 	struct linux_kernel k = {0};
-	int error = run(job, &k, both);
+	int error;
 
-	return error != SEGUE_OK ? error : run(job, &k, k.real_mode ? to_16_bits : to_32_bits);
+	if ((error = check_header(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = find_code(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = place_kernel(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = find_memory_end(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = check_line(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = place_initrd(job, &k)) != SEGUE_OK)
+		return error;
+	if (k.real_mode) {
+		if ((error = segue_linux_setup(job, &k)) != SEGUE_OK)
+			return error;
+		if ((error = check_setup_data(job, &k)) != SEGUE_OK)
+			return error;
+		return say_kernel(job, &k);
+	}
+	if ((error = place_rsdp(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = place_catcher(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = segue_linux_boot_params(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = segue_linux_ask_video(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = check_setup_data(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = say_kernel(job, &k)) != SEGUE_OK)
+		return error;
+	return enter_32_bits(job, &k);
 }
 
-const struct loader segue_loader_linux = {.protocol = "Linux", .recognise = recognise, .load = load};
+const struct loader segue_loader_linux = {.protocol = "Linux", .recognise = segue_is_linux, .load = load};
 const struct loader segue_loader_linux_old = {.protocol = "Linux", .recognise = recognise_old, .load = load};

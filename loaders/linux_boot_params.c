@@ -29,7 +29,7 @@ static uint8_t within(uint32_t position, uint32_t size)
 /* screen_info has 8 bits for columns and lines: of a screen that has more Linux is told nothing, and leaves it alone. */
 static void fill_text(const struct job *job, uint8_t *page)
 {
-	const struct segue_machine *m = job->args->machine;
+	const struct segue_machine *m = job->machine;
 	uint32_t columns = 80, lines = 25;
 
 	if (m && m->framebuffer.type == SEGUE_FRAMEBUFFER_EGA_TEXT && m->framebuffer.width != 0 && m->framebuffer.height != 0) {
@@ -37,7 +37,7 @@ static void fill_text(const struct job *job, uint8_t *page)
 		lines = m->framebuffer.height;
 	}
 	if ((columns | lines) > 0xff) {
-		segue_say(job, SEGUE_LOG_WARNING, "no text screen of %u by %u for Linux, which takes 255 by 255", columns, lines);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "no text screen of %u by %u for Linux, which takes 255 by 255", columns, lines);
 		return;
 	}
 	if (m) {
@@ -98,7 +98,7 @@ static void fill_screen(const struct job *job, uint8_t *page)
 			fill_framebuffer(page, f);
 			return;
 		}
-		segue_say(job, SEGUE_LOG_WARNING, "no framebuffer of %u by %u, %u bytes a line, for Linux", f->width, f->height, f->pitch);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "no framebuffer of %u by %u, %u bytes a line, for Linux", f->width, f->height, f->pitch);
 	}
 	fill_text(job, page);
 }
@@ -171,7 +171,7 @@ static void lay_out(const struct job *job, const struct linux_kernel *k, size_t 
 	if (e820_count <= LINUX_E820_MAX)
 		return;
 	if (k->minor < 9) {
-		segue_say(job, SEGUE_LOG_WARNING, "this Linux gets %u of %z memory ranges", LINUX_E820_MAX, (addr_t)e820_count);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "this Linux gets %u of %z memory ranges", LINUX_E820_MAX, (addr_t)e820_count);
 		return;
 	}
 	layout->more_e820 = (layout->size + 7) & ~(size_t)7;
@@ -206,7 +206,7 @@ int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
 	before = job->arena;
 	map = segue_arena_take(&job->arena, (count + 1) * sizeof *map, sizeof(uint64_t));
 	if (!map)
-		return segue_arena_refuse(job, (count + 1) * sizeof *map);
+		return SEGUE_E_WORKSPACE_SMALL;
 	segue_target_map(job, map, count, &count);
 	count = split_only_range(map, count);
 	in_page = count < LINUX_E820_MAX ? count : LINUX_E820_MAX;

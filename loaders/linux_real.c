@@ -42,7 +42,7 @@ static int find_place(struct job *job, const struct linux_kernel *k, addr_t size
 		place.min = LINUX_OLD_SETUP;
 	if (segue_find_free(job, size, &place, base) && (*base == place.min || place.min == SETUP_MIN))
 		return SEGUE_OK;
-	return segue_refuse(job, SEGUE_E_LINUX_LOW,
+	return segue_refuse(&job->log, SEGUE_E_LINUX_LOW,
 			    "%z bytes for the setup code, its heap and the command line, from %x on", size, place.min);
 }
 
@@ -87,7 +87,7 @@ static int add_segments(struct job *job, const struct linux_kernel *k, addr_t ba
 	int error;
 
 	if (!page)
-		return segue_arena_refuse(job, header.size + text.size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	header.data = page;
 	text.data = page + HEADER_SIZE;
 	memcpy(page, k->setup.data, HEADER_SIZE);
@@ -112,7 +112,7 @@ int segue_linux_setup(struct job *job, struct linux_kernel *k)
 	int error;
 
 	if (k->setup.size > heap_end - STACK_LEAST)
-		return segue_refuse(job, SEGUE_E_LINUX_HEADER, "setup code of %z bytes, at most %u", (addr_t)k->setup.size,
+		return segue_refuse(&job->log, SEGUE_E_LINUX_HEADER, "setup code of %z bytes, at most %u", (addr_t)k->setup.size,
 				    heap_end - STACK_LEAST);
 	if ((error = find_place(job, k, heap_end + (addr_t)job->bundle.cmdline.size + 1, &base)) != SEGUE_OK)
 		return error;

@@ -116,21 +116,21 @@ static bool recognise(const struct bytes *kernel)
 	return find_header(kernel, &offset) != FOUND_NOTHING;
 }
 
-/* job NULL: without a sentence. */
-static int check_header(const struct job *job, const struct bytes *kernel, enum found found, size_t offset, uint32_t flags)
+/* log NULL: without a sentence. */
+static int check_header(const struct log *log, const struct bytes *kernel, enum found found, size_t offset, uint32_t flags)
 {
 	size_t size = MULTIBOOT_HEADER_MAGIC_FIELDS;
 	uint32_t unknown = flags & MULTIBOOT_MUST_KNOW & ~(MULTIBOOT_PAGE_ALIGN | MULTIBOOT_MEMORY_INFO | MULTIBOOT_VIDEO_MODE);
 	uint32_t bit;
 
 	if (found == FOUND_VERSION_2)
-		return segue_refuse(job, SEGUE_E_MULTIBOOT_2, NULL);
+		return segue_refuse(log, SEGUE_E_MULTIBOOT_2, NULL);
 	if (found == FOUND_BROKEN)
-		return segue_refuse(job, SEGUE_E_MULTIBOOT_CHECKSUM, "header at offset %x", (addr_t)offset);
+		return segue_refuse(log, SEGUE_E_MULTIBOOT_CHECKSUM, "header at offset %x", (addr_t)offset);
 	if (unknown) {
 		for (bit = 0; !(unknown >> bit & 1); bit++)
 			;
-		return segue_refuse(job, SEGUE_E_MULTIBOOT_FLAGS, "bit %u in flags %x of the header at offset %x",
+		return segue_refuse(log, SEGUE_E_MULTIBOOT_FLAGS, "bit %u in flags %x of the header at offset %x",
 				    bit, (addr_t)flags, (addr_t)offset);
 	}
 	if (flags & MULTIBOOT_ADDRESS_FIELDS)
@@ -138,15 +138,15 @@ static int check_header(const struct job *job, const struct bytes *kernel, enum 
 	if (flags & MULTIBOOT_VIDEO_MODE)
 		size = sizeof(struct multiboot_header);
 	if (!fits(offset, size, kernel->size))
-		return segue_refuse(job, SEGUE_E_MULTIBOOT_TRUNCATED,
+		return segue_refuse(log, SEGUE_E_MULTIBOOT_TRUNCATED,
 				    "%z bytes at offset %x, file's end %x",
 				    (addr_t)size, (addr_t)offset, (addr_t)kernel->size);
 	return SEGUE_OK;
 }
 
-static int refuse_address(const struct job *job, const char *what, uint32_t value, const char *why, addr_t limit)
+static int refuse_address(const struct log *log, const char *what, uint32_t value, const char *why, addr_t limit)
 {
-	return segue_refuse(job, SEGUE_E_MULTIBOOT_ADDRESS, "%s %x %s %x", what, (addr_t)value, why, limit);
+	return segue_refuse(log, SEGUE_E_MULTIBOOT_ADDRESS, "%s %x %s %x", what, (addr_t)value, why, limit);
 }
 
 /* What the address fields say. */
@@ -157,10 +157,10 @@ struct flat {
 };
 
 /*
- * Section 3.1.2. The header lies at header_addr in memory, and so tells what of the file lies at load_addr. job NULL:
+ * Section 3.1.2. The header lies at header_addr in memory, and so tells what of the file lies at load_addr. log NULL:
  * without a sentence.
  */
-static int read_addresses(const struct job *job, const struct bytes *kernel, size_t offset, struct flat *flat)
+static int read_addresses(const struct log *log, const struct bytes *kernel, size_t offset, struct flat *flat)
 {
 	const uint8_t *header = kernel->data + offset;
 	uint32_t header_addr = FIELD(header, header_addr), load_addr = FIELD(header, load_addr);
@@ -170,23 +170,23 @@ static int read_addresses(const struct job *job, const struct bytes *kernel, siz
 	size_t start;
 
 	if (load_addr > header_addr)
-		return refuse_address(job, "load_addr", load_addr, "is above header_addr", header_addr);
+		return refuse_address(log, "load_addr", load_addr, "is above header_addr", header_addr);
 	if (header_addr - load_addr > offset)
-		return refuse_address(job, "load_addr", load_addr,
+		return refuse_address(log, "load_addr", load_addr,
 				      "is further below header_addr than", offset);
 	start = offset - (header_addr - load_addr);
 	if (!add_addr(load_addr, kernel->size - start, &end))
 		end = ADDRESS_MAX;
 	load_end = load_end_addr ? load_end_addr : end;
 	if (load_end < load_addr)
-		return refuse_address(job, "load_end_addr", load_end_addr, "is below load_addr", load_addr);
+		return refuse_address(log, "load_end_addr", load_end_addr, "is below load_addr", load_addr);
 	if (load_end > end)
-		return refuse_address(job, "load_end_addr", load_end_addr, "is past the file's end", end);
+		return refuse_address(log, "load_end_addr", load_end_addr, "is past the file's end", end);
 	end = bss_end_addr ? bss_end_addr : load_end;
 	if (end < load_end)
-		return refuse_address(job, "bss_end_addr", bss_end_addr, "is below the data's end", load_end);
+		return refuse_address(log, "bss_end_addr", bss_end_addr, "is below the data's end", load_end);
 	if (entry < load_addr || entry >= load_end)
-		return refuse_address(job, "entry_addr", entry, "is outside what is loaded, which ends at", load_end);
+		return refuse_address(log, "entry_addr", entry, "is outside what is loaded, which ends at", load_end);
 	*flat = (struct flat){
 		.source = segue_bytes_at(*kernel, start, (size_t)(load_end - load_addr)),
 		.load = load_addr, .end = end, .entry = entry,
@@ -197,7 +197,7 @@ static int read_addresses(const struct job *job, const struct bytes *kernel, siz
 static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 {
 	struct flat flat;
-	int error = read_addresses(job, &job->bundle.kernel, offset, &flat);
+	int error = read_addresses(&job->log, &job->bundle.kernel, offset, &flat);
 
 	if (error)
 		return error;
@@ -206,7 +206,7 @@ static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
 				 flat.end - flat.load - flat.source.size, flat.end - flat.load);
 }
 
-bool segue_multiboot_is_stray(const struct bytes *kernel)
+static bool is_stray(const struct bytes *kernel)
 {
 	size_t offset = 0;
 	enum found found = find_header(kernel, &offset);
@@ -236,12 +236,12 @@ static void ask_video(struct job *job, const uint8_t *header)
 		    (FIELD(header, width) && FIELD(header, width) != screen->width) ||
 		    (FIELD(header, height) && FIELD(header, height) != screen->height) ||
 		    (!wants_text && FIELD(header, depth) && FIELD(header, depth) != screen->bpp))
-			segue_say(job, SEGUE_LOG_WARNING,
+			segue_say(&job->log, SEGUE_LOG_WARNING,
 				  "the kernel asks for video mode %ux%ux%u and gets %ux%ux%u",
 				  FIELD(header, width), FIELD(header, height), FIELD(header, depth), screen->width,
 				  screen->height, (uint32_t)screen->bpp);
-	} else if (!wants_text && !(job->args->machine && job->args->machine->vbe)) {
-		segue_say(job, SEGUE_LOG_WARNING,
+	} else if (!wants_text && !(job->machine && job->machine->vbe)) {
+		segue_say(&job->log, SEGUE_LOG_WARNING,
 			  "the kernel asks for video mode %ux%ux%u and gets none",
 			  FIELD(header, width), FIELD(header, height), FIELD(header, depth));
 	}
@@ -257,7 +257,7 @@ static int load(struct job *job)
 	bool by_addresses;
 	uint32_t flags = found == FOUND_HEADER ? FIELD(header, flags) : 0;
 	uint32_t entry, info;
-	int error = check_header(job, kernel, found, offset, flags);
+	int error = check_header(&job->log, kernel, found, offset, flags);
 
 	if (error)
 		return error;
@@ -270,7 +270,7 @@ static int load(struct job *job)
 		if (!error)
 			error = segue_elf_load(job, &elf, &entry);
 	} else {
-		error = segue_refuse(job, SEGUE_E_MULTIBOOT_FORMAT,
+		error = segue_refuse(&job->log, SEGUE_E_MULTIBOOT_FORMAT,
 				     "header at offset %x, flags %x", (addr_t)offset, (addr_t)flags);
 	}
 	if (error)
@@ -290,8 +290,15 @@ static int load(struct job *job)
 	return SEGUE_OK;
 }
 
+static const struct searched_header searched = {
+	.name = "Multiboot",
+	.is_stray = is_stray,
+	.nearly = segue_multiboot_nearly,
+};
+
 const struct loader segue_loader_multiboot = {
 	.protocol = "Multiboot 1",
 	.recognise = recognise,
 	.load = load,
+	.searched = &searched,
 };

@@ -164,9 +164,6 @@ bool segue_multiboot_next(const struct bytes *file, size_t *offset);
 /* Why the first header that was perhaps meant to be one is none, for a file without one; NULL: nothing looks like it. */
 const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset) SEGUE_HIDDEN;
 
-/* Of a file that is recognised: is its header one that cannot be right, so that another rule may have the file? */
-bool segue_multiboot_is_stray(const struct bytes *kernel) SEGUE_HIDDEN;
-
 /* Places the modules, the information and the sections of elf (NULL: none), and fills the information in. */
 int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info);
 

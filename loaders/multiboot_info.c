@@ -125,10 +125,10 @@ static bool find_modules(const struct job *job, const struct table *table, addr_
 		return true;
 	place->min = ONE_MIB;
 	if (!modules_fit(job, table->module_count, *place)) {
-		segue_say(job, SEGUE_LOG_WARNING, "the modules fit nowhere in their order: each goes where it fits");
+		segue_say(&job->log, SEGUE_LOG_WARNING, "the modules fit nowhere in their order: each goes where it fits");
 		return false;
 	}
-	segue_say(job, SEGUE_LOG_WARNING, "no room for the modules after the kernel, which ends at %x", table->kernel_end);
+	segue_say(&job->log, SEGUE_LOG_WARNING, "no room for the modules after the kernel, which ends at %x", table->kernel_end);
 	return true;
 }
 
@@ -160,9 +160,9 @@ static int place_modules(struct job *job, struct table *table, addr_t sections)
 			moved += file->size;
 		all += file->size;
 	}
-	job->modules_move = place.not_in_place && moved;
+	job->log.second_try = place.not_in_place && moved;
 	if (all)
-		segue_say(job, SEGUE_LOG_INFO, "modules: %z bytes from %x on, of which %z are moved", all, table->modules_at, moved);
+		segue_say(&job->log, SEGUE_LOG_INFO, "modules: %z bytes from %x on, of which %z are moved", all, table->modules_at, moved);
 	return SEGUE_OK;
 }
 
@@ -205,7 +205,7 @@ static int place_table(struct job *job, struct table *table)
 	table->map = at;
 	at += table->map_count * sizeof(struct multiboot_mmap);
 	table->vbe = at;
-	if (job->args->machine && job->args->machine->vbe)
+	if (job->machine && job->machine->vbe)
 		at += VBE_CONTROL_INFO_SIZE + VBE_MODE_INFO_SIZE;
 	table->strings = at;
 	at += sizeof loader_name;
@@ -299,7 +299,7 @@ static void fill_framebuffer(struct multiboot_info *info, const struct segue_fra
 
 static void fill_machine(const struct table *table, const struct job *job)
 {
-	const struct segue_machine *machine = job->args->machine;
+	const struct segue_machine *machine = job->machine;
 	const struct segue_framebuffer *screen = segue_screen(job);
 	struct multiboot_info *info = table->info;
 	const struct segue_vbe *vbe = machine->vbe;
@@ -405,7 +405,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 	int error;
 
 	if (size > SECTION_HEADERS_MAX || !find_low(job, size, table, &place)) {
-		segue_say(job, SEGUE_LOG_WARNING, "no room for %u section headers",
+		segue_say(&job->log, SEGUE_LOG_WARNING, "no room for %u section headers",
 			  elf->section_header_count);
 		return SEGUE_OK;
 	}
@@ -437,7 +437,7 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 		first = run.end;
 	}
 	if (dropped)
-		segue_say(job, SEGUE_LOG_WARNING, "no RAM for %z bytes of the kernel's sections", dropped);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "no RAM for %z bytes of the kernel's sections", dropped);
 	if (named) {
 		info->elf_num = elf->section_header_count;
 		info->elf_size = elf->section_header_size;
@@ -473,7 +473,7 @@ int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *
 	*info = table.dest;
 	fill_strings(job, &table, job->segments + table.kernel_segments);
 	fill_memory(job, &table);
-	if (job->args->machine)
+	if (job->machine)
 		fill_machine(&table, job);
 	return elf ? place_sections(job, elf, &table) : SEGUE_OK;
 }

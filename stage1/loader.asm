@@ -28,7 +28,7 @@ CR0_PE		equ 1 << 0
 EFLAGS_ALWAYS_86 equ 0xf000		; bits 12 to 15: an 8086 has them set, a 286 in real mode clear
 EFLAGS_IOPL_NT	equ 0x7000
 ONE_MIB		equ 1 << 20
-SUM_SECTOR	equ 2048		; SEAL_SECTOR, stage1.h
+SUM_SECTOR	equ 2048		; SEAL_SECTOR, container/seal.h
 A20_PROBE	equ PACKET_AT		; what is there has been used
 
 PORT_SYSTEM_A	equ 0x92

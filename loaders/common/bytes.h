@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Untrusted little-endian bytes, and arithmetic that says when it does not fit. */
+/* Untrusted little-endian bytes, and arithmetic that says when it does not fit. Exported to segue.elf and the segue command. */
 #ifndef SEGUE_BYTES_H
 #define SEGUE_BYTES_H
 

@@ -16,7 +16,7 @@ int segue_place_catcher(struct job *job)
 		return SEGUE_OK;
 	job->catcher = segue_arena_take(&job->arena, CATCHER_BYTES, sizeof(uint64_t));
 	if (!job->catcher)
-		return segue_arena_refuse(job, CATCHER_BYTES);
+		return SEGUE_E_WORKSPACE_SMALL;
 	source.data = job->catcher;
 	error = segue_add_floating(job, "catcher", NO_NUMBER, &source, CATCHER_SIZE, &place, &job->catcher_dest);
 	if (error == SEGUE_OK) {

@@ -13,38 +13,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "common/arena.h"
+#include "common/bundle.h"
 #include "common/bytes.h"
+#include "common/log.h"
 #include "segue.h"
 
 #define PAGE 4096u
 #define ONE_MIB 0x100000u
-
-/* A run of bytes of one part: 0 is the blob, 1 + i is module i, PART_WORKSPACE is our own. */
-#define PART_WORKSPACE 0xffffffffu
-struct bytes {
-	const uint8_t *data;
-	size_t size;
-	uint32_t part;
-};
-
-/* One file of the target: a kernel, an initrd, a module. args has no argv[0]. */
-struct member {
-	struct bytes file;
-	struct bytes name;            /* argv[0]; size 0: none known */
-	struct bytes args;            /* size 0: none */
-};
-
-/* What a blob and the modules beside it come to, before any loader has looked at the kernel. */
-struct bundle {
-	const char *container;        /* "bundle", "Fiwix" or "" */
-	struct bytes kernel;
-	struct bytes kernel_name;
-	struct bytes cmdline;         /* what the blob brings, or what the caller gave instead */
-	struct bytes initrd;          /* size 0: none. A bundle's initrd, or Fiwix's initramfs */
-	const uint8_t *digest;        /* SHA-256, 32 bytes; NULL: none */
-	struct member *modules;       /* a bundle's in order of their names, then the caller's */
-	size_t module_count;
-};
 
 #define NO_NUMBER 0xffffffffu
 struct segment {
@@ -80,13 +56,10 @@ struct range {
 	addr_t start, end;
 };
 
-/* A bump allocator over what is left of the workspace. */
-struct arena {
-	uint8_t *next, *end;
-};
-
 struct job {
+	struct log log;
 	const struct segue_load_args *args;
+	const struct segue_machine *machine; /* as the target will find it: its screen is not always args->machine's (quiet.h) */
 	struct arena arena;
 	const struct segue_part *parts; /* [0] the blob, then the modules; extents checked */
 	size_t part_count;
@@ -107,44 +80,12 @@ struct job {
 	struct entry_state entry;
 	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
 	addr_t catcher_dest;          /* physical; 0: none */
-	bool modules_move;            /* where SEGUE_LOAD_MODULES_STAY would leave them */
 	bool modules_stay;            /* as with that flag: the second try, where RAM is too full for the first */
 	addr_t needs_memory;
 	bool is_64_bit;               /* the kernel is for a 64-bit CPU, as far as its headers tell */
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
 };
-
-/*
- * Is there a second try after this refusal, with the modules where they are? A move needs RAM that is neither source
- * nor destination. The refusal is a warning then.
- */
-static inline bool segue_tries_again(const struct job *job, int code)
-{
-	return job->modules_move && (code == SEGUE_E_NO_PURGATORY || code == SEGUE_E_NO_PLACE);
-}
-
-/*
- * refuse: logs what the code means (segue_strerror), and behind a colon the details in format (NULL: none),
- * at SEGUE_LOG_ERROR; returns the code (job NULL: that is all). say: logs the sentence in format at a level.
- * The formats know %s (char *), %b (struct bytes *, printed up to 64 bytes, unprintables as '?'),
- * %u (uint32_t), %x (addr_t, as 0x...), %X (uint64_t, as 0x...), %z (addr_t, in decimal), %%.
- */
-int segue_refuse(const struct job *job, int code, const char *format, ...);
-void segue_say(const struct job *job, int level, const char *format, ...);
-
-/* Takes size bytes, zeroed, or returns NULL when the workspace is used up. align is a power of two. */
-void *segue_arena_take(struct arena *arena, size_t size, size_t align);
-/* The refusal for that case: names how much more is needed. */
-int segue_arena_refuse(const struct job *job, size_t size);
-
-/* A sub-run of bytes; the caller has checked that offset + size <= bytes.size. */
-static inline struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size)
-{
-	bytes.data += offset;
-	bytes.size = size;
-	return bytes;
-}
 
 /*
  * Adds a segment at a fixed place: checks that it is RAM, apart from every other segment, and not kept; warns where
@@ -201,7 +142,7 @@ void segue_target_map(const struct job *job, struct segue_range *map, size_t lim
 /* The screen that the target may go on using; NULL: none is known. */
 static inline const struct segue_framebuffer *segue_screen(const struct job *job)
 {
-	const struct segue_machine *machine = job->args->machine;
+	const struct segue_machine *machine = job->machine;
 
 	return machine && machine->framebuffer.type != SEGUE_FRAMEBUFFER_NONE && machine->framebuffer.width > 0 ?
 		&machine->framebuffer : NULL;
@@ -210,19 +151,30 @@ static inline const struct segue_framebuffer *segue_screen(const struct job *job
 /* Where RAM from start on ends, in however many entries it is described; ADDRESS_LIMIT if it goes on there. */
 addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start);
 
-/* blob -> bundle: the container rules. Order of recognition is documented in recognise.c. */
+/* blob -> bundle: the rules of container/open.c. */
 int segue_open_blob(struct job *job);
 
+/* A header that is searched for: bytes that look like one may be there by chance. */
+struct searched_header {
+	const char *name;
+	/* Of a kernel that is recognised: is the header one that cannot be right? Another loader that recognises it is preferred. */
+	bool (*is_stray)(const struct bytes *kernel);
+	/* Of one that nobody recognises: why the first that was perhaps meant to be one is none; NULL: nothing looks like it. */
+	const char *(*nearly)(const struct bytes *kernel, size_t *offset);
+};
+
 /*
- * One table for the boot protocols, in the order they are asked. recognise looks at the bytes only and
- * says whether the kernel is this protocol's (true even if it is a broken one, so that its own loader
- * says why); load does the rest.
+ * A boot protocol. recognise looks at the bytes only and says whether the kernel is this protocol's (true even if
+ * it is a broken one, so that its own loader says why); load does the rest.
  */
 struct loader {
 	const char *protocol;
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
+	const struct searched_header *searched; /* NULL: its magic has one place */
 };
+/* In the order they are asked, NULL after the last: protocols.c. */
+extern const struct loader *const segue_loaders[] SEGUE_HIDDEN;
 extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
 	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Sentences for the log callback: a formatter that knows what loader.h lists and needs no libc. */
+/* Sentences for the log callback: a formatter that knows what log.h lists and needs no libc. */
 #include <stdarg.h>
-#include "common/loader.h"
+#include "common/bundle.h"
+#include "common/bytes.h"
+#include "common/log.h"
 
 #define SENTENCE_SIZE 240
 #define BYTES_SHOWN 64
@@ -93,34 +95,34 @@ static void format_sentence(struct sentence *s, const char *format, va_list list
 	s->text[s->length] = 0;
 }
 
-void segue_say(const struct job *job, int level, const char *format, ...)
+void segue_say(const struct log *log, int level, const char *format, ...)
 {
 	struct sentence s = {.length = 0};
 	va_list list;
 
-	if (!job->args->log)
+	if (!log->callback)
 		return;
 	va_start(list, format);
 	format_sentence(&s, format, list);
 	va_end(list);
-	job->args->log(job->args->log_context, level, s.text);
+	log->callback(log->context, level, s.text);
 }
 
-int segue_refuse(const struct job *job, int code, const char *format, ...)
+int segue_refuse(const struct log *log, int code, const char *format, ...)
 {
 	struct sentence s = {.length = 0};
 	va_list list;
 	int level;
 
-	if (!job || !job->args->log)
+	if (!log || !log->callback)
 		return code;
-	level = segue_tries_again(job, code) ? SEGUE_LOG_WARNING : SEGUE_LOG_ERROR;
+	level = segue_tries_again(log, code) ? SEGUE_LOG_WARNING : SEGUE_LOG_ERROR;
 	put_string(&s, segue_strerror(code));
 	if (format)
 		put_string(&s, ": ");
 	va_start(list, format);
 	format_sentence(&s, format ? format : "", list);
 	va_end(list);
-	job->args->log(job->args->log_context, level, s.text);
+	log->callback(log->context, level, s.text);
 	return code;
 }

@@ -7,7 +7,7 @@ int segue_check_ranges(const struct job *job, const struct segue_range *ranges, 
 {
 	for (size_t i = 0; i < count; i++)
 		if (ranges[i].end < ranges[i].start)
-			return segue_refuse(job, SEGUE_E_MEMORY_MAP, "%s %z", what, (addr_t)i);
+			return segue_refuse(&job->log, SEGUE_E_MEMORY_MAP, "%s %z", what, (addr_t)i);
 	return SEGUE_OK;
 }
 
@@ -45,7 +45,7 @@ int segue_find_ram(struct job *job)
 
 	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	if (!job->ram)
-		return segue_arena_refuse(job, size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	for (; sweep.at < ADDRESS_LIMIT; sweep.at = sweep.next) {
 		struct range *last = &job->ram[job->ram_count];
 
@@ -64,7 +64,7 @@ int segue_find_ram(struct job *job)
 			last->start = (addr_t)sweep.at;
 		last->end = (addr_t)sweep.next;
 	}
-	return job->ram_count > 0 ? SEGUE_OK : segue_refuse(job, SEGUE_E_NO_RAM, NULL);
+	return job->ram_count > 0 ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_NO_RAM, NULL);
 }
 
 struct target_map {

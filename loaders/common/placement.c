@@ -63,7 +63,7 @@ static int grow(struct job *job)
 	uint32_t *claims;
 
 	if (!segments)
-		return segue_arena_refuse(job, size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	claims = (uint32_t *)(segments + limit);
 	if (count > 0) {
 		memcpy(segments, job->segments, count * sizeof *segments);
@@ -96,7 +96,7 @@ static int add(struct job *job, const struct segment *segment)
 
 static int refuse(const struct job *job, int code, const struct segment *s, const char *what, uint64_t start, uint64_t end)
 {
-	return segue_refuse(job, code, "%s %u at %x to %x; %s %X to %X", s->name, s->number == NO_NUMBER ? 0u : s->number,
+	return segue_refuse(&job->log, code, "%s %u at %x to %x; %s %X to %X", s->name, s->number == NO_NUMBER ? 0u : s->number,
 			    s->dest, end_of(s), what, start, end);
 }
 
@@ -124,7 +124,7 @@ static int check_fixed(const struct job *job, const struct segment *s)
 		return refuse(job, SEGUE_E_SEGMENT_OVERLAP, s, other->name, other->dest, end_of(other));
 	/* What starts in real mode has no segment there, so the target does not need the BIOS. */
 	if (s->dest < FIRMWARE_DATA_END)
-		segue_say(job, SEGUE_LOG_WARNING, "%s at %x to %x takes the BIOS's vectors and data, below %x", s->name, s->dest,
+		segue_say(&job->log, SEGUE_LOG_WARNING, "%s at %x to %x takes the BIOS's vectors and data, below %x", s->name, s->dest,
 			  end, (addr_t)FIRMWARE_DATA_END);
 	return SEGUE_OK;
 }
@@ -208,7 +208,7 @@ int segue_add_floating(struct job *job, const char *name, uint32_t number, const
 	struct segment s = {.name = name, .number = number, .size = size, .source = *source};
 
 	if (!lies_well(job, source, size, place, &s.dest) && !segue_find_free(job, size, place, &s.dest))
-		return segue_refuse(job, place->error, "%s %u: %z bytes, aligned to %x, between %x and %x", name,
+		return segue_refuse(&job->log, place->error, "%s %u: %z bytes, aligned to %x, between %x and %x", name,
 				    number == NO_NUMBER ? 0u : number, size, (addr_t)place->align, place->min, place->max);
 	if (dest)
 		*dest = s.dest;
@@ -223,7 +223,7 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 	/* Aligned as it has to lie, so that it can stay. */
 	*table = segue_arena_take(&job->arena, size, place->align < 16 ? 16 : place->align);
 	if (!*table)
-		return segue_arena_refuse(job, size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	source.data = *table;
 	return segue_add_floating(job, name, NO_NUMBER, &source, size, place, dest);
 }
@@ -234,7 +234,7 @@ int segue_index_extents(struct job *job)
 
 	job->extent_ends = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	if (!job->extent_ends)
-		return segue_arena_refuse(job, size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	for (size_t i = 0; i < job->part_count; i++) {
 		const struct segue_part *part = &job->parts[i];
 		addr_t end = 0, *ends;
@@ -244,7 +244,7 @@ int segue_index_extents(struct job *job)
 		size = part->extent_count / INDEXED_EXTENTS * sizeof *ends;
 		ends = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 		if (!ends)
-			return segue_arena_refuse(job, size);
+			return SEGUE_E_WORKSPACE_SMALL;
 		job->extent_ends[i] = ends;
 		for (size_t k = 0; k < part->extent_count; k++) {
 			end += (addr_t)part->extents[k].size;

@@ -27,6 +27,7 @@
  */
 #include "common/bytes.h"
 #include "container/container.h"
+#include "container/magic.h"
 #include "common/memory_functions.h"
 
 #define MAGIC_SIZE 6u
@@ -53,7 +54,7 @@ bool segue_is_bundle(const struct bytes *blob)
 
 static int refuse(const struct bundle_reader *reader, int code)
 {
-	return segue_refuse(reader->job, code, "%b at offset %x", &reader->name, (addr_t)reader->at);
+	return segue_refuse(reader->arena->log, code, "%b at offset %x", &reader->name, (addr_t)reader->at);
 }
 
 /* Numbers of 8 digits each. */
@@ -186,7 +187,7 @@ int segue_bundle_name(struct bundle_reader *reader, const uint8_t *name)
 int segue_bundle_check(const struct bundle_reader *reader)
 {
 	return is_as_it_should_be(reader) ? SEGUE_OK :
-		segue_refuse(reader->job, SEGUE_E_BUNDLE_MEMBER, "%b at offset %x; " INITRD_HINT, &reader->name, (addr_t)reader->at);
+		segue_refuse(reader->arena->log, SEGUE_E_BUNDLE_MEMBER, "%b at offset %x; " INITRD_HINT, &reader->name, (addr_t)reader->at);
 }
 
 static int next_member(struct bundle_reader *reader)
@@ -247,7 +248,7 @@ static int compare(const struct bundle_reader *reader, const struct member *modu
 /* The module of that number and name; a new one in its place if it is not there. NULL: no room. */
 static struct member *find_module(const struct bundle_reader *reader)
 {
-	struct bundle *bundle = &reader->job->bundle;
+	struct bundle *bundle = reader->bundle;
 	struct member *module;
 	size_t i;
 
@@ -259,7 +260,7 @@ static struct member *find_module(const struct bundle_reader *reader)
 		if (order > 0)
 			break;
 	}
-	if (!segue_add_module(reader->job))
+	if (!segue_add_module(reader->arena, reader->bundle))
 		return NULL;
 	module = &bundle->modules[i];
 	memmove(module + 1, module, (bundle->module_count - 1 - i) * sizeof *module);
@@ -269,7 +270,7 @@ static struct member *find_module(const struct bundle_reader *reader)
 
 static int take_digest(const struct bundle_reader *reader)
 {
-	struct bundle *bundle = &reader->job->bundle;
+	struct bundle *bundle = reader->bundle;
 	struct bytes text = reader->data;
 	uint32_t word[DIGEST_WORDS];
 
@@ -318,7 +319,7 @@ static int settle_links(const struct bundle_reader *reader)
 	struct bytes *bytes, name;
 	int error = SEGUE_OK;
 
-	for (size_t i = 0; (bytes = bytes_at(&reader->job->bundle, i, &name)) && !error; i++) {
+	for (size_t i = 0; (bytes = bytes_at(reader->bundle, i, &name)) && !error; i++) {
 		if (bytes->data != awaited || bytes->size != file_number(reader))
 			continue;
 		bytes->data = reader->data.data;
@@ -331,7 +332,7 @@ static int settle_links(const struct bundle_reader *reader)
 
 int segue_bundle_take(const struct bundle_reader *reader)
 {
-	struct bundle *bundle = &reader->job->bundle;
+	struct bundle *bundle = reader->bundle;
 	struct bytes *bytes = &bundle->kernel;
 	bool is_cmdline = reader->kind == BUNDLE_CMDLINE || reader->kind == BUNDLE_MODULE_CMDLINE;
 	bool is_link = reader->field[BUNDLE_NLINK] > 1;
@@ -375,20 +376,20 @@ int segue_bundle_take(const struct bundle_reader *reader)
 
 int segue_bundle_begin(struct bundle_reader *reader)
 {
-	reader->job->bundle.container = "bundle";
+	reader->bundle->container = "bundle";
 	/* Now: the modules that follow are an array (container.h). */
-	reader->digest = segue_arena_take(&reader->job->arena, DIGEST_SIZE, 1);
-	return reader->digest ? SEGUE_OK : segue_arena_refuse(reader->job, DIGEST_SIZE);
+	reader->digest = segue_arena_take(reader->arena, DIGEST_SIZE, 1);
+	return reader->digest ? SEGUE_OK : SEGUE_E_WORKSPACE_SMALL;
 }
 
 int segue_bundle_end(struct bundle_reader *reader)
 {
-	struct bundle *bundle = &reader->job->bundle;
+	struct bundle *bundle = reader->bundle;
 	struct bytes *bytes, name;
 
 	for (size_t i = 0; (bytes = bytes_at(bundle, i, &name)); i++)
 		if (bytes->data == awaited)
-			return segue_refuse(reader->job, SEGUE_E_BUNDLE_LINK, "%b", &name);
+			return segue_refuse(reader->arena->log, SEGUE_E_BUNDLE_LINK, "%b", &name);
 	for (size_t i = 0; i < bundle->module_count; i++) {
 		struct member *module = &bundle->modules[i];
 
@@ -399,15 +400,15 @@ int segue_bundle_end(struct bundle_reader *reader)
 		module->file.part = module->args.part = reader->archive.part;
 	}
 	if (!bundle->kernel.size)
-		return segue_refuse(reader->job, SEGUE_E_BUNDLE_KERNEL, NULL);
+		return segue_refuse(reader->arena->log, SEGUE_E_BUNDLE_KERNEL, NULL);
 	if (segue_is_bundle(&bundle->kernel) || (!segue_is_kernel(&bundle->kernel) && segue_is_fiwix(&bundle->kernel)))
-		return segue_refuse(reader->job, SEGUE_E_BUNDLE_NESTED, NULL);
+		return segue_refuse(reader->arena->log, SEGUE_E_BUNDLE_NESTED, NULL);
 	return SEGUE_OK;
 }
 
-int segue_open_bundle(struct job *job, const struct bytes *blob)
+int segue_open_bundle(struct arena *arena, struct bundle *bundle, const struct bytes *blob)
 {
-	struct bundle_reader reader = { .job = job, .archive = *blob, .rest = *blob };
+	struct bundle_reader reader = { .arena = arena, .bundle = bundle, .archive = *blob, .rest = *blob };
 	int error = segue_bundle_begin(&reader);
 
 	while (!error) {

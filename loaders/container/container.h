@@ -1,65 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What blobs may be wrapped in. The order in which the rules are asked is in recognise.c. */
+/* What blobs may be wrapped in. The order in which the rules are asked is in open.c. */
 #ifndef SEGUE_CONTAINER_H
 #define SEGUE_CONTAINER_H
 
-#include "common/loader.h"
+#include "container/bundle_reader.h"
 
-/* A newc cpio archive, by its first six bytes. */
-bool segue_is_bundle(const struct bytes *blob);
-int segue_open_bundle(struct job *job, const struct bytes *blob);
-
-/* newc: bundle.c says what it looks like. */
-#define BUNDLE_HEADER_SIZE 110u
-#define BUNDLE_FIELDS 13u
-enum bundle_field { BUNDLE_INO = 0, BUNDLE_MODE = 1, BUNDLE_NLINK = 4, BUNDLE_FILESIZE = 6, BUNDLE_DEVMAJOR = 7, BUNDLE_DEVMINOR = 8, BUNDLE_NAMESIZE = 11 };
-enum bundle_kind { BUNDLE_TRAILER, BUNDLE_KERNEL, BUNDLE_CMDLINE, BUNDLE_INITRD, BUNDLE_DIGEST, BUNDLE_FOLDER,
-		   BUNDLE_FOLDER_MODULES, BUNDLE_NONE, BUNDLE_MODULE, BUNDLE_MODULE_CMDLINE };
-
-/* The archive, and the member that was read last. */
-struct bundle_reader {
-	struct job *job;
-	struct bytes archive;
-	struct bytes rest;            /* of it, from the next member on */
-	size_t at;                    /* offset of this one */
-	uint32_t field[BUNDLE_FIELDS];
-	enum bundle_kind kind;
-	uint32_t number;              /* of a module: NN ... */
-	struct bytes name;            /* ... and this is NAME */
-	struct bytes data;
-	uint8_t *digest;              /* room for it */
-};
-
-/*
- * A bundle read piece by piece, as the standalone host does from a disk: begin once; then for each member, with at
- * set, header (BUNDLE_HEADER_SIZE bytes), name (field[BUNDLE_NAMESIZE] bytes, which sets kind and data.size) and, but
- * for the trailer, check, data.data set, take; end once. Name and data must stay where they are. All refuse.
- */
-int segue_bundle_begin(struct bundle_reader *reader);
-int segue_bundle_header(struct bundle_reader *reader, const uint8_t *header);
-int segue_bundle_name(struct bundle_reader *reader, const uint8_t *name);
-int segue_bundle_check(const struct bundle_reader *reader);
-int segue_bundle_take(const struct bundle_reader *reader);
-int segue_bundle_end(struct bundle_reader *reader);
-
-/* Of what is perhaps an initrd, which is an archive too, and may be compressed. */
-#define INITRD_HINT "if it is an initrd, hand it over after the kernel"
-
-/* Lengths before a kernel that lies at offset 8. */
-#define FIWIX_HEADER_SIZE 8u
-bool segue_is_fiwix(const struct bytes *blob);
-int segue_open_fiwix(struct job *job, const struct bytes *blob);
-
-/* Does a kernel start here that is known by a magic number at a fixed place? */
-bool segue_is_kernel(const struct bytes *bytes);
-
-/* RFC 1952, section 2.3.1: ID1, ID2, and CM 8 (deflate), the only method there is. */
-bool segue_is_gzip(const struct bytes *bytes);
+int segue_open_bundle(struct arena *arena, struct bundle *bundle, const struct bytes *blob);
+int segue_open_fiwix(const struct log *log, struct bundle *bundle, const struct bytes *blob);
 
 /*
  * One more module, zeroed; refuses and returns NULL if there is no room. They are an array because
  * nothing else is taken from the arena while a blob is opened.
  */
-struct member *segue_add_module(struct job *job);
+struct member *segue_add_module(struct arena *arena, struct bundle *bundle);
 
 #endif

@@ -11,6 +11,7 @@
  */
 #include "common/bytes.h"
 #include "container/container.h"
+#include "container/magic.h"
 
 bool segue_is_fiwix(const struct bytes *blob)
 {
@@ -22,9 +23,8 @@ bool segue_is_fiwix(const struct bytes *blob)
 	return segue_is_kernel(&rest) || segue_is_gzip(&rest);
 }
 
-int segue_open_fiwix(struct job *job, const struct bytes *blob)
+int segue_open_fiwix(const struct log *log, struct bundle *bundle, const struct bytes *blob)
 {
-	struct bundle *bundle = &job->bundle;
 	size_t at = FIWIX_HEADER_SIZE;
 
 	bundle->container = "Fiwix";
@@ -32,7 +32,7 @@ int segue_open_fiwix(struct job *job, const struct bytes *blob)
 		uint32_t size = le32(blob->data + 4 * i);
 
 		if (size > blob->size - at)
-			return segue_refuse(job, i == 0 ? SEGUE_E_FIWIX_KERNEL : SEGUE_E_FIWIX_INITRD, "%u bytes, %z left",
+			return segue_refuse(log, i == 0 ? SEGUE_E_FIWIX_KERNEL : SEGUE_E_FIWIX_INITRD, "%u bytes, %z left",
 					    size, (addr_t)(blob->size - at));
 		*(i == 0 ? &bundle->kernel : &bundle->initrd) = segue_bytes_at(*blob, at, size);
 		at += size;

@@ -47,8 +47,7 @@ static bool lies_in_workspace(const struct segue_bios_args *args, const void *re
 /* With what the code is about, where that is a number. */
 static int refuse(const struct segue_bios_args *args, int code)
 {
-	const struct segue_load_args voice = {.log = args->log, .log_context = args->log_context};
-	const struct job job = {.args = &voice};
+	const struct log log = {.callback = args->log, .context = args->log_context};
 	const char *format = NULL;
 	addr_t is = 0, limit = 0;
 
@@ -69,12 +68,12 @@ static int refuse(const struct segue_bios_args *args, int code)
 		limit = is + BIOS_LOW_SIZE;
 		break;
 	case SEGUE_E_BIOS_OVERLAP:
-		return segue_refuse(&job, code, "%x to %x; the BIOS has 0 to %x, %x to %x, and borrows %x to %x",
+		return segue_refuse(&log, code, "%x to %x; the BIOS has 0 to %x, %x to %x, and borrows %x to %x",
 				    (addr_t)args->workspace_phys, (addr_t)args->workspace_phys + SEGUE_BIOS_WORKSPACE_SIZE,
 				    (addr_t)LOW_LEAST, (addr_t)VIDEO_START, (addr_t)ONE_MIB, (addr_t)low_of(args),
 				    (addr_t)low_of(args) + low_size_of(args));
 	}
-	return segue_refuse(&job, code, format, is, limit);
+	return segue_refuse(&log, code, format, is, limit);
 }
 
 /* What can be told from the arguments alone. */

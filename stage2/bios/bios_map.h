@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The BIOS's memory map, for whoever can call it: the library and segue.elf have ways of their own. */
+/* The BIOS's memory map, for whoever can call it: the library has a way of its own. Exported to segue.elf. */
 #ifndef SEGUE_BIOS_MAP_H
 #define SEGUE_BIOS_MAP_H
 

@@ -93,6 +93,6 @@ void segue_prepare_leave(const struct job *job)
 	leave = segue_prepare_gate(&tables, &gate, (addr_t)job->args->code_base, (addr_t)job->args->data_base);
 	*(struct leave **)(void *)(job->workspace + LEAVE_POINTER_AT) = leave;
 	leave->purgatory = (uint32_t)job->workspace_phys;
-	if (job->args->machine)
-		leave->serial = (uint16_t)job->args->machine->serial_port;
+	if (job->machine)
+		leave->serial = (uint16_t)job->machine->serial_port;
 }

@@ -106,12 +106,15 @@ static int divide_workspace(struct arrangement *a)
 {
 	struct arena *arena = &a->job->arena;
 	size_t least = PAGE + (size_t)a->runs.copy_count * sizeof(struct plan_copy);
+	size_t left = (size_t)(arena->end - arena->next), padding = -(uintptr_t)arena->next & 7;
 
-	a->memory = segue_arena_take(arena, 0, sizeof(uint64_t));
-	a->memory_size = a->memory ? (size_t)(arena->end - a->memory) & ~(size_t)7 : 0;
+	a->memory = arena->next + padding;
+	a->memory_size = left > padding ? (left - padding) & ~(size_t)7 : 0;
 	a->memory_size -= a->memory_size > 0 ? (uintptr_t)(a->memory + a->memory_size) % PAGE : 0;
-	if (a->memory_size < least || (uintptr_t)(a->memory + a->memory_size) % PAGE != 0)
-		return segue_arena_refuse(a->job, least + PAGE);
+	if (a->memory_size < least || (uintptr_t)(a->memory + a->memory_size) % PAGE != 0) {
+		segue_arena_refuse(arena, least + PAGE);
+		return SEGUE_E_WORKSPACE_SMALL;
+	}
 	a->list.end = (struct list_page *)(void *)(a->memory + a->memory_size);
 	a->list.memory_size = a->memory_size;
 	a->list.held = &a->result.memory_held;
@@ -147,8 +150,8 @@ static int refuse_space(const struct arrangement *a, size_t need)
 {
 	if (need <= a->memory_size)
 		need = a->memory_size * 2;
-	return segue_refuse(a->job, SEGUE_E_PLAN_SPACE, "%z bytes, %z more are needed for %u moves or more", (addr_t)a->job->args->workspace_size,
-			    (addr_t)(need - a->memory_size), a->list.count);
+	return segue_refuse(&a->job->log, SEGUE_E_PLAN_SPACE, "%z bytes, %z more are needed for %u moves or more",
+			    (addr_t)a->job->args->workspace_size, (addr_t)(need - a->memory_size), a->list.count);
 }
 
 static size_t list_size(const struct arrangement *a)
@@ -190,7 +193,7 @@ static int plan_once(struct arrangement *a)
 		return refuse_space(a, list_size(a) + segue_plan_memory(copies, a->runs.zero_count, SCRATCH_LIMIT));
 	/* Segments are apart and inside RAM by now. */
 	if (status != PLAN_OK)
-		return segue_refuse(a->job, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status,
+		return segue_refuse(&a->job->log, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status,
 				    (addr_t)a->result.at.start, (addr_t)a->result.at.end);
 	a->result.memory_held = 0;
 	add_digest(a);
@@ -208,7 +211,7 @@ static int reserve_pages(struct arrangement *a, uint32_t count)
 	reserve->count = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		if (reserve->count == SCRATCH_LIMIT || !segue_take_pages(&a->scratch, 1, &page))
-			return segue_refuse(a->job, SEGUE_E_NO_PURGATORY, "%u pages for the list", count);
+			return segue_refuse(&a->job->log, SEGUE_E_NO_PURGATORY, "%u pages for the list", count);
 		if (reserve->count > 0 && page + PURGATORY_PAGE == reserve->ranges[reserve->count - 1].start) {
 			reserve->ranges[reserve->count - 1].start = page;
 		} else {
@@ -309,11 +312,11 @@ static int replay(struct arrangement *a)
 		return SEGUE_OK;
 	/* An exchange writes into sources, and one of these must not be written. */
 	if (status == REPLAY_OUTSIDE && a->result.exchanged != 0)
-		return segue_refuse(job, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)result.at.start,
+		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)result.at.start,
 				    (addr_t)result.at.end);
 	if (status == REPLAY_MEMORY)
 		return refuse_space(a, replay_memory(a));
-	return segue_refuse(job, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)status, result.index,
+	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)status, result.index,
 			    (addr_t)result.at.start, (addr_t)result.at.end);
 }
 
@@ -324,7 +327,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 
 	loaded->segments = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	if (!loaded->segments)
-		return segue_arena_refuse(job, size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 		struct segue_segment *out = &loaded->segments[i];
@@ -404,7 +407,7 @@ static int house_purgatory(struct arrangement *a)
 	if (a->moves_out)
 		do
 			if (!segue_take_pages(&a->scratch, home_pages(a), &housing->home))
-				return segue_refuse(job, SEGUE_E_NO_PURGATORY, "%u pages", home_pages(a));
+				return segue_refuse(&job->log, SEGUE_E_NO_PURGATORY, "%u pages", home_pages(a));
 		while (!segue_is_good_home(job, housing->home, pages));
 	/* high.asm's page: by then the gate's first table is of no use; elsewhere it lies behind purgatory. */
 	if (a->runs.high)
@@ -420,7 +423,7 @@ int segue_arrange(struct job *job)
 	int error;
 
 	if (!a)
-		return segue_arena_refuse(job, sizeof *a);
+		return SEGUE_E_WORKSPACE_SMALL;
 	a->job = job;
 	if ((error = write_segments(a, loaded)) != SEGUE_OK)
 		return error;

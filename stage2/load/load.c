@@ -34,17 +34,17 @@ static int check_workspace(struct job *job)
 	addr_t linear = (addr_t)(uintptr_t)args->workspace + (addr_t)args->data_base;
 
 	if ((linear | (addr_t)args->workspace_phys) % PURGATORY_PAGE != 0)
-		return segue_refuse(job, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear,
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear,
 				    (addr_t)args->workspace_phys);
 	if (sizeof(uintptr_t) > 4 && (args->code_base | args->data_base))
-		return segue_refuse(job, SEGUE_E_ARGUMENT, "code_base and data_base are 0 in 64-bit mode");
+		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "code_base and data_base are 0 in 64-bit mode");
 	if (args->workspace_phys > ADDRESS_LIMIT || size > ADDRESS_LIMIT - args->workspace_phys)
-		return segue_refuse(job, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", (addr_t)args->workspace_phys, size);
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", (addr_t)args->workspace_phys, size);
 	if (size < segue_workspace_size(0))
-		return segue_refuse(job, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the least is %z", size,
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the least is %z", size,
 				    (addr_t)segue_workspace_size(0));
 	if (lies_in_workspace(job))
-		return segue_refuse(job, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
 	return segue_check_workspace_place(job);
 }
 
@@ -53,12 +53,12 @@ static int check_args(struct job *job)
 	const struct segue_load_args *args = job->args;
 
 	if (args->flags & ~SEGUE_LOAD_KNOWN_FLAGS)
-		return segue_refuse(job, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
+		return segue_refuse(&job->log, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
 	if ((!args->modules && args->module_count) || (!args->memory_map && args->memory_map_count) ||
 	    (!args->keep && args->keep_count))
-		return segue_refuse(job, SEGUE_E_ARGUMENT, "a count without its array");
+		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "a count without its array");
 	if (args->blob.size == 0)
-		return segue_refuse(job, SEGUE_E_EMPTY, NULL);
+		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);
 	return SEGUE_OK;
 }
 
@@ -97,24 +97,24 @@ static int check_part(const struct job *job, size_t index)
 	addr_t left = part->size, end = reach(); /* asked once: in a virtual machine CPUID takes long */
 
 	if (!part->data && part->size)
-		return segue_refuse(job, SEGUE_E_ARGUMENT, "%s %u has %z bytes and no address", name, number, left);
+		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s %u has %z bytes and no address", name, number, left);
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0)
 			continue;
 		if (!is_in_reach(&extents[i], end))
-			return segue_refuse(job, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z is not below %x, or is in the page at %x",
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z is not below %x, or is in the page at %x",
 					    name, number, (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
 		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
 		    job->workspace_phys < extents[i].addr + extents[i].size)
-			return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u, extent %z lies in the workspace", name, number,
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u, extent %z lies in the workspace", name, number,
 					    (addr_t)i);
 		if (extents[i].size > left)
-			return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u: extent %z is %z bytes too long", name, number,
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u: extent %z is %z bytes too long", name, number,
 					    (addr_t)i, (addr_t)extents[i].size - left);
 		left -= (addr_t)extents[i].size;
 	}
 	if (left != 0)
-		return segue_refuse(job, SEGUE_E_EXTENTS, "%s %u: %z bytes are in no extent", name, number, left);
+		return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u: %z bytes are in no extent", name, number, left);
 	return SEGUE_OK;
 }
 
@@ -128,7 +128,7 @@ static int take_parts(struct job *job)
 	int error;
 
 	if (!parts)
-		return segue_arena_refuse(job, size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	parts[0] = args->blob;
 	if (args->module_count > 0)
 		memcpy(parts + 1, args->modules, size - sizeof *parts);
@@ -176,9 +176,9 @@ static void say_width(struct job *job)
 	if (!job->is_64_bit)
 		return;
 	if (has_long_mode())
-		segue_say(job, SEGUE_LOG_INFO, "the kernel needs a 64-bit CPU");
+		segue_say(&job->log, SEGUE_LOG_INFO, "the kernel needs a 64-bit CPU");
 	else
-		segue_say(job, SEGUE_LOG_WARNING, "the kernel needs a 64-bit CPU, and this one has no 64-bit mode");
+		segue_say(&job->log, SEGUE_LOG_WARNING, "the kernel needs a 64-bit CPU, and this one has no 64-bit mode");
 }
 
 static int place_and_plan(struct job *job)
@@ -196,18 +196,29 @@ static int try_to_place(struct job *job)
 	struct job before = *job;
 	int error = place_and_plan(job);
 
-	if (!segue_tries_again(job, error))
+	if (!segue_tries_again(&job->log, error))
 		return error;
 	*job = before;
 	job->modules_stay = true;
-	segue_say(job, SEGUE_LOG_WARNING, "so the modules stay where they are");
+	segue_say(&job->log, SEGUE_LOG_WARNING, "so the modules stay where they are");
 	return place_and_plan(job);
 }
 
-/* The steps, in the order in which they can fail. */
-static int (*const steps[])(struct job *job) = {
-	check_args, prepare, segue_foresee_screen, segue_open_blob, try_to_place,
-};
+/* In the order in which it can fail. */
+static int load(struct job *job)
+{
+	int error;
+
+	if ((error = check_args(job)) != SEGUE_OK)
+		return error;
+	if ((error = prepare(job)) != SEGUE_OK)
+		return error;
+	if ((error = segue_foresee_screen(job)) != SEGUE_OK)
+		return error;
+	if ((error = segue_open_blob(job)) != SEGUE_OK)
+		return error;
+	return try_to_place(job);
+}
 
 int segue_load(const struct segue_load_args *args)
 {
@@ -219,22 +230,23 @@ int segue_load(const struct segue_load_args *args)
 		return SEGUE_E_ARGUMENT;
 	if (args->struct_size != sizeof *args)
 		return SEGUE_E_STRUCT_SIZE;
+	job.log = (struct log){.callback = args->log, .context = args->log_context};
+	job.machine = args->machine;
 	if (!args->workspace)
-		return segue_refuse(&job, SEGUE_E_ARGUMENT, "no workspace");
+		return segue_refuse(&job.log, SEGUE_E_ARGUMENT, "no workspace");
 	error = check_workspace(&job);
 	if (error != SEGUE_OK)
 		return error;
 	if (segue_is_parking(args->workspace))
-		return segue_refuse(&job, SEGUE_E_WORKSPACE_PARKED, NULL);
+		return segue_refuse(&job.log, SEGUE_E_WORKSPACE_PARKED, NULL);
 	/* From here on the workspace is ours, and what was loaded in it is no more. */
 	segue_forget(args->workspace);
 	job.workspace = args->workspace;
 	job.workspace_phys = (addr_t)args->workspace_phys;
-	job.arena.next = job.workspace + LOADED_AT + sizeof(struct loaded);
-	job.arena.end = job.workspace + args->workspace_size;
+	job.arena = (struct arena){.next = job.workspace + LOADED_AT + sizeof(struct loaded),
+				   .end = job.workspace + args->workspace_size, .size = args->workspace_size, .log = &job.log};
 	memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
-	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && error == SEGUE_OK; i++)
-		error = steps[i](&job);
+	error = load(&job);
 	if (error != SEGUE_OK)
 		memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
 	else

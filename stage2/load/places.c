@@ -74,7 +74,7 @@ static bool is_map_of_host(const struct segue_load_args *args)
 
 static int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
 {
-	return segue_refuse(job, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; told was %x" :
+	return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; told was %x" :
 			    "page %z is at %X by %s; told was %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
 }
 
@@ -115,8 +115,8 @@ int segue_check_workspace_place(struct job *job)
 	if (error != SEGUE_OK || !args->memory_map || is_in_map(args, start, end))
 		return error;
 	if (is_map_of_host(args))
-		return segue_refuse(job, SEGUE_E_WORKSPACE_PLACE, "%x to %x is not in the memory map", start, end);
-	segue_say(job, SEGUE_LOG_WARNING, "the workspace, %x to %x, is not in the memory map", start, end);
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "%x to %x is not in the memory map", start, end);
+	segue_say(&job->log, SEGUE_LOG_WARNING, "the workspace, %x to %x, is not in the memory map", start, end);
 	return SEGUE_OK;
 }
 
@@ -136,12 +136,12 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 		if (size > part->size - at)
 			size = part->size - at;
 		if (told == SEGUE_NOT_MAPPED || is % PAGE != into)
-			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, told == SEGUE_NOT_MAPPED ?
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, told == SEGUE_NOT_MAPPED ?
 					    "by translate byte %z of %s %u is not mapped" :
 					    "by translate byte %z of %s %u, which is byte %u of its page, is at %X: another one of a page",
 					    (addr_t)at, name, number, (uint32_t)into, told);
 		if (is != told)
-			return segue_refuse(job, SEGUE_E_EXTENT_HIGH, "by translate byte %z of %s %u is at %X", (addr_t)at, name, number,
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "by translate byte %z of %s %u is at %X", (addr_t)at, name, number,
 					    told);
 		if (last && last->addr + last->size == is) {
 			last->size += size;
@@ -150,7 +150,7 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 		/* Nothing else is taken meanwhile: they lie one after the other. */
 		last = segue_arena_take(&job->arena, sizeof *last, sizeof(uint64_t));
 		if (!last)
-			return segue_arena_refuse(job, sizeof *last);
+			return SEGUE_E_WORKSPACE_SMALL;
 		if (!made)
 			made = last;
 		last->addr = is;
@@ -187,9 +187,9 @@ static int check_by_walk(const struct job *job, struct walk *walk, uint32_t inde
 		if (!differs(job, walk, index, at, &told, &is))
 			continue;
 		if (!is_in_map(job->args, told, told + 1))
-			return segue_refuse(job, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; told was %x, which is not in the "
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; told was %x, which is not in the "
 					    "memory map", witness(walk), (addr_t)at, name, number, is, told);
-		segue_say(job, SEGUE_LOG_WARNING, "by %s byte %z of %s %u is at %x, and its extents say %x: wrong, unless data is a copy",
+		segue_say(&job->log, SEGUE_LOG_WARNING, "by %s byte %z of %s %u is at %x, and its extents say %x: wrong, unless data is a copy",
 			  witness(walk), (addr_t)at, name, number, is, told);
 		break;
 	}
@@ -206,7 +206,7 @@ static void check_by_map(const struct job *job, uint32_t index)
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0 || is_in_map(job->args, extents[i].addr, extents[i].addr + extents[i].size))
 			continue;
-		segue_say(job, SEGUE_LOG_WARNING, "%s %u, extent %z, %x to %x, is not in the memory map", index == 0 ? "blob" : "module",
+		segue_say(&job->log, SEGUE_LOG_WARNING, "%s %u, extent %z, %x to %x, is not in the memory map", index == 0 ? "blob" : "module",
 			  index == 0 ? 0 : index - 1, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
 		return;
 	}

@@ -21,7 +21,7 @@ static bool has_other_cpus(const struct job *job)
 
 static bool shuts_a20(const struct job *job)
 {
-	return segue_is_real_mode(&job->entry) && job->args->machine && job->args->machine->a20_was_shut;
+	return segue_is_real_mode(&job->entry) && job->machine && job->machine->a20_was_shut;
 }
 
 /* The blocks are asked for by a digest, by real mode, by other CPUs and by high sources. */
@@ -57,7 +57,7 @@ static void write_real_mode(const struct job *job, struct purgatory_params *para
 	if (!segue_is_real_mode(&job->entry))
 		return;
 	if (job->args->flags & SEGUE_LOAD_CATCHER)
-		segue_say(job, SEGUE_LOG_WARNING, "a target in real mode gets no catcher");
+		segue_say(&job->log, SEGUE_LOG_WARNING, "a target in real mode gets no catcher");
 	params->flags |= PURGATORY_REAL_MODE;
 	if (job->entry.real_interrupts)
 		params->flags |= PURGATORY_INTERRUPTS;
@@ -92,8 +92,8 @@ static void write_console(const struct job *job, struct purgatory_params *params
 {
 	const struct segue_framebuffer *screen = segue_screen(job);
 
-	if (job->args->machine)
-		params->serial = (uint16_t)job->args->machine->serial_port;
+	if (job->machine)
+		params->serial = (uint16_t)job->machine->serial_port;
 	if (screen && screen->type == SEGUE_FRAMEBUFFER_EGA_TEXT && screen->width == 80)
 		params->screen = (uint32_t)screen->addr;
 }

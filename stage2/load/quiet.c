@@ -37,31 +37,26 @@ int segue_foresee_screen(struct job *job)
 	static const struct segue_framebuffer text = {
 		.addr = 0xb8000, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = SEGUE_FRAMEBUFFER_EGA_TEXT,
 	};
-	struct foreseen {
-		struct segue_load_args args;
-		struct segue_machine machine;
-	} *f;
+	struct segue_machine *machine;
 
 	if (!(job->args->flags & (SEGUE_LOAD_QUIET_VGA | SEGUE_LOAD_QUIET_ALL)))
 		return SEGUE_OK;
-	f = segue_arena_take(&job->arena, sizeof *f, sizeof(uint64_t));
-	if (!f)
-		return segue_arena_refuse(job, sizeof *f);
-	f->args = *job->args;
-	if (f->args.machine)
-		f->machine = *f->args.machine;
-	f->machine.framebuffer = text;
-	f->machine.vbe = NULL;
-	f->machine.cursor_column = 0;
-	f->machine.cursor_row = 0;
-	f->args.machine = &f->machine;
-	job->args = &f->args;
+	machine = segue_arena_take(&job->arena, sizeof *machine, sizeof(uint64_t));
+	if (!machine)
+		return SEGUE_E_WORKSPACE_SMALL;
+	if (job->machine)
+		*machine = *job->machine;
+	machine->framebuffer = text;
+	machine->vbe = NULL;
+	machine->cursor_column = 0;
+	machine->cursor_row = 0;
+	job->machine = machine;
 	return SEGUE_OK;
 }
 
 static void write_machine(const struct job *job, struct purgatory_devices *devices)
 {
-	const struct segue_machine *machine = job->args->machine;
+	const struct segue_machine *machine = job->machine;
 
 	if (machine->rsdp <= 0xffffffffu)
 		devices->rsdp = (uint32_t)machine->rsdp;
@@ -88,6 +83,6 @@ void segue_write_quiet(const struct job *job)
 		devices->usual_io_apic = USUAL_IO_APIC;
 	if (!segue_is_ram(job, USUAL_HPET, USUAL_HPET + 1))
 		devices->usual_hpet = USUAL_HPET;
-	if (job->args->machine)
+	if (job->machine)
 		write_machine(job, devices);
 }

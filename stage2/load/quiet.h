@@ -6,8 +6,8 @@
 #include "common/loader.h"
 
 /*
- * Where purgatory will put the screen into text mode, the target is told of that and of nothing else: the loaders are
- * given a machine that has no other. Refuses when the workspace is too small.
+ * Where purgatory will put the screen into text mode, the target is told of that and of nothing else: job->machine
+ * becomes one that has no other. Refuses when the workspace is too small.
  */
 int segue_foresee_screen(struct job *job);
 

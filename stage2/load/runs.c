@@ -53,7 +53,7 @@ int segue_find_runs(struct job *job, struct runs *runs)
 
 	*runs = (struct runs){.zeros = segue_arena_take(&job->arena, size, sizeof(uint64_t))};
 	if (!runs->zeros)
-		return segue_arena_refuse(job, size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[job->claims[i]];
 		addr_t start = s->dest + s->source.size;

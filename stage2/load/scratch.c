@@ -56,7 +56,7 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 	uint32_t next = 0;
 
 	if (!busy)
-		return segue_arena_refuse(job, size);
+		return SEGUE_E_WORKSPACE_SMALL;
 	segue_list_copies(job, copies);
 	for (uint32_t i = 0; i < count; i++) {
 		busy[i].key = busy_at(job, copies, copy_count, i).start;

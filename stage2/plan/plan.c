@@ -11,43 +11,6 @@
  */
 #include "plan/plan_internal.h"
 
-/* arena */
-
-/* Arrays grow by taking one element after the other, so all their elements' sizes are multiples of this. */
-#define ALIGNMENT _Alignof(struct piece)
-_Static_assert(_Alignof(struct part) <= ALIGNMENT && _Alignof(struct cut) <= ALIGNMENT, "an array would have gaps");
-
-void *segue_plan_take(struct plan *p, uint32_t count, uint32_t size, bool high)
-{
-	uint64_t bytes = ((uint64_t)count * size + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
-	unsigned char *taken = p->low;
-	size_t used = (size_t)(p->low - p->start) + (size_t)(p->end - p->high);
-
-	if (p->status != PLAN_OK)
-		return NULL;
-	if (bytes > segue_plan_left(p)) {
-		p->status = PLAN_MEMORY;
-		p->out->memory_need = bytes > SIZE_MAX - used ? SIZE_MAX : used + (size_t)bytes;
-		return NULL;
-	}
-	used += (size_t)bytes;
-	if (used > p->out->memory_used)
-		p->out->memory_used = used;
-	if (high)
-		taken = p->high -= (size_t)bytes;
-	else
-		p->low += (size_t)bytes;
-	p->out->memory_held = (size_t)(p->low - p->start);
-	return taken;
-}
-
-size_t segue_plan_left(const struct plan *p)
-{
-	size_t left = (size_t)(p->high - p->low), taken = p->in->taken ? *p->in->taken : 0;
-
-	return left > taken ? left - taken : 0;
-}
-
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
 {
 	/* A core of n pieces takes up to n parts and 2n parts of junk in plan_exchange.c. */
@@ -58,50 +21,6 @@ size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
 	if (copies > PLAN_MAX || zeros > PLAN_MAX || free_ranges > PLAN_MAX || bytes > SIZE_MAX)
 		return 0;
 	return (size_t)bytes;
-}
-
-/* emitting */
-
-void segue_plan_emit(struct plan *p, uint32_t op, addr_t dst, addr_t src, size_t size)
-{
-	bool down = op == SEGUE_MOVE_COPY_DOWN || op == SEGUE_MOVE_SWAP_DOWN;
-
-	if (op == SEGUE_MOVE_ZERO)
-		p->out->zeroed += size;
-	else
-		p->out->moved += size;
-	if (op == SEGUE_MOVE_SWAP_UP || op == SEGUE_MOVE_SWAP_DOWN) {
-		p->out->moved += size;
-		p->out->aside += size;
-		p->out->swaps++;
-	}
-	while (size != 0 && p->status == PLAN_OK) {
-		struct segue_move move = { dst, src, (uint32_t)size, op };
-
-		if (size > UINT32_MAX)
-			move.size = PIECE_MAX;
-		size -= move.size;
-		if (down) {
-			move.dst += size;
-			move.src += size;
-		} else {
-			dst += move.size;
-			if (op != SEGUE_MOVE_ZERO)
-				src += move.size;
-		}
-		p->out->emit_status = p->in->emit(p->in->context, &move);
-		if (p->out->emit_status != 0)
-			p->status = PLAN_EMIT;
-		p->out->moves++;
-	}
-}
-
-void segue_plan_copy(struct plan *p, addr_t dst, addr_t src, size_t size)
-{
-	/* Where dst is below src, the difference is huge. */
-	bool down = dst - src < size;
-
-	segue_plan_emit(p, down ? SEGUE_MOVE_COPY_DOWN : SEGUE_MOVE_COPY_UP, dst, src, size);
 }
 
 /* 1: sort by destination */

@@ -100,17 +100,11 @@ static inline bool plan_waits(const struct piece *piece)
 	return piece->blocks != PLAN_NONE;
 }
 
-/* plan.c */
+/* plan_steps.c */
 void *segue_plan_take(struct plan *, uint32_t count, uint32_t size, bool high);
 size_t segue_plan_left(const struct plan *);
 void segue_plan_emit(struct plan *, uint32_t op, addr_t dst, addr_t src, size_t size);
 void segue_plan_copy(struct plan *, addr_t dst, addr_t src, size_t size);
-
-/* plan_sort.c */
-void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);
-
-/* plan_order.c: write every piece, one after the other. */
-void segue_plan_order(struct plan *);
 
 /* A walk over the bytes of a waiting piece that need not or must not be read where they were, by address. */
 struct hole_walk {
@@ -118,6 +112,12 @@ struct hole_walk {
 	struct cut hole;
 };
 bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *);
+
+/* plan_sort.c */
+void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);
+
+/* plan_order.c: write every piece, one after the other. */
+void segue_plan_order(struct plan *);
 
 /* plan_exchange.c: write the waiting pieces with no room at all, by exchanging. */
 void segue_plan_exchange(struct plan *);

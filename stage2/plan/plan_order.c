@@ -159,45 +159,6 @@ static void start(struct plan *p)
 
 /* cuts: bytes set aside */
 
-bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk)
-{
-	addr_t end = piece->src + piece->size;
-
-	for (; walk->writer < p->piece_count; walk->writer++, walk->cut = PLAN_NONE) {
-		const struct piece *writer = &p->pieces[walk->writer];
-		uint32_t low = writer->cut_first, high = low + writer->cut_count;
-
-		if (writer->dst - writer->head >= end)
-			break;
-		if (writer->dst == writer->src) {
-			/* In place: whoever reads it, it must stay. */
-			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
-			walk->hole.size = (uint32_t)(plan_min(writer->dst, end) - walk->hole.src);
-			walk->writer++;
-			return true;
-		}
-		if (low == high || writer->dst >= end)
-			continue;
-		if (walk->cut == PLAN_NONE) {
-			/* The first cut that lies in this piece. */
-			while (low < high) {
-				uint32_t middle = low + (high - low) / 2;
-
-				if (p->cuts[middle].src >= piece->src)
-					high = middle;
-				else
-					low = middle + 1;
-			}
-			walk->cut = low;
-		}
-		if (walk->cut < writer->cut_first + writer->cut_count && p->cuts[walk->cut].src < end) {
-			walk->hole = p->cuts[walk->cut++];
-			return true;
-		}
-	}
-	return false;
-}
-
 static void enter_room(struct plan *p, uint32_t room)
 {
 	p->room = room;

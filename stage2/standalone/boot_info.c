@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../stage1/stage1.h"
+#include "stage1.h"
 #include "boot_info.h"
 #include "boot_protocol.h"
 #include "common/bytes.h"

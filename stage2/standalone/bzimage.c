@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Documentation/arch/x86/boot.rst, The Real-Mode Kernel Header. The rules are those of loaders/linux.c. */
 #include "bzimage.h"
-#include "linux.h"
+#include "common/bytes.h"
+#include "container/magic.h"
+#include "linux_header.h"
 
-#define BOOT_FLAG 0xaa55u
-#define HEADER_MAGIC 0x53726448u      /* "HdrS" */
 #define SECTOR 512u
-#define LOADED_HIGH 0x01u
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu
 #define FOUR_GIB 0x100000000u
 
@@ -32,11 +31,12 @@ static uint64_t code_end(const uint8_t *head, uint32_t minor, uint64_t *load, ui
 
 bool bzimage_place(const uint8_t *head, uint32_t head_size, uint32_t file_size, struct bzimage_place *place)
 {
+	const struct bytes file = { head, head_size, 0 };
 	uint32_t setup, minor;
 	uint64_t load;
 
-	if (head_size < BZIMAGE_HEAD || le16(AT(boot_flag)) != BOOT_FLAG || le32(AT(header)) != HEADER_MAGIC ||
-	    le16(AT(version)) < 0x200 || !(*AT(loadflags) & LOADED_HIGH) || le32(AT(code32_start)) == 0)
+	if (head_size < BZIMAGE_HEAD || !segue_is_linux(&file) ||
+	    le16(AT(version)) < 0x200 || !(*AT(loadflags) & LINUX_LOADED_HIGH) || le32(AT(code32_start)) == 0)
 		return false;
 	minor = le16(AT(version)) - 0x200u;
 	setup = ((*AT(setup_sects) ? *AT(setup_sects) : 4u) + 1) * SECTOR;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/bytes.h"
 #include "chain.h"
-#include "disk.h"
+#include "drive.h"
 #include "standalone.h"
 
 #define SECTOR 512u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* copy.asm: copies, and the sums of the seal (stage1.h), by SSE2 where there is one. */
+/* copy.asm: copies, and the sums of the seal (container/seal.h), by SSE2 where there is one. */
 #ifndef STANDALONE_COPY_H
 #define STANDALONE_COPY_H
 

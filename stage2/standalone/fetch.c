@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "bzimage.h"
-#include "container/container.h"
+#include "container/bundle_reader.h"
+#include "container/magic.h"
 #include "copy.h"
 #include "fetch.h"
 #include "standalone.h"
 #include "stream.h"
 
+#define PAGE 4096u
 #define LISTS_SIZE 65536u             /* of the modules, and of the parts: some 1000 */
 #define NAME_MAX 8192u                /* bytes of a member's name that are looked at; `segue pack` pads to 4096 */
 #define LISTS_CEILING 0xf00000u       /* out of the way of kernels, which like 16 MiB and what follows */
@@ -15,8 +17,9 @@
 static struct fetch {
 	struct stream stream;
 	struct room *room;
-	struct segue_load_args args;  /* for the log only */
-	struct job job;
+	struct log log;
+	struct arena arena;
+	struct bundle bundle;
 	struct bundle_reader reader;
 	/* what the kernel needs when it starts; apart from that the initrd, if there is room */
 	uint64_t kernel_start, kernel_end;
@@ -95,7 +98,7 @@ static uint8_t *place_kernel(uint32_t size)
 static void check_left(uint32_t size)
 {
 	if (size > stream_left(&fetch.stream))
-		check(segue_refuse(&fetch.job, SEGUE_E_BUNDLE_TRUNCATED, "%b at offset %x", &fetch.reader.name,
+		check(segue_refuse(&fetch.log, SEGUE_E_BUNDLE_TRUNCATED, "%b at offset %x", &fetch.reader.name,
 				   (addr_t)fetch.reader.at));
 }
 
@@ -187,7 +190,7 @@ static bool read_member(struct bundle_reader *reader)
 
 static void read_bundle(void)
 {
-	fetch.reader = (struct bundle_reader){ .job = &fetch.job };
+	fetch.reader = (struct bundle_reader){ .arena = &fetch.arena, .bundle = &fetch.bundle };
 	check(segue_bundle_begin(&fetch.reader));
 	while (read_member(&fetch.reader))
 		;
@@ -212,16 +215,16 @@ static void read_fiwix(void)
 		uint32_t size = le32(header + 4 * i), left = stream_left(&fetch.stream);
 
 		if (size > left)
-			check(segue_refuse(&fetch.job, i ? SEGUE_E_FIWIX_INITRD : SEGUE_E_FIWIX_KERNEL, "%u bytes, %z left",
+			check(segue_refuse(&fetch.log, i ? SEGUE_E_FIWIX_INITRD : SEGUE_E_FIWIX_KERNEL, "%u bytes, %z left",
 					   size, (addr_t)left));
 		if (i == 0)
-			fetch.job.bundle.kernel = read_piece("a kernel", size, true);
+			fetch.bundle.kernel = read_piece("a kernel", size, true);
 		else if (size)
-			fetch.job.bundle.initrd = read_piece("an initramfs", size, false);
+			fetch.bundle.initrd = read_piece("an initramfs", size, false);
 	}
 }
 
-/* The rules of loaders/recognise.c. True: all of it is a kernel. */
+/* The rules of loaders/container/open.c. True: all of it is a kernel. */
 static bool read_blob(void)
 {
 	uint32_t size = stream_peek(&fetch.stream, STREAM_PEEK_MAX);
@@ -232,8 +235,8 @@ static bool read_blob(void)
 	else if (!segue_is_kernel(&head) && segue_is_fiwix(&head))
 		read_fiwix();
 	else
-		fetch.job.bundle.kernel = read_piece("a kernel", fetch.stream.size, true);
-	return fetch.job.bundle.kernel.size == fetch.stream.size;
+		fetch.bundle.kernel = read_piece("a kernel", fetch.stream.size, true);
+	return fetch.bundle.kernel.size == fetch.stream.size;
 }
 
 /* ---- what segue_load() gets ---- */
@@ -256,12 +259,12 @@ static void add_part(struct parts *parts, const struct bytes *file, const char *
 
 static void list_parts(struct parts *parts)
 {
-	const struct bundle *bundle = &fetch.job.bundle;
+	const struct bundle *bundle = &fetch.bundle;
 	size_t size = (bundle->module_count + 2) * sizeof(struct segue_part);
 
-	parts->parts = segue_arena_take(&fetch.job.arena, size, _Alignof(struct segue_part));
+	parts->parts = segue_arena_take(&fetch.arena, size, _Alignof(struct segue_part));
 	if (!parts->parts)
-		check(segue_arena_refuse(&fetch.job, size));
+		refuse_blob(SEGUE_E_WORKSPACE_SMALL);
 	add_part(parts, &bundle->kernel, NULL, NULL);
 	if (bundle->initrd.size)
 		add_part(parts, &bundle->initrd, "initrd", NULL);
@@ -281,21 +284,22 @@ void fetch_parts(struct media *media, struct room *room, struct parts *parts)
 	bool whole;
 
 	fetch.room = room;
-	fetch.args.log = take_log;
-	fetch.job.args = &fetch.args;
+	fetch.log.callback = take_log;
+	fetch.arena.log = &fetch.log;
+	fetch.arena.size = LISTS_SIZE;
 	fetch.kernel_start = fetch.kernel_end = ROOM_FLOOR;
 	fetch.ceiling = LISTS_CEILING;
 	copy_open();
 	stream_open(&fetch.stream, media);
-	fetch.job.arena.next = place("a list", LISTS_SIZE);
-	fetch.job.arena.end = fetch.job.arena.next + LISTS_SIZE;
+	fetch.arena.next = place("a list", LISTS_SIZE);
+	fetch.arena.end = fetch.arena.next + LISTS_SIZE;
 	fetch.ceiling = NEAR;
 	whole = read_blob();
 	left = stream_left(&fetch.stream);
 	if (!stream_close(&fetch.stream))
 		say(SEGUE_LOG_WARNING, "%s has no seal: whether it was read as it was written is not checked.", media->path);
 	else if (whole)
-		fetch.job.bundle.kernel.size -= SEAL_SIZE;
+		fetch.bundle.kernel.size -= SEAL_SIZE;
 	else if (left < SEAL_SIZE)
 		media_refuse(media->path, "its pieces reach into its seal: it was cut short before it was sealed");
 	copy_close();

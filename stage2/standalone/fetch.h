@@ -7,7 +7,7 @@
 #include "parts.h"
 
 /*
- * Reads the blob: a bundle, a Fiwix blob, or a kernel as it is (loaders/recognise.c). The pieces of the first two
+ * Reads the blob: a bundle, a Fiwix blob, or a kernel as it is (loaders/container/open.c). The pieces of the first two
  * become parts of their own: the kernel, then the initrd, then the modules in their order; so segue_load() makes
  * of them what it would make of the blob, and purgatory has little to move. What cannot be read, does not match its
  * seal, is no bundle though it begins as one, or does not fit into memory, is refused.

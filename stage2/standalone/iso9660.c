@@ -130,13 +130,13 @@ static const char *enter(struct media *media, const char *path, const char *part
 	struct iso_file folder = *file;
 	bool is_folder, want_folder = *part_end(part) == '/';
 
-	if (folder.size > FOLDER_BLOCKS_MAX * ISO_BLOCK)
+	if (folder.size > FOLDER_BLOCKS_MAX * MEDIA_BLOCK)
 		return broken;
-	for (uint32_t at = 0; at < folder.size; at += ISO_BLOCK) {
-		uint32_t size = folder.size - at < ISO_BLOCK ? folder.size - at : ISO_BLOCK;
+	for (uint32_t at = 0; at < folder.size; at += MEDIA_BLOCK) {
+		uint32_t size = folder.size - at < MEDIA_BLOCK ? folder.size - at : MEDIA_BLOCK;
 		const uint8_t *record;
 
-		if (!search_block(media_block(media, path, (uint64_t)folder.block + at / ISO_BLOCK), size, part, &record))
+		if (!search_block(media_block(media, path, (uint64_t)folder.block + at / MEDIA_BLOCK), size, part, &record))
 			return broken;
 		if (!record)
 			continue;
@@ -165,7 +165,7 @@ static const char *find_root(struct media *media, const char *path, struct iso_f
 			break;
 		if (block[0] != DESCRIPTOR_PRIMARY)
 			continue;
-		if (le16(block + offsetof(struct descriptor, block_size)) != ISO_BLOCK)
+		if (le16(block + offsetof(struct descriptor, block_size)) != MEDIA_BLOCK)
 			return "the medium's blocks do not have 2048 bytes";
 		return take_record(block + offsetof(struct descriptor, root), root);
 	}

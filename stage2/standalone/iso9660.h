@@ -5,8 +5,6 @@
 
 #include "media.h"
 
-#define ISO_BLOCK 2048u
-
 struct iso_file {
 	uint32_t block;               /* the first one */
 	uint32_t size;                /* bytes */

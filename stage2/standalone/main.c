@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The standalone host: what a boot loader has brought becomes the arguments of segue_load(). */
-#include "bios.h"
+#include "bios_services.h"
 #include "bios_memory.h"
 #include "boot_info.h"
 #include "chain.h"
 #include "fetch.h"
-#include "media.h"
+#include "media_open.h"
 #include "options.h"
 #include "parts.h"
 #include "room.h"

@@ -3,7 +3,7 @@
 #ifndef STANDALONE_MEDIA_H
 #define STANDALONE_MEDIA_H
 
-#include "disk.h"
+#include "drive.h"
 #include "segue.h"
 
 #define MEDIA_BUFFER 0x10000u         /* stage1.inc: BUFFER */
@@ -18,19 +18,19 @@ struct media {
 	char options[MEDIA_OPTIONS_SIZE]; /* the first line of text, NUL-terminated */
 };
 
-/* medium: enum stage1_medium. Refuses, with a sentence, what cannot be read or is not there. */
-void media_open(struct media *media, uint32_t medium, uint8_t drive);
-
 /*
  * Reads sectors into the buffer at MEDIA_BUFFER: up to count of them, at least one; how many. what: for the sentence
  * of a refusal.
  */
 uint32_t media_read(struct media *media, const char *what, uint64_t sector, uint32_t count);
 
-/* Block number block of ISO 9660's, 2048 bytes; what was returned before is no more. */
+/* Block number block of MEDIA_BLOCK bytes; what was returned before is no more. */
+#define MEDIA_BLOCK 2048u
 const uint8_t *media_block(struct media *media, const char *what, uint64_t block);
 
 /* "Refused: WHAT: SENTENCE.", and the end. */
 SEGUE_NORETURN void media_refuse(const char *what, const char *sentence);
+/* The same for what the BIOS has refused to read. */
+SEGUE_NORETURN void media_refuse_read(const struct disk *disk, const char *what);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../stage1/stage1.h"
+#include "container/media_format.h"
 #include "common/bytes.h"
 #include "partition.h"
 #include "standalone.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../stage1/stage1.h"
+#include "container/seal.h"
 #include "progress.h"
 #include "standalone.h"
 #include "stream.h"

@@ -4,7 +4,7 @@
 #define STANDALONE_STREAM_H
 
 #include "media.h"
-#include "seal.h"
+#include "seal_check.h"
 
 #define STREAM_PEEK_MAX 1024u
 

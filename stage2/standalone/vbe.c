@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vbe.h"
-#include "bios.h"
+#include "bios_services.h"
 #include "boot_protocol.h"
 #include "standalone.h"
 

@@ -60,7 +60,7 @@ def loader():
 
 
 def sums(data):
-    """As stage1.h says of the seal."""
+    """As container/seal.h says."""
     total = of_sums = 0
     for at in range(0, len(data), SUM_SECTOR):
         total = (total + sum(struct.unpack(f"<{SUM_SECTOR // 4}I", data[at:at + SUM_SECTOR]))) & 0xffffffff

@@ -21,7 +21,7 @@ KINDS = ("iso", "disk")
 
 
 def seal_of(blob):
-    """As stage1.h has it."""
+    """As container/seal.h has it."""
     padded = blob + bytes(-len(blob) % SECTOR)
     total = sums = 0
     for at in range(0, len(padded), SECTOR):
@@ -61,7 +61,7 @@ def boot_parts(segue_program):
 
 
 def disk_blob(image):
-    """(options, blob) as stage1.h has it."""
+    """(options, blob) as container/media_format.h has it."""
     kind, start, _ = partitions(image)[0]
     assert kind == 0x7F
     header = image[start * 512:start * 512 + 512]

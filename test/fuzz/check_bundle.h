@@ -6,7 +6,7 @@
 #ifndef FUZZ_CHECK_BUNDLE_H
 #define FUZZ_CHECK_BUNDLE_H
 
-#include "blob.h"
+#include "blob_job.h"
 #include "check.h"
 
 #define ORACLE_MODULES 600u

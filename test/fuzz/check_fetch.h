@@ -6,23 +6,26 @@
 #ifndef FUZZ_CHECK_FETCH_H
 #define FUZZ_CHECK_FETCH_H
 
-#include "blob.h"
+#include "blob_job.h"
 #include "fail.h"
 #define MEMORY_SIZE 0x800000u
 #include "standalone_medium.h"
-#include "../../stage1/stage1.h"
+#include "container/media_format.h"
+#include "container/seal.h"
+#include "stage1.h"
 #include "boot_info.c"
 #undef AT
 #undef PAGE
 #include "room.c"
-#include "disk.c"
+#include "drive.c"
 #include "refuse.c"
 #include "iso9660.c"
 #include "partition.c"
 #include "media.c"
+#include "media_open.c"
 #undef SECTOR
 #include "bzimage.c"
-#include "seal.c"
+#include "seal_check.c"
 #include "show.c"
 #include "progress.c"
 #include "stream.c"
@@ -71,7 +74,7 @@ FUZZ_UNTRACED static inline uint32_t sum_of(const uint8_t *words, size_t size)
 	return sum;
 }
 
-/* stage1.h, the other way round than seal.c: from the sectors' sums. */
+/* container/seal.h, the other way round than seal_check.c: from the sectors' sums. */
 static inline size_t add_seal(uint8_t *blob, size_t size, bool wrong)
 {
 	uint8_t *seal = blob + size;
@@ -207,8 +210,8 @@ static inline void check_fetch(uint8_t *blob, size_t size, const struct way *way
 	insert(blob, size, way);
 	if (GOES_ON(fetch_parts(&media, &room, &parts))) {
 		CHECK(error == SEGUE_OK, "read, though it is refused as a whole: %s", whole.sentence);
-		check_pieces(&fetch.job.bundle, &whole.job.bundle, ram_end(way));
-		check_parts(&fetch.job.bundle);
+		check_pieces(&fetch.bundle, &whole.job.bundle, ram_end(way));
+		check_parts(&fetch.bundle);
 	} else {
 		CHECK(strstr(spoken, "Refused: "), "no sentence: %s", spoken);
 		CHECK(error != SEGUE_OK || refused_by_machine(), "refused: %s", spoken);

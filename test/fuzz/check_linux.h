@@ -7,7 +7,7 @@
 #define FUZZ_CHECK_LINUX_H
 
 #include "check.h"
-#include "../../stage1/stage1.h"
+#include "container/seal.h"
 
 static inline uint64_t number_at(const uint8_t *p, size_t size)
 {

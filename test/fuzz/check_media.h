@@ -8,12 +8,15 @@
 
 #include "fail.h"
 #include "standalone_medium.h"
-#include "../../stage1/stage1.h"
-#include "disk.c"
+#include "container/media_format.h"
+#include "container/seal.h"
+#include "stage1.h"
+#include "drive.c"
 #include "refuse.c"
 #include "iso9660.c"
 #include "partition.c"
 #include "media.c"
+#include "media_open.c"
 
 #define BLOCK 2048u
 #define SYSTEM_AREA 16u               /* blocks that no file system has: not among the fuzzer's bytes */

@@ -113,7 +113,7 @@ def iso(blob=b'BLOB.;1', options=b'console=ttyS0\n'):
 
 
 def disk(blob_size=512, options=b'console=ttyS0'):
-	"""stage1.h: MBR, a partition from sector 1 on"""
+	"""container/media_format.h: MBR, a partition from sector 1 on"""
 	entry = bytes([0, 0, 0, 0, 0x7f, 0, 0, 0]) + struct.pack('<II', 1, 2)
 	header = b'SegueDsk' + struct.pack('<QII', blob_size, 512, 1) + options
 	return bytes(446) + entry.ljust(64, b'\0') + b'\x55\xaa' + header.ljust(512, b'\0') + bytes(512)

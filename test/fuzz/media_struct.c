@@ -73,7 +73,7 @@ static void write_iso(struct generator *s)
 		write_folder(s, image + (ROOT + i) * BLOCK);
 }
 
-/* IBM PC: partition table; stage1.h: the header in a partition's first sector */
+/* IBM PC: partition table; container/media_format.h: the header in a partition's first sector */
 static void write_disk(struct generator *s)
 {
 	put_number(image + 510, 2, 0xaa55);

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include "blob.h"
+#include "blob_job.h"
 
 static struct blob blob;
 static struct blob_job b;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "blob.h"
+#include "blob_job.h"
 #include "elf_image.h"
 #include "load/loaded.h"
 

@@ -183,7 +183,7 @@ static void prepare(struct loaded_gate *g, uint32_t phys, uint32_t base)
 	memset(g->workspace, 0, LEAVE_AT + LEAVE_PAGES * PAGE);
 	g->args = (struct segue_load_args){
 		.workspace = g->workspace, .machine = &machine, .code_base = base, .data_base = base};
-	g->job = (struct job){.args = &g->args, .workspace = g->workspace, .workspace_phys = phys};
+	g->job = (struct job){.args = &g->args, .machine = &machine, .workspace = g->workspace, .workspace_phys = phys};
 	segue_prepare_leave(&g->job);
 	memcpy(&g->leave, g->workspace + LEAVE_POINTER_AT, sizeof g->leave);
 }

@@ -54,12 +54,11 @@ static void world_begin(struct world *w, const uint8_t *kernel, size_t size,
 	w->args.workspace = w->workspace;
 	w->args.workspace_phys = WORKSPACE_PHYS;
 	w->args.workspace_size = sizeof w->workspace;
-	w->args.log = world_log;
-	w->args.log_context = w;
 	w->extents[0] = (struct segue_extent){KERNEL_PHYS, size};
 	w->parts[0] = (struct segue_part){.data = kernel, .size = size, .extents = &w->extents[0], .extent_count = 1};
 	w->job = (struct job){
-		.args = &w->args, .arena = {w->workspace, w->workspace + sizeof w->workspace},
+		.log = {.callback = world_log, .context = w}, .args = &w->args,
+		.arena = {w->workspace, w->workspace + sizeof w->workspace, sizeof w->workspace, &w->job.log},
 		.parts = w->parts, .part_count = 1, .workspace_phys = WORKSPACE_PHYS, .workspace = w->workspace,
 		.bundle = {.container = "", .kernel = {kernel, size, 0}, .modules = w->modules},
 	};
@@ -87,7 +86,10 @@ static inline void world_cmdline(struct world *w, const char *line)
 
 static inline int world_prepare(struct world *w)
 {
-	int error = segue_index_extents(&w->job);
+	int error;
+
+	w->job.machine = w->args.machine;
+	error = segue_index_extents(&w->job);
 
 	return error != SEGUE_OK ? error : segue_find_ram(&w->job);
 }

@@ -101,6 +101,11 @@ static inline int run_loader(struct loader_job *t, const struct loader *loader)
 	int error;
 
 	t->job.args = &t->args;
+	t->job.log.callback = t->args.log;
+	t->job.log.context = t->args.log_context;
+	t->job.machine = t->args.machine;
+	t->job.arena.log = &t->job.log;
+	t->job.arena.size = t->args.workspace_size;
 	t->job.parts = t->parts;
 	t->job.workspace = t->workspace;
 	t->job.workspace_phys = t->args.workspace_phys;

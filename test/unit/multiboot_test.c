@@ -594,7 +594,7 @@ static void where_modules_go(void **state)
 			t->extents[1].addr = cases[i].addr;
 			run(t, SEGUE_OK);
 			assert_int_equal(le32(module_entry(t, 0)), stay ? cases[i].stays : 0x101000);
-			assert_int_equal(t->job.modules_move, !stay && cases[i].addr != 0x101000);
+			assert_int_equal(t->job.log.second_try, !stay && cases[i].addr != 0x101000);
 			assert_int_equal(t->warnings, 0);
 			free(t);
 		}
@@ -824,7 +824,7 @@ static void initrd_of_a_bundle(void **state)
 	t->job.parts = t->parts;
 	t->job.workspace = t->workspace;
 	t->job.workspace_phys = WORKSPACE_AT;
-	t->job.arena = (struct arena){t->workspace, t->workspace + WORKSPACE_SIZE};
+	t->job.arena = (struct arena){t->workspace, t->workspace + WORKSPACE_SIZE, WORKSPACE_SIZE, &t->job.log};
 	assert_int_equal(segue_index_extents(&t->job), 0);
 	assert_int_equal(segue_find_ram(&t->job), 0);
 	module = (struct member){

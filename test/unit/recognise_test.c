@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
-#include "blob.h"
+#include "blob_job.h"
 
 #define KERNEL_SIZE 8192
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sectors and the memory map from a BIOS that answers what the test wants. */
 #include "standalone_memory.h"
-#include "disk.c"
+#include "drive.c"
 #include "bios_memory.c"
 
 #define BUFFER 0x10000u

@@ -5,20 +5,23 @@
  */
 #define MEMORY_SIZE 0x4000000u
 #include "standalone_medium.h"
-#include "blob.h"
-#include "../../stage1/stage1.h"
+#include "blob_job.h"
+#include "container/media_format.h"
+#include "container/seal.h"
+#include "stage1.h"
 #include "boot_info.c"
 #undef AT
 #undef PAGE
 #include "room.c"
-#include "disk.c"
+#include "drive.c"
 #include "refuse.c"
 #include "iso9660.c"
 #include "partition.c"
 #include "media.c"
+#include "media_open.c"
 #undef SECTOR
 #include "bzimage.c"
-#include "seal.c"
+#include "seal_check.c"
 #include "show.c"
 #include "progress.c"
 #include "stream.c"
@@ -125,7 +128,7 @@ static void add_padded(const char *name, const uint8_t *data, size_t size)
 	newc_add_raw(&blob, "070701", NEWC_FILE, 1, padded, name_size, data, size);
 }
 
-/* stage1.h: the seal of what is in blob */
+/* container/seal.h: the seal of what is in blob */
 static void seal(void)
 {
 	uint8_t bytes[32] = SEAL_MAGIC;

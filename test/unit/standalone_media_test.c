@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Where on a medium the blob is: ISO 9660 by path, and the partition of a disk that `segue disk` made. */
 #include "standalone_medium.h"
-#include "../../stage1/stage1.h"
-#include "disk.c"
+#include "container/media_format.h"
+#include "container/seal.h"
+#include "stage1.h"
+#include "drive.c"
 #include "refuse.c"
 #include "iso9660.c"
 #include "partition.c"
 #include "media.c"
+#include "media_open.c"
 
 #define BLOCKS 64u
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* CPU state: registers, descriptors, MSRs, x87, A20, interrupt controllers. */
 #include "state.h"
-#include "output.h"
+#include "inspect_output.h"
 
 /* EFLAGS, CR0, CR4: Intel SDM vol. 3A, 2.3 and 2.5 */
 #define EFLAGS_RESERVED_ONE	(1u << 1)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux's boot_params: Documentation/x86/zero-page.rst and boot.rst. */
 #include "state.h"
-#include "output.h"
+#include "inspect_output.h"
 
 /* offsets */
 enum {

@@ -8,7 +8,7 @@
  *   reboot   reset the machine
  */
 #include "state.h"
-#include "output.h"
+#include "inspect_output.h"
 
 enum {
 	EXIT_PORT = 0xf4,

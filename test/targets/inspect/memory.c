@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading untrusted memory, the loader's memory map, and our own place in it. */
 #include "state.h"
-#include "output.h"
+#include "inspect_output.h"
 
 struct map memory_map;
 

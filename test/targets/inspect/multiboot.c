@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The Multiboot 1 information structure: Multiboot 0.6.96, 3.3. */
 #include "state.h"
-#include "output.h"
+#include "inspect_output.h"
 
 #define BOOTLOADER_MAGIC	0x2badb002u
 

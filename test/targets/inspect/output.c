@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "state.h"
-#include "output.h"
+#include "inspect_output.h"
 
 #include <stdarg.h>
 

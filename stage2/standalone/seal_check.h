@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The sums of a blob's seal (stage1.h), taken while it is read. */
-#ifndef STANDALONE_SEAL_H
-#define STANDALONE_SEAL_H
+/* The sums of a blob's seal (container/seal.h), taken while it is read. */
+#ifndef STANDALONE_SEAL_CHECK_H
+#define STANDALONE_SEAL_CHECK_H
 
 #include <stdbool.h>
 #include <stdint.h>

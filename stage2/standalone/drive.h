@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sectors of a BIOS drive, by EDD (INT 13h, AH = 42h) or by cylinder, head and sector. */
-#ifndef STANDALONE_DISK_H
-#define STANDALONE_DISK_H
+#ifndef STANDALONE_DRIVE_H
+#define STANDALONE_DRIVE_H
 
 #include <stdbool.h>
 #include <stddef.h>

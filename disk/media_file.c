@@ -6,10 +6,10 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include "../stage1/stage1.h"
+#include "container/media_format.h"
 #include "boot_image.h"
 #include "common/bytes.h"
-#include "media.h"
+#include "media_file.h"
 
 /* ECMA-119 (ISO 9660): 6.2.1 the system area, 8.4 the primary volume descriptor, 9.1 directory records */
 #define BLOCK 2048u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes newc archives and jobs for the tests of recognise.c, bundle.c and fiwix.c. */
+/* Makes newc archives and jobs for the tests of recognise.c and of container/. */
 #ifndef SEGUE_TEST_BLOB_H
 #define SEGUE_TEST_BLOB_H
 
@@ -86,8 +86,10 @@ static inline void blob_job_log(void *context, int level, const char *sentence)
 static inline void blob_job_start(struct blob_job *b, const void *data, size_t size)
 {
 	memset(b, 0, sizeof *b);
-	b->args.log = blob_job_log;
-	b->args.log_context = b;
+	b->job.log.callback = blob_job_log;
+	b->job.log.context = b;
+	b->job.arena.log = &b->job.log;
+	b->job.arena.size = sizeof b->memory;
 	b->args.workspace_size = sizeof b->memory;
 	b->parts[0].data = data;
 	b->parts[0].size = size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SEGUE_SEAL_H
-#define SEGUE_SEAL_H
+#ifndef SEGUE_BLOB_SEAL_H
+#define SEGUE_BLOB_SEAL_H
 
-#include "../stage1/stage1.h"
+#include "container/seal.h"
 #include "output.h"
 
 /* Ends a blob with its seal. */

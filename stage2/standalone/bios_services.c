@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bios.h"
+#include "bios_services.h"
 #include "common/bytes.h"
 #include "standalone.h"
 

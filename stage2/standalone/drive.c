@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "bios.h"
-#include "disk.h"
+#include "bios_services.h"
+#include "drive.h"
 #include "common/bytes.h"
 #include "standalone.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What `segue iso` and `segue disk` share. */
-#ifndef SEGUE_IMAGE_H
-#define SEGUE_IMAGE_H
+#ifndef SEGUE_MEDIA_MAKE_H
+#define SEGUE_MEDIA_MAKE_H
 
 #include "blob.h"
 
-struct image {
+struct medium {
 	const char *out;
 	struct output blob;           /* with its seal */
 	const char *options;          /* segue.elf's command line, of less than DISK_OPTIONS_SIZE bytes; "": none */
@@ -15,7 +15,7 @@ struct image {
  * Reads the arguments, makes and tries the blob, and has write() make the image, which complains and returns
  * false when it cannot. Returns a status.
  */
-int image_run(const struct command *command, int argc, char **argv, bool (*write)(const struct image *image));
+int media_make(const struct command *command, int argc, char **argv, bool (*write)(const struct medium *image));
 
 #define IMAGE_USAGE(name) \
 	"segue " name " --kernel FILE [OPTION]... -o OUT\n" \

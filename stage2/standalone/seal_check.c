@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "../../stage1/stage1.h"
+#include "container/seal.h"
 #include "common/bytes.h"
-#include "seal.h"
+#include "seal_check.h"
 
 #define LANES 4u
-_Static_assert(sizeof(struct seal) == SEAL_SIZE, "stage1.h");
+_Static_assert(sizeof(struct seal) == SEAL_SIZE, "seal_check.h");
 
 static void end_sector(struct seal_check *check)
 {

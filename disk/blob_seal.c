@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The seal at the end of a blob (stage1.h). */
+/* The seal at the end of a blob (container/seal.h). */
 #include <string.h>
 #include "common/bytes.h"
-#include "seal.h"
+#include "blob_seal.h"
 
 /* The last word may be cut short. */
 static uint32_t word_at(const uint8_t *data, size_t size, size_t at)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Images that `segue iso` and `segue disk` have made, seen as what holds a blob. */
-#ifndef SEGUE_MEDIA_H
-#define SEGUE_MEDIA_H
+#ifndef SEGUE_MEDIA_FILE_H
+#define SEGUE_MEDIA_FILE_H
 
 #include "disk.h"
 

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "blob.h"
-#include "image.h"
-#include "media.h"
-#include "seal.h"
+#include "media_make.h"
+#include "media_file.h"
+#include "blob_seal.h"
+#include "container/media_format.h"
 #include "standalone/options.h"
 
 _Static_assert(BLOB_LIMIT + sizeof(struct seal) == UINT32_MAX, "a sealed blob");
@@ -137,10 +138,10 @@ static bool make_blob(const struct request *request, struct output *blob)
 	return true;
 }
 
-int image_run(const struct command *command, int argc, char **argv, bool (*write)(const struct image *image))
+int media_make(const struct command *command, int argc, char **argv, bool (*write)(const struct medium *image))
 {
 	static struct request request; /* too large for a stack */
-	struct image image = { .options = request.line };
+	struct medium image = { .options = request.line };
 	int status = read_arguments(command, argc, argv, &request);
 
 	image.out = request.arguments.out;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The BIOS's services, called from flat 32-bit C through real mode. stage2/bios/bios_call.asm is the other half. */
-#ifndef STANDALONE_BIOS_H
-#define STANDALONE_BIOS_H
+#ifndef STANDALONE_BIOS_SERVICES_H
+#define STANDALONE_BIOS_SERVICES_H
 
 #include <stdbool.h>
 #include <stddef.h>

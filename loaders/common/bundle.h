@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes of a part, and what a blob is made of. */
+#ifndef SEGUE_BUNDLE_H
+#define SEGUE_BUNDLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A run of bytes of one part: 0 is the blob, 1 + i is module i, PART_WORKSPACE is our own. */
+#define PART_WORKSPACE 0xffffffffu
+struct bytes {
+	const uint8_t *data;
+	size_t size;
+	uint32_t part;
+};
+
+/* One file of the target: a kernel, an initrd, a module. args has no argv[0]. */
+struct member {
+	struct bytes file;
+	struct bytes name;            /* argv[0]; size 0: none known */
+	struct bytes args;            /* size 0: none */
+};
+
+/* What a blob and the modules beside it come to, before any loader has looked at the kernel. */
+struct bundle {
+	const char *container;        /* "bundle", "Fiwix" or "" */
+	struct bytes kernel;
+	struct bytes kernel_name;
+	struct bytes cmdline;         /* what the blob brings, or what the caller gave instead */
+	struct bytes initrd;          /* size 0: none. A bundle's initrd, or Fiwix's initramfs */
+	const uint8_t *digest;        /* SHA-256, 32 bytes; NULL: none */
+	struct member *modules;       /* a bundle's in order of their names, then the caller's */
+	size_t module_count;
+};
+
+/* A sub-run of bytes; the caller has checked that offset + size <= bytes.size. */
+static inline struct bytes segue_bytes_at(struct bytes bytes, size_t offset, size_t size)
+{
+	bytes.data += offset;
+	bytes.size = size;
+	return bytes;
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/bytes.h"
+#include "common/memory_functions.h"
+#include "container/magic.h"
+
+bool segue_is_linux(const struct bytes *file)
+{
+	return file->size >= 0x206 && le16(file->data + 0x1fe) == 0xaa55 && le32(file->data + 0x202) == 0x53726448u;
+}
+
+bool segue_is_elf(const struct bytes *file)
+{
+	return file->size >= 4 && le32(file->data) == 0x464c457fu;
+}
+
+bool segue_is_kernel(const struct bytes *file)
+{
+	return segue_is_linux(file) || segue_is_elf(file);
+}
+
+bool segue_is_gzip(const struct bytes *file)
+{
+	return file->size >= 3 && le16(file->data) == 0x8b1f && file->data[2] == 8;
+}
+
+/* The magic numbers of Linux' lib/decompress.c, lz4's frames, and xz's and zstd's formats; LZMA's is checked further. */
+static const struct {
+	char name[6];
+	uint8_t size, magic[6];
+} compressions[] = {
+	{"xz", 6, {0xfd, '7', 'z', 'X', 'Z', 0}}, {"zstd", 4, {0x28, 0xb5, 0x2f, 0xfd}}, {"lz4", 4, {0x02, 0x21, 0x4c, 0x18}},
+	{"lz4", 4, {0x04, 0x22, 0x4d, 0x18}}, {"bzip2", 3, "BZh"}, {"lzop", 4, {0x89, 'L', 'Z', 'O'}}, {"lzma", 3, {0x5d, 0, 0}},
+};
+
+const char *segue_compression(const struct bytes *file)
+{
+	for (size_t i = 0; file->size > 12 && i < sizeof compressions / sizeof *compressions; i++) {
+		const uint8_t *p = file->data;
+
+		if (memcmp(p, compressions[i].magic, compressions[i].size))
+			continue;
+		/* bzip2: block size, and pi. LZMA: the unpacked size, below 2^40 or -1. */
+		if (p[0] == 'B' && (p[3] - (uint32_t)'1' > 8 || p[4] != '1' || p[5] != 'A'))
+			continue;
+		if (p[0] == 0x5d && (p[10] != p[11] || (p[12] + 1) % 256 > 1))
+			continue;
+		return compressions[i].name;
+	}
+	return NULL;
+}

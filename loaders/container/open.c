@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a blob holds. The first rule that claims it has it:
+ *
+ *  1. "070701" or "070702" at offset 0: a bundle. (As a Fiwix blob: a kernel of 883 MiB.)
+ *  2. Linux' boot flag and "HdrS", or ELF's magic, where they are if a kernel starts at
+ *     offset 0: a kernel as it is, even if one seems to start at offset 8 too.
+ *  3. The same, or gzip's magic, where they are if a kernel starts at offset 8: a Fiwix blob.
+ *     Before gzip at offset 0, whose magic may be the length of a kernel of 547 KiB, and before
+ *     Multiboot, whose header is searched for and would be found in the kernel behind the lengths.
+ *
+ * Anything else is a kernel as it is: the rules for kernels go on in recognise.c.
+ */
+#include "common/bytes.h"
+#include "common/loader.h"
+#include "common/memory_functions.h"
+#include "container/container.h"
+#include "container/magic.h"
+#include "container/seal.h"
+
+/* A string of the host's; it lies in no part, and only tables are made from it. */
+static void set_string(struct bytes *bytes, const char *string)
+{
+	bytes->data = (const uint8_t *)string;
+	bytes->part = PART_WORKSPACE;
+	for (bytes->size = 0; string[bytes->size]; bytes->size++)
+		;
+}
+
+static int add_callers_modules(struct job *job)
+{
+	size_t i;
+
+	for (i = 1; i < job->part_count; i++) {
+		const struct segue_part *part = &job->parts[i];
+		struct member *module = segue_add_module(&job->arena, &job->bundle);
+
+		if (!module)
+			return SEGUE_E_WORKSPACE_SMALL;
+		module->file.data = part->data;
+		module->file.size = part->size;
+		module->file.part = (uint32_t)i;
+		set_string(&module->name, part->name ? part->name : "module");
+		if (part->cmdline)
+			set_string(&module->args, part->cmdline);
+	}
+	return SEGUE_OK;
+}
+
+/* What follows a blob on an image that `segue iso` or `segue disk` has made is none of a kernel's bytes. */
+static void drop_seal(struct bytes *blob)
+{
+	size_t left = blob->size - sizeof(struct seal);
+
+	if (blob->size > sizeof(struct seal) && !memcmp(blob->data + left, SEAL_MAGIC, sizeof SEAL_MAGIC - 1))
+		blob->size = left;
+}
+
+int segue_open_blob(struct job *job)
+{
+	const struct segue_part *part = &job->parts[0];
+	struct bundle *bundle = &job->bundle;
+	struct bytes blob = { part->data, part->size, 0 };
+	bool is_bundle;
+	int error = SEGUE_OK;
+
+	if (!blob.size)
+		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);
+	drop_seal(&blob);
+	bundle->container = "";
+	is_bundle = segue_is_bundle(&blob);
+	set_string(&bundle->kernel_name, part->name && !is_bundle ? part->name : "kernel");
+	if (is_bundle)
+		error = segue_open_bundle(&job->arena, bundle, &blob);
+	else if (!segue_is_kernel(&blob) && segue_is_fiwix(&blob))
+		error = segue_open_fiwix(&job->log, bundle, &blob);
+	else
+		bundle->kernel = blob;
+	if (error)
+		return error;
+	if (job->args->cmdline)
+		set_string(&bundle->cmdline, job->args->cmdline);
+	if (job->args->digest)
+		bundle->digest = job->args->digest;
+	return add_callers_modules(job);
+}
