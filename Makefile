@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The whole build. `make help` lists the targets.
+# Builds Segue: the library, segue.elf, the boot sectors and the segue command. `make help` lists the goals.
+# stage2/segue.mk has the library's lists and flags, which a host's build uses too; test/test.mk has the tests.
 
 B := build
 .DEFAULT_GOAL := all
@@ -18,148 +19,145 @@ CC64 ?= $(if $(filter clang,$(CC32)),clang,gcc)
 HOSTCC ?= $(CC64)
 AR ?= ar
 NASM ?= nasm
-# V=1 shows the commands
-Q := $(if $(V),,@)
-say = @$(if $(V),:,printf '  %-8s %s\n' $(1) $(2))
+# The build machine's objcopy may not know i686-elf's output.
+OBJCOPY32 := $(if $(filter i686-elf-gcc,$(CC32)),i686-elf-)objcopy
 
-# WERROR=1, as .ci/run has it: a warning is an error. A user's newer compiler may have new ones.
-FATAL := $(if $(filter 1,$(WERROR)),-Werror)
-WARN := -Wall -Wextra -Wpedantic $(FATAL) -Wshadow -Wconversion -Wvla -Wframe-larger-than=1024
-# gcc before 12 has no -Oz
-small = $(if $(shell echo | $(1) -Oz -E - 2>/dev/null),-Oz,-Os)
-SMALL32 := $(call small,$(CC32))
-SMALL64 := $(call small,$(CC64))
-# newlib's uint32_t is unsigned long, which printf-like checks mind
-WARN32 := $(if $(filter i686-elf-gcc,$(CC32)),-Wno-format)
-FREE = $(SEGUE_CFLAGS) $(WARN)
-ARCH_i386 := $(M32) $(SMALL32) $(WARN32) -march=i386 -fno-pie -mpreferred-stack-boundary=2 -fno-if-conversion -fno-inline-functions-called-once -fno-tree-pre -fno-code-hoisting
-ARCH_x86_64 = $(SEGUE_CFLAGS_x86_64) $(SMALL64) -fPIE -fvisibility=hidden
-ifeq ($(CC32),clang)
-ARCH_i386 := -m32 $(SMALL32) -march=i386 -fno-pie
-endif
-CC_i386 := $(CC32)
-CC_x86_64 := $(CC64)
-INCLUDES := -Iinclude -Iloaders -Istage2
-
-# The lists and flags that a host which vendors this tree has.
+# ---- the library's lists and flags ----
 SEGUE_DIR := .
 SEGUE_ARCH := lists
 include stage2/segue.mk
-LIB_C := $(SEGUE_C)
-# With the flags.
-HEADERS := stage2/segue.mk $(SEGUE_HEADERS) $(wildcard stage1/*.h stage2/standalone/*.h disk/*.h)
-STANDALONE_C := $(wildcard stage2/standalone/*.c)
-STANDALONE_ASM := $(wildcard stage2/standalone/*.asm)
-DISK_C := $(wildcard disk/*.c)
-PURGATORY_ASM := $(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES)
+# The library's C refers to its assembly; a program of the build machine links that too and never runs segue_exec().
+EMBED_ASM := stage2/purgatory/purgatory_embed.asm stage2/bios/bios_embed.asm
+ASM_i386 := $(patsubst %.asm,$(B)/i386/%.o,$(EMBED_ASM) $(SEGUE_ASM_i386))
+ASM_x86_64 := $(patsubst %.asm,$(B)/x86_64/%.o,$(EMBED_ASM) $(SEGUE_ASM_x86_64))
 
 .PHONY: all
-# Names the packages that are missing, before the first compiler does.
+all: $(B)/.need
+all: $(foreach each,i386 x86_64,$(B)/$(each)/libsegue.a $(B)/$(each)/libsegue-memory.a) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue budgets ## build everything (the default)
+# Names the packages that are missing, before a compiler fails.
 $(B)/.need: test/need
 	@test/need build --say
 	@mkdir -p $(@D) && touch $@
-all: $(B)/.need
-all: $(foreach each,i386 x86_64,$(B)/$(each)/libsegue.a $(B)/$(each)/libsegue-memory.a) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue budgets ## build everything (the default)
 
-# ---- purgatory: flat bytes, embedded into every library ----
-$(B)/purgatory.bin: $(PURGATORY_ASM)
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f bin -Istage2/purgatory/ -l $(B)/purgatory.lst -o $@ stage2/purgatory/purgatory.asm
+# ---- flags ----
+# WERROR=1, as .ci/run has it: a warning is an error. A user's newer compiler may have new warnings.
+FATAL := $(if $(filter 1,$(WERROR)),-Werror)
+# A kernel may call the library on a stack of 4 KiB: no large frames, no variable-length arrays.
+WARN := -Wall -Wextra -Wpedantic $(FATAL) -Wshadow -Wconversion -Wvla -Wframe-larger-than=1024
+INCLUDES := -Iinclude -Iloaders -Istage2
+FREE := $(SEGUE_CFLAGS) $(WARN)
+# gcc before 12 has no -Oz.
+small = $(if $(shell echo | $(1) -Oz -E - 2>/dev/null),-Oz,-Os)
+# -march=i386: any 32-bit CPU runs it. -Wno-format: newlib's uint32_t is unsigned long, which printf-like checks refuse.
+I386 := $(M32) $(call small,$(CC32)) $(if $(filter i686-elf-gcc,$(CC32)),-Wno-format) -march=i386
+# -fno-pie: distributions' compilers default to PIE, and a kernel's i386 code is linked where it runs.
+ARCH_i386 := $(I386) -fno-pie
+ifneq ($(CC32),clang)
+# For size; clang knows none of them. gcc aligns stacks to 16 bytes for SSE, which the library does not use: 4 save 1,321
+# bytes with gcc 12.2. The passes that are off trade size for speed: without them 532 (inlining), 74 and 48 bytes less.
+# if-conversion no longer does (58 bytes more without it); other versions of gcc were not measured.
+ARCH_i386 += -mpreferred-stack-boundary=2 -fno-if-conversion -fno-inline-functions-called-once -fno-tree-pre -fno-code-hoisting
+endif
+# A 64-bit kernel may link it at any address, so it is position-independent; hidden symbols need no GOT.
+ARCH_x86_64 := $(SEGUE_CFLAGS_x86_64) $(call small,$(CC64)) -fPIE -fvisibility=hidden
 
-# ---- INT N from flat 32-bit code, which the library and segue.elf embed ----
-$(B)/bios_call.bin: stage2/bios/bios_call.asm
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f bin -o $@ $<
+# ---- objects and programs: every rule that compiles, assembles, links or archives calls one of these ----
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+begin = @mkdir -p $(@D) $(B)/deps$(if $(V),,; printf '  %-8s %s\n' $(1) $@)
+# $(call compile,COMPILER AND FLAGS). -MMD: build/deps/ keeps which headers each object depends on; -MP: one may vanish.
+define compile
+$(call begin,cc)
+$(Q)$(1) -MMD -MP -MF $(B)/deps/$(subst /,+,$(@:$(B)/%=%)).d -c -o $@ $<
+endef
+# $(call assemble,FORMAT AND FLAGS). The files that sources embed lie in build/.
+EMBED := -DPURGATORY_BIN="'$(B)/purgatory.bin'" -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -DMBR_BIN="'$(B)/mbr.bin'" -DBOOT_IMG="'$(B)/boot.img'"
+define assemble
+$(call begin,nasm)
+$(Q)$(NASM) -f $(1) -I$(dir $<) -Istage2/ $(EMBED) -o $@ $<
+endef
+# $(call link,COMPILER AND FLAGS,LIBRARIES)
+define link
+$(call begin,link)
+$(Q)$(1) -o $@ $(filter %.o %.a,$^) $(2)
+endef
+# Made anew: ar would keep the members of sources that are gone.
+$(B)/%.a:
+	$(call begin,ar)
+	@rm -f $@
+	$(Q)$(AR) rcsD $@ $^
+
+# $(call objects,FLAVOUR,FOLDER/,FORMAT): build/FLAVOUR/PATH.o from FOLDER/PATH.c by $(CC_FLAVOUR), or from FOLDER/PATH.asm.
+# They are made anew when a makefile read so far changes, for the flags. NASM 2.16's -MD leaves out %include: every *.inc.
+ASM_INCLUDES := $(SEGUE_ASM_INCLUDES) $(wildcard stage1/*.inc)
+define objects
+$(B)/$(1)/%.o: $(2)%.c $(MAKEFILE_LIST)
+	$$(call compile,$$(CC_$(1)))
+$(B)/$(1)/%.o: $(2)%.asm $(ASM_INCLUDES) $(if $(2),$(wildcard $(2)*.inc)) $(MAKEFILE_LIST)
+	$$(call assemble,$(3))
+endef
 
 # ---- the library, for each architecture ----
+CC_i386 = $(CC32) $(FREE) $(ARCH_i386) $(INCLUDES)
+CC_x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) $(INCLUDES)
+$(eval $(call objects,i386,,elf32))
+$(eval $(call objects,x86_64,,elf64))
 define library
-$(B)/$(1)/%.o: %.c $(HEADERS) Makefile
-	@mkdir -p $$(@D)
-	$$(call say,cc,$$@)
-	$$(Q)$$(CC_$(1)) $$(FREE) $$(ARCH_$(1)) $$(INCLUDES) -c -o $$@ $$<
-$(B)/$(1)/stage2/purgatory/purgatory_embed.o: stage2/purgatory/purgatory_embed.asm $(B)/purgatory.bin
-	@mkdir -p $$(@D)
-	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $$@ $$<
-$(B)/$(1)/stage2/bios/bios_embed.o: stage2/bios/bios_embed.asm $(B)/bios_call.bin
-	@mkdir -p $$(@D)
-	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -o $$@ $$<
-$(B)/$(1)/stage2/%_$(1).o: stage2/%_$(1).asm $(SEGUE_ASM_INCLUDES)
-	@mkdir -p $$(@D)
-	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -Istage2/ -o $$@ $$<
-$(B)/$(1)/libsegue.a: $(LIB_C:%.c=$(B)/$(1)/%.o) $(B)/$(1)/stage2/purgatory/purgatory_embed.o $(B)/$(1)/stage2/bios/bios_embed.o $(SEGUE_ASM_$(1):%.asm=$(B)/$(1)/%.o)
+$(B)/$(1)/libsegue.a: $(SEGUE_C:%.c=$(B)/$(1)/%.o) $(ASM_$(1))
 $(B)/$(1)/libsegue-memory.a: $(SEGUE_MEMORY_C:%.c=$(B)/$(1)/%.o)
-$(B)/$(1)/libsegue.a $(B)/$(1)/libsegue-memory.a:
-	@rm -f $$@
-	$$(call say,ar,$$@)
-	$$(Q)$$(AR) rcsD $$@ $$^
+$(B)/$(1)/stage2/purgatory/purgatory_embed.o: $(B)/purgatory.bin
+$(B)/$(1)/stage2/bios/bios_embed.o: $(B)/bios_call.bin
 endef
-$(eval $(call library,i386))
-$(eval $(call library,x86_64))
+$(foreach each,i386 x86_64,$(eval $(call library,$(each))))
+# Purgatory, and INT N from flat 32-bit code: flat bytes, which the library embeds.
+$(B)/purgatory.bin: stage2/purgatory/purgatory.asm $(SEGUE_PURGATORY_ASM) $(ASM_INCLUDES)
+	$(call assemble,bin -l $(@:.bin=.lst))
+$(B)/bios_call.bin: stage2/bios/bios_call.asm
+	$(call assemble,bin)
 
 # ---- segue.elf: stage 2 alone ----
-$(B)/i386/%_asm.o: %.asm
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f elf32 -I$(dir $<) -o $@ $<
-$(B)/i386/stage2/standalone/font_asm.o: stage2/purgatory/font.inc
-$(B)/segue.debug.elf: $(STANDALONE_C:%.c=$(B)/i386/%.o) $(STANDALONE_ASM:%.asm=$(B)/i386/%_asm.o) $(B)/i386/libsegue.a $(B)/i386/libsegue-memory.a linker.ld
-	$(call say,link,$@)
-	$(Q)$(CC32) $(M32) -nostdlib -static $(if $(filter clang,$(CC32)),,-no-pie) -Wl,-T,linker.ld,--build-id=none,--gc-sections,-z,noexecstack,-Map,$(B)/segue.map -o $@ \
-		$(filter %.o %.a,$^)
+# copy.c and copy.asm may both be there.
+$(B)/i386/%_asm.o: %.asm $(ASM_INCLUDES) $(MAKEFILE_LIST)
+	$(call assemble,elf32)
+ELF_OBJECTS := $(patsubst %.c,$(B)/i386/%.o,$(wildcard stage2/standalone/*.c)) \
+	$(patsubst %.asm,$(B)/i386/%_asm.o,$(wildcard stage2/standalone/*.asm))
+# --build-id: no section that the script does not place, and the same bytes from the same code.
+LINK_FREE := -nostdlib -Wl,--build-id=none,-z,noexecstack
+# The linker script is the first prerequisite.
+SCRIPT = -Wl,-T,$<
+SMALL_AND_MAPPED = -Wl,--gc-sections,-Map,$(@D)/segue.map
+NO_PIE := $(if $(filter clang,$(CC32)),,-no-pie)
+$(B)/segue.debug.elf: linker.ld $(ELF_OBJECTS) $(B)/i386/libsegue.a $(B)/i386/libsegue-memory.a
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(SCRIPT) $(SMALL_AND_MAPPED))
 $(B)/segue.elf: $(B)/segue.debug.elf
-	$(call say,strip,$@)
-	$(Q)$(if $(filter i686-elf-gcc,$(CC32)),i686-elf-)objcopy --strip-all $< $@
+	$(call begin,strip)
+	$(Q)$(OBJCOPY32) --strip-all $< $@
 
-# ---- stage 1: the disk's boot sector; the CD's, with the second part and segue.elf behind it ----
-$(B)/mbr.bin: stage1/mbr.asm $(wildcard stage1/*.inc)
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f bin -Istage1/ -DMAP="$(@:.bin=.map)" -o $@ $<
-$(B)/cd.bin: stage1/cd.asm $(wildcard stage1/*.inc)
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f bin -Istage1/ -o $@ $<
-# The sums that it carries are those of what it is without them.
+# ---- stage 1: the disk's boot sector; the CD's, followed by the second part and segue.elf ----
+MAP = -DMAP="$(@:.bin=.map)"
+$(B)/mbr.bin $(B)/cd.bin: $(B)/%.bin: stage1/%.asm $(ASM_INCLUDES)
+	$(call assemble,bin $(MAP))
+# It carries the sums of its own bytes, taken with the sums 0: it is assembled twice.
 LOADER_SUMS := '{ for (i = 1; i <= NF; i++) { s = (s + $$i) % 4294967296; if (++n % 512 == 0) t = (t + s) % 4294967296 } } \
 	END { printf "-DSUM=%.0f -DSUM_OF_SUMS=%.0f\n", s, t }'
-NASM_LOADER = $(NASM) -f bin -Istage1/ -DMAP="$(@:.bin=.map)" -DSEGUE_ELF="'$(B)/segue.elf'" -o $@ stage1/loader.asm
-$(B)/loader.bin: stage1/loader.asm $(wildcard stage1/*.inc) $(B)/segue.elf
-	$(call say,nasm,$@)
-	$(Q)$(NASM_LOADER) -DSUM=0 -DSUM_OF_SUMS=0
-	$(Q)sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM_LOADER) $$sums
+$(B)/loader.bin: stage1/loader.asm $(ASM_INCLUDES) $(B)/segue.elf
+	$(call assemble,bin $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" -DSUM=0 -DSUM_OF_SUMS=0)
+	@sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM) -f bin -Istage1/ $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" $$sums -o $@ $<
 $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
-	$(call say,cat,$@)
+	$(call begin,cat)
 	$(Q)cat $^ > $@
 
 # ---- the segue command, on the build machine ----
-# What the library's C refers to; segue_exec() is never called there.
-HOST_ASM := $(B)/host/stage2/purgatory/purgatory_embed.o $(B)/x86_64/stage2/bios/bios_embed.o $(SEGUE_ASM_x86_64:%.asm=$(B)/x86_64/%.o)
-# No kernel's stack; the same bytes wherever the tree lies.
+# No kernel's stack, so frames may be large; -ffile-prefix-map: -g gives the same bytes wherever the tree lies.
 HOST_FLAGS := -std=c11 -O2 -g -ffile-prefix-map=$(CURDIR)=. $(filter-out -Wframe-larger-than=%,$(WARN)) $(INCLUDES) -D_POSIX_C_SOURCE=200809L
-$(B)/host/%.o: %.c $(HEADERS) Makefile
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(HOST_FLAGS) $(if $(filter disk/%,$<),-Idisk $$(pkg-config --cflags zlib libmd)) -c -o $@ $<
-$(B)/host/stage2/purgatory/purgatory_embed.o: stage2/purgatory/purgatory_embed.asm $(B)/purgatory.bin
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f elf64 -DPURGATORY_BIN="'$(B)/purgatory.bin'" -o $@ $<
-$(B)/host/libsegue.a: $(LIB_C:%.c=$(B)/host/%.o) $(HOST_ASM)
-	@rm -f $@
-	$(call say,ar,$@)
-	$(Q)$(AR) rcsD $@ $^
-$(B)/host/disk/boot_image.o: disk/boot_image.asm $(B)/mbr.bin $(B)/boot.img
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f elf64 -DMBR_BIN="'$(B)/mbr.bin'" -DBOOT_IMG="'$(B)/boot.img'" -o $@ $<
-$(B)/segue: $(DISK_C:%.c=$(B)/host/%.o) $(B)/host/disk/boot_image.o $(B)/host/stage2/standalone/options.o $(B)/host/libsegue.a
-	$(call say,cc,$@)
-	$(Q)$(HOSTCC) -o $@ $^ $$(pkg-config --libs zlib libmd)
+CC_host = $(HOSTCC) $(HOST_FLAGS)
+$(eval $(call objects,host,,elf64))
+DISK_OBJECTS := $(patsubst %.c,$(B)/host/%.o,$(wildcard disk/*.c))
+$(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags zlib libmd)
+$(B)/host/libsegue.a: $(SEGUE_C:%.c=$(B)/host/%.o) $(ASM_x86_64)
+$(B)/host/disk/boot_image.o: $(B)/mbr.bin $(B)/boot.img
+$(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(B)/host/stage2/standalone/options.o $(B)/host/libsegue.a
+	$(call link,$(HOSTCC),$$(pkg-config --libs zlib libmd))
 
 # ---- budgets: printed by every build, and it fails over them ----
 BUDGET_PURGATORY := 4096
@@ -274,6 +272,9 @@ run-grub: $(B)/segue.elf $(KERNEL) $(INITRD)
 	$(RUN) -M q35 -boot d -cdrom $(B)/grub.iso
 
 include test/test.mk
+
+# What the compilers found: the headers of each object (compile).
+-include $(wildcard $(B)/deps/*.d)
 
 .PHONY: clean
 clean: ## remove build/ but what was downloaded

@@ -1,38 +1,28 @@
 # SPDX-License-Identifier: MIT
-# The tests and what they boot: included by the Makefile, whose variables it has.
+# The tests and what they boot. The Makefile includes it: its variables and rules (compile, link, objects) are used here.
 
 # ---- the inspector: a target that judges how it was booted ----
 INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf plain.elf bzimage)
 INSPECT_SRC := test/targets/inspect
-INSPECT_OBJ := $(patsubst $(INSPECT_SRC)/%.c,$(B)/inspect/%.o,$(wildcard $(INSPECT_SRC)/*.c)) \
+# -fpie: one set of objects for all four, and the bzImage's payload is position-independent.
+# -fcf-protection=none: where a compiler has it on by default, it refuses -march=i386.
+CC_inspect = $(CC32) $(FREE) $(I386) -fpie -fvisibility=hidden -fcf-protection=none
+$(eval $(call objects,inspect,$(INSPECT_SRC)/,elf32))
+INSPECT_OBJECTS := $(patsubst $(INSPECT_SRC)/%.c,$(B)/inspect/%.o,$(wildcard $(INSPECT_SRC)/*.c)) \
 	$(B)/inspect/save.o $(B)/inspect/pattern.o
-# One set of objects for all four: position-independent for the bzImage's payload.
-INSPECT_CC := $(CC32) $(FREE) $(SMALL32) $(WARN32) $(M32) -march=i386 -fpie -fvisibility=hidden -fcf-protection=none
-INSPECT_LINK := $(CC32) $(M32) -nostdlib -static -Wl,-z,noexecstack,--build-id=none,-T
 .PHONY: inspect
 inspect: $(INSPECT) ## the diagnostic target (build/inspect/)
-$(B)/inspect/%.o: $(INSPECT_SRC)/%.c $(wildcard $(INSPECT_SRC)/*.h) Makefile test/test.mk
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(INSPECT_CC) -c -o $@ $<
-$(B)/inspect/%.o: $(INSPECT_SRC)/%.asm $(wildcard $(INSPECT_SRC)/*.inc)
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f elf32 -I$(INSPECT_SRC)/ -o $@ $<
-$(B)/inspect/entry.mb.o $(B)/inspect/entry.mb-video.o $(B)/inspect/entry.plain.o: $(INSPECT_SRC)/entry_elf.asm $(wildcard $(INSPECT_SRC)/*.inc)
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f elf32 -I$(INSPECT_SRC)/ $(if $(findstring .mb,$@),-DMULTIBOOT) $(if $(findstring video,$@),-DVIDEO) -o $@ $<
-$(B)/inspect/inspect.%.elf: $(B)/inspect/entry.%.o $(INSPECT_OBJ) $(INSPECT_SRC)/elf.ld
-	$(call say,link,$@)
-	$(Q)$(INSPECT_LINK),$(INSPECT_SRC)/elf.ld -o $@ $(filter %.o,$^)
-$(B)/inspect/payload.bin: $(B)/inspect/entry_linux.o $(INSPECT_OBJ) $(INSPECT_SRC)/linux.ld
-	$(call say,link,$@)
-	$(Q)$(INSPECT_LINK),$(INSPECT_SRC)/linux.ld,-pie,--no-dynamic-linker -o $(@:.bin=.elf) $(filter %.o,$^)
-	$(Q)$(if $(filter i686-elf-gcc,$(CC32)),i686-elf-)objcopy -O binary -j .image $(@:.bin=.elf) $@
+$(B)/inspect/entry.%.o: $(INSPECT_SRC)/entry_elf.asm $(wildcard $(INSPECT_SRC)/*.inc) $(MAKEFILE_LIST)
+	$(call assemble,elf32 $(if $(findstring .mb,$@),-DMULTIBOOT) $(if $(findstring video,$@),-DVIDEO))
+$(B)/inspect/inspect.%.elf: $(INSPECT_SRC)/elf.ld $(B)/inspect/entry.%.o $(INSPECT_OBJECTS)
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(SCRIPT))
+NO_INTERPRETER := -Wl,--no-dynamic-linker
+$(B)/inspect/payload.elf: $(INSPECT_SRC)/linux.ld $(B)/inspect/entry_linux.o $(INSPECT_OBJECTS)
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static -pie $(NO_INTERPRETER) $(SCRIPT))
+$(B)/inspect/payload.bin: $(B)/inspect/payload.elf
+	$(Q)$(OBJCOPY32) -O binary -j .image $< $@
 $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin $(wildcard $(INSPECT_SRC)/*.inc)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f bin -I$(INSPECT_SRC)/ -I$(B)/inspect/ -o $@ $<
+	$(call assemble,bin -I$(B)/inspect/)
 
 # ---- host kernels of our own: a boot stage, and in it a kernel that links the library ----
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
@@ -47,142 +37,100 @@ HOST_MORE_i386-fiwix := fiwix/host.o fiwix/kexec.o
 HOST_LINK_x86_64 := 0
 .PHONY: hosts
 hosts: $(HOSTS) ## host kernels for the tests (build/hosts/)
-define host_objects
-$(B)/hosts/$(1)/%.o: $(HOSTS_SRC)/%.c $(wildcard $(HOSTS_SRC)/*.h include/*.h) Makefile test/test.mk
-	@mkdir -p $$(@D)
-	$$(call say,cc,$$@)
-	$$(Q)$$(CC_$(1)) $$(FREE) $$(ARCH_$(1)) -Iinclude -fvisibility=hidden -fcf-protection=none -c -o $$@ $$<
-$(B)/hosts/$(1)/hostile.o: $(HOSTS_SRC)/hostile.asm
-	@mkdir -p $$(@D)
-	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -o $$@ $$<
-$(B)/hosts/$(1)/cpu.o: $(HOSTS_SRC)/cpu_$(1).asm $(HOSTS_SRC)/stacks.inc
-	@mkdir -p $$(@D)
-	$$(call say,nasm,$$@)
-	$$(Q)$$(NASM) -f $$(SEGUE_NASM_$(1)) -I$(HOSTS_SRC)/ -o $$@ $$<
-endef
-$(eval $(call host_objects,i386))
-$(eval $(call host_objects,x86_64))
+CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -fvisibility=hidden -fcf-protection=none
+CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -fvisibility=hidden -fcf-protection=none
+$(eval $(call objects,hosts/i386,$(HOSTS_SRC)/,elf32))
+$(eval $(call objects,hosts/x86_64,$(HOSTS_SRC)/,elf64))
+# static-pie: the kernel carries its relocations, and the boot stage applies them.
+LINK_KERNEL_i386 := $(CC32) $(M32) $(LINK_FREE) -static -Wl,--defsym,BITS=32
+LINK_KERNEL_x86_64 := $(CC64) $(LINK_FREE) -static-pie $(NO_INTERPRETER) -Wl,--defsym,BITS=64
+# max-page-size: with the linker's default for x86_64, 2 MiB, the flat kernel would be holes for the most part.
+HOST_KERNEL_LAYOUT = $(SCRIPT),--defsym,LINK=$(HOST_LINK_$(*F)),-z,max-page-size=4096
 define host
-$(B)/hosts/$(1).bin: $(HOSTS_SRC)/kernel.ld $(addprefix $(B)/hosts/$(2)/,cpu.o $(HOST_KERNEL:=.o) $(HOST_MORE_$(1))) $(B)/$(2)/libsegue.a $(B)/$(2)/libsegue-memory.a
-	$$(call say,link,$$@)
-	$$(Q)$$(CC_$(2)) $(if $(filter i386,$(2)),$$(M32)) -nostdlib -static$(if $(filter x86_64,$(2)),-pie -Wl$(comma)--no-dynamic-linker) \
-		-Wl,-T,$(HOSTS_SRC)/kernel.ld,--defsym,LINK=$$(HOST_LINK_$(1)),--defsym,BITS=$(if $(filter i386,$(2)),32,64) \
-		-Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -o $$(@:.bin=.kernel.elf) $$(filter %.o %.a,$$^)
-	$$(Q)objcopy -O binary $$(@:.bin=.kernel.elf) $$@
-$(B)/hosts/$(1).elf: $(HOSTS_SRC)/boot.asm $(HOSTS_SRC)/boot.ld $(addprefix $(B)/hosts/i386/,$(HOST_BOOT:=.o)) $(B)/i386/libsegue-memory.a $(B)/hosts/$(1).bin
-	$$(call say,link,$$@)
-	$$(Q)$$(NASM) -f elf32 -DKERNEL="'$(B)/hosts/$(1).bin'" -o $$(@:.elf=.boot.o) $$<
-	$$(Q)$$(CC32) $$(M32) -nostdlib -static -Wl,-T,$(HOSTS_SRC)/boot.ld,--build-id=none,-z,noexecstack -o $$@ $$(@:.elf=.boot.o) \
-		$$(filter %.o %.a,$$^)
+$(B)/hosts/$(1).kernel.elf: $(B)/hosts/%.kernel.elf: $(HOSTS_SRC)/kernel.ld $(addprefix $(B)/hosts/$(2)/,cpu_$(2).o $(HOST_KERNEL:=.o) $(HOST_MORE_$(1))) $(B)/$(2)/libsegue.a $(B)/$(2)/libsegue-memory.a
+	$$(call link,$$(LINK_KERNEL_$(2)) $$(HOST_KERNEL_LAYOUT))
 endef
 $(foreach each,i386-low i386-high i386-mid i386-fiwix,$(eval $(call host,$(each),i386)))
-# Fiwix's kexec.c, compiled as Fiwix does, against names.h.
+$(eval $(call host,x86_64,x86_64))
+$(B)/hosts/%.bin: $(B)/hosts/%.kernel.elf
+	$(Q)objcopy -O binary $< $@
+$(B)/hosts/%.boot.o: $(HOSTS_SRC)/boot.asm $(B)/hosts/%.bin
+	$(call assemble,elf32 -DKERNEL="'$(@:.boot.o=.bin)'")
+$(B)/hosts/%.elf: $(HOSTS_SRC)/boot.ld $(B)/hosts/%.boot.o $(HOST_BOOT:%=$(B)/hosts/i386/%.o) $(B)/i386/libsegue-memory.a
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(SCRIPT))
+# Fiwix's kexec.c, compiled as Fiwix does. Each header of Fiwix's that it includes leads to names.h.
 FIWIX_SRC := $(HOSTS_SRC)/fiwix
 FIWIX_INCLUDE := $(B)/hosts/fiwix
-FIWIX_CC := $(CC32) $(M32) -march=i386 -std=c89 -D__KERNEL__ -O2 -fno-pie -fno-common -ffreestanding -Wall -Wstrict-prototypes \
-	-Wextra $(FATAL) -fno-stack-protector
-$(B)/hosts/i386/fiwix/kexec.o: $(addprefix $(FIWIX_SRC)/,kexec.c kexec.h names.h) include/segue.h Makefile test/test.mk
-	@mkdir -p $(@D) $(FIWIX_INCLUDE)/fiwix
-	$(call say,cc,$@)
-	@for each in $$(sed -n 's/^#include <\(fiwix.*\)>$$/\1/p' $<); do echo '#include "names.h"' > $(FIWIX_INCLUDE)/$$each; done
-	@cp $(FIWIX_SRC)/kexec.h $(FIWIX_INCLUDE)/fiwix/kexec.h
-	$(Q)$(FIWIX_CC) -I$(FIWIX_INCLUDE) -I$(FIWIX_SRC) -Iinclude -c -o $@ $<
-# What Fiwix itself runs in the tests: a program for its system calls.
-$(B)/hosts/fiwix-init: $(FIWIX_SRC)/init.c Makefile test/test.mk
+$(B)/hosts/i386/fiwix/kexec.o: $(FIWIX_INCLUDE)/fiwix/kexec.h
+$(B)/hosts/i386/fiwix/kexec.o: CC_hosts/i386 = $(CC32) $(M32) -march=i386 -std=c89 -D__KERNEL__ -O2 -fno-pie -fno-common -ffreestanding \
+	-Wall -Wstrict-prototypes -Wextra $(FATAL) -fno-stack-protector -I$(FIWIX_INCLUDE) -I$(FIWIX_SRC) -Iinclude
+$(FIWIX_INCLUDE)/fiwix/kexec.h: $(FIWIX_SRC)/kexec.c $(FIWIX_SRC)/kexec.h
 	@mkdir -p $(@D)
-	$(call say,link,$@)
-	$(Q)$(CC32) $(FREE) $(ARCH_i386) -nostdlib -static $(if $(filter clang,$(CC32)),,-no-pie) -Wl,--build-id=none,-z,noexecstack -o $@ $<
-$(eval $(call host,x86_64,x86_64))
+	@for each in $$(sed -n 's/^#include <\(fiwix.*\)>$$/\1/p' $<); do echo '#include "names.h"' > $(FIWIX_INCLUDE)/$$each; done
+	@cp $(FIWIX_SRC)/kexec.h $@
+# What Fiwix itself runs in the tests: a program for its system calls.
+$(B)/hosts/fiwix-init: $(B)/hosts/i386/fiwix/init.o
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE))
 
-# ---- tests ----
+# ---- unit tests: programs of the build machine ----
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 TEST_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra $(FATAL) $(INCLUDES) -Itest/unit -Itest/fuzz -Istage2/standalone
-UNIT := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(wildcard test/unit/*_test.c))
-$(B)/sanitized/%.o: %.c $(HEADERS) Makefile test/test.mk
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -c -o $@ $<
-$(B)/sanitized/libsegue.a: $(LIB_C:%.c=$(B)/sanitized/%.o) $(HOST_ASM)
-	@rm -f $@
-	$(call say,ar,$@)
-	$(Q)$(AR) rcsD $@ $^
-# A change of the library links them anew and compiles none.
-$(B)/test/unit/%.o: test/unit/%.c $(HEADERS) $(wildcard test/unit/*.h) Makefile test/test.mk
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) $$(pkg-config --cflags cmocka) -c -o $@ $<
-$(B)/test/unit/%: $(B)/test/unit/%.o $(B)/sanitized/libsegue.a
-	$(call say,link,$@)
-	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs cmocka)
-# These include its sources.
-$(patsubst %,%.o,$(filter $(B)/test/unit/standalone_%,$(UNIT))): $(STANDALONE_C)
+CMOCKA_FLAGS = $$(pkg-config --cflags cmocka)
+CMOCKA = $$(pkg-config --libs cmocka)
+CC_sanitized = $(HOSTCC) $(TEST_FLAGS) $(SANITIZE)
+# As i386 has it, with 32-bit addresses (loaders/common/bytes.h).
+CC_sanitized32 = $(CC_sanitized) -DSEGUE_ADDRESS_32
+$(eval $(call objects,sanitized,,elf64))
+$(eval $(call objects,sanitized32,,elf64))
+UNIT_C := $(wildcard test/unit/*_test.c)
+UNIT := $(patsubst test/unit/%.c,$(B)/test/unit/%,$(UNIT_C))
+UNIT32 := $(patsubst test/unit/%.c,$(B)/test/unit32/%,$(filter-out test/unit/standalone_% test/unit/plan_test.c,$(UNIT_C)))
+$(B)/sanitized/test/unit/%.o: CC_sanitized += $(CMOCKA_FLAGS)
+$(B)/sanitized32/test/unit/%.o: CC_sanitized32 += $(CMOCKA_FLAGS)
+$(foreach each,sanitized sanitized32,$(eval $(B)/$(each)/libsegue.a: $(SEGUE_C:%.c=$(B)/$(each)/%.o) $(ASM_x86_64)))
+$(B)/test/unit/%: $(B)/sanitized/test/unit/%.o $(B)/sanitized/libsegue.a
+	$(call link,$(HOSTCC) $(SANITIZE),$(CMOCKA))
+$(B)/test/unit32/%: $(B)/sanitized32/test/unit/%.o $(B)/sanitized32/libsegue.a
+	$(call link,$(HOSTCC) $(SANITIZE),$(CMOCKA))
 
-# The same tests with i386's 32-bit addresses (loaders/common/bytes.h), still on the build machine.
-UNIT32 := $(patsubst test/unit/%.c,$(B)/test/unit32/%,$(filter-out test/unit/standalone_% test/unit/plan_test.c,$(wildcard test/unit/*_test.c)))
-$(B)/sanitized32/%.o: %.c $(HEADERS) Makefile test/test.mk
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -DSEGUE_ADDRESS_32 -c -o $@ $<
-$(B)/sanitized32/libsegue.a: $(LIB_C:%.c=$(B)/sanitized32/%.o) $(HOST_ASM)
-	@rm -f $@
-	$(call say,ar,$@)
-	$(Q)$(AR) rcsD $@ $^
-$(B)/test/unit32/%.o: test/unit/%.c $(HEADERS) $(wildcard test/unit/*.h) Makefile test/test.mk
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(TEST_FLAGS) $(SANITIZE) -DSEGUE_ADDRESS_32 $$(pkg-config --cflags cmocka) -c -o $@ $<
-$(B)/test/unit32/%: $(B)/test/unit32/%.o $(B)/sanitized32/libsegue.a
-	$(call say,link,$@)
-	$(Q)$(HOSTCC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs cmocka)
-
+# ---- fuzzers ----
 FUZZ := $(patsubst test/fuzz/%.c,$(B)/test/fuzz/%,$(wildcard test/fuzz/*_raw.c test/fuzz/*_struct.c))
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-$(B)/fuzz/%.o: %.c $(HEADERS) Makefile test/test.mk
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) -c -o $@ $<
-$(B)/test/fuzz/%: test/fuzz/%.c $(LIB_C:%.c=$(B)/fuzz/%.o) $(HOST_ASM) $(wildcard test/fuzz/*.h)
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) $$(pkg-config --cflags cmocka) -o $@ $< $(filter %.o,$^) $$(pkg-config --libs cmocka)
-# These include its sources, and the unit tests' machine, which has cmocka.
-$(filter $(B)/test/fuzz/media_% $(B)/test/fuzz/fetch_%,$(FUZZ)): $(STANDALONE_C) $(HEADERS) $(wildcard test/unit/*.h)
+FUZZ_OBJECTS := $(SEGUE_C:%.c=$(B)/fuzz/%.o) $(ASM_x86_64)
+CC_fuzz = clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS)
+$(eval $(call objects,fuzz,,elf64))
+# Some include the unit tests' machine, which has cmocka.
+$(B)/fuzz/test/fuzz/%.o: CC_fuzz += $(CMOCKA_FLAGS)
+$(B)/test/fuzz/%: $(B)/fuzz/test/fuzz/%.o $(FUZZ_OBJECTS)
+	$(call link,clang $(FUZZ_FLAGS),$(CMOCKA))
 
-# The planner's exhaustive tests and benches run purgatory's own mover: 32-bit programs with a libc.
-$(B)/i386/mover.o: stage2/purgatory/mover_object.asm $(PURGATORY_ASM)
-	@mkdir -p $(@D)
-	$(call say,nasm,$@)
-	$(Q)$(NASM) -f elf32 -Istage2/purgatory/ -o $@ $<
-
-PROGRAM32 := $(if $(shell command -v i686-linux-gnu-gcc),i686-linux-gnu-gcc,gcc -m32) -static -std=gnu11 -O2 -g -Wall -Wextra $(FATAL) $(INCLUDES) -Itest/unit
-PLANNER_C := $(wildcard stage2/plan/*.c)
-$(B)/test/planner/%: test/unit/%.c $(PLANNER_C) $(B)/i386/mover.o $(HEADERS) test/unit/executor_model.h
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(PROGRAM32) -DMOVER -o $@ $< $(PLANNER_C) $(B)/i386/mover.o
+# ---- the planner's exhaustive tests and benches ----
+# They run purgatory's own mover: 32-bit programs with a libc, which the freestanding compiler may not have.
+PROGRAM32 := $(if $(shell command -v i686-linux-gnu-gcc),i686-linux-gnu-gcc,gcc -m32) -static
+CC_program32 = $(PROGRAM32) -std=gnu11 -O2 -g -Wall -Wextra $(FATAL) $(INCLUDES) -Itest/unit -DMOVER
 # The planner as x86_64 has it, with the C model of the mover.
-$(B)/test/planner/plan_worlds_64: test/unit/plan_worlds.c $(PLANNER_C) $(HEADERS) test/unit/executor_model.h
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(TEST_FLAGS) -O2 -o $@ $< $(PLANNER_C)
-# segue.elf's copies and sums, in a 32-bit program as well.
-$(B)/test/planner/copy_model: test/unit/copy_model.c $(B)/i386/stage2/standalone/copy_asm.o $(HEADERS)
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(PROGRAM32) -o $@ $< $(B)/i386/stage2/standalone/copy_asm.o
+CC_program64 = $(HOSTCC) $(TEST_FLAGS) -O2
+$(eval $(call objects,program32,,elf32))
+$(eval $(call objects,program64,,elf64))
+PLANNER_C := $(wildcard stage2/plan/*.c)
+MOVER := $(B)/i386/stage2/purgatory/mover_object.o
+$(MOVER): $(SEGUE_PURGATORY_ASM)
 PLANNER := $(addprefix $(B)/test/planner/,plan_worlds plan_worlds_64 mover_model copy_model)
-# test/boot/test_digest.py feeds it
+# test/boot/test_digest.py feeds it.
 DIGEST_PROGRAM := $(B)/test/planner/digest_program
+$(B)/test/planner/%: $(B)/program32/test/unit/%.o
+	$(call link,$(PROGRAM32))
+$(addprefix $(B)/test/planner/,plan_worlds mover_model digest_program): $(PLANNER_C:%.c=$(B)/program32/%.o) $(MOVER)
+# segue.elf's copies and sums.
+$(B)/test/planner/copy_model: $(B)/i386/stage2/standalone/copy_asm.o
+$(B)/test/planner/plan_worlds_64: $(B)/program64/test/unit/plan_worlds.o $(PLANNER_C:%.c=$(B)/program64/%.o)
+	$(call link,$(HOSTCC))
+$(B)/bench/planner: $(B)/program64/test/bench/planner.o $(PLANNER_C:%.c=$(B)/program64/%.o)
+	$(call link,$(HOSTCC))
+$(B)/bench/mover: $(B)/program32/test/bench/mover.o $(MOVER)
+	$(call link,$(PROGRAM32))
 
-$(B)/bench/planner: test/bench/planner.c $(PLANNER_C) $(HEADERS)
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(HOSTCC) $(TEST_FLAGS) -O2 -o $@ $< $(PLANNER_C)
-$(B)/bench/mover: test/bench/mover.c $(B)/i386/mover.o $(HEADERS)
-	@mkdir -p $(@D)
-	$(call say,cc,$@)
-	$(Q)$(PROGRAM32) -o $@ $< $(B)/i386/mover.o
+# ---- goals ----
 bench: ## planner, bytes moved, mover; and from power-on to the target beside GRUB, isolinux and qemu -kernel
 	@test/need bench
 	@$(MAKE) --no-print-directory bench-now
@@ -204,7 +152,7 @@ fuzz-now: test-lists
 .PHONY: fuzz-seeded
 fuzz-seeded: $(FUZZ) ## defects seeded into the parsers one by one: does the smoke run find them?
 	@FUZZ_CC="clang $(TEST_FLAGS) -O2 $(FUZZ_FLAGS) $$(pkg-config --cflags cmocka)" FUZZ_LIBS="$$(pkg-config --libs cmocka)" \
-		FUZZ_OBJECTS="$(LIB_C:%.c=$(B)/fuzz/%.o) $(filter %.o,$(HOST_ASM))" test/fuzz/seeded
+		FUZZ_OBJECTS="$(FUZZ_OBJECTS)" test/fuzz/seeded
 
 .PHONY: check check-now check-all check-quick check-quick-now fuzz bench tests
 check: ## everything that needs no human; installs what it lacks; ends in one line
