@@ -116,7 +116,7 @@ $(B)/bios_call.bin: stage2/bios/bios_call.asm
 	$(call assemble,bin)
 
 # ---- segue.elf: stage 2 alone ----
-# copy.c and copy.asm may both be there.
+# _asm: a C file and an assembly file may have the same name.
 $(B)/i386/%_asm.o: %.asm $(ASM_INCLUDES) $(MAKEFILE_LIST)
 	$(call assemble,elf32)
 ELF_OBJECTS := $(patsubst %.c,$(B)/i386/%.o,$(wildcard stage2/standalone/*.c)) \
