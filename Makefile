@@ -212,6 +212,19 @@ uninstall: ## what install has put there
 	$(Q)rm -f $(foreach each,$(INSTALL_PROGRAMS) $(INSTALL_DATA),'$(DESTDIR)$(PREFIX)/$(each)')
 	$(Q)for each in $(INSTALL_FOLDERS); do rmdir "$(DESTDIR)$(PREFIX)/$$each" 2>/dev/null || :; done
 
+# ---- a tarball that builds without git: what is committed ----
+DIST := segue-$(VERSION)
+.PHONY: dist
+dist: ## a tarball of HEAD that builds without git (build/segue-VERSION.tar.gz)
+	@mkdir -p $(B)
+	$(Q)git diff --quiet HEAD -- || echo "dist: changes that are not committed are left out" >&2
+	$(call say,git,$(B)/$(DIST).tar.gz)
+	$(Q)git archive --format=tar.gz --prefix=$(DIST)/ -o $(B)/$(DIST).tar.gz HEAD
+
+.PHONY: format-check
+format-check: ## do the lines of C that changed follow .clang-format?
+	@test/format
+
 # ---- images and run: a real Linux to a shell prompt ----
 T := $(B)/targets
 KERNEL ?= $(T)/run-linux/linux
