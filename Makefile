@@ -164,7 +164,7 @@ BUDGET_PURGATORY := 4096
 BUDGET_BLOCKS := 12288
 # params.blocks, purgatory.h: the core's size
 PURGATORY_CORE = $$(od -An -tu4 -j88 -N4 $(B)/purgatory.bin | tr -d ' ')
-# The aim is 24576 (README says so); this keeps it from growing.
+# The aim is 24576 (stage2/LIMITS.md says so); this keeps it from growing.
 BUDGET_LIBRARY := $(if $(filter clang,$(CC32)),77824,69632)
 BUDGET_ELF := 106496
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
@@ -189,7 +189,7 @@ INSTALL ?= install
 ARCHES := i386 x86_64
 VERSION := $(shell sed -n 's/^#define SEGUE_VERSION_STRING "\(.*\)"/\1/p' include/segue.h)
 INSTALL_PROGRAMS := bin/segue
-INSTALL_DATA := include/segue/segue.h share/segue/segue.elf $(ARCHES:%=share/pkgconfig/segue-%.pc) \
+INSTALL_DATA := include/segue/segue.h share/segue/segue.elf share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
 	$(ARCHES:%=lib/segue/%/libsegue.a) $(ARCHES:%=lib/segue/%/libsegue-memory.a)
 # Our own folders, the inner ones first.
 INSTALL_FOLDERS := include/segue share/segue $(ARCHES:%=lib/segue/%) lib/segue
@@ -201,7 +201,7 @@ $(B)/segue-%.pc: include/segue.h Makefile
 		'Name: segue-$*' 'Description: hands a running machine from one kernel to the next; for a kernel on $*' \
 		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lsegue' > $@
 # Below PREFIX, and in this tree.
-installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
+installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue.h.3 disk/segue.1),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
 .PHONY: install uninstall
 install: all $(ARCHES:%=$(B)/segue-%.pc) ## into PREFIX (/usr/local), below DESTDIR
 	$(Q)$(foreach each,$(INSTALL_PROGRAMS),$(INSTALL) -D -m 755 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) \
@@ -209,6 +209,19 @@ install: all $(ARCHES:%=$(B)/segue-%.pc) ## into PREFIX (/usr/local), below DEST
 uninstall: ## what install has put there
 	$(Q)rm -f $(foreach each,$(INSTALL_PROGRAMS) $(INSTALL_DATA),'$(DESTDIR)$(PREFIX)/$(each)')
 	$(Q)for each in $(INSTALL_FOLDERS); do rmdir "$(DESTDIR)$(PREFIX)/$$each" 2>/dev/null || :; done
+
+# ---- a tarball that builds without git: what is committed ----
+DIST := segue-$(VERSION)
+.PHONY: dist
+dist: ## a tarball of HEAD that builds without git (build/segue-VERSION.tar.gz)
+	@mkdir -p $(B)
+	$(Q)git diff --quiet HEAD -- || echo "dist: changes that are not committed are left out" >&2
+	$(call say,git,$(B)/$(DIST).tar.gz)
+	$(Q)git archive --format=tar.gz --prefix=$(DIST)/ -o $(B)/$(DIST).tar.gz HEAD
+
+.PHONY: format-check
+format-check: ## do the lines of C that changed follow .clang-format?
+	@test/format
 
 # ---- images and run: a real Linux to a shell prompt ----
 T := $(B)/targets

@@ -132,7 +132,7 @@ def test_a_changed_byte(way, tmp_path):
 
 
 def remade(image, folder, *commands):
-    """By xorriso alone, as README says; its boot record stays."""
+    """By xorriso alone, as disk/README.md says; its boot record stays."""
     path = os.path.join(folder, "remade.iso")
     run(["xorriso", "-indev", image.path, "-outdev", path, "-boot_image", "any", "replay", *commands, "-commit"])
     image.path = path

@@ -214,8 +214,8 @@ def test_source_date_epoch(files):
 
 
 def test_readme_remakes_an_iso_with_xorriso_alone(files):
-    """The commands stand in README.md; they are run as they stand there."""
-    text = (ROOT / "README.md").read_text()
+    """The commands stand in disk/README.md; they are run as they stand there."""
+    text = (ROOT / "disk/README.md").read_text()
     commands = [line.strip() for line in text.splitlines() if line.startswith("    xorriso ")]
     assert len(commands) == 2 and "-extract" in commands[0] and "-boot_image any replay" in commands[1], commands
     _, first = make("iso", files, "--kernel", files / "vmlinuz", "--options", "quiet", out="old.iso")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of embedding share: make, pkg-config and nm; the installed tree; the code in README."""
+"""What the tests of embedding share: make, pkg-config and nm; the installed tree; the code in the READMEs."""
 import os
 import re
 import shlex
@@ -65,9 +65,10 @@ def sections(*files):
 
 
 def readme_block(first):
-    """The indented block of README's section "In your kernel" whose first line begins so."""
-    section = (ROOT / "README.md").read_text().split("\n## In your kernel\n")[1].split("\n## ")[0]
-    blocks = re.findall(r"(?:^(?:    .*)?\n)+", section, re.MULTILINE)
+    """The indented block whose first line begins so, of README's section "Embed" or of include/README.md; there is one."""
+    section = (ROOT / "README.md").read_text().split("\n## Embed\n")[1].split("\n## ")[0]
+    blocks = [block for text in (section, (ROOT / "include/README.md").read_text())
+              for block in re.findall(r"(?:^(?:    .*)?\n)+", text, re.MULTILINE)]
     found = [block for block in blocks if block.strip("\n").startswith("    " + first)]
-    assert len(found) == 1, f"README has {len(found)} blocks that begin with {first}"
+    assert len(found) == 1, f"the READMEs have {len(found)} blocks that begin with {first}"
     return re.sub(r"^    ", "", found[0].strip("\n") + "\n", flags=re.MULTILINE)

@@ -171,8 +171,8 @@ def test_the_four(tmp_path, arch, cc, level):
 
 
 def test_relocated_pointers_lie_before_the_load_end(tmp_path):
-    """README's line for a script of a kernel with address fields, whose load end is _edata."""
-    advice = re.search(r"`(\.data : \{ .* \})`", (ROOT / "README.md").read_text())[1]
+    """include/README.md's line for a script of a kernel with address fields, whose load end is _edata."""
+    advice = re.search(r"`(\.data : \{ .* \})`", (ROOT / "include/README.md").read_text())[1]
     script = SCRIPT.replace("\t.data : { *(.data) }\n", f"\t{advice}\n")
     assert script != SCRIPT
     whole = compile_c("x86_64", tmp_path, "kernel", KERNEL + "void _start(void) {}\n", "-mcmodel=kernel")
@@ -193,7 +193,7 @@ def loaded_bytes(*files):
 @pytest.mark.parametrize("arch", ARCHES)
 def test_readme_tells_the_size(tmp_path, vendored, arch, kind):
     """What a kernel grows by, with its own -O2 and with the library of make, within a twentieth: compilers differ."""
-    text = " ".join((ROOT / "README.md").read_text().split())
+    text = " ".join((ROOT / "include/README.md").read_text().split())
     own = re.search(r"own `-O2`, all of Segue adds (\d+) KiB to a 32-bit kernel and (\d+) KiB to a 64-bit one; a link that calls "
                     r"neither .*? takes (\d+) and (\d+) of them", text).groups()
     ours = re.search(r"built for size: (\d+) and (\d+) KiB, of which such a link takes (\d+) and (\d+)\.", text).groups()
@@ -207,4 +207,4 @@ def test_readme_tells_the_size(tmp_path, vendored, arch, kind):
                       "void _start(void) { " + "".join(f"{each}(); " for each in calls) + "}\n")
     run("ld", *LD[arch], "-z", "noexecstack", "-o", tmp_path / "kernel", start, archive, library(arch, "libsegue-memory"))
     for size, kib in zip((loaded_bytes(archive), loaded_bytes(tmp_path / "kernel")), told):
-        assert abs(size - kib) <= kib / 20, f"{size} bytes, README has {kib}"
+        assert abs(size - kib) <= kib / 20, f"{size} bytes, include/README.md has {kib}"

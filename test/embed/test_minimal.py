@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""README's section "In your kernel", taken at its word: its thirty lines and its makefiles, with the least kernel
-around them (minimal/), boot and hand over to the inspector and to nothing that they refuse."""
+"""README's section "Embed" and the makefiles of include/README.md, taken at their word: with the least kernel around them
+(minimal/), they boot and hand over to the inspector and to nothing that they refuse."""
 import os
 import shutil
 

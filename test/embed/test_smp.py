@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""README's lines for a host with several CPUs, at their word: the others run, are parked by an IPI, and the target has the
+"""include/README.md's lines for a host with several CPUs, at their word: the others run, are parked by an IPI, and the target has the
 machine as it is promised."""
 import re
 import shutil
@@ -13,7 +13,7 @@ from qemu import Qemu
 from test_state import LINUX, MULTIBOOT
 
 def lines_for(cpus):
-    """start_kernel() with leave() as its end, as README says."""
+    """start_kernel() with leave() as its end, as include/README.md says."""
     lines = embed.readme_block('#include "segue.h"')
     smp = embed.readme_block("void interrupt_others(void);")
     declared, body = lines.split("/* Starts the kernel in blob.")

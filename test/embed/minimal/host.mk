@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# The host's own half of a makefile; README's lines, which link kernel.elf, stand behind it.
+# The host's own half of a makefile; include/README.md's lines, which link kernel.elf, follow it.
 CC := gcc
 LD := ld
 NASM := nasm

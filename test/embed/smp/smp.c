@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Other CPUs for README's lines: they are started by the local APIC, wait with interrupts on, and get an IPI whose handler
- * parks them, and sends no EOI before (Intel SDM vol. 3, 8.4.4 and 10.6.1). i386, paging off.
+ * Other CPUs, for the lines of include/README.md: they are started by the local APIC, wait with interrupts on, and get an
+ * IPI whose handler parks them, and sends no EOI before (Intel SDM vol. 3, 8.4.4 and 10.6.1). i386, paging off.
  */
 #include "segue.h"
 
