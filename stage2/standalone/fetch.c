@@ -149,7 +149,9 @@ static void read_text(struct bundle_reader *reader, const char *what)
 static void read_file(struct bundle_reader *reader)
 {
 	uint32_t size = (uint32_t)reader->data.size;
-	uint8_t *data = reader->kind == BUNDLE_KERNEL ? place_kernel(size) : place("an initrd", size ? size : 1);
+	/* By another name the file may be a command line: with room for string()'s NUL. */
+	uint32_t more = !size || reader->field[BUNDLE_NLINK] > 1;
+	uint8_t *data = reader->kind == BUNDLE_KERNEL ? place_kernel(size) : place("an initrd", size + more);
 
 	stream_read(&fetch.stream, data, size);
 	reader->data.data = data;

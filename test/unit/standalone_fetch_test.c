@@ -424,6 +424,30 @@ static void multiboot_modules(void **state)
 	assert_texts(list);
 }
 
+/* A file with several names; a command line's NUL is not written over what lies next to a file of whole pages. */
+static void hard_links(void **state)
+{
+	static char text[4097];
+	static const char *const list[] = { "twin", "other", NULL };
+
+	(void)state;
+	memset(text, 'a', 4096);
+	blob_start();
+	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "cmdline", 8, "", 0);
+	newc_add_raw(&blob, "070701", NEWC_FILE, 3, "modules/01-twin", 16, "", 0);
+	newc_add_raw(&blob, "070701", NEWC_FILE, 3, "modules/02-other", 17, "", 0);
+	add_noise("modules/00-neighbour", 4096 - 12, 0x12345678);
+	newc_add_raw(&blob, "070701", NEWC_FILE, 3, "initrd", 7, text, 4096);
+	add_multiboot("kernel", 70001);
+	newc_end(&blob);
+	seal();
+	insert(2048, 32);
+	assert_true(fetches());
+	assert_string_equal(parts.cmdline, text);
+	assert_same_view();
+	assert_texts(list);
+}
+
 /* Memory below 1 MiB is the BIOS's and segue.elf's own, even where the map calls it RAM and a header asks for it. */
 static void low_kernel(void **state)
 {
@@ -829,6 +853,7 @@ int main(void)
 		cmocka_unit_test(linux_any_order),
 		cmocka_unit_test(linux_with_modules),
 		cmocka_unit_test(multiboot_modules),
+		cmocka_unit_test(hard_links),
 		cmocka_unit_test(low_kernel),
 		cmocka_unit_test(many_modules),
 		cmocka_unit_test(any_steps),
