@@ -11,7 +11,8 @@ static void say_what_it_is_not(const struct job *job)
 	const char *why = segue_multiboot_nearly(&job->bundle.kernel, &offset);
 
 	if (why)
-		segue_say(&job->log, SEGUE_LOG_WARNING, "taken for a plain ELF: the Multiboot header at offset %x %s", (addr_t)offset, why);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "taken for a plain ELF: the Multiboot header at offset %x %s", (addr_t)offset,
+			  why);
 }
 
 static int load(struct job *job)

@@ -98,7 +98,8 @@ static void fill_screen(const struct job *job, uint8_t *page)
 			fill_framebuffer(page, f);
 			return;
 		}
-		segue_say(&job->log, SEGUE_LOG_WARNING, "no framebuffer of %u by %u, %u bytes a line, for Linux", f->width, f->height, f->pitch);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "no framebuffer of %u by %u, %u bytes a line, for Linux", f->width, f->height,
+			  f->pitch);
 	}
 	fill_text(job, page);
 }

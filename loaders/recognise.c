@@ -58,7 +58,8 @@ int segue_load_kernel(struct job *job)
 		return refuse_unknown(job, what);
 	header = (*loader)->searched;
 	if (header && header->is_stray(kernel) && *(next = find_loader(kernel, loader + 1))) {
-		segue_say(&job->log, SEGUE_LOG_INFO, "%s, in spite of a %s header that cannot be right", (*next)->protocol, header->name);
+		segue_say(&job->log, SEGUE_LOG_INFO, "%s, in spite of a %s header that cannot be right", (*next)->protocol,
+			  header->name);
 		loader = next;
 	}
 	job->protocol = (*loader)->protocol;

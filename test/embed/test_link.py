@@ -181,7 +181,7 @@ def test_relocated_pointers_lie_before_the_load_end(tmp_path):
         "--whole-archive", library("x86_64"), library("x86_64", "libsegue-memory"))
     check_image(tmp_path / "kernel", FOUR)
     found = symbols(tmp_path / "kernel")
-    assert found["_etext"][0] < found["loaders"][0] < found["_edata"][0]
+    assert found["_etext"][0] < found["segue_loaders"][0] < found["_edata"][0]
 
 
 def loaded_bytes(*files):
