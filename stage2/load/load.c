@@ -206,7 +206,7 @@ static int try_to_place(struct job *job)
 
 /* The steps, in the order in which they can fail. */
 static int (*const steps[])(struct job *job) = {
-	check_args, prepare, segue_foresee_screen, segue_open_blob, try_to_place,
+	check_args, prepare, segue_foresee_screen, segue_open_blob, try_to_place, segue_check_by_search,
 };
 
 int segue_load(const struct segue_load_args *args)

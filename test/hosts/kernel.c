@@ -137,17 +137,33 @@ static void fill_high(void)
 	}
 }
 
+static uint64_t read_tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return low | (uint64_t)high << 32;
+}
+
 static void load(void)
 {
 	struct segue_load_args args;
 	struct segue_part modules[HOST_PARTS];
 	struct segue_machine machine;
+	uint64_t ticks_before;
 	int error;
 
 	if (handover.high)
 		fill_high();
 	load_arguments(&args, modules, &machine);
+	if (word(handover.line, "nogdt"))
+		tables_hide_gdt(true);
+	ticks_before = word(handover.line, "cost") ? read_tsc() : 0;
 	error = segue_load(&args);
+	if (word(handover.line, "nogdt"))
+		tables_hide_gdt(false);
+	if (word(handover.line, "cost"))
+		say("host: segue_load took %x\n", read_tsc() - ticks_before);
 	if (error != SEGUE_OK) {
 		say("Refused: segue_load: %u %s\n", (uint32_t)error, segue_strerror(error));
 		stop();
