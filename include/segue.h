@@ -458,10 +458,11 @@ size_t segue_workspace_size(size_t extents);
  * lower 28 to 31 bits 0). Then, without translate: at any offset that is a multiple of 4 MiB (2 MiB with PAE; 512 GiB in
  * 64-bit mode, with 5 levels 256 TiB); by any slot of the root that leads to the root (with PAE four slots for the four page
  * directories, and the root mapped somewhere); and where the root lies at such a place among what one table, of each lower
- * level, maps around the workspace or the library. What is found proves itself: read so, the tables must have the root there.
+ * level, maps around the workspace, the library, the blob or the stack (of single pages: around the library). What is found
+ * proves itself: read so, the tables must have the root there.
  *
  * Such a read may fault, which the host does not see; interrupts are off for some instructions. Where nothing is found that
- * is 4000 to 9000 reads, some milliseconds, of 8 bytes at addresses that may be mapped to a device: a host that has
+ * is 3000 to 9300 reads, some milliseconds, of 8 bytes at addresses that may be mapped to a device: a host that has
  * registers mapped which change when they are read gives translate. Tables cannot be read where they are mapped otherwise
  * or not at all, or with FRED, or on i386 with CET: a SEGUE_LOG_INFO says so, if there is no translate either. Then a wrong
  * workspace_phys that lies in the map is not noticed, and ends in a reset.

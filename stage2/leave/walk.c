@@ -338,8 +338,8 @@ bool segue_walk_search(struct walk *walk, const addr_t *near, unsigned count)
 	if (try_entries(walk, 0, top, TABLES_OFFSET) || try_entries(walk, 0, top, TABLES_WINDOW))
 		return true;
 	while (top-- > 0)
-		/* Pages: of devices, too, which would be read. Only where a kernel has memory of its own. */
-		for (unsigned i = 0; i < (top ? count : 2); i++)
+		/* Page by page only in the kernel's image: elsewhere devices are mapped so, and would be read. */
+		for (unsigned i = 0; i < (top ? count : 1); i++)
 			if (try_entries(walk, near[i], top, TABLES_OFFSET))
 				return true;
 	return false;

@@ -64,10 +64,10 @@ bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base);
 /* Are the tables to be read so? root is found, but with TABLES_WINDOW and PAE: there 0 has it looked for. */
 bool segue_walk_try(struct walk *walk, struct tables_way way);
 /*
- * Tries what is likely for hosts that map memory on large boundaries: the root is read as a table would be that maps
- * near[i]: on any boundary of each level within the table of that level, from the root's down to the page's. Then each slot
- * of the root as one that leads to it. Up to 4096 reads with 32-bit paging, 5120 with PAE (and once or twice all of its
- * tables), 6144 with 4 levels, 8192 with 5.
+ * Tries what is likely: the root where any entry of the root would map it; each slot of the root
+ * as one that leads to it; then, for each lower level, the root as any entry of the table would map it that maps near[i] (of
+ * single pages only near[0], the kernel's text). With five addresses up to 3072 reads with 32-bit paging, 4608 with PAE (and
+ * all of a window's tables), 6656 with 4 levels, 9216 with 5.
  */
 bool segue_walk_search(struct walk *walk, const addr_t *near, unsigned count);
 /* Where a linear address leads; WALK_UNKNOWN. */

@@ -57,8 +57,8 @@ static bool find_tables(const struct segue_load_args *args, struct walk *walk)
 static bool search_tables(const struct segue_load_args *args, struct walk *walk)
 {
 	addr_t base = (addr_t)args->data_base;
-	/* The workspace, the text; the last address, the blob, the stack. */
-	const addr_t near[] = {(addr_t)(uintptr_t)args->workspace + base, (addr_t)(uintptr_t)segue_peek_fault + (addr_t)args->code_base,
+	/* The text, the workspace, the last address, the blob, the stack. */
+	const addr_t near[] = {(addr_t)(uintptr_t)segue_peek_fault + (addr_t)args->code_base, (addr_t)(uintptr_t)args->workspace + base,
 			       ADDRESS_MAX, (addr_t)(uintptr_t)args->blob.data + base, (addr_t)(uintptr_t)walk + base};
 
 	return segue_walk_search(walk, near, sizeof near / sizeof near[0]);
