@@ -377,7 +377,12 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
  * others (Xen) do not care. Saves that move.
  */
 #define SEGUE_LOAD_MODULES_STAY 0x40000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x7ffffu
+/*
+ * Without translate, the page tables in force are searched for at many linear addresses ("What is told of physical memory",
+ * below): for the time in which you port. Costs some milliseconds, and reads addresses that may be mapped to a device.
+ */
+#define SEGUE_LOAD_SEARCH_TABLES 0x80000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0xfffffu
 
 /* What segue_load() is told. Nothing of it is needed after the call but the workspace and what lies in the parts' extents. */
 struct segue_load_args {
@@ -449,12 +454,23 @@ size_t segue_workspace_size(size_t extents);
 
 /*
  * What is told of physical memory is checked as far as it can be. An address in no range of memory_map: a workspace there
- * is refused where the map names other memory of the host's, else warned of; an extent is warned of. The page tables in
- * force, where they can be read: at the offset from physical addresses that the workspace or a part has, at 0, or at the
- * linear address that the kernel begins with (the workspace's or the library's, its lower 28 to 31 bits 0). A workspace that they have elsewhere is refused;
- * so is an extent that is in no range of the map either; another is warned of, since data may be a copy. They cannot be
- * read where they are mapped elsewhere, or with FRED, or on i386 with CET: then a wrong workspace_phys that lies in the map
- * is not noticed but by translate, and ends in a reset. While a read is tried, interrupts are off for some instructions.
+ * is refused where the map names other memory of the host's, else warned of; an extent is warned of. By the page tables in
+ * force: a workspace that they have elsewhere is refused; so is an extent that is in no range of the map either; another is
+ * warned of, since data may be a copy.
+ *
+ * The tables are read where the host has them mapped, in this order: at the offset from physical addresses that the
+ * workspace or a part has, at 0, at the linear address that the kernel begins with (the workspace's or the library's, its
+ * lower 28 to 31 bits 0). Then, with SEGUE_LOAD_SEARCH_TABLES and without translate: at any offset that is a multiple of 4 MiB (2 MiB with PAE; 512 GiB in
+ * 64-bit mode, with 5 levels 256 TiB); by any slot of the root that leads to the root (with PAE four slots for the four page
+ * directories, and the root mapped somewhere); and where the root lies at such a place among what one table, of each lower
+ * level, maps around the workspace, the library, the blob or the stack (of single pages: around the library). What is found
+ * proves itself: read so, the tables must have the root there.
+ *
+ * Such a read may fault, which the host does not see; interrupts are off for some instructions. A search that finds nothing
+ * is 3000 to 9300 reads of 8 bytes: a host that has device registers mapped which change when they are read gives translate
+ * instead of the flag. Tables cannot be read where they are mapped otherwise or not at all, or with FRED, or on i386 with
+ * CET: a SEGUE_LOG_INFO says so, if there is no translate either. Then a wrong workspace_phys that lies in the map is not
+ * noticed, and ends in a reset.
  */
 
 /*

@@ -56,6 +56,14 @@ struct range {
 	addr_t start, end;
 };
 
+/* How page tables are read, if they are mapped: stage2/leave/walk.h. */
+enum tables_mapped { TABLES_NOT_KNOWN, TABLES_OFFSET, TABLES_WINDOW };
+struct tables_way {
+	uint32_t mapped;              /* enum tables_mapped */
+	addr_t at;                    /* linear: a table less its physical address; or what the lowest tables map for address 0 */
+	addr_t root;                  /* linear: where the root is read */
+};
+
 struct job {
 	struct log log;
 	const struct segue_load_args *args;
@@ -66,8 +74,7 @@ struct job {
 	addr_t **extent_ends;         /* of each part that has extents: where in the part each 16th of them ends */
 	addr_t workspace_phys;
 	uint8_t *workspace;
-	bool tables_known;            /* the page tables in force were read, at this offset from physical addresses */
-	addr_t tables_offset;
+	struct tables_way tables;     /* the page tables in force were read so */
 
 	struct range *ram;            /* RAM below ADDRESS_LIMIT less firmware's and kept ranges; sorted, apart */
 	size_t ram_count;

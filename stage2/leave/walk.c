@@ -17,6 +17,8 @@
 /* Bits of a physical address; memory encryption has its own above (AMD APM vol. 2, 15.34.1; TDX: 47 or 51). */
 #define ENTRY_ADDRESS ((addr_t)0x3ffffffff000u)
 
+#define EFLAGS_IF 0x200u
+#define PAE_LEVELS 3u
 #define ENTRY_ADDRESS_HIGH 0x3fffu     /* its upper doubleword */
 #define LARGE_ADDRESS_HIGH 0x1fe000u
 
@@ -30,13 +32,11 @@
 #define CODE_SEGMENT 0x00cf9b00u
 #endif
 
-static bool peek_at(struct walk *walk, addr_t linear, uint32_t *value)
+/* walk->peek.value becomes the 8 bytes there. */
+static bool peek_at(struct walk *walk, addr_t linear)
 {
 	walk->peek.at = (uintptr_t)(linear - walk->data_base);
-	if (!segue_peek(&walk->peek))
-		return false;
-	*value = walk->peek.value;
-	return true;
+	return segue_peek(&walk->peek);
 }
 
 static void put_gate(struct walk *walk, unsigned vector, uint32_t selector)
@@ -54,12 +54,9 @@ static void put_gate(struct walk *walk, unsigned vector, uint32_t selector)
 
 static void copy_gate(struct walk *walk, unsigned vector, addr_t idt)
 {
-	for (unsigned i = vector * PEEK_GATE; i < (vector + 1) * PEEK_GATE; i += 4) {
-		uint32_t value;
-
-		if (peek_at(walk, idt + i, &value))
-			put_le32(walk->idt + i, value);
-	}
+	for (unsigned i = vector * PEEK_GATE; i < (vector + 1) * PEEK_GATE; i += 8)
+		if (peek_at(walk, idt + i))
+			memcpy(walk->idt + i, walk->peek.value, 8);
 }
 
 struct table_register {
@@ -68,43 +65,51 @@ struct table_register {
 } __attribute__((packed));
 
 /*
- * A fault loads CS from the GDT, which a host need not have mapped while it takes no exception: then one of our own, at
- * such a base that the selector finds our descriptor in it. Whether the host's can be read is found out so.
+ * A fault loads CS from the GDT, which a host need not have mapped while it takes no exception. So it is one of our own
+ * first, at such a base that the selector finds our descriptor in it.
  */
-static void choose_gdt(struct walk *walk, uint32_t cs, addr_t code_base)
+static void begin_to_peek(struct walk *walk, uint32_t cs, addr_t code_base)
 {
-	struct table_register gdtr;
-	uint32_t value;
-
-	__asm__ volatile("sgdt %0" : "=m"(gdtr));
+	walk->peek.idt_limit = sizeof walk->idt - 1;
+	walk->peek.idt_base = (uintptr_t)walk->idt + (uintptr_t)walk->data_base;
+	put_gate(walk, VECTOR_PF, cs);
+	put_gate(walk, VECTOR_GP, cs);
 	/* Flat but for its base; accessed (Intel SDM vol. 3, 3.4.5). */
 	put_le32(walk->code, 0xffff | (uint32_t)code_base << 16);
 	put_le32(walk->code + 4, CODE_SEGMENT | ((uint32_t)code_base >> 16 & 0xff) | ((uint32_t)code_base & 0xff000000));
 	walk->peek.gdt_limit = 0xffff;
 	walk->peek.gdt_base = (uintptr_t)walk->code + (uintptr_t)walk->data_base - (cs & 0xfff8);
-	if (!peek_at(walk, gdtr.base + (cs & 0xfff8), &value) || !peek_at(walk, gdtr.base + (cs & 0xfff8) + 4, &value))
-		return;
-	walk->peek.gdt_limit = gdtr.limit;
-	walk->peek.gdt_base = gdtr.base;
 }
 
-/* An NMI or a machine check is the host's meanwhile. Its IDT may not be there at all, so it is read with care, too. */
-static void make_idt(struct walk *walk, uint32_t cs, addr_t code_base)
+/* An NMI or a machine check is the host's meanwhile. Its GDT and IDT may not be there at all, so they are read with care. */
+static void take_tables_of_host(struct walk *walk, uint32_t cs)
 {
-	struct table_register idtr;
+	struct table_register gdtr, idtr;
 
+	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("sidt %0" : "=m"(idtr));
-	walk->peek.idt_limit = sizeof walk->idt - 1;
-	walk->peek.idt_base = (uintptr_t)walk->idt + (uintptr_t)walk->data_base;
-	put_gate(walk, VECTOR_PF, cs);
-	put_gate(walk, VECTOR_GP, cs);
-	choose_gdt(walk, cs, code_base);
+	if (peek_at(walk, gdtr.base + (cs & 0xfff8))) {
+		walk->peek.gdt_limit = gdtr.limit;
+		walk->peek.gdt_base = gdtr.base;
+	}
 	if (idtr.limit < (VECTOR_NMI + 1) * PEEK_GATE - 1)
 		return;
 	copy_gate(walk, VECTOR_NMI, idtr.base);
 	for (unsigned i = 0; i < PEEK_VECTORS && (i + 1) * PEEK_GATE - 1 <= idtr.limit; i++)
 		if (i != VECTOR_NMI && i != VECTOR_GP && i != VECTOR_PF)
 			copy_gate(walk, i, idtr.base);
+}
+
+/*
+ * The base that we are told decides where our IDT lies, and the GDT tells the real one. A host that takes interrupts has its
+ * GDT mapped, and a wrong base ends in the host's own handler if it does; another may not have it mapped.
+ */
+static bool is_data_base(struct walk *walk)
+{
+	uintptr_t flags;
+
+	__asm__ volatile("pushf\n\tpop %0" : "=r"(flags));
+	return segue_is_data_base(walk->data_base, walk->levels == 0 || flags & EFLAGS_IF ? NULL : walk);
 }
 
 static uintptr_t read_cr4(void)
@@ -124,44 +129,91 @@ bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base)
 	memset(walk, 0, sizeof *walk);
 	walk->data_base = data_base;
 	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
-	/* With another base our IDT would not be where it is told. */
-	if (cs & 3 || !segue_is_data_base(data_base))
+	if (cs & 3)
 		return false;
 	__asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
 	if (!(cr0 & CR0_PG))
-		return true;
+		return is_data_base(walk);
 	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
 	cr4 = read_cr4();
 #if ADDRESS_MAX > UINT32_MAX
-	if (cr4 & CR4_FRED)
-		return false;
 	walk->levels = cr4 & CR4_LA57 ? 5 : 4;
 	walk->root = cr3 & ENTRY_ADDRESS;
+	if (cr4 & CR4_FRED)
+		return false;
 #else
+	walk->levels = cr4 & CR4_PAE ? PAE_LEVELS : 2;
+	walk->large = cr4 & CR4_PSE;
+	walk->root = cr3 & (cr4 & CR4_PAE ? ~31u : ~(PAGE - 1));
 	/* A handler would need ENDBR32, which older CPUs do not know. */
 	if (cr4 & CR4_CET)
 		return false;
-	walk->levels = cr4 & CR4_PAE ? 3 : 2;
-	walk->large = cr4 & CR4_PSE;
-	walk->root = cr3 & (cr4 & CR4_PAE ? ~31u : ~(PAGE - 1));
 #endif
-	make_idt(walk, cs, code_base);
+	begin_to_peek(walk, cs, code_base);
+	if (!is_data_base(walk))
+		return false;
+	take_tables_of_host(walk, cs);
 	return true;
 }
 
-/* An entry without its uppermost bits; on i386 with WALK_ABOVE for an address that addr_t does not hold. */
+static unsigned index_bits(const struct walk *walk)
+{
+	return walk->levels == 2 ? 10 : 9;
+}
+
+static unsigned entry_size(const struct walk *walk)
+{
+	return walk->levels == 2 ? 4 : 8;
+}
+
+/* In 64-bit mode a linear address's upper bits are as its uppermost one that counts; dropped, or set again. */
+static addr_t without_sign(const struct walk *walk, addr_t linear)
+{
+#if ADDRESS_MAX > UINT32_MAX
+	return linear & (((addr_t)1 << (12 + 9 * walk->levels)) - 1);
+#else
+	(void)walk;
+	return linear;
+#endif
+}
+
+static addr_t with_sign(const struct walk *walk, addr_t linear)
+{
+#if ADDRESS_MAX > UINT32_MAX
+	addr_t sign = (addr_t)1 << (11 + 9 * walk->levels);
+
+	return (without_sign(walk, linear) ^ sign) - sign;
+#else
+	(void)walk;
+	return linear;
+#endif
+}
+
+/* Where the window has the entry of that level for an address: for the next level up, where it has the entry's own. */
+static addr_t in_window(const struct walk *walk, addr_t linear, unsigned level)
+{
+	for (unsigned i = 0; i <= level; i++)
+		linear = walk->way.at + (without_sign(walk, linear) >> 12) * entry_size(walk);
+	return linear;
+}
+
 static bool read_entry(struct walk *walk, addr_t linear, addr_t *entry)
 {
 	uint32_t low, high = 0;
 
-	if (!peek_at(walk, linear, &low) || (walk->levels > 2 && !peek_at(walk, linear + 4, &high)))
+	/* 8 bytes on their boundary are on one page. */
+	if (!peek_at(walk, linear & ~(addr_t)7))
 		return false;
+	low = walk->peek.value[linear >> 2 & 1];
+	if (walk->levels > 2)
+		high = walk->peek.value[1];
 #if ADDRESS_MAX > UINT32_MAX
 	*entry = (addr_t)high << 32 | low;
 #else
+	/* An address that addr_t does not hold. */
 	*entry = high & ENTRY_ADDRESS_HIGH ? low | WALK_ABOVE : low;
 #endif
-	return true;
+	return (*entry & ENTRY_PRESENT) != 0;
 }
 
 static bool is_page(const struct walk *walk, unsigned level, addr_t entry)
@@ -173,41 +225,127 @@ static bool is_page(const struct walk *walk, unsigned level, addr_t entry)
 	return walk->levels == 2 ? walk->large : level == 1 || (level == 2 && walk->levels > 3);
 }
 
+/* Is it in what the last walk's table maps? */
+static bool is_near_last(const struct walk *walk, addr_t linear)
+{
+	/* In two steps: it may be all of the address. */
+	addr_t within = ((addr_t)1 << (12 + index_bits(walk) * (walk->last_level + 1) - 1) << 1) - 1;
+
+	return walk->last_table && ((linear ^ walk->last_linear) & ~within) == 0;
+}
+
+/* With PAE the window shows the lower levels' tables only. */
+static bool is_looking_for_root(const struct walk *walk)
+{
+	return walk->levels == PAE_LEVELS && walk->way.mapped == TABLES_WINDOW && !walk->way.root;
+}
+
 /* sure: each table must be found to lie where it is read. */
 static addr_t lead(struct walk *walk, addr_t linear, bool sure)
 {
-	unsigned bits = walk->levels == 2 ? 10 : 9;
-	addr_t table = walk->root, entry;
+	bool near = sure && is_near_last(walk, linear);
+	addr_t table = near ? walk->last_table : walk->root, entry;
+	unsigned level = near ? walk->last_level + 1 : walk->levels - is_looking_for_root(walk);
 
-	if (walk->levels == 0)
-		return linear;
-	for (unsigned level = walk->levels; level-- > 0; table = entry & ENTRY_ADDRESS) {
-		unsigned shift = 12 + bits * level;
+	while (level-- > 0) {
+		unsigned shift = 12 + index_bits(walk) * level;
 		addr_t within = ((addr_t)1 << shift) - 1;
-		uint32_t index = (uint32_t)(linear >> shift) & ((1u << bits) - 1);
+		addr_t at = (uint32_t)(linear >> shift & ((1u << index_bits(walk)) - 1)) * entry_size(walk), is = table + at;
 
-		if (sure && lead(walk, table + walk->offset, false) != table)
+		if (level == walk->levels - 1)
+			at += walk->way.root;
+		else
+			at = walk->way.mapped == TABLES_WINDOW ? in_window(walk, linear, level) : walk->way.at + is;
+		if (sure && !near && lead(walk, at, false) != is)
 			return WALK_UNKNOWN;
-		if (!read_entry(walk, table + walk->offset + index * (walk->levels == 2 ? 4 : 8), &entry) ||
-		    !(entry & ENTRY_PRESENT))
+		if (!read_entry(walk, at, &entry))
 			return WALK_UNKNOWN;
-		if (!is_page(walk, level, entry))
-			continue;
-		/* PSE-36: bits 13 to 20 are the address's 32 to 39. */
-		if (walk->levels == 2 && level == 1 && entry & LARGE_ADDRESS_HIGH)
-			return WALK_ABOVE | (linear & (PAGE - 1));
-		return (entry & ENTRY_ADDRESS & ~within) | (linear & within);
+		if (is_page(walk, level, entry)) {
+			if (sure) {
+				walk->last_table = table;
+				walk->last_linear = linear;
+				walk->last_level = level;
+			}
+			/* PSE-36: bits 13 to 20 are the address's 32 to 39. */
+			if (walk->levels == 2 && level == 1 && entry & LARGE_ADDRESS_HIGH)
+				return WALK_ABOVE | (linear & (PAGE - 1));
+			return (entry & ENTRY_ADDRESS & ~within) | (linear & within);
+		}
+		near = false;
+		table = entry & ENTRY_ADDRESS;
 	}
 	return WALK_UNKNOWN;
 }
 
-bool segue_walk_try(struct walk *walk, addr_t offset)
+/* With PAE the window shows the four page directories, and among all that they map must be the root's page. */
+static bool find_root(struct walk *walk)
 {
-	walk->offset = offset;
-	return lead(walk, walk->root + offset, false) == walk->root;
+	addr_t linear = 0, entry;
+
+	for (unsigned i = 0; i < 4; i++)
+		if (lead(walk, in_window(walk, (addr_t)i << 30, 1), false) == WALK_UNKNOWN)
+			return false;
+	do {
+		if (!read_entry(walk, in_window(walk, linear, 1), &entry)) {
+			linear += 512 * PAGE;
+			continue;
+		}
+		if (lead(walk, linear, false) == (walk->root & ~(addr_t)(PAGE - 1))) {
+			walk->way.root = linear + walk->root % PAGE;
+			return true;
+		}
+		linear += PAGE;
+	} while (linear);
+	return false;
+}
+
+bool segue_walk_try(struct walk *walk, struct tables_way way)
+{
+	walk->way = way;
+	walk->last_table = 0;
+	if (way.mapped == TABLES_OFFSET)
+		walk->way.root = walk->root + way.at;
+	else if (walk->levels != PAE_LEVELS)
+		walk->way.root = in_window(walk, 0, walk->levels - 1);
+	else if (!way.root && !find_root(walk))
+		return false;
+	return lead(walk, walk->way.root, false) == walk->root;
+}
+
+/* The root where any entry of the table of that level that is for an address would have it, or where it is such a slot. */
+static bool try_entries(struct walk *walk, addr_t near, unsigned level, enum tables_mapped mapped)
+{
+	unsigned shift = 12 + index_bits(walk) * level;
+	/* There is no use for PAE's uppermost level. */
+	unsigned bits = walk->levels == PAE_LEVELS && level == 1 ? 11 : index_bits(walk);
+	addr_t start = near >> (shift + bits - 1) >> 1 << (shift + bits - 1) << 1;
+	struct tables_way way = {.mapped = mapped};
+
+	for (unsigned i = 1u << bits; i-- > 0;) {
+		way.at = with_sign(walk, start + ((addr_t)i << shift));
+		if (mapped == TABLES_OFFSET)
+			way.at -= walk->root >> shift << shift;
+		if (segue_walk_try(walk, way))
+			return true;
+	}
+	return false;
+}
+
+bool segue_walk_search(struct walk *walk, const addr_t *near, unsigned count)
+{
+	unsigned top = walk->levels == PAE_LEVELS ? 1 : walk->levels - 1;
+
+	if (try_entries(walk, 0, top, TABLES_OFFSET) || try_entries(walk, 0, top, TABLES_WINDOW))
+		return true;
+	while (top-- > 0)
+		/* Page by page only in the kernel's image: elsewhere devices are mapped so, and would be read. */
+		for (unsigned i = 0; i < (top ? count : 1); i++)
+			if (try_entries(walk, near[i], top, TABLES_OFFSET))
+				return true;
+	return false;
 }
 
 addr_t segue_walk(struct walk *walk, addr_t linear)
 {
-	return lead(walk, linear, true);
+	return walk->levels == 0 ? linear : lead(walk, linear, true);
 }

@@ -386,8 +386,7 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->workspace = a->job->workspace;
 	loaded->workspace_phys = a->job->workspace_phys;
 	loaded->workspace_size = a->job->args->workspace_size;
-	loaded->tables_known = a->job->tables_known;
-	loaded->tables_offset = a->job->tables_offset;
+	loaded->tables = a->job->tables;
 	loaded->flags = a->job->args->flags;
 	loaded->cpu_count = a->job->args->cpu_count;
 	loaded->list = a->list.pages;

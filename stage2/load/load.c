@@ -217,7 +217,9 @@ static int load(struct job *job)
 		return error;
 	if ((error = segue_open_blob(job)) != SEGUE_OK)
 		return error;
-	return try_to_place(job);
+	if ((error = try_to_place(job)) != SEGUE_OK)
+		return error;
+	return segue_check_by_search(job);
 }
 
 int segue_load(const struct segue_load_args *args)

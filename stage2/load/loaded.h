@@ -39,8 +39,7 @@ struct loaded {
 	const void *workspace;        /* its address then */
 	addr_t workspace_phys;
 	size_t workspace_size;
-	bool tables_known;            /* as in struct job */
-	addr_t tables_offset;
+	struct tables_way tables;     /* as in struct job */
 	uint32_t flags, cpu_count;    /* as segue_load() was told */
 	struct segue_description description;
 	struct segue_segment *segments;

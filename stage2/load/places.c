@@ -25,6 +25,11 @@ static uint64_t translate(const struct segue_load_args *args, const void *at)
 	return args->translate(args->translate_context, at);
 }
 
+static bool try_offset(struct walk *walk, addr_t offset)
+{
+	return segue_walk_try(walk, (struct tables_way){.mapped = TABLES_OFFSET, .at = offset});
+}
+
 /* Where are the page tables mapped? By what the host has told of other memory, or as kernels do it. */
 static bool find_tables(const struct segue_load_args *args, struct walk *walk)
 {
@@ -33,17 +38,27 @@ static bool find_tables(const struct segue_load_args *args, struct walk *walk)
 	addr_t text = (addr_t)(uintptr_t)segue_peek_fault + (addr_t)args->code_base;
 	const struct segue_part *part;
 
-	if (segue_walk_try(walk, offset) || segue_walk_try(walk, 0))
+	if (try_offset(walk, offset) || try_offset(walk, 0))
 		return true;
 	for (size_t i = 0; (part = part_at(args, i)); i++)
 		if (part->extents && part->extent_count &&
-		    segue_walk_try(walk, (addr_t)(uintptr_t)part->data + base - (addr_t)part->extents[0].addr))
+		    try_offset(walk, (addr_t)(uintptr_t)part->data + base - (addr_t)part->extents[0].addr))
 			return true;
 	for (unsigned bits = 28; bits < 32; bits++)
-		if (segue_walk_try(walk, KERNEL_BASE(linear, bits)) || segue_walk_try(walk, KERNEL_BASE(text, bits)))
+		if (try_offset(walk, KERNEL_BASE(linear, bits)) || try_offset(walk, KERNEL_BASE(text, bits)))
 			return true;
 	/* A page too many or too few. */
-	return segue_walk_try(walk, offset - PAGE) || segue_walk_try(walk, offset + PAGE);
+	return try_offset(walk, offset - PAGE) || try_offset(walk, offset + PAGE);
+}
+
+static bool search_tables(const struct segue_load_args *args, struct walk *walk)
+{
+	addr_t base = (addr_t)args->data_base;
+	/* The text, the workspace, the last address, the blob, the stack. */
+	const addr_t near[] = {(addr_t)(uintptr_t)segue_peek_fault + (addr_t)args->code_base, (addr_t)(uintptr_t)args->workspace + base,
+			       ADDRESS_MAX, (addr_t)(uintptr_t)args->blob.data + base, (addr_t)(uintptr_t)walk + base};
+
+	return segue_walk_search(walk, near, sizeof near / sizeof near[0]);
 }
 
 /* Is all of it in ranges of the memory map, of whatever type? */
@@ -83,10 +98,11 @@ static const char *witness(const struct walk *walk)
 	return walk->levels ? "the page tables" : "its address (paging is off)";
 }
 
-static int check_pages(const struct job *job, struct walk *walk)
+static int check_pages(const struct job *job, struct walk *walk, bool *all_known)
 {
 	const struct segue_load_args *args = job->args;
 
+	*all_known = true;
 	for (addr_t at = 0; at < args->workspace_size; at += PAGE) {
 		const uint8_t *page = (const uint8_t *)args->workspace + at;
 		addr_t told = (addr_t)args->workspace_phys + at, is;
@@ -94,8 +110,10 @@ static int check_pages(const struct job *job, struct walk *walk)
 
 		if (by_host != told)
 			return refuse_page(job, at, by_host, "translate");
-		if (walk && (is = segue_walk(walk, linear_of(job, page))) != told && is != WALK_UNKNOWN)
+		is = walk ? segue_walk(walk, linear_of(job, page)) : WALK_UNKNOWN;
+		if (is != told && is != WALK_UNKNOWN)
 			return refuse_page(job, at, is, witness(walk));
+		*all_known = *all_known && (args->translate || is == told);
 	}
 	return SEGUE_OK;
 }
@@ -104,14 +122,15 @@ int segue_check_workspace_place(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	addr_t start = (addr_t)args->workspace_phys, end = start + (addr_t)args->workspace_size;
+	bool can_walk, known;
 	struct walk walk;
 	int error;
 
-	if (segue_walk_begin(&walk, (addr_t)args->code_base, (addr_t)args->data_base)) {
-		job->tables_known = walk.levels == 0 || find_tables(args, &walk);
-		job->tables_offset = walk.offset;
-	}
-	error = check_pages(job, job->tables_known ? &walk : NULL);
+	can_walk = segue_walk_begin(&walk, (addr_t)args->code_base, (addr_t)args->data_base) &&
+		   (walk.levels == 0 || find_tables(args, &walk));
+	if (can_walk)
+		job->tables = walk.way;
+	error = check_pages(job, can_walk ? &walk : NULL, &known);
 	if (error != SEGUE_OK || !args->memory_map || is_in_map(args, start, end))
 		return error;
 	if (is_map_of_host(args))
@@ -212,25 +231,56 @@ static void check_by_map(const struct job *job, uint32_t index)
 	}
 }
 
-static bool walk_again(struct walk *walk, addr_t code_base, addr_t data_base, bool known, addr_t offset)
+static bool walk_again(struct walk *walk, addr_t code_base, addr_t data_base, struct tables_way way)
 {
-	return segue_walk_begin(walk, code_base, data_base) && (walk->levels == 0 || (known && segue_walk_try(walk, offset)));
+	return segue_walk_begin(walk, code_base, data_base) &&
+	       (walk->levels == 0 || (way.mapped != TABLES_NOT_KNOWN && segue_walk_try(walk, way)));
+}
+
+static int check_parts_by_walk(const struct job *job, struct walk *walk)
+{
+	int error = SEGUE_OK;
+
+	for (size_t i = 0; i < job->part_count && error == SEGUE_OK; i++)
+		error = check_by_walk(job, walk, (uint32_t)i);
+	return error;
 }
 
 int segue_check_part_places(const struct job *job)
 {
 	struct walk walk;
-	bool can_walk = walk_again(&walk, (addr_t)job->args->code_base, (addr_t)job->args->data_base, job->tables_known,
-				   job->tables_offset);
+	int error = SEGUE_OK;
 
-	for (size_t i = 0; i < job->part_count; i++) {
-		int error = can_walk ? check_by_walk(job, &walk, (uint32_t)i) : SEGUE_OK;
-
-		if (error != SEGUE_OK)
-			return error;
+	if (walk_again(&walk, (addr_t)job->args->code_base, (addr_t)job->args->data_base, job->tables))
+		error = check_parts_by_walk(job, &walk);
+	for (size_t i = 0; i < job->part_count && error == SEGUE_OK; i++)
 		check_by_map(job, (uint32_t)i);
-	}
-	return SEGUE_OK;
+	return error;
+}
+
+int segue_check_by_search(struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	bool can_walk, known, before = job->tables.mapped != TABLES_NOT_KNOWN;
+	struct walk walk;
+	int error;
+
+	if (args->translate)
+		return SEGUE_OK;
+	can_walk = segue_walk_begin(&walk, (addr_t)args->code_base, (addr_t)args->data_base);
+	if (walk.levels == 0)
+		return SEGUE_OK;
+	can_walk = can_walk && (before ? segue_walk_try(&walk, job->tables) :
+				       args->flags & SEGUE_LOAD_SEARCH_TABLES && search_tables(args, &walk));
+	error = check_pages(job, can_walk ? &walk : NULL, &known);
+	/* No warning: nothing need be wrong, and a kernel that has its tables mapped nowhere would hear it at each load. */
+	if (error == SEGUE_OK && !known)
+		segue_say(&job->log, SEGUE_LOG_INFO, "workspace_phys was not verified: the page tables were not found, and there is no "
+			  "translate");
+	if (error != SEGUE_OK || before || !can_walk)
+		return error;
+	((struct loaded *)(void *)(job->workspace + LOADED_AT))->tables = walk.way;
+	return check_parts_by_walk(job, &walk);
 }
 
 bool segue_workspace_is_there(const struct loaded *loaded)
@@ -238,7 +288,7 @@ bool segue_workspace_is_there(const struct loaded *loaded)
 	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
 	struct walk walk;
 
-	if (!walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables_known, loaded->tables_offset))
+	if (!walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
 		return true;
 	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
 		addr_t is = segue_walk(&walk, linear + (addr_t)at);

@@ -9,7 +9,7 @@
 #include "common/loader.h"
 #include "load/loaded.h"
 
-/* The workspace. Writes nothing to it. Finds job->tables_offset. */
+/* The workspace. Writes nothing to it. Finds job->tables. */
 int segue_check_workspace_place(struct job *job);
 
 /* Gives a part that has no extents those that translate() tells. */
@@ -17,6 +17,12 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 
 /* All parts' extents, which are indexed by now. Refuses what cannot be, and warns of what is likely to be wrong. */
 int segue_check_part_places(const struct job *job);
+
+/*
+ * Where the page tables were not found so far: looks for them longer, and checks workspace and parts by them. Last of all,
+ * as it takes long. Says whether the workspace could be verified.
+ */
+int segue_check_by_search(struct job *job);
 
 /* For segue_ready(): is the workspace still where it was? true where nothing tells. */
 bool segue_workspace_is_there(const struct loaded *loaded);

@@ -357,11 +357,19 @@ static void place_parts(enum scatter how, struct segue_extent *extents[])
 	}
 }
 
+/* By their own entries. With PAE the root lies on no table's page, and is mapped like other memory. */
+static void map_tables(uint32_t slot)
+{
+	map_recursively(&tables, slot);
+	if (handover.mode == MODE_PAE)
+		place(tables.root, PAGE, 0);
+}
+
 static void map_all(const struct kernel_header *kernel, enum scatter how)
 {
 	struct segue_extent *extents[HOST_PARTS];
 	const char *line = handover.line;
-	uint64_t count = 0;
+	uint64_t count = 0, linear;
 
 	for (uint32_t i = 0; i < handover.part_count; i++) {
 		uint32_t limit = (uint32_t)handover.part[i].size / (is_odd(how) ? 3900 : PAGE) + 3;
@@ -395,6 +403,13 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 		handover.bios_workspace = place(handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE, 0);
 	}
 	handover.direct = NO_DIRECT;
+	if (word(line, "direct=") && handover.mode != MODE_FLAT) {
+		linear = word_number(line, "direct=", 0);
+		handover.direct = offset_of(linear);
+		map(&tables, linear, 0, handover.ram_end, ENTRY_WRITE | ENTRY_NO_EXECUTE, true);
+	}
+	if (word(line, "recursive="))
+		map_tables((uint32_t)word_number(line, "recursive=", 0));
 	if (!word(handover.line, "direct"))
 		return;
 	if (handover.mode == MODE_FLAT) {

@@ -101,7 +101,8 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	args->workspace_size = (size_t)h->workspace_size;
 	args->machine = machine;
 	args->log = log_line;
-	args->flags = devices_quiet(h->line) | (word(h->line, "catcher") ? SEGUE_LOAD_CATCHER : 0);
+	args->flags = devices_quiet(h->line) | (word(h->line, "catcher") ? SEGUE_LOAD_CATCHER : 0) |
+		      (word(h->line, "search") ? SEGUE_LOAD_SEARCH_TABLES : 0);
 	if (word(h->line, "noname"))
 		args->flags |= SEGUE_LOAD_NO_ARGV0;
 	if (word_is(h->line, "map=", "one"))
@@ -137,17 +138,33 @@ static void fill_high(void)
 	}
 }
 
+static uint64_t read_tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return low | (uint64_t)high << 32;
+}
+
 static void load(void)
 {
 	struct segue_load_args args;
 	struct segue_part modules[HOST_PARTS];
 	struct segue_machine machine;
+	uint64_t ticks_before;
 	int error;
 
 	if (handover.high)
 		fill_high();
 	load_arguments(&args, modules, &machine);
+	if (word(handover.line, "nogdt"))
+		tables_hide_gdt(true);
+	ticks_before = word(handover.line, "cost") ? read_tsc() : 0;
 	error = segue_load(&args);
+	if (word(handover.line, "nogdt"))
+		tables_hide_gdt(false);
+	if (word(handover.line, "cost"))
+		say("host: segue_load took %x\n", read_tsc() - ticks_before);
 	if (error != SEGUE_OK) {
 		say("Refused: segue_load: %u %s\n", (uint32_t)error, segue_strerror(error));
 		stop();

@@ -18,6 +18,7 @@
 #define SELECTOR_LDT_CODE 0x0c
 #define SELECTOR_LDT_DATA 0x14
 void tables_load(void);
+void tables_hide_gdt(bool hide);      /* no exception can be taken then */
 void tables_take(void);               /* by another CPU */
 void tables_load_task(void);          /* TR, and a handler of its own for double faults */
 void tables_load_ldt(void);

@@ -129,6 +129,22 @@ void map(struct tables *tables, uint64_t linear, uint64_t physical, uint64_t siz
 	}
 }
 
+void map_recursively(struct tables *tables, uint32_t slot)
+{
+	uint64_t flags = ENTRY_PRESENT | ENTRY_WRITE | (tables->settled ? ENTRY_ACCESSED | ENTRY_DIRTY : 0);
+
+	if (tables->mode != MODE_PAE) {
+		set(tables, tables->root, slot, tables->root | flags);
+		return;
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		if (!(get(tables, tables->root, i) & ENTRY_PRESENT))
+			set(tables, tables->root, i, take_pages(1) | ENTRY_PRESENT);
+	for (uint32_t i = 0; i < 4; i++)
+		set(tables, address_of(get(tables, tables->root, (slot + i) / 512)), (slot + i) % 512,
+		    address_of(get(tables, tables->root, i)) | flags);
+}
+
 void unmap_page(struct tables *tables, uint64_t linear)
 {
 	const uint8_t *level = shifts(tables->mode);

@@ -32,6 +32,8 @@ void tables_begin(struct tables *tables);
 uint64_t large_page(const struct tables *tables);
 /* Maps whole pages; large ones where both addresses and the rest allow it and large is set. */
 void map(struct tables *tables, uint64_t linear, uint64_t physical, uint64_t size, uint64_t flags, bool large);
+/* The root is its own table at this slot; with PAE the four page directories are, from this slot of all 2048 on. */
+void map_recursively(struct tables *tables, uint32_t slot);
 void unmap_page(struct tables *tables, uint64_t linear);
 
 #endif

@@ -200,3 +200,10 @@ void tables_load(void)
 		set_gate(i);
 	tables_take();
 }
+
+void tables_hide_gdt(bool hide)
+{
+	struct pseudo_descriptor gdtr = {sizeof gdt - 1, hide ? (uintptr_t)handover.unmapped : linear(gdt)};
+
+	__asm__ volatile("lgdt %0" : : "m"(gdtr));
+}
