@@ -629,3 +629,14 @@ def test_catcher(tmp_path):
     assert "catcher, 2048" not in segue("plan", file).stdout
     said = segue("plan", "--catcher", "--memory", "64M", file).stdout
     assert re.search(r"0x03fdc000 - 0x03fe0000 +16384  catcher, 2048 of them", said), said
+
+
+# ---- make iso, make disk, make run ----
+
+@pytest.mark.parametrize("words", [["KERNEL={files}/nope"], ["KERNEL={files}/vmlinuz", "INITRD={files}/nope"]], ids=["kernel", "initrd"])
+def test_make_names_a_file_that_is_missing(words, files):
+    done = subprocess.run(["make", "iso-now", *(each.format(files=files) for each in words), f"ISO={files}/out.iso"], cwd=ROOT,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and not (files / "out.iso").exists()
+    assert f"There is no file {files}/nope. KERNEL= and INITRD= name the files to boot." in done.stderr
+    assert "No rule" not in done.stderr
