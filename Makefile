@@ -240,6 +240,11 @@ $(T)/run-linux/linux: test/targets/fetch
 	$(Q)test/targets/fetch run-linux || { echo "make run KERNEL=... INITRD=... boots files of yours" >&2; exit 1; }
 $(T)/initramfs-run.cpio.gz: test/targets/initramfs/build test/targets/initramfs/init
 	$(Q)test/targets/initramfs/build run
+# Files of the user's; what is in build/ has rules of its own.
+ifneq ($(filter-out $(B)/%,$(KERNEL) $(INITRD)),)
+$(filter-out $(B)/%,$(KERNEL) $(INITRD)):
+	@echo "There is no file $@. KERNEL= and INITRD= name the files to boot." >&2; exit 1
+endif
 # A word for the shell.
 quoted = '$(subst ','\'',$(1))'
 # QEMU splits at single commas.

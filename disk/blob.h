@@ -24,7 +24,9 @@ struct blob_arguments {
 	size_t input_count;
 };
 
-/* For getopt_long(), with "o:"; a command may add its own behind them and ends the list. */
+/* For next_option(), with the letters and those that may be repeated; a command adds its own names and ends the list. */
+#define BLOB_LETTERS ":o:"
+#define BLOB_REPEATABLE "im"
 #define BLOB_ARGUMENTS \
 	{ "kernel", required_argument, NULL, 'k' }, \
 	{ "initrd", required_argument, NULL, 'i' }, \
@@ -49,10 +51,10 @@ struct blob_arguments {
 	"  --digest               put a SHA-256 digest in, which is checked when all is in its place in memory\n"
 
 #define OUTPUT_HELP \
-	"  -o, --output OUT       a new file or an ordinary one (no device, pipe or /dev/stdout, and none that is\n" \
-	"                         read); it is replaced when all is done, and stays as it was when that fails\n"
+	"  -o, --output OUT       a new file or an ordinary one (no device or pipe, not - or /dev/stdout, and none\n" \
+	"                         that is read); it is replaced when all is done, and stays as it was if that fails\n"
 
-/* What getopt_long() returned. A status: STATUS_OK, or a complaint has been made. */
+/* What next_option() returned. A status: STATUS_OK, or a complaint has been made. */
 int blob_take_argument(const struct command *command, struct blob_arguments *arguments, int word);
 /* Once all are taken: is something missing, does OUT lie over a file that is read? A status. */
 int blob_check_arguments(const struct command *command, const struct blob_arguments *arguments);
@@ -65,8 +67,8 @@ bool blob_make(const struct blob_arguments *arguments, struct output *blob);
 
 /*
  * Tries the blob on a PC with a BIOS. name: whom to complain about; cmdline: NULL or in the place of the blob's own.
- * False: it is refused, with a complaint. Unless strict, what another version of Segue may take only gets a warning.
+ * False: it is refused, with a complaint.
  */
-bool blob_try(const char *name, const struct output *blob, uint32_t flags, const char *cmdline, bool strict);
+bool blob_try(const char *name, const struct output *blob, uint32_t flags, const char *cmdline);
 
 #endif

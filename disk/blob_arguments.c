@@ -53,8 +53,6 @@ int blob_take_argument(const struct command *command, struct blob_arguments *arg
 {
 	switch (word) {
 	case 'k':
-		if (arguments->kernel)
-			return complain_usage(command, "--kernel is given twice");
 		arguments->kernel = optarg;
 		blob_add_input(arguments, optarg);
 		return STATUS_OK;
@@ -80,8 +78,8 @@ int blob_take_argument(const struct command *command, struct blob_arguments *arg
 		return add_initrd(&arguments->initrd, optarg) ? STATUS_OK : STATUS_REFUSED;
 	case 'm':
 		return add_module(arguments, optarg) ? STATUS_OK : STATUS_REFUSED;
-	default:
-		return complain_usage(command, "the command line is wrong");
+	default: /* next_option() has complained */
+		return STATUS_USAGE;
 	}
 }
 

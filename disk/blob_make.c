@@ -140,7 +140,7 @@ static bool check_digest(struct dry_run *run)
 	return false;
 }
 
-bool blob_try(const char *name, const struct output *blob, uint32_t flags, const char *cmdline, bool strict)
+bool blob_try(const char *name, const struct output *blob, uint32_t flags, const char *cmdline)
 {
 	struct dry_run run;
 	bool good;
@@ -148,13 +148,11 @@ bool blob_try(const char *name, const struct output *blob, uint32_t flags, const
 	open_trial(&run, name, blob, flags);
 	run.cmdline = cmdline;
 	good = dry_run(&run);
-	if (good && !run.error && strict && !check_digest(&run)) {
+	if (good && run.error) {
+		complain(name, "%s", dry_run_refusal(&run));
 		good = false;
-	} else if (good && run.error) {
-		good = !strict && run.error != SEGUE_E_UNKNOWN && run.error != SEGUE_E_GZIP;
-		complain(name, "%s%s", good ? "warning: this version of Segue refuses the result: " : "",
-			 dry_run_refusal(&run));
 	}
+	good = good && check_digest(&run);
 	close_trial(&run);
 	return good;
 }

@@ -26,6 +26,14 @@ int complain(const char *file, const char *format, ...) __attribute__((format(pr
 /* "segue COMMAND: sentence" and where help is. Returns STATUS_USAGE. */
 int complain_usage(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * As getopt_long(), whose optarg and optind it sets, but an abbreviated name is refused, and so is an option that is given
+ * twice, unless its letter is among repeatable. letters begins with ':'. OPTION_WRONG: a complaint has been made.
+ */
+#define OPTION_WRONG '?'
+int next_option(const struct command *command, int argc, char **argv, const char *letters, const struct option *words,
+		const char *repeatable);
+
 /* Memory, or the end of the program with a sentence. */
 void *allocate(size_t size);
 void *allocate_again(void *old, size_t size);

@@ -210,9 +210,9 @@ static int run_info(int argc, char **argv)
 	int word, error;
 	bool fitted;
 
-	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
-		if (word == '?')
-			return complain_usage(&command_info, "the command line is wrong");
+	while ((word = next_option(&command_info, argc, argv, ":", words, "")) != -1) {
+		if (word == OPTION_WRONG)
+			return STATUS_USAGE;
 		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : SEGUE_LOAD_REAL_MODE;
 	}
 	if (argc - optind != 1)

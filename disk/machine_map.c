@@ -72,6 +72,21 @@ static bool parse_line(const char *line, uint64_t *start, uint64_t *end, uint32_
 	return *type && *end >= *start;
 }
 
+/* Is one of the first two words a number in hexadecimal that lacks its 0x? */
+static bool lacks_0x(const char *line)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		size_t length = strspn(line += strspn(line, " \t"), "0123456789abcdefABCDEF");
+
+		if (length && strspn(line, "0123456789") < length && strchr(" \t\r\n", line[length]))
+			return true;
+		line += strcspn(line, " \t\r\n");
+	}
+	return false;
+}
+
 bool map_from_file(const char *path, struct machine_map *map)
 {
 	FILE *in = file_open(path);
@@ -95,7 +110,8 @@ bool map_from_file(const char *path, struct machine_map *map)
 		if (good && end > start)
 			add(map, start, end, type);
 		else if (!good)
-			complain(path, "line %u is neither START END TYPE nor a line of Linux' log", number);
+			complain(path, "line %u is neither START END TYPE nor a line of Linux' log%s", number,
+				 lacks_0x(line) ? "; a number in hexadecimal begins with 0x" : "");
 	}
 	fclose(in);
 	if (good && !map->count)

@@ -79,7 +79,7 @@ static int read_arguments(const struct command *command, int argc, char **argv, 
 	const char *options = "";
 	int word, status = STATUS_OK;
 
-	while (!status && (word = getopt_long(argc, argv, "o:", words, NULL)) != -1) {
+	while (!status && (word = next_option(command, argc, argv, BLOB_LETTERS, words, BLOB_REPEATABLE)) != -1) {
 		if (word == 'O')
 			options = optarg;
 		else
@@ -132,7 +132,7 @@ static bool make_blob(const struct request *request, struct output *blob)
 
 	if (!(request->ready ? read_ready_blob(name, blob) : blob_make(&request->arguments, blob)))
 		return false;
-	if (!blob_try(name, blob, request->taken.load_flags, request->taken.cmdline, true))
+	if (!blob_try(name, blob, request->taken.load_flags, request->taken.cmdline))
 		return false;
 	seal_put(blob);
 	return true;

@@ -16,7 +16,7 @@ static int read_arguments(int argc, char **argv, struct blob_arguments *argument
 {
 	int word, status = STATUS_OK;
 
-	while (!status && (word = getopt_long(argc, argv, "o:", words, NULL)) != -1) {
+	while (!status && (word = next_option(&command_pack, argc, argv, BLOB_LETTERS, words, BLOB_REPEATABLE)) != -1) {
 		if (word == 's')
 			*seal = true;
 		else
@@ -52,7 +52,7 @@ static int run(int argc, char **argv)
 	int status = read_arguments(argc, argv, &arguments, &seal);
 	uint32_t flags = arguments.entry_32 ? SEGUE_LOAD_ELF_ENTRY_32 : 0;
 
-	if (!status && (!blob_make(&arguments, &blob) || !blob_try(arguments.kernel, &blob, flags, NULL, false)))
+	if (!status && (!blob_make(&arguments, &blob) || !blob_try(arguments.kernel, &blob, flags, NULL)))
 		status = STATUS_REFUSED;
 	if (!status && seal)
 		seal_put(&blob);
@@ -76,6 +76,7 @@ const struct command command_pack = {
 	"                         iso` and `segue disk` put it there themselves\n"
 	OUTPUT_HELP
 	"\n"
-	"The same input makes the same bytes. A kernel that nobody would boot is refused.\n",
+	"The same input makes the same bytes. What Segue would refuse to start is refused here, with a PC's\n"
+	"BIOS and memory; --format fiwix too.\n",
 	.run = run
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* segue plan: what segue_load() would do with a blob on a machine, without that machine. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include "digest.h"
@@ -8,6 +9,9 @@
 
 #define LEAST_MEMORY (1u << 20)
 #define DEFAULT_MEMORY (512ull << 20)
+#define NOT_GIVEN UINT64_MAX
+#define PAGE 4096u
+#define FOUR_GIB 0x100000000u
 
 struct options {
 	const char *blob, *map, *svg;
@@ -49,7 +53,7 @@ static int read_options(int argc, char **argv, struct options *options, struct d
 {
 	int word;
 
-	while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
+	while ((word = next_option(&command_plan, argc, argv, ":", words, "m")) != -1) {
 		if (word == 'm') {
 			if (add_module(run, optarg))
 				return STATUS_REFUSED;
@@ -67,15 +71,22 @@ static int read_options(int argc, char **argv, struct options *options, struct d
 			run->flags |= SEGUE_LOAD_CATCHER;
 		else if (word == 'y')
 			run->flags |= SEGUE_LOAD_MODULES_STAY;
-		else if (word == '?')
-			return complain_usage(&command_plan, "the command line is wrong");
+		else if (word == OPTION_WRONG)
+			return STATUS_USAGE;
 		else if (!parse_size(optarg, word == 'M' ? &options->memory : word == 'a' ? &run->blob.at : &run->workspace_at))
 			return complain_usage(&command_plan, "%s is no number, as 512M or 0x1000000", optarg);
 	}
 	if (argc - optind != 1)
 		return complain_usage(&command_plan, "it takes one blob");
+	if (options->map && options->memory != NOT_GIVEN)
+		return complain_usage(&command_plan, "--map and --memory both say what memory there is; give one of them");
+	if (options->memory == NOT_GIVEN)
+		options->memory = DEFAULT_MEMORY;
 	if (options->memory < LEAST_MEMORY)
 		return complain_usage(&command_plan, "--memory is less than 1 MiB; 512M is 512 MiB");
+	if (run->workspace_at != DRY_RUN_ANYWHERE && (run->workspace_at % PAGE || run->workspace_at >= FOUR_GIB))
+		return complain_usage(&command_plan, "--workspace 0x%" PRIx64 " is not %s", run->workspace_at,
+				      run->workspace_at % PAGE ? "on a page: a multiple of 4096" : "below 4 GiB");
 	options->blob = argv[optind];
 	return STATUS_OK;
 }
@@ -169,7 +180,7 @@ static int plan(const struct options *options, struct dry_run *run)
 
 static int run_plan(int argc, char **argv)
 {
-	struct options options = { .memory = DEFAULT_MEMORY };
+	struct options options = { .memory = NOT_GIVEN };
 	struct dry_run run = { .blob = { .at = DRY_RUN_ANYWHERE }, .workspace_at = DRY_RUN_ANYWHERE };
 	int status = read_options(argc, argv, &options, &run);
 
@@ -192,9 +203,10 @@ const struct command command_plan = {
 	"  --cmdline WORDS        instead of the blob's own\n"
 	"  --memory SIZE          of a PC (default 512M)\n"
 	"  --map FILE             its memory map instead: lines START END TYPE, with TYPE ram, reserved, acpi,\n"
-	"                         nvs or unusable; or those with [mem 0x...-0x...] from Linux' log\n"
+	"                         nvs or unusable, and 0x before a number in hexadecimal; or those with\n"
+	"                         [mem 0x...-0x...] from Linux' log\n"
 	"  --at ADDR              where the host has the blob (default: at the top of RAM below 4 GiB)\n"
-	"  --workspace ADDR       where the host has the workspace (default: below the files)\n"
+	"  --workspace ADDR       where the host has the workspace, a multiple of 4096 (default: below the files)\n"
 	"  --svg FILE             draw it as a picture too; FILE is a new file or an ordinary one that is not read\n"
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16              a Linux is entered by its 16-bit setup code\n"

@@ -122,6 +122,10 @@ static bool find_target(const char *out)
 
 	target_words = out;
 	target_mode = 0;
+	if (!strcmp(out, "-")) {
+		complain(out, "standard output has sentences; name a file (./- is one of this name)");
+		return false;
+	}
 	if (stat(out, &status)) {
 		why = errno != ENOENT ? strerror(errno) : !lstat(out, &status) ? "this is a link that leads nowhere" : NULL;
 		target = copy_string(out);

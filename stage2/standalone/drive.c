@@ -84,6 +84,9 @@ static void read_parameters(struct disk *disk)
 	put_le16(parameters + offsetof(struct parameters, size), sizeof(struct parameters));
 	if (call(disk, &registers))
 		disk->sector_count = le64(parameters + offsetof(struct parameters, sector_count));
+	/* what SeaBIOS says of a CD */
+	if (disk->sector_count == UINT64_MAX)
+		disk->sector_count = 0;
 }
 
 static bool read_geometry(struct disk *disk)
@@ -208,6 +211,11 @@ uint32_t disk_read(struct disk *disk, uint64_t sector, uint32_t count)
 	return count;
 }
 
+bool disk_has(struct disk *disk, uint64_t sector)
+{
+	return read(disk, sector, 1);
+}
+
 const char *disk_status(uint8_t status)
 {
 	static const struct {
@@ -216,7 +224,7 @@ const char *disk_status(uint8_t status)
 	} known[] = {
 		{ STATUS_INVALID, "invalid request" }, { 0x02, "address mark not found" }, { 0x04, "sector not found" },
 		{ 0x05, "reset failed" }, { 0x07, "drive parameters wrong" }, { 0x08, "DMA overrun" },
-		{ STATUS_BOUNDARY, "DMA across a boundary" }, { 0x0a, "bad sector" }, { 0x0c, "no such medium" },
+		{ STATUS_BOUNDARY, "DMA across a boundary" }, { 0x0a, "bad sector" }, { 0x0c, "unsupported track or bad medium" },
 		{ 0x10, "checksum wrong" }, { 0x20, "controller failed" }, { 0x31, "no medium in the drive" },
 		{ 0x40, "seek failed" }, { 0x80, "time-out, drive not ready" }, { 0xaa, "drive not ready" },
 		{ 0xbb, "undefined error" }, { STATUS_FAR, "out of reach without EDD" },

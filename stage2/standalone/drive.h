@@ -14,7 +14,7 @@ struct disk {
 	uint32_t buffer;              /* physical address of the transfer buffer: 64 KiB, on a 64 KiB boundary */
 	uint32_t limit;               /* sectors a call: begins with 64 KiB's, is halved where the BIOS refuses */
 	uint32_t heads, sectors;      /* of the geometry, where EDD is missing */
-	uint64_t sector_count;        /* of the medium; 0: the BIOS does not say */
+	uint64_t sector_count;        /* of the medium; 0: the BIOS does not say, as of a CD */
 	uint32_t reduced;             /* what the call before had to go down to; 0: it had not */
 	uint8_t status;               /* AH of the last refusal (INT 13h status) */
 	uint64_t bad_sector;          /* and where it was */
@@ -32,6 +32,9 @@ bool disk_open(struct disk *disk, uint8_t drive, bool optical, uint32_t buffer);
  * say why and where.
  */
 uint32_t disk_read(struct disk *disk, uint64_t sector, uint32_t count);
+
+/* One sector, in one try: is it there? bad_sector stays. */
+bool disk_has(struct disk *disk, uint64_t sector);
 
 /* What an INT 13h status means, in a few words. */
 const char *disk_status(uint8_t status);

@@ -38,7 +38,9 @@ struct descriptor {
 	uint8_t type;
 	uint8_t identifier[5];
 	uint8_t version;
-	uint8_t other[121];
+	uint8_t other[73];
+	uint8_t blocks[4], blocks_big[4];
+	uint8_t some[40];
 	uint8_t block_size[2];
 	uint8_t more[26];
 	struct record root;
@@ -46,6 +48,7 @@ struct descriptor {
 _Static_assert(offsetof(struct descriptor, type) == 0, "ECMA-119, section 8.4.1");
 _Static_assert(offsetof(struct descriptor, identifier) == 1, "ECMA-119, section 8.4.2");
 _Static_assert(offsetof(struct descriptor, version) == 6, "ECMA-119, section 8.4.3");
+_Static_assert(offsetof(struct descriptor, blocks) == 80, "ECMA-119, section 8.4.8");
 _Static_assert(offsetof(struct descriptor, block_size) == 128, "ECMA-119, section 8.4.12");
 _Static_assert(offsetof(struct descriptor, root) == 156, "ECMA-119, section 8.4.18");
 
@@ -167,6 +170,8 @@ static const char *find_root(struct media *media, const char *path, struct iso_f
 			continue;
 		if (le16(block + offsetof(struct descriptor, block_size)) != MEDIA_BLOCK)
 			return "the medium's blocks do not have 2048 bytes";
+		media->end = (uint64_t)le32(block + offsetof(struct descriptor, blocks)) *
+			     (MEDIA_BLOCK / media->disk.sector_size);
 		return take_record(block + offsetof(struct descriptor, root), root);
 	}
 	return "the medium has no ISO 9660 file system";

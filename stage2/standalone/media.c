@@ -10,14 +10,42 @@ void media_refuse(const char *what, const char *sentence)
 	give_up();
 }
 
-void media_refuse_read(const struct disk *disk, const char *what)
+/*
+ * The sectors that the medium has, if they are fewer than it should have; else 0. If the BIOS does not say, the last sector that
+ * it should have tells: a scratch elsewhere leaves that one readable. Then halving finds the end.
+ */
+static uint64_t find_end(const struct media *media)
 {
+	struct disk disk = media->disk;
+	uint64_t there = 0, missing = disk.bad_sector, middle = missing - 1;
+
+	if (disk.sector_count)
+		return missing >= disk.sector_count ? disk.sector_count : 0;
+	if (!missing || missing >= media->end || disk_has(&disk, media->end - 1))
+		return 0;
+	for (; missing - there > 1; middle = there + (missing - there) / 2) {
+		if (disk_has(&disk, middle))
+			there = middle;
+		else
+			missing = middle;
+	}
+	return missing;
+}
+
+void media_refuse_read(const struct media *media, const char *what)
+{
+	const struct disk *disk = &media->disk;
+	uint64_t end;
+
 	console_open_default();
 	say(SEGUE_LOG_ERROR, "Refused: %s: sector %llu of drive 0x%02x cannot be read: %s (status 0x%02x).", what,
 		(unsigned long long)disk->bad_sector, disk->drive, disk_status(disk->status), disk->status);
-	if (disk->sector_count && disk->bad_sector >= disk->sector_count)
-		say(SEGUE_LOG_ERROR, "The medium ends at sector %llu: it was cut short.",
-			(unsigned long long)disk->sector_count);
+	end = find_end(media);
+	if (end && end < media->end)
+		say(SEGUE_LOG_ERROR, "The medium has %llu of its %llu sectors: it was cut short.", (unsigned long long)end,
+			(unsigned long long)media->end);
+	else if (end)
+		say(SEGUE_LOG_ERROR, "The medium ends at sector %llu: it was cut short.", (unsigned long long)end);
 	give_up();
 }
 
@@ -25,7 +53,7 @@ uint32_t media_read(struct media *media, const char *what, uint64_t sector, uint
 {
 	count = disk_read(&media->disk, sector, count);
 	if (!count)
-		media_refuse_read(&media->disk, what);
+		media_refuse_read(media, what);
 	return count;
 }
 

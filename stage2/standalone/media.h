@@ -15,6 +15,7 @@ struct media {
 	const char *path;             /* of the blob, for sentences */
 	uint64_t sector;              /* the blob's first ... */
 	uint64_t size;                /* ... and its bytes, seal included */
+	uint64_t end;                 /* the sectors that the medium should have at least; 0: not known yet */
 	char options[MEDIA_OPTIONS_SIZE]; /* the first line of text, NUL-terminated */
 };
 
@@ -31,6 +32,6 @@ const uint8_t *media_block(struct media *media, const char *what, uint64_t block
 /* "Refused: WHAT: SENTENCE.", and the end. */
 SEGUE_NORETURN void media_refuse(const char *what, const char *sentence);
 /* The same for what the BIOS has refused to read. */
-SEGUE_NORETURN void media_refuse_read(const struct disk *disk, const char *what);
+SEGUE_NORETURN void media_refuse_read(const struct media *media, const char *what);
 
 #endif

@@ -50,9 +50,10 @@ void media_open(struct media *media, uint32_t medium, uint8_t drive)
 {
 	const char *why;
 
+	media->end = 0;
 	media->path = medium == STAGE1_DISK ? PARTITION_PATH : ISO_BLOB_PATH;
 	if (!disk_open(&media->disk, drive, medium == STAGE1_CD, MEDIA_BUFFER))
-		media_refuse_read(&media->disk, media->path);
+		media_refuse_read(media, media->path);
 	media->options[0] = 0;
 	why = medium == STAGE1_DISK ? partition_find(media) : find_on_iso(media);
 	if (why)

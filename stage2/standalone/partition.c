@@ -38,6 +38,7 @@ static const char *take_header(struct media *media, const uint8_t *header, uint3
 	    le32(header + offsetof(struct disk_header, version)) != 1)
 		return "its header is of another version";
 	media->sector = (uint64_t)sector + 1;
+	media->end = (uint64_t)sector + count;
 	media->size = le64(header + offsetof(struct disk_header, blob_size));
 	if (media->size > (count - UINT64_C(1)) * SECTOR)
 		return "its header says that the blob is larger than the partition";

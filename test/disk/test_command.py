@@ -104,12 +104,39 @@ def test_version_and_help():
     ["info"], ["info", "a", "b"], ["info", "--nonsense", "a"],
     ["plan"], ["plan", "a", "b"], ["plan", "--memory", "much", "a"], ["plan", "--memory", "512", "a"],
     ["plan", "--memory", "12Q", "a"], ["plan", "--at", "-1", "a"], ["plan", "--at"],
-    ["plan", "--memory", "99999999999999999999M", "a"],
+    ["plan", "--memory", "99999999999999999999M", "a"], ["plan", "--memory", "0", "a"],
 ])
 def test_usage_errors(words, tmp_path):
     done = segue(*words, status=2, cwd=tmp_path)
     assert done.stdout == "" and "segue" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["pack", "--cmdline", "a", "--cmdline", "a"], "--cmdline is given twice"),
+    (["pack", "--kernel=k", "--kernel=k"], "--kernel is given twice"),
+    (["pack", "-o", "a", "--output", "b"], "--output is given twice"), (["pack", "-oa", "-ob"], "-o is given twice"),
+    (["pack", "--seal", "--seal"], "--seal is given twice"), (["pack", "--digest", "--digest"], "--digest is given twice"),
+    (["pack", "--format", "bundle", "--format", "fiwix"], "--format is given twice"),
+    (["iso", "--options", "quiet", "--options", "quiet"], "--options is given twice"),
+    (["disk", "--cmdline", "a", "--cmdline", "b"], "--cmdline is given twice"),
+    (["info", "--linux16", "--linux16", "a"], "--linux16 is given twice"),
+    (["plan", "--memory", "1G", "--memory", "2G", "a"], "--memory is given twice"),
+    (["plan", "--map", "map", "--memory", "1G", "a"], "--map and --memory"),
+    (["pack", "--modul", "a"], "--modul is no option; --module is, without abbreviation"),
+    (["pack", "--modul=a=b"], "--modul=a=b is no option; --module is, without abbreviation"),
+    (["iso", "--opt", ""], "--opt is no option; --options is"), (["info", "--linux", "a"], "--linux is no option"),
+    (["plan", "--m", "a"], "--m is no option"), (["plan", "--work", "4096", "a"], "--work is no option"),
+    (["pack", "--nonsense"], "--nonsense is no option"), (["disk", "-x"], "-x is no option"),
+    (["pack", "--cmdline"], "--cmdline needs an argument"), (["iso", "-o"], "-o needs an argument"),
+    (["pack", "--seal=yes"], "--seal takes no argument"),
+    (["plan", "--workspace", "0x123", "a"], "--workspace 0x123 is not on a page"),
+    (["plan", "--workspace", "4G", "a"], "--workspace 0x100000000 is not below 4 GiB"),
+])
+def test_usage_sentences(words, sentence, tmp_path):
+    done = segue(*words, status=2, cwd=tmp_path)
+    assert done.stderr.startswith(f"segue {words[0]}: {sentence}"), done.stderr
+    assert len(done.stderr.splitlines()) == 2 and list(tmp_path.iterdir()) == []
 
 
 # ---- pack ----
@@ -241,10 +268,25 @@ def test_pack_refuses_files(files):
     assert not (files / "out").exists()
 
 
-def test_pack_warns_of_what_this_version_refuses(files):
+@pytest.mark.parametrize("form", ["bundle", "fiwix"])
+def test_pack_refuses_what_segue_would(files, form):
+    """By the sentences with which info refuses it, or iso where that is due to what the kernel is packed with."""
     (files / "k").write_bytes(multiboot_kernel(flags=0x8003 & ~3 | 3))
-    done = segue("pack", "--kernel", files / "k", "-o", files / "out")
-    assert "warning" in done.stderr and (files / "out").exists()
+    for kernel in (files / "k", Path("/bin/ls")):
+        refusal = segue("info", kernel, status=1).stdout
+        done = segue("pack", "--kernel", kernel, "--format", form, "-o", files / "out", status=1)
+        assert done.stdout == "" and done.stderr.startswith(f"segue: {kernel}: ") and "warning" not in done.stderr
+        if form == "bundle":
+            assert done.stderr.split(": ", 2)[2].strip() in refusal
+    assert not (files / "out").exists()
+
+
+def test_pack_refuses_a_command_line_that_is_too_long(files):
+    words = ["--kernel", files / "vmlinuz", "--cmdline", "x" * 5000, "-o", files / "out"]
+    done = segue("pack", *words, status=1)
+    assert re.search(r"command line.* 5000\b.* 2047\b", done.stderr)
+    assert segue("disk", *words, status=1).stderr == done.stderr
+    assert not (files / "out").exists()
 
 
 # ---- a bundle that cpio made ----
@@ -496,6 +538,14 @@ def test_plan_with_a_map_from_a_log(files):
     (files / "map").write_text("0 0x1000 ram\nnonsense\n")
     done = segue("plan", files / "mb.elf", "--map", files / "map", status=1)
     assert f"{files}/map: line 2" in done.stderr
+    for line in ("0 9fc00 ram", "0 0x9fc00 ram\nf0000 100000 ram", "0xf0000 FFFFF 1"):
+        (files / "map").write_text(line + "\n")
+        done = segue("plan", files / "mb.elf", "--map", files / "map", status=1)
+        assert f"line {len(line.splitlines())} is neither" in done.stderr and "a number in hexadecimal begins with 0x" in done.stderr
+    for line in ("nonsense", "0 0x1000 fc", "[mem 0x5-0x3] usable", "0 0x1000 face it"):
+        (files / "map").write_text(line + "\n")
+        done = segue("plan", files / "mb.elf", "--map", files / "map", status=1)
+        assert "line 1 is neither" in done.stderr and "begins with 0x" not in done.stderr
     (files / "map").write_text("\n")
     assert "no line" in segue("plan", files / "mb.elf", "--map", files / "map", status=1).stderr
 
@@ -579,3 +629,14 @@ def test_catcher(tmp_path):
     assert "catcher, 2048" not in segue("plan", file).stdout
     said = segue("plan", "--catcher", "--memory", "64M", file).stdout
     assert re.search(r"0x03fdc000 - 0x03fe0000 +16384  catcher, 2048 of them", said), said
+
+
+# ---- make iso, make disk, make run ----
+
+@pytest.mark.parametrize("words", [["KERNEL={files}/nope"], ["KERNEL={files}/vmlinuz", "INITRD={files}/nope"]], ids=["kernel", "initrd"])
+def test_make_names_a_file_that_is_missing(words, files):
+    done = subprocess.run(["make", "iso-now", *(each.format(files=files) for each in words), f"ISO={files}/out.iso"], cwd=ROOT,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and not (files / "out.iso").exists()
+    assert f"There is no file {files}/nope. KERNEL= and INITRD= name the files to boot." in done.stderr
+    assert "No rule" not in done.stderr

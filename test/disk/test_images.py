@@ -375,7 +375,7 @@ def test_image_usage(kind, files):
     for words, sentence in ((["-o", "out"], "is missing"), (["--kernel", "mb.elf"], "-o OUT is missing"), (["mb.elf"], "-o OUT is missing"),
                             (["mb.elf", "vmlinuz", "-o", "out"], "vmlinuz"), (["mb.elf", "--initrd", "initrd", "-o", "out"], "whole blob"),
                             (["mb.elf", "--cmdline", "x", "-o", "out"], "whole blob"), (["mb.elf", "--kernel", "mb.elf", "-o", "out"], "whole"),
-                            (["--initrd", "initrd", "-o", "out"], "is missing"), (["--frob", "mb.elf", "-o", "out"], "wrong")):
+                            (["--initrd", "initrd", "-o", "out"], "is missing"), (["--frob", "mb.elf", "-o", "out"], "--frob is no option")):
         before = set(files.iterdir())
         done = segue(kind, *words, status=2, cwd=files)
         assert sentence in done.stderr and done.stdout == "" and set(files.iterdir()) == before
@@ -467,7 +467,7 @@ def test_only_ordinary_files_are_written(inputs, line):
     (inputs / "to-nothing").symlink_to("nothing")
     before = tree(inputs)
     for out, sentence in (("pipe", "no ordinary file"), ("to-pipe", "no ordinary file"), *device, ("folder", "this is a folder"),
-                          ("/dev/stdout", "no ordinary file"), ("to-nothing", "a link that leads nowhere"),
+                          ("/dev/stdout", "no ordinary file"), ("-", "standard output has sentences"), ("to-nothing", "a link that leads nowhere"),
                           ("nowhere/out", "nowhere/out: ")):
         done = writes(line, inputs, out, status=1)
         assert sentence in done.stderr, done.stderr

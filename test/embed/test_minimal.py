@@ -69,6 +69,19 @@ def test_hands_over(build, way, arch, cc, flags, target):
     check_verdict(seen, target, entered)
 
 
+@pytest.mark.parametrize("compiler", (("gcc", "-std=c89"), ("g++", "-std=c++98")), ids=" ".join)
+def test_the_lines_for_a_module_are_clean(tmp_path, compiler):
+    """include/README.md's function, called from README's sample."""
+    sample, load = embed.readme_block('#include "segue.h"'), "\terror = segue_load(&args);\n"
+    head, start = sample.split("/* Starts the kernel")
+    assert start.count(load) == 1 and start.count("\tint error;\n") == 1
+    start = start.replace("\tint error;\n", "\tint error;\n\tstruct segue_part module = {0};\n")
+    start = start.replace(load, "\tadd_module(&args, &module, map, ranges);\n" + load)
+    file = tmp_path / ("start_kernel.cc" if compiler[0] == "g++" else "start_kernel.c")
+    file.write_text(head + embed.readme_block("static void add_module(") + "/* Starts the kernel" + start)
+    run(*compiler, "-m32", "-ffreestanding", "-Wall", "-Wpedantic", "-Werror", f"-I{ROOT}/include", "-c", "-o", os.devnull, file)
+
+
 @pytest.mark.parametrize("arch", ARCHES)
 def test_refuses(build, arch, tmp_path):
     """What is no kernel is refused in one sentence, and the host goes on."""

@@ -262,6 +262,44 @@ static void unreadable(void **state)
 	assert_true(opens(STAGE1_CD));
 }
 
+/* The size that the ISO says it has, in its primary volume descriptor, against what the medium has. */
+static void cut_iso(void **state)
+{
+	char sentence[96];
+
+	(void)state;
+	for (uint32_t left = 18; left <= BLOCKS; left++) {
+		for (int unknown = 0; unknown < 2; unknown++) {
+			make_iso("BLOB.;1", "quiet");
+			put(block(17) + 80, 4, BLOCKS);
+			insert(2048);
+			drive.size = left * 2048;
+			drive.size_unknown = unknown;
+			assert_int_equal(opens(STAGE1_CD), left > 40);
+			if (left > 40)
+				continue;
+			snprintf(sentence, sizeof sentence, "The medium has %u of its %u sectors: it was cut short.", left, BLOCKS);
+			assert_said(sentence);
+		}
+	}
+	/* a scratch: what follows it is there */
+	insert(2048);
+	drive.size_unknown = true;
+	drive.bad_sector = 40;
+	drive.bad_times = 1000;
+	assert_false(opens(STAGE1_CD));
+	assert_said("sector 40 of drive 0xe0 cannot be read");
+	assert_null(strstr(spoken, "cut short"));
+	/* an ISO that is larger than it says */
+	put(block(17) + 80, 4, 30);
+	insert(2048);
+	drive.size_unknown = true;
+	drive.size = 40 * 2048;
+	assert_false(opens(STAGE1_CD));
+	assert_said("sector 40 of drive 0xe0 cannot be read");
+	assert_null(strstr(spoken, "cut short"));
+}
+
 /* ---- a disk of our own: the second partition, at sector 40 ---- */
 static uint8_t *make_disk(const char *options)
 {
@@ -327,7 +365,7 @@ int main(void)
 		cmocka_unit_test(attributes),
 		cmocka_unit_test(large_folder),
 		cmocka_unit_test(bad_iso),
-		cmocka_unit_test(unreadable),
+		cmocka_unit_test(unreadable), cmocka_unit_test(cut_iso),
 		cmocka_unit_test(disk_partition),
 	};
 

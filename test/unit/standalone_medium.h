@@ -16,6 +16,7 @@
 static struct {
 	uint8_t *data;
 	uint64_t size;
+	bool size_unknown;            /* the BIOS says all ones, as SeaBIOS of a CD */
 	uint32_t sector_size;
 	uint32_t largest;             /* sectors a call */
 	uint64_t bad_sector;          /* with its status; 0: none */
@@ -50,7 +51,8 @@ void bios_call(uint8_t vector, struct segue_bios_registers *r)
 		return;
 	}
 	if ((r->eax & 0xff00) == 0x4800) {
-		put64(r->ds * 16u + (r->esi & 0xffff) + 16, drive.size / drive.sector_size);
+		put64(r->ds * 16u + (r->esi & 0xffff) + 16, drive.size_unknown ? UINT64_MAX :
+		      drive.size / drive.sector_size);
 		return;
 	}
 	if ((r->eax & 0xff00) != 0x4200)
