@@ -75,7 +75,7 @@ enum segue_error {
 	SEGUE_OK = 0,
 
 	/* the call itself */
-	/* a pointer is NULL that must not be, a count without its array, an index past the last, a base in 64-bit mode not 0 */
+	/* a pointer is NULL that must not be, a count that its array cannot have, an index past the last, a base that is not CS's */
 	SEGUE_E_ARGUMENT = 1,
 	SEGUE_E_STRUCT_SIZE = 2,      /* struct_size is not this version's */
 	SEGUE_E_WORKSPACE_ALIGN = 3,  /* workspace not on a 4096-byte boundary, virtual or physical */
@@ -92,7 +92,7 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_PLACE = 12,
 	/* translate knows no address, or the page tables have it elsewhere than an extent that is not in the memory map */
 	SEGUE_E_EXTENT_PLACE = 13,
-	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, or an argument's memory, lies in the workspace */
+	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument's memory, the library or the log function lies in the workspace */
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "common/bytes.h"
 #include "elf_headers.h"
+#include "leave/known.h"
 #include "load/loaded.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
@@ -350,6 +351,19 @@ static void empty(struct host *h) { h->args.blob.size = 0; h->extent.size = 0; }
 static void no_data(struct host *h) { free((void *)(uintptr_t)h->args.blob.data); h->args.blob.data = NULL; }
 static void no_modules(struct host *h) { h->args.module_count = 1; }
 static void no_map_array(struct host *h) { h->args.memory_map = NULL; }
+static struct segue_part some_module;
+static void one_module(struct host *h) { h->args.modules = &some_module; h->args.module_count = 1; some_module = (struct segue_part){0}; }
+static void modules_wrap(struct host *h) { one_module(h); h->args.module_count = (size_t)-1; }
+static void modules_wrap_in_bytes(struct host *h) { one_module(h); h->args.module_count = SIZE_MAX / sizeof(struct segue_part) - 7; }
+static void modules_beyond(struct host *h) { one_module(h); h->args.module_count = 0x10000; }
+static void map_wraps(struct host *h) { h->args.memory_map_count = SIZE_MAX; }
+static void keep_beyond(struct host *h) { h->args.keep = h->map; h->args.keep_count = 0x7fffffff; }
+static void extents_wrap(struct host *h) { h->args.blob.extent_count = SIZE_MAX; }
+static void extents_beyond(struct host *h) { one_module(h); some_module.extents = &h->extent; some_module.extent_count = 0xfffffff; }
+static void no_extents(struct host *h) { h->args.blob.extents = NULL; }
+static void on_state(struct host *h) { h->args.workspace = (void *)((uintptr_t)&segue_known & ~(uintptr_t)(PAGE - 1)); }
+static void on_text(struct host *h) { h->args.workspace = (void *)((uintptr_t)segue_load & ~(uintptr_t)(PAGE - 1)); }
+static void on_log(struct host *h) { h->args.workspace = (void *)((uintptr_t)take_sentence & ~(uintptr_t)(PAGE - 1)); }
 static void extent_short(struct host *h) { h->extent.size -= 7; }
 static void extent_long(struct host *h) { h->extent.size += 9; }
 static void extent_high(struct host *h) { h->extent.addr = REACH - 5; }
@@ -382,7 +396,7 @@ static void empty_keep(struct host *h)
 	h->args.keep_count = 2;
 }
 
-#define UNTOUCHED 12
+#define UNTOUCHED 15
 static const struct refusal refusals[] = {
 	{"no struct_size", no_struct_size, SEGUE_E_STRUCT_SIZE, ""},
 	{"larger struct", larger_struct, SEGUE_E_STRUCT_SIZE, ""},
@@ -396,11 +410,22 @@ static const struct refusal refusals[] = {
 	{"too small", too_small, SEGUE_E_WORKSPACE_SMALL, "4096"},
 	{"outside the map", outside_the_map, SEGUE_E_WORKSPACE_PLACE, "0xc0000000 to 0xc0032000 is not in the memory map"},
 	{"outside in part", outside_in_part, SEGUE_E_WORKSPACE_PLACE, "is not in the memory map"},
+	{"over the library's state", on_state, SEGUE_E_WORKSPACE_USED, "Segue itself"},
+	{"over the library's text", on_text, SEGUE_E_WORKSPACE_USED, "Segue itself"},
+	{"over the host's text", on_log, SEGUE_E_WORKSPACE_USED, "Segue itself"},
 	{"unknown flag", unknown_flag, SEGUE_E_FLAGS, "0x80000000"},
 	{"empty", empty, SEGUE_E_EMPTY, "empty"},
 	{"no data", no_data, SEGUE_E_ARGUMENT, "blob"},
 	{"no modules", no_modules, SEGUE_E_ARGUMENT, "array"},
 	{"no map array", no_map_array, SEGUE_E_ARGUMENT, "array"},
+	{"module_count -1", modules_wrap, SEGUE_E_ARGUMENT, "module_count is "},
+	{"module_count wraps in bytes", modules_wrap_in_bytes, SEGUE_E_ARGUMENT, "module_count is "},
+	{"module_count garbage", modules_beyond, SEGUE_E_ARGUMENT, "module_count is 65536: more than the workspace can list"},
+	{"memory_map_count -1", map_wraps, SEGUE_E_ARGUMENT, "memory_map_count is "},
+	{"keep_count garbage", keep_beyond, SEGUE_E_ARGUMENT, "keep_count is 2147483647: "},
+	{"extent_count -1", extents_wrap, SEGUE_E_ARGUMENT, "blob 0: extent_count is "},
+	{"extent_count garbage", extents_beyond, SEGUE_E_ARGUMENT, "module 0: extent_count is 268435455: "},
+	{"extents NULL", no_extents, SEGUE_E_ARGUMENT, "blob 0: extent_count is 1, and its array is NULL"},
 	{"extent short", extent_short, SEGUE_E_EXTENTS, "7 bytes are in no extent"},
 	{"extent long", extent_long, SEGUE_E_EXTENTS, "9 bytes too long"},
 	{"extent high", extent_high, SEGUE_E_EXTENT_HIGH, REACHES},
@@ -437,6 +462,41 @@ static void test_refusals_leave_no_trace(void **state)
 		close_host(&host);
 	}
 	assert_int_equal(segue_load(NULL), SEGUE_E_ARGUMENT);
+}
+
+/* context: what to look for, and whether it came. */
+struct search {
+	const char *text;
+	bool found;
+};
+
+static void look_for(void *context, int level, const char *sentence)
+{
+	struct search *search = context;
+
+	if (level == SEGUE_LOG_WARNING && strcmp(sentence, search->text) == 0)
+		search->found = true;
+}
+
+static bool warns(struct host *host, const char *text)
+{
+	struct search search = {.text = text};
+
+	host->args.log = look_for;
+	host->args.log_context = &search;
+	assert_int_equal(segue_load(&host->args), SEGUE_OK);
+	return search.found;
+}
+
+static void test_an_empty_module_is_warned_of(void **state)
+{
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	one_module(&host);
+	assert_true(warns(&host, "module 0 is empty"));
+	close_host(&host);
 }
 
 /* A module follows the kernel, but where RAM is so full that purgatory has no home then, it stays where it is. */
@@ -753,6 +813,7 @@ int main(void)
 		cmocka_unit_test(test_arguments_in_the_workspace),
 		cmocka_unit_test(test_a_workspace_that_moved_is_not_ready),
 		cmocka_unit_test(test_refusals_leave_no_trace),
+		cmocka_unit_test(test_an_empty_module_is_warned_of),
 		cmocka_unit_test(test_full_memory_leaves_a_module_in_place),
 		cmocka_unit_test(test_extents_are_made_by_translate),
 		cmocka_unit_test(test_translate_refuses),
