@@ -93,6 +93,7 @@ enum segue_error {
 	/* translate knows no address, or the page tables have it elsewhere than an extent that is not in the memory map */
 	SEGUE_E_EXTENT_PLACE = 13,
 	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument's memory, the library or the log function lies in the workspace */
+	SEGUE_E_BUSY = 15,            /* another segue_load() is under way: on another CPU, or interrupted by this call */
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -166,7 +167,7 @@ enum segue_error {
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan does not do what it is for: a defect in Segue; nothing was changed */
 
 	/* segue_ready() */
-	/* nothing is loaded in this workspace by this boot's copy of the library, or its head was written over */
+	/* nothing is loaded in this workspace by this boot's copy of the library, or what it wrote there was written over */
 	SEGUE_E_NOT_LOADED = 150,
 	/* the workspace has moved, or by the page tables, or with paging off, it is not at workspace_phys */
 	SEGUE_E_READY_WORKSPACE = 151,

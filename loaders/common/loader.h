@@ -59,6 +59,7 @@ struct range {
 struct job {
 	struct log log;
 	const struct segue_load_args *args;
+	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
 	const struct segue_machine *machine; /* as the target will find it: its screen is not always args->machine's (quiet.h) */
 	struct arena arena;
 	const struct segue_part *parts; /* [0] the blob, then the modules; extents checked */

@@ -48,6 +48,8 @@ extern const uint8_t segue_peek_fault[] SEGUE_HIDDEN;
 
 /* Do the data and stack segments have that base? At CPL 0: ready.c. */
 bool segue_is_data_base(addr_t data_base);
+/* The base of CS, by its descriptor; what was told where that is none of code. At CPL 0, and with that data_base. */
+addr_t segue_code_base(addr_t told, addr_t data_base);
 
 /*
  * Can this CPU's tables be walked at all? Not outside CPL 0, nor where an exception takes another way than by an IDT.

@@ -216,6 +216,7 @@ static int prepare(struct job *job)
 		return error;
 	if ((error = segue_check_ranges(job, args->keep, args->keep_count, "keep list")) != SEGUE_OK)
 		return error;
+	segue_check_machine(job);
 	return segue_find_ram(job);
 }
 
@@ -279,18 +280,25 @@ static int load(struct job *job)
 	return try_to_place(job);
 }
 
-int segue_load(const struct segue_load_args *args)
+/* What is no RAM may be mapped, and in a range of the map: a ROM. */
+static int check_memory(const struct job *job)
 {
-	struct job job = {.args = args};
+	for (size_t at = 0; at < job->args->workspace_size; at += PAGE) {
+		volatile uint32_t *word = (volatile uint32_t *)(void *)(job->workspace + at);
+
+		*word = LOADED_MAGIC ^ (uint32_t)at;
+		if (*word != (LOADED_MAGIC ^ (uint32_t)at))
+			return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "page %z, at %x, does not keep what is written to it",
+					    (addr_t)at / PAGE, job->workspace_phys + (addr_t)at);
+	}
+	return SEGUE_OK;
+}
+
+static int load_alone(const struct segue_load_args *args)
+{
+	struct job job = {.args = args, .log = {.callback = args->log, .context = args->log_context}, .machine = args->machine};
 	int error;
 
-	/* Of a structure of another size nothing else is known to be there. */
-	if (!args)
-		return SEGUE_E_ARGUMENT;
-	if (args->struct_size != sizeof *args)
-		return SEGUE_E_STRUCT_SIZE;
-	job.log = (struct log){.callback = args->log, .context = args->log_context};
-	job.machine = args->machine;
 	if (!args->workspace)
 		return segue_refuse(&job.log, SEGUE_E_ARGUMENT, "no workspace");
 	error = check_workspace(&job);
@@ -304,11 +312,30 @@ int segue_load(const struct segue_load_args *args)
 	job.workspace_phys = (addr_t)args->workspace_phys;
 	job.arena = (struct arena){.next = job.workspace + LOADED_AT + sizeof(struct loaded),
 				   .end = job.workspace + args->workspace_size, .size = args->workspace_size, .log = &job.log};
+	if ((error = check_memory(&job)) != SEGUE_OK)
+		return error;
 	memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
 	error = load(&job);
 	if (error != SEGUE_OK)
 		memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
 	else
 		segue_know(job.workspace, args->machine ? (uint16_t)args->machine->serial_port : 0);
+	return error;
+}
+
+int segue_load(const struct segue_load_args *args)
+{
+	int error;
+
+	/* Of a structure of another size nothing else is known to be there. */
+	if (!args)
+		return SEGUE_E_ARGUMENT;
+	if (args->struct_size != sizeof *args)
+		return SEGUE_E_STRUCT_SIZE;
+	/* It is never waited for: a panic's load may have interrupted the one that is under way. */
+	if (!segue_begin())
+		return segue_refuse(&(struct log){.callback = args->log, .context = args->log_context}, SEGUE_E_BUSY, NULL);
+	error = load_alone(args);
+	segue_end();
 	return error;
 }

@@ -240,6 +240,9 @@ static void test_a_fresh_workspace_may_hold_anything(void **state)
 		seen[i] = malloc(size);
 		memcpy(seen[i], host.workspace, size);
 	}
+	/* All but the sum, which is over what was not written, too. */
+	for (int i = 0; i < 3; i++)
+		memset(seen[i] + LOADED_AT + offsetof(struct loaded, sum), 0, sizeof(uint32_t));
 	for (size_t at = 0; at < size; at++) {
 		if (seen[0][at] == seen[1][at] && seen[1][at] == seen[2][at])
 			continue;
@@ -488,6 +491,93 @@ static bool warns(struct host *host, const char *text)
 	return search.found;
 }
 
+static void test_a_machine_that_was_not_cleared(void **state)
+{
+	struct segue_machine machine;
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	memset(&machine, 0xa5, sizeof machine);
+	machine.vbe = NULL;
+	host.args.machine = &machine;
+	assert_true(warns(&host, "machine.rsdp is 0xa5a5a5a5a5a5a5a5, in no range of the memory map, and not used; was machine set to "
+			  "zeros first?"));
+	assert_true(warns(&host, "machine.hpet is 0xa5a5a5a5, not on 256 bytes; was machine set to zeros first?"));
+	assert_true(warns(&host, "machine.io_apic[0] is 0xa5a5a5a5, not on 256 bytes; was machine set to zeros first?"));
+	assert_true(warns(&host, "machine.framebuffer.type is 0xa5, unknown; was machine set to zeros first?"));
+	machine.rsdp = UINT64_MAX;
+	assert_true(warns(&host, "machine.rsdp is 0xffffffffffffffff, in no range of the memory map, and not used; was machine set to "
+			  "zeros first?"));
+	close_host(&host);
+}
+
+static void test_a_workspace_that_is_not_ram_is_warned_of(void **state)
+{
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	host.map[3] = (struct segue_range){.start = WORKSPACE_PHYS + PAGE, .end = WORKSPACE_PHYS + 2 * PAGE,
+					   .type = SEGUE_MEMORY_RESERVED};
+	host.args.memory_map_count = 4;
+	assert_true(warns(&host, "the workspace, 0x3000000 to 0x3032000, is in the memory map's range 3, which is not RAM"));
+	close_host(&host);
+}
+
+/* A write by the host into what it has given away. */
+static void test_what_was_written_over_is_not_ready(void **state)
+{
+	static const size_t kept[] = {0, PURGATORY_PARAMS_AT + 20, 3 * PAGE, LOADED_AT + 4};
+	static const size_t written[] = {PAGE, LEAVE_AT, PARKING_AT + 40};
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+		host.workspace[kept[i]] ^= 1;
+		assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+		host.workspace[kept[i]] ^= 1;
+	}
+	host.workspace[host.args.workspace_size - 1] ^= 1;
+	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+	host.workspace[host.args.workspace_size - 1] ^= 1;
+	/* As CPUs that park do. */
+	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++)
+		host.workspace[written[i]] ^= 1;
+	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_READY_PRIVILEGE);
+	close_host(&host);
+}
+
+static void load_again(void *context, int level, const char *sentence)
+{
+	struct host *host = context;
+	struct segue_load_args args = host->args;
+
+	(void)level, (void)sentence;
+	args.log = take_sentence;
+	assert_int_equal(segue_load(&args), SEGUE_E_BUSY);
+	assert_string_equal(host->sentence, "another segue_load() is under way");
+	host->warning[0] = '!';
+}
+
+/* As from the handler of an interrupt, or on another CPU. */
+static void test_one_load_at_a_time(void **state)
+{
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	one_module(&host);
+	host.args.log = load_again;
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	assert_int_equal(host.warning[0], '!');
+	host.args.log = take_sentence;
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	close_host(&host);
+}
+
 static void test_an_empty_module_is_warned_of(void **state)
 {
 	struct host host;
@@ -687,7 +777,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 87);
+	assert_int_equal(known, 88);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 
@@ -813,6 +903,10 @@ int main(void)
 		cmocka_unit_test(test_arguments_in_the_workspace),
 		cmocka_unit_test(test_a_workspace_that_moved_is_not_ready),
 		cmocka_unit_test(test_refusals_leave_no_trace),
+		cmocka_unit_test(test_a_machine_that_was_not_cleared),
+		cmocka_unit_test(test_a_workspace_that_is_not_ram_is_warned_of),
+		cmocka_unit_test(test_what_was_written_over_is_not_ready),
+		cmocka_unit_test(test_one_load_at_a_time),
 		cmocka_unit_test(test_an_empty_module_is_warned_of),
 		cmocka_unit_test(test_full_memory_leaves_a_module_in_place),
 		cmocka_unit_test(test_extents_are_made_by_translate),
