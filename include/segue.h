@@ -13,12 +13,13 @@
  * allocates, takes a lock of the host's, or keeps a pointer to the caller's structures after the call, but for the
  * workspace and (until segue_exec()) the memory of the blob and the modules.
  *
- * The library has a little state of its own, in .bss: the addresses of the eight workspaces that were loaded last, and the
- * serial port of the last load. What stands in a workspace is believed only where its address is among them: RAM survives a
- * warm reset, and an earlier boot, or another copy of the library, may have left a target there. So .bss is zeros when the
- * host starts, as its boot loader makes it (segue.elf clears its own); it is readable wherever segue_exec() or segue_park()
- * may be called; one copy of the library serves a workspace, from segue_load() to segue_exec(); and segue_load() and
- * segue_unload() are not called on two CPUs at once.
+ * The library has a little state of its own, in .bss: the addresses of the eight workspaces that were loaded last, the
+ * serial port of the last load, and whether a load is under way. What stands in a workspace is believed only where its
+ * address is among them: RAM survives a warm reset, and an earlier boot, or another copy of the library, may have left a
+ * target there. So .bss is zeros when the host starts, as its boot loader makes it (segue.elf clears its own); it is
+ * readable wherever segue_exec() or segue_park() may be called; one copy of the library serves a workspace, from
+ * segue_load() to segue_exec(); and segue_unload() is not called while segue_load() runs (a second segue_load() is refused:
+ * SEGUE_E_BUSY).
  *
  * A structure that begins with struct_size is set to zeros, then struct_size to its sizeof, then what is known. The size
  * must be the library's own: header and library are of one version, and any other size is SEGUE_E_STRUCT_SIZE. Where it is
@@ -262,11 +263,14 @@ struct segue_vbe {
 	uint16_t interface_seg, interface_off, interface_len; /* function 0Ah's; 0: none */
 };
 
-/* What the host knows of the machine; 0 is unknown. Without a struct_size: that of segue_load_args stands for both. */
+/*
+ * What the host knows of the machine, set to zeros first; 0 is unknown. Without a struct_size: that of segue_load_args
+ * stands for both.
+ */
 struct segue_machine {
 	struct segue_framebuffer framebuffer; /* type SEGUE_FRAMEBUFFER_NONE, or width 0: unknown */
 	const struct segue_vbe *vbe;  /* NULL: none */
-	uint64_t rsdp;                /* physical address of ACPI's RSDP, where it stays valid; 0: unknown */
+	uint64_t rsdp;                /* physical address of ACPI's RSDP, where it stays valid, in memory_map or below 1 MiB; 0: unknown */
 	const void *rsdp_copy;        /* or a copy of it (UEFI boot loaders give one), 20 or 36 bytes */
 	size_t rsdp_copy_size;
 	uint32_t boot_device;         /* Multiboot 1, section 3.3, bits 31-24: BIOS drive */
@@ -406,18 +410,21 @@ struct segue_load_args {
 	size_t workspace_size;        /* at least segue_workspace_size(...) */
 
 	/*
-	 * Linear address of offset 0 of the host's code segment, and of its data and stack segments (which share
-	 * one): the base in their descriptors. 0 where segments are flat; must be 0 in 64-bit mode. i386: 32 bits count.
+	 * Linear address of offset 0 of the host's code segment, and of its data and stack segments (which share one): the
+	 * base in their descriptors, not the kernel's virtual base. 0 where segments are flat; must be 0 in 64-bit mode.
+	 * i386: 32 bits count.
 	 */
 	uint64_t code_base, data_base;
 
 	/*
-	 * CPUs that the host has running, with this one; 0 counts as 1. All but one park, or get an INIT (SEGUE_LOAD_INIT_CPUS:
-	 * whoever else runs gets it with 0 and 1 as well, and segue_ready() sees whether one can be sent).
+	 * CPUs that the host has running, with this one; 0 counts as 1. Segue cannot count them: where others run and this
+	 * field is left at 0 or 1, segue_ready() says OK, they run on in memory that is overwritten, and the machine resets
+	 * or hangs. All but one park, or get an INIT (SEGUE_LOAD_INIT_CPUS: whoever else runs gets it with 0 and 1 as well,
+	 * and segue_ready() sees whether one can be sent).
 	 */
 	uint32_t cpu_count;
 
-	const struct segue_machine *machine; /* NULL: nothing is known */
+	const struct segue_machine *machine; /* set to zeros before it is filled in; NULL: nothing is known */
 
 	/*
 	 * 32 bytes: SHA-256 over what the target's segments take from the blob and the modules, in the order of
@@ -449,23 +456,25 @@ struct segue_load_args {
 size_t segue_workspace_size(size_t extents);
 
 /*
- * What is told of physical memory is checked as far as it can be. An address in no range of memory_map: a workspace there
- * is refused where the map names other memory of the host's, else warned of; an extent is warned of. The page tables in
- * force, where they can be read: at the offset from physical addresses that the workspace or a part has, at 0, or at the
- * linear address that the kernel begins with (the workspace's or the library's, its lower 28 to 31 bits 0). A workspace that they have elsewhere is refused;
- * so is an extent that is in no range of the map either; another is warned of, since data may be a copy. They cannot be
- * read where they are mapped elsewhere, or with FRED, or on i386 with CET: then a wrong workspace_phys that lies in the map
- * is not noticed but by translate, and ends in a reset. While a read is tried, interrupts are off for some instructions.
+ * What is told of physical memory is checked as far as it can be. An address in no range of memory_map: a workspace there is
+ * refused where the map names other memory of the host's, else warned of; an extent is warned of. A workspace in a range
+ * that is not RAM is warned of, and refused if its pages do not keep what is written to them. The page tables in force,
+ * where they can be read: at the offset from physical addresses that the workspace or a part has, at 0, or at the linear
+ * address that the kernel begins with (the workspace's or the library's, its lower 28 to 31 bits 0). A workspace that they
+ * have elsewhere is refused; so is an extent that is in no range of the map either; another is warned of, since data may be
+ * a copy. They cannot be read where they are mapped elsewhere, or with FRED, or on i386 with CET: then a wrong
+ * workspace_phys that lies in the map is not noticed but by translate, and ends in a reset. While a read is tried,
+ * interrupts are off for some instructions.
  */
 
 /*
  * Recognises the blob, places its segments, plans the moves and writes all that segue_exec() needs into the workspace; what
  * was loaded there before is forgotten. Returns SEGUE_OK or a code of enum segue_error, from the groups up to that of
- * placing and planning. After a refusal nothing is loaded in the workspace, and no other byte has changed; but
- * where struct_size or the workspace itself is refused (SEGUE_E_WORKSPACE_PARKED, too), that is not touched either. The
- * memory of the blob and the modules belongs to Segue from here to segue_exec() or segue_unload(): the host must neither
- * change nor free it. The argument structures and strings may go. Takes up to 2 KiB of stack. Of more than eight workspaces
- * that are loaded at a time, the one that was loaded first is forgotten.
+ * placing and planning. After a refusal nothing is loaded in the workspace, and no other byte has changed; but where
+ * struct_size or the workspace itself is refused (SEGUE_E_WORKSPACE_PARKED and SEGUE_E_BUSY, too), that is not touched
+ * either. The memory of the blob and the modules belongs to Segue from here to segue_exec() or segue_unload(): the host must
+ * neither change nor free it. The argument structures and strings may go. Takes up to 2 KiB of stack. Of more than eight
+ * workspaces that are loaded at a time, the one that was loaded first is forgotten.
  */
 int segue_load(const struct segue_load_args *args);
 
@@ -493,10 +502,10 @@ int segue_ready(const void *workspace, const char **sentence);
  * nothing of the blob. Paging may be off, 32-bit, PAE, 4-level or 5-level, and need not be what it was at segue_load().
  * VMX, SVM, CET, PCID, PGE, SMEP, SMAP, protection keys, FRED, breakpoints may be on.
  *
- * Where nothing is loaded in the workspace (never in this boot, no more, or its head was written over; NULL, too) it prints a
- * sentence on port 0xE9 and on the serial port that the last segue_load() was told of, and halts, without using the
- * workspace; so does segue_park(). The same on a CPU that is not the boot CPU, without SEGUE_LOAD_ANY_CPU, where an
- * IA32_APIC_BASE tells. Else what segue_ready() would refuse is not looked at again.
+ * Where nothing is loaded in the workspace (never in this boot, no more, or its head was written over; NULL, too) it prints
+ * a sentence on port 0xE9 and on the serial port that the last segue_load() was told of (before the first load on port 0xE9
+ * only), and halts, without using the workspace; so does segue_park(). The same on a CPU that is not the boot CPU, without
+ * SEGUE_LOAD_ANY_CPU, where an IA32_APIC_BASE tells. Else what segue_ready() would refuse is not looked at again.
  *
  * For its first 700 instructions at most, while it builds its tables, an NMI or a machine check still goes to the host's
  * handler, on 4 KiB of stack in the workspace; then, until two instructions before the target's first, an NMI is ignored,
@@ -683,8 +692,9 @@ int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range
  * none merged, cut or left out. For hosts that it has started; others need not have it linked.
  *
  * version 1: bytes is the memory map itself (Multiboot 1, section 3.3: mmap_addr, where bit 6 of flags is set), size is
- * mmap_length. version 2: bytes is the whole of the information (Multiboot 2, section 3.6), size is how much of it is
- * mapped; its total_size counts, and the memory map is the tag of type 6. Any alignment; nothing past size is read.
+ * mmap_length; bytes is a virtual address, mmap_addr a physical one. version 2: bytes is the whole of the information
+ * (Multiboot 2, section 3.6), size is how much of it is mapped; its total_size counts, and the memory map is the tag of type
+ * 6. Any alignment; nothing past size is read.
  *
  * Fills in ranges (limit of them) and *count, how many there are. SEGUE_OK; SEGUE_E_RANGE_LIMIT: *count are needed, and the
  * first limit are filled in; SEGUE_E_RANGE_MAP, SEGUE_E_RANGE_NONE, SEGUE_E_ARGUMENT: *count is 0.
