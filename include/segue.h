@@ -13,12 +13,13 @@
  * allocates, takes a lock of the host's, or keeps a pointer to the caller's structures after the call, but for the
  * workspace and (until segue_exec()) the memory of the blob and the modules.
  *
- * The library has a little state of its own, in .bss: the addresses of the eight workspaces that were loaded last, and the
- * serial port of the last load. What stands in a workspace is believed only where its address is among them: RAM survives a
- * warm reset, and an earlier boot, or another copy of the library, may have left a target there. So .bss is zeros when the
- * host starts, as its boot loader makes it (segue.elf clears its own); it is readable wherever segue_exec() or segue_park()
- * may be called; one copy of the library serves a workspace, from segue_load() to segue_exec(); and segue_load() and
- * segue_unload() are not called on two CPUs at once.
+ * The library has a little state of its own, in .bss: the addresses of the eight workspaces that were loaded last, the
+ * serial port of the last load, and whether a load is under way. What stands in a workspace is believed only where its
+ * address is among them: RAM survives a warm reset, and an earlier boot, or another copy of the library, may have left a
+ * target there. So .bss is zeros when the host starts, as its boot loader makes it (segue.elf clears its own); it is
+ * readable wherever segue_exec() or segue_park() may be called; one copy of the library serves a workspace, from
+ * segue_load() to segue_exec(); and segue_unload() is not called while segue_load() runs (a second segue_load() is refused:
+ * SEGUE_E_BUSY).
  *
  * A structure that begins with struct_size is set to zeros, then struct_size to its sizeof, then what is known. The size
  * must be the library's own: header and library are of one version, and any other size is SEGUE_E_STRUCT_SIZE. Where it is
@@ -75,7 +76,7 @@ enum segue_error {
 	SEGUE_OK = 0,
 
 	/* the call itself */
-	/* a pointer is NULL that must not be, a count without its array, an index past the last, a base in 64-bit mode not 0 */
+	/* a pointer is NULL that must not be, a count that its array cannot have, an index past the last, a base that is not CS's */
 	SEGUE_E_ARGUMENT = 1,
 	SEGUE_E_STRUCT_SIZE = 2,      /* struct_size is not this version's */
 	SEGUE_E_WORKSPACE_ALIGN = 3,  /* workspace not on a 4096-byte boundary, virtual or physical */
@@ -92,7 +93,8 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_PLACE = 12,
 	/* translate knows no address, or the page tables have it elsewhere than an extent that is not in the memory map */
 	SEGUE_E_EXTENT_PLACE = 13,
-	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, or an argument's memory, lies in the workspace */
+	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument's memory, the library or the log function lies in the workspace */
+	SEGUE_E_BUSY = 15,            /* another segue_load() is under way: on another CPU, or interrupted by this call */
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -166,7 +168,7 @@ enum segue_error {
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan does not do what it is for: a defect in Segue; nothing was changed */
 
 	/* segue_ready() */
-	/* nothing is loaded in this workspace by this boot's copy of the library, or its head was written over */
+	/* nothing is loaded in this workspace by this boot's copy of the library, or what it wrote there was written over */
 	SEGUE_E_NOT_LOADED = 150,
 	/* the workspace has moved, or by the page tables, or with paging off, it is not at workspace_phys */
 	SEGUE_E_READY_WORKSPACE = 151,
@@ -261,11 +263,14 @@ struct segue_vbe {
 	uint16_t interface_seg, interface_off, interface_len; /* function 0Ah's; 0: none */
 };
 
-/* What the host knows of the machine; 0 is unknown. Without a struct_size: that of segue_load_args stands for both. */
+/*
+ * What the host knows of the machine, set to zeros first; 0 is unknown. Without a struct_size: that of segue_load_args
+ * stands for both.
+ */
 struct segue_machine {
 	struct segue_framebuffer framebuffer; /* type SEGUE_FRAMEBUFFER_NONE, or width 0: unknown */
 	const struct segue_vbe *vbe;  /* NULL: none */
-	uint64_t rsdp;                /* physical address of ACPI's RSDP, where it stays valid; 0: unknown */
+	uint64_t rsdp;                /* physical address of ACPI's RSDP, where it stays valid, in memory_map or below 1 MiB; 0: unknown */
 	const void *rsdp_copy;        /* or a copy of it (UEFI boot loaders give one), 20 or 36 bytes */
 	size_t rsdp_copy_size;
 	uint32_t boot_device;         /* Multiboot 1, section 3.3, bits 31-24: BIOS drive */
@@ -410,18 +415,21 @@ struct segue_load_args {
 	size_t workspace_size;        /* at least segue_workspace_size(...) */
 
 	/*
-	 * Linear address of offset 0 of the host's code segment, and of its data and stack segments (which share
-	 * one): the base in their descriptors. 0 where segments are flat; must be 0 in 64-bit mode. i386: 32 bits count.
+	 * Linear address of offset 0 of the host's code segment, and of its data and stack segments (which share one): the
+	 * base in their descriptors, not the kernel's virtual base. 0 where segments are flat; must be 0 in 64-bit mode.
+	 * i386: 32 bits count.
 	 */
 	uint64_t code_base, data_base;
 
 	/*
-	 * CPUs that the host has running, with this one; 0 counts as 1. All but one park, or get an INIT (SEGUE_LOAD_INIT_CPUS:
-	 * whoever else runs gets it with 0 and 1 as well, and segue_ready() sees whether one can be sent).
+	 * CPUs that the host has running, with this one; 0 counts as 1. Segue cannot count them: where others run and this
+	 * field is left at 0 or 1, segue_ready() says OK, they run on in memory that is overwritten, and the machine resets
+	 * or hangs. All but one park, or get an INIT (SEGUE_LOAD_INIT_CPUS: whoever else runs gets it with 0 and 1 as well,
+	 * and segue_ready() sees whether one can be sent).
 	 */
 	uint32_t cpu_count;
 
-	const struct segue_machine *machine; /* NULL: nothing is known */
+	const struct segue_machine *machine; /* set to zeros before it is filled in; NULL: nothing is known */
 
 	/*
 	 * 32 bytes: SHA-256 over what the target's segments take from the blob and the modules, in the order of
@@ -454,17 +462,18 @@ size_t segue_workspace_size(size_t extents);
 
 /*
  * What is told of physical memory is checked as far as it can be. An address in no range of memory_map: a workspace there
- * is refused where the map names other memory of the host's, else warned of; an extent is warned of. By the page tables in
- * force: a workspace that they have elsewhere is refused; so is an extent that is in no range of the map either; another is
- * warned of, since data may be a copy.
+ * is refused where the map names other memory of the host's, else warned of; an extent is warned of. A workspace in a range
+ * that is not RAM is warned of, and refused if its pages do not keep what is written to them. By the page tables in force: a
+ * workspace that they have elsewhere is refused; so is an extent that is in no range of the map either; another is warned
+ * of, since data may be a copy.
  *
  * The tables are read where the host has them mapped, in this order: at the offset from physical addresses that the
  * workspace or a part has, at 0, at the linear address that the kernel begins with (the workspace's or the library's, its
- * lower 28 to 31 bits 0). Then, with SEGUE_LOAD_SEARCH_TABLES and without translate: at any offset that is a multiple of 4 MiB (2 MiB with PAE; 512 GiB in
- * 64-bit mode, with 5 levels 256 TiB); by any slot of the root that leads to the root (with PAE four slots for the four page
- * directories, and the root mapped somewhere); and where the root lies at such a place among what one table, of each lower
- * level, maps around the workspace, the library, the blob or the stack (of single pages: around the library). What is found
- * proves itself: read so, the tables must have the root there.
+ * lower 28 to 31 bits 0). Then, with SEGUE_LOAD_SEARCH_TABLES and without translate: at any offset that is a multiple of
+ * 4 MiB (2 MiB with PAE; 512 GiB in 64-bit mode, with 5 levels 256 TiB); by any slot of the root that leads to the root (with
+ * PAE four slots for the four page directories, and the root mapped somewhere); and where the root lies at such a place
+ * among what one table, of each lower level, maps around the workspace, the library, the blob or the stack (of single pages:
+ * around the library). What is found proves itself: read so, the tables must have the root there.
  *
  * Such a read may fault, which the host does not see; interrupts are off for some instructions. A search that finds nothing
  * is 3000 to 9300 reads of 8 bytes: a host that has device registers mapped which change when they are read gives translate
@@ -476,11 +485,11 @@ size_t segue_workspace_size(size_t extents);
 /*
  * Recognises the blob, places its segments, plans the moves and writes all that segue_exec() needs into the workspace; what
  * was loaded there before is forgotten. Returns SEGUE_OK or a code of enum segue_error, from the groups up to that of
- * placing and planning. After a refusal nothing is loaded in the workspace, and no other byte has changed; but
- * where struct_size or the workspace itself is refused (SEGUE_E_WORKSPACE_PARKED, too), that is not touched either. The
- * memory of the blob and the modules belongs to Segue from here to segue_exec() or segue_unload(): the host must neither
- * change nor free it. The argument structures and strings may go. Takes up to 2 KiB of stack. Of more than eight workspaces
- * that are loaded at a time, the one that was loaded first is forgotten.
+ * placing and planning. After a refusal nothing is loaded in the workspace, and no other byte has changed; but where
+ * struct_size or the workspace itself is refused (SEGUE_E_WORKSPACE_PARKED and SEGUE_E_BUSY, too), that is not touched
+ * either. The memory of the blob and the modules belongs to Segue from here to segue_exec() or segue_unload(): the host must
+ * neither change nor free it. The argument structures and strings may go. Takes up to 2 KiB of stack. Of more than eight
+ * workspaces that are loaded at a time, the one that was loaded first is forgotten.
  */
 int segue_load(const struct segue_load_args *args);
 
@@ -508,10 +517,10 @@ int segue_ready(const void *workspace, const char **sentence);
  * nothing of the blob. Paging may be off, 32-bit, PAE, 4-level or 5-level, and need not be what it was at segue_load().
  * VMX, SVM, CET, PCID, PGE, SMEP, SMAP, protection keys, FRED, breakpoints may be on.
  *
- * Where nothing is loaded in the workspace (never in this boot, no more, or its head was written over; NULL, too) it prints a
- * sentence on port 0xE9 and on the serial port that the last segue_load() was told of, and halts, without using the
- * workspace; so does segue_park(). The same on a CPU that is not the boot CPU, without SEGUE_LOAD_ANY_CPU, where an
- * IA32_APIC_BASE tells. Else what segue_ready() would refuse is not looked at again.
+ * Where nothing is loaded in the workspace (never in this boot, no more, or its head was written over; NULL, too) it prints
+ * a sentence on port 0xE9 and on the serial port that the last segue_load() was told of (before the first load on port 0xE9
+ * only), and halts, without using the workspace; so does segue_park(). The same on a CPU that is not the boot CPU, without
+ * SEGUE_LOAD_ANY_CPU, where an IA32_APIC_BASE tells. Else what segue_ready() would refuse is not looked at again.
  *
  * For its first 700 instructions at most, while it builds its tables, an NMI or a machine check still goes to the host's
  * handler, on 4 KiB of stack in the workspace; then, until two instructions before the target's first, an NMI is ignored,
@@ -698,8 +707,9 @@ int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range
  * none merged, cut or left out. For hosts that it has started; others need not have it linked.
  *
  * version 1: bytes is the memory map itself (Multiboot 1, section 3.3: mmap_addr, where bit 6 of flags is set), size is
- * mmap_length. version 2: bytes is the whole of the information (Multiboot 2, section 3.6), size is how much of it is
- * mapped; its total_size counts, and the memory map is the tag of type 6. Any alignment; nothing past size is read.
+ * mmap_length; bytes is a virtual address, mmap_addr a physical one. version 2: bytes is the whole of the information
+ * (Multiboot 2, section 3.6), size is how much of it is mapped; its total_size counts, and the memory map is the tag of type
+ * 6. Any alignment; nothing past size is read.
  *
  * Fills in ranges (limit of them) and *count, how many there are. SEGUE_OK; SEGUE_E_RANGE_LIMIT: *count are needed, and the
  * first limit are filled in; SEGUE_E_RANGE_MAP, SEGUE_E_RANGE_NONE, SEGUE_E_ARGUMENT: *count is 0.

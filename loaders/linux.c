@@ -351,8 +351,8 @@ static int place_rsdp(struct job *job, struct linux_kernel *k)
 
 	if (!m)
 		return SEGUE_OK;
-	k->rsdp = m->rsdp;
-	if (m->rsdp != 0 || !m->rsdp_copy)
+	k->rsdp = job->rsdp_is_wrong ? 0 : m->rsdp;
+	if (k->rsdp != 0 || !m->rsdp_copy)
 		return SEGUE_OK;
 	error = segue_add_table(job, "ACPI RSDP", PAGE, &place, &copy, &at);
 	if (error != SEGUE_OK)

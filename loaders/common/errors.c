@@ -4,7 +4,7 @@
 
 #define MEANINGS(means) \
 	means(SEGUE_OK, "no error") \
-	means(SEGUE_E_ARGUMENT, "missing argument") \
+	means(SEGUE_E_ARGUMENT, "missing or wrong argument") \
 	means(SEGUE_E_STRUCT_SIZE, "unknown struct_size") \
 	means(SEGUE_E_WORKSPACE_ALIGN, "workspace not on a page") \
 	means(SEGUE_E_WORKSPACE_HIGH, "workspace not below 4 GiB") \
@@ -17,7 +17,8 @@
 	means(SEGUE_E_WORKSPACE_PARKED, "CPUs wait in the workspace") \
 	means(SEGUE_E_WORKSPACE_PLACE, "workspace not where told") \
 	means(SEGUE_E_EXTENT_PLACE, "extent not where told") \
-	means(SEGUE_E_WORKSPACE_USED, "the stack or the arguments lie in the workspace") \
+	means(SEGUE_E_WORKSPACE_USED, "the stack, the arguments or Segue itself lie in the workspace") \
+	means(SEGUE_E_BUSY, "another segue_load() is under way") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "still gzip-compressed") \

@@ -67,6 +67,7 @@ struct tables_way {
 struct job {
 	struct log log;
 	const struct segue_load_args *args;
+	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
 	const struct segue_machine *machine; /* as the target will find it: its screen is not always args->machine's (quiet.h) */
 	struct arena arena;
 	const struct segue_part *parts; /* [0] the blob, then the modules; extents checked */

@@ -7,6 +7,18 @@ _Static_assert(KNOWN_WORKSPACES == 8 && offsetof(struct known, serial) == KNOWN_
 		       offsetof(struct loaded, magic) == 0,
 	       "leave.inc: KNOWN_WORKSPACES, KNOWN_SERIAL, LOADED_AT");
 
+static uint32_t is_loading;
+
+bool segue_begin(void)
+{
+	return __atomic_exchange_n(&is_loading, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+void segue_end(void)
+{
+	__atomic_store_n(&is_loading, 0, __ATOMIC_RELEASE);
+}
+
 static uint32_t place_of(const void *workspace)
 {
 	uint32_t i = 0;
@@ -45,6 +57,25 @@ static const struct loaded *found(const void *workspace)
 const struct loaded *segue_loaded(const void *workspace)
 {
 	return workspace && place_of(workspace) < KNOWN_WORKSPACES ? found(workspace) : NULL;
+}
+
+static uint32_t sum_of(const void *from, size_t size)
+{
+	const uint32_t *word = from;
+	uint32_t sum = 0;
+
+	for (; size >= sizeof *word; size -= sizeof *word)
+		sum += *word++;
+	return sum;
+}
+
+uint32_t segue_loaded_sum(const struct loaded *loaded)
+{
+	const uint8_t *bytes = (const uint8_t *)loaded - LOADED_AT;
+
+	return sum_of(bytes, PURGATORY_PARK) + sum_of(bytes + PARK_WRITES_END, PURGATORY_PAGE - PARK_WRITES_END) +
+	       sum_of(bytes + 2 * PURGATORY_PAGE, LEAVE_AT - 2 * PURGATORY_PAGE) +
+	       sum_of(loaded, loaded->workspace_size - LOADED_AT) - loaded->sum;
 }
 
 bool segue_has_moved(const void *workspace)

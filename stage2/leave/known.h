@@ -7,6 +7,7 @@
 #ifndef SEGUE_KNOWN_H
 #define SEGUE_KNOWN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "common/bytes.h"
 
@@ -19,6 +20,10 @@ struct known {
 	uint32_t serial;              /* I/O port that the last load was told of, for the gates' refusals; 0: none */
 };
 extern struct known segue_known SEGUE_HIDDEN;
+
+/* One segue_load() at a time: false while another is under way, on this CPU or not. */
+bool segue_begin(void);
+void segue_end(void);
 
 void segue_know(const void *workspace, uint32_t serial);
 void segue_forget(const void *workspace);

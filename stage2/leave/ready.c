@@ -82,6 +82,18 @@ bool segue_is_data_base(addr_t data_base, struct walk *walk)
 	return is_base(ss, data_base, data_base, walk);
 }
 
+/* LAR: present, S, code. A boot loader's GDT may be gone. */
+#define RIGHTS_CODE 0x9800u
+
+addr_t segue_code_base(addr_t told, addr_t data_base, struct walk *walk)
+{
+	uint32_t cs, rights, base;
+
+	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
+	__asm__ volatile("larl %1, %0" : "=r"(rights) : "r"(cs), "0"(0));
+	return (rights & RIGHTS_CODE) == RIGHTS_CODE && base_of(cs, data_base, walk, &base) ? base : told;
+}
+
 int segue_ready_here(const struct here *here)
 {
 	uint32_t cr0, cs, ss, rights, limit;
@@ -112,6 +124,13 @@ bool segue_is_data_base(addr_t data_base, struct walk *walk)
 	return data_base == 0;
 }
 
+addr_t segue_code_base(addr_t told, addr_t data_base, struct walk *walk)
+{
+	(void)data_base;
+	(void)walk;
+	return told;
+}
+
 int segue_ready_here(const struct here *here)
 {
 	uint32_t cs;
@@ -127,13 +146,13 @@ int segue_ready(const void *workspace, const char **sentence)
 	const struct loaded *loaded = segue_loaded(workspace);
 	int code = SEGUE_E_NOT_LOADED;
 
-	if (loaded) {
+	if (loaded && segue_loaded_sum(loaded) == loaded->sum) {
 		struct here here = {.code_base = loaded->code_base, .data_base = loaded->data_base, .workspace = loaded->workspace,
 				    .workspace_phys = loaded->workspace_phys, .size = LOADED_AT};
 
 		segue_gate_is(&here.gate, segue_gate, segue_gate_end);
 		code = segue_ready_here(&here);
-	} else if (segue_has_moved(workspace)) {
+	} else if (!loaded && segue_has_moved(workspace)) {
 		code = SEGUE_E_READY_WORKSPACE;
 	}
 	if (code == SEGUE_OK && !segue_workspace_is_there(loaded))

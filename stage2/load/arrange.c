@@ -443,5 +443,6 @@ int segue_arrange(struct job *job)
 	segue_prepare_leave(job);
 	link_list(a);
 	segue_write_purgatory(job, &a->housing);
+	loaded->sum = segue_loaded_sum(loaded);
 	return SEGUE_OK;
 }

@@ -15,11 +15,67 @@
 #define LONG_MODE 0x20000000u
 #define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
 
-/* Does what is still to be read, or the stack (where the job lies), begin in the memory that is written over first? */
+/* What is wrong with an array of count elements, of which the workspace has room to list limit; NULL: nothing. */
+static const char *count_is_wrong(const void *array, size_t count, size_t element, size_t limit)
+{
+	if (count == 0)
+		return NULL;
+	if (!array)
+		return ", and its array is NULL";
+	return count > limit || count > (UINTPTR_MAX - (uintptr_t)array) / element ? ": more than the workspace can list" : NULL;
+}
+
+/* Before anything is read by them: a count of a structure that was not cleared leads anywhere. */
+static int check_counts(const struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	const struct {
+		const char *name;
+		const void *array;
+		size_t count, element;
+	} arrays[] = {
+		{"module_count", args->modules, args->module_count, sizeof *args->modules},
+		{"memory_map_count", args->memory_map, args->memory_map_count, sizeof *args->memory_map},
+		{"keep_count", args->keep, args->keep_count, sizeof *args->keep},
+	};
+	const char *wrong;
+
+	for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+		wrong = count_is_wrong(arrays[i].array, arrays[i].count, arrays[i].element, args->workspace_size / arrays[i].element);
+		if (wrong)
+			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s is %z%s", arrays[i].name, (addr_t)arrays[i].count, wrong);
+	}
+	for (size_t i = 0; i <= args->module_count; i++) {
+		const struct segue_part *part = i == 0 ? &args->blob : &args->modules[i - 1];
+
+		/* As segue_index_extents() lists them: one address for 16. */
+		wrong = count_is_wrong(part->extents, part->extent_count, sizeof *part->extents,
+				       args->workspace_size / sizeof(addr_t) * 16);
+		if (wrong)
+			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s %u: extent_count is %z%s", i == 0 ? "blob" : "module",
+					    i == 0 ? 0 : (uint32_t)i - 1, (addr_t)part->extent_count, wrong);
+	}
+	return SEGUE_OK;
+}
+
+/* As the data segment has it. */
+static const void *text_at(const struct segue_load_args *args, uintptr_t text)
+{
+	return !text ? NULL : (const uint8_t *)text + (ptrdiff_t)(args->code_base - args->data_base);
+}
+
+/*
+ * Does what is still to be read or run, or the stack (where the job lies), begin in the memory that is written over first?
+ * Of the library a few places: a workspace is larger than what lies between them.
+ */
 static bool lies_in_workspace(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	const void *const read[] = {job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest};
+	const void *const read[] = {
+		job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest,
+		&segue_known, segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)segue_load),
+		text_at(args, (uintptr_t)args->log), text_at(args, (uintptr_t)args->translate),
+	};
 
 	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
 		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)
@@ -32,6 +88,7 @@ static int check_workspace(struct job *job)
 	const struct segue_load_args *args = job->args;
 	addr_t size = (addr_t)args->workspace_size;
 	addr_t linear = (addr_t)(uintptr_t)args->workspace + (addr_t)args->data_base;
+	int error;
 
 	if ((linear | (addr_t)args->workspace_phys) % PURGATORY_PAGE != 0)
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear,
@@ -43,6 +100,10 @@ static int check_workspace(struct job *job)
 	if (size < segue_workspace_size(0))
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the least is %z", size,
 				    (addr_t)segue_workspace_size(0));
+	if ((error = check_counts(job)) != SEGUE_OK) {
+		segue_unload(args->workspace);
+		return error;
+	}
 	if (lies_in_workspace(job))
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
 	return segue_check_workspace_place(job);
@@ -54,9 +115,6 @@ static int check_args(struct job *job)
 
 	if (args->flags & ~SEGUE_LOAD_KNOWN_FLAGS)
 		return segue_refuse(&job->log, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
-	if ((!args->modules && args->module_count) || (!args->memory_map && args->memory_map_count) ||
-	    (!args->keep && args->keep_count))
-		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "a count without its array");
 	if (args->blob.size == 0)
 		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);
 	return SEGUE_OK;
@@ -96,6 +154,8 @@ static int check_part(const struct job *job, size_t index)
 	uint32_t number = index == 0 ? 0 : (uint32_t)index - 1;
 	addr_t left = part->size, end = reach(); /* asked once: in a virtual machine CPUID takes long */
 
+	if (index > 0 && part->size == 0)
+		segue_say(&job->log, SEGUE_LOG_WARNING, "module %u is empty", number);
 	if (!part->data && part->size)
 		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s %u has %z bytes and no address", name, number, left);
 	for (size_t i = 0; i < count; i++) {
@@ -121,9 +181,8 @@ static int check_part(const struct job *job, size_t index)
 static int take_parts(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	size_t count = args->module_count + 1;
-	/* A count that would wrap here has no array in any memory. */
-	size_t size = count * sizeof(struct segue_part);
+	/* No more than the workspace has bytes: check_counts(). */
+	size_t count = args->module_count + 1, size = count * sizeof(struct segue_part);
 	struct segue_part *parts = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	int error;
 
@@ -157,6 +216,7 @@ static int prepare(struct job *job)
 		return error;
 	if ((error = segue_check_ranges(job, args->keep, args->keep_count, "keep list")) != SEGUE_OK)
 		return error;
+	segue_check_machine(job);
 	return segue_find_ram(job);
 }
 
@@ -222,18 +282,25 @@ static int load(struct job *job)
 	return segue_check_by_search(job);
 }
 
-int segue_load(const struct segue_load_args *args)
+/* What is no RAM may be mapped, and in a range of the map: a ROM. */
+static int check_memory(const struct job *job)
 {
-	struct job job = {.args = args};
+	for (size_t at = 0; at < job->args->workspace_size; at += PAGE) {
+		volatile uint32_t *word = (volatile uint32_t *)(void *)(job->workspace + at);
+
+		*word = LOADED_MAGIC ^ (uint32_t)at;
+		if (*word != (LOADED_MAGIC ^ (uint32_t)at))
+			return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "page %z, at %x, does not keep what is written to it",
+					    (addr_t)at / PAGE, job->workspace_phys + (addr_t)at);
+	}
+	return SEGUE_OK;
+}
+
+static int load_alone(const struct segue_load_args *args)
+{
+	struct job job = {.args = args, .log = {.callback = args->log, .context = args->log_context}, .machine = args->machine};
 	int error;
 
-	/* Of a structure of another size nothing else is known to be there. */
-	if (!args)
-		return SEGUE_E_ARGUMENT;
-	if (args->struct_size != sizeof *args)
-		return SEGUE_E_STRUCT_SIZE;
-	job.log = (struct log){.callback = args->log, .context = args->log_context};
-	job.machine = args->machine;
 	if (!args->workspace)
 		return segue_refuse(&job.log, SEGUE_E_ARGUMENT, "no workspace");
 	error = check_workspace(&job);
@@ -247,11 +314,30 @@ int segue_load(const struct segue_load_args *args)
 	job.workspace_phys = (addr_t)args->workspace_phys;
 	job.arena = (struct arena){.next = job.workspace + LOADED_AT + sizeof(struct loaded),
 				   .end = job.workspace + args->workspace_size, .size = args->workspace_size, .log = &job.log};
+	if ((error = check_memory(&job)) != SEGUE_OK)
+		return error;
 	memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
 	error = load(&job);
 	if (error != SEGUE_OK)
 		memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
 	else
 		segue_know(job.workspace, args->machine ? (uint16_t)args->machine->serial_port : 0);
+	return error;
+}
+
+int segue_load(const struct segue_load_args *args)
+{
+	int error;
+
+	/* Of a structure of another size nothing else is known to be there. */
+	if (!args)
+		return SEGUE_E_ARGUMENT;
+	if (args->struct_size != sizeof *args)
+		return SEGUE_E_STRUCT_SIZE;
+	/* It is never waited for: a panic's load may have interrupted the one that is under way. */
+	if (!segue_begin())
+		return segue_refuse(&(struct log){.callback = args->log, .context = args->log_context}, SEGUE_E_BUSY, NULL);
+	error = load_alone(args);
+	segue_end();
 	return error;
 }

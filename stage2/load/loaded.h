@@ -44,7 +44,15 @@ struct loaded {
 	struct segue_description description;
 	struct segue_segment *segments;
 	struct list_page *list;
+	uint32_t sum;                 /* segue_loaded_sum() without it */
 };
+
+/*
+ * The sum of what must stay as segue_load() has left it: all but purgatory's stack, and what CPUs that park write to (their
+ * page; the leave page and its tables; purgatory's pointer to its GDT, which stands before PARK_WRITES_END).
+ */
+#define PARK_WRITES_END (PURGATORY_PARK + 16u)
+uint32_t segue_loaded_sum(const struct loaded *loaded);
 
 /* The state of a workspace in which this boot has loaded a target (known.h), or NULL. */
 const struct loaded *segue_loaded(const void *workspace);

@@ -118,6 +118,22 @@ static int check_pages(const struct job *job, struct walk *walk, bool *all_known
 	return SEGUE_OK;
 }
 
+/* A ROM, say; but some hosts are loaded into what firmware calls reserved. */
+static void warn_of_type(const struct job *job, addr_t start, addr_t end)
+{
+	const struct segue_load_args *args = job->args;
+
+	for (size_t i = 0; i < args->memory_map_count; i++) {
+		const struct segue_range *range = &args->memory_map[i];
+
+		if (range->type == SEGUE_MEMORY_RAM || range->start >= end || range->end <= start)
+			continue;
+		segue_say(&job->log, SEGUE_LOG_WARNING, "the workspace, %x to %x, is in the memory map's range %z, which is not RAM", start,
+			  end, (addr_t)i);
+		return;
+	}
+}
+
 int segue_check_workspace_place(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
@@ -126,10 +142,19 @@ int segue_check_workspace_place(struct job *job)
 	struct walk walk;
 	int error;
 
-	can_walk = segue_walk_begin(&walk, (addr_t)args->code_base, (addr_t)args->data_base) &&
-		   (walk.levels == 0 || find_tables(args, &walk));
+	can_walk = segue_walk_begin(&walk, (addr_t)args->code_base, (addr_t)args->data_base);
+	if (can_walk) {
+		addr_t base = segue_code_base((addr_t)args->code_base, (addr_t)args->data_base, walk.levels ? &walk : NULL);
+
+		if (base != (addr_t)args->code_base)
+			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "code_base is %x, and the base of CS is %x", (addr_t)args->code_base,
+					    base);
+		can_walk = walk.levels == 0 || find_tables(args, &walk);
+	}
 	if (can_walk)
 		job->tables = walk.way;
+	if (!(args->flags & SEGUE_LOAD_ANY_CPU))
+		warn_of_type(job, start, end);
 	error = check_pages(job, can_walk ? &walk : NULL, &known);
 	if (error != SEGUE_OK || !args->memory_map || is_in_map(args, start, end))
 		return error;
@@ -137,6 +162,37 @@ int segue_check_workspace_place(struct job *job)
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "%x to %x is not in the memory map", start, end);
 	segue_say(&job->log, SEGUE_LOG_WARNING, "the workspace, %x to %x, is not in the memory map", start, end);
 	return SEGUE_OK;
+}
+
+static void doubt(const struct job *job, const char *field, uint64_t value, const char *why)
+{
+	segue_say(&job->log, SEGUE_LOG_WARNING, "machine.%s is %X, %s; was machine set to zeros first?", field, value, why);
+}
+
+/* Registers of devices begin on 256 bytes at the least (Intel 82093AA data sheet, 3.0; IA-PC HPET 1.0a, 2.3.1). */
+static void check_device(const struct job *job, const char *field, uint32_t address)
+{
+	if (address % 256)
+		doubt(job, field, address, "not on 256 bytes");
+}
+
+void segue_check_machine(struct job *job)
+{
+	const struct segue_machine *machine = job->machine;
+	uint32_t type;
+
+	if (!machine)
+		return;
+	/* Linux reads there before it can take a fault. The BIOS's areas below 1 MiB are not in every map. */
+	if (machine->rsdp >= ONE_MIB && (machine->rsdp == UINT64_MAX || !is_in_map(job->args, machine->rsdp, machine->rsdp + 1))) {
+		doubt(job, "rsdp", machine->rsdp, "in no range of the memory map, and not used");
+		job->rsdp_is_wrong = true;
+	}
+	check_device(job, "hpet", machine->hpet);
+	check_device(job, "io_apic[0]", machine->io_apic[0]);
+	type = machine->framebuffer.type;
+	if (type > SEGUE_FRAMEBUFFER_EGA_TEXT && type != SEGUE_FRAMEBUFFER_NONE && machine->framebuffer.width)
+		doubt(job, "framebuffer.type", type, "unknown");
 }
 
 int segue_make_extents(struct job *job, struct segue_part *part, const char *name, uint32_t number)

@@ -12,6 +12,9 @@
 /* The workspace. Writes nothing to it. Finds job->tables. */
 int segue_check_workspace_place(struct job *job);
 
+/* What machine says, as far as it can be seen to be wrong: a structure that was not cleared. Warns; sets rsdp_is_wrong. */
+void segue_check_machine(struct job *job);
+
 /* Gives a part that has no extents those that translate() tells. */
 int segue_make_extents(struct job *job, struct segue_part *part, const char *name, uint32_t number);
 

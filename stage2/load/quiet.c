@@ -58,7 +58,7 @@ static void write_machine(const struct job *job, struct purgatory_devices *devic
 {
 	const struct segue_machine *machine = job->machine;
 
-	if (machine->rsdp <= 0xffffffffu)
+	if (machine->rsdp <= 0xffffffffu && !job->rsdp_is_wrong)
 		devices->rsdp = (uint32_t)machine->rsdp;
 	if (devices->rsdp == 0 && machine->rsdp_copy && machine->rsdp_copy_size <= sizeof devices->rsdp_copy) {
 		memcpy(devices->rsdp_copy, machine->rsdp_copy, machine->rsdp_copy_size);

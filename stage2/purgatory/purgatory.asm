@@ -183,6 +183,9 @@ gdt_pointer:
 	dw gdt_end - gdt - 1
 	dd 0
 	dw 0
+%if gdt_pointer + 6 - start > PARK_AT + 16
+	%error "PARK_WRITES_END, loaded.h"
+%endif
 idt_pointer:
 	dw IDT_VECTORS * 8 - 1
 	dd 0

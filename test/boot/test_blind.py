@@ -13,7 +13,8 @@ from qemu import PATIENCE, Qemu
 from test_hosts import host, modules_of
 from test_state import MULTIBOOT
 
-NOTHING = "segue: segue_exec() or segue_park() was called, and nothing is loaded in that workspace; stopped"
+NOTHING = "segue: segue_exec() or segue_park() was called, and nothing is loaded in that workspace, " \
+          "or another CPU is leaving by it; stopped"
 WRONG_CPU = "segue: segue_exec() was called on a CPU that is not the boot CPU, without SEGUE_LOAD_ANY_CPU; stopped"
 MODES = ("flat", "4k-high", "4k-bases", "pae-high", "long", "la57")
 # Words of the host, what is said, and whether a serial port is known by then

@@ -141,7 +141,7 @@ def test_names_of_files(name, line, build, mode, segue, tmp_path):
 @pytest.mark.parametrize("option, line", [("", "kernel /boot/ns one"), (" argv0=no", "/boot/ns one")])
 def test_an_entry_of_grub_2_that_repeats_the_path(option, line, segue, tmp_path):
     """module /boot/ns /boot/ns one: the path is an argument, and argv[0] with argv0=no."""
-    with Qemu("odd-repeated", **grub_bios(str(tmp_path / "iso"), Part(segue, "console=ttyS0" + option),
+    with Qemu("odd-repeated" + option.replace(" ", "-"), **grub_bios(str(tmp_path / "iso"), Part(segue, "console=ttyS0" + option),
                                           [Part(INSPECT, "/boot/ns one")])) as vm:
         vm.wait_for(PASSED, timeout=40, but_not=r"^Refused: .*")
         assert f'multiboot.cmdline = "{line}"' in vm.serial()

@@ -314,6 +314,7 @@ static void test_flat_above_4_gib(void **state)
 	gather(&w);
 	w.args.blob.data = w.high + 5;
 	w.args.blob.extents = NULL;
+	w.args.blob.extent_count = 0;
 	error = segue_load(&w.args);
 	if (HAS_HIGH) {
 		assert_int_equal(error, SEGUE_OK);

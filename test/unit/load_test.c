@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include "common/bytes.h"
 #include "elf_headers.h"
+#include "leave/known.h"
 #include "load/loaded.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
@@ -239,6 +240,9 @@ static void test_a_fresh_workspace_may_hold_anything(void **state)
 		seen[i] = malloc(size);
 		memcpy(seen[i], host.workspace, size);
 	}
+	/* All but the sum, which is over what was not written, too. */
+	for (int i = 0; i < 3; i++)
+		memset(seen[i] + LOADED_AT + offsetof(struct loaded, sum), 0, sizeof(uint32_t));
 	for (size_t at = 0; at < size; at++) {
 		if (seen[0][at] == seen[1][at] && seen[1][at] == seen[2][at])
 			continue;
@@ -350,6 +354,19 @@ static void empty(struct host *h) { h->args.blob.size = 0; h->extent.size = 0; }
 static void no_data(struct host *h) { free((void *)(uintptr_t)h->args.blob.data); h->args.blob.data = NULL; }
 static void no_modules(struct host *h) { h->args.module_count = 1; }
 static void no_map_array(struct host *h) { h->args.memory_map = NULL; }
+static struct segue_part some_module;
+static void one_module(struct host *h) { h->args.modules = &some_module; h->args.module_count = 1; some_module = (struct segue_part){0}; }
+static void modules_wrap(struct host *h) { one_module(h); h->args.module_count = (size_t)-1; }
+static void modules_wrap_in_bytes(struct host *h) { one_module(h); h->args.module_count = SIZE_MAX / sizeof(struct segue_part) - 7; }
+static void modules_beyond(struct host *h) { one_module(h); h->args.module_count = 0x10000; }
+static void map_wraps(struct host *h) { h->args.memory_map_count = SIZE_MAX; }
+static void keep_beyond(struct host *h) { h->args.keep = h->map; h->args.keep_count = 0x7fffffff; }
+static void extents_wrap(struct host *h) { h->args.blob.extent_count = SIZE_MAX; }
+static void extents_beyond(struct host *h) { one_module(h); some_module.extents = &h->extent; some_module.extent_count = 0xfffffff; }
+static void no_extents(struct host *h) { h->args.blob.extents = NULL; }
+static void on_state(struct host *h) { h->args.workspace = (void *)((uintptr_t)&segue_known & ~(uintptr_t)(PAGE - 1)); }
+static void on_text(struct host *h) { h->args.workspace = (void *)((uintptr_t)segue_load & ~(uintptr_t)(PAGE - 1)); }
+static void on_log(struct host *h) { h->args.workspace = (void *)((uintptr_t)take_sentence & ~(uintptr_t)(PAGE - 1)); }
 static void extent_short(struct host *h) { h->extent.size -= 7; }
 static void extent_long(struct host *h) { h->extent.size += 9; }
 static void extent_high(struct host *h) { h->extent.addr = REACH - 5; }
@@ -382,7 +399,7 @@ static void empty_keep(struct host *h)
 	h->args.keep_count = 2;
 }
 
-#define UNTOUCHED 12
+#define UNTOUCHED 15
 static const struct refusal refusals[] = {
 	{"no struct_size", no_struct_size, SEGUE_E_STRUCT_SIZE, ""},
 	{"larger struct", larger_struct, SEGUE_E_STRUCT_SIZE, ""},
@@ -396,11 +413,22 @@ static const struct refusal refusals[] = {
 	{"too small", too_small, SEGUE_E_WORKSPACE_SMALL, "4096"},
 	{"outside the map", outside_the_map, SEGUE_E_WORKSPACE_PLACE, "0xc0000000 to 0xc0032000 is not in the memory map"},
 	{"outside in part", outside_in_part, SEGUE_E_WORKSPACE_PLACE, "is not in the memory map"},
+	{"over the library's state", on_state, SEGUE_E_WORKSPACE_USED, "Segue itself"},
+	{"over the library's text", on_text, SEGUE_E_WORKSPACE_USED, "Segue itself"},
+	{"over the host's text", on_log, SEGUE_E_WORKSPACE_USED, "Segue itself"},
 	{"unknown flag", unknown_flag, SEGUE_E_FLAGS, "0x80000000"},
 	{"empty", empty, SEGUE_E_EMPTY, "empty"},
 	{"no data", no_data, SEGUE_E_ARGUMENT, "blob"},
 	{"no modules", no_modules, SEGUE_E_ARGUMENT, "array"},
 	{"no map array", no_map_array, SEGUE_E_ARGUMENT, "array"},
+	{"module_count -1", modules_wrap, SEGUE_E_ARGUMENT, "module_count is "},
+	{"module_count wraps in bytes", modules_wrap_in_bytes, SEGUE_E_ARGUMENT, "module_count is "},
+	{"module_count garbage", modules_beyond, SEGUE_E_ARGUMENT, "module_count is 65536: more than the workspace can list"},
+	{"memory_map_count -1", map_wraps, SEGUE_E_ARGUMENT, "memory_map_count is "},
+	{"keep_count garbage", keep_beyond, SEGUE_E_ARGUMENT, "keep_count is 2147483647: "},
+	{"extent_count -1", extents_wrap, SEGUE_E_ARGUMENT, "blob 0: extent_count is "},
+	{"extent_count garbage", extents_beyond, SEGUE_E_ARGUMENT, "module 0: extent_count is 268435455: "},
+	{"extents NULL", no_extents, SEGUE_E_ARGUMENT, "blob 0: extent_count is 1, and its array is NULL"},
 	{"extent short", extent_short, SEGUE_E_EXTENTS, "7 bytes are in no extent"},
 	{"extent long", extent_long, SEGUE_E_EXTENTS, "9 bytes too long"},
 	{"extent high", extent_high, SEGUE_E_EXTENT_HIGH, REACHES},
@@ -437,6 +465,128 @@ static void test_refusals_leave_no_trace(void **state)
 		close_host(&host);
 	}
 	assert_int_equal(segue_load(NULL), SEGUE_E_ARGUMENT);
+}
+
+/* context: what to look for, and whether it came. */
+struct search {
+	const char *text;
+	bool found;
+};
+
+static void look_for(void *context, int level, const char *sentence)
+{
+	struct search *search = context;
+
+	if (level == SEGUE_LOG_WARNING && strcmp(sentence, search->text) == 0)
+		search->found = true;
+}
+
+static bool warns(struct host *host, const char *text)
+{
+	struct search search = {.text = text};
+
+	host->args.log = look_for;
+	host->args.log_context = &search;
+	assert_int_equal(segue_load(&host->args), SEGUE_OK);
+	return search.found;
+}
+
+static void test_a_machine_that_was_not_cleared(void **state)
+{
+	struct segue_machine machine;
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	memset(&machine, 0xa5, sizeof machine);
+	machine.vbe = NULL;
+	host.args.machine = &machine;
+	assert_true(warns(&host, "machine.rsdp is 0xa5a5a5a5a5a5a5a5, in no range of the memory map, and not used; was machine set to "
+			  "zeros first?"));
+	assert_true(warns(&host, "machine.hpet is 0xa5a5a5a5, not on 256 bytes; was machine set to zeros first?"));
+	assert_true(warns(&host, "machine.io_apic[0] is 0xa5a5a5a5, not on 256 bytes; was machine set to zeros first?"));
+	assert_true(warns(&host, "machine.framebuffer.type is 0xa5, unknown; was machine set to zeros first?"));
+	machine.rsdp = UINT64_MAX;
+	assert_true(warns(&host, "machine.rsdp is 0xffffffffffffffff, in no range of the memory map, and not used; was machine set to "
+			  "zeros first?"));
+	close_host(&host);
+}
+
+static void test_a_workspace_that_is_not_ram_is_warned_of(void **state)
+{
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	host.map[3] = (struct segue_range){.start = WORKSPACE_PHYS + PAGE, .end = WORKSPACE_PHYS + 2 * PAGE,
+					   .type = SEGUE_MEMORY_RESERVED};
+	host.args.memory_map_count = 4;
+	assert_true(warns(&host, "the workspace, 0x3000000 to 0x3032000, is in the memory map's range 3, which is not RAM"));
+	close_host(&host);
+}
+
+/* A write by the host into what it has given away. */
+static void test_what_was_written_over_is_not_ready(void **state)
+{
+	static const size_t kept[] = {0, PURGATORY_PARAMS_AT + 20, 3 * PAGE, LOADED_AT + 4};
+	static const size_t written[] = {PAGE, LEAVE_AT, PARKING_AT + 40};
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+		host.workspace[kept[i]] ^= 1;
+		assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+		host.workspace[kept[i]] ^= 1;
+	}
+	host.workspace[host.args.workspace_size - 1] ^= 1;
+	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+	host.workspace[host.args.workspace_size - 1] ^= 1;
+	/* As CPUs that park do. */
+	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++)
+		host.workspace[written[i]] ^= 1;
+	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_READY_PRIVILEGE);
+	close_host(&host);
+}
+
+static void load_again(void *context, int level, const char *sentence)
+{
+	struct host *host = context;
+	struct segue_load_args args = host->args;
+
+	(void)level, (void)sentence;
+	args.log = take_sentence;
+	assert_int_equal(segue_load(&args), SEGUE_E_BUSY);
+	assert_string_equal(host->sentence, "another segue_load() is under way");
+	host->warning[0] = '!';
+}
+
+/* As from the handler of an interrupt, or on another CPU. */
+static void test_one_load_at_a_time(void **state)
+{
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	one_module(&host);
+	host.args.log = load_again;
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	assert_int_equal(host.warning[0], '!');
+	host.args.log = take_sentence;
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	close_host(&host);
+}
+
+static void test_an_empty_module_is_warned_of(void **state)
+{
+	struct host host;
+
+	(void)state;
+	open_small(&host);
+	one_module(&host);
+	assert_true(warns(&host, "module 0 is empty"));
+	close_host(&host);
 }
 
 /* A module follows the kernel, but where RAM is so full that purgatory has no home then, it stays where it is. */
@@ -627,7 +777,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 87);
+	assert_int_equal(known, 88);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 
@@ -753,6 +903,11 @@ int main(void)
 		cmocka_unit_test(test_arguments_in_the_workspace),
 		cmocka_unit_test(test_a_workspace_that_moved_is_not_ready),
 		cmocka_unit_test(test_refusals_leave_no_trace),
+		cmocka_unit_test(test_a_machine_that_was_not_cleared),
+		cmocka_unit_test(test_a_workspace_that_is_not_ram_is_warned_of),
+		cmocka_unit_test(test_what_was_written_over_is_not_ready),
+		cmocka_unit_test(test_one_load_at_a_time),
+		cmocka_unit_test(test_an_empty_module_is_warned_of),
 		cmocka_unit_test(test_full_memory_leaves_a_module_in_place),
 		cmocka_unit_test(test_extents_are_made_by_translate),
 		cmocka_unit_test(test_translate_refuses),

@@ -14,9 +14,12 @@
 #else
 #define LARGE_PAGE 0x200000u
 #endif
+#define ROM 0xfffc0000u               /* the firmware's last 256 KiB: reserved, and not to be written */
+#define ROM_PAGES 50u                 /* README's workspace */
 #define ENTRIES (LARGE_PAGE / PAGE)
 
 extern uintptr_t page_tables[];       /* boot_*.asm */
+extern unsigned char *const sample_workspace;
 
 void print(const char *text);
 uint64_t physical_address(const void *pointer);
@@ -53,6 +56,13 @@ static uintptr_t *small_entry_of(const void *address)
 	return &((uintptr_t *)((*large_entry_of(address) & FRAME_MASK) + BASE))[(uintptr_t)address / PAGE % ENTRIES];
 }
 
+static void flush(void)
+{
+	uintptr_t cr3;
+
+	__asm__ volatile("mov %%cr3, %0\n\tmov %0, %%cr3" : "=r"(cr3) : : "memory");
+}
+
 /* Makes 4 KiB pages of the large one that an address is in. */
 static void split(const void *address, unsigned which)
 {
@@ -66,7 +76,7 @@ static void split(const void *address, unsigned which)
 /* Virtually a page stays where it is, with its bytes; the memory that it was in becomes zeros. */
 static void move_elsewhere(const void *address, unsigned which)
 {
-	uintptr_t page = (uintptr_t)address & FRAME_MASK, cr3;
+	uintptr_t page = (uintptr_t)address & FRAME_MASK;
 
 	split(address, which);
 	for (unsigned i = 0; i < PAGE; i++) {
@@ -74,12 +84,22 @@ static void move_elsewhere(const void *address, unsigned which)
 		((uint8_t *)page)[i] = 0;
 	}
 	*small_entry_of(address) = (uintptr_t)right_address(frame[which]) | PRESENT_WRITABLE;
-	__asm__ volatile("mov %%cr3, %0\n\tmov %0, %%cr3" : "=r"(cr3) : : "memory");
+	flush();
+}
+
+static void put_elsewhere(const uint8_t *address, uintptr_t physical)
+{
+	if (*large_entry_of(address) & LARGE)
+		split(address, address != sample_workspace);
+	*small_entry_of(address) = physical | PRESENT_WRITABLE;
+	flush();
 }
 
 /* What README's lines ask. */
 uint64_t physical_address(const void *pointer)
 {
+	if (is("rom") && (uintptr_t)pointer - (uintptr_t)sample_workspace < ROM_PAGES * PAGE)
+		return ROM + ((uintptr_t)pointer - (uintptr_t)sample_workspace);
 	if (is("virtual"))
 		return (uintptr_t)pointer;
 	if (is("off"))
@@ -100,8 +120,6 @@ SEGUE_REGISTER_CALL void exec_late(void *workspace)
 
 void start_kernel(const void *blob, size_t size, const char *cmdline, const struct segue_range *map, size_t ranges)
 {
-	extern unsigned char *const sample_workspace;
-
 	mistake = cmdline;
 	blob_data = (uint8_t *)(uintptr_t)blob;
 	while (*cmdline && *cmdline != ' ')
@@ -110,6 +128,8 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 		cmdline++;
 	if (is("scattered") || is("told"))
 		move_elsewhere(sample_workspace + 3 * PAGE, 0);
+	for (unsigned i = 0; is("rom") && i < ROM_PAGES; i++)
+		put_elsewhere(sample_workspace + i * PAGE, ROM + i * PAGE);
 	if (is("page-by-page"))
 		move_elsewhere((const uint8_t *)blob + 2 * PAGE, 1);
 	sample_start_kernel(blob, size, cmdline, map, ranges);
