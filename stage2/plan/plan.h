@@ -97,9 +97,9 @@ struct plan_input {
 	/* Scratch of the planner, aligned to 8; unused once the call returns. */
 	void *memory;
 	size_t memory_size;
-	/* Bytes at the end of memory that hold copies (in the order of dst). The planner reads them, then uses them as scratch. */
+	/* Bytes at the end of memory that hold copies, in the order of dst: scratch, once the planner has read them. */
 	size_t lent;
-	/* Bytes at the end of memory that emit() has taken for the list, up to memory_size - result->memory_held; NULL: none. */
+	/* Bytes at the end of memory that emit() has taken, up to memory_size - result->memory_held; NULL: none. */
 	const size_t *taken;
 	plan_emit *emit;
 	void *context;
@@ -115,7 +115,7 @@ struct plan_result {
 	addr_t scratch;  /* bytes taken from the free ranges */
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
-	uint32_t exchanged; /* pieces exchanged in place because free RAM did not suffice; 0: no source byte is written but as destination */
+	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM; 0: sources are written only as destinations */
 	size_t memory_used; /* at most, without what emit() took */
 	size_t memory_held; /* from memory's start, when emit() is called */
 	/* The subject of a refusal, by index: copies from 0, then the zeros, then the free ranges. */
@@ -133,7 +133,7 @@ struct plan_result {
 enum plan_status segue_plan(const struct plan_input *input, struct plan_result *result);
 
 /*
- * The arena size that is always enough if no copy is larger than 4 GiB, without the bytes that emit() takes; 0 if
+ * An arena size that is always enough, beyond what emit() takes, if no copy is larger than 4 GiB; 0 if
  * the counts are over PLAN_MAX. Most of it is for exchanges: without any, a third is enough.
  */
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges);
