@@ -47,7 +47,7 @@ struct crossing {
 	uint64_t cr0, cr3, cr4, efer;
 	uint64_t fs_base, gs_base;
 	uint64_t stack;
-	uint32_t cs, ss, ds, es, fs, gs, ldtr, tr; /* i386: SS stands behind stack's 32 bits, DS to GS are pushed */
+	uint32_t cs, ss, ds, es, fs, gs, ldtr, tr; /* i386: SS is in stack's upper half, DS to GS are pushed */
 	uint8_t gdtr[10], pad[6];
 	uint8_t idtr[10], pad2[6];
 };

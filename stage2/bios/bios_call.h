@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* INT N from flat 32-bit code: stage2/bios/bios_call.asm as bytes. For the library; exported to segue.elf. */
+/* INT N from flat 32-bit code: stage2/bios/bios_call.asm as bytes, for the library. Exported to segue.elf. */
 #ifndef SEGUE_BIOS_CALL_H
 #define SEGUE_BIOS_CALL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The BIOS's memory map, through a caller's own way to call the BIOS. For the library; exported to segue.elf. */
+/* The BIOS's memory map; the caller supplies the function that calls the BIOS. Exported to segue.elf. */
 #ifndef SEGUE_BIOS_MAP_H
 #define SEGUE_BIOS_MAP_H
 

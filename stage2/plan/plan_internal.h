@@ -71,7 +71,7 @@ struct plan {
 	uint32_t waiting;
 	uint32_t *heap;       /* blocked pieces, fewest pending bytes first; from its end down, the ready ones */
 	uint32_t heap_count, ready_count;
-	uint32_t *sinks;      /* pieces that were found to block nobody */
+	uint32_t *sinks;      /* pieces that block no other piece */
 	uint32_t sink_count;
 	uint32_t put_off;     /* last of the pieces that are written after the core */
 

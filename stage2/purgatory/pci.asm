@@ -73,7 +73,7 @@ quiet_bus_masters:
 .next_device:
 	add ebx, PCI_DEVICE - PCI_FUNCTION
 .next_function:
-	add ebx, PCI_FUNCTION		; the carry leads from the last function to the next device, and then to the next bus
+	add ebx, PCI_FUNCTION		; the carry leads from the last function to the next device, then to the next bus
 	test ebx, PCI_BUS_END
 	jz .function
 .done:

@@ -31,7 +31,7 @@ sha256_begin:
 ; sha256_update
 ;   mode      32-bit, flat, DF = 0
 ;   in        ESI the bytes, ECX how many, EDI struct sha256
-;   out       EDI as it was, ESI behind the bytes
+;   out       EDI unchanged, ESI after the bytes
 ;   clobbers  EAX EBX ECX EDX EBP EFLAGS; XMM0 to XMM7 where .fast
 ;   stack     about 340 bytes
 sha256_update:
@@ -78,7 +78,7 @@ sha256_update:
 ; sha256_finish: the padding of section 5.1.1
 ;   mode      32-bit, flat, DF = 0
 ;   in        EDI struct sha256
-;   out       .hash holds the digest's bytes; EDI as it was
+;   out       .hash holds the digest's bytes; EDI unchanged
 ;   clobbers  EAX EBX ECX EDX ESI EBP EFLAGS; XMM0 to XMM7 where .fast
 sha256_finish:
 	mov edx, [edi + sha256.bytes]
@@ -137,7 +137,7 @@ sha256_own_block:
 
 ; sha256_blocks
 ;   in        ESI the bytes, ECX blocks (> 0), EDI struct sha256
-;   out       EDI as it was, ESI behind the bytes
+;   out       EDI unchanged, ESI after the bytes
 ;   clobbers  EAX EBX ECX EDX EBP
 ; Writes only to the stack and the structure. They must not lie in a page with code, where writes are slow.
 sha256_blocks:
