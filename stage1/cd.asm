@@ -2,17 +2,18 @@
 ;
 ; The first 2048 bytes of the boot image of a CD: reads the rest of it, loader.asm and segue.elf, and enters it.
 ;
-; What the firmware gives (El Torito 1.0, section 2.0: no emulation, load size 4 sectors of 512 bytes)
-;   1. These bytes at 0x7c00, entered as 0000:7C00 or as 07C0:0000: nothing here depends on CS.
-;   2. DL, the drive. Some give a wrong one: if the second part is not on it, 0xff down to 0x80 are tried.
-;   3. INT 13h AH=42h for that drive, with sectors of 2048 bytes; AH=41h is not asked, for some deny it for CDs.
-;   4. Nothing else counts: segment registers, SP, DF and IF are set here.
+; On entry, from the firmware (El Torito 1.0, section 2.0: no emulation, load size 4 sectors of 512 bytes)
+;   1. These bytes are at 0x7c00, entered at 0000:7C00 or at 07C0:0000: the code does not depend on CS.
+;   2. DL is the drive. Some firmware passes a wrong one: if it does not have the second part, 0xff down to 0x80 are tried.
+;   3. INT 13h AH=42h works for that drive, with sectors of 2048 bytes. AH=41h is not called: some firmware denies EDD for
+;      CDs.
+;   4. Segment registers, SP, DF and IF are set here; their values on entry do not matter.
 ;
-; What the ISO's maker gives: bytes 8 to 64 are the boot information table that `xorriso -boot-info-table` writes. Only
-; the boot image's LBA in it is used. (--grub2-boot-info writes into this image's code: not to be given.)
+; From the ISO's maker: bytes 8 to 64 are the boot information table that `xorriso -boot-info-table` writes. Only
+; the boot image's LBA in it is used. Do not pass --grub2-boot-info: it writes into this image's code.
 ;
-; What it leaves to the second part: loader.asm. Reads are retried and made smaller when refused (read.inc). If nothing
-; helps, a sentence shows on the screen and on COM1 (print.inc).
+; On exit: the entry contract of loader.asm. Reads are retried and made smaller when refused (read.inc). If all fail, a
+; sentence is printed on the screen and on COM1 (print.inc).
 
 %include "stage1.inc"
 
@@ -55,7 +56,7 @@ start:
 	mov [packet_here + packet.lba + 2], bx
 	mov si, packet_here
 	call load
-	; what is wrong with the drive that the BIOS has named is what will be said
+	; Keep this result: the error reported at the end is that of the drive which the BIOS named.
 	pushf
 	push ax
 	mov dl, LAST_DRIVE

@@ -1,26 +1,27 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The second part of stage 1, with segue.elf behind it. Checks both, opens A20, puts segue.elf where its program headers
-; say, and enters it.
+; The second part of stage 1, followed by segue.elf. Checks both, opens A20, copies segue.elf's segments to their
+; addresses, and enters it.
 ;
 ; On entry, from mbr.asm or cd.asm
-;   1. Real mode, CS:IP LOADER_SEGMENT:loader.entry; all of the file is at LOADER_AT. From the MBR
-;      FIRST_SECTOR_SEGMENT:loader.entry, with the first sector there; that reads all of the file and enters it again.
-;   2. AL the medium: STAGE1_CD, or STAGE1_DISK for any disk; FIRST_SECTOR_ONLY from the MBR. DL the drive that this was
-;      read from.
-;   3. DS 0; for a disk the MBR still at BOOT_SECTOR, so that its PATCHED_LBA tells an ISO on a disk from a disk of
+;   1. Real mode, CS:IP LOADER_SEGMENT:loader.entry; the whole file is at LOADER_AT. From the MBR
+;      FIRST_SECTOR_SEGMENT:loader.entry, with only the first sector there; it reads the whole file and enters it again.
+;   2. AL the medium: STAGE1_CD, or STAGE1_DISK for any disk; FIRST_SECTOR_ONLY from the MBR. DL the drive that the file
+;      was read from.
+;   3. DS 0; for a disk, the MBR still at BOOT_SECTOR: its PATCHED_LBA distinguishes an ISO on a disk from a disk made by
 ;      `segue disk` (stage1.inc).
 ;   4. A stack of some kilobytes; IF = 1, DF = 0.
 ;
 ; On exit, at segue.elf's entry
 ;   1. 32-bit protected mode; CS flat code; DS ES FS GS SS flat data; paging off, IF = 0, DF = 0, A20 on.
-;   2. EAX STAGE1_MAGIC, EBX STAGE1_AT: struct stage1 (stage1.h). The other registers mean nothing; GDTR leads in here,
-;      IDTR is the BIOS's.
-;   3. Below 0x500, and from 0x40000 on, nothing was written but by the BIOS.
+;   2. EAX STAGE1_MAGIC, EBX STAGE1_AT: struct stage1 (stage1.h). The other registers are undefined; GDTR refers to the
+;      table in this file, IDTR is the BIOS's.
+;   3. Below 0x500, and from 0x40000 to 1 MiB, only the BIOS has written.
 ;
-; Else a sentence on the screen and on COM1, and the machine waits for its user (print.inc).
+; On an error it prints a sentence on the screen and on COM1, and halts (print.inc).
 ;
-; The build gives SEGUE_ELF, a file, and SUM and SUM_OF_SUMS of the output, which it first makes with both 0.
+; The build defines SEGUE_ELF, a file name, and SUM and SUM_OF_SUMS of the output. It assembles this file first with both
+; sums 0.
 
 %include "stage1.inc"
 
@@ -29,7 +30,7 @@ EFLAGS_ALWAYS_86 equ 0xf000		; bits 12 to 15: an 8086 has them set, a 286 in rea
 EFLAGS_IOPL_NT	equ 0x7000
 ONE_MIB		equ 1 << 20
 SUM_SECTOR	equ 2048		; SEAL_SECTOR, container/seal.h
-A20_PROBE	equ PACKET_AT		; what is there has been used
+A20_PROBE	equ PACKET_AT		; the packet is no longer needed
 
 PORT_SYSTEM_A	equ 0x92
 SYSTEM_A_RESET	equ 1 << 0
@@ -72,7 +73,7 @@ struc program_header
 	.align		resd 1
 endstruc
 
-; Intel SDM 3A, section 3.4.5. Accessed, so that the CPU never writes the table.
+; Intel SDM 3A, section 3.4.5. Accessed is set, so that the CPU never writes to the table.
 ACCESS_PRESENT	equ 1 << 7
 ACCESS_NOT_SYSTEM equ 1 << 4
 ACCESS_CODE	equ 1 << 3
@@ -182,7 +183,7 @@ whole:
 ; check_sums
 ;   mode      real
 ;   in        DS LOADER_SEGMENT
-;   out       ZF = 1: the file is as it was built
+;   out       ZF = 1: both sums are right
 ;   clobbers  EAX EBX CX ESI DI EBP
 check_sums:
 	push ds
@@ -221,7 +222,7 @@ check_sums:
 	pop ds
 	ret
 
-; a20_is_open: writes the complement of the dword that is 1 MiB away; with A20 shut, both are one
+; a20_is_open: writes the complement of the dword 1 MiB above; with A20 shut, both are the same memory
 ;   mode      real
 ;   out       ZF = 0: open; FS 0
 ;   clobbers  EAX GS
@@ -236,7 +237,7 @@ a20_is_open:
 	cmp eax, [gs:A20_PROBE + 16]
 	ret
 
-; open_a20: by the BIOS, by port 0x92, by the keyboard controller
+; open_a20: tries the BIOS, then port 0x92, then the keyboard controller
 ;   mode      real, IF = 1
 ;   out       ZF = 0: open
 ;   clobbers  EAX CX FS GS, and what the BIOS clobbers
@@ -263,11 +264,11 @@ open_a20:
 	mov al, KBC_A20_ON
 	out KBC_DATA, al
 	call kbc_ready
-	mov al, KBC_PULSE_NONE		; some only now do what they were told
+	mov al, KBC_PULSE_NONE		; some controllers only act after this command
 	out KBC_COMMAND, al
 	call kbc_ready
 	sti
-	; the controller is a slow microprocessor
+	; The controller is a slow microprocessor.
 	xor cx, cx
 .again:
 	call a20_is_open
@@ -275,7 +276,7 @@ open_a20:
 .return:
 	ret
 
-; kbc_ready: waits, not for ever, until the keyboard controller takes a byte
+; kbc_ready: waits, with a limit, until the keyboard controller takes a byte
 ;   mode      any
 ;   clobbers  AL CX
 kbc_ready:
@@ -286,7 +287,7 @@ kbc_ready:
 	loopnz .wait
 	ret
 
-; refuse: from protected mode back to the BIOS
+; refuse: returns to real mode and prints the sentence by the BIOS
 ;   mode      32-bit, flat
 ;   in        ESI the sentence's offset
 ;   out       does not return
@@ -312,8 +313,8 @@ refuse:
 	sti
 	jmp stop
 
-; flat_mode: puts segue.elf in its place, and enters it
-;   mode      32-bit, flat CS; nothing else set
+; flat_mode: checks segue.elf's headers, copies its segments to their addresses, and enters it
+;   mode      32-bit, flat CS; the other segment registers are not loaded yet
 ;   out       does not return
 	bits 32
 flat_mode:
@@ -360,10 +361,10 @@ flat_mode:
 	mov ebx, STAGE1_AT
 	jmp ecx
 
-; place: one segment of segue.elf
+; place: copies one segment of segue.elf
 ;   mode      32-bit, flat
 ;   in        EBX its program header; EBP segue.elf as it was read
-;   out       does not return if there is anything wrong
+;   out       does not return if the segment is refused
 ;   clobbers  EAX ECX ESI EDI
 place:
 	mov esi, elf_text
@@ -378,7 +379,7 @@ place:
 	mov edi, [ebx + program_header.paddr]
 	cmp edi, ONE_MIB
 	jb refuse
-	; is there memory at its end?
+	; Refuse if there is no memory at the segment's end.
 	mov eax, [ebx + program_header.memsz]
 	cmp eax, 4
 	jb .copy
@@ -407,7 +408,8 @@ place:
 	rep stosb
 	ret
 
-; is_memory: are the 4 bytes before EAX memory? They are lost. Another write comes between, for a bus remembers the last.
+; is_memory: tests the 4 bytes below EAX and overwrites them. Another write comes between, as the bus may hold the last
+; value.
 ;   mode      32-bit, flat
 ;   out       ZF = 1: memory
 is_memory:

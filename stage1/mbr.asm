@@ -1,25 +1,25 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The boot sector of a disk or stick: reads the second part's first sector, and enters it. That reads the rest.
+; The boot sector of a disk or stick: reads the second part's first sector and enters it. That reads the rest.
 ;
-; What the firmware gives
-;   1. 512 bytes at 0x7c00, entered as 0000:7C00, or as 07C0:0000 by some: nothing here depends on CS.
-;   2. DL, the drive. Some give 0 or nonsense for a hard disk: below 0x80, if the second part is not on it, 0x80 is
-;      tried. A stick started as a floppy disk has a true 0.
-;   3. Nothing else counts: segment registers, SP, DF and IF are set here.
+; On entry, from the firmware
+;   1. The sector is at 0x7c00, entered at 0000:7C00, or at 07C0:0000 by some firmware: the code does not depend on CS.
+;   2. DL is the drive. Some firmware passes 0 or a wrong number for a hard disk: if DL is below 0x80 and that drive does
+;      not have the second part, 0x80 is tried. For a stick started as a floppy disk, 0 is right.
+;   3. Segment registers, SP, DF and IF are set here; their values on entry do not matter.
 ;
-; What it leaves to the second part: loader.asm.
+; On exit: the entry contract of loader.asm.
 ;
-; What the file is
-;   1. A short jump and a NOP: some BIOSes take a sector without them for one that cannot be booted. Bytes 3 to 62 are
-;      never looked at: some BIOSes write a BIOS parameter block there, into the sector that they have read from a stick.
-;      Code follows up to 0x1b0 at most; the build says how much is used.
-;   2. 0x1b0..0x1b8 is the second part's LBA in sectors of 512 bytes, 64 bits, written by `xorriso --grub2-mbr` or
-;      `segue disk`. There is no other link between the two: how long it is stands in its first sector.
-;   3. 0x1b8..0x1fe, the disk's signature and its partitions, is zero in the file and never looked at; 0x55 0xaa.
+; Layout of the sector
+;   1. A short jump and a NOP: some BIOSes do not boot a sector without them. Bytes 3 to 62 are never read: some BIOSes
+;      write a BIOS parameter block there, into the copy of the sector that they have read from a stick.
+;      Code follows up to 0x1b0 at most; the build prints how much is used.
+;   2. 0x1b0..0x1b8: the second part's LBA in sectors of 512 bytes, 64 bits, written by `xorriso --grub2-mbr` or
+;      `segue disk`. The second part's length is in its own first sector.
+;   3. 0x1b8..0x1fe: the disk signature and the partition table, zero in the file and never read; then 0x55 0xaa.
 ;
-; A read is retried, and done by cylinder, head and sector where there is no EDD (read.inc). If nothing helps, a
-; sentence shows on the screen and on COM1 (print.inc).
+; A read is retried, and done by cylinder, head and sector if there is no EDD (read.inc). If all reads fail, a
+; sentence is printed on the screen and on COM1 (print.inc).
 
 %include "stage1.inc"
 
@@ -47,7 +47,7 @@ start:
 	pop es
 	mov si, packet_here
 	call load
-	inc dl				; CF stays
+	inc dl				; preserves CF
 	js .no_other
 	mov dl, 0x80
 	jmp .drive

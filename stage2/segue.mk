@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Segue's library, for GNU make: the lists of its sources, and rules for a host that keeps this tree beside its own.
+# Segue's library, for GNU make: the lists of its sources, and rules for a host that builds this tree along with its own.
 #
 #     SEGUE_DIR := segue
 #     SEGUE_ARCH := i386
@@ -8,25 +8,25 @@
 #
 # A host's file that calls it is compiled with -I$(SEGUE_DIR)/include. To be set before the include:
 #
-#     SEGUE_DIR      this tree; where it is not set, the one that this file is found in
-#     SEGUE_ARCH     i386, x86_64; or lists, for who has rules of his own: nothing but the lists
-#     SEGUE_OBJDIR   where the objects go; build/segue-i386 or build/segue-x86_64
-#     SEGUE_MEMORY   1: with memcpy, memmove, memset and memcmp, which are weak: where the host has one, that is taken
+#     SEGUE_DIR      this tree; by default the one that holds this file
+#     SEGUE_ARCH     i386 or x86_64; or lists, for only the lists, if the host has its own rules
+#     SEGUE_OBJDIR   folder of the objects; by default build/segue-i386 or build/segue-x86_64
+#     SEGUE_MEMORY   1: adds memcpy, memmove, memset and memcmp. They are weak: the host's own function wins
 #
-# To be set anywhere: the host's own CC, CFLAGS (or SEGUE_HOST_CFLAGS in its place: without a sanitizer or a profiler),
-# NASM and AR, as ever. The include defines:
+# To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
+# NASM and AR. The include defines:
 #
 #     SEGUE_SOURCES  every file that is compiled or assembled
 #     SEGUE_OBJECTS  the objects
-#     SEGUE_LIBRARY  $(SEGUE_OBJDIR)/libsegue.a, in the place of SEGUE_OBJECTS: a link takes what it needs of it
-#     SEGUE_CFLAGS   what the C files want, behind the host's own flags
+#     SEGUE_LIBRARY  $(SEGUE_OBJDIR)/libsegue.a, instead of SEGUE_OBJECTS: a link takes only the objects it needs
+#     SEGUE_CFLAGS   the flags of the C files, added after the host's own
 #
-# No name of it begins with anything but SEGUE_, and the host's default goal stays what it is.
+# All its names begin with SEGUE_, and the host's default goal does not change.
 
 ifndef SEGUE_DIR
 SEGUE_DIR := $(patsubst %/,%,$(dir $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))))
 endif
-# A comment behind a value leaves blanks in that.
+# A comment after a value leaves blanks in the value.
 override SEGUE_ARCH := $(strip $(SEGUE_ARCH))
 ifeq ($(filter i386 x86_64 lists,$(SEGUE_ARCH)),)
 $(error SEGUE_ARCH is i386 or x86_64, not '$(SEGUE_ARCH)')
@@ -41,13 +41,14 @@ SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2
 SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_i386.asm))
 SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_x86_64.asm))
 SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/purgatory/*.inc)
-# purgatory.asm includes most of the others; purgatory_embed.asm embeds what comes of it.
+# purgatory.asm includes most of the others; purgatory_embed.asm embeds the assembled file.
 SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 
 # ---- the flags ----
-# No section but .text, .rodata*, a .bss of 72 bytes at most (known.h) and, where pointers must be relocated, .data.rel.ro*: a kernel's linker script may take
-# no others. A host's warnings are shown and stop nothing; C89's are none of C11's. The folders are for quotes only, and in
-# front: a host's loader.h or elf.h is none of ours.
+# The only sections are .text, .rodata*, a .bss of 72 bytes at most (known.h) and, if pointers must be relocated,
+# .data.rel.ro*: a kernel's linker script may take no others. The host's warnings are shown but are not errors, and C89
+# warnings are off, as the sources are C11. The folders are for quoted includes only and come first, so that a host's
+# loader.h or elf.h is not taken for Segue's.
 SEGUE_INCLUDES := $(addprefix -iquote $(SEGUE_DIR)/,include loaders stage2)
 SEGUE_CFLAGS := -std=c11 -ffreestanding -fno-strict-aliasing -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-function-sections -fno-data-sections -fno-lto \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_bios(), and the memory map by it. */
+/* segue_bios(), and the BIOS's memory map through it. */
 #include "bios/bios.h"
 #include "bios/bios_map.h"
 #include "leave/known.h"
@@ -15,7 +15,7 @@ static uint32_t low_of(const struct segue_bios_args *args)
 	return args->low_phys ? args->low_phys : SEGUE_BIOS_LOW;
 }
 
-/* What is exchanged there while the BIOS runs. */
+/* The bytes of base memory that are exchanged while the BIOS runs. */
 static uint32_t low_size_of(const struct segue_bios_args *args)
 {
 	return SEGUE_BIOS_DATA_AT + (((uint32_t)args->data_size + PAGE - 1) & ~(PAGE - 1));
@@ -26,14 +26,14 @@ static bool meets(const struct segue_bios_args *args, uint32_t start, uint32_t e
 	return args->workspace_phys < end && start < args->workspace_phys + SEGUE_BIOS_WORKSPACE_SIZE;
 }
 
-/* Where the workspace and the BIOS's memory or what it borrows meet. */
+/* True if the workspace overlaps the BIOS's memory or the base memory that is exchanged. */
 static bool is_the_bios(const struct segue_bios_args *args)
 {
 	return meets(args, 0, LOW_LEAST) || meets(args, VIDEO_START, ONE_MIB) ||
 	       meets(args, low_of(args), low_of(args) + low_size_of(args));
 }
 
-/* Is something of the caller's in the memory that is written over first? stack is an address there. */
+/* True if the arguments, the registers, the stack or the data lie in the workspace. stack is an address on the stack. */
 static bool lies_in_workspace(const struct segue_bios_args *args, const void *registers, const void *stack)
 {
 	const void *const used[] = {args, registers, stack, args->data};
@@ -44,7 +44,7 @@ static bool lies_in_workspace(const struct segue_bios_args *args, const void *re
 	return args->data_size && (uintptr_t)args->workspace - (uintptr_t)args->data < args->data_size;
 }
 
-/* With what the code is about, where that is a number. */
+/* Refuses with the code, and with the values and limits that it is about, if any. */
 static int refuse(const struct segue_bios_args *args, int code)
 {
 	const struct log log = {.callback = args->log, .context = args->log_context};
@@ -76,7 +76,7 @@ static int refuse(const struct segue_bios_args *args, int code)
 	return segue_refuse(&log, code, format, is, limit);
 }
 
-/* What can be told from the arguments alone. */
+/* Checks the arguments themselves. */
 static int check_args(const struct segue_bios_args *args, const void *registers)
 {
 	uint64_t linear = (uintptr_t)args->workspace + args->data_base;
@@ -105,7 +105,7 @@ static int check_args(const struct segue_bios_args *args, const void *registers)
 	return segue_is_parking(args->workspace) ? SEGUE_E_WORKSPACE_PARKED : SEGUE_OK;
 }
 
-/* And what this CPU, as it runs now, adds. */
+/* Checks the state of the CPU that calls. */
 static int check_here(const struct segue_bios_args *args, const struct gate *gate, uint32_t cpu)
 {
 	const struct here here = {

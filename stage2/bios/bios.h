@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * segue_bios(): the way to real mode and back. Its workspace:
- *   page 0      struct crossing, and behind it the ground
- *   page 1      the leave page (leave.h) of a gate of its own, and its page tables
- *   page 13     what is exchanged with base memory while the BIOS runs: the real-mode part, then the host's data
+ *   page 0      struct crossing, then the ground
+ *   page 1      the leave page (leave.h) of its own gate, and the page tables
+ *   page 13     exchanged with base memory while the BIOS runs: the real-mode part, then the host's data
  *   page 17     the FPU's state
  *
- * The gate (bios_gate_i386.asm, bios_gate_x86_64.asm) saves, goes down as segue_exec() does, and comes up again by the same
- * page and the same tables in reverse. The ground (bios_ground.inc) is what runs between, with paging off.
+ * The gate (bios_gate_i386.asm, bios_gate_x86_64.asm) saves the host's state and turns paging off as segue_exec() does. It
+ * returns through the same page and the same tables in reverse. The ground (bios_ground.inc) runs in between, with paging off.
  */
 #ifndef SEGUE_BIOS_H
 #define SEGUE_BIOS_H
@@ -31,15 +31,15 @@ _Static_assert(BIOS_FPU_AT + BIOS_FPU_SIZE == SEGUE_BIOS_WORKSPACE_SIZE, "segue.
 #define CPU_XSAVE 0x10u               /* CR4.OSXSAVE is on */
 #define CPU_APIC_BASE 0x20u           /* the MSR */
 
-/* struc crossing in bios.inc. Written before the gate, and by it what it comes back with. */
+/* struc crossing in bios.inc. C fills it before the gate; the gate writes the host's state and the results. */
 struct crossing {
 	uint64_t leave;               /* struct leave, as the host addresses it */
 	uint32_t cpu;                 /* CPU_* */
 	uint32_t vector;
 	uint32_t image;               /* physical: BIOS_LOW_AT */
-	uint32_t low, low_size;       /* physical: what it is exchanged with */
+	uint32_t low, low_size;       /* physical: the base memory that image is exchanged with */
 	uint32_t entry;               /* physical: of the real-mode part, in low */
-	uint32_t ascend;              /* physical: the gate's way up, in its copy */
+	uint32_t ascend;              /* physical: the code that turns paging on again, in the gate's copy */
 	uint32_t tpr_at, tpr;         /* the local APIC's task priority: address or MSR (0: none), value */
 	int32_t result;               /* SEGUE_OK, or why the BIOS was not called */
 	struct segue_bios_registers registers;
@@ -47,7 +47,7 @@ struct crossing {
 	uint64_t cr0, cr3, cr4, efer;
 	uint64_t fs_base, gs_base;
 	uint64_t stack;
-	uint32_t cs, ss, ds, es, fs, gs, ldtr, tr; /* i386: SS stands behind stack's 32 bits, DS to GS are pushed */
+	uint32_t cs, ss, ds, es, fs, gs, ldtr, tr; /* i386: SS is in stack's upper half, DS to GS are pushed */
 	uint8_t gdtr[10], pad[6];
 	uint8_t idtr[10], pad2[6];
 };
@@ -72,16 +72,16 @@ _Static_assert(offsetof(struct crossing, cs) == 144 && offsetof(struct crossing,
 _Static_assert(offsetof(struct crossing, gdtr) == 176, "bios.inc");
 _Static_assert(offsetof(struct crossing, idtr) == 192, "bios.inc");
 
-/* The gate: there and back. Interrupts are off, and the FPU is nobody's. */
+/* The gate: calls the BIOS and returns. Interrupts must be off and the FPU's state saved. */
 SEGUE_REGISTER_CALL void segue_bios_gate(struct crossing *crossing);
 extern const uint8_t segue_bios_gate_start[] SEGUE_HIDDEN, segue_bios_gate_end[] SEGUE_HIDDEN, segue_bios_ground[] SEGUE_HIDDEN,
 	segue_bios_ground_end[] SEGUE_HIDDEN;
-/* Offset in struct leave of the host's task state segment's descriptor: 8 or 16 bytes, to be filled in */
+/* Offset in struct leave of the descriptor of the host's TSS: 8 or 16 bytes, to be filled in */
 extern const uint32_t segue_bios_tss_at SEGUE_HIDDEN;
 
 /*
- * What C keeps of the host while the BIOS runs: bios_keep.c. In struct kept what is read before and written after, in
- * the reverse order. bios_keep() turns interrupts off.
+ * Host state that C saves while the BIOS runs: bios_keep.c. segue_bios_put_back() restores it in reverse order.
+ * segue_bios_keep() turns interrupts off.
  */
 struct kept {
 	uintptr_t flags, cr0, cr2, dr7;
@@ -90,9 +90,9 @@ struct kept {
 uint32_t segue_bios_cpu(void);        /* CPU_* */
 void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, uint8_t *fpu);
 void segue_bios_put_back(const struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, const uint8_t *fpu);
-/* Copies the descriptor that TR was loaded with, as one that it can be loaded with. */
+/* Copies TR's descriptor with the busy bit cleared, so that LTR accepts it. */
 void segue_bios_copy_task(uint8_t *descriptor, addr_t data_base);
-/* Is CR4.VMXE on? */
+/* True if CR4.VMXE is on. */
 bool segue_bios_in_vmx(uint32_t cpu);
 
 #endif

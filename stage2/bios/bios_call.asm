@@ -1,24 +1,24 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; INT N from flat 32-bit code. A flat binary that stage 2 copies to a page boundary below 0x90000 (bios_call.c) and
-; then calls as often as it likes. Nothing here loops but where the BIOS has shut A20.
+; then calls any number of times. It loops only if the BIOS has shut A20.
 ;
 ; The image
 ;   +0   word: offset of the entry
 ;   +2   word: offset of the patches: offsets (words, to a 0) of dwords that the page's address is added to, then
 ;        offsets (words, to a 0) of words that the page's segment, address / 16, is added to
-;   The page and the next one are its own: code and data from the start, real mode's stack from the end.
+;   It uses this page and the next one: code and data from the start, real mode's stack from the end.
 ;
 ; The call: void entry(uint32_t vector, struct segue_bios_registers *registers), cdecl
 ;   mode      32-bit protected, paging off, CPL 0, interrupts off; flat CS, DS and SS; any GDT, any IDT
-;   in        the vector's low byte; registers as they are to be at INT. EFLAGS in them is not looked at
+;   in        the vector (low byte); the registers to set at INT. Their EFLAGS is ignored
 ;   at INT    real mode: IVT at 0, CR0.PE = 0, the rest of CR0 and CR4 as the caller has them; IF = 1, DF = 0;
 ;             FS = GS = SS = the page's segment; ESP below BIOS_CALL_SIZE, some 7 KiB of stack
-;   out       registers: what the BIOS returned, EFLAGS too, and whatever DS and ES were then
+;   out       registers as the BIOS returned them, with EFLAGS, DS and ES
 ;   restored  CR0, GDTR, IDTR, all segment registers, ESP, EBX ESI EDI EBP; DF = 0, IF = 0
-;   A20       open again; where nothing opens it, a sentence (screen and COM1), and the machine stops
+;   A20       open again; if it cannot be opened, a sentence (screen and COM1), and the machine stops
 ;   clobbers  EAX ECX EDX EFLAGS
-;   not safe against itself: one call at a time
+;   not reentrant
 
 BIOS_CALL_SIZE	equ 0x2000		; bios_call.h
 
@@ -35,12 +35,12 @@ struc registers				; struct segue_bios_registers, segue.h
 	.eflags		resd 1
 endstruc
 
-; Real mode's stack begins with the registers: popped before INT, pushed after it.
+; At the top of real mode's stack are the registers: popped before INT, pushed after it.
 REGISTERS_AT	equ BIOS_CALL_SIZE - registers_size
 
 CR0_PE		equ 1 << 0
 
-; Intel SDM 3A, section 3.4.5. Accessed, so that the CPU never writes the table.
+; Intel SDM 3A, section 3.4.5. Accessed is set, so that the CPU never writes to the table.
 ACCESS_PRESENT	equ 1 << 7
 ACCESS_NOT_SYSTEM equ 1 << 4
 ACCESS_CODE	equ 1 << 3
@@ -65,7 +65,7 @@ COM1_CAN_SEND	equ 1 << 5
 VGA_TEXT	equ 0xb8000
 VGA_WHITE_ON_RED equ 0x4f00
 
-; Notes that the dword before this place, or that many bytes before it, is to be patched with the page's address.
+; Records that the dword before this point, or that many bytes earlier, is to be patched with the page's address.
 %define patches
 %macro patch_page 0-1 0
 	%%here:
@@ -76,7 +76,7 @@ VGA_WHITE_ON_RED equ 0x4f00
 	dw entry, patch_table
 
 	bits 32
-; entry: from the caller's mode down to real mode; see above
+; entry: contract above
 entry:
 	mov eax, [esp + 4]
 	mov edx, [esp + 8]
@@ -89,7 +89,7 @@ entry:
 	push fs
 	push gs
 	mov ebx, 0
-	patch_page			; the page; the caller's DS reaches it
+	patch_page			; the page; the caller's DS covers it
 	mov [ebx + vector], al
 	mov [ebx + registers_given], edx
 	mov [ebx + callers_stack], esp
@@ -97,7 +97,7 @@ entry:
 	mov [ebx + callers_code], cs
 	sgdt [ebx + callers_gdt]
 	sidt [ebx + callers_idt]
-	; segment by segment: ES may be anything
+	; No string move: ES is not known.
 %assign at 0
 %rep registers_size / 4 - 1
 	mov eax, [edx + at]
@@ -109,7 +109,7 @@ entry:
 
 	bits 16
 word_mode:
-	; limits of 64 KiB, which real mode keeps
+	; Load limits of 64 KiB, which stay in real mode.
 	mov ax, gdt_data16
 	mov ds, ax
 	mov es, ax
@@ -156,7 +156,7 @@ vector:
 	push ecx
 	push ebx
 	push eax
-	; the caller's tables and stack may lie where only an open A20 leads: its own first
+	; The caller's tables and stack may need an open A20, so this file's own are loaded first.
 	o32 lgdt [cs:gdt_pointer]
 	mov eax, [cs:callers_cr0]
 	mov cr0, eax
@@ -198,7 +198,7 @@ callers_code equ $ - 2
 	pop ebx
 	ret
 
-; a20_is_open: writes the complement of the dword that is 1 MiB away; with A20 shut, both are one
+; a20_is_open: writes the complement of the dword 1 MiB above; with A20 shut, both are the same memory
 ;   mode      32-bit, flat
 ;   in        EBX page
 ;   out       ZF = 0: open
@@ -210,10 +210,10 @@ a20_is_open:
 	cmp eax, [ebx + a20_probe + (1 << 20)]
 	ret
 
-; open_a20: by port 0x92, then by the keyboard controller
+; open_a20: tries port 0x92, then the keyboard controller
 ;   mode      32-bit, flat
 ;   in        EBX page; ESP in it
-;   out       goes on at restore with A20 open; else stops with a sentence
+;   out       continues at restore with A20 open; else stops with a sentence
 ;   clobbers  EAX ECX EDX ESI EDI
 open_a20:
 	in al, PORT_SYSTEM_A
@@ -229,7 +229,7 @@ open_a20:
 	mov al, KBC_A20_ON
 	out KBC_DATA, al
 	call kbc_ready
-	; the controller is a slow microprocessor
+	; The controller is a slow microprocessor.
 	mov ecx, 0x10000
 .again:
 	call a20_is_open
@@ -247,7 +247,7 @@ open_a20:
 	mov [edi], ax
 	add edi, 2
 	push eax
-	mov ecx, 0x10000		; a port that is not there never says that it can
+	mov ecx, 0x10000		; limited, in case the port is stuck
 .busy:
 	in al, dx
 	test al, COM1_CAN_SEND
@@ -263,7 +263,7 @@ open_a20:
 .text:
 	db "segue: the BIOS has shut the A20 gate, and it stays shut; stopped", 0
 
-; kbc_ready: waits, not for ever, until the keyboard controller takes a byte
+; kbc_ready: waits, with a limit, until the keyboard controller takes a byte
 ;   mode      32-bit
 ;   clobbers  AL ECX
 kbc_ready:
@@ -300,14 +300,15 @@ real_idt:
 	dw 256 * 4 - 1
 	dd 0
 
-; The page is added to bits 16 to 39 of a descriptor, its base (the access byte above is not reached).
+; The page's address is added to bits 16 to 39 of a descriptor, its base. The page is below 1 MiB, so the access byte above
+; does not change.
 patch_table:
 	dw patches patch_flat_mode, gdt + gdt_code16 + 2, gdt + gdt_data16 + 2, gdt_pointer + 2, 0
 	dw segment_of_page, 0
 
 image_end:
 
-; Not in the file: what a call writes.
+; Variables of a call, not in the file.
 	absolute image_end - $$
 	alignb 4
 callers_stack	resd 2			; ESP, SS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stage2/bios/bios_call.asm, patched for the page that it is to run at. What its first words are stands at the top of it. */
+/* Copies stage2/bios/bios_call.asm and patches it for the page that it will run at. bios_call.asm describes its header. */
 #include "bios/bios_call.h"
 #include "common/bytes.h"
 

@@ -17,8 +17,8 @@ _Static_assert(offsetof(struct segue_bios_registers, eax) == 0 && offsetof(struc
 	       "bios_call.asm: registers");
 
 /*
- * Writes it to image as it must be to run at page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000.
- * Returns the offset of its entry, whose contract stands at the top of bios_call.asm.
+ * Writes it to image, patched to run at page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000.
+ * Returns the offset of its entry. bios_call.asm has the entry's contract.
  */
 uint32_t segue_bios_call_put(uint8_t *image, uint32_t page);
 

@@ -1,23 +1,23 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; segue_bios_gate (bios.h), i386: the gate to real mode and back.
-;   mode      32-bit, CPL 0, paging off, 32-bit or PAE; segments as segue_ready() demands, DS as SS; interrupts off
+;   mode      32-bit, CPL 0; no paging, 32-bit paging or PAE; segments as segue_ready() demands, DS as SS; interrupts off
 ;   in        EAX   struct crossing, filled in, an offset in DS
-;   out       crossing.result, crossing.registers; all that struct crossing names is as before
+;   out       crossing.result, crossing.registers; all state that struct crossing names is restored
 ;   clobbers  EAX ECX EDX EFLAGS
 ;
-; Down: descend_i386.inc. Up it goes the same steps in reverse, so that an NMI finds a handler at every instruction as well:
-; our own tables until everything of the host is back, the host's IDT and then the rest of CR4 last.
+; descend_i386.inc is the way down. The way up takes the same steps in reverse, so that at every instruction an NMI finds a
+; handler: the gate's own tables stay until the host's state is restored; the host's IDT, then the rest of CR4, come last.
 %include "leave/descend_i386.inc"
 %include "bios/bios.inc"
 
 struc bios_tables, TABLES_END
-	.tss		resq 1			; the host's task state segment, available
+	.tss		resq 1			; the descriptor of the host's TSS, busy bit clear
 endstruc
 %if TABLES_END + bios_tables_size + LEAVE_STACK > LEAVE_SIZE
 	%error "LEAVE_SIZE, leave.h"
 %endif
-; test_window.py knows a gate's handlers by their name.
+; test_window.py finds a gate's handlers by this name.
 %define handlers bios_handlers
 
 bits 32
@@ -55,10 +55,11 @@ segue_bios_gate:
 	mov eax, [ebp + leave.gate]
 	add eax, ascend - segue_bios_gate
 	mov [edi + crossing.ascend], eax
-	xor esi, esi			; CR4, where there is one
+	xor esi, esi			; CR4, if the CPU has one
 	test byte [edi + crossing.cpu], CPU_CR4
 	jz .no_cr4
-	; CET ends before a handler of ours may run, and PGE before our page tables: that flushes what is global.
+	; CET is turned off before one of the gate's handlers may run, and PGE, which flushes global pages, before the gate's
+	; page tables are loaded.
 	mov esi, cr4
 	mov [edi + crossing.cr4], esi
 	and esi, CR4_KEPT
@@ -68,8 +69,8 @@ segue_bios_gate:
 
 ; ascend, in the gate's copy
 ;   mode      32-bit, flat, CPL 0, interrupts and paging off; GDT, IDT and LDT as descend left them
-;   in        EBX   struct crossing, EBP struct leave, physical both
-;   out       behind the host's call
+;   in        EBX   struct crossing, EBP struct leave, both physical
+;   out       returns to the host's caller of the gate
 ascend:
 	mov ecx, [ebp + leave.root]
 	test byte [ebx + crossing.cpu], CPU_CR4
@@ -92,7 +93,7 @@ ascend:
 	lea eax, [ebx + tables.gdt]
 	mov [ebp + pointers.gdt + 2], eax
 	lgdt [ebp + pointers.gdt]
-	; The BIOS may have loaded one of its own.
+	; The BIOS may have changed LDTR.
 	mov eax, LDT
 	lldt ax
 	lea eax, [ebx + tables.idt]
@@ -109,7 +110,8 @@ ascend:
 	mov edi, ebp
 	and edi, -PAGE
 	sub edi, PAGE			; struct crossing
-	; TR is loaded from a copy, in a GDT where its selector finds that: the host's own descriptor is marked busy.
+	; The host's own TSS descriptor has the busy bit set, which LTR refuses. TR is loaded from a copy, through a GDT base
+	; at which the same selector finds the copy.
 	movzx eax, word [edi + crossing.tr]
 	and eax, ~SELECTOR_FLAGS
 	jz .no_task
@@ -120,7 +122,7 @@ ascend:
 	ltr ax
 .no_task:
 	lgdt [edi + crossing.gdtr]
-	; In the host's tables S itself finds the same: our LDT may go.
+	; The host's GDT is back, so the gates' selector becomes the host's CS, and the gate's LDT is no longer needed.
 	mov eax, [edi + crossing.cs]
 	lea edx, [ebp + tables.idt + 2]
 	mov ecx, VECTORS

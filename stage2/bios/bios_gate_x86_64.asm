@@ -3,7 +3,7 @@
 ; segue_bios_gate (bios.h), x86_64: the gate to real mode and back.
 ;   mode      64-bit, CPL 0, 4-level or 5-level paging; interrupts off
 ;   in        RDI   struct crossing, filled in
-;   out       crossing.result, crossing.registers; all that struct crossing names is as before
+;   out       crossing.result, crossing.registers; all state that struct crossing names is restored
 ;   clobbers  RAX RCX RDX RSI RDI R8 to R11 RFLAGS
 ;
 ; The order is that of bios_gate_i386.asm.
@@ -16,17 +16,17 @@ EFER_LME	equ 1 << 8
 EFER_LMA	equ 1 << 10
 
 struc bios_tables, TABLES_END
-	.tss		resq 2			; the host's task state segment, available
-	.cr3		resq 1			; the host's, where our own page tables show it
-	.own_code	resq 1			; where the gate goes on as the host has it mapped
+	.tss		resq 2			; the descriptor of the host's TSS, busy bit clear
+	.cr3		resq 1			; the host's CR3, where the gate's own page tables map it
+	.own_code	resq 1			; ascend.own_code, as the host addresses it
 endstruc
 %if TABLES_END + bios_tables_size + LEAVE_STACK > LEAVE_SIZE
 	%error "LEAVE_SIZE, leave.h"
 %endif
-; test_window.py knows a gate's handlers by their name.
+; test_window.py finds a gate's handlers by this name.
 %define handlers bios_handlers
 
-; SVME stays: what clearing it does where GIF is 0 is undefined (AMD APM vol. 2, 15.17).
+; SVME stays: clearing it while GIF is 0 is undefined (AMD APM vol. 2, 15.17).
 %macro no_long_mode 0
 	rdmsr
 	and eax, ~(EFER_LME | EFER_LMA)
@@ -74,7 +74,7 @@ segue_bios_gate:
 	mov [rdi + crossing.ascend], eax
 	mov ecx, MSR_EFER
 	rdmsr
-	and eax, ~EFER_LMA		; as it must be written while paging is off (AMD APM vol. 2, 3.1.7)
+	and eax, ~EFER_LMA		; must be written as 0 while paging is off (AMD APM vol. 2, 3.1.7)
 	mov [rdi + crossing.efer], eax
 	mov [rdi + crossing.efer + 4], edx
 	mov ecx, MSR_FS_BASE
@@ -85,7 +85,7 @@ segue_bios_gate:
 	rdmsr
 	mov [rdi + crossing.gs_base], eax
 	mov [rdi + crossing.gs_base + 4], edx
-	; CET ends before a handler of ours may run; with it on, that would have to keep to its rules.
+	; CET is turned off before one of the gate's handlers may run: these do not follow its rules.
 	mov rsi, cr4
 	mov [rdi + crossing.cr4], rsi
 	btr rsi, CR4_CET_BIT
@@ -94,8 +94,8 @@ segue_bios_gate:
 
 ; ascend, in the gate's copy
 ;   mode      32-bit, flat, CPL 0, interrupts and paging off; GDT and IDT as descend left them
-;   in        EBX   struct crossing, EBP struct leave, physical both
-;   out       behind the host's call
+;   in        EBX   struct crossing, EBP struct leave, both physical
+;   out       returns to the host's caller of the gate
 bits 32
 ascend:
 	mov eax, [ebx + crossing.cr4]
@@ -135,7 +135,7 @@ bits 64
 	lea rax, [rbx + tables.idt]
 	mov [rbp + pointers.idt + 2], rax
 	lidt [rbp + pointers.idt]
-	; IRETQ loads SS, too: null is right in 64-bit mode whatever the GDT is.
+	; A handler's IRETQ loads SS, too; a null SS is valid in 64-bit mode with any GDT.
 	xor eax, eax
 	mov ss, eax
 	mov rbp, rbx
@@ -145,14 +145,15 @@ bits 64
 	push qword [rbp + bios_tables.own_code]
 	retfq
 .own_code:
-	; Without a PCID, which PCIDE must come before; that, PGE, and what else of CR4 changes, come last.
+	; The PCID must be 0 until CR4.PCIDE is set. CR4, with PCIDE and PGE, and then the full CR3 come last.
 	mov rax, [rbp + bios_tables.cr3]
 	and rax, -PAGE
 	mov cr3, rax
 	mov rdi, rbp
 	and rdi, -PAGE
 	sub rdi, PAGE			; struct crossing
-	; TR is loaded from a copy, in a GDT where its selector finds that: the host's own descriptor is marked busy.
+	; The host's own TSS descriptor has the busy bit set, which LTR refuses. TR is loaded from a copy, through a GDT base
+	; at which the same selector finds the copy.
 	movzx eax, word [rdi + crossing.tr]
 	and eax, ~SELECTOR_FLAGS
 	jz .no_task
@@ -163,7 +164,7 @@ bits 64
 	ltr ax
 .no_task:
 	lgdt [rdi + crossing.gdtr]
-	; In the host's tables S itself finds the same: our LDT may go.
+	; The host's GDT is back, so the gates' selector becomes the host's CS, and the gate's LDT is no longer needed.
 	mov eax, [rdi + crossing.cs]
 	lea rdx, [rbp + tables.idt + 2]
 	mov ecx, VECTORS

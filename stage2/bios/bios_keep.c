@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What of the host's CPU, PICs and timer C can save before the BIOS runs, and put back after it. */
+/* The state of the host's CPU, PICs and timer that C saves before the BIOS runs and restores after it. */
 #include "bios/bios.h"
 #include "common/memory_functions.h"
 #include "leave/processor.h"
@@ -136,7 +136,7 @@ static void set_pit(uint32_t mode, uint32_t reload)
 	out(PIT, reload >> 8);
 }
 
-/* The components to save: all that XCR0 has on, if there is room. */
+/* The components to save: all that XCR0 enables, if they fit. */
 static uint32_t xsave_mask(void)
 {
 	return segue_cpuid(LEAF_XSAVE).ebx <= BIOS_FPU_SIZE ? XSAVE_ALL : XSAVE_AVX;
@@ -160,7 +160,7 @@ static void save_fpu(uint32_t cpu, uint8_t *fpu)
 	} else if (cpu & CPU_FPU) {
 		__asm__ volatile("fnsave %0" : "+m"(*fpu) : : "memory");
 	}
-	/* An exception that waits would be an IRQ 13 of the BIOS's. */
+	/* A pending exception would become IRQ 13 in the BIOS. */
 	if (cpu & CPU_FPU)
 		__asm__ volatile("fninit");
 }
@@ -180,7 +180,7 @@ static void put_back_fpu(uint32_t cpu, const uint8_t *fpu)
 
 void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, uint8_t *fpu)
 {
-	/* TF, NT and AC go, and IF. */
+	/* This clears TF, NT, AC and IF. */
 	kept->flags = read_flags();
 	write_flags(EFLAGS_FIXED | (kept->flags & CPUID_EFLAGS_ID));
 	__asm__ volatile("mov %%cr0, %0" : "=r"(kept->cr0));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The BIOS's memory map: INT 15h E820, or where that is missing E801, 88h and INT 12h. */
+/* The BIOS's memory map: INT 15h E820 or, if that is missing, E801, 88h and INT 12h. */
 #include <stdbool.h>
 #include "bios/bios_map.h"
 #include "common/bytes.h"
@@ -41,7 +41,7 @@ static void add(struct bios_map *map, uint64_t start, uint64_t size, uint32_t ty
 		map->ranges[map->count++] = (struct segue_range){start, end, type, 0};
 }
 
-/* false: the BIOS does not know that, or cannot be asked. */
+/* False: the BIOS does not have the function, or cannot be called. */
 static bool ask(struct bios_map *map, uint32_t vector, struct segue_bios_registers *registers)
 {
 	if (map->error == SEGUE_OK)
@@ -49,7 +49,7 @@ static bool ask(struct bios_map *map, uint32_t vector, struct segue_bios_registe
 	return map->error == SEGUE_OK && !(registers->eflags & SEGUE_BIOS_CARRY);
 }
 
-/* One descriptor into the data; false: there is none. *next is 0 after the last. */
+/* Reads one descriptor; false: there is none. *next is 0 after the last. */
 static bool read_descriptor(struct bios_map *map, uint32_t *next)
 {
 	struct segue_bios_registers registers = {
@@ -87,7 +87,7 @@ static bool has_ram_above_1_mib(const struct bios_map *map)
 	return false;
 }
 
-/* From 1 MiB on, in KiB up to 16 MiB and in units of 64 KiB above; some BIOSes tell it in CX and DX only. */
+/* RAM from 1 MiB: in KiB up to 16 MiB, in units of 64 KiB above. Some BIOSes return it in CX and DX only. */
 static void read_sizes(struct bios_map *map)
 {
 	struct segue_bios_registers registers = {.eax = GET_SIZES};
@@ -115,7 +115,7 @@ static void read_size(struct bios_map *map)
 		add(map, ONE_MIB, (registers.eax & 0xffffu) * KIB, SEGUE_MEMORY_RAM);
 }
 
-/* What lies above the base memory, from the EBDA to 1 MiB, is no RAM. The BIOS sets no carry for this one. */
+/* The range above base memory, from the EBDA to 1 MiB, is not free RAM. INT 12h does not return a carry. */
 static void read_base(struct bios_map *map)
 {
 	struct segue_bios_registers registers = {.eax = 0};

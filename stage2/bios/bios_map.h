@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The BIOS's memory map, for whoever can call it: the library has a way of its own. Exported to segue.elf. */
+/* The BIOS's memory map; the caller supplies the function that calls the BIOS. Exported to segue.elf. */
 #ifndef SEGUE_BIOS_MAP_H
 #define SEGUE_BIOS_MAP_H
 
@@ -11,7 +11,7 @@
 #define BIOS_MAP_DATA 24u
 
 struct bios_map {
-	/* INT vector; SEGUE_OK, or why it could not be called: then it is not called again. */
+	/* Calls INT vector. SEGUE_OK, or the reason why it could not be called; then it is not called again. */
 	int (*call)(struct bios_map *map, uint32_t vector, struct segue_bios_registers *registers);
 	uint8_t *data;                /* BIOS_MAP_DATA bytes, */
 	uint16_t segment, offset;     /* and where real mode finds them */
@@ -20,7 +20,7 @@ struct bios_map {
 	int error;
 };
 
-/* Fills in ranges and count. SEGUE_OK, what call() refused with, SEGUE_E_BIOS_MAP or SEGUE_E_BIOS_MAP_LIMIT. */
+/* Fills in ranges and count. Returns SEGUE_OK, call()'s refusal, SEGUE_E_BIOS_MAP or SEGUE_E_BIOS_MAP_LIMIT. */
 int segue_bios_read_map(struct bios_map *map);
 
 #endif

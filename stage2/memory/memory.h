@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The four functions that a freestanding compiler may call, for a host that has not all of them. Each is a file of its
- * own and weak: a host's own function wins, be it in an object or in a library, before or behind this one. String
- * instructions, so that no compiler finds a loop and makes a call to the same function of it; so no file calls
- * another either, which may be the host's.
+ * The four functions that a freestanding compiler may call, for a host that lacks some of them. Each has its own file
+ * and is weak: a host's own function wins, in an object or a library, linked before or after this one. They use string
+ * instructions, so that no compiler turns a loop into a call to the same function. No file calls another, as that
+ * function may be the host's.
  */
 #ifndef SEGUE_MEMORY_H
 #define SEGUE_MEMORY_H
@@ -12,7 +12,7 @@
 
 #define SEGUE_WEAK __attribute__((weak))
 
-/* The direction flag is clear at every call (System V ABI), and DS and ES have one base. */
+/* The direction flag is clear at every call (System V ABI), and DS and ES have the same base. */
 static inline void copy_ascending(void *to, const void *from, size_t size)
 {
 	size_t words = size / 4, bytes = size % 4;

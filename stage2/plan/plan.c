@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The planner, from the top:
- *   1. Sort by destination unless they are, refuse overlaps, join neighbours (collect).
- *   2. Give every source byte one reader; whoever else wants it takes it from
- *      that reader's destination at the end. So shared sources add no order
- *      to obey, and n pieces meet at most 2n times (choose_readers).
- *   3. Order the pieces; break cycles by setting bytes aside (plan_order.c),
- *      or, out of room, by exchanging in place (plan_exchange.c).
- *   4. Shared bytes, then zeros: nothing unread lies anywhere by then.
+ *   1. Sort by destination if unsorted, refuse overlaps, join neighbours (collect).
+ *   2. Give every source byte one reader. Other pieces that need the byte copy it
+ *      from that reader's destination at the end. So shared sources add no
+ *      ordering constraints, and n pieces meet at most 2n times (choose_readers).
+ *   3. Order the pieces. Break cycles by setting bytes aside (plan_order.c) or,
+ *      without room for that, by exchanging in place (plan_exchange.c).
+ *   4. Copy the shared bytes, then write the zeros: every source byte has been read.
  */
 #include "plan/plan_internal.h"
 
@@ -73,7 +73,7 @@ static void append_piece(struct plan *p, struct plan_copy copy)
 	}
 }
 
-/* Refuses what wraps. Are copies, and zeros, in the order of their destinations? */
+/* Refuses ranges that wrap. True if the copies, and the zeros, are in the order of their destinations. */
 static bool check_input(struct plan *p)
 {
 	const struct plan_input *in = p->in;
@@ -103,7 +103,7 @@ static bool check_input(struct plan *p)
 	return sorted;
 }
 
-/* Indices in the order of their destinations. */
+/* Returns the indices of copies and zeros, in the order of their destinations. */
 static struct sort_entry *sort_destinations(struct plan *p)
 {
 	uint32_t most = p->in->copy_count + p->in->zero_count;
@@ -165,9 +165,9 @@ static void cut_head(struct piece *piece, uint32_t size)
 }
 
 /*
- * At the end of what has a reader, the piece that starts no later and reaches
- * furthest reads on. So a piece's remaining bytes are read by at most two
- * others, and each reader's own part is one run at its end.
+ * At the end of the covered sources, the piece that starts no later and
+ * reaches furthest becomes the next reader. So a piece's other bytes are read
+ * by at most two other pieces, and each reader's own part is one run at its end.
  */
 static void choose_readers(struct plan *p)
 {
@@ -215,7 +215,7 @@ static void choose_readers(struct plan *p)
 	}
 }
 
-/* 4: what is left when all pieces are written */
+/* 4: after all pieces are written */
 
 static void copy_shared(struct plan *p, const struct piece *piece)
 {
@@ -224,7 +224,7 @@ static void copy_shared(struct plan *p, const struct piece *piece)
 	uint32_t low = 0, high = p->node_count;
 	const struct piece *reader;
 
-	/* The reader that holds src: the first that ends past it. */
+	/* Find the reader of src: the first whose source ends past it. */
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The planner: from "these bytes must get there" to an ordered list of moves
- * that purgatory executes one after the other, whatever overlaps.
+ * The planner turns a set of copies and zeros into an ordered list of moves
+ * that purgatory executes one after the other. Sources may overlap destinations.
  * Pure C: no allocator, no libc, no recursion, no written global.
  */
 #ifndef SEGUE_STAGE2_PLAN_H
@@ -13,17 +13,17 @@
 #include "common/bytes.h"
 
 /*
- * What a list entry does, byte i running from 0 up (UP) or from size-1 down
- * (DOWN), one byte after the other as far as anyone can see:
+ * What a list entry does. i runs from 0 up (UP) or from size-1 down (DOWN);
+ * the result is as if the bytes were done one after the other:
  *   COPY  [dst+i] = [src+i]; where the ranges overlap, op is the direction
  *         that reads every byte before it is written
- *   SWAP  exchange [dst+i] and [src+i]; the ranges may overlap, and then the
- *         block of |dst-src| bytes at the starting end travels to the other
+ *   SWAP  exchange [dst+i] and [src+i]; if the ranges overlap, the block
+ *         of |dst-src| bytes at the starting end travels to the other end
  *   ZERO  [dst+i] = 0; src is 0
  *   LINK  the list goes on at physical address dst; src and size are 0
  *   DIGEST  [dst, dst+size) is added to the SHA-256 at src; writes nothing else
  *   END   the list ends; all other fields are 0
- * size is never 0 for COPY, SWAP, ZERO and DIGEST. The planner makes no DIGEST: arrange.c puts them behind its moves.
+ * size is never 0 for COPY, SWAP, ZERO and DIGEST. The planner emits no DIGEST: arrange.c adds them after its moves.
  */
 enum segue_move_op {
 	SEGUE_MOVE_END = 0,
@@ -50,7 +50,7 @@ _Static_assert(offsetof(struct segue_move, src) == 8, "move.asm: src");
 _Static_assert(offsetof(struct segue_move, size) == 16, "move.asm: size");
 _Static_assert(offsetof(struct segue_move, op) == 20, "move.asm: op");
 
-/* size bytes now at src have to be at dst. */
+/* Copy size bytes from src to dst. */
 struct plan_copy {
 	addr_t dst;
 	addr_t src;
@@ -75,20 +75,20 @@ enum plan_status {
 #define PLAN_MAX 0x08000000u
 
 /*
- * Takes the next entry of the list. Not 0 aborts the plan. END and LINK are
- * never emitted: how the list is chained is the caller's business.
+ * Takes the next entry of the list. A result other than 0 aborts the plan.
+ * END and LINK are never emitted: the caller chains the list.
  */
 typedef int plan_emit(void *context, const struct segue_move *move);
 
 struct plan_input {
-	/* Destinations are disjoint; sources may overlap anything, also each other. */
+	/* Destinations are disjoint; sources may overlap each other and the destinations. */
 	const struct plan_copy *copies;
 	/* Disjoint from each other and from the destinations of the copies. */
 	const struct plan_range *zeros;
 	/*
-	 * RAM in which bytes may be set aside: disjoint from each other, from
-	 * all sources, destinations and zeros. Used from the front; start is
-	 * raised past what the plan uses, the rest stays the caller's.
+	 * RAM in which bytes may be set aside: disjoint from each other and from
+	 * all sources, destinations and zeros. The plan uses it from the front
+	 * and raises start past the used part; the rest stays the caller's.
 	 */
 	struct plan_range *free;
 	uint32_t copy_count;
@@ -97,16 +97,16 @@ struct plan_input {
 	/* Scratch of the planner, aligned to 8; unused once the call returns. */
 	void *memory;
 	size_t memory_size;
-	/* Bytes at the end of memory that hold copies (in the order of dst): scratch, too, once the planner has read them. */
+	/* Bytes at the end of memory that hold copies, in the order of dst: scratch, once the planner has read them. */
 	size_t lent;
-	/* Bytes at the end of memory that emit() has taken, for the list; NULL: none. Up to memory_size - result->memory_held. */
+	/* Bytes at the end of memory that emit() has taken, up to memory_size - result->memory_held; NULL: none. */
 	const size_t *taken;
 	plan_emit *emit;
 	void *context;
 };
 
 struct plan_result {
-	/* The numbers of a plan that succeeded. */
+	/* Valid if the plan succeeded. */
 	addr_t payload;  /* bytes whose place changes: dst != src */
 	uint64_t moved;  /* bytes written by COPY and SWAP (a SWAP writes twice its size) */
 	uint64_t aside;  /* of these, bytes that did not go to their place at once: moved <= payload + aside */
@@ -115,10 +115,10 @@ struct plan_result {
 	addr_t scratch;  /* bytes taken from the free ranges */
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
-	uint32_t exchanged; /* pieces exchanged in place because free RAM did not suffice; 0: no source byte is written but as destination */
+	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM; 0: sources are written only as destinations */
 	size_t memory_used; /* at most, without what emit() took */
 	size_t memory_held; /* from memory's start, when emit() is called */
-	/* What a refusal is about; copies count from 0, zeros go on from there, then free ranges. */
+	/* The subject of a refusal, by index: copies from 0, then the zeros, then the free ranges. */
 	uint32_t a, b;        /* b: PLAN_OVERLAP */
 	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS: the range as given */
 	size_t memory_need;   /* PLAN_MEMORY: at least this much is wanted */
@@ -126,15 +126,15 @@ struct plan_result {
 };
 
 /*
- * Where RAM for setting aside runs out, the plan exchanges bytes in place; it
- * may then leave undefined bytes in sources that are no destination. Apart
- * from that only destinations, zeros and the taken part of `free` are written.
+ * If the RAM for setting aside runs out, the plan exchanges bytes in place. It
+ * may then leave undefined bytes in sources that are not destinations. Apart from
+ * that it writes only to destinations, zeros and the used part of `free`.
  */
 enum plan_status segue_plan(const struct plan_input *input, struct plan_result *result);
 
 /*
- * An arena of this size is always enough, beside what emit() takes, if no copy is larger than 4 GiB; 0 if
- * the counts are over PLAN_MAX. For the most part it is for exchanges: without any, a third does.
+ * An arena size that is always enough, beyond what emit() takes, if no copy is larger than 4 GiB; 0 if
+ * the counts are over PLAN_MAX. Most of it is for exchanges: without any, a third is enough.
  */
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges);
 

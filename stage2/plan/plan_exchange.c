@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes the waiting pieces without a byte of room. W is every byte that they
- * read or write. Bytes that are written but not read are junk; they are sent
+ * Writes the waiting pieces without any free RAM. W is the set of bytes that
+ * they read or write. Bytes that are written but not read are junk. Junk moves
  * to the bytes that are read but not written, so that the whole is a
  * permutation of W: an exchange of intervals ("parts").
  *
- * One step at W's end E (Rauzy's induction). a is the part whose destination
- * ends at E, b the one whose source does, l the length of the shorter.
- * Exchanging [E-l, E) with the last l bytes of a's source makes [E-l, E)
- * final and leaves W's rest an exchange of no more parts than before. A part
- * that overlaps itself would win many such steps in a row (think of turning
- * a gigabyte by a page); one looping exchange does them together. With that
- * the list grows with the parts and the logarithm of their sizes, not with
- * their sizes.
+ * One step works at W's end E (Rauzy's induction). a is the part whose
+ * destination ends at E, b the one whose source ends there, l the length of the
+ * shorter. Exchanging [E-l, E) with the last l bytes of a's source makes
+ * [E-l, E) final, and the rest of W is an exchange of no more parts than
+ * before. A part that overlaps itself would win many such steps in a row (for
+ * example, a gigabyte rotated by a page); one looping exchange does them
+ * together. So the length of the list grows with the number of parts and the
+ * logarithm of their sizes, not with their sizes.
  *
- * Gaps in W do no harm: only the order matters, and a part lies in one run
- * both where it is and where it goes.
+ * Gaps in W do not matter: only the order does, and a part's source and its
+ * destination are each one run.
  */
 #include "plan/plan_internal.h"
 
@@ -75,7 +75,7 @@ static void append(struct exchange *x, addr_t dst, addr_t src, uint32_t size, bo
 	x->count++;
 }
 
-/* What waits and lies where it was, by destination. */
+/* Makes parts of the waiting bytes that have not been set aside, by destination. */
 static void split_pieces(struct exchange *x)
 {
 	struct plan *p = x->plan;
@@ -114,7 +114,7 @@ static void link_by_src(struct exchange *x)
 	}
 }
 
-/* A walk over the bytes that one order holds and the other does not. */
+/* A walk over the bytes that are in one order and not in the other. */
 struct difference {
 	bool by_src;        /* source bytes that are no destination; else the reverse */
 	uint32_t in, other; /* next parts of the two orders */
@@ -128,7 +128,7 @@ static uint32_t next_part(const struct exchange *x, uint32_t index, bool by_src)
 	return index + 1 < x->real ? index + 1 : PLAN_NONE;
 }
 
-/* Puts the next run into *run, which is empty and stays so at the end. */
+/* Puts the next run into *run. *run must be empty, and at the end it stays empty. */
 static void next_run(const struct exchange *x, struct difference *walk, struct plan_range *run)
 {
 	while (walk->in != PLAN_NONE) {
@@ -179,7 +179,7 @@ static void append_junk(struct exchange *x)
 	}
 }
 
-/* Both runs of parts, the real ones and junk, stand in the order of their destinations, junk also of its sources. */
+/* Merges the real parts with the junk. Both are in the order of their destinations; the junk also in that of its sources. */
 static void link_all(struct exchange *x)
 {
 	uint32_t real = 0, junk = x->real, after = PLAN_NONE, next = x->src_first;
@@ -202,7 +202,7 @@ static void link_all(struct exchange *x)
 	}
 }
 
-/* moves; bytes that are displaced without reaching their place count as set aside */
+/* Moves. Bytes that are displaced without reaching their place count as set aside. */
 
 static void displace(struct exchange *x, addr_t dst, addr_t src, size_t size)
 {
@@ -210,7 +210,7 @@ static void displace(struct exchange *x, addr_t dst, addr_t src, size_t size)
 	segue_plan_copy(x->plan, dst, src, size);
 }
 
-/* Bytes of `to` are at here and belong at there; bytes of `from` are at there, and any place will do for them. */
+/* Bytes of the part `to` move from here to there, their place; bytes of `from`, which are at there, may go anywhere. */
 static void trade(struct exchange *x, addr_t there, addr_t here, size_t size, bool to_junk, bool from_junk)
 {
 	if (!to_junk && !from_junk)
@@ -227,8 +227,8 @@ static void unlink_dst_last(struct exchange *x)
 }
 
 /*
- * a's destination overlaps its source by at least the distance: all of b's
- * (the parts between a's source and the end) pass below a's last bytes.
+ * a's destination overlaps its source by at least the distance. All parts b
+ * between a's source and the end pass below a's last bytes.
  */
 static void slide_a(struct exchange *x)
 {
@@ -253,9 +253,9 @@ static void slide_a(struct exchange *x)
 }
 
 /*
- * The mirror image: b slides down in its own bytes, a multiple of the
- * distance. The lowest bytes that slide trade places with all of a's (the
- * parts between b's destination and the end), which travel up to the end.
+ * The mirror image: b slides down within its own bytes, by a multiple of the
+ * distance. The lowest bytes that slide trade places with all parts a between
+ * b's destination and the end, which travel up to the end.
  */
 static void slide_b(struct exchange *x)
 {
@@ -300,7 +300,7 @@ static void step(struct exchange *x)
 	unlink_dst_last(x);
 	unlink_src(x, a_index);
 	if (b->size > size) {
-		/* b is now its own tail, at a's old place; a's record becomes what stays of b. */
+		/* b's record becomes b's tail, at a's old place; a's record becomes the rest of b. */
 		*a = (struct part){ b->dst, b->src, b->size - size, b->dst_prev, 0, 0, b->junk };
 		b->dst_prev = a_index;
 		b->dst += a->size;

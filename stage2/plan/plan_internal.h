@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the planner's files share; the way through them is told in plan.c. */
+/* Shared by the planner's files; plan.c describes the steps. */
 #ifndef SEGUE_STAGE2_PLAN_INTERNAL_H
 #define SEGUE_STAGE2_PLAN_INTERNAL_H
 
@@ -9,16 +9,16 @@
 
 #define PLAN_NONE UINT32_MAX
 
-/* Sizes are of 32 bits, in the list as well: what is larger is cut at a multiple of a page. */
+/* Sizes have 32 bits, here and in the list: a larger copy is split at a multiple of a page. */
 #define PIECE_MAX 0xfffff000u
 
-/* Notes of bytes set aside: at most this many more than there are pieces. */
+/* Cuts: at most this many more than there are pieces. */
 #define PLAN_CUTS_SPARE 16u
 
 /*
- * A run of bytes that moves, of up to PIECE_MAX: there is one for each extent of a scattered blob, so they are small. While it is waiting, [src, src+size) is unread
- * and no other waiting piece reads any of it. A piece already in place, or
- * all of whose bytes are fetched from other pieces, has size 0 and never waits.
+ * A run of up to PIECE_MAX bytes that moves. The structure is small because a scattered blob has a piece for each extent.
+ * While the piece is waiting, [src, src+size) is unread and no other waiting piece reads any of it. A piece that is
+ * already in place, or all of whose bytes come from other pieces' destinations, has size 0 and never waits.
  */
 struct piece {
 	addr_t dst, src;
@@ -35,14 +35,14 @@ struct piece {
 	uint32_t cut_count; /* not 0: cut_first counts, pending does not */
 };
 
-/* Bytes of a waiting piece that were at src and are now at room. */
+/* Bytes of a waiting piece that were at src and have been set aside at room. */
 struct cut {
 	addr_t src, room;
 	uint32_t size;
 	uint32_t next; /* while its piece is written: the next one in the direction of the copy */
 };
 
-/* A run of bytes in plan_exchange.c; junk may hold anything, but its place counts. */
+/* A run of bytes in plan_exchange.c. The contents of junk do not matter, but its position does. */
 struct part {
 	addr_t dst, src;
 	uint32_t size;
@@ -60,7 +60,7 @@ struct plan {
 	struct plan_result *out;
 	enum plan_status status; /* the first failure; nothing is emitted after it */
 
-	/* The arena's unused middle: what stays is taken from low; copies, sorting and emit() have the other end. */
+	/* The arena's unused middle: lasting memory is taken from low; copies, sorting and emit() use the high end. */
 	unsigned char *start, *low, *high, *end;
 
 	struct piece *pieces; /* by dst */
@@ -71,7 +71,7 @@ struct plan {
 	uint32_t waiting;
 	uint32_t *heap;       /* blocked pieces, fewest pending bytes first; from its end down, the ready ones */
 	uint32_t heap_count, ready_count;
-	uint32_t *sinks;      /* pieces that were found to block nobody */
+	uint32_t *sinks;      /* pieces that block no other piece */
 	uint32_t sink_count;
 	uint32_t put_off;     /* last of the pieces that are written after the core */
 
@@ -79,7 +79,7 @@ struct plan {
 	uint32_t cut_count;
 	uint32_t cuts_open;   /* set aside and not yet written where they belong */
 
-	/* The free ranges as one row of bytes. */
+	/* The free ranges, counted as one run of bytes. */
 	addr_t room_total, room_used, room_top; /* all, in use now, in use at most so far */
 	addr_t room_at;     /* address of the next */
 	uint32_t room;        /* its range */
@@ -106,7 +106,7 @@ size_t segue_plan_left(const struct plan *);
 void segue_plan_emit(struct plan *, uint32_t op, addr_t dst, addr_t src, size_t size);
 void segue_plan_copy(struct plan *, addr_t dst, addr_t src, size_t size);
 
-/* A walk over the bytes of a waiting piece that need not or must not be read where they were, by address. */
+/* A walk, by address, over the bytes of a waiting piece that need not or must not be read from the source. */
 struct hole_walk {
 	uint32_t writer, cut;
 	struct cut hole;
@@ -119,7 +119,7 @@ void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint3
 /* plan_order.c: write every piece, one after the other. */
 void segue_plan_order(struct plan *);
 
-/* plan_exchange.c: write the waiting pieces with no room at all, by exchanging. */
+/* plan_exchange.c: write the waiting pieces without free RAM, by exchanging. */
 void segue_plan_exchange(struct plan *);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Writes the pieces one after the other. A piece may be written once no
- * other waiting piece reads from its destination. Neither these meetings nor
- * the order are stored: sources are disjoint and destinations are disjoint,
- * so whoever meets a range stands in one run of the other order.
+ * other waiting piece reads from its destination. These meetings of sources
+ * and destinations are not stored: sources are disjoint and destinations are
+ * disjoint, so the sources that meet a destination are one run of the order
+ * by source, and the other way round.
  */
 #include "plan/plan_internal.h"
 
-/* a heap of blocked pieces, fewest pending bytes on top; made when a cycle is met first */
+/* A heap of blocked pieces, fewest pending bytes on top. It is built at the first cycle. */
 
 static void place(struct plan *p, uint32_t slot, uint32_t index)
 {
@@ -49,24 +50,24 @@ static void leave_heap(struct plan *p, uint32_t index)
 		sift(p, p->pieces[index].slot, last);
 }
 
-/* The ready ones stand at the other end of the heap's array. */
+/* The ready pieces are at the other end of the heap's array. */
 static void make_ready(struct plan *p, uint32_t index)
 {
 	p->heap[p->node_count - ++p->ready_count] = index;
 }
 
-/* Who writes into, or reads from, [at, at+size)? */
+/* A walk over the pieces that write to, or read from, [at, at+size). */
 struct meeting {
 	addr_t at;
 	uint32_t size;
 	bool readers;
 	uint32_t next;  /* in the order by source or by destination */
-	uint32_t index; /* the piece met, */
-	addr_t from;  /* and the bytes */
+	uint32_t index; /* the piece met */
+	addr_t from;  /* the bytes that both share: shared bytes from here */
 	uint32_t shared;
 };
 
-/* The next waiting one. */
+/* Finds the next waiting piece; false at the end. */
 static bool meet(const struct plan *p, struct meeting *m)
 {
 	addr_t end = m->at + m->size, from, to;
@@ -98,7 +99,10 @@ static void begin_meeting(struct meeting *m, const struct piece *piece, bool rea
 	m->readers = readers;
 }
 
-/* Not waiting any more: whom it blocked may go on, and who blocked it is rid of it. */
+/*
+ * The piece waits no more. Pieces that waited for its source become ready once nothing else is pending;
+ * pieces that it waited for become sinks once they block no other piece.
+ */
 static void retire(struct plan *p, uint32_t index)
 {
 	struct piece *piece = &p->pieces[index];
@@ -122,7 +126,7 @@ static void retire(struct plan *p, uint32_t index)
 			p->sinks[p->sink_count++] = m.index;
 }
 
-/* Counts who meets whom. */
+/* Counts the meetings: pending bytes and blocked pieces. */
 static void start(struct plan *p)
 {
 	uint32_t writer = 0, reader = 0;
@@ -157,7 +161,7 @@ static void start(struct plan *p)
 	}
 }
 
-/* cuts: bytes set aside */
+/* Cuts: bytes set aside. */
 
 static void enter_room(struct plan *p, uint32_t room)
 {
@@ -165,7 +169,7 @@ static void enter_room(struct plan *p, uint32_t room)
 	p->room_at = p->in->free[room].start;
 }
 
-/* Copies size bytes to free RAM and notes where; false if the notes' memory is used up. */
+/* Copies size bytes to free RAM and records where, in cuts; false if there is no memory for another cut. */
 static bool set_aside(struct plan *p, struct piece *writer, addr_t src, uint32_t size)
 {
 	while (size != 0) {
@@ -196,7 +200,7 @@ static bool set_aside(struct plan *p, struct piece *writer, addr_t src, uint32_t
 	return true;
 }
 
-/* Sets aside what others still read from the destination of this piece. */
+/* Sets aside the bytes of this piece's destination that other pieces have yet to read. */
 static bool clear_destination(struct plan *p, uint32_t index)
 {
 	struct piece *piece = &p->pieces[index];
@@ -224,7 +228,7 @@ static void restore(struct plan *p, const struct piece *piece, const struct cut 
 	segue_plan_copy(p, piece->dst + (cut->src - piece->src), cut->room, cut->size);
 }
 
-/* What is still at its place in the order that the overlap with itself wants, then what was set aside. */
+/* Copies the bytes that are still in the source, in the direction that its overlap needs, then those set aside. */
 static void write_piece(struct plan *p, const struct piece *piece)
 {
 	bool down = piece->dst > piece->src;
@@ -260,7 +264,7 @@ static void write_piece(struct plan *p, const struct piece *piece)
 	}
 }
 
-/* Every waiting piece is blocked and blocks another. False if there is no room to set the least aside. */
+/* Called when every waiting piece is blocked and blocks another. False if even the fewest pending bytes find no room. */
 static bool break_cycle(struct plan *p)
 {
 	uint32_t index;
@@ -278,7 +282,7 @@ static bool break_cycle(struct plan *p)
 	return true;
 }
 
-/* Nobody waits for it, so it would only be in the way when cycles are broken. */
+/* A sink blocks no piece, so it is written last and does not count when cycles are broken. */
 static void put_off(struct plan *p, uint32_t index)
 {
 	if (!plan_waits(&p->pieces[index]))

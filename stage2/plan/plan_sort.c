@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sorts by addresses in linear time: one stable pass a hexadecimal digit, digits that never differ left out. */
+/* Sorts by address in linear time: a stable pass for each hexadecimal digit, except for digits that never differ. */
 #include "plan/plan_internal.h"
 
 void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count)

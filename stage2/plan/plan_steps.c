@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What each part of the planner does with memory, moves and holes. */
+/* Shared by all steps of the planner: its memory, emitting moves, and walking over holes. */
 #include "plan/plan_internal.h"
 
 /* arena */
 
-/* Arrays grow by taking one element after the other, so all their elements' sizes are multiples of this. */
+/* Arrays grow element by element, so the sizes of all elements must be multiples of this. */
 #define ALIGNMENT _Alignof(struct piece)
 _Static_assert(_Alignof(struct part) <= ALIGNMENT && _Alignof(struct cut) <= ALIGNMENT, "an array would have gaps");
 
@@ -77,7 +77,7 @@ void segue_plan_emit(struct plan *p, uint32_t op, addr_t dst, addr_t src, size_t
 
 void segue_plan_copy(struct plan *p, addr_t dst, addr_t src, size_t size)
 {
-	/* Where dst is below src, the difference is huge. */
+	/* If dst is below src, the difference wraps and is huge. */
 	bool down = dst - src < size;
 
 	segue_plan_emit(p, down ? SEGUE_MOVE_COPY_DOWN : SEGUE_MOVE_COPY_UP, dst, src, size);
@@ -96,7 +96,7 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 		if (writer->dst - writer->head >= end)
 			break;
 		if (writer->dst == writer->src) {
-			/* In place: whoever reads it, it must stay. */
+			/* A piece in place must stay, so its bytes are read at the end. */
 			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
 			walk->hole.size = (uint32_t)(plan_min(writer->dst, end) - walk->hole.src);
 			walk->writer++;
@@ -105,7 +105,7 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 		if (low == high || writer->dst >= end)
 			continue;
 		if (walk->cut == PLAN_NONE) {
-			/* The first cut that lies in this piece. */
+			/* Find the first cut that lies in this piece. */
 			while (low < high) {
 				uint32_t middle = low + (high - low) / 2;
 

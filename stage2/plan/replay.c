@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All memory is a set of disjoint runs: "these bytes are the original ones of
- * that place", "zero", "lost". Each move takes runs out and puts runs in. The
- * runs are kept in a treap, a search tree by address that is a heap by random
- * numbers, because it can be cut in two and joined again by short loops.
+ * Memory is a set of disjoint runs. A run holds the original bytes of some
+ * address, or zeros, or lost bytes. Each move takes runs out and puts runs in.
+ * The runs are kept in a treap (a search tree by address that is a heap by
+ * random weights), because short loops can split and join it.
  */
 #include "plan/replay.h"
 
@@ -25,7 +25,7 @@ static struct run_node *node(const struct replay *r, uint32_t index)
 	return (struct run_node *)r->nodes + index;
 }
 
-/* Trees stay flat if weights look random; they need not be unknown to anybody. */
+/* Trees stay flat if the weights look random; they need not be secret. */
 static uint32_t weight(uint32_t index)
 {
 	index *= 0x9e3779b1u;
@@ -46,7 +46,7 @@ static void release(struct replay *r, uint32_t tree)
 	r->spare = tree;
 }
 
-/* NO_NODE, which may be written to, when memory is used up. */
+/* Returns NO_NODE, which may be written to, if the memory is used up. */
 static uint32_t new_run(struct replay *r, addr_t start, addr_t end, uint32_t kind, addr_t shift)
 {
 	uint32_t index = r->spare;
@@ -84,7 +84,7 @@ static uint32_t join(struct replay *r, uint32_t low, uint32_t high)
 	return root;
 }
 
-/* Into the bytes below `at` and the rest. */
+/* Splits a tree into the bytes below `at` and the rest. */
 static void divide(struct replay *r, uint32_t tree, addr_t at, uint32_t *low, uint32_t *high)
 {
 	uint32_t last = NO_NODE, rest, *above = high;
@@ -127,7 +127,7 @@ static const struct run_node *find(const struct replay *r, uint32_t tree, addr_t
 	}
 }
 
-/* Appends to tree what lies at [from, from+size), to be at `to`. */
+/* Appends to tree the contents of [from, from+size), moved to `to`. */
 static void append(struct replay *r, uint32_t *tree, addr_t from, addr_t size, addr_t to)
 {
 	addr_t end = from + size, shift = from - to;
@@ -141,7 +141,7 @@ static void append(struct replay *r, uint32_t *tree, addr_t from, addr_t size, a
 	}
 }
 
-/* Puts tree where [start, end) was. */
+/* Replaces the contents of [start, end) by tree. */
 static void put(struct replay *r, uint32_t *root, addr_t start, addr_t end, uint32_t tree)
 {
 	uint32_t low, middle, high;
@@ -163,7 +163,7 @@ static void copy(struct replay *r, addr_t dst, addr_t src, uint32_t size, bool d
 	uint32_t tree = NO_NODE;
 	addr_t distance = down ? src - dst : dst - src;
 
-	/* Overlapping in the direction that overwrites what is still to be read. */
+	/* The ranges overlap, and the direction overwrites bytes before they are read. */
 	if (distance != 0 && distance < size) {
 		fill(r, &r->contents, dst, dst + size, RUN_LOST);
 		return;
@@ -187,9 +187,9 @@ static void swap(struct replay *r, addr_t low, addr_t high, uint32_t size, bool 
 		return;
 	}
 	/*
-	 * The block of `distance` bytes at one end travels to the other, turned
-	 * round itself by what the size is over a multiple of the distance;
-	 * everything else shifts the other way.
+	 * The block of `distance` bytes at one end travels to the other end. It is
+	 * rotated by the remainder of the size over the distance. All other bytes
+	 * shift the other way.
 	 */
 	turn = size % (uint32_t)distance;
 	if (down) {
@@ -222,7 +222,7 @@ enum replay_status segue_replay_allow(struct replay *r, addr_t start, addr_t end
 	return r->status;
 }
 
-/* All of [start, end) is of that kind, originals what was at start + shift. */
+/* True if all of [start, end) is of this kind; for RUN_ORIGINAL, the original bytes of start + shift. */
 static void check(struct replay *r, enum replay_status blame, uint32_t index, addr_t start, addr_t end, uint32_t kind, addr_t shift)
 {
 	while (start < end && r->status == REPLAY_OK) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replays a finished list of moves on ranges, not bytes, and says whether it
- * does what was asked. Shares nothing with the planner but struct segue_move
- * and the input's types, so that each checks the other.
+ * Replays a finished list of moves, on ranges instead of bytes, and checks that
+ * it does what was asked. It shares only struct segue_move and the input's types
+ * with the planner, so that each checks the other.
  */
 #ifndef SEGUE_STAGE2_REPLAY_H
 #define SEGUE_STAGE2_REPLAY_H
@@ -21,7 +21,7 @@ enum replay_status {
 struct replay_input {
 	const struct plan_copy *copies;
 	const struct plan_range *zeros;
-	/* Where else moves may write: what was free, and sources after an exchange. May overlap anything. */
+	/* Further ranges that moves may write to: free RAM, and sources after an exchange. They may overlap any range. */
 	const struct plan_range *writable;
 	uint32_t copy_count;
 	uint32_t zero_count;
@@ -50,8 +50,8 @@ struct replay {
 };
 
 /*
- * A caller that does not keep copies and ranges for the input gives them one by one: before the first move where else
- * moves may write, after the last move each copy.
+ * For a caller that does not keep arrays of copies and ranges for the input. It passes them one by one: the further
+ * writable ranges before the first move, the copies after the last move.
  */
 enum replay_status segue_replay_allow(struct replay *, addr_t start, addr_t end);
 enum replay_status segue_replay_copy(struct replay *, uint32_t index, const struct plan_copy *);
@@ -60,7 +60,7 @@ enum replay_status segue_replay_begin(struct replay *, const struct replay_input
 enum replay_status segue_replay_move(struct replay *, const struct segue_move *);
 enum replay_status segue_replay_end(struct replay *);
 
-/* Enough for a list that segue_plan() made of as many moves. */
+/* The memory that is enough for a list of so many moves from segue_plan(). */
 size_t segue_replay_memory(uint32_t copies, uint32_t zeros, uint32_t writable, uint32_t moves);
 
 #endif

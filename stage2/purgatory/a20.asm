@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Address line 20: tested, and opened where it is shut. Before the moves, or they would wrap.
+; Tests address line 20, and opens it if it is shut. This comes before the moves, which would wrap.
 
 PORT_SYSTEM_A	equ 0x92
 SYSTEM_A_RESET	equ 1 << 0
@@ -14,7 +14,7 @@ KBC_A20_ON	equ 0xdf
 ; open_a20
 ;   mode      32-bit, flat
 ;   in        EBP base
-;   out       A20 on; where nothing opens it, says so and stops
+;   out       A20 on; if it cannot be opened, prints that and stops
 ;   clobbers  EAX ECX ESI EFLAGS
 open_a20:
 	call a20_is_open
@@ -46,7 +46,7 @@ open_a20:
 .text:
 	db "segue: the A20 gate stays shut; stopped", 13, 10, 0
 
-; a20_is_open: writes to a dword the complement of the one 1 MiB away from it; shut, they are one.
+; a20_is_open: writes the complement of the dword 1 MiB away; with A20 shut, both are the same memory
 ;   mode      32-bit, flat
 ;   in        EBP base
 ;   out       ZF = 0: open
@@ -63,7 +63,7 @@ a20_is_open:
 	pop ecx
 	ret
 
-; kbc_ready: waits, not for ever, until the keyboard controller takes a byte
+; kbc_ready: waits, with a limit, until the keyboard controller takes a byte
 ;   mode      any
 ;   clobbers  AL EFLAGS
 kbc_ready:

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Where ACPI's tables say that IO-APICs and HPET are (ACPI 6.5, 5.2). Nothing is believed before its checksum is right,
-; nothing above 4 GiB is read, and a table that is broken is as none.
+; Finds the IO-APICs and the HPET in the ACPI tables (ACPI 6.5, 5.2). A table is used only if its checksum is right; a
+; broken table is ignored, and nothing above 4 GiB is read.
 
 BDA_EBDA		equ 0x40e	; segment of the extended BIOS data area
 EBDA_SEARCHED		equ 1024
@@ -26,7 +26,7 @@ struc table
 	.length		resd 1
 	.rest		resb 28
 endstruc
-TABLE_LIMIT		equ 0x10000	; a directory of 8,000 tables, an MADT of 4,000 CPUs
+TABLE_LIMIT		equ 0x10000	; enough for 8,000 tables in the XSDT, or 4,000 CPUs in the MADT
 struc madt
 	.table		resb table_size
 	.local_apic	resd 1
@@ -48,7 +48,7 @@ endstruc
 ; read_acpi
 ;   mode      32-bit, flat, paging off
 ;   in        EBP base
-;   out       what struct devices lacks of IO-APICs and HPET, as far as the tables tell it
+;   out       IO-APICs and HPET in struct devices, if they were unknown and the tables list them
 ;   clobbers  EAX EBX ECX EDX ESI EDI
 read_acpi:
 	mov esi, [DEVICE(rsdp)]
@@ -68,7 +68,7 @@ read_acpi:
 	je .found
 	ret
 .found:
-	; EDX: bytes of an address in the directory, ESI the directory
+	; EDX: size of an address in the directory (RSDT or XSDT); ESI: the directory
 	mov edx, 8
 	cmp byte [esi + rsdp.revision], RSDP_HAS_XSDT
 	jb .rsdt
@@ -113,7 +113,7 @@ read_acpi:
 .done:
 	ret
 
-; find_rsdp: in ESI where to begin, EDI the end; out ZF = 1: ESI is one; clobbers EAX ECX ESI
+; find_rsdp: in ESI start, EDI end; out ZF = 1: ESI is an RSDP; clobbers EAX ECX ESI
 find_rsdp:
 	call is_rsdp
 	je .found
@@ -124,7 +124,7 @@ find_rsdp:
 .found:
 	ret
 
-; is_rsdp: in ESI an address; out ZF = 1: it is one; clobbers EAX ECX
+; is_rsdp: in ESI an address; out ZF = 1: it is an RSDP's; clobbers EAX ECX
 is_rsdp:
 	cmp dword [esi + rsdp.signature], "RSD "
 	jne sum_of_bytes.done
@@ -161,7 +161,7 @@ is_table:
 
 ; read_table
 ;   in        EBP base, ESI an address
-;   out       struct devices has what it lacked, if this is an MADT or an HPET's table
+;   out       if this is an MADT or the HPET's table, what struct devices did not have is filled in
 ;   clobbers  EAX EBX ECX EDI
 read_table:
 	mov eax, "APIC"

@@ -1,23 +1,23 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The APICs, back to where a target that knows of the two PICs alone gets its interrupts: the MultiProcessor
-; Specification 1.4, 3.6.2.2, calls it virtual wire mode. Intel 82093AA data sheet; Intel SDM vol. 3, chapter 10.
+; Puts the APICs into virtual wire mode (MultiProcessor Specification 1.4, 3.6.2.2), in which a target that knows only
+; the two PICs gets its interrupts. Intel 82093AA data sheet; Intel SDM vol. 3, chapter 10.
 
 IO_APIC_INDEX		equ 0x00
 IO_APIC_WINDOW		equ 0x10
 IO_APIC_EOI		equ 0x40	; from version 20h on
 IO_APIC_HAS_EOI		equ 0x20
-IO_APIC_VERSION		equ 1		; registers behind the window
+IO_APIC_VERSION		equ 1		; registers seen through the window
 IO_APIC_ENTRIES		equ 0x10
-IO_APIC_MOST		equ 0xf0	; entries that one can have
+IO_APIC_MOST		equ 0xf0	; the most entries an IO-APIC can have
 ENTRY_MASKED		equ 1 << 16
 ENTRY_LEVEL		equ 1 << 15
 ENTRY_REMOTE_IRR	equ 1 << 14
-; Of an entry there, and of one in the local APIC
+; The same in a redirection entry and in the local APIC's LVT
 DELIVERY		equ 7 << 8
 DELIVERY_SMI		equ 2 << 8
 
-; quiet_io_apics: before the local APIC, which could not serve what still came
+; quiet_io_apics: must run before quiet_local_apic, which drains what the IO-APICs have sent
 ;   mode      32-bit, flat, paging off
 ;   in        EBP base
 ;   clobbers  EAX EBX ECX EDX ESI EDI
@@ -43,9 +43,9 @@ quiet_io_apics:
 .done:
 	ret
 
-; quiet_io_apic: all entries as after reset, which is masked
+; quiet_io_apic: resets all entries to masked; SMI entries stay
 ;   mode      32-bit, flat, paging off
-;   in        EBX its address
+;   in        EBX the IO-APIC's address
 ;   clobbers  EAX ECX EDX EDI
 quiet_io_apic:
 	mov dword [ebx + IO_APIC_INDEX], IO_APIC_VERSION
@@ -59,15 +59,15 @@ quiet_io_apic:
 	lea eax, [IO_APIC_ENTRIES + edx * 2]
 	mov [ebx + IO_APIC_INDEX], eax
 	mov eax, [ebx + IO_APIC_WINDOW]
-	; SMIs are the firmware's.
+	; SMI entries belong to the firmware.
 	mov ecx, eax
 	and ecx, DELIVERY
 	cmp ecx, DELIVERY_SMI
 	je .next
 	or eax, ENTRY_MASKED
 	mov [ebx + IO_APIC_WINDOW], eax
-	; A level that nobody has told the end of holds its pin shut; masked, the local APIC's EOI does not reach it.
-	; Where there is a register for it, that ends it; the older ones forget it as an edge.
+	; A level interrupt that never got its EOI blocks its pin, and once the entry is masked the local APIC's EOI does not
+	; reach it. Newer IO-APICs have an EOI register; on older ones switching the pin to edge clears it.
 	test eax, ENTRY_REMOTE_IRR
 	jz .clean
 	mov ecx, edi
@@ -112,15 +112,15 @@ APIC_TIMER_INITIAL	equ 0x380
 LVT_MASKED		equ 1 << 16
 LVT_NMI			equ 4 << 8
 LVT_EXTINT		equ 7 << 8
-; Vector 0Fh: the BIOS's handler for it counts with interrupts that are none (MultiProcessor Specification 1.4, appendix
-; A). Bit 8 enables.
+; Vector 0Fh: the BIOS's handler for it expects spurious interrupts (MultiProcessor Specification 1.4, appendix A). Bit 8
+; enables the APIC.
 SPURIOUS_ENABLED	equ 1 << 8 | 0x0f
 APIC_VECTORS		equ 256
-APIC_FIRST		equ 16		; those below are errors (Intel SDM vol. 3, 10.5.2), these share vectors with exceptions
+APIC_FIRST		equ 16		; lower ones are errors (Intel SDM vol. 3, 10.5.2); 16 to 31 are also exceptions
 VECTOR_MC		equ 18
 EFLAGS_IF_BIT		equ 9
 
-; Behind IDT, TSS, the digest and the stack of CPUs that rest, below this CPU's own
+; Above the IDT, the TSS, the digest and the stack of the halted CPUs; below this CPU's own stack
 WIDE_IDT_AT		equ REST_STACK_TOP
 %if WIDE_IDT_AT + APIC_VECTORS * 8 > STACK_TOP - 512
 	%error "the wide IDT is in the stack"
@@ -129,7 +129,7 @@ WIDE_IDT_AT		equ REST_STACK_TOP
 ; quiet_local_apic
 ;   mode      32-bit, flat, CPL 0, paging off, interrupts off
 ;   in        EBP base
-;   out       where there is one that the firmware had on: in xAPIC mode, nothing in it that waits or is in service
+;   out       if there is a local APIC and it was on: it is in xAPIC mode, with no interrupt pending or in service
 ;   clobbers  EAX EBX ECX EDX ESI EDI
 quiet_local_apic:
 	call highest_leaf
@@ -139,7 +139,7 @@ quiet_local_apic:
 	cpuid
 	test edx, CPUID_APIC
 	jz .none
-	; The Pentium's has its place and no such MSR.
+	; The Pentium's APIC is at the usual address, and there is no such MSR.
 	mov ebx, APIC_USUAL
 	and eax, CPUID_FAMILY
 	cmp eax, FAMILY_6
@@ -150,12 +150,12 @@ quiet_local_apic:
 	jz .none
 	test eax, APIC_BASE_EXTD
 	jz .xapic
-	; From x2APIC mode the only way is through disabled (10.12.5), which forgets all of its state.
+	; x2APIC mode can only be left by disabling the APIC (10.12.5), which loses all of its state.
 	and eax, ~(APIC_BASE_EN | APIC_BASE_EXTD)
 	call write_msr
 	or eax, APIC_BASE_EN
 	call write_msr
-	; Locked in that mode, it has refused. One that stays off leaves the CPU's pins to the PICs, and to NMIs.
+	; A CPU locked in x2APIC mode has refused. With the APIC off, the CPU's pins take the PICs' interrupts and NMIs.
 	rdmsr
 	mov ecx, eax
 	and ecx, APIC_BASE_EN | APIC_BASE_EXTD
@@ -169,7 +169,7 @@ quiet_local_apic:
 .found:
 	mov dword [ebx + APIC_SPURIOUS], SPURIOUS_ENABLED
 	mov dword [ebx + APIC_TPR], 0
-	; Masked first, so that no more comes while what is there is taken.
+	; Mask first, so that nothing new arrives while the pending interrupts are drained.
 	mov ecx, [ebx + APIC_VERSION]
 	shr ecx, 16
 	movzx ecx, cl			; the last entry's number
@@ -183,7 +183,7 @@ quiet_local_apic:
 	movzx eax, byte [esi]
 	inc esi
 	shl eax, 4
-	; Of heat, too, some firmware is told by SMIs.
+	; SMI entries belong to the firmware: some gets its thermal interrupt that way.
 	mov edx, [ebx + eax]
 	and edx, DELIVERY
 	cmp edx, DELIVERY_SMI
@@ -205,7 +205,7 @@ quiet_local_apic:
 	mov dword [ebx + APIC_LVT_LINT1], LVT_NMI
 .none:
 	ret
-; In the order in which CPUs got them: the version register says how many there are (10.4.8).
+; In the order in which CPUs introduced them; the version register tells how many there are (10.4.8).
 .lvt:
 	db APIC_LVT_TIMER >> 4, APIC_LVT_LINT0 >> 4, APIC_LVT_LINT1 >> 4, APIC_LVT_ERROR >> 4, APIC_LVT_PERFORMANCE >> 4
 	db APIC_LVT_THERMAL >> 4, APIC_LVT_CMCI >> 4
@@ -222,8 +222,8 @@ any_vector:
 	test eax, eax
 	ret
 
-; take_waiting: an interrupt that the local APIC has accepted comes at the target's first STI, by a vector that only the
-; host knew, and nothing but taking it ends that. So it is taken here; LINT0 is masked, so no PIC's is among them.
+; take_waiting: takes the interrupts that the local APIC has accepted. Each would arrive at the target's first STI, on a
+; vector that only the host knew, and cannot be cancelled. LINT0 is masked, so none comes from a PIC.
 ;   mode      32-bit, flat, CPL 0, paging off, interrupts off
 ;   in        EBP base, EBX local APIC
 ;   clobbers  EAX ECX EDX ESI EDI
@@ -244,8 +244,8 @@ take_waiting:
 	xchg eax, edx
 	loop .gate
 	sub edi, APIC_VECTORS * 8
-	; Of the exceptions from 16 on only a machine check can come here: no x87 or SSE, CPL 0, no guest of a hypervisor's
-	; own vectors. It shares its vector with an interrupt, which is in service then.
+	; Of the exceptions from 16 up only a machine check can come here: there is no x87 or SSE code, CPL is 0, and no
+	; hypervisor injects vectors of its own. If an interrupt has the same vector, that one is in service.
 	lea eax, [ebp + .machine_check]
 	mov [edi + VECTOR_MC * 8], ax
 	shr eax, 16
@@ -260,7 +260,7 @@ take_waiting:
 	call any_vector
 	jz .none
 	sti
-	nop				; here they come
+	nop				; STI takes effect after this one
 	cli
 	loop .next
 .none:
@@ -271,6 +271,6 @@ take_waiting:
 	jz near stubs + VECTOR_MC * STUB_SIZE
 .taken:
 	mov dword [ebx + APIC_EOI], 0
-	; One for each STI: a level that stays would come again and again.
+	; Take one interrupt for each STI: a level that stays asserted would interrupt without end.
 	btr dword [esp + 8], EFLAGS_IF_BIT
 	iretd

@@ -1,26 +1,26 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The catcher: prints what stops the target before it has tables of its own. A segment of the target
-; (segue_place_catcher()), in memory that the target's map calls reserved; purgatory calls its first byte when all is
-; moved. Position-independent, linked flat at 0.
+; The catcher reports an exception in the target before the target has tables of its own. It is a segment of the target
+; (segue_place_catcher()), in memory that the target's map calls reserved; purgatory calls its first byte after all
+; moves. Position-independent, linked flat at 0.
 ;
 ; Contract
-;   The target is entered as points 8 to 16 of purgatory.asm say, but with the GDT, the TSS and the IDT in here.
-;    1. Every vector but 8 is a task gate, to a TSS of its own: so the CPU writes down all of the target's registers,
-;       whatever its ESP is (Multiboot leaves it undefined; and without paging a push to nowhere is no fault).
+;   The target is entered as in points 8 to 16 of purgatory.asm, but with the catcher's GDT, TSS and IDT.
+;    1. Every vector but 8 is a task gate, to a TSS of its own. The CPU thus saves all of the target's registers,
+;       whatever its ESP is (Multiboot leaves it undefined, and without paging a push to absent memory is no fault).
 ;       Vector, error code, EIP, CR2 and the registers are printed, and the machine stops.
-;    2. An NMI returns. What it leaves in the target is CR0.TS, which a task switch sets.
-;    3. With 32-bit paging turned on, 1 holds where the target maps this memory at its own address: the tasks have page
-;       tables of their own. CR3 is lost by the switch, so an NMI does not return then, and is printed.
-;    4. With a GDT of the target's own the tasks' selectors, which begin where small GDTs end, name nothing: every
-;       exception becomes a double fault. Vector 8 is an interrupt gate, for a target whose code segment has the same
-;       selector and whose data is flat; the vector and, on a stack that is none, EIP are not known then.
-;    5. With an IDT of its own, in PAE paging or in long mode, the target is as without a catcher.
+;    2. An NMI returns. It leaves CR0.TS set in the target, as a task switch does.
+;    3. With 32-bit paging turned on, point 1 holds if the target maps this memory at its own address: the tasks have page
+;       tables of their own. The switch loses the target's CR3, so an NMI does not return then, and is printed.
+;    4. If the target loads a GDT of its own, the tasks' selectors, which are above small GDTs, are not valid: every
+;       exception becomes a double fault. Vector 8 is an interrupt gate. It works for a target whose code segment has the
+;       same selector and whose data is flat. The vector is unknown in that case; so is EIP if the stack is unusable.
+;    5. If the target loads an IDT of its own, or turns on PAE paging or long mode, the catcher has no effect.
 
-CATCHER_BYTES	equ 2048		; loader.h: what is moved; the rest is zeros, until it is made here
-CATCHER_SIZE	equ 4 * PAGE		; loader.h; and aligned to it, so that one page table will do
+CATCHER_BYTES	equ 2048		; loader.h: what is moved; the rest is zeros until catcher_install fills it
+CATCHER_SIZE	equ 4 * PAGE		; loader.h; the catcher is aligned to it, so that one page table is enough
 
-; Offsets. Selectors of the tasks are the numbers behind what a GDT of 64 entries has.
+; Offsets. The tasks' selectors start after the 64 entries of a small GDT.
 CATCHER_IDT	equ CATCHER_BYTES
 CATCHER_GDT	equ CATCHER_IDT + IDT_VECTORS * 8
 TASK_SELECTORS	equ 64 * 8
@@ -37,7 +37,7 @@ CATCHER_TABLE	equ 3 * PAGE
 ; Intel SDM vol. 3, figure 8-2
 struc tss
 	.link		resd 1
-	.stacks		resd 6		; of rings 0 to 2, which no target has here
+	.stacks		resd 6		; of rings 0 to 2; not used here
 	.cr3		resd 1
 	.eip		resd 1
 	.eflags		resd 1
@@ -62,7 +62,7 @@ endstruc
 %if tss_size != TSS_SIZE
 	%error "struc tss"
 %endif
-; In the target's TSS, where the CPU reads nothing as long as there is ring 0 only
+; In fields of the target's TSS that the CPU does not read as long as all code is in ring 0
 SAVED_VECTOR	equ tss.stacks
 SAVED_ERROR	equ tss.stacks + 4
 SAVED_CR2	equ tss.stacks + 8
@@ -78,7 +78,7 @@ SCREEN_ROWS	equ 8
 ; catcher_install
 ;   mode      32-bit, flat, CPL 0, paging off
 ;   in        EBX own address, EBP purgatory's
-;   out       tables; purgatory's gdt_pointer and last LIDT are for them
+;   out       tables filled; purgatory's gdt_pointer and last LIDT refer to them
 ;   clobbers  EAX ECX EDX ESI EDI EFLAGS
 catcher_install:
 	mov ax, [PARAM(serial)]
@@ -89,7 +89,7 @@ catcher_install:
 	lea eax, [ebx + CATCHER_IDLE + tss.ebp]
 	mov [ebx + double_fault.save], eax
 
-	; Purgatory's descriptors, as the target is to have them, but its TSS.
+	; Copy purgatory's descriptors for the target, all but the TSS.
 	mov esi, [PARAM(gdt_offset)]
 	add esi, ebp
 	lea edi, [ebx + CATCHER_GDT]
@@ -162,7 +162,7 @@ catcher_install:
 	mov word [ebp + gdt_pointer], CATCHER_GDT_SIZE - 1
 	ret
 
-; put_tss_descriptor: in EDI place, EDX the TSS, which gets no I/O map; out EDI behind the place; clobbers EAX
+; put_tss_descriptor: in EDI the descriptor's address, EDX the TSS, which gets no I/O map; out EDI + 8; clobbers EAX
 put_tss_descriptor:
 	mov word [edi], TSS_SIZE - 1
 	mov eax, edx
@@ -175,7 +175,7 @@ put_tss_descriptor:
 	mov word [edx + tss.io_map], TSS_SIZE
 	ret
 
-; All tasks but the NMI's. In EAX vector, EBP base, ESP own stack, with an error code where the vector has one.
+; report_task: entry of all tasks but the NMI's. In EAX vector, EBP base, ESP own stack, with the vector's error code if any.
 report_task:
 	xor edx, edx
 	mov ecx, WITH_ERROR_CODE
@@ -195,10 +195,10 @@ report:
 	mov eax, cr2
 	mov [edi + SAVED_CR2], eax
 	mov edx, cr0
-	; Whatever the target had: the task switch has set it.
+	; The task switch has set TS; the target's own value is lost.
 	and edx, ~CR0_TS
 	mov [edi + SAVED_CR0], edx
-	; EBX is the row on the screen, EDX the cell; 0: none, or not where it can be reached
+	; EBX is the row on the screen, EDX the cell; 0: no screen, or paging does not map it
 	mov ebx, [ebp + catcher_screen]
 	test edx, edx
 	jns .no_paging
@@ -223,7 +223,7 @@ report:
 	mov al, ch
 	call tell_character
 	call tell_items
-	; What lies at EIP is not mapped here.
+	; With paging on, the tasks' tables do not map the code at EIP.
 	test dword [edi + SAVED_CR0], CR0_PG
 	jnz .done
 	call tell_text
@@ -247,12 +247,12 @@ report:
 	hlt				; an NMI wakes it
 	jmp .stop
 
-; The NMI's task, in EBP base. It goes on behind its IRET when the next one comes.
+; nmi_task: in EBP base. The next NMI continues after the IRET.
 nmi_task:
 	mov eax, cr0
 	test eax, eax
 	jns .return
-	; It may have come to another task, which has its CR3 in its TSS.
+	; If the NMI interrupted another of these tasks, it can return: that task's CR3 is in its TSS.
 	mov eax, [ebp + CATCHER_TASKS + VECTOR_NMI * TSS_SIZE + tss.link]
 	cmp ax, TASK_SELECTORS
 	jae .return
@@ -262,13 +262,13 @@ nmi_task:
 	iretd
 	jmp nmi_task
 
-; The target's own GDT; its registers, and error code, EIP, CS and EFLAGS on its stack, if that is one.
+; double_fault: runs with the target's own GDT and registers; error code, EIP, CS and EFLAGS are on its stack, if usable
 double_fault:
 	mov [ss:dword 0], ebp
 .save	equ $ - 4
 	mov ebp, strict dword 0
 .base	equ $ - 4
-	; EBP's segment is SS, which an interrupt gate has not changed.
+	; Addresses by EBP use SS, which an interrupt gate does not change.
 	mov [ebp + CATCHER_IDLE + tss.eax], eax
 	mov [ebp + CATCHER_IDLE + tss.ecx], ecx
 	mov [ebp + CATCHER_IDLE + tss.edx], edx
@@ -292,9 +292,10 @@ double_fault:
 	mov eax, VECTOR_DF
 	jmp report
 
-; tell_items: texts, each with the offset of the number that follows it in the TSS at EDI; 0 ends
-;   in        ESI, EBX, EDX screen, EBP base
-;   out       ESI behind the end, EBX and EDX moved on
+; tell_items: prints texts, each followed by the offset of a number in the TSS at EDI, which is printed after it; offset
+; 0 ends
+;   in        ESI texts, EDI TSS, EBX and EDX screen, EBP base
+;   out       ESI after the end, EBX and EDX moved on
 ;   clobbers  EAX ECX
 tell_items:
 	call tell_text

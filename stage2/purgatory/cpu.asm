@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The CPU's state back to what a target may expect; each step only where the CPU has the thing.
+; Resets the CPU's state to what a target may expect. Each step runs only if the CPU has the feature.
 
 ; CPUID.1:EDX
 CPUID_VME	equ 1 << 1
@@ -68,14 +68,14 @@ reset_cpu:
 	jz .no_msr
 	call reset_msrs
 .no_msr:
-	; After this a machine check is a shutdown, so it stands as late as the order allows: CR4.CET
-	; must be 0 before CR0.WP goes (Intel SDM vol. 3, 2.5).
+	; After this a machine check is a shutdown, so it comes as late as possible: CR4.CET must be 0
+	; before CR0.WP is cleared (Intel SDM vol. 3, 2.5).
 	test edi, CPUID_ANY_CR4
 	jz .plain
 	xor eax, eax
 	mov cr4, eax
 .plain:
-	; CD and NW go in one write: NW without CD is a fault.
+	; Clear CD and NW in one write: NW without CD is a fault.
 	mov eax, CR0_PE | CR0_ET
 	mov cr0, eax
 	jmp .flushed
@@ -86,7 +86,7 @@ reset_cpu:
 	fninit
 	ret
 
-; out EAX the highest basic leaf of CPUID, 0: there is none; clobbers EBX ECX EDX EFLAGS
+; highest_leaf: out EAX the highest basic leaf of CPUID, 0: no CPUID; clobbers EBX ECX EDX EFLAGS
 highest_leaf:
 	pushfd
 	pop eax
@@ -106,7 +106,7 @@ highest_leaf:
 .none:
 	ret
 
-; in EBX highest basic leaf, ESI CPUID.1:ECX; clobbers EAX ECX EDX. XSETBV needs CR4.OSXSAVE.
+; reset_xcr0: in ESI CPUID.1:ECX; clobbers EAX ECX EDX. XSETBV needs CR4.OSXSAVE.
 reset_xcr0:
 	test esi, CPUID_XSAVE
 	jz .none
@@ -120,7 +120,7 @@ reset_xcr0:
 .none:
 	ret
 
-; in EBX highest basic leaf, ESI CPUID.1:ECX, EDI CPUID.1:EDX; clobbers EAX EBX ECX EDX
+; reset_msrs: in EBX highest basic leaf, ESI CPUID.1:ECX, EDI CPUID.1:EDX; clobbers EAX EBX ECX EDX
 reset_msrs:
 	push ebx
 	test edi, CPUID_SEP
@@ -161,7 +161,7 @@ reset_msrs:
 	mov ecx, MSR_XSS
 	call clear_msr
 .no_xss:
-	; CPUs without extended leaves answer with rubbish, or with the last basic leaf.
+	; CPUs without extended leaves return garbage, or the last basic leaf.
 	mov eax, 0x80000000
 	cpuid
 	cmp eax, 0x80000001
@@ -170,7 +170,7 @@ reset_msrs:
 	ja .no_efer
 	mov eax, 0x80000001
 	cpuid
-	; Intel shows SYSCALL only in 64-bit mode: LM says it there.
+	; Intel CPUs report SYSCALL only in 64-bit mode, so LM is tested too.
 	test edx, CPUID_SYSCALL | CPUID_LM
 	jz .no_syscall
 	push edx

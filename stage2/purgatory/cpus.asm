@@ -1,11 +1,11 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The other CPUs: where they wait, and how purgatory is rid of them before anything is written over their code.
+; The other CPUs: where they wait, and how purgatory stops them before anything is written over their code.
 ;
-; Until then they wait in the workspace. An INIT puts a CPU to where it waits for a SIPI and runs nothing (Intel SDM
-; vol. 3, 8.4). One that halts instead reads its HLT again after each SMI, when the target may have written over it. But
-; the boot CPU must not get an INIT: it would start anew in the firmware (same, 8.4.1). It, and those that no INIT can be
-; sent to, go with purgatory to its home and halt there: RAM that no move writes.
+; Until then they wait in the workspace. After an INIT a CPU waits for a SIPI and runs no code (Intel SDM
+; vol. 3, 8.4). A CPU that halts instead fetches its HLT again after each SMI, when the target may have overwritten it.
+; But the BSP must not get an INIT: it would restart in the firmware (same, 8.4.1). The BSP, and CPUs to which no INIT can
+; be sent, go with purgatory to its home and halt there, in RAM that no move writes.
 
 PARKING_AT	equ WORKSPACE_PARKING
 PARKING_LIMIT	equ 128
@@ -30,7 +30,7 @@ endstruc
 	%error "parking.h"
 %endif
 
-; One stack for all that halt: each has nothing on it but, in an NMI, what is the same for all of them.
+; All halted CPUs share one stack: only an NMI pushes to it, and it pushes the same values on every CPU.
 REST_STACK_TOP	equ PAGE + 512
 
 %if REST_STACK_TOP - PARKING_STACK < DIGEST_AT + sha256_size
@@ -54,22 +54,22 @@ APIC_ICR_HIGH		equ 0x310
 ICR_INIT		equ 5 << 8 | 1 << 14 ; level: assert
 ICR_PENDING		equ 1 << 12
 ICR_ALL_BUT_SELF	equ 3 << 18
-XAPIC_IDS		equ 0xff	; the first that no xAPIC can have: all of them
+XAPIC_IDS		equ 0xff	; no xAPIC has this ID: it means all of them
 ICR_PATIENCE		equ 1 << 20
-; For the INIT to come where it was sent: 1 ms and more, as each of these reads takes a microsecond or so
+; Time for the INIT to arrive: 1 ms and more, as each of these reads takes about a microsecond
 PORT_SLOW		equ 0x61
 SLOW_READS		equ 1000
-; Some seconds at the most, for a CPU that System Management Mode holds back, or that will never come
+; Some seconds at most, for a CPU that is in System Management Mode or never arrives
 ARRIVAL_PATIENCE	equ 1 << 26
 
 ; park: contract, points 23 and 24
-;   mode      32-bit, flat, CPL 0, paging off; an NMI finds the gate's handlers
-;   in        EAX   the workspace, whose lock this CPU has
-;   out       none: waits
+;   mode      32-bit, flat, CPL 0, paging off; the gate's handlers take an NMI
+;   in        EAX   the workspace; this CPU holds its lock
+;   out       does not return
 park:
 	cli
 	mov ebp, eax
-	; Nobody else's as long as the lock is held.
+	; The stack is this CPU's as long as it holds the lock.
 	lea esp, [ebp + STACK_TOP]
 	lea ebx, [ebp + PARKING_AT]
 	lea edi, [ebx + parking.idt]
@@ -130,9 +130,9 @@ at_rest:
 	hlt				; an NMI wakes it
 	jmp .halt
 
-; own_id: the APIC's ID; from x2APIC, which an INIT leaves on, back to xAPIC where the ID allows it
+; own_id: the APIC's ID. An INIT leaves x2APIC mode on, so this returns to xAPIC mode if the ID allows it.
 ;   in        EAX   IA32_APIC_BASE, EBP base
-;   out       EAX   ID; ESI IA32_APIC_BASE as it is now. A CPU that does not let its APIC be enabled again gets no INIT.
+;   out       EAX   ID; ESI IA32_APIC_BASE, read back: a CPU whose APIC could not be enabled again gets no INIT
 ;   clobbers  ECX EDX
 own_id:
 	mov esi, eax
@@ -148,7 +148,7 @@ own_id:
 	cmp eax, XAPIC_IDS
 	jae .stays
 	push eax
-	; Only by way of the disabled APIC (Intel SDM vol. 3, 10.12.5).
+	; x2APIC mode can only be left by disabling the APIC (Intel SDM vol. 3, 10.12.5).
 	mov ecx, MSR_APIC_BASE
 	rdmsr
 	and eax, ~(APIC_BASE_EXTD | APIC_BASE_EN)
@@ -162,7 +162,7 @@ own_id:
 	ret
 
 ; apic_base
-;   out       EAX   IA32_APIC_BASE's lower half; 0: none that is on and in reach (the Pentium has an APIC without this MSR)
+;   out       EAX   IA32_APIC_BASE's lower half; 0: no such MSR (the Pentium's APIC has none), APIC off, or above 4 GiB
 ;   clobbers  EBX ECX EDX EFLAGS
 apic_base:
 	call highest_leaf
@@ -189,7 +189,7 @@ apic_base:
 .found:
 	ret
 
-; stop_cpus: contract, points 25 and 26; in the workspace, and where purgatory moves, once more at its home.
+; stop_cpus: contract, points 25 and 26. Runs in the workspace and, if purgatory moves, once more at its home.
 ;   mode      32-bit, flat, CPL 0, paging off
 ;   in        EBP base
 ;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
@@ -204,7 +204,7 @@ stop_cpus:
 	cmp ebp, [PARAM(home)]
 	jne .done
 .call_home:
-	; All are called: an INIT may not have come to where it was sent, as from an x2APIC to an xAPIC.
+	; Call all of them: an INIT may not have arrived, as when an x2APIC sends it to an xAPIC.
 	mov [edi + parking.home], ebp
 	mov edx, [edi + parking.left]
 	mov ecx, ARRIVAL_PATIENCE
@@ -216,7 +216,7 @@ stop_cpus:
 .done:
 	ret
 
-; send_init: to those that are listed; with FLAG_INIT_CPUS, from the boot CPU, to all others, whoever they are
+; send_init: to the listed CPUs; with FLAG_INIT_CPUS, from the BSP, to all but self
 ;   in        EDI   struct parking, EBP base
 ;   out       parking.left
 ;   clobbers  EAX EBX ECX EDX ESI
@@ -253,8 +253,8 @@ send_init:
 	ret
 
 ; send
-;   in        EAX   the ICR's lower half, EBX IA32_APIC_BASE, EDX ID that it goes to
-;   out       sent, or not within patience
+;   in        EAX   the ICR's lower half, EBX IA32_APIC_BASE, EDX the target's ID
+;   out       sent, or given up after ICR_PATIENCE reads
 ;   clobbers  EAX ECX EDX
 send:
 	test ebx, APIC_BASE_EXTD

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; Quiets the devices that the host left running: afterwards none of them interrupts the target or writes into its
-; memory, and those that a PC starts with are as the BIOS leaves them. What each step does stands at its flag, segue.h.
+; memory, and a PC's standard devices are as the BIOS leaves them. segue.h says at each flag what its step does.
 
 ; params.quiet: PURGATORY_QUIET_*, purgatory.h
 QUIET_IOAPIC		equ 1 << 9
@@ -38,7 +38,7 @@ devices_at:
 ; quiet_devices
 ;   mode      32-bit, flat, CPL 0, paging off, interrupts off
 ;   in        EBP base; params.quiet
-;   out       what params.quiet says is done, and params.quiet 0
+;   out       the steps of params.quiet are done, and params.quiet is 0
 ;   clobbers  all but EBP and ESP
 quiet_devices:
 	xor ebx, ebx
@@ -61,8 +61,8 @@ quiet_devices:
 	jb .next
 	ret
 
-; First what writes into memory; what an IO-APIC or the HPET still sends finds the local APIC there, and it is drained
-; behind both; the HPET gives the PIT its line.
+; Order: bus masters first; the local APIC after IO-APICs and HPET, to drain what they sent; the HPET before the PIT,
+; whose interrupt line it may hold.
 	align 4, db 0
 .steps:
 	dd QUIET_BUS_MASTERS, quiet_bus_masters
@@ -87,7 +87,7 @@ HPET_PERIOD_MAX		equ 100000000
 HPET_ENABLE		equ 1 << 0
 HPET_LEGACY		equ 1 << 1
 HPET_INTERRUPT		equ 1 << 2	; of a comparator
-HPET_FSB		equ 1 << 14	; and its interrupt is a message
+HPET_FSB		equ 1 << 14	; its interrupt is a message (MSI)
 
 ; quiet_hpet
 ;   mode      32-bit, flat, paging off
@@ -101,13 +101,13 @@ quiet_hpet:
 	test ebx, ebx
 	jz .nobody
 .known:
-	; Nobody answers with ones; zeros are no period either.
+	; Reads return ones if no HPET is there; a period of 0 is not valid either.
 	mov eax, [ebx + HPET_PERIOD]
 	dec eax
 	cmp eax, HPET_PERIOD_MAX
 	jae .nobody
 	and dword [ebx + HPET_CONFIGURATION], ~(HPET_ENABLE | HPET_LEGACY)
-	mov ecx, [ebx + HPET_CAPABILITIES]	; it knows no bytes
+	mov ecx, [ebx + HPET_CAPABILITIES]	; the HPET takes no byte accesses
 	shr ecx, 8
 	and ecx, 31			; the last comparator's number
 	inc ecx
@@ -116,7 +116,7 @@ quiet_hpet:
 	and dword [eax], ~(HPET_INTERRUPT | HPET_FSB)
 	add eax, HPET_COMPARATOR_SIZE
 	loop .comparator
-	; Levels that are out end by ones.
+	; Writing ones ends level-triggered interrupts that are active.
 	mov dword [ebx + HPET_STATUS], -1
 .nobody:
 	ret
@@ -124,7 +124,7 @@ quiet_hpet:
 PIT_COUNTER_0		equ 0x40
 PIT_SQUARE_WAVE_0	equ 0x36	; counter 0, low then high byte, mode 3, binary
 
-; quiet_pit: 18.2 Hz, as the BIOS has it, and the speaker off (8254 data sheet; IBM PC AT Technical Reference, port 61h)
+; quiet_pit: 18.2 Hz, as the BIOS sets it, and the speaker off (8254 data sheet; IBM PC AT Technical Reference, port 61h)
 ;   mode      any
 ;   clobbers  AL
 quiet_pit:
@@ -140,8 +140,8 @@ quiet_pit:
 
 PIC_1			equ 0x20
 PIC_2			equ 0xa0
-PIC_DATA		equ 1		; of the two ports
-ICW1			equ 0x11	; edges, two PICs, ICW4 follows
+PIC_DATA		equ 1		; the second of the two ports
+ICW1			equ 0x11	; edge-triggered, two PICs, ICW4 follows
 ICW2_BIOS_1		equ 0x08
 ICW2_BIOS_2		equ 0x70
 ICW3_1			equ 1 << 2	; the second is on line 2
@@ -149,7 +149,7 @@ ICW3_2			equ 2
 ICW4_8086		equ 0x01
 MASK_ALL		equ 0xffff
 
-; quiet_pics: ICW1 to ICW4 also end what is in service, and forget edges (8259A data sheet)
+; quiet_pics: ICW1 to ICW4 also end interrupts in service and clear latched edges (8259A data sheet)
 ;   mode      32-bit, flat
 ;   in        EBP base
 ;   clobbers  EAX ECX
@@ -179,7 +179,7 @@ quiet_pics:
 	out PIC_2 + PIC_DATA, al
 	ret
 
-RTC_INDEX		equ 0x70	; bit 7, which shuts out NMIs, stays 0
+RTC_INDEX		equ 0x70	; bit 7 masks NMIs; it stays 0
 RTC_DATA		equ 0x71
 RTC_B			equ 0x0b
 RTC_C			equ 0x0c
@@ -197,11 +197,11 @@ quiet_rtc:
 	in al, RTC_DATA
 	and al, ~(RTC_B_PIE | RTC_B_AIE | RTC_B_UIE) & 0xff
 	out RTC_DATA, al
-	; Reading C ends the request that is out.
+	; Reading register C ends an active interrupt request.
 	mov al, RTC_C
 	out RTC_INDEX, al
 	in al, RTC_DATA
-	; The index rests on a register that nothing but a read of it touches.
+	; Leave the index at register D, which only a read of it changes.
 	mov al, RTC_D
 	out RTC_INDEX, al
 	in al, RTC_DATA

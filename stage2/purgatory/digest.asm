@@ -1,11 +1,11 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Compares what was moved with the digest that params brings. The list's DIGEST entries, behind all moves, say
-; what it covers; the mover has fed it by then. Here are the beginning and the end.
+; Compares the moved bytes with the digest in params. The list's DIGEST entries, which come after all moves, say which
+; bytes it covers, and the mover adds these. This file begins and finishes the digest.
 
 %include "sha256.asm"
 
-; Behind the TSS in the data page, and the word that a20_is_open writes
+; In the data page, above the TSS and the dword that a20_is_open writes
 DIGEST_AT	equ TSS_AT + TSS_SIZE + 8
 %if DIGEST_AT != PAGE + 368
 	%error "PURGATORY_DIGEST_AT, purgatory.h"
@@ -22,7 +22,7 @@ CR4_OSFXSR	equ 1 << 9
 ; digest_begin
 ;   mode      32-bit, flat, CPL 0
 ;   in        EBP base
-;   out       struct sha256 at DIGEST_AT; the SHA extensions usable, and .fast set, where the CPU has them
+;   out       struct sha256 at DIGEST_AT; if the CPU has the SHA extensions, they are enabled and .fast is set
 ;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
 digest_begin:
 	lea edi, [ebp + DIGEST_AT]
@@ -42,7 +42,7 @@ digest_begin:
 	cpuid
 	test ebx, CPUID_SHA
 	jz .done
-	; reset_cpu undoes both.
+	; reset_cpu reverts CR0 and CR4.
 	mov eax, cr0
 	and eax, ~(CR0_EM | CR0_TS)
 	mov cr0, eax
@@ -56,7 +56,7 @@ digest_begin:
 ; digest_check
 ;   mode      32-bit, flat, CPL 0
 ;   in        EBP base; the list is done
-;   out       the digest is right; where it is not, says so and stops or reboots
+;   out       returns if the digest is right; else prints both digests, and stops or reboots
 ;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
 digest_check:
 	lea edi, [ebp + DIGEST_AT]
@@ -99,7 +99,7 @@ BANNER_CELL	equ 0x4f20		; a blank, white on red
 .reboot:
 	call show_text
 	jmp reboot
-NEW_ROW		equ 1			; on the screen; a blank elsewhere
+NEW_ROW		equ 1			; a new row on the screen, a blank on the ports
 .is:
 	db "segue: digest is", NEW_ROW, 0, ",", NEW_ROW, "must be", NEW_ROW, 0
 .stops:
@@ -107,7 +107,7 @@ NEW_ROW		equ 1			; on the screen; a blank elsewhere
 .reboots:
 	db "; reboot in ", '0' + REBOOT_SECONDS, " s", 13, 10, 0
 
-; show_text: in ESI a text, EBX and EDI as above, EBP base; out ESI behind its end, EBX and EDI moved on; clobbers AL
+; show_text: in ESI a text, EBX and EDI as above, EBP base; out ESI after its end, EBX and EDI moved on; clobbers AL
 show_text:
 	lodsb
 	test al, al
@@ -166,7 +166,7 @@ PIT_CHANNEL_2		equ 0x42
 PIT_CONTROL		equ 0x43
 PIT_ONE_SHOT_2		equ 0xb0	; channel 2, low then high byte, mode 0, binary
 PIT_HZ			equ 1193182
-TURNS			equ 20		; a second; the counter's 16 bits hold little more than one
+TURNS			equ 20		; a second; the counter's 16 bits hold 55 ms, little more than one turn
 KBC_PULSE_RESET		equ 0xfe
 PORT_RESET_CONTROL	equ 0xcf9	; Intel chipsets since PIIX3
 RESET_SYSTEM		equ 1 << 1
@@ -189,11 +189,11 @@ reboot:
 	or al, RESET_CPU
 	out dx, al
 	call wait_turn
-	; A fault without an IDT is a shutdown, which resets a PC.
+	; A fault without an IDT is a shutdown (triple fault), which resets a PC.
 	lidt [ebp + no_idt_pointer]
 	int3
 
-; wait_turn: 50 ms by the timer behind the speaker. Without one it ends, too: a port takes about
+; wait_turn: waits 50 ms by the speaker's timer channel. Without a timer the loop's limit ends it: a port read takes about
 ; a microsecond.
 ;   clobbers  EAX ECX
 wait_turn:

@@ -4,9 +4,9 @@
 ; every 64-bit CPU has PAE.
 ;
 ; All four page-directory pointers name one page directory, so that its 1 GiB of 2 MiB pages repeats four times. Two of
-; these map to itself what the directory and purgatory lie in: code, stack, IDT and GDT, for an exception is printed
-; here too. Half a GiB away from them, where none of their addresses comes, stand two windows of two pages each: one on
-; the source, one on the destination. Nothing else is mapped; the list's page is not read meanwhile.
+; these pages identity-map the memory of the directory and purgatory: code, stack, IDT and GDT, as exceptions are printed
+; here too. Half a GiB away, clear of their addresses, are two windows of two pages each: one on the source, one on the
+; destination. Nothing else is mapped; the list's page is not read while paging is on.
 
 CR4_PAE		equ 1 << 5
 ENTRY_PRESENT	equ 1 << 0
@@ -17,12 +17,12 @@ ENTRIES		equ 512
 POINTERS	equ 4
 LARGE_SHIFT	equ 21
 LARGE		equ 1 << LARGE_SHIFT
-WINDOWS		equ 4 * LARGE		; of linear addresses, and their alignment
-WINDOWS_AWAY	equ 1 << 29		; the bit of purgatory's address that is turned over in theirs
+WINDOWS		equ 4 * LARGE		; size of the windows in linear addresses, and their alignment
+WINDOWS_AWAY	equ 1 << 29		; the windows' address is purgatory's with this bit flipped
 
-; high_begin: the tables, for all moves
+; high_begin: builds the tables, for all moves
 ;   mode      32-bit, flat segments, paging off
-;   in        EBP   base; params.tables a page of RAM less than 2 MiB behind it
+;   in        EBP   base; params.tables a page of RAM less than 2 MiB above it
 ;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
 high_begin:
 	mov edi, [PARAM(tables)]
@@ -47,7 +47,7 @@ high_begin:
 ;             EBX   linear address of the first
 ;             EDX:EAX physical address, anywhere in the first
 ;   out       ESI   linear address of that byte
-;             EBX   behind the second
+;             EBX   linear address after the second page
 ;   clobbers  EAX ECX EDX EDI EFLAGS
 map_two:
 	mov esi, eax
@@ -74,16 +74,16 @@ map_two:
 struc slide
 	.move		resb move_size		; a list of one move, through the windows
 	.end		resb move_size
-	.left		resb move_size		; what is left of the one that was asked for
+	.left		resb move_size		; the rest of the requested move
 endstruc
 
 ; high_move
 ;   mode      32-bit, flat segments, paging off; high_begin was called
-;   in        ESI   a COPY, SWAP or ZERO that touches RAM above 4 GiB. Its ranges are apart, so that its direction
-;                   does not matter: a target lies below 4 GiB, and so does all that is set aside.
-;   out       it is done; paging off
+;   in        ESI   a COPY, SWAP or ZERO that touches RAM above 4 GiB. Its ranges do not overlap, so its direction
+;                   does not matter: the target and all bytes set aside lie below 4 GiB.
+;   out       the move is done; paging off
 ;   clobbers  EAX EBX ECX EDX EDI EFLAGS
-;   stack     slide_size + 28 bytes beside the return address
+;   stack     slide_size + 28 bytes besides the return address
 high_move:
 	push esi
 	push ebp
@@ -123,10 +123,10 @@ high_move:
 	mov edx, [esp + slide.left + move.dst + 4]
 	call map_two
 	mov [esp + slide.move + move.dst], esi
-	; What the TLB has of the windows goes.
+	; Flush the windows from the TLB.
 	mov eax, cr3
 	mov cr3, eax
-	; As much as fits wherever in its first page it begins.
+	; One large page fits at any offset in the first of the window's two pages.
 	mov ecx, [esp + slide.left + move.size]
 	cmp ecx, LARGE
 	jbe .fits
@@ -144,7 +144,7 @@ high_move:
 	pop ebp
 	cmp dword [esp + slide.left + move.size], 0
 	jne .slide
-	; CR3 and CR4 wait for reset_cpu: with paging off nobody looks.
+	; reset_cpu clears CR3 and CR4; with paging off the CPU does not use them.
 	mov eax, cr0
 	and eax, ~CR0_PG
 	mov cr0, eax

@@ -5,12 +5,12 @@
 ; segue_purgatory_move
 ;   mode      32-bit, flat segments (DS = ES, base 0); paging off, or every address mapped to itself
 ;   in        ESI   address of the first entry (struct segue_move, stage2/plan/plan.h)
-;   out       all of the list's moves up to END are done; DF = 0
+;   out       all moves up to END are done; DF = 0
 ;   clobbers  EAX EBX ECX EDX ESI EDI EBP EFLAGS; what sha256_update clobbers
-;   stack     8 bytes beside the return address; with a DIGEST, what sha256_update needs, with a move above
-;             4 GiB what high_move does
-;   errors    none: the list was checked before
-; Addresses are 32 bits wide here; a move with one that is not is high_move's (high.asm).
+;   stack     8 bytes besides the return address; plus sha256_update's for a DIGEST, and high_move's for a move above
+;             4 GiB
+;   errors    none: segue_load() has checked the list
+; Addresses are 32 bits wide here; a move with a wider one goes to high_move (high.asm).
 
 bits 32
 
@@ -54,7 +54,7 @@ segue_purgatory_move:
 	je .swap_up
 	cmp ebx, MOVE_DIGEST
 	jne .swap_down
-	; what was moved to dst goes into the digest at src (sha256.asm)
+	; Add the bytes at dst to the digest at src (sha256.asm).
 	xchg esi, edi
 	call sha256_update
 .moved:
@@ -74,8 +74,8 @@ segue_purgatory_move:
 
 ; The destination is aligned first: a string move over a misaligned destination
 ; costs a split store every 16th dword on most CPUs.
-; Dwords may run although the ranges overlap: ascending with dst < src, a dword is
-; read before any byte of it can have been written.
+; Dwords are right even if the ranges overlap: ascending with dst < src, each dword is
+; read before any of its bytes is written.
 .copy_up:
 	call .head
 	rep movsb
@@ -99,7 +99,7 @@ segue_purgatory_move:
 	rep stosb
 	jmp .moved
 
-; in ECX size, EDI destination; out ECX bytes up to the first aligned one, EDX what is left after these
+; in ECX size, EDI destination; out ECX bytes up to the first aligned one, EDX the bytes after these
 .head:
 	mov edx, ecx
 	mov ecx, edi
@@ -112,15 +112,15 @@ segue_purgatory_move:
 	sub edx, ecx
 	ret
 
-; Descending string moves are slow on most CPUs, a byte or dword at a time. Where
-; the ranges are far apart, blocks no larger than the distance are copied upwards,
-; the last block first: none of them overlaps itself.
+; Descending string moves are slow on most CPUs: a byte or dword at a time. If the
+; ranges are far apart, blocks no larger than the distance are copied upwards, the
+; last block first. A block's source and destination then do not overlap.
 FAR_APART	equ 256
 .copy_down:
 	mov edx, edi
 	sub edx, esi			; distance, > 0
 	add esi, ecx
-	add edi, ecx			; both behind their last byte
+	add edi, ecx			; both past their last byte
 	cmp edx, FAR_APART
 	jb .copy_down_near
 	and edx, ~3
@@ -158,8 +158,8 @@ FAR_APART	equ 256
 	rep movsd
 	jmp .moved
 
-; A dword exchange equals four byte exchanges in turn only where the ranges are four
-; or more apart.
+; A dword exchange equals four byte exchanges in order only if the ranges are at least
+; four bytes apart.
 .swap_up:
 	call .distance
 	cmp edx, 4

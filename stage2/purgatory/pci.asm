@@ -1,17 +1,17 @@
 ; SPDX-License-Identifier: MIT
 ;
-; No device but the CPU writes into memory any more: PCI's bus masters, and the DMA controllers of the ISA bus.
+; Stops devices from writing into memory: PCI's bus masters and the DMA controllers of the ISA bus.
 ; PCI Local Bus 3.0, 3.2.2.3.2 (configuration mechanism #1), 6.2; 8237A data sheet.
 
 DMA_1_MASKS		equ 0x0f	; channels 0 to 3
-DMA_2_MASKS		equ 0xde	; 4 to 7; 4 is what the first controller goes through, and stays open
+DMA_2_MASKS		equ 0xde	; 4 to 7; 4 cascades the first controller and stays unmasked
 DMA_1_ALL		equ 0x0f
 DMA_2_ALL		equ 0x0e
 
 PCI_ADDRESS		equ 0xcf8
 PCI_DATA		equ 0xcfc
 PCI_ENABLE		equ 1 << 31
-PCI_FUNCTION		equ 1 << 8	; of an address; then come 5 bits of the device, 8 of the bus
+PCI_FUNCTION		equ 1 << 8	; in an address: 3 bits of the function, then 5 of the device, 8 of the bus
 PCI_DEVICE		equ 1 << 11
 PCI_BUS_END		equ 1 << 24
 PCI_VENDOR		equ 0x00	; registers
@@ -21,12 +21,13 @@ PCI_HEADER		equ 0x0c
 PCI_NOBODY		equ 0xffff	; vendor
 PCI_BRIDGE		equ 0x06	; base class
 PCI_BUS_MASTER		equ 1 << 2
-PCI_COMMAND_BITS	equ 0xffff	; beside them, status bits that a 1 clears
+PCI_COMMAND_BITS	equ 0xffff	; the upper half is status bits, which a 1 clears
 PCI_HEADER_TYPE		equ 0x7f << 16
 PCI_MULTIFUNCTION	equ 1 << 23
 
-; quiet_bus_masters: in every function of a device. Not in bridges: what is behind one is quiet by itself, and a target
-; that sets only its device's bit would have a device whose writes end there; the host bridge is the CPU's own way.
+; quiet_bus_masters: clears the bus master bit in every function of a device, but not in bridges. The devices behind a
+; bridge are quieted themselves; if the bridge's bit were clear, a target that sets only its device's bit would lose that
+; device's writes. The host bridge is on the CPU's own path.
 ;   mode      32-bit
 ;   clobbers  EAX EBX ECX EDX
 quiet_bus_masters:
@@ -62,7 +63,7 @@ quiet_bus_masters:
 	jz .next
 	and eax, PCI_COMMAND_BITS & ~PCI_BUS_MASTER
 	out dx, eax
-	; What the device has sent comes before its answer (3.2.5).
+	; The device's posted writes arrive before its answer to this read (3.2.5).
 	in eax, dx
 .next:
 	test bh, PCI_DEVICE - PCI_FUNCTION >> 8
@@ -72,7 +73,7 @@ quiet_bus_masters:
 .next_device:
 	add ebx, PCI_DEVICE - PCI_FUNCTION
 .next_function:
-	add ebx, PCI_FUNCTION		; the eighth leads to the next device, the last of these to the next bus
+	add ebx, PCI_FUNCTION		; the carry leads from the last function to the next device, then to the next bus
 	test ebx, PCI_BUS_END
 	jz .function
 .done:
@@ -82,7 +83,7 @@ quiet_bus_masters:
 	jnz .next_function
 	jmp .next_device
 
-; pci_read: in EAX address of a register; out EAX its value, EDX the port that writes it
+; pci_read: in EAX address of a register; out EAX its value, EDX the data port, by which it can be written
 pci_read:
 	mov edx, PCI_ADDRESS
 	out dx, eax

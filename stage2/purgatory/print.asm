@@ -1,15 +1,15 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Text and numbers on the serial port and the debug port. Macros, as purgatory and the catcher have one set each:
-; the one is gone when the other prints.
+; Text and numbers on the serial port and the debug port. These are macros because purgatory and the catcher have one set
+; each: purgatory's is gone when the catcher prints.
 
 LSR		equ 5
 LSR_THRE	equ 1 << 5
 DEBUG_PORT	equ 0xe9
 
-; text_printers NAME: NAME_text and NAME_hexadecimal, by NAME_character, which clobbers nothing but EFLAGS
+; text_printers NAME: NAME_text and NAME_hexadecimal, which call NAME_character; that must clobber only EFLAGS
 %macro text_printers 1
-; NAME_text: in ESI a text, EBP base; out ESI behind its end; clobbers nothing else
+; NAME_text: in ESI a text, EBP base; out ESI after its end; clobbers only EFLAGS
 %1_text:
 	push eax
 .next:
@@ -22,7 +22,7 @@ DEBUG_PORT	equ 0xe9
 	pop eax
 	ret
 
-; NAME_hexadecimal: in EAX a number, EBP base; clobbers EAX ECX. From .digit on: its topmost ECX digits
+; NAME_hexadecimal: in EAX a number, EBP base; clobbers EAX ECX. Called at .digit, it prints the topmost ECX digits.
 %1_hexadecimal:
 	mov ecx, 8
 .digit:
@@ -39,7 +39,7 @@ DEBUG_PORT	equ 0xe9
 %endmacro
 
 ; port_printer LABEL, ADDRESS: a routine that prints to the port whose number is the word at ADDRESS; 0: none
-;   in AL; clobbers nothing. A port that never gets ready costs a bounded wait.
+;   in AL; clobbers only EFLAGS. The wait for the port to be ready is limited.
 %macro port_printer 2
 %1:
 	pushad

@@ -1,63 +1,64 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Purgatory: runs when the host is gone and the target not yet there. It puts the
+; Purgatory runs after the host has gone and before the target starts. It puts the
 ; target in place, resets the CPU and jumps. Linked flat at 0; runs at any page.
 ;
 ; Contract
-;   On entry, at offset 0 of the page, of the CPU that leaves
+;   On entry at offset 0 of the page, for the CPU that leaves the host
 ;    1. 32-bit protected mode, CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off, interrupts off.
-;    2. EAX holds the page's address. No other register, no stack, no table is relied on.
-;    3. The page behind this one (data_page) is writable and may be lost: IDT, TSS, stack. The
-;       pages behind that hold the optional blocks, where params asks for one of them.
-;    4. params is filled (purgatory.h); its list ends, and nothing in it writes to where
+;    2. EAX holds the page's address. Purgatory relies on no other register, no stack and no table.
+;    3. The next page (data_page) is writable and its contents may be lost: it holds the IDT, the TSS and the stack.
+;       The pages above that hold the optional blocks, if params asks for any of them.
+;    4. params is filled (purgatory.h). Its list ends, and no entry writes to where
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
-;    6. What tells that a target is loaded is wiped from the workspace. Where params.quiet says so, devices are quieted (devices.asm), once and before any byte is moved. Where params.home
-;       is another page, purgatory and its list move there next. With FLAG_HIGH, a move above 4 GiB runs with PAE paging
-;       by tables of purgatory's own, which is off again behind it (high.asm).
+;    6. The marks of a loaded target are wiped from the workspace. Devices are quieted as params.quiet asks
+;       (devices.asm), once and before any byte is moved. If params.home is another page, purgatory and its list move
+;       there next. With FLAG_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
+;       again after the move (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
-;       0xE9, and the machine stops. An NMI is ignored. A digest other than the one
-;       in params, found when all is moved, is printed so too, and on the text screen; or the machine reboots.
+;       0xE9, and the machine stops. An NMI is ignored. If the digest of the moved segments differs from the one in
+;       params, that is printed there and on the text screen, and the machine stops; or it reboots.
 ;   At the target's first instruction
-;    8. EFLAGS 2; general registers, ESP and EIP as params has them.
-;    9. CR0 PE|ET (caches on), CR2 0, CR3 0, CR4 0 where there is a CR4.
+;    8. EFLAGS 2; general registers, ESP and EIP from params.
+;    9. CR0 PE|ET (caches on), CR2 0, CR3 0, CR4 0 if the CPU has a CR4.
 ;   10. EFER, SYSENTER, SYSCALL, IA32_XSS and PERF_GLOBAL_CTRL MSRs 0, PAT at its reset value,
-;       each where the CPU has it.
+;       each if the CPU has it.
 ;   11. DR0 to DR3 0, DR6 0xFFFF0FF0, DR7 0x400.
-;   12. x87 as after FNINIT; XCR0 1 where XSAVE exists.
-;   13. LDTR 0; TR an idle 32-bit TSS of limit 0x67; IDTR base 0, limit 0: two instructions follow its LIDT,
-;       and up to there point 7 holds. With params.catcher IDTR and TR are the catcher's, and no instruction is
-;       left that an NMI or an exception finds without a handler (catcher.asm's contract).
+;   12. x87 as after FNINIT; XCR0 1 if the CPU has XSAVE.
+;   13. LDTR 0; TR an idle 32-bit TSS of limit 0x67; IDTR base 0, limit 0. Point 7 holds up to that LIDT; two
+;       instructions follow it. With params.catcher IDTR and TR are the catcher's, and every NMI or exception
+;       finds a handler (catcher.asm's contract).
 ;   14. GDTR with flat code and data, limit 4 GiB, at 08/10 or 10/18; CS and the data
-;       segments loaded from it. The GDT lies in this page: RAM that no segment claims; with params.catcher
-;       in the catcher, which is a segment.
+;       segments loaded from it. The GDT lies in this page, in RAM that no segment claims; with params.catcher
+;       it lies in the catcher, which is a segment.
 ;   15. A20 on.
 ;   16. NMIs unblocked, even if the host called from its NMI handler.
-;   With FLAG_REAL_MODE (real.asm) points 9 to 12 and 16 hold, CR0 is ET, and instead of the others
+;   With FLAG_REAL_MODE (real.asm) points 9 to 12 and 16 hold, except that CR0 is ET. Instead of the others:
 ;   17. Real mode. CS = code_selector, IP = EIP; DS, ES, FS, GS and SS = data_selector; each with base
 ;       selector * 16, limit 0xFFFF. EFLAGS 2, or with FLAG_INTERRUPTS 0x202.
-;   18. General registers and ESP as params has them.
+;   18. General registers and ESP from params.
 ;   19. IDTR base 0, limit 0x3FF: the BIOS's vectors. GDTR base 0, limit 0xFFFF, as after reset.
-;   20. LDTR 0; TR an idle TSS in the page behind this one, which real mode does not use.
-;   21. A20 on; with FLAG_SHUT_A20 off, where the machine can shut it. Then bit 20 of all addresses in
-;       purgatory's pages, params.home on, is clear.
-;   22. From the LIDT to the target's first instruction (22 instructions) nothing catches an NMI or an
-;       exception: an NMI in protected mode then is a shutdown, and in real mode runs the BIOS's handler, which
-;       returns to where CS * 16 is not. Nothing there faults by itself.
+;   20. LDTR 0; TR an idle TSS in the next page, which real mode does not use.
+;   21. A20 on; with FLAG_SHUT_A20 off, if the machine can turn it off. Bit 20 of every address in purgatory's pages,
+;       from params.home up, is then clear.
+;   22. From the LIDT to the target's first instruction (22 instructions) no handler catches an NMI or an
+;       exception. An NMI in protected mode is then a shutdown. In real mode it runs the BIOS's handler, which returns
+;       to CS * 16 + IP, not to the base that the CPU still has cached. None of these instructions faults by itself.
 ;   Other CPUs (cpus.asm)
-;   23. At offset 184 of the page (park), each from the gate, as points 1 and 2 have it, with the lock of struct parking
-;       (parking.h), which is in the workspace like this page: from here to its release the page behind this one is
-;       this CPU's.
-;   24. Points 9 to 12 and 16 hold for it then, LDTR is 0, its local APIC is in xAPIC mode if its ID is below
-;       255, its ID is listed if it is not the boot CPU. It waits with interrupts off, on a stack of its own. An NMI is
+;   23. Each enters at offset 184 of the page (park), from the gate, in the state of points 1 and 2. It holds the lock of
+;       struct parking (parking.h), which is in the workspace like this page. Until it releases the lock, the next page
+;       belongs to it.
+;   24. Points 9 to 12 and 16 then hold for it. LDTR is 0, its local APIC is in xAPIC mode if its ID is below
+;       255, and its ID is listed if it is not the BSP. It waits with interrupts off, on a stack of its own. An NMI is
 ;       ignored; a machine check, with CR4.MCE 0, is a shutdown.
-;   25. Before purgatory moves or writes to anything but its pages, those that are listed get an INIT; with FLAG_INIT_CPUS
-;       and from the boot CPU all others do. Nobody gets one where IA32_APIC_BASE is not there, or the APIC is off or
-;       above 4 GiB; never the boot CPU.
-;   26. Before the first move, those that wait and got no INIT halt in params.home (at_rest), as point 24 has it, with
-;       that page's GDT, the IDT behind it, and one stack for all. Purgatory goes on when they are there, or after some
-;       seconds.
+;   25. Before purgatory writes to anything but its own pages, the listed CPUs get an INIT; with FLAG_INIT_CPUS, and if the
+;       BSP runs purgatory, all other CPUs do. No CPU gets one if there is no IA32_APIC_BASE, or if the APIC is off or
+;       above 4 GiB. The BSP never gets one.
+;   26. Before the first move, the CPUs that wait and got no INIT halt in params.home (at_rest), in the state of point 24,
+;       with that page's GDT, the IDT of the page above it, and one stack for all. Purgatory continues when they have
+;       arrived, or after some seconds.
 
 bits 32
 org 0
@@ -65,20 +66,20 @@ org 0
 PAGE		equ 4096
 GDT_AT		equ 152
 PARK_AT		equ 184
-BLOCKS_AT	equ 2 * PAGE		; optional blocks: there if params.pages says so
+BLOCKS_AT	equ 2 * PAGE		; optional blocks, if params.pages counts them
 
 ; In the workspace: parking.h, loaded.h
 WORKSPACE_PARKING equ 17 * PAGE
 WORKSPACE_LOADED equ 18 * PAGE
 
-; data_page: what is behind the core
+; data_page: the page after the core
 IDT_AT		equ PAGE
 IDT_VECTORS	equ 32
 TSS_AT		equ PAGE + IDT_VECTORS * 8
 TSS_SIZE	equ 104
 STACK_TOP	equ 2 * PAGE
 
-; Own selectors, in the table as GDTR has it while purgatory runs
+; Purgatory's own selectors, in the GDT that it runs with
 CODE		equ 0x08
 DATA		equ 0x10
 
@@ -114,12 +115,12 @@ struc params
 	.serial		resw 1		; I/O port; 0: none
 	.flags		resw 1		; FLAG_*
 	.pages		resd 1		; of purgatory: core, data page, blocks
-	.blocks		resd 1		; where the blocks lie in what the build assembled
+	.blocks		resd 1		; the blocks' offset in the assembled file
 	.screen		resd 1		; VGA text screen, 80 columns; 0: none
-	.digest		resb 32		; what the segments' SHA-256 must be
+	.digest		resb 32		; expected SHA-256 of the segments
 	.quiet		resd 1		; QUIET_*; 0: nothing
-	.tables		resd 1		; a page for high.asm, less than 2 MiB behind home
-	.catcher	resd 1		; address; 0: none. Before: where it lies in what the build assembled
+	.tables		resd 1		; a page for high.asm, less than 2 MiB above home
+	.catcher	resd 1		; address; 0: none. As assembled: its offset in the file
 	.parking	resd 1		; struc parking
 endstruc
 %if params_size != 136
@@ -128,13 +129,13 @@ endstruc
 FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
 FLAG_INTERRUPTS		equ 1 << 1	; with IF set
 FLAG_SHUT_A20		equ 1 << 2	; and A20 off
-FLAG_DIGEST		equ 1 << 3	; digest.asm checks before
+FLAG_DIGEST		equ 1 << 3	; digest.asm checks the target before it is entered
 FLAG_DIGEST_REBOOT	equ 1 << 4
-FLAG_HIGH		equ 1 << 5	; some moves are high.asm's
+FLAG_HIGH		equ 1 << 5	; high.asm does some of the moves
 FLAG_PARKED		equ 1 << 6	; other CPUs may wait
-FLAG_INIT_CPUS		equ 1 << 7	; and others run: INIT to all
+FLAG_INIT_CPUS		equ 1 << 7	; and others still run: INIT to all
 
-; The link stands in the last entry of a full page of the list.
+; The last entry of a full page of the list is the link to the next page.
 LINK_AT		equ (PAGE / move_size - 1) * move_size
 
 start:
@@ -148,12 +149,12 @@ arguments:
 	times params_size - (params.catcher + 4) db 0
 %define PARAM(name) ebp + arguments + params. %+ name
 
-; base (24 bits used of 32: filled at run time), limit 4 GiB or bytes, access, flags
+; flat_descriptor access: base 0, limit 4 GiB, 32-bit
 %macro flat_descriptor 1
 	dw 0xffff, 0
 	db 0, %1, 0xcf, 0
 %endmacro
-ACCESS_CODE	equ 0x9b		; present, ring 0, readable code, accessed: no write of the CPU's to it
+ACCESS_CODE	equ 0x9b		; present, ring 0, readable code; accessed, so that the CPU never writes to it
 ACCESS_DATA	equ 0x93
 ACCESS_TSS	equ 0x89		; available 32-bit TSS
 
@@ -164,7 +165,7 @@ gdt:
 %if gdt - start != GDT_AT
 	%error "PURGATORY_GDT, purgatory.h"
 %endif
-	; No CPU reads a table's first entry. As the second, in the table for 10/18, it is what the IDT's gates name.
+	; The CPU never reads a table's first entry. In the table for 10/18 this one is second: selector 08 of the IDT's gates.
 	flat_descriptor ACCESS_CODE
 	flat_descriptor ACCESS_CODE
 	flat_descriptor ACCESS_DATA
@@ -200,7 +201,7 @@ entry:
 	cld
 	mov ebp, eax
 	lea esp, [ebp + STACK_TOP]
-	; A breakpoint of the host's on what is written next would find no handler.
+	; A data breakpoint of the host's could hit the writes below, and there is no handler yet.
 	mov eax, DR7_RESET
 	mov dr7, eax
 	; NT would turn the IRET below into a task switch; TF and AC would trap.
@@ -210,15 +211,15 @@ entry:
 	lidt [ebp + idt_pointer]
 	call flat_segments
 
-	; Before anything is copied, or it would be copied to where A20 shut puts it.
+	; Before the first copy: with A20 off, bit 20 of its destination would be lost.
 	call open_a20
-	; And before anything is written over what they execute.
+	; And before any write to the code that the other CPUs execute.
 	test byte [PARAM(flags)], FLAG_PARKED
 	jz .alone
 	call stop_cpus
 .alone:
 	call forget_target
-	; And before any byte is moved, as nothing of the host runs any more.
+	; Before any byte is moved, and after the host's code has stopped.
 	cmp dword [PARAM(quiet)], 0
 	je .quiet
 	call quiet_devices
@@ -243,8 +244,8 @@ entry:
 	jz .as_it_must_be
 	call digest_check
 .as_it_must_be:
-	; EBP and ESP go last and the jump has no register left: their values become immediates. This
-	; stands before reset_cpu, whose CR0 write and returns empty every CPU's prefetch queue.
+	; EBP and ESP are loaded last, and no register is left for the jump: the values become immediates. They are written
+	; before reset_cpu, whose CR0 write and returns flush any CPU's prefetch queue.
 	mov eax, [PARAM(ebp)]
 	mov [ebp + last_steps.ebp], eax
 	mov eax, [PARAM(esp)]
@@ -266,7 +267,7 @@ entry:
 	mov [ebp + gdt_pointer], cx
 	add eax, ebp
 	mov [ebp + gdt_pointer + 2], eax
-	; It has tables of its own. It lies where the list has put it; its RET, too, empties a prefetch queue.
+	; The catcher brings its own tables. The moves have put it in place. Its RET, too, flushes a prefetch queue.
 	mov ebx, [PARAM(catcher)]
 	test ebx, ebx
 	jz .no_catcher
@@ -293,7 +294,7 @@ entry:
 last_steps:
 	mov ebp, strict dword 0
 .ebp	equ $ - 4
-	; An NMI finds its handler up to here. But for a catcher's it would find none at the target's first instruction either.
+	; NMIs are handled up to here. Without the catcher the target could not handle one at its first instruction either.
 	lidt [dword 0]
 .idt	equ $ - 4
 	mov esp, strict dword 0
@@ -302,8 +303,8 @@ last_steps:
 .eip	equ $ - 6
 .cs	equ $ - 2
 
-; forget_target: what would say that a target is loaded goes from the workspace, which a kernel may find there after this one
-;   in        EBP base; nothing where that is not the workspace
+; forget_target: clears the marks of a loaded target in the workspace; a later kernel might find them there
+;   in        EBP base; does nothing if that is not the workspace
 ;   clobbers  EAX ECX
 forget_target:
 	mov eax, [PARAM(parking)]
@@ -328,15 +329,16 @@ flat_segments:
 	mov fs, eax
 	mov gs, eax
 	mov ss, eax
-	; IRET and not a far return: it also ends the blocking of NMIs.
+	; IRET, not a far return: it also unblocks NMIs.
 	pop eax
 	push dword EFLAGS_FIXED
 	push dword CODE
 	push eax
 	iretd
 
-; Copies the list, page by page along its links, then purgatory's pages, and starts anew there.
-; in EAX home
+; relocate: copies the list, page by page along its links, then purgatory's pages, and enters the copy at its start
+;   in        EAX home, EBP base
+;   out       does not return
 relocate:
 	mov edx, eax
 	mov esi, [PARAM(list_source)]

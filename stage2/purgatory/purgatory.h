@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What segue_load() tells purgatory. Laid out as struc params in purgatory.asm. */
+/* Parameters from segue_load() to purgatory. Laid out as struc params in purgatory.asm. */
 #ifndef SEGUE_PURGATORY_H
 #define SEGUE_PURGATORY_H
 
@@ -21,9 +21,9 @@ struct purgatory_params {
 	uint32_t magic;               /* PURGATORY_MAGIC once all is loaded */
 	uint32_t home;                /* physical address that purgatory runs at */
 	uint32_t list;                /* physical address of the list's first page */
-	uint32_t list_source;         /* where the list's pages lie now, one behind the other */
+	uint32_t list_source;         /* physical address of the list's pages before they move, contiguous */
 	uint32_t list_pages;
-	uint32_t gdt_offset;          /* what GDTR's base is, from home */
+	uint32_t gdt_offset;          /* of GDTR's base from home */
 	uint32_t tss_selector;
 	uint32_t data_selector;
 	uint32_t registers[9];        /* EAX EBX ECX EDX ESI EDI EBP ESP EIP */
@@ -31,12 +31,12 @@ struct purgatory_params {
 	uint16_t serial;              /* I/O port for the exception printer; 0: none */
 	uint16_t flags;               /* PURGATORY_* */
 	uint32_t pages;
-	uint32_t blocks;              /* filled by the build: where the blocks lie in segue_purgatory_core */
+	uint32_t blocks;              /* filled by the build: offset of the blocks in segue_purgatory_core */
 	uint32_t screen;              /* physical address of a VGA text screen of 80 columns; 0: none */
 	uint8_t digest[32];
-	uint32_t quiet;               /* what is to be quieted: PURGATORY_QUIET_* */
-	uint32_t tables;              /* physical address of the page for high.asm, less than 2 MiB behind home */
-	uint32_t catcher;             /* physical address of the catcher; 0: none. By the build: where it lies in segue_purgatory_core */
+	uint32_t quiet;               /* devices to quiet: PURGATORY_QUIET_* */
+	uint32_t tables;              /* physical address of the page for high.asm, less than 2 MiB above home */
+	uint32_t catcher;             /* physical address; 0: none. As built: the catcher's offset in segue_purgatory_core */
 	uint32_t parking;             /* physical address of struct parking (parking.h) */
 };
 #define PURGATORY_REAL_MODE 0x1u
@@ -59,12 +59,12 @@ struct purgatory_params {
 #define PURGATORY_QUIET_BUS_MASTERS 0x8000u
 #define PURGATORY_QUIET_VGA 0x10000u
 
-/* What purgatory is told of the devices that it quiets; the blocks begin with it. Laid out as struc devices in devices.asm. */
+/* The devices that purgatory quiets. The blocks begin with this structure, laid out as struc devices in devices.asm. */
 struct purgatory_devices {
-	uint32_t rsdp;                /* 0: to be looked for */
+	uint32_t rsdp;                /* 0: purgatory searches for it */
 	uint32_t hpet;                /* 0: unknown, as is an io_apic */
 	uint32_t io_apic[8];
-	uint32_t usual_io_apic;       /* where to look when no table tells; 0: RAM is there */
+	uint32_t usual_io_apic;       /* the usual address, used if no table lists one; 0: RAM is there */
 	uint32_t usual_hpet;
 	uint32_t bios_masks;          /* of the PICs, for a target in real mode; the second one's in bits 8 to 15 */
 	uint8_t rsdp_copy[36];
@@ -77,7 +77,7 @@ _Static_assert(offsetof(struct purgatory_devices, usual_hpet) == 44, "devices.as
 _Static_assert(offsetof(struct purgatory_devices, bios_masks) == 48, "devices.asm: devices.bios_masks");
 _Static_assert(offsetof(struct purgatory_devices, rsdp_copy) == 52, "devices.asm: devices.rsdp_copy");
 
-/* SHA-256 at work, in the page behind the core. Laid out as struc sha256 in sha256.asm. */
+/* The running SHA-256, in the page after the core. Laid out as struc sha256 in sha256.asm. */
 struct purgatory_digest {
 	uint32_t hash[8];
 	uint32_t bytes;

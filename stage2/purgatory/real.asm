@@ -1,13 +1,13 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The way to a target that starts in real mode.
+; Enters a target that starts in real mode.
 ;
-; Intel SDM vol. 3, 9.9.2 "Switching Back to Real-Address Mode" wants a code segment of 64 KiB before CR0.PE is
-; cleared and a far jump after it. This page may lie above 1 MiB, where no real-mode CS reaches, and still needs no copy
-; below: a CPU goes on through the base in CS's hidden part until CS is loaded, as it does after reset, when real-mode
-; code runs at 0xfffffff0 (same, 9.1.4). So params are read through CS too, and the far jump is the one to the target.
+; Intel SDM vol. 3, 9.9.2 "Switching Back to Real-Address Mode" requires a code segment of 64 KiB before CR0.PE is
+; cleared and a far jump after it. This page may lie above 1 MiB, where no real-mode CS reaches, and needs no copy below:
+; the CPU uses the base in CS's hidden part until CS is loaded, as it does after reset, when real-mode code runs at
+; 0xfffffff0 (same, 9.1.4). So params are read through CS too, and the far jump is the one to the target.
 
-; Own selectors of this block. The first two are as in the core's table: its NMI gate still works.
+; Selectors of this block's GDT. Selectors 08 and 10 are as in the core's table, so that its NMI gate still works.
 CODE_16		equ 0x18
 DATA_16		equ 0x20
 SELECTOR_TSS	equ 0x18		; in the core's table
@@ -31,12 +31,12 @@ enter_real_mode:
 	jz .interrupts_are_off
 	mov dword [ebp + last_jump], enter_with_interrupts
 .interrupts_are_off:
-	; Both registers can be loaded in protected mode only.
+	; LDTR and TR can be loaded in protected mode only.
 	xor eax, eax
 	lldt ax
 	mov eax, SELECTOR_TSS
 	ltr ax
-	; The base of the 16-bit segments is this page.
+	; Set the 16-bit segments' base to this page.
 	mov eax, ebp
 	mov [ebp + real_gdt + CODE_16 + 2], ax
 	mov [ebp + real_gdt + DATA_16 + 2], ax
@@ -57,18 +57,18 @@ leave_protected_mode:
 	mov es, ax
 	mov fs, ax
 	mov gs, ax
-	; An NMI still comes to the core's handler, which needs nothing but this stack: SS:SP is in the data page.
+	; The core's handler still takes an NMI. It needs only this stack: SS:SP is in the data page.
 	mov esp, STACK_TOP
 	mov ss, ax
 	mov eax, CR0_ET
 	; From here on no NMI and no exception is caught.
 	o32 lidt [ivt_pointer]
 	mov cr0, eax
-	; What was decoded in protected mode goes (Intel 80386 Programmer's Reference Manual, 14.5).
+	; Flush instructions decoded in protected mode (Intel 80386 Programmer's Reference Manual, 14.5).
 	jmp short .real_mode
 .real_mode:
 	o32 lgdt [reset_gdt_pointer]
-	; MOV to CR0 leaves the flags undefined; nothing behind this touches them.
+	; MOV to CR0 leaves the flags undefined; no later instruction changes them.
 	push dword EFLAGS_FIXED
 	popfd
 	mov ax, [cs:arguments + params.data_selector]
@@ -87,7 +87,7 @@ leave_protected_mode:
 	mov ebp, [cs:arguments + params.ebp]
 	jmp [cs:last_jump]
 enter_with_interrupts:
-	; They wait for one instruction more: the jump.
+	; STI delays interrupts by one instruction: the jump.
 	sti
 enter_without:
 %if params.code_selector != params.eip + 4
@@ -100,8 +100,8 @@ enter_without:
 last_jump:
 	dd enter_without
 
-; shut_a20: as the firmware had left it. A machine that does not shut it keeps it open.
-;   mode      32-bit, flat; the page's own address has bit 20 clear, or nothing of it would be left to run
+; shut_a20: restores the state in which the firmware left A20. On a machine that cannot shut it, it stays open.
+;   mode      32-bit, flat; the page's own address must have bit 20 clear, or the page would disappear
 ;   in        EBP base
 ;   clobbers  EAX ECX ESI EFLAGS
 shut_a20:

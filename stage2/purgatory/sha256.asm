@@ -1,20 +1,20 @@
 ; SPDX-License-Identifier: MIT
 ;
-; SHA-256 (FIPS 180-4, section 6.2) of bytes that come in any number of runs. No instruction that a 386
-; lacks, but where the caller has seen to it that the CPU has the SHA extensions.
+; SHA-256 (FIPS 180-4, section 6.2) of bytes in any number of runs. All instructions are a 386's, except when the caller
+; has set .fast because the CPU has the SHA extensions.
 
 struc sha256
 	.hash	resd 8			; a to h; big-endian bytes once finished
-	.bytes	resd 1			; so far: all that lies below 4 GiB at most
+	.bytes	resd 1			; so far; 32 bits suffice, as the bytes lie below 4 GiB
 	.fast	resd 1			; not 0: the SHA extensions may be used
-	.block	resb 64			; what does not fill a block yet
+	.block	resb 64			; bytes that do not fill a block yet
 endstruc
 SHA256_BLOCK	equ 64
 
 ; sha256_begin
 ;   mode      32-bit, flat
 ;   in        EDI struct sha256
-;   out       it stands for no bytes; .fast 0
+;   out       the state of an empty message; .fast 0
 ;   clobbers  EAX ECX ESI EDI
 sha256_begin:
 	call .here
@@ -31,7 +31,7 @@ sha256_begin:
 ; sha256_update
 ;   mode      32-bit, flat, DF = 0
 ;   in        ESI the bytes, ECX how many, EDI struct sha256
-;   out       EDI as it was, ESI behind the bytes
+;   out       EDI unchanged, ESI after the bytes
 ;   clobbers  EAX EBX ECX EDX EBP EFLAGS; XMM0 to XMM7 where .fast
 ;   stack     about 340 bytes
 sha256_update:
@@ -78,7 +78,7 @@ sha256_update:
 ; sha256_finish: the padding of section 5.1.1
 ;   mode      32-bit, flat, DF = 0
 ;   in        EDI struct sha256
-;   out       .hash holds the digest's bytes; EDI as it was
+;   out       .hash holds the digest's bytes; EDI unchanged
 ;   clobbers  EAX EBX ECX EDX ESI EBP EFLAGS; XMM0 to XMM7 where .fast
 sha256_finish:
 	mov edx, [edi + sha256.bytes]
@@ -137,9 +137,9 @@ sha256_own_block:
 
 ; sha256_blocks
 ;   in        ESI the bytes, ECX blocks (> 0), EDI struct sha256
-;   out       EDI as it was, ESI behind the bytes
+;   out       EDI unchanged, ESI after the bytes
 ;   clobbers  EAX EBX ECX EDX EBP
-; Nothing is written but the stack and the structure: these lie in no page with code, where a write is slow.
+; Writes only to the stack and the structure. They must not lie in a page with code, where writes are slow.
 sha256_blocks:
 	cmp dword [edi + sha256.fast], 0
 	jne sha256_blocks_fast
@@ -163,8 +163,8 @@ endstruc
 	stosd
 	loop .load
 
-	; W(t) = s1(W(t-2)) + W(t-7) + s0(W(t-15)) + W(t-16), and as many rotates as there are terms: each
-	; turns what was joined before.
+	; W(t) = s1(W(t-2)) + W(t-7) + s0(W(t-15)) + W(t-16). There is one rotate for each term: it rotates the
+	; terms joined so far.
 	lea ebx, [edi + 48 * 4]
 .schedule:
 %assign t 0
@@ -204,7 +204,7 @@ endstruc
 	add edi, sha256_constants - .here
 	lea ebp, [esp + 4 + sha256_frame.w]
 
-; Working variable i (a is 0) in round t: the roles move on by one place each round, not the values.
+; Working variable i (a is 0) in round t. The variables' roles move by one place each round; the values stay.
 %define V(i) esp + 4 + sha256_frame.v + (((i) - t) & 7) * 4
 %assign t 0
 	mov eax, [V(0)]
@@ -272,7 +272,7 @@ endstruc
 	add esp, sha256_frame_size
 	ret
 
-; The same by the SHA extensions, of which SSE2 and SSSE3 are a part. They want the state as ABEF and CDGH.
+; The same by the SHA extensions, with SSE2 and SSSE3. They take the state as ABEF and CDGH.
 %define ABEF xmm1
 %define CDGH xmm2
 ; %1 to %4: sixteen words of the schedule. Four rounds with %1, which becomes the words 16 further on.

@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Exceptions in the window: printed, then the machine stops. The tables that make it so.
+; Exceptions while purgatory runs are printed, then the machine stops. Here are the handlers, the IDT and the TSS.
 
 VECTOR_NMI	equ 2
 VECTOR_GP	equ 13
@@ -8,7 +8,7 @@ VECTOR_GP	equ 13
 WITH_ERROR_CODE	equ 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
 GATE_32		equ 0x8e00		; present, ring 0, 32-bit interrupt gate
 
-; build_idt: in EDI place, EBP base; out EDI behind it; clobbers EAX ECX
+; build_idt: in EDI address, EBP base; out EDI after the IDT; clobbers EAX ECX
 build_idt:
 	lea eax, [ebp + stubs]
 	mov ecx, IDT_VECTORS
@@ -33,14 +33,14 @@ build_tables:
 	lea eax, [ebp + gdt]
 	mov [ebp + gdt_pointer + 2], eax
 	call build_idt
-	; EDI is at TSS_AT. An idle TSS: zeros, and an I/O map base behind its limit.
+	; EDI is at TSS_AT. An idle TSS: zeros, and an I/O map base beyond its limit.
 	mov eax, edi
 	mov [ebp + tss_descriptor + 2], ax
 	shr eax, 16
 	mov [ebp + tss_descriptor + 4], al
 	mov byte [ebp + tss_descriptor + 5], ACCESS_TSS
 	mov [ebp + tss_descriptor + 7], ah
-	; Not by STOSD: ES is still the host's, perhaps null.
+	; STOSD cannot be used: ES is still the host's, perhaps null.
 	xor eax, eax
 	mov ecx, TSS_SIZE / 4
 .idle:
@@ -62,7 +62,7 @@ stubs:
 	%error "a stub has not its size"
 %endif
 
-; On the stack: vector, error code where the vector has one, EIP, CS, EFLAGS.
+; On the stack: vector, error code if the vector has one, EIP, CS, EFLAGS.
 trap:
 	cmp byte [esp], VECTOR_NMI
 	jne .exception
@@ -84,7 +84,7 @@ trap:
 	mov ebx, [edi]
 	add edi, 4
 .no_error_code:
-	; An MSR that CPUID promises and the CPU (or a hypervisor) refuses is one write less.
+	; Skip the WRMSR if the CPU (or a hypervisor) refuses an MSR that CPUID reports.
 	cmp eax, VECTOR_GP
 	jne .print
 	lea ecx, [ebp + write_msr.instruction]

@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: MIT
 ;
-; VGA back to text: mode 3, 80 x 25 characters of 9 x 16 dots, without the BIOS. IBM PS/2 Hardware Interface Technical
-; Reference, Video Subsystem, has the registers and what the BIOS puts into them; the display interface of Bochs and
-; QEMU, which hides them while it is on, is in Bochs's VBE documentation.
+; Sets the VGA's text mode 3, 80 x 25 characters of 9 x 16 dots, without the BIOS. The registers and the BIOS's values are
+; in the IBM PS/2 Hardware Interface Technical Reference, Video Subsystem. The display interface of Bochs and QEMU, which
+; hides the registers while it is on, is in Bochs's VBE documentation.
 
 DISPI_INDEX		equ 0x1ce
 DISPI_DATA		equ 0x1cf
@@ -12,7 +12,7 @@ DISPI_IDS		equ 0xb0c0	; up to 0xb0cf
 
 VGA_ATTRIBUTE		equ 0x3c0	; index and data by turns
 VGA_MISCELLANEOUS	equ 0x3c2
-VGA_SEQUENCER		equ 0x3c4	; index; data in the port behind
+VGA_SEQUENCER		equ 0x3c4	; index; data in the next port
 VGA_DAC_MASK		equ 0x3c6
 VGA_DAC_INDEX		equ 0x3c8
 VGA_DAC_DATA		equ 0x3c9
@@ -65,7 +65,7 @@ quiet_vga:
 	mov edx, VGA_MISCELLANEOUS
 	mov al, MISCELLANEOUS_TEXT
 	out dx, al
-	; The first eight are locked by bit 7 of another.
+	; Bit 7 of another register locks the first eight.
 	mov edx, VGA_CRTC
 	mov eax, CRTC_UNLOCKED
 	out dx, ax
@@ -79,7 +79,7 @@ quiet_vga:
 	mov ecx, VGA_TEXT_SIZE / 4
 	mov eax, BLANK << 16 | BLANK
 	rep stosd
-	; Last what lets the picture be seen.
+	; Turn the picture on last.
 	mov edx, VGA_STATUS_1
 	in al, dx
 	mov edx, VGA_ATTRIBUTE
@@ -98,9 +98,9 @@ quiet_vga:
 	out dx, al
 	ret
 
-; set_planes: how the CPU and the screen see video memory
+; set_planes: sets how the CPU and the screen access video memory
 ;   in        ESI values for the sequencer and the graphics controller, as in text_registers
-;   out       ESI behind them
+;   out       ESI after them
 ;   clobbers  EAX ECX EDX
 set_planes:
 	mov edx, VGA_SEQUENCER
@@ -110,7 +110,7 @@ set_planes:
 	out dx, ax
 	mov edx, VGA_GRAPHICS
 	mov ecx, GRAPHICS_REGISTERS
-; set_registers: in EDX port of an index, ECX registers from 0 on, ESI values; out ESI behind them; clobbers EAX ECX
+; set_registers: in EDX index port, ECX number of registers, from 0 on, ESI values; out ESI after them; clobbers EAX ECX
 set_registers:
 	xor eax, eax
 .next:
@@ -121,7 +121,7 @@ set_registers:
 	loop .next
 	ret
 
-; set_palette: the 64 colours of an EGA, bits rgbRGB of their number; clobbers EAX EBX ECX EDX
+; set_palette: sets the 64 colours of an EGA, bits rgbRGB of their number; clobbers EAX EBX ECX EDX
 set_palette:
 	mov edx, VGA_DAC_MASK
 	mov al, 0xff
@@ -150,7 +150,7 @@ set_palette:
 	jb .colour
 	ret
 
-; load_font: the video ROM's, all 256 characters, wherever it lies in it; else our own, which is of ASCII
+; load_font: loads all 256 characters from the video ROM's font, if it is found there; else the font of ASCII in font.inc
 ;   mode      32-bit, flat; plane 2 is at VGA_PLANES
 ;   in        EBP base
 ;   clobbers  EAX EBX ECX EDX ESI EDI
@@ -163,7 +163,7 @@ load_font:
 	sub ebx, ROM_FONT
 	jbe .own
 	add ebx, esi
-	; A font shows by these: 0 and the blank are empty, one character is solid, and its neighbours are not.
+	; A font is recognised by these: 0 and the blank are empty, one character is solid, and its neighbours are not.
 .look:
 	cmp byte [esi + CHARACTER_SOLID * GLYPH_LINES - 1], 0xff
 	je .not_here
@@ -233,7 +233,7 @@ load_font:
 	jnz .glyph
 	ret
 
-; is_glyph_of: in EDI 16 bytes, EAX four of them; out ZF = 1: all are these; clobbers ECX EDI
+; is_glyph_of: in EDI 16 bytes, EAX a pattern of four; out ZF = 1: all four dwords equal EAX; clobbers ECX EDI
 is_glyph_of:
 	mov ecx, GLYPH_LINES / 4
 	repe scasd
@@ -242,7 +242,7 @@ is_glyph_of:
 ; Sequencer: reset, clocking, planes written, font, memory; graphics controller
 SEQUENCER_REGISTERS	equ 5
 GRAPHICS_REGISTERS	equ 9
-; The CPU has plane 2 to itself, and nobody watches.
+; Only the CPU accesses plane 2, and the picture is off.
 planes_registers:
 	db 0x01, 0x20, 0x04, 0x00, 0x06
 	db 0x00, 0x00, 0x00, 0x00, 0x02, 0x00, 0x04, 0x00, 0xff

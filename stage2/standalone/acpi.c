@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1 says nothing of ACPI's root pointer, and on UEFI it is not where a target would look. */
+/* Finds ACPI's RSDP: Multiboot 1 does not pass it, and on UEFI it is not where a target would look. */
 #include "boot_info.h"
 #include "standalone.h"
 
-int memcmp(const void *a, const void *b, size_t size); /* memory.c */
+int memcmp(const void *a, const void *b, size_t size); /* stage2/memory */
 
 #define RSDP_SIZE 20u                 /* ACPI 6.5, section 5.2.5.3: what the first checksum covers */
 #define RSDP_STEP 16u
@@ -35,14 +35,14 @@ static uint32_t find_rsdp(uint32_t start, uint32_t end)
 		return 0;
 	at = physical(start);
 	last = at + (end - start - RSDP_SIZE);
-	/* thousands of steps: the first letter decides most of them */
+	/* There are thousands of steps; the first letter decides most of them. */
 	for (; at <= last; at += RSDP_STEP)
 		if (*at == 'R' && is_rsdp(at))
 			return physical_address(at);
 	return 0;
 }
 
-/* In ACPI's own memory: for UEFI's sake, on which the BIOS area has none. */
+/* Searches ACPI's own memory, because UEFI puts no RSDP into the BIOS area. */
 static uint32_t find_in_map(const struct boot_info *boot)
 {
 	struct segue_range range;
@@ -73,10 +73,10 @@ void acpi_settle_rsdp(struct boot_info *boot)
 	if (!bios && ebda >= 0x500 && ebda <= RAM_END - EBDA_SEARCHED)
 		bios = find_rsdp(ebda, ebda + EBDA_SEARCHED);
 	mapped = bios ? 0 : find_in_map(boot);
-	/* A copy that differs is newer knowledge than what lies about in memory: it stays. */
+	/* If the boot loader's copy differs, it is newer than the one in memory, and is kept. */
 	if (machine->rsdp_copy && !is_copy_of(machine, bios) && !is_copy_of(machine, mapped))
 		return;
-	/* What is in the BIOS's area a target finds by itself. */
+	/* A target finds an RSDP in the BIOS area by itself. */
 	machine->rsdp_copy = NULL;
 	machine->rsdp_copy_size = 0;
 	machine->rsdp = mapped;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory map as the BIOS tells it. */
+/* The BIOS's memory map. */
 #ifndef STANDALONE_BIOS_MEMORY_H
 #define STANDALONE_BIOS_MEMORY_H
 
@@ -8,7 +8,7 @@
 #include "bios/bios_map.h"
 
 /*
- * Fills in ranges (BIOS_MAP_MAX entries) and returns how many ranges there are; 0: the BIOS knows of no RAM above
+ * Fills in ranges (BIOS_MAP_MAX entries) and returns how many ranges there are; 0: the BIOS reports no RAM above
  * 1 MiB. buffer: physical address of 24 bytes below 1 MiB.
  */
 size_t bios_memory_map(struct segue_range *ranges, uint32_t buffer);

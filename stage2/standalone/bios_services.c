@@ -41,8 +41,8 @@ static bool is_service(uint32_t vector, uint32_t memory_end)
 }
 
 /*
- * UEFI leaves zeros here, or its own data; but some versions plant an INT 10h for old Windows, so that one vector
- * alone proves nothing.
+ * UEFI leaves zeros or its own data here. Some versions install an INT 10h for old Windows, so that one vector alone
+ * is no proof.
  */
 bool bios_is_there(void)
 {

@@ -43,7 +43,7 @@ static void read_colors(struct segue_framebuffer *framebuffer, const uint8_t *in
 	framebuffer->blue_size = info[5];
 }
 
-/* For loaders that tell of the VBE mode but not of a framebuffer. */
+/* For loaders that pass the VBE mode but no framebuffer. */
 static void framebuffer_from_vbe(struct segue_framebuffer *framebuffer, const struct segue_vbe *vbe)
 {
 	uint32_t version = physical_address(vbe->control_info) == 0 ? 0 :
@@ -98,7 +98,7 @@ static void read_multiboot1(struct boot_info *boot, const uint8_t *info)
 		framebuffer->type = GET8(info, multiboot1_info, framebuffer_type);
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB)
 			read_colors(framebuffer, info + offsetof(struct multiboot1_info, color_info));
-		/* where the specification has the size of red, GRUB has padding */
+		/* GRUB has padding at the specification's offset of red's size. */
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB && framebuffer->red_size == 0)
 			read_colors(framebuffer, info + MULTIBOOT1_COLOR_INFO_GRUB);
 	}
@@ -178,7 +178,7 @@ static void read_tag(struct boot_info *boot, uint32_t offset)
 			read_colors(framebuffer, tag + offsetof(struct multiboot2_framebuffer, color_info));
 	} else if ((type == MULTIBOOT2_TAG_RSDP_NEW || (type == MULTIBOOT2_TAG_RSDP_OLD && !machine->rsdp_copy)) &&
 	           size >= sizeof(struct multiboot2_tag) + RSDP_OLD_SIZE) {
-		/* the newer one (ACPI 2.0 and later) leads to the 64-bit tables: it counts */
+		/* The newer RSDP (ACPI 2.0 and later) leads to the 64-bit tables, so it takes precedence. */
 		machine->rsdp_copy = tag + sizeof(struct multiboot2_tag);
 		machine->rsdp_copy_size = size - sizeof(struct multiboot2_tag);
 	}
@@ -299,7 +299,7 @@ static bool range_multiboot1(const struct boot_info *boot, size_t index, struct 
 			return false;
 		if (index-- == 0)
 			break;
-		/* size does not count itself; less than the fields would never end */
+		/* size does not count itself. A size below that of the fields would loop without end. */
 		uint32_t size = GET32(map + offset, multiboot1_mmap_entry, size);
 		if (size < 20 || size > boot->map_size - offset - 4)
 			return false;
@@ -316,7 +316,7 @@ static uint32_t type_from_efi(uint32_t type)
 	switch (type) {
 	case EFI_LOADER_CODE:
 	case EFI_LOADER_DATA:
-	case EFI_BOOT_SERVICES_CODE: /* the boot services are over: we did not ask for them */
+	case EFI_BOOT_SERVICES_CODE: /* the boot services are over: the header does not ask to keep them */
 	case EFI_BOOT_SERVICES_DATA:
 	case EFI_CONVENTIONAL:
 		return SEGUE_MEMORY_RAM;

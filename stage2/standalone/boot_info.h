@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a boot loader has passed, in one shape: Multiboot 1 and 2 boot information, read where it lies, or stage 1's. */
+/* The boot loader's information in one form: that of Multiboot 1 and 2, read in place, or that of stage 1. */
 #ifndef STANDALONE_BOOT_INFO_H
 #define STANDALONE_BOOT_INFO_H
 
@@ -34,13 +34,13 @@ struct boot_module {
 	const char *string;           /* never NULL */
 };
 
-/* Is magic a Multiboot loader's or stage 1's? If so, reads what its information at addr says. */
+/* Reads the information at addr. False: magic is neither a Multiboot loader's nor stage 1's. */
 bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr);
 
-/* Here is a better memory map than the loader's. It stays where it is. */
+/* Replaces the loader's memory map. The map is not copied. */
 void boot_info_set_map(struct boot_info *boot, const struct segue_range *ranges, size_t count);
 
-/* Here is the command line that the medium holds. It stays where it is. */
+/* Sets the command line, that of the medium. It is not copied. */
 void boot_info_set_cmdline(struct boot_info *boot, char *cmdline);
 
 /* Module and memory map range number index; false past the last. */
@@ -51,8 +51,8 @@ bool boot_range_at(const struct boot_info *boot, size_t index, struct segue_rang
 bool boot_occupied_at(const struct boot_info *boot, size_t index, struct segue_range *range);
 
 /*
- * Do the strings of this loader begin with the name of the file? Only of loaders that are known for it: a name that is
- * none would be an argument lost. What an entry of GRUB 2 repeats by hand (module /ns /ns one) is an argument.
+ * True if this loader's strings begin with the file's name. Only known loaders count: if the first word is not a name,
+ * skipping it would lose an argument. A name that a GRUB 2 entry repeats by hand (module /ns /ns one) is an argument.
  */
 bool boot_strings_name_file(const struct boot_info *boot);
 

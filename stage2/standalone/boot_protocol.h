@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What Multiboot loaders hand over, as the specifications lay it out. */
+/* The structures that Multiboot loaders pass, as in the specifications. */
 #ifndef STANDALONE_BOOT_PROTOCOL_H
 #define STANDALONE_BOOT_PROTOCOL_H
 
@@ -266,7 +266,7 @@ AT(vbe_control_info, oem_name, 6);
 AT(vbe_control_info, capabilities, 10);
 AT(vbe_control_info, modes, 14);
 
-/* VBE 3.0, section 4.4: the fields of ModeInfoBlock that tell of a linear framebuffer */
+/* VBE 3.0, section 4.4: the fields of ModeInfoBlock that describe a linear framebuffer */
 struct vbe_mode_info {
 	uint16_t attributes;
 	uint8_t windows[14];

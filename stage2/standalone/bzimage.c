@@ -11,7 +11,7 @@
 
 #define AT(field) (head + offsetof(struct linux_boot_params, hdr.field))
 
-/* From where the code is loaded to where the kernel needs no more. */
+/* The memory that the kernel needs, from its load address. */
 static uint64_t code_end(const uint8_t *head, uint32_t minor, uint64_t *load, uint64_t code_size)
 {
 	bool relocatable = minor >= 5 && *AT(relocatable_kernel);

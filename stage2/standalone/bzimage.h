@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a Linux kernel would like to lie, from the first bytes of its file. */
+/* Where a Linux kernel is best placed, from the first bytes of its file. */
 #ifndef STANDALONE_BZIMAGE_H
 #define STANDALONE_BZIMAGE_H
 
@@ -14,7 +14,7 @@ struct bzimage_place {
 	uint64_t initrd_end;          /* the initrd below */
 };
 
-/* False: no bzImage, or one that starts in 16-bit code. segue_load() has the last word. */
+/* False: no bzImage, or one that starts in 16-bit code. This is a hint; segue_load() decides. */
 bool bzimage_place(const uint8_t *head, uint32_t head_size, uint32_t file_size, struct bzimage_place *place);
 
 #endif

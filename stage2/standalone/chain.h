@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* chain=: the boot sector of a drive, or of a partition on it, as what is to be started. */
+/* chain=: starts the boot sector of a drive, or of a partition on it. */
 #ifndef STANDALONE_CHAIN_H
 #define STANDALONE_CHAIN_H
 
@@ -10,11 +10,11 @@
 #define CHAIN_BUFFER_SIZE 4096u       /* a sector: the BIOS of a drive says how long they are, or does not */
 
 /*
- * Reads the sector that the options name. It becomes the one part, its drive the machine's boot device, and the
- * partition's entry goes with it. What cannot be read, or is no boot sector, is refused.
+ * Reads the sector that the options name. It becomes the only part, its drive becomes the machine's boot device, and
+ * the partition's entry is passed along. A sector that cannot be read, or is no boot sector, is refused.
  *
- * buffer: physical address of CHAIN_BUFFER_SIZE free bytes below 1 MiB that cross no 64 KiB border, and bios_open()
- * has been called; 0: there is no BIOS, which is refused too.
+ * buffer: physical address of CHAIN_BUFFER_SIZE free bytes below 1 MiB that cross no 64 KiB boundary, with bios_open()
+ * called before; 0: there is no BIOS, which is refused too.
  */
 void chain_parts(const struct options *options, uint32_t buffer, struct boot_info *boot, struct parts *parts);
 

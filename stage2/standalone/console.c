@@ -36,7 +36,7 @@ static void open_serial(uint16_t port, uint32_t speed)
 		console.serial_count++;
 }
 
-/* NULL, or why there is no screen to write to though the user wants one. */
+/* NULL, or the reason why the screen that the user wants cannot be written to. */
 static const char *open_screen(const struct options *options, const struct segue_framebuffer *framebuffer)
 {
 	const char *why = NULL;

@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
-; Copies and sums: copy.h. A copy up from the transfer buffer and its sum are one walk over the bytes, three
-; instructions for 16 of them.
+; Copies and sums: copy.h. One walk over the bytes copies them from the transfer buffer and sums them, with three
+; instructions for 16 bytes.
 ;
 ; All routines: 32-bit protected mode, flat, cdecl; they keep EBX ESI EDI EBP and clobber EAX ECX EDX EFLAGS XMM0-7.
 
@@ -131,7 +131,7 @@ copy_sectors:
 	je sectors_scalar
 	movups xmm7, [ebx + copy_sums.sum]
 	movups xmm6, [ebx + copy_sums.sum_of_sums]
-	; the index runs up to 0 from minus the size, and is a multiple of SECTOR at each sector's end
+	; The index runs from minus the size up to 0. It is a multiple of SECTOR at each sector's end.
 	shl ecx, 11
 	add esi, ecx
 	neg ecx
@@ -174,7 +174,7 @@ copy_sectors:
 	pop ebx
 	ret
 
-; sectors_scalar: the same where there is no SSE2, in the first lane; the other lanes add what they are
+; sectors_scalar: the same without SSE2, in the first lane; the other lanes add what they are
 ;   in        EBX sums, ECX sectors (not 0), ESI source, EDI destination or 0; stack as copy_sectors has it
 sectors_scalar:
 	push ebp

@@ -53,7 +53,7 @@ _Static_assert(offsetof(struct parameters, size) == 0, "EDD 3.0, section 4.2.8")
 _Static_assert(offsetof(struct parameters, sector_count) == 16, "EDD 3.0, section 4.2.8");
 _Static_assert(offsetof(struct parameters, sector_size) == 24, "EDD 3.0, section 4.2.8");
 
-/* DL is set; false: refused, and disk->status says why. */
+/* Calls INT 13h with DL set to the drive. False: refused; disk->status has the reason. */
 static bool call(struct disk *disk, struct segue_bios_registers *registers)
 {
 	registers->edx = (registers->edx & ~0xffu) | disk->drive;
@@ -73,7 +73,7 @@ static bool has_edd(struct disk *disk)
 	return call(disk, &registers) && (registers.ebx & 0xffffu) == CHECK_EDD_OUT && (registers.ecx & EDD_PACKET);
 }
 
-/* Not every BIOS knows, so nothing depends on it but the sentence of a refusal. */
+/* Not every BIOS reports this, so only the sentence of a refusal uses it. */
 static void read_parameters(struct disk *disk)
 {
 	struct segue_bios_registers registers = { .eax = GET_PARAMETERS, .ds = (uint16_t)(disk->buffer / 16) };
@@ -105,7 +105,7 @@ bool disk_open(struct disk *disk, uint8_t drive, bool optical, uint32_t buffer)
 {
 	*disk = (struct disk){ .drive = drive, .sector_size = optical ? 2048 : 512, .buffer = buffer };
 	disk->limit = TRANSFER / disk->sector_size;
-	/* a CD that is booted without emulation has EDD and no geometry (El Torito 1.0, section 5) */
+	/* A CD booted without emulation has EDD and no geometry (El Torito 1.0, section 5). */
 	disk->edd = optical || has_edd(disk);
 	if (!disk->edd)
 		return read_geometry(disk);
@@ -161,7 +161,7 @@ static void reset(struct disk *disk)
 	disk->status = status;
 }
 
-/* In one call: no more than the limit and, without EDD, than the track holds. */
+/* Reads in one call: at most the limit and, without EDD, at most to the end of the track. */
 static uint32_t most(const struct disk *disk, uint64_t sector, uint32_t count)
 {
 	uint32_t rest;
@@ -175,8 +175,8 @@ static uint32_t most(const struct disk *disk, uint64_t sector, uint32_t count)
 }
 
 /*
- * A BIOS that takes less at once says so, or does not: the limit goes down for good if the status says it, or if
- * two calls had to go down.
+ * Some BIOSes transfer fewer sectors at once than others, and not all of them report it. The limit is lowered for good
+ * if the status says so, or after two calls that had to be made smaller.
  */
 static void note_reduced(struct disk *disk, uint32_t count)
 {
@@ -198,7 +198,7 @@ uint32_t disk_read(struct disk *disk, uint64_t sector, uint32_t count)
 			return 0;
 		if (!too_large || count == 1)
 			reset(disk);
-		/* what is wanted twice, so that an error that goes away costs no speed; then half of it, and half again */
+		/* Try the full size twice, so that a transient error costs no speed; then halve it each time. */
 		if (count > 1 && (too_large || tries > 1)) {
 			count /= 2;
 			tries = count > 1;

@@ -22,21 +22,20 @@ struct disk {
 
 /*
  * Asks the BIOS about the drive. optical: its sectors have 2048 bytes, whatever the BIOS says. False: neither
- * EDD nor a geometry; status says why.
+ * EDD nor a geometry; status has the reason.
  */
 bool disk_open(struct disk *disk, uint8_t drive, bool optical, uint32_t buffer);
 
 /*
- * Reads up to count sectors from sector on into the buffer, in one call of the BIOS. Returns how many it read:
- * at least 1, at most what the BIOS takes at once. 0: not even one, after several tries; status and bad_sector
- * say why and where.
+ * Reads up to count sectors, from sector, into the buffer, in one BIOS call. Returns how many it read: at least 1, at most
+ * what the BIOS transfers at once. 0: not even one, after several tries; status and bad_sector have the reason and place.
  */
 uint32_t disk_read(struct disk *disk, uint64_t sector, uint32_t count);
 
 /* One sector, in one try: is it there? bad_sector stays. */
 bool disk_has(struct disk *disk, uint64_t sector);
 
-/* What an INT 13h status means, in a few words. */
+/* The meaning of an INT 13h status, in a few words. */
 const char *disk_status(uint8_t status);
 
 #endif

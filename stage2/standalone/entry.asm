@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: MIT
-; Where a Multiboot loader or stage 1 enters segue.elf: headers, GDT, stack, and the exceptions' first steps.
+; Entry of segue.elf from a Multiboot loader or stage 1: headers, GDT, stack, and the exception stubs.
 
 bits 32
 
@@ -32,8 +32,8 @@ MULTIBOOT2_EGA_TEXT	equ 1 << 1
 
 section .multiboot progbits alloc noexec nowrite align=8
 
-; Text is asked for and not refused if it comes as graphics: GRUB then keeps text on a BIOS, and
-; leaves a framebuffer on UEFI, where without this flag it would leave nothing to see.
+; Asks for text, and accepts graphics. GRUB then keeps text mode on a BIOS and leaves a framebuffer
+; on UEFI, where without this flag it would leave no screen.
 multiboot1_header:
 	dd MULTIBOOT1_MAGIC
 	dd MULTIBOOT1_FLAGS
@@ -67,7 +67,7 @@ multiboot2_header:
 	tag MULTIBOOT2_TAG_END, 0, 8
 multiboot2_header_end:
 
-; Intel SDM 3A, section 3.4.5. The accessed bit is set, so that the CPU never writes the table.
+; Intel SDM 3A, section 3.4.5. The accessed bit is set, so that the CPU never writes to the table.
 %macro descriptor 3			; base, limit in pages, access
 	dw (%2) & 0xFFFF
 	dw (%1) & 0xFFFF
@@ -119,7 +119,7 @@ gdt_pointer:
 
 section .text
 
-; In:  EAX the loader's magic number (or stage 1's), EBX its information; flat segments; a GDT and a stack not ours
+; In:  EAX the loader's magic number (or stage 1's), EBX its information; flat segments; GDT and stack are the loader's
 ; Out: does not return
 ; Mode: 32-bit protected, paging off (Multiboot 1, section 3.2; Multiboot 2, section 3.3; stage1.h)
 entry:
@@ -134,13 +134,13 @@ entry:
 	mov fs, ecx
 	mov gs, ecx
 	mov ss, ecx
-	; Boot loaders put the image where RAM is too small for it without a word. What reads back as it was
-	; written is RAM.
+	; A boot loader may load this program beyond the end of RAM without an error. Memory that reads back
+	; what was written is RAM.
 	mov esp, image_end - 4
 	mov dword [esp], RAM_PATTERN
 	cmp dword [esp], RAM_PATTERN
 	jne no_ram
-	; As the C code expects it, whatever the boot loader has left there; RAM survives a warm reset. EAX and EBX are its own.
+	; Clear .bss for the C code, as not every boot loader does; RAM survives a warm reset. EAX and EBX are the loader's.
 	mov edx, eax
 	mov edi, bss_start
 	mov ecx, image_end
@@ -153,12 +153,12 @@ entry:
 	push ebx
 	push eax
 	call standalone_main
-.stop:					; it never comes back
+.stop:					; standalone_main() does not return
 	cli
 	hlt
 	jmp .stop
 
-; In:  nothing that lies in RAM but this code and what it says, at the image's start
+; In:  only this code and its text, at the start of the program, need be in RAM
 ; Out: does not return: the sentence on COM1, port 0xE9 and the text screen's first line, and a halt
 ; Mode: 32-bit protected, paging off, no stack
 no_ram:

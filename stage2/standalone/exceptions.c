@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A fault in the standalone host itself is shown, and is not a silent reset. */
+/* Prints a fault in the standalone host itself, which would otherwise be a silent reset. */
 #include "standalone.h"
 
 #define EXCEPTION_COUNT 32
@@ -23,7 +23,7 @@ struct idt_pointer {
 } __attribute__((packed));
 _Static_assert(sizeof(struct idt_pointer) == 6, "Intel SDM 3A, section 2.4.3");
 
-/* What entry.asm and the CPU have pushed. */
+/* The frame that entry.asm and the CPU push. */
 struct exception_frame {
 	uint32_t vector, error_code;
 	uint32_t eip, cs, eflags;
@@ -55,7 +55,7 @@ void exception_report(const struct exception_frame *frame)
 	static bool reporting;
 	uint32_t cr2;
 
-	/* a second fault while the first is shown: nothing is left that could be trusted */
+	/* A second fault while the first is printed: the console cannot be trusted. */
 	if (reporting)
 		for (;;)
 			__asm__ volatile("cli\n\thlt");

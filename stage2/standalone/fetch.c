@@ -11,7 +11,7 @@
 #define LISTS_SIZE 65536u             /* of the modules, and of the parts: some 1000 */
 #define NAME_MAX 8192u                /* bytes of a member's name that are looked at; `segue pack` pads to 4096 */
 #define LISTS_CEILING 0xf00000u       /* out of the way of kernels, which like 16 MiB and what follows */
-/* Pieces that any kernel may be given go below: many a kernel maps only the start of memory. */
+/* Pieces that any kernel may get go below: many kernels map only the start of memory. */
 #define NEAR 0x20000000u
 
 static struct fetch {
@@ -21,7 +21,7 @@ static struct fetch {
 	struct arena arena;
 	struct bundle bundle;
 	struct bundle_reader reader;
-	/* what the kernel needs when it starts; apart from that the initrd, if there is room */
+	/* The memory that the kernel needs at its start; the initrd is kept out of it, if there is room. */
 	uint64_t kernel_start, kernel_end;
 	uint64_t ceiling;
 	uint8_t name[NAME_MAX];
@@ -44,7 +44,7 @@ static void check(int code)
 		refuse_blob(code);
 }
 
-/* To the end of the page, where the piece before may begin: so neighbours are one range of the room's. */
+/* Rounds up to the end of the page, where the previous piece may begin, so that neighbours are one range of the room. */
 static uint8_t *take_room(uint64_t start, uint32_t size)
 {
 	if (!room_take(fetch.room, start, (start + size + PAGE - 1) & ~(uint64_t)(PAGE - 1)))
@@ -59,7 +59,7 @@ SEGUE_NORETURN static void refuse_size(const char *what, uint32_t size)
 	give_up();
 }
 
-/* As high as it may be, and apart from what the kernel needs, if that can be; else anywhere. */
+/* Finds the highest place outside the kernel's memory; if there is none, any place. */
 static uint8_t *place(const char *what, uint32_t size)
 {
 	uint32_t at = 0;
@@ -77,7 +77,7 @@ static uint8_t *place(const char *what, uint32_t size)
 	return take_room(at, size);
 }
 
-/* A kernel goes by its first bytes. */
+/* Places a kernel as its first bytes ask. */
 static uint8_t *place_kernel(uint32_t size)
 {
 	uint32_t peeked = stream_peek(&fetch.stream, STREAM_PEEK_MAX);
@@ -86,7 +86,7 @@ static uint8_t *place_kernel(uint32_t size)
 	if (!bzimage_place(fetch.stream.peeked, least(size, peeked), size, &wish))
 		return place("a kernel", size);
 	fetch.ceiling = wish.initrd_end;
-	/* whatever its header says: memory below is the BIOS's, and ours */
+	/* Ignore a lower address in its header: the memory below is the BIOS's and segue.elf's. */
 	if (wish.start < ROOM_FLOOR || !room_is_free(fetch.room, wish.start, wish.end))
 		return place("a kernel", size);
 	fetch.kernel_start = wish.start;
@@ -110,7 +110,7 @@ static bool has_end(const uint8_t *name, uint32_t size)
 	return false;
 }
 
-/* Of a long one only the start is kept, which must hold all but NULs, and the last byte, which must be one. */
+/* Of a long name only the start and the last byte are read. The start must hold the name; the last byte must be a NUL. */
 static void read_name(void)
 {
 	uint32_t size = fetch.reader.field[BUNDLE_NAMESIZE];
@@ -134,7 +134,7 @@ static void skip_padding(void)
 	stream_read(&fetch.stream, NULL, least((0 - fetch.stream.at) & 3, stream_left(&fetch.stream)));
 }
 
-/* The name must stay: it goes behind the data, with room after each of them for string()'s NUL. */
+/* The name must be kept: it is put after the data, each with room for string()'s NUL. */
 static void read_text(struct bundle_reader *reader, const char *what)
 {
 	uint32_t size = (uint32_t)reader->data.size, name_size = (uint32_t)reader->name.size;
@@ -149,7 +149,7 @@ static void read_text(struct bundle_reader *reader, const char *what)
 static void read_file(struct bundle_reader *reader)
 {
 	uint32_t size = (uint32_t)reader->data.size;
-	/* By another name the file may be a command line: with room for string()'s NUL. */
+	/* Under another name the file may be a command line: leave room for string()'s NUL. */
 	uint32_t more = !size || reader->field[BUNDLE_NLINK] > 1;
 	uint8_t *data = reader->kind == BUNDLE_KERNEL ? place_kernel(size) : place("an initrd", size + more);
 
@@ -168,7 +168,7 @@ static void read_data(struct bundle_reader *reader)
 		read_file(reader);
 }
 
-/* False: it was the trailer. */
+/* Reads one member. False: it was the trailer. */
 static bool read_member(struct bundle_reader *reader)
 {
 	uint8_t header[BUNDLE_HEADER_SIZE];

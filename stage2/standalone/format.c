@@ -8,7 +8,7 @@ struct number {
 	char fill;
 };
 
-/* value / base, 16 bits at a time: without libgcc, i386 has neither 64-bit division nor, by clang, 64-bit shifts. */
+/* value / base, 16 bits at a time: without libgcc, i386 has no 64-bit division and, with clang, no 64-bit shifts. */
 static uint32_t divide(uint64_t *value, uint32_t base)
 {
 	uint32_t high = (uint32_t)(*value >> 32), low = (uint32_t)*value, remainder = 0;

@@ -15,11 +15,11 @@ static struct {
 	uint8_t *pixels;
 	uint32_t pitch;
 	uint32_t pixel_bytes;
-	uint32_t ink;                 /* as it is written; the paper is 0 */
+	uint32_t ink;                 /* the pixel value; the paper is 0 */
 	uint32_t scale;
 	uint32_t columns, rows;
 	uint32_t column, row;
-	/* what shows: a framebuffer is slow to write, and slower still to read */
+	/* The characters on the screen, kept here because a framebuffer is slow to write and slower to read. */
 	char shown[ROWS_MAX][COLUMNS_MAX];
 } screen;
 
@@ -105,7 +105,7 @@ static void show(uint32_t row, uint32_t column, char c)
 	if (number < FONT_FIRST || number > FONT_LAST)
 		number = FONT_LAST;
 	number -= FONT_FIRST;
-	/* an empty line above, an empty column to the right */
+	/* Leave an empty line above and an empty column to the right. */
 	for (uint32_t y = 1; y < CELL_HEIGHT; y++)
 		draw_dots(pixels + y * screen.scale * screen.pitch,
 			(uint32_t)font[number / 16][y - 1][number % 16] << 1);

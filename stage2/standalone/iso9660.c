@@ -31,7 +31,7 @@ _Static_assert(offsetof(struct record, gap_size) == 27, "ECMA-119, section 9.1.8
 _Static_assert(offsetof(struct record, name_size) == 32, "ECMA-119, section 9.1.10");
 #define FLAG_FOLDER 0x02u
 #define FLAG_ASSOCIATED 0x04u
-#define FLAG_GOES_ON 0x80u            /* another record has the rest of the file */
+#define FLAG_GOES_ON 0x80u            /* the file continues in another record */
 
 /* ECMA-119, section 8.4: the fields of the primary volume descriptor that are read */
 struct descriptor {
@@ -60,7 +60,7 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-/* Where the part of path ends that begins here. */
+/* The end of the path component that begins here. */
 static const char *part_end(const char *part)
 {
 	while (*part && *part != '/')
@@ -84,7 +84,7 @@ static bool is_named(const uint8_t *name, uint32_t size, const char *part)
 	return i == size || name[i] == ';';
 }
 
-/* The record's extent; NULL, or why it cannot be used. */
+/* Takes the record's extent. NULL, or the reason why it cannot be used. */
 static const char *take_record(const uint8_t *record, struct iso_file *file)
 {
 	uint32_t block = le32(record + offsetof(struct record, block));
@@ -101,7 +101,7 @@ static const char *take_record(const uint8_t *record, struct iso_file *file)
 	return NULL;
 }
 
-/* The record in this block of a folder whose name is the path's next part. False: the block is broken. */
+/* Finds the record named by the path's next component, in this block of a folder. False: the block is broken. */
 static bool search_block(const uint8_t *block, uint32_t size, const char *part, const uint8_t **found)
 {
 	uint32_t at = 0;
@@ -127,7 +127,7 @@ static bool search_block(const uint8_t *block, uint32_t size, const char *part, 
 	return true;
 }
 
-/* From a folder to what lies in it. */
+/* Looks up the path's next component in a folder. */
 static const char *enter(struct media *media, const char *path, const char *part, struct iso_file *file)
 {
 	struct iso_file folder = *file;

@@ -11,8 +11,8 @@ struct iso_file {
 };
 
 /*
- * Finds the file at path, "/folder/name": upper and lower case are one, and "name;1", "name." and "name.;1" are
- * "name". NULL, or why not: iso_missing if nothing of that name is there, else another sentence.
+ * Finds the file at path, "/folder/name". Upper and lower case match, and "name;1", "name." and "name.;1" match
+ * "name". NULL, or the reason: iso_missing if there is no such name, else another sentence.
  */
 extern const char iso_missing[];
 const char *iso_find(struct media *media, const char *path, struct iso_file *file);

@@ -20,7 +20,7 @@
 #define RESET_CONTROL 0xcf9           /* Intel chipsets since PIIX3 */
 #define RESET_SYSTEM 0x02
 #define RESET_CPU 0x04
-#define ABSENT 0xff                   /* what a port reads that nothing answers at */
+#define ABSENT 0xff                   /* the value read from a port without a device */
 
 void *physical(uint32_t addr)
 {
@@ -54,7 +54,7 @@ void wait_50_ms(void)
 	port_write8(PIT_CHANNEL_2, (PIT_HZ / 20) & 255u);
 	port_write8(PIT_CHANNEL_2, (PIT_HZ / 20) >> 8);
 	port_write8(SYSTEM_CONTROL, control | SYSTEM_GATE_2);
-	/* a port read takes about a microsecond: without a timer this ends too, only less exactly */
+	/* A port read takes about a microsecond: without a timer the loop's limit ends this, less exactly. */
 	for (uint32_t tries = 0; tries < 1000000; tries++)
 		if (port_read8(SYSTEM_CONTROL) & SYSTEM_OUT_2)
 			break;
@@ -63,7 +63,7 @@ void wait_50_ms(void)
 
 bool keyboard_enter_pressed(void)
 {
-	/* a full buffer that never empties is no controller */
+	/* If the buffer never empties, there is no controller. */
 	for (uint32_t tries = 0; tries < 32; tries++) {
 		uint8_t status = port_read8(KEYBOARD_STATUS);
 		uint8_t code;
@@ -92,7 +92,7 @@ void reboot(void)
 	port_write8(RESET_CONTROL, RESET_SYSTEM);
 	port_write8(RESET_CONTROL, RESET_SYSTEM | RESET_CPU);
 	wait_50_ms();
-	/* a fault without an IDT is a shutdown, which resets a PC */
+	/* A fault without an IDT is a shutdown (triple fault), which resets a PC. */
 	__asm__ volatile("lidt %0\n\tint3" : : "m"(no_idt));
 	for (;;)
 		__asm__ volatile("cli\n\thlt");

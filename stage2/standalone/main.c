@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The standalone host: what a boot loader has brought becomes the arguments of segue_load(). */
+/* The standalone host: turns what the boot loader has passed into the arguments of segue_load(). */
 #include "bios_services.h"
 #include "bios_memory.h"
 #include "boot_info.h"
@@ -15,7 +15,7 @@
 #include "video.h"
 #include "words.h"
 
-/* What video and chain= ask for: the largest is a sector of a drive whose sectors have 4096 bytes. */
+/* For video and chain=; the largest need is one sector of a drive with 4096-byte sectors. */
 #define LOW_BUFFER_SIZE 4096u
 _Static_assert(LOW_BUFFER_SIZE >= VIDEO_BUFFER_SIZE && LOW_BUFFER_SIZE >= CHAIN_BUFFER_SIZE, "video.h, chain.h");
 #define SPARE_EXTENTS 64              /* a bundle's members need extents too; more are found by trying */
@@ -31,7 +31,7 @@ static struct parts parts;
 static struct media media;
 static uint32_t low_buffer;           /* LOW_BUFFER_SIZE bytes for the BIOS; 0: there is no BIOS */
 
-/* The BIOS's calls need a little memory where real mode reaches: stage 1 has left some, among others it is looked for. */
+/* BIOS calls need some memory that real mode can address. Stage 1 has reserved it; after another loader it is searched for. */
 static void open_bios(void)
 {
 	uint32_t page = BIOS_CALL_PAGE;
@@ -46,7 +46,7 @@ static void open_bios(void)
 	low_buffer = boot.protocol == BOOT_STAGE1 ? MEDIA_BUFFER : page + BIOS_CALL_SIZE;
 }
 
-/* The BIOS's own map, where the boot loader has brought none. */
+/* Reads the BIOS's memory map if the boot loader has passed none. */
 static void read_map(void)
 {
 	static struct segue_range map[BIOS_MAP_MAX];
@@ -94,7 +94,7 @@ static void read_options(void)
 	}
 }
 
-/* The memory map as segue_load() takes it, in RAM that the loader left free. */
+/* Writes the memory map for segue_load() into free RAM. */
 static void give_map(struct segue_load_args *args)
 {
 	uint32_t size = (uint32_t)(boot.range_count * sizeof(struct segue_range));
@@ -148,14 +148,14 @@ static void load(struct segue_load_args *args)
 		code = segue_load(args);
 		if (code == SEGUE_OK)
 			return;
-		/* a bundle of many members needs more than the modules tell */
+		/* A bundle of many members needs more extents than there are modules. */
 		if ((code != SEGUE_E_WORKSPACE_SMALL && code != SEGUE_E_PLAN_SPACE) || size > 0x20000000)
 			refuse(code);
 		size *= 2;
 	}
 }
 
-/* The text screen's cursor, as the target is to find it. True if it has moved since. */
+/* Records the text screen's cursor for the target. True if it has moved since the last call. */
 static bool read_cursor(void)
 {
 	struct segue_machine *machine = &boot.machine;
@@ -193,7 +193,7 @@ static void check_ready(const void *workspace)
 	refuse(code);
 }
 
-/* What calls the BIOS goes on where the BIOS thinks that the cursor is: below our last line, and not over it. */
+/* A real-mode target prints at the BIOS's cursor: put that below our last line. */
 static void give_cursor(const void *workspace)
 {
 	struct segue_description target = { .struct_size = sizeof target };
@@ -262,7 +262,7 @@ void standalone_main(uint32_t magic, uint32_t info)
 	check_ready(args.workspace);
 	changed = video_settle(&boot, &options, args.workspace, low_buffer);
 	say(SEGUE_LOG_INFO, "Starting.");
-	/* the target goes on writing below our last line, and not over it */
+	/* The target must print below our last line, not over it. */
 	if (read_cursor() || changed)
 		load_again(&args);
 	give_cursor(args.workspace);

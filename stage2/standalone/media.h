@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The medium that stage 1 was started from: where on it the blob and the options are. */
+/* The medium that stage 1 was started from, with the places of the blob and the options. */
 #ifndef STANDALONE_MEDIA_H
 #define STANDALONE_MEDIA_H
 
@@ -20,18 +20,18 @@ struct media {
 };
 
 /*
- * Reads sectors into the buffer at MEDIA_BUFFER: up to count of them, at least one; how many. what: for the sentence
- * of a refusal.
+ * Reads up to count sectors, at least one, into the buffer at MEDIA_BUFFER, and returns how many. what: names the
+ * subject in the sentence of a refusal.
  */
 uint32_t media_read(struct media *media, const char *what, uint64_t sector, uint32_t count);
 
-/* Block number block of MEDIA_BLOCK bytes; what was returned before is no more. */
+/* Reads block number block, of MEDIA_BLOCK bytes. This overwrites the block returned before. */
 #define MEDIA_BLOCK 2048u
 const uint8_t *media_block(struct media *media, const char *what, uint64_t block);
 
-/* "Refused: WHAT: SENTENCE.", and the end. */
+/* Prints "Refused: WHAT: SENTENCE." and does not return. */
 SEGUE_NORETURN void media_refuse(const char *what, const char *sentence);
-/* The same for what the BIOS has refused to read. */
+/* The same, for a read that the BIOS has refused. */
 SEGUE_NORETURN void media_refuse_read(const struct media *media, const char *what);
 
 #endif

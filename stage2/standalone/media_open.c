@@ -7,7 +7,7 @@
 
 #define PARTITION_PATH "Segue's partition"
 
-/* The options may be missing; if they are there, they must be readable, for what they forbid counts. */
+/* The options may be missing. If they exist they must be readable, because they may forbid something. */
 static void read_iso_options(struct media *media)
 {
 	struct iso_file file;

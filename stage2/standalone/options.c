@@ -27,7 +27,7 @@ bool options_split(char *line, size_t *count)
 			line++;
 		if (!*line)
 			return true;
-		/* a word never grows, so out never overtakes line */
+		/* A word never grows, so out never overtakes line. */
 		for (; *line && (quote || !is_blank(*line)); line++) {
 			if (*line == '\\' && line[1]) {
 				*out++ = *++line;
@@ -54,7 +54,7 @@ char *options_next(char *word)
 	return word + 1;
 }
 
-/* What follows prefix in *text, which is moved there; false if *text does not begin so. */
+/* Moves *text past prefix; false if *text does not begin with it. */
 static bool take_prefix(const char **text, const char *prefix)
 {
 	const char *at = *text;
@@ -82,7 +82,7 @@ static int digit_value(char c)
 	return 16;
 }
 
-/* One digit or more; false if there is none or the number passes limit. */
+/* Reads a number. False: there is no digit, or the number is above limit. */
 static bool take_number(const char **text, uint32_t base, uint32_t limit, uint32_t *number)
 {
 	const char *at = *text;

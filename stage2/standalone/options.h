@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of segue.elf. Words are parted by blanks. Quotes, "..." or '...', keep blanks in
- * a word and may stand anywhere in it; a backslash takes the next character as it is, inside of
- * quotes too. So cmdline="a b", "cmdline=a b" (which is how GRUB 2 hands it on) and cmdline=a\ b
- * are the same.
+ * The command line of segue.elf. Blanks separate words. Quotes, "..." or '...', keep blanks in a
+ * word and may begin anywhere in it; after a backslash the next character is literal, inside
+ * quotes too. So cmdline="a b", "cmdline=a b" (as GRUB 2 passes it) and cmdline=a\ b are the same.
  *
- *   console=LIST     where to show things, parted by commas; the default is ttyS0,screen
+ *   console=LIST     where to print, separated by commas; the default is ttyS0,screen
  *       ttyS0..ttyS3   serial port 0x3f8, 0x2f8, 0x3e8, 0x2e8
  *       0xPORT         serial port at that I/O port
  *       ,SPEED         after a serial port: its speed, 115200 if not given ("8n1" may follow)
- *       screen         the text screen or the framebuffer, whichever there is
+ *       screen         the text screen or the framebuffer, whichever the machine has
  *       vga, fb        only a text screen, only a framebuffer
  *       debug          port 0xe9 of QEMU and Bochs
  *       none           nothing, not even refusals
  *   quiet            show refusals only
- *   verbose          show all that is known of the segments, the plan and the machine
- *   cmdline="..."    the target's command line, in the place of the one with the module
- *   panic=SECONDS    after a refusal reboot when so many seconds have gone by; 0, the default: never
- *   digest=reboot    where what was moved has another digest than the bundle says: show both and reboot;
- *                    digest=stop, the default: and stop
+ *   verbose          show all details of the segments, the plan and the machine
+ *   cmdline="..."    the target's command line, instead of the one with the module
+ *   panic=SECONDS    reboot this many seconds after a refusal; 0, the default: never
+ *   digest=reboot    if the digest of the moved bytes is not the bundle's, show both and reboot;
+ *                    digest=stop, the default: show both and stop
  *   argv0=no         do not put the file's name before the strings of a Multiboot target
  *   modules=stay     a Multiboot target's modules stay where they are, if they can; else they follow the kernel
  *   elf64=32bit      the entry of an ELF64 without a Multiboot header is 32-bit code
- *   linux16          start a Linux in its 16-bit setup code, which asks the BIOS for itself; needs a BIOS
- *   catcher          print with all registers what a target does wrong before it has an IDT of its own
- *   drive=DRIVE      the drive that the target is told it was booted from: fd0 to fd3, hd0 to hd15, or the BIOS's
+ *   linux16          start a Linux in its 16-bit setup code, which calls the BIOS itself; needs a BIOS
+ *   catcher          print an exception, with all registers, in a target that has no IDT of its own yet
+ *   drive=DRIVE      the boot drive to pass to the target: fd0 to fd3, hd0 to hd15, or the BIOS's
  *                    number, 0x80; a boot sector gets it in DL
- *   chain=DRIVE      start the boot sector of that drive, as the BIOS would, in the place of what was loaded
+ *   chain=DRIVE      start the boot sector of that drive, as the BIOS would, instead of the loaded target
  *   chain=DRIVE,N    start the boot sector of its partition N, 1 to 4, as its MBR would
- *   video=MODE       the screen that the target gets; not given: what it asks for (Multiboot flag 2, Linux vga=),
- *                    or else the one that the boot loader has left
- *       1024x768x32    graphics of that size, or the nearest that there is (vbe.h); 1024x768: of any depth
+ *   video=MODE       the target's screen; not given: the one that the target asks for (Multiboot flag 2, Linux vga=),
+ *                    else the one that the boot loader has left
+ *       1024x768x32    graphics of that size, or the nearest available (vbe.h); 1024x768: of any depth
  *       auto           graphics of the monitor's own size
  *       text           text
  *       keep           the one that the boot loader has left, whatever the target asks for
@@ -79,15 +78,15 @@ enum option_verdict {
 void options_default(struct options *options);
 
 /*
- * Takes quotes and backslashes out of line, in place, and turns it into *count words that lie one
- * after the other, each with its NUL. False: a quote was not closed; the line's end closes it.
+ * Removes quotes and backslashes from line, in place, and turns it into *count words, one after
+ * the other, each with its NUL. False: a quote was not closed; the line's end closes it.
  */
 bool options_split(char *line, size_t *count);
 
 /* The word after this one. */
 char *options_next(char *word);
 
-/* Takes one word in. */
+/* Interprets one word. */
 enum option_verdict options_take(struct options *options, const char *word);
 
 #endif

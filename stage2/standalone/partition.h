@@ -5,7 +5,7 @@
 
 #include "media.h"
 
-/* Fills in where the blob is, and the options. NULL, or why not. */
+/* Fills in the blob's place and the options. NULL, or the reason of a refusal. */
 const char *partition_find(struct media *media);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The modules that a Multiboot loader has brought, as segue_load() takes them. */
+/* Turns a Multiboot loader's modules into parts for segue_load(). */
 #include "parts.h"
 #include "standalone.h"
 #include "words.h"
@@ -60,7 +60,7 @@ static void fill(const struct boot_info *boot, struct parts *parts, uint32_t add
 		parts->cmdline = parts->parts->cmdline;
 }
 
-/* Where RAM below 4 GiB ends by the loader's map; 4 GiB where it has brought none. */
+/* The end of RAM below 4 GiB in the loader's map; 4 GiB if there is no map. */
 static uint64_t ram_end(const struct boot_info *boot)
 {
 	struct segue_range range;
@@ -72,7 +72,7 @@ static uint64_t ram_end(const struct boot_info *boot)
 	return end && end < ROOM_CEILING ? end : ROOM_CEILING;
 }
 
-/* QEMU puts modules beyond RAM where they do not fit into it, and says nothing. */
+/* QEMU silently puts modules beyond the end of RAM if they do not fit. */
 static void check_modules(const struct boot_info *boot)
 {
 	struct boot_module module;

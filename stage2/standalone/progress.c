@@ -25,7 +25,7 @@ static uint32_t since(uint32_t start)
 	return now >= start ? now - start : now + TICKS_A_DAY - start;
 }
 
-/* KiB a second: bytes up to 4 GiB keep within 32 bits. */
+/* KiB a second, computed within 32 bits for up to 4 GiB. */
 static uint32_t rate(uint32_t done, uint32_t time)
 {
 	return (done >> 10) * (TICKS_IN_10_S / 2) / (time * 5);

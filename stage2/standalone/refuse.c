@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Why nothing is started, and the end of the road. */
+/* Prints the reason of a refusal, then waits for a reboot. */
 #include "standalone.h"
 
 static uint32_t patience;             /* seconds until a reboot; 0: none */
 
-/* Why segue_load() refused, kept until it is known that no larger workspace will help. */
+/* segue_load()'s last refusal, kept until it is known that a larger workspace does not help. */
 static struct {
 	char text[256];
 	size_t length;
 } refusal;
 
-/* Sentences of segue_load(): it says the same when it runs again, so what was shown is not repeated. */
+/* Counts of segue_load()'s sentences. A second run repeats them, so those already shown are skipped. */
 static size_t said, shown;
 
 void give_up_after(uint32_t seconds)
@@ -25,7 +25,7 @@ void give_up(void)
 		say(SEGUE_LOG_ERROR, "Rebooting in %u s; Enter reboots now.", patience);
 	else
 		say(SEGUE_LOG_ERROR, "Waiting; Enter reboots.");
-	console_enter_pressed();      /* a key from before is no answer */
+	console_enter_pressed();      /* discard a key pressed before */
 	for (uint32_t ticks = 0; patience == 0 || ticks / 20 < patience; ticks++) {
 		if (console_enter_pressed())
 			break;

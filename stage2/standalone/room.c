@@ -8,7 +8,7 @@ struct search {
 	bool clear;
 };
 
-/* If the candidate meets range, it goes down to just below it. */
+/* If the candidate overlaps range, moves it to just below range. */
 static void avoid(struct search *search, const struct segue_range *range)
 {
 	if (range->start >= range->end || range->end <= search->candidate ||
@@ -27,7 +27,7 @@ static void avoid_all(struct search *search, const struct room *room)
 		avoid(search, &range);
 	for (size_t i = 0; i < room->taken_count; i++)
 		avoid(search, &room->taken[i]);
-	/* firmware maps may contradict themselves: what one entry reserves is not free */
+	/* Firmware maps may have entries that overlap: a range that one entry reserves is not free. */
 	for (size_t i = 0; boot_range_at(room->boot, i, &range); i++)
 		if (range.type != SEGUE_MEMORY_RAM)
 			avoid(search, &range);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Free memory: the RAM of the map less what holds boot information, modules, and what has been taken. */
+/* Free memory: the map's RAM without the boot information, the modules and the ranges already taken. */
 #ifndef STANDALONE_ROOM_H
 #define STANDALONE_ROOM_H
 
@@ -24,10 +24,10 @@ uint32_t room_find(const struct room *room, uint64_t floor, uint64_t ceiling, ui
 /* The size of the largest such run, in whole pages. */
 uint32_t room_largest(const struct room *room, uint64_t floor, uint64_t ceiling);
 
-/* Is [start, end) free? */
+/* True if [start, end) is free. */
 bool room_is_free(const struct room *room, uint64_t start, uint64_t end);
 
-/* From now on [start, end) is not free. False: the list is full. */
+/* Marks [start, end) as not free. False: the list is full. */
 bool room_take(struct room *room, uint64_t start, uint64_t end);
 
 #endif

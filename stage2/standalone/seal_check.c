@@ -12,7 +12,7 @@ static void end_sector(struct seal_check *check)
 		check->sums.sum_of_sums[i] += check->sums.sum[i];
 }
 
-/* A word, of which the bytes past the end are zeros. */
+/* Reads a word; bytes past the end count as zeros. */
 static uint32_t word(const uint8_t *bytes, uint32_t size)
 {
 	uint32_t value = 0;

@@ -14,16 +14,16 @@ struct seal_check {
 	uint32_t size;                /* bytes so far */
 };
 
-/* The bytes that come next, from a 16-byte boundary; a multiple of 4 of them but for the last ones. */
+/* Adds the next bytes, from a 16-byte boundary. Their number is a multiple of 4, except in the last call. */
 void seal_add(struct seal_check *check, const uint8_t *bytes, uint32_t size);
 
 /* The same, copied to dest: whole sectors, from a sector's start. */
 void seal_copy(struct seal_check *check, uint8_t *dest, const uint8_t *bytes, uint32_t size);
 
-/* When all bytes before the seal are in. */
+/* Call it after all bytes before the seal have been added. */
 void seal_end(struct seal_check *check);
 
-/* Are these SEAL_SIZE bytes a seal? Then seal_why() is NULL if it matches what was read, or says why not. */
+/* True if these SEAL_SIZE bytes are a seal. seal_why() is then NULL if it matches the bytes read, else the reason. */
 bool seal_is_there(const uint8_t *seal);
 const char *seal_why(const struct seal_check *check, const uint8_t *seal);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* National Semiconductor 16550 and its kin. No wait is without a bound. */
+/* National Semiconductor 16550 and compatibles. Every wait has a limit. */
 #include "standalone.h"
 
 #define UART_DATA 0                   /* with DLAB: divisor, low */
@@ -45,7 +45,7 @@ bool serial_open(struct serial_port *port, uint16_t base, uint32_t speed)
 		port->base = 0;
 		return false;
 	}
-	/* what the boot loader has written is to arrive whole */
+	/* Let the boot loader's last characters be sent first. */
 	wait_for(port, STATUS_TRANSMIT_EMPTY);
 	port_write8((uint16_t)(base + UART_LINE_CONTROL), LINE_8N1);
 	port_write8((uint16_t)(base + UART_INTERRUPTS), 0);
@@ -80,7 +80,7 @@ bool serial_enter_pressed(struct serial_port *port)
 {
 	if (port->base == 0)
 		return false;
-	/* bounded, for a port that is always ready and never has anything */
+	/* Limited, for a port that always reports ready but has no data. */
 	for (uint32_t tries = 0; tries < 32 && (status(port) & STATUS_DATA_READY); tries++) {
 		uint8_t c = port_read8((uint16_t)(port->base + UART_DATA));
 

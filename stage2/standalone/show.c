@@ -18,7 +18,7 @@ void show_size(uint64_t size, uint32_t *number, const char **unit)
 	*number = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
 }
 
-/* The first rows of a list are for everybody, the rest is for who asks. */
+/* The first rows of a list are always shown, the rest only with verbose. */
 static int row_level(size_t index)
 {
 	return index < ROWS_SHOWN ? SEGUE_LOG_INFO : SEGUE_LOG_DEBUG;

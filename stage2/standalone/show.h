@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What the user is shown of the machine, the target and the plan. */
+/* Shows the machine, the target and the plan to the user. */
 #ifndef STANDALONE_SHOW_H
 #define STANDALONE_SHOW_H
 
 #include "boot_info.h"
 
-/* A size for people: in the largest unit that leaves three digits or more. */
+/* A size for a reader, in the largest unit that leaves at least three digits. */
 void show_size(uint64_t size, uint32_t *number, const char **unit);
 
-/* Who has started us, with what. verbose: lists are shown whole. */
+/* Shows the boot loader and what it has passed. verbose: whole lists. */
 void show_boot_info(const struct boot_info *boot, bool verbose);
 
-/* What is loaded in the workspace. */
+/* Shows the target that is loaded in the workspace. */
 void show_target(const void *workspace, bool verbose);
 
 #endif

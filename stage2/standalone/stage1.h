@@ -13,7 +13,7 @@
 
 #define STAGE1_MAGIC 0x31676553u      /* "Seg1" */
 
-/* What the firmware has started. */
+/* The medium that the firmware has started. */
 enum stage1_medium {
 	STAGE1_CD = 1,                /* El Torito, no emulation: sectors of 2048 bytes */
 	STAGE1_DISK = 2,              /* the MBR of a disk that `segue disk` made: the blob is in a partition */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the standalone host offer to each other. */
+/* Interfaces shared by the files of the standalone host. */
 #ifndef STANDALONE_H
 #define STANDALONE_H
 
@@ -24,15 +24,15 @@ bool keyboard_enter_pressed(void);
 SEGUE_NORETURN void reboot(void);
 
 /*
- * acpi.c: where a target finds ACPI's RSDP: machine.rsdp is its address if it lies where the target would not look by
- * itself. The boot loader's copy goes once the original is found: to pass it on costs a page of RAM.
+ * acpi.c: finds ACPI's RSDP. machine.rsdp is set to its address if a target would not look there by itself. The boot
+ * loader's copy is dropped once the original is found: passing it on costs a page of RAM.
  */
 void acpi_settle_rsdp(struct boot_info *boot);
 
 /* exceptions.c */
 void exceptions_install(void);
 
-/* format.c: knows %s %c %u %x (uint32_t), %llu %llx (uint64_t), a width with or without 0, and %% */
+/* format.c: supports %s %c %u %x (uint32_t), %llu %llx (uint64_t), a width with or without 0, and %% */
 void format_text(void (*put)(void *context, char c), void *context, const char *format, va_list list);
 
 /* serial.c */
@@ -65,27 +65,27 @@ extern const uint8_t font[6][FONT_HEIGHT][16];
 /* console.c */
 void console_open(const struct options *options, const struct segue_framebuffer *framebuffer);
 void console_open_default(void);
-/* There is another screen now: goes on there, if the screen is among what is to be written to. */
+/* Continues on another screen, if the console includes the screen. */
 void console_change_screen(const struct options *options, const struct segue_framebuffer *framebuffer);
 void console_flush(void);
 /* The I/O port of the first serial port that is open; 0: none is. */
 uint32_t console_serial_port(void);
 bool console_enter_pressed(void);
-/* level: enum segue_log_level. One line; what the user did not ask for is not shown. */
+/* Prints one line. level: enum segue_log_level; lines above the user's level are not shown. */
 void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A line, shorter than the screen is wide, in the place of the one that say_over() has shown before. */
+/* Prints a line, shorter than the screen's width, over the previous line of say_over(). */
 void say_over(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * refuse.c: the end of the road. give_up() waits for Enter, or reboots after the seconds that give_up_after() was told.
- * refuse() says why first: the sentence that take_log() or keep_refusal() was given last, or what the code means.
+ * refuse.c. give_up() waits for Enter or for the seconds set by give_up_after(), then reboots. refuse() first prints the
+ * reason: the last sentence given to take_log() or keep_refusal(), or else the code's meaning.
  */
 void give_up_after(uint32_t seconds);
 SEGUE_NORETURN void give_up(void);
 SEGUE_NORETURN void refuse(int code);
 SEGUE_NORETURN void refuse_with_code(int code); /* after a sentence of the caller's own */
 void keep_refusal(const char *sentence);
-/* For segue_load_args.log. What it says is shown once, if take_log_again() comes before segue_load() runs again. */
+/* For segue_load_args.log. Call take_log_again() before segue_load() runs again, so that a sentence is shown once. */
 void take_log(void *context, int level, const char *sentence);
 void take_log_again(void);
 

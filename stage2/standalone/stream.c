@@ -14,7 +14,7 @@ static uint8_t *buffer(void)
 	return physical(MEDIA_BUFFER);
 }
 
-/* What of the chunk, up to offset end in it, is not in the sums yet, and is not the seal. */
+/* Adds to the sums the chunk's bytes up to offset end that are not in them yet, without the seal. */
 static void sum_to(struct stream *stream, uint32_t end)
 {
 	if (stream->chunk_at >= stream->sum_end)
@@ -35,7 +35,7 @@ static void keep_seal(struct stream *stream)
 		stream->seal[stream->chunk_at + at - stream->sum_end] = buffer()[at];
 }
 
-/* The next chunk. There must be one. */
+/* Reads the next chunk. There must be one. */
 static void fill(struct stream *stream)
 {
 	struct media *media = stream->media;
@@ -62,7 +62,7 @@ void stream_open(struct stream *stream, struct media *media)
 	progress_start(stream->size);
 }
 
-/* How many of size bytes from the chunk's next one on are whole sectors of the seal, behind the first *lead bytes. */
+/* Of the chunk's next size bytes, returns how many are whole sectors of the seal, after the first *lead bytes. */
 static uint32_t whole_sectors(const struct stream *stream, uint32_t size, uint32_t *lead)
 {
 	uint32_t at = stream->chunk_at + stream->used;
@@ -74,7 +74,7 @@ static uint32_t whole_sectors(const struct stream *stream, uint32_t size, uint32
 	return size < *lead ? 0 : (size - *lead) & ~(SEAL_SECTOR - 1);
 }
 
-/* Copied and summed in one walk where that can be. */
+/* Takes size bytes from the chunk, copied and summed in one walk as far as possible. */
 static void take(struct stream *stream, uint8_t *dest, uint32_t size)
 {
 	const uint8_t *from = buffer() + stream->used;

@@ -12,7 +12,7 @@ struct stream {
 	struct media *media;
 	uint32_t size;                /* of the blob, seal included */
 	uint32_t at;                  /* offset of the next byte */
-	/* what the transfer buffer holds of the blob: */
+	/* the blob's chunk that the transfer buffer holds: */
 	uint32_t chunk_at, chunk_size;
 	uint32_t used;                /* of it, bytes that were read */
 	uint32_t summed;              /* and bytes that are in the sums */
@@ -26,10 +26,10 @@ struct stream {
 /* Refuses a blob that is larger than 4 GiB. */
 void stream_open(struct stream *stream, struct media *media);
 
-/* The next bytes, that stay to be read: size of them (up to STREAM_PEEK_MAX) or what there is; how many. */
+/* Peeks at the next size bytes (up to STREAM_PEEK_MAX), or as many as there are. Returns how many. */
 uint32_t stream_peek(struct stream *stream, uint32_t size);
 
-/* The next size bytes to dest, NULL: to nowhere. They must be there: size is at most stream_left(). */
+/* Reads the next size bytes to dest; NULL: skips them. size is at most stream_left(). */
 void stream_read(struct stream *stream, uint8_t *dest, uint32_t size);
 
 static inline uint32_t stream_left(const struct stream *stream)
@@ -37,7 +37,7 @@ static inline uint32_t stream_left(const struct stream *stream)
 	return stream->size - stream->at;
 }
 
-/* Reads what is left, and checks the seal; false: there is none. Refuses a blob that does not match it. */
+/* Reads the rest and checks the seal. False: there is no seal. Refuses a blob that does not match its seal. */
 bool stream_close(struct stream *stream);
 
 #endif

@@ -84,7 +84,7 @@ static const char *read_control_info(struct vbe *vbe, uint32_t buffer)
 	return NULL;
 }
 
-/* The list may lie in the buffer, too, so it is read before anything else is called. */
+/* The list may lie in the buffer, so it is read before any other call. */
 static size_t read_modes(const struct vbe *vbe, uint16_t modes[MODES_MAX])
 {
 	const uint8_t *pointer = CONTROL(vbe, modes);
@@ -114,7 +114,7 @@ static bool read_mode(const struct vbe *vbe, uint32_t number, uint32_t buffer, s
 		vbe_framebuffer(framebuffer, info, vbe_le16(CONTROL(vbe, version)));
 }
 
-/* The size that the monitor is made for. Some BIOSes say that there is none, or what is none. */
+/* The monitor's preferred size. Some BIOSes return none, or an invalid one. */
 static bool read_monitor(uint32_t buffer, struct vbe_wish *wish)
 {
 	struct segue_bios_registers registers = { .ebx = DISPLAY_DATA_READ };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* VESA BIOS Extensions 2.0 and 3.0: which modes have a linear framebuffer, which one is meant, and setting it. */
+/* VESA BIOS Extensions 2.0 and 3.0: finds the modes with a linear framebuffer, chooses one and sets it. */
 #ifndef STANDALONE_VBE_H
 #define STANDALONE_VBE_H
 
@@ -15,12 +15,12 @@
 #define VBE_MODE_FIRST 0x100u         /* ... below are the VGA's own, which VBE has no information on */
 
 /*
- * What is asked for, 0 being any.
+ * The requested mode; 0: any.
  *
- * By number: this mode or none. By size: of all modes with a linear framebuffer those that are not larger than
- * asked for, in neither direction; where all are larger the smallest one. Of these the largest: the size that is
- * asked for, if there is one. Of these the same depth; then the one of the same kind (32 and 24 bits, 16 and 15);
- * then the deepest. Modes with a palette (8 bits) come last, or first where 8 is asked for.
+ * By number: this mode or none. By size: of all modes with a linear framebuffer, those that are larger than requested
+ * in neither direction; if all are larger, the smallest. Of these the largest, which is the requested size if it
+ * exists. Of these the same depth; then one of the same kind (32 and 24 bits, 16 and 15); then the deepest. Modes with
+ * a palette (8 bits) come last, or first if 8 is requested.
  * Any size: the monitor's own (EDID), or else 1024x768. Any depth: 32.
  */
 struct vbe_wish {
@@ -38,23 +38,23 @@ struct vbe {
 };
 
 /*
- * Sets the mode that is meant, with its linear framebuffer, cleared, and fills in vbe. NULL, or in a few words why
- * not. buffer: physical address of VBE_BUFFER_SIZE bytes.
+ * Sets the mode chosen for the request, with its linear framebuffer, cleared, and fills in vbe. NULL, or the reason in a
+ * few words. buffer: physical address of VBE_BUFFER_SIZE bytes.
  */
 const char *vbe_set(struct vbe *vbe, const struct vbe_wish *wish, uint32_t buffer);
 
-/* Sets the VGA's text mode 3. What there is then, vga_text_active() finds out. */
+/* Sets the VGA's text mode 3. vga_text_active() then reads the actual screen. */
 void vbe_set_text(void);
 
-/* Puts the BIOS's own cursor on the text screen there. */
+/* Sets the BIOS's cursor on the text screen. */
 void vbe_set_cursor(uint32_t column, uint32_t row);
 
 /* vbe_mode.c: the parts that need no BIOS */
 
-/* What a mode information block says of a linear framebuffer; false: it has none that anyone could use. */
+/* Reads the linear framebuffer from a mode information block. False: there is none that can be used. */
 bool vbe_framebuffer(struct segue_framebuffer *framebuffer, const uint8_t *mode_info, uint32_t version);
 
-/* How far a mode is from what is asked for: the least is chosen. */
+/* The distance of a mode from the requested one; the least is chosen. */
 uint64_t vbe_distance(const struct segue_framebuffer *mode, const struct vbe_wish *wish);
 
 static inline uint32_t vbe_le16(const uint8_t *p)

@@ -25,7 +25,7 @@ static bool takes_bits(const struct segue_framebuffer *framebuffer, uint32_t siz
 	return size > 0 && size <= bits && position <= bits - size;
 }
 
-/* A palette's mode, or one whose pixels are red, green and blue. */
+/* Fills in the pixel format. False if the mode has neither a palette nor red, green and blue pixels. */
 static bool take_pixels(struct segue_framebuffer *framebuffer, const uint8_t *mode_info, bool linear)
 {
 	uint32_t model = *FIELD(mode_info, memory_model);
@@ -59,7 +59,7 @@ bool vbe_framebuffer(struct segue_framebuffer *framebuffer, const uint8_t *mode_
 	found.width = vbe_le16(FIELD(mode_info, width));
 	found.height = vbe_le16(FIELD(mode_info, height));
 	found.pitch = vbe_le16(FIELD(mode_info, bytes_per_line));
-	/* VBE 3.0, section 4.4: a line may be longer where memory is linear than where it comes in banks */
+	/* VBE 3.0, section 4.4: a line may be longer in linear modes than in banked ones. */
 	if (version >= VERSION_3 && linear_pitch)
 		found.pitch = linear_pitch;
 	if (found.addr == 0 || found.width == 0 || found.height == 0 || found.pitch < found.width * ((found.bpp + 7u) / 8) ||

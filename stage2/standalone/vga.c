@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The VGA's text screen: found by the VGA's own registers, gone on with at its cursor. */
+/* The VGA's text screen: detected by the VGA's registers; output continues at its cursor. */
 #include "standalone.h"
 
-void *memmove(void *dest, const void *source, size_t size); /* memory.c */
+void *memmove(void *dest, const void *source, size_t size); /* stage2/memory */
 
 #define VGA_MISC_READ 0x3cc
 #define VGA_MISC_COLOR 0x01           /* the CRTC answers at 0x3d4 and not at 0x3b4 */
@@ -64,7 +64,7 @@ bool vga_text_active(struct segue_framebuffer *framebuffer)
 	port_write8(VGA_GRAPHICS_INDEX, GRAPHICS_MISC);
 	misc = port_read8(VGA_GRAPHICS_DATA);
 	port_write8(VGA_GRAPHICS_INDEX, index);
-	/* in a mode of VBE the VGA's registers say graphics as well */
+	/* In a VBE mode, too, the VGA's registers report graphics. */
 	if ((misc & GRAPHICS_MISC_GRAPHICS) || (misc & GRAPHICS_MISC_MAP) != GRAPHICS_MISC_MAP_B8000)
 		return false;
 	saved = *cell;
@@ -116,7 +116,7 @@ static void new_line(void)
 		screen.row++;
 		return;
 	}
-	/* by dwords: a VGA is slow to read */
+	/* Copy by dwords: a VGA is slow to read. */
 	memmove((void *)(uintptr_t)screen.cells, (const void *)(uintptr_t)(screen.cells + screen.columns), last * 2);
 	for (uint32_t i = 0; i < screen.columns; i++)
 		screen.cells[last + i] = TEXT_GREY_ON_BLACK | ' ';
@@ -130,7 +130,7 @@ void vga_open(const struct segue_framebuffer *framebuffer)
 	screen.columns = framebuffer->width;
 	screen.rows = framebuffer->height;
 	vga_cursor(framebuffer, &screen.column, &screen.row);
-	/* what shows is moved to where the target will look for it */
+	/* Move the visible text to the address where the target will expect it. */
 	if (start != 0 && start + screen.columns * screen.rows <= TEXT_CELLS)
 		for (uint32_t i = 0; i < screen.columns * screen.rows; i++)
 			screen.cells[i] = screen.cells[start + i];
@@ -152,7 +152,7 @@ void vga_put(char c)
 		screen.column = 0;
 		return;
 	}
-	/* only when a character needs it, so that a full line does not leave an empty one */
+	/* Scroll only when a character needs the line, so that a full line leaves no empty one. */
 	if (screen.column == screen.columns)
 		new_line();
 	screen.cells[screen.row * screen.columns + screen.column] =

@@ -9,7 +9,7 @@ _Static_assert(VIDEO_BUFFER_SIZE >= VBE_BUFFER_SIZE, "vbe.h");
 
 static struct vbe vbe;                /* the target gets copies of its blocks, so it stays */
 
-/* A few words, for sentences. */
+/* Describes a screen in a few words, for sentences. */
 struct words {
 	char text[32];
 	uint32_t length;
@@ -70,7 +70,7 @@ static uint32_t what_is_wanted(const struct options *options, const void *worksp
 		return SEGUE_VIDEO_TEXT;
 	if (options->video == OPTION_VIDEO_KEEP || segue_describe(workspace, &target) != SEGUE_OK)
 		return SEGUE_VIDEO_NOT_ASKED;
-	/* what starts in 16-bit code sets its modes itself, and shows its first words in text until then */
+	/* A target that starts in 16-bit code sets its modes itself, and prints in text mode until then. */
 	if (target.real_mode)
 		return framebuffer->type == SEGUE_FRAMEBUFFER_NONE ? SEGUE_VIDEO_NOT_ASKED : SEGUE_VIDEO_TEXT;
 	*wish = (struct vbe_wish){ target.video_mode, target.video_width, target.video_height, target.video_depth };
@@ -82,7 +82,7 @@ static bool is_graphics(const struct segue_framebuffer *framebuffer)
 	return framebuffer->type == SEGUE_FRAMEBUFFER_RGB || framebuffer->type == SEGUE_FRAMEBUFFER_INDEXED;
 }
 
-/* Is what is there what is wanted? */
+/* True if the present screen is the wanted one. */
 static bool is_met(const struct segue_machine *machine, uint32_t video, const struct vbe_wish *wish)
 {
 	const struct segue_framebuffer *framebuffer = &machine->framebuffer;
@@ -106,7 +106,7 @@ static void set_text(struct segue_machine *machine)
 	vga_text_active(&machine->framebuffer);
 }
 
-/* NULL, or why it is not as it should be; the machine may have changed even then. */
+/* NULL, or the reason why the screen is not as wanted; the machine may have changed even then. */
 static const char *set(struct segue_machine *machine, uint32_t video, const struct vbe_wish *wish, uint32_t buffer)
 {
 	const char *why = NULL;
