@@ -139,7 +139,7 @@ start:
 	hlt
 	jmp .stop
 
-; in EAX linear address of a text of less than TEXT_MAX characters: prints it and ends the line
+; prints the text at linear address EAX, less than TEXT_MAX characters, and ends the line
 print_high:
 	mov [copy_gdt.source], ax
 	shr eax, 16
