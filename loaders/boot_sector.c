@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A boot sector, started as the BIOS starts one: 0000:7C00, DL the drive, interrupts on. There is no standard but what
- * the IBM PC's BIOS did and the BIOS Boot Specification 1.01 (section 6.5.1) keeps; for the sector of a partition, what
- * every MBR since has done: DS:SI is at the partition's entry in the copy of the table that the MBR made below 0x800.
+ * A boot sector, entered as the BIOS does: at 0000:7C00, the drive in DL, interrupts enabled. The only standard is the
+ * IBM PC's BIOS and the BIOS Boot Specification 1.01 (section 6.5.1), which keeps its conventions. For a partition's
+ * boot sector, every MBR passes DS:SI, which points to the partition's entry in the MBR's copy of the table below
+ * 0x800.
  *
  *   CS:IP 0000:7C00, DS = ES = SS = FS = GS = 0, SP 0x7C00, IF = 1
- *   DL    machine.boot_device's drive, or 0x80, the first hard disk, where that is not known; DH 0
+ *   DL    the drive of machine.boot_device; if unknown 0x80, the first hard disk. DH 0
  *   SI    0x7BE, where machine.partition_entry lies; 0 without one. BP the same, as some MBRs have it
  *   all other registers 0
  */
@@ -17,7 +18,7 @@
 #define SIGNATURE_AT 510u
 #define SIGNATURE 0xaa55u
 #define SECTOR_PLACE 0x7c00u
-#define ENTRY_PLACE 0x7beu            /* 0x600, where an MBR moves itself to, and 0x1be, its first entry */
+#define ENTRY_PLACE 0x7beu            /* an MBR moves itself to 0x600; its first entry is at 0x1be */
 #define ENTRY_SIZE 16u
 #define FIRST_HARD_DISK 0x80u
 

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ELF files: what is checked, and what of them becomes a segment. Both classes are read by the
- * same code: a field is named once, and lies where the class says.
+ * ELF files: checks the headers and adds the segments. The same code reads both classes: a field is named once, and the
+ * class determines its offset.
  */
 #include "common/bytes.h"
 #include "elf.h"
 
-/* Where a field lies: after is_64 times as much more as the fields before it are larger in that class. */
+/* Offset of a field: the ELF32 one, plus the difference for ELF64. */
 #define AT(is_64, p, structure, field) \
 	((p) + offsetof(struct elf32_##structure, field) + \
 	 (is_64) * (offsetof(struct elf64_##structure, field) - offsetof(struct elf32_##structure, field)))
-/* A field that has the same size in both. */
+/* A 16-bit field has the same size in both classes. */
 #define HALF(is_64, p, structure, field) le16(AT(is_64, p, structure, field))
 #define SIZE_OF(is_64, structure) \
 	((is_64) ? (uint32_t)sizeof(struct elf64_##structure) : (uint32_t)sizeof(struct elf32_##structure))
 
 /*
- * Neighbours from p on whose size is the class's: Elf32_Addr or Elf64_Addr, Elf32_Off or Elf64_Off ... One above
- * 4 GiB becomes ADDRESS_MAX, which no check lets pass.
+ * Reads adjacent fields whose size depends on the class: Elf32_Addr or Elf64_Addr, Elf32_Off or Elf64_Off, ... A value
+ * of 4 GiB or more becomes ADDRESS_MAX, which fails every check.
  */
 static void read_words(bool is_64, const uint8_t *p, addr_t *words, size_t count)
 {
@@ -32,7 +32,7 @@ static OUT_OF_LINE uint64_t read_virtual(bool is_64, const uint8_t *p)
 	return is_64 ? le64(p) : le32(p);
 }
 
-/* How far the virtual address at to lies above that at from; ADDRESS_MAX: below it, or too far. */
+/* The virtual address at `to` less that at `from`; ADDRESS_MAX if it is below or too far away. */
 static addr_t virtual_distance(bool is_64, const uint8_t *from, const uint8_t *to)
 {
 	uint64_t distance = read_virtual(is_64, to) - read_virtual(is_64, from);
@@ -48,7 +48,7 @@ bool segue_elf_is_64_bit(const struct bytes *file)
 	       (file->data[EI_CLASS] == ELFCLASS64 || le16(file->data + machine) == EM_X86_64);
 }
 
-/* What lies before the fields that the classes place differently, and the codes for other values. */
+/* The fields before those whose offset depends on the class: the valid values, and the code of the refusal. */
 static const struct {
 	uint8_t offset, value, or_value, code;
 } ident[] = {
@@ -77,7 +77,7 @@ static int check_ident(const struct job *job, const struct bytes *file, bool is_
 	return SEGUE_OK;
 }
 
-/* Does it lie inside the file? As the file has the numbers, so that a sentence can show them. */
+/* Is the range inside the file? 64 bits as in the file, so that a message can show the numbers. */
 static bool is_inside(const struct elf_file *elf, uint64_t offset, uint64_t size)
 {
 	return offset <= elf->file.size && size <= elf->file.size - offset;
@@ -121,7 +121,7 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 			   read_virtual(is_64, AT(is_64, p, header, e_phoff)), elf->program_header_count * expected);
 }
 
-/* segue_elf_open() has checked that the table is inside the file. */
+/* segue_elf_open() checked that the table is inside the file. */
 static const uint8_t *program_header(const struct elf_file *elf, uint32_t index)
 {
 	return elf->file.data + (size_t)elf->program_headers + (size_t)index * SIZE_OF(elf->is_64, program_header);
@@ -140,7 +140,7 @@ int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *e
 	return SEGUE_OK;
 }
 
-/* Words of a program header. */
+/* Indices of words[], in the order of a program header. */
 enum { OFFSET, VADDR, PADDR, FILESZ, MEMSZ, WORDS };
 
 static int add_segment(struct job *job, const struct elf_file *elf, uint32_t index, const addr_t *words)
@@ -156,7 +156,7 @@ static int add_segment(struct job *job, const struct elf_file *elf, uint32_t ind
 	if (!fits(words[PADDR], words[MEMSZ], ADDRESS_LIMIT))
 		return segue_refuse(&job->log, SEGUE_E_ELF_SEGMENT_HIGH, "segment %u, %X bytes at %X", index, size,
 				    read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_paddr)));
-	/* The offset of a segment without bytes says nothing: it may lie anywhere. */
+	/* The offset of a segment without bytes in the file is meaningless and not checked. */
 	if (words[FILESZ]) {
 		int error = check_range(job, elf, SEGUE_E_ELF_SEGMENT_FILE, "segment", index,
 					read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_offset)), file_size);
@@ -169,14 +169,14 @@ static int add_segment(struct job *job, const struct elf_file *elf, uint32_t ind
 }
 
 /*
- * e_entry is a virtual address (gABI 4), so that the first segment whose virtual range has it says where it
- * is. If none has it, it may be what some higher-half kernels write there: the physical address itself. In both
- * cases it must meet bytes of the file: zeros are no code.
+ * e_entry is a virtual address (gABI 4): the first segment whose virtual range contains it gives the physical address.
+ * If there is none, e_entry may be the physical address itself, as in some higher-half kernels. Either way the entry
+ * must lie in bytes of the file: zeros are not code.
  */
 int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 {
 	const bool is_64 = elf->is_64;
-	addr_t by_virtual = ADDRESS_MAX, by_physical = ADDRESS_MAX; /* none: no segment is there */
+	addr_t by_virtual = ADDRESS_MAX, by_physical = ADDRESS_MAX; /* none: no segment lies there */
 
 	for (uint32_t i = 0; i < elf->program_header_count; i++) {
 		const uint8_t *p = program_header(elf, i);

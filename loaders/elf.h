@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ELF files (System V ABI, chapter 4 and 5: "gABI"), 32 and 64 bits, as far as a boot loader reads them.
- * The structures are there for their offsets: untrusted bytes are read with le16, le32, le64.
+ * ELF files (System V ABI, chapters 4 and 5: "gABI"), 32 and 64 bits, as far as a boot loader reads them. The
+ * structures only provide offsets: untrusted bytes are read with le16, le32, le64.
  */
 #ifndef SEGUE_ELF_H
 #define SEGUE_ELF_H
@@ -137,17 +137,17 @@ _Static_assert(offsetof(struct elf64_section_header, sh_entsize) == 56, "gABI 4,
 #define SHT_NOBITS 8u
 #define SHF_ALLOC 2u
 
-/* An ELF file whose header is checked and whose program header table lies inside the file. */
+/* An ELF file whose header is checked and whose program header table lies within the file. */
 struct elf_file {
 	struct bytes file;
 	bool is_64;
 	uint32_t program_header_count;
 	uint32_t section_header_count;
-	uint32_t section_header_size; /* as the header says; not checked */
+	uint32_t section_header_size; /* from the header; not checked */
 	uint32_t section_names;       /* e_shstrndx */
 	addr_t program_headers;       /* offset in the file */
 	addr_t section_headers;       /* offset in the file; not checked */
-	addr_t entry;                 /* e_entry; ADDRESS_MAX: above 4 GiB */
+	addr_t entry;                 /* e_entry; ADDRESS_MAX if it is not below 4 GiB */
 };
 
 struct elf_section {
@@ -155,27 +155,27 @@ struct elf_section {
 	addr_t offset, size;
 };
 
-/* Of an ELF file, whatever else is wrong with it: is it for a 64-bit CPU? */
+/* Is this an ELF file for a 64-bit CPU? The rest of the file may be broken. */
 bool segue_elf_is_64_bit(const struct bytes *file);
 
 int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_file *elf);
 
-/* Refuses a file that names an interpreter: a program for an operating system. */
+/* Refuses a file that names an interpreter: it is a program for an operating system. */
 int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *elf);
 
-/* Adds every PT_LOAD at its p_paddr, and tells the physical address of the entry. */
+/* Adds every PT_LOAD at its p_paddr. *entry receives the physical address of the entry. */
 int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry);
 
 /*
- * Are there section headers, and do their table and the sections that are in no segment lie inside the file? Warns where
- * they do not: they are for debuggers, and the kernel runs without them.
+ * Has the file section headers, and do their table and all sections outside segments lie within the file? If not, it
+ * warns: the sections are for debuggers, and the kernel runs without them.
  */
 bool segue_elf_has_sections(const struct job *job, const struct elf_file *elf);
 
-/* Section header at p. */
+/* Reads the section header at p. */
 struct elf_section segue_elf_section(bool is_64, const uint8_t *p);
 
-/* Is it one with bytes that no segment loads? */
+/* Does the section have bytes that no segment loads? */
 bool segue_elf_section_floats(const struct elf_section *section);
 
 void segue_elf_set_section_address(bool is_64, uint8_t *p, uint32_t addr);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Protocol "ELF": an executable without any boot protocol's header. It is entered in flat 32-bit mode with
- * all registers zero, and is passed nothing: not the command line, no modules.
+ * Protocol "ELF": an executable without the header of any boot protocol. It is entered in flat 32-bit mode with all
+ * registers zero, and gets neither a command line nor modules.
  */
 #include "multiboot.h"
 

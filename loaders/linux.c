@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux kernels. bzImages, protocol 2.00 to 2.15, go through the 32-bit entry (boot.rst, 32-bit Boot Protocol);
- * a 64-bit kernel has the same entry and goes on to long mode by itself. What has a 16-bit entry only goes through that
- * one, and any kernel that the host wants to (linux_real.c).
+ * Linux kernels. bzImages, protocol 2.00 to 2.15, are entered at the 32-bit entry (boot.rst, 32-bit Boot Protocol). A
+ * 64-bit kernel has the same entry and switches to long mode itself. Kernels with only a 16-bit entry use that one, as
+ * does any kernel for which the host asks for it (linux_real.c).
  *
- * Where the kernel goes: to pref_address, or to code32_start before 2.10 and when it is not relocatable.
- * If there is no room and it is relocatable: to the lowest aligned place above. Never below: a relocatable
- * kernel since 3.14 runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
+ * A kernel goes to pref_address. Before 2.10, or if it is not relocatable, it goes to code32_start. If there is no room
+ * and it is relocatable, it goes to the lowest aligned free address above, never below: since 3.14 a relocatable kernel
+ * runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
@@ -19,23 +19,20 @@
 #define PHYSICAL_BITS_MAX 52          /* x86: no CPU has more */
 #define OLD_LINE_MAX 255u             /* boot.rst, cmdline_size: before 2.06 */
 /*
- * A 32-bit Linux maps low memory only, 896 MiB less vmalloc's and the fixmap's share (6.1: up to 0x36bfe000), and copies an
- * initrd that ends above into it (relocate_initrd() in arch/x86/kernel/setup.c): KASLR may have put the kernel in its
- * middle, and where there is no room it panics before it has a console.
+ * A 32-bit Linux maps low memory only: 896 MiB less the share of vmalloc and the fixmap (6.1: up to 0x36bfe000). It
+ * copies an initrd that ends above into low memory (relocate_initrd() in arch/x86/kernel/setup.c). KASLR may have put
+ * the kernel in the middle of low memory; if there is no room for the copy, Linux panics before it has a console.
  */
 #define LOW_MEMORY_END 0x36000000u
 #define LOW_INITRD_MAX 0x30000000u    /* leaves room for the kernel and its own tables */
-#define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: what holds before 2.03 */
+#define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: the limit before 2.03 */
 
 static uint32_t setup_size(const uint8_t *sectors)
 {
 	return ((*sectors ? *sectors : 4u) + 1) * SECTOR;
 }
 
-/*
- * From before 2.00, when the boot flag was all there was to tell a kernel by: so the file must be just as long
- * as its header says, too.
- */
+/* Recognises a kernel from before 2.00. It has only the boot flag, so the file must also be as long as its header says. */
 static bool recognise_old(const struct bytes *file)
 {
 	size_t setup, code;
@@ -58,7 +55,7 @@ static int check_size(const struct job *job, const char *what, addr_t end)
 
 static int check_header(struct job *job, struct linux_kernel *k)
 {
-	/* Where the last field ends that we need of 2.00, 2.01, ..., 2.10 and later, from 0x200. */
+	/* Ends of the last field that is needed of 2.00, 2.01, ..., 2.10 and later, counted from 0x200. */
 	static const uint8_t ends[] = {0x24, 0x26, 0x2c, 0x30, 0x30, 0x35, 0x3c, 0x48, 0x50, 0x58, 0x64};
 	const uint32_t version_end = offsetof(struct linux_boot_params, hdr.realmode_swtch);
 	uint32_t version, needed;
@@ -77,7 +74,7 @@ static int check_header(struct job *job, struct linux_kernel *k)
 	if (k->minor > 0xff)
 		return segue_refuse(&job->log, SEGUE_E_LINUX_VERSION, "%u.%u", version / 256, version % 256);
 	needed = 0x200u + ends[k->minor < sizeof ends ? k->minor : sizeof ends - 1];
-	/* From 0x290 on the zero page has fields of its own. */
+	/* From 0x290 on the zero page has other fields. */
 	if (k->header_end < needed || k->header_end > offsetof(struct linux_boot_params, edd_mbr_sig_buffer))
 		return segue_refuse(&job->log, SEGUE_E_LINUX_HEADER, "it ends at %x, not in %x to 0x290", (addr_t)k->header_end,
 				    (addr_t)needed);
@@ -94,7 +91,10 @@ static int find_code(struct job *job, struct linux_kernel *k)
 	int error;
 
 	k->low = k->old || !(*LINUX_HEADER_AT(k, loadflags) & LINUX_LOADED_HIGH);
-	/* boot.rst, note 2: 16 bits before 2.04, so no measure of a bzImage. Rounded up, so that the last 15 may be missing. */
+	/*
+	 * boot.rst, note 2: syssize has 16 bits before 2.04, too few for a bzImage. It is rounded up, so up to 15 bytes
+	 * may be missing.
+	 */
 	if (k->minor < 4)
 		paragraphs %= 65536;
 	if (paragraphs != 0 && (k->minor >= 4 || k->low))
@@ -104,12 +104,15 @@ static int find_code(struct job *job, struct linux_kernel *k)
 	k->setup = segue_bytes_at(job->bundle.kernel, 0, setup);
 	k->code = segue_bytes_at(job->bundle.kernel, setup, job->bundle.kernel.size - setup);
 
-	/* Files with a 16-bit entry only are told by what Linux's own build never leaves in the header. */
+	/* Files with only a 16-bit entry have header values that Linux's own build never produces. */
 	if (k->low)
 		why = "zImage";
 	else if (le32(LINUX_HEADER_AT(k, code32_start)) == 0)
 		why = "code32_start 0";
-	/* 16 bits, which a multiple of 1 MiB leaves 0 as well. memdisk; GRUB's lnxboot.img. */
+	/*
+	 * Before 2.04 the field has 16 bits, which are 0 for a multiple of 1 MiB too. Such files: memdisk; GRUB's
+	 * lnxboot.img.
+	 */
 	else if (paragraphs == 0 && (k->minor >= 4 || k->code.size < ONE_MIB - 15))
 		why = "syssize 0";
 	k->real_mode = why || (flags & SEGUE_LOAD_REAL_MODE);
@@ -129,7 +132,7 @@ static int refuse_place(const struct job *job, int code, addr_t size, const stru
 			    size, (addr_t)place->align, place->min, place->max, largest);
 }
 
-/* An end that wraps is the highest, where no RAM is. */
+/* An end that wraps becomes ADDRESS_MAX, where there is no RAM. */
 static addr_t end_of(addr_t start, addr_t size)
 {
 	addr_t end;
@@ -163,13 +166,16 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 		return segue_refuse(&job->log, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %X",
 				    (addr_t)place.align, exponent,
 				    k->minor >= 10 ? le64(LINUX_HEADER_AT(k, pref_address)) : preferred);
-	/* Before 2.10 nothing says: no compressor that those kernels knew does better than 4 to 1 on one. */
+	/* Before 2.10 no field gives the size. No compressor of those kernels shrinks a kernel by more than 4 to 1. */
 	if (init_size == 0)
 		init_size = size < ADDRESS_LIMIT / 4 ? size * 4 : ADDRESS_LIMIT;
-	/* But that is nothing to tell of what may be no Linux. */
+	/* Do not report this guess for a file that may not be Linux. */
 	job->needs_memory = k->real_mode && k->minor < 10 ? 0 : init_size;
 
-	/* boot.rst, init_size: it counts from where the kernel will run, which may be above where it is loaded. */
+	/*
+	 * boot.rst, init_size: it counts from the address at which the kernel will run, which may be above its load
+	 * address.
+	 */
 	if (relocatable && !align_up(wanted, place.align, &preferred))
 		preferred = ADDRESS_MAX;
 	place.min = k->load = wanted;
@@ -183,7 +189,10 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 			place.max = ADDRESS_LIMIT;
 			size = init_size > k->code.size ? init_size : k->code.size;
 		}
-		/* boot.rst, min_alignment: 0: none. Try each power of two, and say which in kernel_alignment. */
+		/*
+		 * boot.rst, min_alignment: 0 if there is none. Try each smaller power of two, and store the one used in
+		 * kernel_alignment.
+		 */
 		while (!segue_find_free(job, size, &place, &k->load)) {
 			if (exponent == 0 || place.align <= (uint32_t)1 << exponent)
 				return refuse_place(job, SEGUE_E_LINUX_PLACE, size, &place);
@@ -193,13 +202,13 @@ static int place_kernel(struct job *job, struct linux_kernel *k)
 	return segue_add_segment(job, "Linux kernel", NO_NUMBER, k->load, &k->code, 0, size);
 }
 
-/* size * by + more, or ADDRESS_LIMIT where that is more */
+/* size * by + more, at most ADDRESS_LIMIT. */
 static addr_t scale(addr_t size, uint32_t by, uint32_t more)
 {
 	return size <= (ADDRESS_LIMIT - more) / by ? size * by + more : ADDRESS_LIMIT;
 }
 
-/* As Linux' memparse() reads it, in bytes and at most ADDRESS_LIMIT; 0: no number, as in mem=nopentium. */
+/* Parses a size as Linux' memparse() does: bytes, at most ADDRESS_LIMIT; 0 if it is not a number, as in mem=nopentium. */
 static OUT_OF_LINE addr_t memory_size(const struct bytes *value)
 {
 	const uint8_t *p = value->data, *end = p + value->size;
@@ -232,8 +241,8 @@ static OUT_OF_LINE addr_t memory_size(const struct bytes *value)
 }
 
 /*
- * boot.rst, Special Command Line Options: mem=SIZE says where memory ends. Of several the least does: the kernel cuts
- * its map at each of them (parse_memopt() in arch/x86/kernel/e820.c).
+ * boot.rst, Special Command Line Options: mem=SIZE gives the end of memory. The smallest of several counts: the kernel
+ * cuts its map at each of them (parse_memopt() in arch/x86/kernel/e820.c).
  */
 static int find_memory_end(struct job *job, struct linux_kernel *k)
 {
@@ -257,7 +266,7 @@ static int check_line(struct job *job, struct linux_kernel *k)
 	return size <= limit ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_LINUX_CMDLINE, "%z bytes, at most %u", size, limit);
 }
 
-/* The initrd that the blob brings, then the modules. */
+/* The blob's initrd comes first, then the modules. */
 static const struct bytes *initrd_file(const struct bundle *b, size_t i)
 {
 	if (b->initrd.size > 0 && i-- == 0)
@@ -265,7 +274,7 @@ static const struct bytes *initrd_file(const struct bundle *b, size_t i)
 	return &b->modules[i].file;
 }
 
-/* Large ones go where a 32-bit kernel need not copy them. */
+/* Limits a large initrd to memory from which a 32-bit kernel need not copy it. */
 static void keep_low(const struct job *job, const struct linux_kernel *k, addr_t size, struct place *place)
 {
 	struct place low = *place;
@@ -285,10 +294,10 @@ static void keep_low(const struct job *job, const struct linux_kernel *k, addr_t
 }
 
 /*
- * Several files become one initrd, as Linux unpacks archives that follow each other: each begins on a
- * 4-byte boundary, with zeros before it (Documentation/driver-api/early-userspace/buffer-format.rst).
- * The start is on a page and the last page is the initrd's alone, because Linux frees it by whole pages
- * and warns when the start is not on one (free_init_pages(); linuxboot/heads #264).
+ * Several files become one initrd: Linux unpacks archives that follow each other. Each begins at a multiple of 4 bytes,
+ * with zeros before it (Documentation/driver-api/early-userspace/buffer-format.rst). The initrd starts on a page and
+ * has its last page for itself, because Linux frees it by whole pages and warns if the start is not on one
+ * (free_init_pages(); linuxboot/heads #264).
  */
 static int place_initrd(struct job *job, struct linux_kernel *k)
 {
@@ -317,7 +326,10 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 	if (k->minor >= 3)
 		limit = le32(LINUX_HEADER_AT(k, initrd_addr_max));
 	place.max = k->memory_end <= limit ? k->memory_end : limit + 1;
-	/* What is no Linux may need far more than its size tells: memdisk clears 200 KiB, eight times its own. */
+	/*
+	 * Another program may need far more memory than its size tells: memdisk clears 200 KiB, eight times its own
+	 * size.
+	 */
 	place.not_in_place = k->real_mode && k->minor < 10;
 	keep_low(job, k, claimed, &place);
 	if (!segue_find_free(job, claimed, &place, &k->initrd))
@@ -338,7 +350,7 @@ static int place_initrd(struct job *job, struct linux_kernel *k)
 	return error;
 }
 
-/* A copy of the RSDP gets a page that the target's map calls ACPI's, so that Linux leaves it alone. */
+/* A copy of the RSDP gets a page of its own, of type ACPI in the target's map, so that Linux does not use it. */
 static int place_rsdp(struct job *job, struct linux_kernel *k)
 {
 	static const struct place place = {
@@ -363,7 +375,7 @@ static int place_rsdp(struct job *job, struct linux_kernel *k)
 	return SEGUE_OK;
 }
 
-/* A setup_data list that came in the header is the host's: its memory must be in the keep list. */
+/* A setup_data list in the header belongs to the host, which must have put its memory into the keep list. */
 static int check_setup_data(struct job *job, struct linux_kernel *k)
 {
 	const uint8_t *field = LINUX_HEADER_AT(k, setup_data);
@@ -376,7 +388,7 @@ static int check_setup_data(struct job *job, struct linux_kernel *k)
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 
-		/* differences wrap to large numbers */
+		/* a negative difference wraps to a large number */
 		if (list - s->dest < s->size || s->dest - list < sizeof(struct linux_setup_data))
 			return segue_refuse(&job->log, SEGUE_E_LINUX_SETUP_DATA, "%x is not kept, %s is to lie there", list, s->name);
 	}
@@ -392,7 +404,7 @@ static int place_catcher(struct job *job, struct linux_kernel *k)
 static int say_kernel(struct job *job, struct linux_kernel *k)
 {
 	const uint8_t *file = job->bundle.kernel.data;
-	/* boot.rst, kernel_version: where a string is, less 0x200; 0: nowhere */
+	/* boot.rst, kernel_version: offset of a string, less 0x200; 0 if there is none */
 	size_t at = le16(LINUX_HEADER_AT(k, kernel_version)) + 0x200u, setup = (size_t)(k->code.data - file);
 	struct bytes release = {.data = k->code.data};
 

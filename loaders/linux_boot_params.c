@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The zero page that Linux is started with, and what hangs on it. One table holds all of it: the page,
- * the command line, and the part of the memory map that the page has no room for.
+ * Linux' zero page and what it points to. One table holds the page, the command line, and the part of the memory map
+ * that does not fit into the page.
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
@@ -14,7 +14,7 @@
 #define TEXT_MODE_3 3u
 #define EGA_256K 3u                   /* int 0x10, AH=0x12, BL=0x10: 256 KiB of video memory, colour */
 
-/* Where things are in the table. */
+/* Offsets in the table. */
 struct layout {
 	size_t command_line;
 	size_t more_e820;             /* a setup_data node; 0: none */
@@ -26,7 +26,7 @@ static uint8_t within(uint32_t position, uint32_t size)
 	return (uint8_t)(position < size ? position : size - 1);
 }
 
-/* screen_info has 8 bits for columns and lines: of a screen that has more Linux is told nothing, and leaves it alone. */
+/* screen_info has 8 bits for columns and lines. If the screen has more, Linux is told of no screen and leaves it alone. */
 static void fill_text(const struct job *job, uint8_t *page)
 {
 	const struct segue_machine *m = job->machine;
@@ -54,8 +54,8 @@ static void fill_text(const struct job *job, uint8_t *page)
 }
 
 /*
- * As VESA's rather than EFI's (0x70): Linux drives both alike (simplefb; vesafb, efifb), but there may be
- * no EFI to ask, and what GRUB leaves on a BIOS is VESA's.
+ * The type is VESA's, not EFI's (0x70). Linux drives both alike (simplefb; vesafb, efifb), but there may be no EFI to
+ * ask, and GRUB on a BIOS leaves a VESA framebuffer.
  */
 static void fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
 {
@@ -81,7 +81,7 @@ static void fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
 	*LINUX_AT(page, screen_info.green_pos) = f->green_position;
 	*LINUX_AT(page, screen_info.blue_size) = f->blue_size;
 	*LINUX_AT(page, screen_info.blue_pos) = f->blue_position;
-	/* Linux takes a pixel's size from the highest bit of all four. */
+	/* Linux computes a pixel's size from the highest bit of all four fields. */
 	if (f->bpp > colours) {
 		*LINUX_AT(page, screen_info.rsvd_size) = (uint8_t)(f->bpp - colours);
 		if (f->red_position == 0 || f->green_position == 0 || f->blue_position == 0)
@@ -104,7 +104,7 @@ static void fill_screen(const struct job *job, uint8_t *page)
 	fill_text(job, page);
 }
 
-/* KiB of RAM in one piece from 1 MiB on, as the BIOS calls from before E820 counted them. */
+/* KiB of contiguous RAM from 1 MiB on, as the BIOS calls before E820 reported them. */
 static void fill_old_sizes(uint8_t *page, const struct segue_range *map, size_t count)
 {
 	uint32_t kib = (uint32_t)((segue_ram_end(map, count, ONE_MIB) - ONE_MIB) / 1024);
@@ -114,8 +114,8 @@ static void fill_old_sizes(uint8_t *page, const struct segue_range *map, size_t 
 }
 
 /*
- * A map of one entry is none to Linux, which then goes by what the older BIOS calls could tell: append_e820_table() in
- * arch/x86/kernel/e820.c. Two halves are the same map.
+ * Linux ignores a map of one entry and uses the sizes of the older BIOS calls: append_e820_table() in
+ * arch/x86/kernel/e820.c. Splitting the entry in two gives the same map.
  */
 static size_t split_only_range(struct segue_range *map, size_t count)
 {
@@ -148,7 +148,7 @@ static OUT_OF_LINE void fill_header(uint8_t *page, const struct linux_kernel *k,
 	memcpy(LINUX_AT(page, hdr), k->header, k->header_end - offsetof(struct linux_boot_params, hdr));
 	put_le16(LINUX_AT(page, hdr.vid_mode), LINUX_VIDEO_NORMAL);
 	*LINUX_AT(page, hdr.type_of_loader) = LINUX_LOADER_UNDEFINED;
-	/* No setup code is loaded, so there is no heap for it: not CAN_USE_HEAP. Not KEEP_SEGMENTS, not QUIET. */
+	/* No setup code is loaded, so it needs no heap: CAN_USE_HEAP is clear. So are KEEP_SEGMENTS and QUIET. */
 	*LINUX_AT(page, hdr.loadflags) = LINUX_LOADED_HIGH;
 	put_le32(LINUX_AT(page, hdr.code32_start), (uint32_t)k->load);
 	put_le32(LINUX_AT(page, hdr.ramdisk_image), (uint32_t)k->initrd);
@@ -191,15 +191,15 @@ int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
 	uint8_t *page;
 	int error;
 
-	/* The table below has no type of its own in the target's map: the count stays. */
+	/* The table below has no target_type, so it does not change this count. */
 	segue_target_map(job, NULL, 0, &count);
 	lay_out(job, k, count, &layout);
-	/* They look there, whatever ESI says. */
+	/* Kernels before 2.02 look there and ignore ESI. */
 	if (k->minor < 2) {
 		place.min = LINUX_OLD_SETUP;
 		place.max = LINUX_OLD_SETUP + layout.size;
 	}
-	/* The lowest place: x86_64 kernels before 3.9 (2.12) map only low memory when they read this. */
+	/* Use the lowest address: x86_64 kernels before 3.9 (2.12) have only low memory mapped when they read the page. */
 	place.not_in_place = k->minor < 12;
 	if ((error = segue_add_table(job, "Linux boot parameters", layout.size, &place, &page, &k->page)) != SEGUE_OK)
 		return error;

@@ -39,7 +39,7 @@ struct linux_screen_info {
 	linux_u8 reserved[2];
 };
 
-/* boot.rst, The Real-Mode Kernel Header: at 0x1f1 of the file and of the zero page */
+/* boot.rst, The Real-Mode Kernel Header: at offset 0x1f1 of the file and of the zero page */
 struct linux_setup_header {
 	linux_u8 setup_sects;
 	linux_u16 root_flags;
@@ -48,7 +48,7 @@ struct linux_setup_header {
 	linux_u16 vid_mode;
 	linux_u16 root_dev;
 	linux_u16 boot_flag;
-	linux_u8 jump, jump_distance; /* the second is the header's length, counted from 0x202 */
+	linux_u8 jump, jump_distance; /* jump_distance is the header's length, counted from 0x202 */
 	linux_u32 header;
 	linux_u16 version;
 	linux_u32 realmode_swtch;
@@ -63,10 +63,10 @@ struct linux_setup_header {
 	linux_u16 heap_end_ptr;       /* 2.01 */
 	linux_u8 ext_loader_ver, ext_loader_type; /* 2.02 */
 	linux_u32 cmd_line_ptr;       /* 2.02 */
-	linux_u32 initrd_addr_max;    /* 2.03: the highest byte, not one past it */
+	linux_u32 initrd_addr_max;    /* 2.03: the highest byte's address, not one past it */
 	linux_u32 kernel_alignment;   /* 2.05 */
 	linux_u8 relocatable_kernel;  /* 2.05 */
-	linux_u8 min_alignment;       /* 2.10: a power of two's exponent */
+	linux_u8 min_alignment;       /* 2.10: log2 of the alignment */
 	linux_u16 xloadflags;         /* 2.12 */
 	linux_u32 cmdline_size;       /* 2.06 */
 	linux_u32 hardware_subarch;   /* 2.07 */
@@ -158,7 +158,7 @@ LINUX_OFFSET(linux_screen_info, vesa_attributes, 0x34);
 LINUX_OFFSET(linux_screen_info, capabilities, 0x36);
 LINUX_OFFSET(linux_screen_info, ext_lfb_base, 0x3a);
 LINUX_OFFSET(linux_screen_info, reserved, 0x3e);
-/* boot.rst, The Real-Mode Kernel Header; offsets as there, from the start of the file */
+/* boot.rst, The Real-Mode Kernel Header; offsets from the start of the file, as there */
 _Static_assert(sizeof(struct linux_setup_header) == 0x26c - 0x1f1, "setup_header");
 LINUX_OFFSET(linux_boot_params, hdr.setup_sects, 0x1f1);
 LINUX_OFFSET(linux_boot_params, hdr.root_flags, 0x1f2);
@@ -240,10 +240,10 @@ LINUX_OFFSET(linux_boot_params, e820_table, 0x2d0);
 LINUX_OFFSET(linux_boot_params, eddbuf, 0xd00);
 #undef LINUX_OFFSET
 
-/* Of the setup header, boot.rst. */
+/* Values in the setup header, boot.rst. */
 #define LINUX_LOADED_HIGH 0x01u       /* loadflags */
-#define LINUX_LOADER_UNDEFINED 0xffu  /* type_of_loader; not 0, or Linux ignores the initrd */
-#define LINUX_OLD_SETUP 0x90000u      /* where 2.00, 2.01, older ones and zImages have their setup code and zero page */
+#define LINUX_LOADER_UNDEFINED 0xffu  /* type_of_loader; Linux ignores the initrd if it is 0 */
+#define LINUX_OLD_SETUP 0x90000u      /* address of the setup code and zero page for zImages and kernels up to 2.01 */
 #define LINUX_OLD_LINE_MAGIC 0xa33fu  /* The Kernel Command Line: before 2.02 */
 
 #endif

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Words of a Linux command line, as the kernel itself finds its early options, mem= among them (next_arg() in
- * lib/cmdline.c, parse_args() in kernel/params.c): blanks that are not in double quotes part the words, quotes around a
- * word or a value are no part of it, and from the word -- on all is init's.
+ * Words of a Linux command line, parsed as the kernel parses its early options such as mem= (next_arg() in
+ * lib/cmdline.c, parse_args() in kernel/params.c). Blanks outside double quotes separate words. Quotes around a word or
+ * a value are not part of it. The word -- and everything after it belongs to init.
  *
- * vga= is taken by the same rule, though the kernel leaves it to the boot loader: a word that the kernel would not take
- * for an option is none. Its setup code and decompressor look for their own options (quiet, earlyprintk=, console=) by a
- * simpler one, which knows neither quotes nor -- (__cmdline_find_option() in arch/x86/boot/cmdline.c). None of these
- * concerns us.
+ * vga= follows the same rule, although the kernel leaves it to the boot loader: a word that the kernel would not take
+ * for an option is not an option here. The kernel's setup code and decompressor search for their own options (quiet,
+ * earlyprintk=, console=) by a simpler rule that knows neither quotes nor -- (__cmdline_find_option() in
+ * arch/x86/boot/cmdline.c). Segue uses none of those.
  */
 #include "common/bytes.h"
 #include "linux.h"
 
-/* isspace() of lib/ctype.c */
+/* isspace() of lib/ctype.c. */
 static bool is_blank(uint8_t c)
 {
 	return c == ' ' || c - 9u < 5 || c == 0xa0;

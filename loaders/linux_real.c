@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux kernels entered by their 16-bit setup code: zImages, bzImages, and what else is packed as one (iPXE, memdisk),
- * of any protocol version and from before there was one (boot.rst, Memory Layout of The Real-Mode Code, Running the
- * Kernel). The setup code asks the BIOS for all that the zero page tells otherwise.
+ * Linux kernels entered through their 16-bit setup code: zImages, bzImages, and other programs packed as one (iPXE,
+ * memdisk), of any protocol version and from before 2.00 (boot.rst, Memory Layout of The Real-Mode Code, Running the
+ * Kernel). The setup code asks the BIOS for what the zero page tells otherwise.
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
@@ -14,26 +14,26 @@
 #define SETUP_MAX 0xa0000u
 #define HEAP_END 0xe000u
 #define OLD_HEAP_END 0x9800u
-#define HEAP_MARGIN 0x200u            /* boot.rst, heap_end_ptr: what it is less than the heap's end */
+#define HEAP_MARGIN 0x200u            /* boot.rst, heap_end_ptr: the field is this much below the heap's end */
 #define STACK_LEAST 0x1000u
 #define ENTRY_PARAGRAPHS 0x20u
 #define PARAGRAPH 16u
 #define CAN_USE_HEAP 0x80u
-/* What of the setup code is changed: boot sector and setup header, which ends at 0x301 at the latest. */
+/* The part of the setup code that is changed: the boot sector and the setup header, which ends at 0x301 at the latest. */
 #define HEADER_SIZE 1024u
 
 int segue_linux_place_low(struct job *job, struct linux_kernel *k)
 {
 	uint32_t paragraphs = k->minor >= 4 ? le32(LINUX_HEADER_AT(k, syssize)) : le16(LINUX_HEADER_AT(k, syssize));
 
-	/* What follows the kernel in its file would be in the setup code's way. */
+	/* Bytes after the kernel in its file would overlap the setup code. */
 	if (paragraphs != 0 && paragraphs <= k->code.size / PARAGRAPH)
 		k->code.size = paragraphs * PARAGRAPH;
 	k->load = LOW_CODE;
 	return segue_add_segment(job, "Linux kernel", NO_NUMBER, LOW_CODE, &k->code, 0, k->code.size);
 }
 
-/* The lowest place, or the one that the setup code would go to by itself. */
+/* Takes the lowest address, or the one to which the setup code would move itself. */
 static int find_place(struct job *job, const struct linux_kernel *k, addr_t size, addr_t *base)
 {
 	struct place place = {.min = SETUP_MIN, .max = SETUP_MAX, .align = PARAGRAPH};
@@ -69,14 +69,17 @@ static void fill_header(const struct job *job, uint8_t *page, const struct linux
 		put_le32(LINUX_AT(page, hdr.cmd_line_ptr), (uint32_t)(base + heap_end));
 	else
 		put_le16(LINUX_AT(page, hdr.setup_move_size), (uint16_t)(heap_end + job->bundle.cmdline.size + 1));
-	/* 0: it does not go there by this field (iPXE). A zImage's is where it moves itself to. */
+	/*
+	 * 0: the kernel does not use this field as its entry (iPXE). In a zImage it is the address that the kernel
+	 * moves itself to.
+	 */
 	if (!k->low && le32(LINUX_AT(page, hdr.code32_start)) != 0)
 		put_le32(LINUX_AT(page, hdr.code32_start), (uint32_t)k->load);
 	if (k->alignment != 0)
 		put_le32(LINUX_AT(page, hdr.kernel_alignment), k->alignment);
 }
 
-/* Setup header, setup code with stack and heap behind it, command line: one behind the other. */
+/* Adds the setup header, the setup code followed by heap and stack, and the command line, at adjacent addresses. */
 static int add_segments(struct job *job, const struct linux_kernel *k, addr_t base, uint32_t heap_end)
 {
 	const struct bytes *line = &job->bundle.cmdline;
@@ -100,7 +103,7 @@ static int add_segments(struct job *job, const struct linux_kernel *k, addr_t ba
 					  heap_end - (addr_t)k->setup.size, heap_end - HEADER_SIZE);
 	if (error != SEGUE_OK)
 		return error;
-	/* A digest is the same whichever entry is taken. */
+	/* The digest must not depend on the entry that is used. */
 	job->segments[job->segment_count - 1].optional = true;
 	return segue_add_segment(job, "Linux command line", NO_NUMBER, base + heap_end, &text, 0, text.size);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vga= on a Linux command line (boot.rst, Special Command Line Options): the kernel does not read it, its setup
- * code finds the mode in the header's vid_mode, where the boot loader puts it. A kernel that is entered behind its
- * setup code has nobody but the boot loader to set it.
+ * vga= on a Linux command line (boot.rst, Special Command Line Options). The kernel does not read it: the boot loader
+ * puts the mode into the header's vid_mode, and the setup code sets it. If the setup code does not run, only the boot
+ * loader can set the mode.
  */
 #include "common/bytes.h"
 #include "linux.h"
 
-/* Documentation/admin-guide/svga.rst: from 0x200 on VBE's modes; VBE 3.0, section 3: a number has 9 bits */
+/* Documentation/admin-guide/svga.rst: VBE modes start at 0x200. VBE 3.0, section 3: a mode number has 9 bits. */
 #define VBE_BASE 0x200u
 #define VBE_MODE_MAX 0x1ffu
 #define VID_MODE_MAX 0xffffu
@@ -20,7 +20,7 @@ static uint32_t digit_of(uint8_t c)
 	return c >= 'a' && c <= 'f' ? c - (uint32_t)'a' + 10 : 16;
 }
 
-/* In C's notation. LINUX_VIDEO_NORMAL where it is no number. */
+/* Parses a number in C's notation. LINUX_VIDEO_NORMAL if it is not a number. */
 static uint32_t number_of(const struct bytes *value)
 {
 	const uint8_t *p = value->data, *end = p + value->size;
@@ -42,7 +42,7 @@ static uint32_t number_of(const struct bytes *value)
 	return number;
 }
 
-/* The value of the last vga= of the line. */
+/* Finds the value of the last vga= on the line. */
 static bool find_vga(const struct bytes *line, struct bytes *value)
 {
 	struct bytes rest = *line;

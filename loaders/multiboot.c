@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multiboot 1: finds the header, and places the kernel that it belongs to.
+ * Multiboot 1: finds the header and places the kernel.
  *
- * A header is a magic number, anywhere in 8 KiB at a multiple of 4, whose checksum is right: the first one
- * counts. Where there is none, a magic with a wrong checksum is a broken header; but in an ELF file only if its
- * flags are such as a header can have, for ELF is enough to be loaded by, and code may compare with the magic.
+ * A header is the magic number at a multiple of 4 in the first 8 KiB, with a correct checksum. The first one counts. If
+ * there is none, a magic number with a wrong checksum is a broken header. In an ELF file it is one only if its flags
+ * are plausible: an ELF file can be loaded without a header, and its code may contain the magic number.
  *
- * A file that no rule takes, or that is taken for a plain ELF, may hold a header that was meant to count: a warning
- * says where it is and why it does not (segue_multiboot_nearly()).
+ * If no loader recognises a file, or it is loaded as a plain ELF, it may still contain a header that was meant to
+ * count. A message then says where it is and why it does not count (segue_multiboot_nearly()).
  *
- * Bit 16 says that the address fields are valid and to be used instead of the file's own headers (section 3.1.1),
- * so they are, for an ELF file too; GRUB and QEMU do the same. No section headers are passed then.
+ * Bit 16 says that the address fields are valid and replace the file's own headers (section 3.1.1). This also holds for
+ * an ELF file, as in GRUB and QEMU. No section headers are passed then.
  */
 #include "common/bytes.h"
 #include "multiboot.h"
 
 enum found { FOUND_NOTHING, FOUND_HEADER, FOUND_BROKEN, FOUND_VERSION_2 };
 
-/* Bits that version 0.6.96 gives a meaning, and those that a later one might refuse to be ignored. */
+/* The bits that version 0.6.96 defines, and those that a loader must know and a later version may define. */
 #define PLAUSIBLE_FLAGS (MULTIBOOT_MUST_KNOW | MULTIBOOT_ADDRESS_FIELDS)
 
 static uint32_t field(const uint8_t *header, size_t offset)
@@ -26,7 +26,7 @@ static uint32_t field(const uint8_t *header, size_t offset)
 }
 #define FIELD(header, name) field(header, offsetof(struct multiboot_header, name))
 
-/* The end of a search through so many bytes for something of size bytes: one past the last start; 0: none. */
+/* One past the last offset at which size bytes fit into the file's first limit bytes; 0 if they do not fit. */
 static size_t search_end(const struct bytes *file, size_t limit, size_t size)
 {
 	size_t end = file->size < limit ? file->size : limit;
@@ -65,18 +65,18 @@ static bool has_right_checksum(const uint8_t *p)
 
 const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset)
 {
-	/* Where even a first segment that is aligned to 2 MiB in the file has it. */
+	/* Far enough for a first segment that is aligned to 2 MiB in the file. */
 	size_t end = search_end(file, MULTIBOOT_NEARLY_SEARCH, MULTIBOOT_HEADER_MAGIC_FIELDS), i;
 
 	for (i = 0; i < end; i++) {
 		const uint8_t *p = file->data + i;
 		bool aligned = i % MULTIBOOT_ALIGN == 0;
 
-		/* the first byte before the call: this may be millions of bytes */
+		/* test the first byte before the function call: this may be millions of bytes */
 		if (*p != (MULTIBOOT_HEADER_MAGIC & 0xff) || FIELD(p, magic) != MULTIBOOT_HEADER_MAGIC)
 			continue;
 		*offset = i;
-		/* magic and checksum without flags: that of flags there might have been */
+		/* the flags word is missing: the word after the magic is the checksum for plausible flags */
 		if (has_right_checksum(p))
 			return aligned ? "is not in the first 8192 bytes" : "is not at a multiple of 4";
 		if (aligned && !((0u - FIELD(p, magic) - FIELD(p, flags)) & ~PLAUSIBLE_FLAGS))
@@ -116,7 +116,7 @@ static bool recognise(const struct bytes *kernel)
 	return find_header(kernel, &offset) != FOUND_NOTHING;
 }
 
-/* log NULL: without a sentence. */
+/* With log NULL no message is logged. */
 static int check_header(const struct log *log, const struct bytes *kernel, enum found found, size_t offset, uint32_t flags)
 {
 	size_t size = MULTIBOOT_HEADER_MAGIC_FIELDS;
@@ -149,7 +149,7 @@ static int refuse_address(const struct log *log, const char *what, uint32_t valu
 	return segue_refuse(log, SEGUE_E_MULTIBOOT_ADDRESS, "%s %x %s %x", what, (addr_t)value, why, limit);
 }
 
-/* What the address fields say. */
+/* The segment that the address fields describe. */
 struct flat {
 	struct bytes source;
 	addr_t load, end;
@@ -157,8 +157,8 @@ struct flat {
 };
 
 /*
- * Section 3.1.2. The header lies at header_addr in memory, and so tells what of the file lies at load_addr. log NULL:
- * without a sentence.
+ * Section 3.1.2. The header lies at header_addr in memory, which determines the part of the file that lies at
+ * load_addr. With log NULL no message is logged.
  */
 static int read_addresses(const struct log *log, const struct bytes *kernel, size_t offset, struct flat *flat)
 {
@@ -217,7 +217,10 @@ static bool is_stray(const struct bytes *kernel)
 					 !(flags & MULTIBOOT_ADDRESS_FIELDS) || read_addresses(NULL, kernel, offset, &flat) != SEGUE_OK);
 }
 
-/* Section 3.1.3: a wish, not a demand. What the machine has is passed; it is for the host to set a mode. */
+/*
+ * Section 3.1.3: the mode is a preference, not a requirement. The kernel is passed the mode that the machine has; only
+ * the host can set one.
+ */
 static void ask_video(struct job *job, const uint8_t *header)
 {
 	const struct segue_framebuffer *screen = segue_screen(job);

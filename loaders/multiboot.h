@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multiboot Specification, version 0.6.96. The structures are there for their offsets; bytes are read and
- * written with le32 and put_le32.
+ * Multiboot Specification, version 0.6.96. The structures only provide offsets; bytes are read and written with le32
+ * and put_le32.
  */
 #ifndef SEGUE_MULTIBOOT_H
 #define SEGUE_MULTIBOOT_H
@@ -10,18 +10,18 @@
 
 #define MULTIBOOT_SEARCH 8192u        /* section 3.1: the header lies in the first 8192 bytes ... */
 #define MULTIBOOT_ALIGN 4u            /* ... at a multiple of 4 */
-#define MULTIBOOT_NEARLY_SEARCH 0x1000000u /* how far a misplaced one is looked for, to warn of it */
+#define MULTIBOOT_NEARLY_SEARCH 0x1000000u /* how far to search for a misplaced header, to warn of it */
 #define MULTIBOOT_HEADER_MAGIC 0x1badb002u
 #define MULTIBOOT_BOOTLOADER_MAGIC 0x2badb002u
 
-/* Section 3.1.1; bits 0 to 15 must be known, bits 16 to 31 need not. */
+/* Section 3.1.1: the loader must know bits 0 to 15, and may ignore bits 16 to 31. */
 #define MULTIBOOT_PAGE_ALIGN 0x1u
 #define MULTIBOOT_MEMORY_INFO 0x2u
 #define MULTIBOOT_VIDEO_MODE 0x4u
 #define MULTIBOOT_MUST_KNOW 0xffffu
 #define MULTIBOOT_ADDRESS_FIELDS 0x10000u
 
-/* Multiboot2 Specification, version 2.0, sections 3.1 and 3.1.2: only to be told from version 1. */
+/* Multiboot2 Specification, version 2.0, sections 3.1 and 3.1.2: only to tell such kernels from version 1. */
 #define MULTIBOOT_2_SEARCH 32768u
 #define MULTIBOOT_2_ALIGN 8u
 #define MULTIBOOT_2_HEADER_MAGIC 0xe85250d6u
@@ -48,7 +48,7 @@ _Static_assert(offsetof(struct multiboot_header, width) == 36, "Multiboot 3.1");
 _Static_assert(offsetof(struct multiboot_header, height) == 40, "Multiboot 3.1");
 _Static_assert(offsetof(struct multiboot_header, depth) == 44, "Multiboot 3.1");
 
-/* Section 3.3, bits of flags: which fields are valid */
+/* Section 3.3: bits of flags, which say which fields are valid. */
 #define MULTIBOOT_INFO_MEMORY 0x1u
 #define MULTIBOOT_INFO_BOOT_DEVICE 0x2u
 #define MULTIBOOT_INFO_CMDLINE 0x4u
@@ -80,7 +80,7 @@ struct multiboot_info {
 	uint8_t framebuffer_bpp, framebuffer_type;
 	/*
 	 * The specification's table has color_info at 110. Its own multiboot.h begins it with a union that has a u32
-	 * member, so for every target compiled with that, and for GRUB, it is at 112: here too.
+	 * member, so for GRUB and for every target compiled with that header it is at 112. It is at 112 here too.
 	 */
 	uint8_t color_info_padding[2];
 	uint8_t color_info[6];        /* struct multiboot_rgb, or a palette: u32 address, u16 number of colours */
@@ -158,13 +158,16 @@ _Static_assert(offsetof(struct multiboot_mmap, type) == 20, "Multiboot 3.3");
 #define VBE_CONTROL_INFO_SIZE 512u
 #define VBE_MODE_INFO_SIZE 256u
 
-/* The next magic number at *offset or above where the specification has it, whatever its checksum; false: none. */
+/*
+ * Finds the next magic number at *offset or above, where the specification allows one, whatever its checksum; false if
+ * none.
+ */
 bool segue_multiboot_next(const struct bytes *file, size_t *offset);
 
-/* Why the first header that was perhaps meant to be one is none, for a file without one; NULL: nothing looks like it. */
+/* For a file without a header: says why the first bytes that look like one are not one; NULL if none do. */
 const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset) SEGUE_HIDDEN;
 
-/* Places the modules, the information and the sections of elf (NULL: none), and fills the information in. */
+/* Places the modules, the information and the sections of elf (NULL: none), and fills in the information. */
 int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info);
 
 #endif

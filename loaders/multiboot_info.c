@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multiboot 1: what the kernel is passed. The information structure and all that it points to but modules and
- * sections are one table, and so one segment: structure, list of modules, memory map, VBE blocks, strings.
+ * Multiboot 1: the information passed to the kernel. The information structure and all that it points to, except
+ * modules and sections, form one table and so one segment: structure, list of modules, memory map, VBE blocks, strings.
  *
- * argv[0]: the kernel's and each module's string is its name, then a space and its arguments if there are any.
- * The names are the bundle's or the caller's, "kernel" and "module" where there are none; a bundle's initrd is the
- * first module, "initrd". With SEGUE_LOAD_NO_ARGV0, or an empty name, the string is the arguments alone.
+ * argv[0]: the string of the kernel and of each module is its name, then a space and its arguments if it has any. The
+ * names come from the bundle or the caller; the defaults are "kernel" and "module". A bundle's initrd is the first
+ * module, "initrd". With SEGUE_LOAD_NO_ARGV0, or an empty name, the string is the arguments alone.
  *
- * Where it all goes is no part of the specification, but kernels depend on what GRUB and QEMU do. It follows from the
- * kernel, the sizes and the memory map alone, and not from where the host has the bytes: a kernel that starts in one
- * way starts in every way.
- * - Information and section headers lie below 640 KiB: kernels read them when little more than their own end is
+ * The specification does not say where all this goes, but kernels depend on what GRUB and QEMU do. The placement
+ * depends only on the kernel, the sizes and the memory map, not on where the host has the bytes: a kernel that starts
+ * from one host starts from every host.
+ * - Information and section headers lie below 640 KiB: kernels read them when little more than their own image is
  *   mapped.
- * - The sections, then the modules, each on a page and in their order, follow the kernel: kernels take what is past
- *   the last string table or the last module for free.
- * Where that cannot be (find_low(), place_modules()), or with SEGUE_LOAD_MODULES_STAY, they go elsewhere.
+ * - The sections, then the modules in their order, follow the kernel, each on a page: kernels treat the memory past the
+ *   last string table or the last module as free.
+ *
+ * They go elsewhere if that is impossible (find_low(), place_modules()), or with SEGUE_LOAD_MODULES_STAY.
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
@@ -23,39 +24,39 @@
 
 #define LOWER_MEMORY_MAX 0xa0000u
 #define TABLE_ALIGN 16u
-/* Sections that lie closer than this in the file are loaded as one, with what is between them. */
+/* Sections that lie closer than this in the file are loaded as one, together with the bytes between them. */
 #define SECTION_GAP 64u
-/* More than kernels have: the workspace has no room for any number of section headers, nor of their segments. */
+/* Limits above what kernels have: the workspace cannot hold any number of section headers or of segments for them. */
 #define SECTION_HEADERS_MAX 16384u
 #define SECTION_RUNS_MAX 16u
 
 #define LOADER_NAME "Segue " SEGUE_VERSION_STRING
 
 /*
- * Below: vectors, the firmware's and boot loaders' data, and where kernels start other CPUs. Above: what the firmware,
- * and Xen (below its end, 0x9e000), may use.
+ * Below this range are the vectors, the data of the firmware and of boot loaders, and the memory in which kernels start
+ * other CPUs. Above it are ranges that the firmware and Xen (below its end, 0x9e000) may use.
  */
 #define LOW_TABLES 0x10000u
 #define LOW_TABLES_END 0x80000u
 
-/* Anything but that is not below 1 MiB: there the firmware has data that a kernel may go on reading. */
+/* All other tables stay above 1 MiB: the firmware's data below may still be read by the kernel. */
 static const struct place table_place = {
 	.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = TABLE_ALIGN, .not_in_place = true, .error = SEGUE_E_NO_PLACE,
 };
 
-/* Where the parts of the table are, as offsets, and its address in the target. */
+/* The table's address in the target, and the offsets of its parts. */
 struct table {
 	struct multiboot_info *info;
 	uint32_t dest;
-	addr_t kernel, kernel_end;    /* where it lies; past it sections and modules may lie: 1 MiB or more */
-	addr_t end;                   /* of the kernel and the modules */
-	addr_t modules_at;            /* where the first one lies */
+	addr_t kernel, kernel_end;    /* its first address, and the end, at least 1 MiB: sections and modules may follow */
+	addr_t end;                   /* end of the kernel and the modules */
+	addr_t modules_at;            /* address of the first module */
 	size_t kernel_segments, module_count, modules, map_count, map, vbe, strings;
 };
 
 static const char loader_name[] = "Segue " SEGUE_VERSION_STRING;
 
-/* The kernel is number 0, then come the modules as the target counts them. */
+/* Member 0 is the kernel; the modules follow as the target counts them. */
 static const struct member *member_at(const struct bundle *bundle, size_t i, struct member *made)
 {
 	bool initrd = bundle->initrd.size != 0;
@@ -72,7 +73,7 @@ static const struct member *member_at(const struct bundle *bundle, size_t i, str
 	return made;
 }
 
-/* Writes a member's string to p, if that is not NULL; returns its size with the NUL. */
+/* Writes a member's string to p unless p is NULL. Returns its size with the NUL. */
 static size_t put_string(const struct job *job, uint8_t *p, size_t i)
 {
 	struct member made;
@@ -88,7 +89,7 @@ static size_t put_string(const struct job *job, uint8_t *p, size_t i)
 	}
 	if (p && member->args.size)
 		memcpy(p + size, member->args.data, member->args.size);
-	/* the table is zeroed: the NUL is there */
+	/* the table is zeroed, so the NUL is already there */
 	return size + member->args.size + 1;
 }
 
@@ -99,7 +100,7 @@ static addr_t end_of_segments(const struct job *job)
 	return last->dest + last->size;
 }
 
-/* Do the modules fit, one after the other, from place->min on? */
+/* Do all modules fit in their order, from place->min on? */
 static bool modules_fit(const struct job *job, size_t count, struct place place)
 {
 	struct member made;
@@ -115,7 +116,10 @@ static bool modules_fit(const struct job *job, size_t count, struct place place)
 	return true;
 }
 
-/* Where they go in their order: after the kernel and its sections; if need be in place of those; or from 1 MiB on. */
+/*
+ * Chooses a range for the modules in their order: after the kernel and its sections, or after the kernel alone, or from
+ * 1 MiB on.
+ */
 static bool find_modules(const struct job *job, const struct table *table, addr_t sections, struct place *place)
 {
 	if (add_addr(table->kernel_end, sections, &place->min) && modules_fit(job, table->module_count, *place))
@@ -132,7 +136,7 @@ static bool find_modules(const struct job *job, const struct table *table, addr_
 	return true;
 }
 
-/* The modules' segments follow each other in the job, but for empty modules, which have none. */
+/* The modules' segments are consecutive in the job. An empty module has none. */
 static int place_modules(struct job *job, struct table *table, addr_t sections)
 {
 	struct place place = {.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
@@ -167,8 +171,8 @@ static int place_modules(struct job *job, struct table *table, addr_t sections)
 }
 
 /*
- * Low, below the kernel if that is low, too: kernels take memory from their end on. Where there is no RAM below 640 KiB:
- * below the kernel, or else past the modules, but at a distance.
+ * Finds low memory for a table, below the kernel if the kernel is low too: kernels allocate memory from their own end
+ * on. Without RAM below 640 KiB the table goes below the kernel, or else past the modules at a distance.
  */
 static bool find_low(const struct job *job, size_t size, const struct table *table, struct place *place)
 {
@@ -209,7 +213,7 @@ static int place_table(struct job *job, struct table *table)
 		at += VBE_CONTROL_INFO_SIZE + VBE_MODE_INFO_SIZE;
 	table->strings = at;
 	at += sizeof loader_name;
-	/* no further than the workspace goes: the host may give one string many times over, so that the sum wraps */
+	/* stop at the workspace's size: the host may pass one string many times, and the sum would wrap */
 	for (i = 0; i <= table->module_count && at <= job->args->workspace_size; i++)
 		at += put_string(job, NULL, i);
 	find_low(job, at, table, &place);
@@ -254,7 +258,7 @@ static void fill_strings(const struct job *job, const struct table *table, const
 static void fill_memory(const struct job *job, const struct table *table)
 {
 	struct multiboot_info *info = table->info;
-	/* An entry of Multiboot's is as large as one of ours: the map is written where it belongs, then rewritten. */
+	/* A Multiboot entry is as large as a struct segue_range: the map is written in place, then converted. */
 	struct segue_range *map = (struct segue_range *)(void *)((uint8_t *)info + table->map);
 	size_t count = table->map_count, i;
 	addr_t lower;
@@ -289,7 +293,7 @@ static void fill_framebuffer(struct multiboot_info *info, const struct segue_fra
 	info->framebuffer_height = screen->height;
 	info->framebuffer_bpp = screen->bpp;
 	info->framebuffer_type = screen->type;
-	/* The palette of an indexed one is not known: 0 colours at 0. */
+	/* The palette of an indexed framebuffer is unknown: 0 colours at 0. */
 	_Static_assert(offsetof(struct segue_framebuffer, blue_size) - offsetof(struct segue_framebuffer, red_position) + 1 ==
 		       sizeof(struct multiboot_rgb), "position and size of red, green, blue, in Multiboot's order");
 	if (screen->type == SEGUE_FRAMEBUFFER_RGB)
@@ -323,13 +327,13 @@ static void fill_machine(const struct table *table, const struct job *job)
 	}
 }
 
-/* Sections first to end, of which those that float lie in [start, stop) of the file. */
+/* Sections [first, end). Those of them that float lie in [start, stop) of the file. */
 struct run {
 	uint32_t first, end;
 	addr_t start, stop;
 };
 
-/* The sections from first on that lie one after the other in the file, and in no segment. */
+/* Finds the sections from first on that are adjacent in the file and in no segment. */
 static struct run find_run(const struct elf_file *elf, const uint8_t *headers, uint32_t first)
 {
 	struct run run = {.first = first, .end = first};
@@ -342,7 +346,7 @@ static struct run find_run(const struct elf_file *elf, const uint8_t *headers, u
 			continue;
 		if (!any) {
 			run.first = run.end;
-			/* so that every section keeps its alignment */
+			/* keeps the alignment of every section */
 			run.start = s.offset & ~(addr_t)(TABLE_ALIGN - 1);
 			run.stop = s.offset;
 			any = true;
@@ -355,7 +359,10 @@ static struct run find_run(const struct elf_file *elf, const uint8_t *headers, u
 	return run;
 }
 
-/* Tells the headers where the run is; or, with dest 0, that there are no such sections. Is the names' one there? */
+/*
+ * Writes the run's addresses to the headers; with dest 0 clears the headers. Returns false if that clears the section
+ * names.
+ */
 static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struct run *run, uint32_t dest)
 {
 	uint32_t i;
@@ -376,7 +383,7 @@ static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struc
 	return true;
 }
 
-/* What the sections are to take after the kernel. */
+/* The size of the sections after the kernel. */
 static addr_t measure_sections(const struct elf_file *elf)
 {
 	const uint8_t *headers = elf->file.data + (size_t)elf->section_headers;
@@ -391,8 +398,8 @@ static addr_t measure_sections(const struct elf_file *elf)
 }
 
 /*
- * Section 3.3, bit 5: the section headers, and the sections that no segment holds, symbols among them, so that a
- * debugger in the target finds them. Where there is no room for them the kernel still runs: they are left out.
+ * Section 3.3, bit 5: passes the section headers, and the sections that no segment holds, such as symbols, for a
+ * debugger in the target. They are left out where there is no room: the kernel runs without them.
  */
 static int place_sections(struct job *job, const struct elf_file *elf, const struct table *table)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot protocols, in the order in which they are asked (recognise.c says why). Alone in this file: it names every loader. */
+/*
+ * The boot protocols, in the order in which they are tried (recognise.c). A separate file, because it refers to every
+ * loader.
+ */
 #include "common/loader.h"
 
 const struct loader *const segue_loaders[] = {

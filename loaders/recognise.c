@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which boot protocol a kernel is for. What a blob holds is told by rules 1 to 3 in container/open.c; for the kernel in
- * it the first of these rules counts that claims it:
+ * Determines the boot protocol of a kernel. Rules 1 to 3, in container/open.c, determine what a blob contains. For the
+ * kernel in it, plain or from a bundle or Fiwix blob, the first of these rules that matches counts:
  *
- *  4. A kernel as it is, or of a bundle or Fiwix blob, that starts with gzip's magic, or that of
- *     another compression: refused. Before Multiboot, of whose magic compressed bytes may hold
- *     four by chance.
- *  5. It is then offered to the loaders: Linux, Multiboot, ELF. Linux before Multiboot because
- *     its magic has one place while Multiboot's may lie anywhere in 8 KiB; ELF after it because it
- *     is what Multiboot kernels are. A Multiboot header that cannot be right, in a file that is no
- *     ELF, yields to rules 6 and 7.
- *  6. A Linux from before "HdrS": the boot flag, and a file just as long as its header says.
- *  7. Exactly 512 bytes that end with the boot flag: a boot sector. Last, as a small kernel may
- *     end so too; a disk image, which begins so, is none.
+ * 4. It starts with the magic of gzip or another compression: refused. This comes before Multiboot, because compressed
+ *    bytes may hold Multiboot's magic of four bytes by chance.
+ * 5. The loaders for Linux, Multiboot and ELF are tried in this order. Linux comes before Multiboot, because its magic
+ *    has one fixed offset while Multiboot's may lie anywhere in 8 KiB. ELF comes after Multiboot, because Multiboot
+ *    kernels are ELF files. A Multiboot header that cannot be valid, in a file that is not ELF, gives way to rules 6
+ *    and 7.
+ * 6. A Linux from before "HdrS": it has the boot flag, and the file is as long as its header says.
+ * 7. Exactly 512 bytes that end with the boot flag: a boot sector. This comes last, because a small kernel may end with
+ *    the boot flag too. A disk image begins with such a sector but is longer, so it is not recognised.
  *
- * Rules 5 to 7 are the table in protocols.c.
+ * protocols.c lists rules 5 to 7 as a table.
  */
 #include "common/loader.h"
 #include "container/magic.h"

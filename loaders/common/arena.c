@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The only allocator: a pointer that moves through the caller's workspace. */
+/* The only allocator: it moves a pointer through the caller's workspace. */
 #include "common/arena.h"
 #include "common/bytes.h"
 #include "common/memory_functions.h"

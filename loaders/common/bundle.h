@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of a part, and what a blob is made of. */
+/* Runs of bytes, and the members that a blob contains. */
 #ifndef SEGUE_BUNDLE_H
 #define SEGUE_BUNDLE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* A run of bytes of one part: 0 is the blob, 1 + i is module i, PART_WORKSPACE is our own. */
+/* A run of bytes in one part. Part 0 is the blob, part 1 + i is module i. PART_WORKSPACE marks our own bytes. */
 #define PART_WORKSPACE 0xffffffffu
 struct bytes {
 	const uint8_t *data;
@@ -21,15 +21,15 @@ struct member {
 	struct bytes args;            /* size 0: none */
 };
 
-/* What a blob and the modules beside it come to, before any loader has looked at the kernel. */
+/* What a blob and the caller's modules contain. No loader has looked at the kernel yet. */
 struct bundle {
 	const char *container;        /* "bundle", "Fiwix" or "" */
 	struct bytes kernel;
 	struct bytes kernel_name;
-	struct bytes cmdline;         /* what the blob brings, or what the caller gave instead */
-	struct bytes initrd;          /* size 0: none. A bundle's initrd, or Fiwix's initramfs */
+	struct bytes cmdline;         /* from the blob, or from the caller, who overrides it */
+	struct bytes initrd;          /* size 0: none. From a bundle's initrd or Fiwix's initramfs */
 	const uint8_t *digest;        /* SHA-256, 32 bytes; NULL: none */
-	struct member *modules;       /* a bundle's in order of their names, then the caller's */
+	struct member *modules;       /* first those of a bundle, sorted by name; then the caller's */
 	size_t module_count;
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Untrusted little-endian bytes, and arithmetic that says when it does not fit. Exported to segue.elf and the segue command. */
+/*
+ * Reads of untrusted little-endian bytes, and arithmetic that reports overflow. Exported to segue.elf and the segue
+ * command.
+ */
 #ifndef SEGUE_BYTES_H
 #define SEGUE_BYTES_H
 
@@ -8,11 +11,11 @@
 #include <stdint.h>
 
 /*
- * A physical address or a size in bytes, where targets live: below 4 GiB. 32 bits on i386, where
- * 64-bit arithmetic would double the library. ADDRESS_LIMIT is the end of what is used at all: the last
- * page below 4 GiB holds the reset vector, and without it every end fits into 32 bits.
+ * A physical address or a size in bytes. Targets live below 4 GiB, so 32 bits suffice on i386, where 64-bit arithmetic
+ * would double the size of the library. ADDRESS_LIMIT ends the memory that Segue uses: the last page below 4 GiB holds
+ * the reset vector, and without that page every end address fits into 32 bits.
  */
-/* SEGUE_ADDRESS_32: i386's arithmetic on the build machine, for tests. */
+/* Tests define SEGUE_ADDRESS_32 to get i386's arithmetic on the build machine. */
 #if defined(__i386__) || defined(SEGUE_ADDRESS_32)
 typedef uint32_t addr_t;
 #define ADDRESS_MAX UINT32_MAX
@@ -22,19 +25,22 @@ typedef uint64_t addr_t;
 #endif
 #define ADDRESS_LIMIT 0xfffff000u
 
-/* The first argument in EAX rather than on the stack: fewer bytes at each call. */
+/* Passes the first argument in EAX instead of on the stack, which makes each call shorter. */
 #if defined(__i386__)
 #define IN_REGISTER __attribute__((regparm(1)))
 #else
 #define IN_REGISTER
 #endif
 
-/* Hidden: what is linked in statically needs no GOT, whatever the host compiles with (-fPIE, -fPIC, neither). */
+/*
+ * Statically linked symbols are hidden, so that they need no GOT, whether the host compiles with -fPIE, -fPIC or
+ * neither.
+ */
 #define SEGUE_HIDDEN __attribute__((visibility("hidden")))
 
 /*
- * Joined byte by byte: a prover follows sums, not casts. le32 is a function of its own, since GCC makes four loads
- * of it wherever it is inlined. Stores write bytes that nobody has to trust; GCC makes one instruction of a copy.
+ * Reads join single bytes, because the prover follows sums but not casts. GCC turns an inlined le32 into four loads, so
+ * le32 is a function call. Writes need no such care: they copy, and GCC makes one instruction of a copy.
  */
 static inline uint16_t le16(const uint8_t *p)
 {
@@ -69,13 +75,13 @@ static inline void put_le64(uint8_t *p, uint64_t value)
 	__builtin_memcpy(p, &value, sizeof value);
 }
 
-/* A 64-bit number that is to be an address or a size: one above 4 GiB becomes ADDRESS_MAX, which no check passes. */
+/* Reads a 64-bit address or size. A value of 4 GiB or more becomes ADDRESS_MAX, which fails every check. */
 static inline addr_t le_addr(const uint8_t *p)
 {
 	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
 }
 
-/* For a function that GCC would inline although that is more code on i386. */
+/* For a function that GCC would inline although that makes i386 code larger. */
 #define OUT_OF_LINE __attribute__((noinline))
 
 /* Is [offset, offset + size) inside [0, limit)? */
@@ -84,7 +90,7 @@ static inline bool fits(addr_t offset, addr_t size, addr_t limit)
 	return offset <= limit && size <= limit - offset;
 }
 
-/* a + b, unless that wraps. */
+/* *sum = a + b; false if that wraps. */
 static inline bool add_addr(addr_t a, addr_t b, addr_t *sum)
 {
 	if (b > ADDRESS_MAX - a)
@@ -93,14 +99,14 @@ static inline bool add_addr(addr_t a, addr_t b, addr_t *sum)
 	return true;
 }
 
-/* value rounded up to a multiple of align (a power of two), unless that wraps. */
+/* *aligned = value rounded up to a multiple of align, a power of two; false if that wraps. */
 static inline bool align_up(addr_t value, addr_t align, addr_t *aligned)
 {
 	addr_t sum;
 
 	if (!add_addr(value, align - 1, &sum))
 		return false;
-	/* a mask and not %: a 64-bit division needs libgcc on i386 */
+	/* a mask instead of %: a 64-bit division needs libgcc on i386 */
 	*aligned = sum & ~(align - 1);
 	return true;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the catcher goes (SEGUE_LOAD_CATCHER). stage2/purgatory/catcher.asm is what lies there. */
+/* Places the catcher (SEGUE_LOAD_CATCHER). Its code is stage2/purgatory/catcher.asm. */
 #include "common/loader.h"
 
 int segue_place_catcher(struct job *job)
 {
-	/* From the top: what a target may take for all of its memory (mem_upper) ends there. */
+	/* Placed from the top, because a target may treat the RAM below it (mem_upper) as all of its memory. */
 	static const struct place place = {
 		.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = CATCHER_SIZE, .from_top = true, .not_in_place = true,
 		.error = SEGUE_E_NO_PLACE,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_strerror(): what every code means. A refusal's sentence begins with it, the details follow. */
+/* segue_strerror(): the meaning of each code. A refusal's message starts with it; the details follow. */
 #include "segue.h"
 
 #define MEANINGS(means) \
@@ -92,7 +92,7 @@
 	means(SEGUE_E_RANGE_NONE, "no Multiboot memory map") \
 	means(SEGUE_E_RANGE_LIMIT, "Multiboot memory map has too many ranges")
 
-/* Texts one behind the other: pointers would double the table, and need relocating. */
+/* The texts follow each other in one array. Pointers would double the table's size and need relocations. */
 #define CODE(code, text) code,
 #define TEXT(code, text) text "\0"
 static const uint8_t codes[] = {MEANINGS(CODE)};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loaders share: the job that one segue_load() works on, bytes of a source,
- * segments and where they go, tables that the protocol passes, and the entry state.
+ * The interface between the loaders and the rest of the library: the job of one segue_load(), segments and their
+ * placement, the protocol's tables, and the entry state.
  *
- * A loader reads untrusted bytes through the helpers in bytes.h, lists its fixed segments
- * (segue_add_segment), then places what may float (segue_add_floating, segue_add_table), fills
- * its tables, and sets the entry state. It writes into the workspace only.
+ * A loader reads untrusted bytes through the helpers in bytes.h. It adds the segments with fixed addresses first
+ * (segue_add_segment), then those that may float (segue_add_floating, segue_add_table). Then it fills its tables and
+ * sets the entry state. It writes to the workspace only.
  */
 #ifndef SEGUE_LOADER_H
 #define SEGUE_LOADER_H
@@ -25,26 +25,26 @@
 #define NO_NUMBER 0xffffffffu
 struct segment {
 	const char *name;             /* static: "ELF segment", "initrd" */
-	uint32_t number;              /* which of several; NO_NUMBER: the only one */
-	uint16_t target_type;         /* not 0: what the target's memory map calls this range */
-	bool optional;                /* not always there (no room; another entry): so no part of a digest */
+	uint32_t number;              /* index among segments of this name; NO_NUMBER: it is the only one */
+	uint16_t target_type;         /* the type of this range in the target's memory map; 0: unchanged */
+	bool optional;                /* may be absent (no room, or another entry), so a digest leaves it out */
 	addr_t dest;
-	addr_t size;                  /* claimed in the target, zeros included */
-	struct bytes source;          /* source.size bytes at dest; the rest of zero_size is zeroed */
-	addr_t zero_size;             /* bytes to zero after source; size may exceed both (Linux init_size) */
+	addr_t size;                  /* bytes claimed in the target, zeros included */
+	struct bytes source;          /* copied to dest; zero_size zeros follow */
+	addr_t zero_size;             /* may end before size does (Linux init_size) */
 };
 
-/* The segments that the protocol asks for. */
+/* Segment selectors at the target's entry. */
 enum entry_selectors {
 	ENTRY_CODE_08_DATA_10,        /* flat: Multiboot, plain ELF */
 	ENTRY_CODE_10_DATA_18,        /* flat: Linux */
 	ENTRY_REAL_MODE               /* real_code:ip, all others real_data */
 };
 struct entry_state {
-	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip; /* copied as they stand: purgatory.h */
+	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip; /* purgatory.h copies these as they are */
 	uint32_t selectors;           /* enum entry_selectors */
 	uint16_t real_code, real_data; /* segments */
-	bool real_interrupts;         /* real mode is entered with IF set */
+	bool real_interrupts;         /* enter real mode with IF set */
 };
 static inline bool segue_is_real_mode(const struct entry_state *entry)
 {
@@ -68,86 +68,86 @@ struct job {
 	struct log log;
 	const struct segue_load_args *args;
 	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
-	const struct segue_machine *machine; /* as the target will find it: its screen is not always args->machine's (quiet.h) */
+	const struct segue_machine *machine; /* as the target will find it: quiet.h may change the screen of args->machine */
 	struct arena arena;
-	const struct segue_part *parts; /* [0] the blob, then the modules; extents checked */
+	const struct segue_part *parts; /* [0] is the blob, the modules follow; extents are checked */
 	size_t part_count;
-	addr_t **extent_ends;         /* of each part that has extents: where in the part each 16th of them ends */
+	addr_t **extent_ends;         /* for each part with extents: the offset in the part at which every 16th extent ends */
 	addr_t workspace_phys;
 	uint8_t *workspace;
-	struct tables_way tables;     /* the page tables in force were read so */
+	struct tables_way tables;     /* how the current page tables are read */
 
-	struct range *ram;            /* RAM below ADDRESS_LIMIT less firmware's and kept ranges; sorted, apart */
+	struct range *ram;            /* RAM below ADDRESS_LIMIT, without firmware and kept ranges; sorted and disjoint */
 	size_t ram_count;
 
 	struct bundle bundle;
 	const char *protocol;         /* static: "Multiboot 1" */
 	struct segment *segments;     /* in the order they were added */
-	uint32_t *claims;             /* their numbers, sorted by dest: they are disjoint */
+	uint32_t *claims;             /* indices into segments, sorted by dest; the segments are disjoint */
 	size_t segment_count, segment_limit;
 	struct entry_state entry;
 	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
 	addr_t catcher_dest;          /* physical; 0: none */
-	bool modules_stay;            /* as with that flag: the second try, where RAM is too full for the first */
+	bool modules_stay;            /* as with SEGUE_LOAD_MODULES_STAY: the second try, after the first lacked RAM */
 	addr_t needs_memory;
-	bool is_64_bit;               /* the kernel is for a 64-bit CPU, as far as its headers tell */
+	bool is_64_bit;               /* the kernel's headers say that it is for a 64-bit CPU */
 	uint32_t asks_video;          /* enum segue_video */
-	uint32_t video_width, video_height, video_depth, video_mode; /* as segue_describe() tells them */
+	uint32_t video_width, video_height, video_depth, video_mode; /* what segue_describe() reports */
 };
 
 /*
- * Adds a segment at a fixed place: checks that it is RAM, apart from every other segment, and not kept; warns where
- * it covers the BIOS's data. zero_size bytes after the source are zeroed; size >= source.size + zero_size
- * is what the target claims from dest on. Refuses with SEGUE_E_SEGMENT_*.
+ * Adds a segment at a fixed address. The range must be RAM, must not be kept, and must not overlap another segment.
+ * Warns if it covers the BIOS data. The target claims size bytes at dest: the source, zero_size zeros, and possibly
+ * more, so that size >= source.size + zero_size. Refuses with SEGUE_E_SEGMENT_*.
  */
 int segue_add_segment(struct job *job, const char *name, uint32_t number, addr_t dest,
 		      const struct bytes *source, addr_t zero_size, addr_t size);
 
-/* Where a floating segment may go. */
+/* Constraints on the address of a floating segment. */
 struct place {
-	addr_t min, max;              /* the whole of it within [min, max) */
+	addr_t min, max;              /* the segment lies within [min, max) */
 	uint32_t align;               /* a power of two */
-	bool from_top;                /* highest fit rather than lowest */
-	bool not_in_place;            /* the protocol wants it moved even if it lies well */
-	int error;                    /* what no place is called: SEGUE_E_NO_PLACE, SEGUE_E_LINUX_INITRD ... */
+	bool from_top;                /* take the highest fit instead of the lowest */
+	bool not_in_place;            /* always move it, even if it already lies at a suitable address */
+	int error;                    /* code of the refusal if nothing fits: SEGUE_E_NO_PLACE, SEGUE_E_LINUX_INITRD ... */
 };
 /*
- * Adds a segment where it fits: where it lies already, if that is one physical run that meets the
- * place's terms; else the lowest or highest free RAM. Call it when all fixed segments are in.
- * *dest gets the physical address (may be NULL).
+ * Adds a segment at an address of its choice. The segment stays where its source lies, if that is one physical run and
+ * satisfies place; otherwise it goes to the lowest or highest free RAM. Call it after all fixed segments are added.
+ * *dest receives the physical address; dest may be NULL.
  */
 int segue_add_floating(struct job *job, const char *name, uint32_t number, const struct bytes *source,
 		       addr_t size, const struct place *place, addr_t *dest);
 
 /* Is [start, end) free RAM that no segment claims? */
 bool segue_is_free(const struct job *job, addr_t start, addr_t end);
-/* Lowest or highest address in place's terms for size bytes; false: none. */
+/* The lowest or highest free address for size bytes that satisfies place; false if there is none. */
 bool segue_find_free(const struct job *job, addr_t size, const struct place *place, addr_t *start);
 
 /*
- * Adds a table of the protocol: size bytes of workspace, zeroed, that the target will find at *dest.
- * The loader fills *table after it is placed.
+ * Adds a table of the protocol: size zeroed bytes of workspace, which the target finds at *dest. The loader fills
+ * *table after it is placed.
  */
 int segue_add_table(struct job *job, const char *name, size_t size, const struct place *place,
 		    uint8_t **table, addr_t *dest);
 
 /*
- * Adds the catcher where it is asked for: a segment of memory that the target's map calls reserved. Call it when
- * all segments are in that may not give way, and before segue_target_map(). Its bytes come later
- * (purgatory_params.c).
+ * Adds the catcher if the caller asked for it: a segment that the target's memory map reports as reserved. Call it
+ * after the segments that must have their place first, and before segue_target_map(). purgatory_params.c fills in its
+ * bytes later.
  */
 #define CATCHER_SIZE 16384u
-#define CATCHER_BYTES 2048u           /* of these the first; it makes the rest itself: catcher.asm */
+#define CATCHER_BYTES 2048u           /* the part that is copied; catcher.asm builds the rest at run time */
 int segue_place_catcher(struct job *job);
 
 /*
- * The memory map that the target gets: the host's own entries, in their order, cut where a segment
- * has a target_type. Written to map (limit entries); *count gets the number, also when it is larger
- * than limit (call with limit 0 to ask). Call after all segments are added.
+ * The target's memory map: the host's entries, in their order, split around each segment that has a target_type. Writes
+ * at most limit entries to map. *count receives the full number, which may exceed limit; call with limit 0 to ask for
+ * it. Call after all segments are added.
  */
 void segue_target_map(const struct job *job, struct segue_range *map, size_t limit, size_t *count);
 
-/* The screen that the target may go on using; NULL: none is known. */
+/* The screen that the target may continue to use; NULL if none is known. */
 static inline const struct segue_framebuffer *segue_screen(const struct job *job)
 {
 	const struct segue_machine *machine = job->machine;
@@ -156,32 +156,38 @@ static inline const struct segue_framebuffer *segue_screen(const struct job *job
 		&machine->framebuffer : NULL;
 }
 
-/* Where RAM from start on ends, in however many entries it is described; ADDRESS_LIMIT if it goes on there. */
+/* The end of the contiguous RAM that begins at start, over any number of entries; at most ADDRESS_LIMIT. */
 addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start);
 
-/* blob -> bundle: the rules of container/open.c. */
+/* Turns the blob into job->bundle, by the rules in container/open.c. */
 int segue_open_blob(struct job *job);
 
-/* A header that is searched for: bytes that look like one may be there by chance. */
+/* For a protocol whose header is searched for: matching bytes may be there by chance. */
 struct searched_header {
 	const char *name;
-	/* Of a kernel that is recognised: is the header one that cannot be right? Another loader that recognises it is preferred. */
+	/*
+	 * The kernel is recognised, but its header cannot be valid. Another loader that recognises the kernel is then
+	 * preferred.
+	 */
 	bool (*is_stray)(const struct bytes *kernel);
-	/* Of one that nobody recognises: why the first that was perhaps meant to be one is none; NULL: nothing looks like it. */
+	/*
+	 * No loader recognises the kernel. Says why the first bytes that look like a header are not one; NULL if none
+	 * do.
+	 */
 	const char *(*nearly)(const struct bytes *kernel, size_t *offset);
 };
 
 /*
- * A boot protocol. recognise looks at the bytes only and says whether the kernel is this protocol's (true even if
- * it is a broken one, so that its own loader says why); load does the rest.
+ * A boot protocol. recognise() looks at the bytes alone and tells whether the kernel uses this protocol. It also
+ * accepts a broken kernel of this protocol, so that load() can say what is wrong with it. load() does the rest.
  */
 struct loader {
 	const char *protocol;
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
-	const struct searched_header *searched; /* NULL: its magic has one place */
+	const struct searched_header *searched; /* NULL: the magic has a fixed offset */
 };
-/* In the order they are asked, NULL after the last: protocols.c. */
+/* Tried in this order (protocols.c); a NULL ends the array. */
 extern const struct loader *const segue_loaders[] SEGUE_HIDDEN;
 extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
 	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;

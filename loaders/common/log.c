@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sentences for the log callback: a formatter that knows what log.h lists and needs no libc. */
+/* Messages to the log callback. The formatter knows the formats listed in log.h and needs no libc. */
 #include <stdarg.h>
 #include "common/bundle.h"
 #include "common/bytes.h"
@@ -48,7 +48,7 @@ static void put_number(struct sentence *s, addr_t value)
 
 static void put_hex(struct sentence *s, uint64_t value)
 {
-	/* in halves: some compilers want libgcc to shift 64 bits on i386 */
+	/* in two halves: some compilers need libgcc for a 64-bit shift on i386 */
 	const uint32_t halves[] = {(uint32_t)(value >> 32), (uint32_t)value};
 	bool any = false;
 

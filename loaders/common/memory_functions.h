@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The four functions that a freestanding GCC may call anyway: the only ones the library asks of the host. */
+/* GCC may call these four functions in freestanding code too. The library needs no others from the host. */
 #ifndef SEGUE_MEMORY_FUNCTIONS_H
 #define SEGUE_MEMORY_FUNCTIONS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory map: what of it is RAM to use, and what of it the target is told. */
+/* The memory map: finds the RAM that Segue may use, and builds the map that the target gets. */
 #include "common/loader.h"
 #include "common/memory_map.h"
 
@@ -11,7 +11,7 @@ int segue_check_ranges(const struct job *job, const struct segue_range *ranges, 
 	return SEGUE_OK;
 }
 
-/* A sweep upwards: at the address `at`, what is so up to `next`? */
+/* Sweep state: which kinds of ranges cover [at, next). */
 struct sweep {
 	uint64_t at, next;
 	bool ram, other;
@@ -39,7 +39,7 @@ static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_
 int segue_find_ram(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	/* Every edge can start a range. */
+	/* Every start or end of a range can start a piece of RAM. */
 	size_t size = (args->memory_map_count + args->keep_count + 1) * 2 * sizeof *job->ram;
 	struct sweep sweep = {.at = 0};
 
@@ -53,7 +53,7 @@ int segue_find_ram(struct job *job)
 		sweep.ram = sweep.other = false;
 		look_at(&sweep, args->memory_map, args->memory_map_count, false);
 		look_at(&sweep, args->keep, args->keep_count, true);
-		/* Where firmware says two things of a byte, it is not RAM. */
+		/* If entries that overlap disagree about an address, it is not RAM. */
 		if (!sweep.ram || sweep.other)
 			continue;
 		if (job->ram_count > 0 && last[-1].end == sweep.at)
@@ -98,7 +98,10 @@ void segue_target_map(const struct job *job, struct segue_range *ranges, size_t 
 		for (size_t j = 0; r->type == SEGUE_MEMORY_RAM && j < job->segment_count; j++) {
 			const struct segment *s = &job->segments[job->claims[j]];
 
-			/* Free RAM was looked for in single ranges, but two of them may touch. */
+			/*
+			 * A segment lies within one piece of job->ram, but that piece may join two adjacent entries of
+			 * the map.
+			 */
 			if (s->target_type == 0 || s->dest + s->size <= start || s->dest >= r->end)
 				continue;
 			add_range(&map, start, s->dest, r->type);

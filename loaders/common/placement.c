@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The target's segments: which there are, and where those go that may float. */
+/* The list of the target's segments, and the placement of those that float. */
 #include "common/placement.h"
 #include "common/memory_functions.h"
 #include "common/memory_map.h"
 
-/* One address for so many extents. */
+/* The index holds one offset for this many extents. */
 #define INDEXED_EXTENTS 16u
 
 static addr_t end_of(const struct segment *s)
@@ -12,7 +12,7 @@ static addr_t end_of(const struct segment *s)
 	return s->dest + s->size;
 }
 
-/* Claim number index in order of addresses; NULL past the last. */
+/* Claim number index, in address order; NULL past the last. */
 static const struct segment *claim_at(const struct job *job, size_t index)
 {
 	return index < job->segment_count ? &job->segments[job->claims[index]] : NULL;
@@ -54,7 +54,7 @@ bool segue_is_free(const struct job *job, addr_t start, addr_t end)
 	return start >= FIRMWARE_DATA_END && segue_is_ram(job, start, end) && !claim_that_meets(job, start, end);
 }
 
-/* Twice the room when it is used up: what was abandoned is at most as much again. */
+/* Doubles the room. The abandoned arrays take up at most as much again. */
 static int grow(struct job *job)
 {
 	size_t count = job->segment_count, limit = count ? count * 2 : 32;
@@ -75,7 +75,10 @@ static int grow(struct job *job)
 	return SEGUE_OK;
 }
 
-/* Adds a segment whose place has been checked. One without bytes claims nothing, and would break the search. */
+/*
+ * Adds a segment whose address is checked. An empty segment claims nothing and would break the binary search, so it is
+ * skipped.
+ */
 static int add(struct job *job, const struct segment *segment)
 {
 	uint32_t *claim;
@@ -87,7 +90,7 @@ static int add(struct job *job, const struct segment *segment)
 		return error;
 	claim = &job->claims[job->segment_count];
 	job->segments[job->segment_count] = *segment;
-	/* Most come in the order of their addresses. */
+	/* Insertion sort: most segments arrive in address order. */
 	for (; claim > job->claims && job->segments[claim[-1]].dest > segment->dest; claim--)
 		*claim = claim[-1];
 	*claim = (uint32_t)job->segment_count++;
@@ -114,7 +117,7 @@ static int check_fixed(const struct job *job, const struct segment *s)
 			return refuse(job, SEGUE_E_SEGMENT_KEPT, s, "kept is", keep->start, keep->end);
 	}
 	for (size_t i = 0; !segue_is_ram(job, s->dest, end); i++) {
-		/* The RAM nearest below says how far it goes. */
+		/* Report the nearest RAM that starts at or below the segment. */
 		if (i + 1 < job->ram_count && job->ram[i + 1].start <= s->dest)
 			continue;
 		return refuse(job, SEGUE_E_SEGMENT_NOT_RAM, s, "RAM is", job->ram[i].start, job->ram[i].end);
@@ -122,7 +125,7 @@ static int check_fixed(const struct job *job, const struct segment *s)
 	other = claim_that_meets(job, s->dest, end);
 	if (other)
 		return refuse(job, SEGUE_E_SEGMENT_OVERLAP, s, other->name, other->dest, end_of(other));
-	/* What starts in real mode has no segment there, so the target does not need the BIOS. */
+	/* Targets that start in real mode have no segment there. So this target does not need the BIOS. */
 	if (s->dest < FIRMWARE_DATA_END)
 		segue_say(&job->log, SEGUE_LOG_WARNING, "%s at %x to %x takes the BIOS's vectors and data, below %x", s->name, s->dest,
 			  end, (addr_t)FIRMWARE_DATA_END);
@@ -143,7 +146,7 @@ int segue_add_segment(struct job *job, const char *name, uint32_t number, addr_t
 	return error != SEGUE_OK ? error : add(job, &s);
 }
 
-/* The lowest fit in the gap [start, end), or the highest. */
+/* Finds the lowest fit, or the highest, in the gap [start, end). */
 static bool fit(addr_t start, addr_t end, addr_t size, const struct place *place, addr_t *found)
 {
 	addr_t low;
@@ -189,7 +192,7 @@ bool segue_find_free(const struct job *job, addr_t size, const struct place *pla
 	return found;
 }
 
-/* Does the source lie in one physical run that the place allows? */
+/* Is the source one physical run at an address that satisfies place? */
 static bool lies_well(const struct job *job, const struct bytes *source, addr_t size, const struct place *place,
 		      addr_t *at)
 {
@@ -220,7 +223,7 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 {
 	struct bytes source = {.size = size, .part = PART_WORKSPACE};
 
-	/* Aligned as it has to lie, so that it can stay. */
+	/* Aligned as its destination must be, so that it can stay in place. */
 	*table = segue_arena_take(&job->arena, size, place->align < 16 ? 16 : place->align);
 	if (!*table)
 		return SEGUE_E_WORKSPACE_SMALL;
@@ -275,7 +278,7 @@ const struct segue_extent *segue_extent_of(const struct job *job, const struct b
 	}
 	if (low > 0)
 		offset -= ends[low - 1];
-	/* The first that ends after it: one without bytes is passed over. */
+	/* Take the first extent that ends after offset; this skips empty extents. */
 	for (extent += low * INDEXED_EXTENTS; extent->size <= offset; extent++)
 		offset -= (addr_t)extent->size;
 	*into = offset;
@@ -298,7 +301,7 @@ void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, ad
 		return;
 	*start = (addr_t)extent->addr + into;
 	*run = (addr_t)extent->size - into;
-	/* Neighbours that touch count as one run, whatever lies between them without a byte. */
+	/* Extents that touch form one run; empty extents between them do not matter. */
 	while (*run < bytes.size && ((++extent)->size == 0 || extent->addr == *start + *run))
 		*run += (addr_t)extent->size;
 	if (*run > bytes.size)

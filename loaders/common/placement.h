@@ -4,18 +4,18 @@
 
 #include "common/loader.h"
 
-/* Once the parts are checked: makes segue_extent_of() fast, of however many extents. */
+/* Builds the index that makes segue_extent_of() fast for any number of extents. Call after the parts are checked. */
 int segue_index_extents(struct job *job);
 
 /*
- * The extent that the first of these bytes, which are not the workspace's, lies in, and how far in.
- * NULL: the part has none, and is at the address in data.
+ * The extent that contains the first of these bytes; *into receives the offset in it. Returns NULL if the part has no
+ * extents: then its data pointer is the physical address. The bytes must not be in the workspace.
  */
 const struct segue_extent *segue_extent_of(const struct job *job, const struct bytes *bytes, addr_t *into);
 
 /*
- * Where bytes lie physically: *start is the address of the first, *run how many of them follow
- * there without a break (at most bytes.size, which is not 0). The extents have been checked.
+ * The physical address of bytes: *start receives that of the first byte, *run how many bytes are contiguous from there,
+ * at most bytes.size. bytes.size is not 0. The extents have been checked.
  */
 void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run);
 

@@ -2,28 +2,30 @@
 /*
  * A bundle is a cpio archive of the format "newc" with these members, in any order:
  *
- *   kernel                     must be there
+ *   kernel                     required
  *   cmdline                    the kernel's arguments, without argv[0]
  *   initrd
- *   digest                     64 hexadecimal digits: what SHA-256 must come to, below
- *   modules/NN-NAME            NN: two to nine digits, the order; NAME: argv[0]
- *   modules/NN-NAME.cmdline    its arguments
+ *   digest                     64 hexadecimal digits: the SHA-256 described below
+ *   modules/NN-NAME            NN: two to nine digits, which give the order; NAME: argv[0]
+ *   modules/NN-NAME.cmdline    the module's arguments
  *
- * A name may begin with "./", and there may be the folders that find lists. Newlines at the
- * end of a command line or digest are dropped: echo makes them. "070702" is read as "070701" is; its
- * sums are not checked. What follows the trailer is ignored.
+ * Names may begin with "./". The directories that find lists may be present. Newlines at the end of a command line or
+ * digest are dropped, because echo appends them. "070702" is read like "070701"; its checksums are not verified. Bytes
+ * after the trailer are ignored.
  *
- * A file with several names, of which cpio writes the bytes with the last only, is what each of them says.
+ * cpio stores the data of a file with several hard links only under its last name. Every name gets that data.
  *
- * newc: 6 bytes magic, 13 fields of 8 hexadecimal digits, the name with its NUL, padding to 4,
- * the data, padding to 4. Offsets count from the start of the archive. A name may be followed by
- * more NULs that its length counts; `segue pack` pads by them so that the data starts a page.
+ * newc: 6 bytes of magic, 13 fields of 8 hexadecimal digits, the name with its NUL, padding to 4, the data, padding to
+ * 4. Offsets count from the start of the archive. The name's length may include more NULs; `segue pack` adds them so
+ * that the data starts on a page.
  *
- * The digest is over the bytes that the target's segments take from the bundle, segment after segment in the order
- * of segue_segment_at(): so over what the target is made of, and not over how it was packed or where it goes. In:
- * the kernel's segments, initrd, modules. Not in, for they become tables of the protocol, which depend on the
- * machine: command lines, and a Linux kernel's setup code, which is patched. Nor are an ELF kernel's sections that
- * lie in no segment (symbols), which it does without where there is no room, nor files handed over beside the bundle.
+ * The digest covers the bytes that the target's segments take from the bundle, segment by segment in the order of
+ * segue_segment_at(). So it covers the contents of the target, and depends neither on the packing nor on the placement.
+ * It includes the kernel's segments, the initrd and the modules. It excludes:
+ * - command lines, and a Linux kernel's setup code, which is patched: these become tables of the protocol, which depend
+ *   on the machine;
+ * - an ELF kernel's sections outside its segments (symbols), which are left out when there is no room;
+ * - files handed over beside the bundle.
  */
 #include "common/bytes.h"
 #include "container/container.h"
@@ -57,7 +59,7 @@ static int refuse(const struct bundle_reader *reader, int code)
 	return segue_refuse(reader->arena->log, code, "%b at offset %x", &reader->name, (addr_t)reader->at);
 }
 
-/* Numbers of 8 digits each. */
+/* Reads count numbers of 8 hexadecimal digits each. */
 static OUT_OF_LINE bool read_fields(const uint8_t *digit, uint32_t *field, size_t count)
 {
 	uint32_t value = 0;
@@ -72,14 +74,14 @@ static OUT_OF_LINE bool read_fields(const uint8_t *digit, uint32_t *field, size_
 			d = (d | 0x20) - 'a' + 10;
 		else
 			return false;
-		/* the digits of the field before are shifted out */
+		/* the previous field's digits are shifted out */
 		value = value << 4 | d;
 		field[i / FIELD_SIZE] = value;
 	}
 	return true;
 }
 
-/* Where what begins with prefix goes on; NULL: it does not. A NUL ends it. */
+/* Returns the position after prefix; NULL if p does not begin with it. A NUL at p ends the comparison. */
 static const uint8_t *skip(const uint8_t *p, const char *prefix)
 {
 	for (; *prefix; prefix++)
@@ -88,7 +90,7 @@ static const uint8_t *skip(const uint8_t *p, const char *prefix)
 	return p;
 }
 
-/* p is what follows "modules/": NN-NAME or NN-NAME.cmdline; name becomes NAME. */
+/* p points past "modules/", to NN-NAME or NN-NAME.cmdline. Sets name to NAME. */
 static enum bundle_kind module_kind(struct bundle_reader *reader, const uint8_t *p)
 {
 	static const char suffix[] = ".cmdline";
@@ -141,7 +143,7 @@ static bool is_as_it_should_be(const struct bundle_reader *reader)
 	return reader->kind != BUNDLE_NONE && kind == MODE_FILE;
 }
 
-/* Takes size bytes off the archive's rest. */
+/* Takes size bytes from the rest of the archive. */
 static bool take(struct bundle_reader *reader, size_t size, struct bytes *taken)
 {
 	struct bytes *rest = &reader->rest;
@@ -220,7 +222,7 @@ static void drop_newlines(struct bytes *text)
 		text->size--;
 }
 
-/* NULs have no place in it. */
+/* A command line must not contain a NUL. */
 static int check_cmdline(const struct bundle_reader *reader, struct bytes *cmdline)
 {
 	drop_newlines(cmdline);
@@ -230,7 +232,10 @@ static int check_cmdline(const struct bundle_reader *reader, struct bytes *cmdli
 	return SEGUE_OK;
 }
 
-/* By number, then by name: whatever order find lists, here it is one. file.part holds the number meanwhile. */
+/*
+ * Orders modules by number, then by name, so that the order in which find lists them does not matter. file.part holds
+ * the number until the bundle ends.
+ */
 static int compare(const struct bundle_reader *reader, const struct member *module)
 {
 	size_t a = reader->name.size, b = module->name.size;
@@ -238,14 +243,14 @@ static int compare(const struct bundle_reader *reader, const struct member *modu
 
 	if (reader->number != module->file.part)
 		return reader->number < module->file.part ? -1 : 1;
-	/* Not by memcmp, of which some hosts' only tells whether bytes differ (Fiwix's orders the addresses). */
+	/* Not memcmp: on some hosts its result only tells whether bytes differ (Fiwix's compares the addresses). */
 	for (size_t i = 0; i < a && i < b; i++)
 		if (left[i] != right[i])
 			return left[i] < right[i] ? -1 : 1;
 	return (a > b) - (a < b);
 }
 
-/* The module of that number and name; a new one in its place if it is not there. NULL: no room. */
+/* Finds the module of this number and name, or inserts a new one in order. NULL if there is no room. */
 static struct member *find_module(const struct bundle_reader *reader)
 {
 	struct bundle *bundle = reader->bundle;
@@ -285,16 +290,19 @@ static int take_digest(const struct bundle_reader *reader)
 	return SEGUE_OK;
 }
 
-/* Stands for the bytes of a file that a later name of it will bring; size says which file. */
+/* Marks an empty hard link whose data comes under a later name. bytes.size is then the file's number. */
 static const uint8_t awaited[1];
 
-/* Which file a member is a name of. Those of different devices get the same number once in 4 billion. */
+/* Identifies the file that a member is a name of. Two files on different devices share a number once in 4 billion. */
 static size_t file_number(const struct bundle_reader *reader)
 {
 	return reader->field[BUNDLE_INO] + 0x9e3779b1u * (reader->field[BUNDLE_DEVMAJOR] * 4096 + reader->field[BUNDLE_DEVMINOR]);
 }
 
-/* Number i of the bytes that members have brought, and its name; number 2 and every second one after it is text. NULL: no more. */
+/*
+ * Returns entry i of the bytes that members have provided, and its name. Entries 2, 4, 6, ... are text. NULL past the
+ * last.
+ */
 static struct bytes *bytes_at(struct bundle *bundle, size_t i, struct bytes *name)
 {
 	struct bytes *const single[] = { &bundle->kernel, &bundle->initrd, &bundle->cmdline };
@@ -313,7 +321,7 @@ static struct bytes *bytes_at(struct bundle *bundle, size_t i, struct bytes *nam
 	return i % 2 ? &module->args : &module->file;
 }
 
-/* Gives the bytes of a file with several names to those that came before. */
+/* Gives the data of a hard-linked file to the names that came before. */
 static int settle_links(const struct bundle_reader *reader)
 {
 	struct bytes *bytes, name;
@@ -347,7 +355,7 @@ int segue_bundle_take(const struct bundle_reader *reader)
 			return SEGUE_E_WORKSPACE_SMALL;
 		if (is_cmdline) {
 			bytes = &module->args;
-			/* for the refusal, should its module not come */
+			/* the offset, for the refusal if its module is missing */
 			bytes->part = (uint32_t)reader->at;
 		} else {
 			bytes = &module->file;
@@ -377,7 +385,7 @@ int segue_bundle_take(const struct bundle_reader *reader)
 int segue_bundle_begin(struct bundle_reader *reader)
 {
 	reader->bundle->container = "bundle";
-	/* Now: the modules that follow are an array (container.h). */
+	/* Taken now: from here on only modules may be taken from the arena, since they form one array (container.h). */
 	reader->digest = segue_arena_take(reader->arena, DIGEST_SIZE, 1);
 	return reader->digest ? SEGUE_OK : SEGUE_E_WORKSPACE_SMALL;
 }

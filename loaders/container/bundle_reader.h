@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bundles and Fiwix blobs, as they are read piece by piece. Exported to segue.elf and the segue command. */
+/* Reads bundles and Fiwix blobs piece by piece. Exported to segue.elf and the segue command. */
 #ifndef SEGUE_BUNDLE_READER_H
 #define SEGUE_BUNDLE_READER_H
 
@@ -7,10 +7,10 @@
 #include "common/bundle.h"
 #include "common/bytes.h"
 
-/* A newc cpio archive, by its first six bytes. */
+/* Is this a newc cpio archive, by its first six bytes? */
 bool segue_is_bundle(const struct bytes *blob);
 
-/* newc: bundle.c says what it looks like. */
+/* The newc header; bundle.c describes the format. */
 #define BUNDLE_HEADER_SIZE 110u
 #define BUNDLE_FIELDS 13u
 enum bundle_field { BUNDLE_INO = 0, BUNDLE_MODE = 1, BUNDLE_NLINK = 4, BUNDLE_FILESIZE = 6, BUNDLE_DEVMAJOR = 7, BUNDLE_DEVMINOR = 8,
@@ -18,25 +18,26 @@ enum bundle_field { BUNDLE_INO = 0, BUNDLE_MODE = 1, BUNDLE_NLINK = 4, BUNDLE_FI
 enum bundle_kind { BUNDLE_TRAILER, BUNDLE_KERNEL, BUNDLE_CMDLINE, BUNDLE_INITRD, BUNDLE_DIGEST, BUNDLE_FOLDER,
 		   BUNDLE_FOLDER_MODULES, BUNDLE_NONE, BUNDLE_MODULE, BUNDLE_MODULE_CMDLINE };
 
-/* The archive, and the member that was read last. */
+/* An archive, and its member that was read last. */
 struct bundle_reader {
 	struct arena *arena;          /* for modules and the digest; its log gets the refusals */
 	struct bundle *bundle;
 	struct bytes archive;
-	struct bytes rest;            /* of it, from the next member on */
-	size_t at;                    /* offset of this one */
+	struct bytes rest;            /* the archive from the next member on */
+	size_t at;                    /* offset of the current member */
 	uint32_t field[BUNDLE_FIELDS];
 	enum bundle_kind kind;
-	uint32_t number;              /* of a module: NN ... */
-	struct bytes name;            /* ... and this is NAME */
+	uint32_t number;              /* of a module: NN of NN-NAME */
+	struct bytes name;            /* of a module: NAME */
 	struct bytes data;
-	uint8_t *digest;              /* room for it */
+	uint8_t *digest;              /* DIGEST_SIZE bytes of the arena */
 };
 
 /*
- * A bundle read piece by piece, as the standalone host does from a disk: begin once; then for each member, with at
- * set, header (BUNDLE_HEADER_SIZE bytes), name (field[BUNDLE_NAMESIZE] bytes, which sets kind and data.size) and, but
- * for the trailer, check, data.data set, take; end once. Name and data must stay where they are. All refuse.
+ * Reads a bundle piece by piece, as the standalone host does from a disk. Call begin once. For each member set `at`,
+ * then call header (BUNDLE_HEADER_SIZE bytes) and name (field[BUNDLE_NAMESIZE] bytes), which sets kind and data.size.
+ * Unless the member is the trailer, call check, set data.data, and call take. Call end once. Name and data must stay in
+ * place. All of these functions refuse.
  */
 int segue_bundle_begin(struct bundle_reader *reader);
 int segue_bundle_header(struct bundle_reader *reader, const uint8_t *header);
@@ -45,7 +46,7 @@ int segue_bundle_check(const struct bundle_reader *reader);
 int segue_bundle_take(const struct bundle_reader *reader);
 int segue_bundle_end(struct bundle_reader *reader);
 
-/* Lengths before a kernel that lies at offset 8. */
+/* A Fiwix blob: two lengths, then the kernel at offset 8. */
 #define FIWIX_HEADER_SIZE 8u
 bool segue_is_fiwix(const struct bytes *blob);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What blobs may be wrapped in. The order in which the rules are asked is in open.c. */
+/* The formats that a blob may be packed in. open.c says in which order they are tried. */
 #ifndef SEGUE_CONTAINER_H
 #define SEGUE_CONTAINER_H
 
@@ -9,8 +9,8 @@ int segue_open_bundle(struct arena *arena, struct bundle *bundle, const struct b
 int segue_open_fiwix(const struct log *log, struct bundle *bundle, const struct bytes *blob);
 
 /*
- * One more module, zeroed; refuses and returns NULL if there is no room. They are an array because
- * nothing else is taken from the arena while a blob is opened.
+ * Appends a zeroed module. Refuses and returns NULL if there is no room. The modules form one array, because nothing
+ * else is taken from the arena while a blob is opened.
  */
 struct member *segue_add_module(struct arena *arena, struct bundle *bundle);
 

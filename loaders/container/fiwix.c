@@ -4,10 +4,10 @@
  *
  *   0  u32  kernel length
  *   4  u32  initramfs length; 0: none
- *   8       kernel, initramfs, and then anything: a whole RAM disk may be handed over
+ *   8       kernel, initramfs, then anything: Fiwix may hand over a whole RAM disk
  *
- * There is no magic number, so the evidence is a kernel that starts at offset 8. Lengths that
- * contradict the blob are then an error of this format and not another format.
+ * The format has no magic number. A blob is of this format if a kernel starts at offset 8. Lengths that exceed the blob
+ * are then an error, and do not make it a blob of another format.
  */
 #include "common/bytes.h"
 #include "container/container.h"

@@ -23,7 +23,10 @@ bool segue_is_gzip(const struct bytes *file)
 	return file->size >= 3 && le16(file->data) == 0x8b1f && file->data[2] == 8;
 }
 
-/* The magic numbers of Linux' lib/decompress.c, lz4's frames, and xz's and zstd's formats; LZMA's is checked further. */
+/*
+ * Magic numbers from Linux' lib/decompress.c and from the formats of lz4 frames, xz and zstd. bzip2 and LZMA are
+ * checked further.
+ */
 static const struct {
 	char name[6];
 	uint8_t size, magic[6];
@@ -39,7 +42,7 @@ const char *segue_compression(const struct bytes *file)
 
 		if (memcmp(p, compressions[i].magic, compressions[i].size))
 			continue;
-		/* bzip2: block size, and pi. LZMA: the unpacked size, below 2^40 or -1. */
+		/* bzip2: block size, then the digits of pi. LZMA: the unpacked size, below 2^40 or -1. */
 		if (p[0] == 'B' && (p[3] - (uint32_t)'1' > 8 || p[4] != '1' || p[5] != 'A'))
 			continue;
 		if (p[0] == 0x5d && (p[10] != p[11] || (p[12] + 1) % 256 > 1))

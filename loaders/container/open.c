@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a blob holds. The first rule that claims it has it:
+ * Determines what a blob contains. The first rule that matches counts:
  *
- *  1. "070701" or "070702" at offset 0: a bundle. (As a Fiwix blob: a kernel of 883 MiB.)
- *  2. Linux' boot flag and "HdrS", or ELF's magic, where they are if a kernel starts at
- *     offset 0: a kernel as it is, even if one seems to start at offset 8 too.
- *  3. The same, or gzip's magic, where they are if a kernel starts at offset 8: a Fiwix blob.
- *     Before gzip at offset 0, whose magic may be the length of a kernel of 547 KiB, and before
- *     Multiboot, whose header is searched for and would be found in the kernel behind the lengths.
+ * 1. "070701" or "070702" at offset 0: a bundle. (A Fiwix blob that starts so would hold a kernel of 883 MiB.)
+ * 2. Linux' boot flag and "HdrS", or ELF's magic, at their offsets from the start of the blob: a plain kernel, even if
+ *    another one seems to start at offset 8.
+ * 3. The same, or gzip's magic, at their offsets from offset 8: a Fiwix blob. This rule comes before gzip at offset 0,
+ *    because gzip's magic may be the length of a kernel of 547 KiB. It comes before Multiboot, because the search for a
+ *    Multiboot header would find the one in the kernel after the lengths.
  *
- * Anything else is a kernel as it is: the rules for kernels go on in recognise.c.
+ * Anything else is a plain kernel. recognise.c continues with the rules for kernels.
  */
 #include "common/bytes.h"
 #include "common/loader.h"
@@ -18,7 +18,7 @@
 #include "container/magic.h"
 #include "container/seal.h"
 
-/* A string of the host's; it lies in no part, and only tables are made from it. */
+/* A string of the host. It belongs to no part; its bytes only go into tables. */
 static void set_string(struct bytes *bytes, const char *string)
 {
 	bytes->data = (const uint8_t *)string;
@@ -47,7 +47,7 @@ static int add_callers_modules(struct job *job)
 	return SEGUE_OK;
 }
 
-/* What follows a blob on an image that `segue iso` or `segue disk` has made is none of a kernel's bytes. */
+/* Drops the seal that `segue iso` and `segue disk` append to a blob: it is not part of the kernel. */
 static void drop_seal(struct bytes *blob)
 {
 	size_t left = blob->size - sizeof(struct seal);

@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 /*
- * The seal: the last 32 bytes of a blob on an image, so that what was read is known to be what was written.
- * A blob without one is started unchecked, with a sentence that says so.
+ * The seal is the last 32 bytes of a blob on an image. It detects a read that differs from what was written. A blob
+ * without a seal is started unchecked, and a message says so.
  *
- * The bytes before the seal, with zeros up to a multiple of SEAL_SECTOR, are little-endian words of 32 bits.
- * sum is the sum of all of them; sum_of_sums adds up what sum is after each sector of SEAL_SECTOR bytes, so that
- * sectors in the wrong order do not pass. Both modulo 2^32.
+ * The bytes before the seal, padded with zeros to a multiple of SEAL_SECTOR, are little-endian words of 32 bits. sum is
+ * the sum of all words. sum_of_sums adds up the value of sum after each sector of SEAL_SECTOR bytes, which detects
+ * sectors in the wrong order. Both are modulo 2^32.
  */
 #define SEAL_MAGIC "SegueSeal 1\n"    /* 12 bytes without the NUL */
 #define SEAL_SECTOR 2048u

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Run Bochs (2.7 or 3.0) without a screen: boot an ISO, stop at an address, read what its debugger shows.
+"""Run Bochs (2.7 or 3.0) without a screen: boot an ISO, stop at an address, read the debugger's output.
 
-Bochs models what QEMU's TCG does not: unknown MSRs fault, reset values differ from zero. It has
-no model before the Pentium, and boots ATA disks and CDs only.
+Bochs models what QEMU's TCG does not: unknown MSRs fault, and reset values differ from zero. It has no CPU model
+before the Pentium, and boots only ATA disks and CDs.
 
-run = Bochs("state", iso, cpu="tigerlake").run(stop_at=0x100010, code=b"...")
-run.registers["CR0"]; run.serial
+  run = Bochs("state", iso, cpu="tigerlake").run(stop_at=0x100010, code=b"...")
+  run.registers["CR0"]; run.serial
 """
 import functools
 import os
@@ -17,11 +17,11 @@ import time
 
 from qemu import LOGS, PATIENCE
 
-# SeaBIOS finds RAM above 4 GiB on QEMU only.
+# SeaBIOS finds RAM above 4 GiB only on QEMU.
 HIGH_BIOS = ("/usr/share/bochs/BIOS-bochs-latest",)
 BIOS = ("/usr/share/seabios/bios.bin", *HIGH_BIOS)
 VGA_BIOS = ("/usr/share/seabios/vgabios-stdvga.bin", "/usr/share/bochs/VGABIOS-lgpl-latest")
-# How often the debugger may meet the address before the target lies there.
+# How often the debugger may stop at the address before the target is there.
 STOPS = 6
 
 CDROM = "ata0-master: type=cdrom, path={path}, status=inserted\nboot: cdrom"
@@ -44,10 +44,10 @@ speaker: enabled=0
 sound: driver=dummy, waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 clock: sync=none
 """
-# Of the guest's memory Bochs takes from the machine as much as the guest touches, up to this.
+# Bochs allocates guest memory as the guest touches it, up to this many MiB.
 HOST_MEMORY = 1024
-# The video BIOS answers only as the ROM of a card on the PCI bus. What is not text the terminal does not show,
-# which is the panic that is only reported.
+# The video BIOS works only as the ROM of a PCI card. The terminal cannot show graphics: that is the panic that is only
+# reported.
 PCI_VGA = "pci: enabled=1, chipset=i440fx, slot1=pcivga\n"
 
 
@@ -60,7 +60,7 @@ def first_file(paths):
 
 
 def missing():
-    """What Bochs needs and is not there, as a sentence, or None."""
+    """Return a sentence that names what Bochs needs and lacks, or None."""
     if not shutil.which("bochs") or not shutil.which("script"):
         return "bochs or script is not installed"
     if not first_file(BIOS) or not first_file(VGA_BIOS):
@@ -72,15 +72,15 @@ def missing():
 
 @functools.cache
 def debugger_option():
-    """Bochs 3.0 has its debugger only with this option; without it -rc and breakpoints are ignored in silence.
-    2.7 refuses the option, and always has its debugger."""
+    """Return the option that enables the debugger. Bochs 3.0 needs it, and otherwise silently ignores -rc and
+    breakpoints. 2.7 refuses the option and always has its debugger."""
     said = subprocess.run(["bochs", "--help"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", timeout=20 * PATIENCE)
     return "-debugger " if re.search(r"^ +-debugger\b", said.stdout, re.MULTILINE) else ""
 
 
 class Run:
-    """What a run left: .serial, .registers at the stop (None: never reached), .log, .seconds."""
+    """The result of a run: .serial, .registers at the stop (None: never reached), .log, .seconds."""
 
     def __init__(self, folder, code):
         self.folder = folder
@@ -101,13 +101,13 @@ class Run:
 
 
 def show(stop_at, code):
-    """The debugger's commands: on to the next stop, what lies there, and the registers."""
+    """Return the debugger's commands: continue to the next stop, show the bytes there, and the registers."""
     return ["c", f"x /{len(code)}bx 0x{stop_at:x}", "r", "creg", "sreg", "dreg"]
 
 
 class Bochs:
     def __init__(self, name, iso, cpu="pentium", memory=64, pci_vga=False, disk=False, floppy=None):
-        """iso: what is booted; disk: it is one, and so is an ISO, if told. floppy: an image in the drive."""
+        """iso: the image to boot; disk: boot it as a disk, which an ISO can be too; floppy: an image in the drive."""
         self.name, self.more = name, PCI_VGA if pci_vga else ""
         if floppy:
             self.more += f"floppya: 1_44={floppy}, status=inserted\n"
@@ -122,8 +122,8 @@ class Bochs:
     def run(self, stop_at, code, timeout=60, to_the_end=True):
         """Run until the guest writes "Shutdown" to port 0x8900.
 
-        stop_at, code   registers are read where this linear address is executed and holds these bytes
-        to_the_end      False: no further than where stop_at is first executed
+          stop_at, code   read the registers when this linear address is executed and holds these bytes
+          to_the_end      False: end the run at that stop
         """
         commands = [f"lb 0x{stop_at:x}", *(show(stop_at, code) * STOPS + ["d 1", "c"] if to_the_end else
                                            show(stop_at, code)), "q"]
@@ -147,21 +147,21 @@ class Bochs:
         return done
 
     def assert_debugger(self, done):
-        """After a run that was to stop somewhere: the debugger logs each command that it runs."""
+        """Check after a run with a stop that the debugger worked: it logs each command that it runs."""
         if not done.read("debugger.log"):
             raise BochsError(f"{self.name}: Bochs left no debugger log: its debugger did not run, so Bochs could not stop "
                              f"at any address\nlogs: {self.folder}\n--- the terminal, last lines\n"
                              + "\n".join(done.read("terminal.log").splitlines()[-15:]))
 
     def start(self, commands, timeout):
-        """A Bochs that runs the debugger's commands."""
+        """Start a Bochs that runs the debugger's commands."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
         with open(self.path("bochsrc"), "w") as file:
             file.write(CONFIGURATION.format(**self.values) + self.more)
         with open(self.path("commands"), "w") as file:
             file.write("\n".join(commands) + "\n")
-        # The terminal library wants a terminal of a known size: script makes one.
+        # The terminal library needs a terminal of a known size: script provides one.
         line = f"stty cols 100 rows 40; exec bochs {debugger_option()}-q -f {self.path('bochsrc')} -rc {self.path('commands')}"
         with open(self.path("terminal.log"), "wb") as output:
             return subprocess.Popen(
@@ -169,7 +169,7 @@ class Bochs:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder)
 
     def kill(self):
-        """Bochs is in a session of its own, which `script` has made, and lives on when that goes."""
+        """Kill Bochs: `script` has put it into a separate session, where it would survive."""
         for each in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{each}/cmdline", "rb") as file:
@@ -179,8 +179,8 @@ class Bochs:
                 pass
 
     def wait_for(self, *patterns, timeout=60, stop_at=None, code=b""):
-        """Run until the regular expressions have come on the serial port, one after the other; return the Run.
-        stop_at, code: as for run()."""
+        """Run until the regular expressions have appeared on the serial port in this order; return the Run. stop_at,
+        code: as for run()."""
         expression = re.compile(r"[\s\S]*?".join(patterns), re.MULTILINE)
         stops = [f"lb 0x{stop_at:x}", *show(stop_at, code) * STOPS, "d 1"] if stop_at is not None else []
         process = self.start([*stops, "c", "q"], timeout)
@@ -203,7 +203,7 @@ class Bochs:
 
 
 def memory_bytes(text):
-    """The bytes that the debugger's x /Nbx shows."""
+    """Return the bytes in the output of the debugger's x /Nbx."""
     data = b""
     for line in re.findall(r"^0x[0-9a-f]+ <[^>]*>:((?:[ \t]+0x[0-9a-f]{2})+)", text, re.MULTILINE):
         data += bytes(int(each, 16) for each in line.split())
@@ -219,7 +219,7 @@ TABLE = re.compile(r"^([gi]dt)r:base=0x([0-9a-f]+), limit=0x([0-9a-f]+)", re.MUL
 
 
 def parse_registers(text):
-    """r, creg, sreg and dreg under the names that gdbstub.parse_registers gives QEMU's."""
+    """Return r, creg, sreg and dreg under the names that gdbstub.parse_registers uses for QEMU."""
     registers = {"E" + name.upper(): int(value, 16) for name, value in GENERAL.findall(text)}
     registers.update((name, int(value, 16)) for name, value in CONTROL.findall(text))
     registers["CR2"] = int(CR2.search(text)[1], 16)

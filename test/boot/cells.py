@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The table: which real target is booted through segue.elf in which way with how much memory.
+"""The table of cells: which real target boots through segue.elf, in which way, with how much memory.
 
-A target's marker is text that only the target itself prints. A cell that cannot exist stands in
-ABSENT with the reason. The cells of a plain run are chosen so that every target, every way and both
-ends of memory occur; the rest is marked full (pytest --full).
-"""
+A target's marker is text that only the target prints. ABSENT lists the cells that cannot exist, with reasons. A
+plain run has enough cells that every target, every way and both ends of memory occur; the others are marked full
+(pytest --full)."""
 import collections
 import gzip
 import os
@@ -23,24 +22,24 @@ import sectors
 # bochs-cd, bochs-disk  the same in Bochs, which has ATA only
 WAYS = ("kernel", "grub1", "grub2", "uefi2", "uefi1", "ipxe", *MEDIA, *BOCHS_MEDIA)
 
-# modules  the parts that segue.elf gets: the target, and what goes with it
-# marker   regular expressions that must come, one after the other, on the serial port, or on the screen
-# check    a function(vm, cell, run) that looks at what the target says, see expect.py
-# seconds  what it took when measured from power-on by "kernel" on an idle machine; timeouts follow from it
-# segue    segue.elf's own arguments
-# pack     a function(folder) that makes the parts, in the place of modules
-# machine  more arguments for QEMU
-# line     the target's arguments, where they are not those of the first part
+#   modules  the parts for segue.elf: the target, and the files that belong to it
+#   marker   regular expressions that must appear in this order on the serial port, or on the screen
+#   check    a function(vm, cell, run) that checks the target's output; see expect.py
+#   seconds  measured from power-on by "kernel" on an idle machine; time-outs are derived from it
+#   segue    segue.elf's own arguments
+#   pack     a function(folder) that makes the parts, instead of modules
+#   machine  more arguments for QEMU
+#   line     the target's arguments, if not those of the first part
 Target = collections.namedtuple("Target", "modules marker screen check seconds segue pack machine line",
                                 defaults=(False, None, 3, "", None, (), None))
 
 
 def at(name):
-    """A target's file, see images.there()."""
+    """Return a target's file; see images.there()."""
     return there(os.path.join(TARGETS, name))
 
 
-# What test/targets/fetch calls the busybox in our initramfs, and what `make run` boots
+# The names in test/targets/fetch of the busybox in our initramfs, and of what `make run` boots.
 BUSYBOX = "busybox-i386"
 RUN = ["run-linux", "run-busybox"]
 INITRD = Part(at("initramfs.cpio.gz"))
@@ -49,7 +48,7 @@ BUSYBOX_LINE = 'console=ttyS0 quiet segue.test=wait word="two words" comma=a,b'
 XEN_LINE = "com1=115200,8n1 console=com1 noreboot dom0_mem=512M"
 DOM0_LINE = "console=hvc0 earlyprintk=xen quiet segue.test=wait"
 MEMTEST_LINE = "console=ttyS0,115200"
-# memtest86+ waits by a clock that it calibrates at its start; counted instructions keep that right under load.
+# memtest86+ calibrates a clock at its start and waits by it; counting instructions keeps that accurate under load.
 STEADY = ("-icount", "shift=6,sleep=off")
 NOISE = b"\x00\xff\x1f\x8b\x7fELF\x02\xb0\xad\x1b070701" * 4096
 
@@ -67,12 +66,12 @@ def linux_bundle(folder):
 
 
 def linux_fiwix(folder):
-    # A whole RAM disk is handed over: what follows the two files must not matter.
+    # Fiwix hands over a whole RAM disk: bytes after the two files must not matter.
     return [Part(pack_fiwix(os.path.join(folder, "linux.fiwix"), at("di-i386/linux"), INITRD.path, NOISE), BUSYBOX_LINE)]
 
 
 def segue_pack(path, *words):
-    """A blob that the segue command makes."""
+    """Pack a blob with the segue command."""
     done = subprocess.run([os.path.join(BUILD, "segue"), "pack", *words, "-o", path],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
     assert done.returncode == 0, done.stdout
@@ -95,10 +94,10 @@ def packed_dom0(folder):
 
 
 def joined_initrds(folder):
-    """Two initrds: the first of an odd size, the second not compressed, so that it must start on 4 bytes."""
+    """Make two initrds. The first has an odd size. The second is not compressed, so it must start at a multiple of 4."""
     write(os.path.join(folder, "extra"), b"here")
     archive = make_cpio(folder, ["extra"])
-    # Zeros after an archive are allowed; more of them until the compressed size is odd.
+    # Zeros may follow an archive; add some until the compressed size is odd.
     odd = next(each for each in (gzip.compress(archive + bytes(512 * n), mtime=0) for n in range(64)) if len(each) % 4 == 1)
     write(os.path.join(folder, "extra.cpio.gz"), odd)
     with gzip.open(INITRD.path) as file:
@@ -112,7 +111,7 @@ def linux_fiwix_alone(folder):
 
 
 def memdisk_floppy(folder):
-    """memdisk with a floppy image of ours as its initrd."""
+    """Make memdisk with our floppy image as its initrd."""
     path = os.path.join(folder, "floppy.img")
     return [Part(at("syslinux/memdisk")), Part(sectors.floppy(path))]
 
@@ -189,7 +188,7 @@ TABLE = {
     "joined-initrds": Target(
         None, [r"^extra: here\n", r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6,
         pack=joined_initrds),
-    # segue.elf's own cmdline="..." takes the place of the module's string.
+    # segue.elf's option cmdline="..." replaces the module's string.
     "override": Target(
         [Part(at("di-i386/linux"), "console=tty0 wrong"), INITRD],
         [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6,
@@ -197,7 +196,7 @@ TABLE = {
         line="console=ttyS0 quiet segue.test=wait second"),
 }
 
-# Targets that start in real mode, or are made to.
+# Targets that start in real mode, or are made to start there.
 TABLE.update({
     "ipxe": Target(
         [Part(at("ipxe/ipxe.lkrn"))], [r"iPXE initialising devices", r"Open Source Network Boot Firmware"],
@@ -217,7 +216,7 @@ TABLE.update({
 })
 REAL_MODE = "ipxe memdisk linux16-i386 linux16-amd64 memtest16"
 
-# The reference that a cell of the table is compared with: a plain boot of the same kernel.
+# Reference for a cell of the table: a plain boot of the same kernel.
 REFERENCE_KERNEL = {
     "busybox-i386": "di-i386", "busybox-amd64": "di-amd64", "smp-amd64": "di-amd64", "cloud-amd64": "cloud-amd64",
     "large-i386": "di-i386", "large-amd64": "di-amd64", "bundle-linux": "di-amd64", "fiwix-linux": "di-i386",
@@ -225,11 +224,11 @@ REFERENCE_KERNEL = {
     "packed-linux": "di-i386", "packed-fiwix": "di-i386", "override": "di-i386", "joined-initrds": "di-i386",
 }
 
-# bits: of the emulator, qemu-system-i386 or qemu-system-x86_64
+# bits: the emulator, qemu-system-i386 or qemu-system-x86_64
 Cell = collections.namedtuple("Cell", "target way memory full bits", defaults=(False, 64))
 
 CELLS = [Cell(*row) for row in (
-    # 64 MiB is the least that these targets can do with, 6 GiB has RAM above 4 GiB.
+    # 64 MiB is the minimum for these targets; with 6 GiB there is RAM above 4 GiB.
     ("di-i386", "kernel", 512),
     ("di-i386", "grub1", 512),
     ("di-i386", "ipxe", 1024, True),
@@ -341,7 +340,7 @@ CELLS = [Cell(*row) for row in (
     ("memtest16", "ide-disk", 16),
     ("linux16-i386", "ahci-disk", 64, True),
 
-    # From media of our own: each target, each kind of medium, both emulators, from the least memory to 6 GiB.
+    # From our own media: each target, each kind of medium, both emulators, from the minimum of memory to 6 GiB.
     ("di-i386", "ahci-cd", 512),
     ("di-i386", "ide-disk", 6144, True, 32),
     ("large-i386", "ide-cd", 160, False, 32),
@@ -404,7 +403,7 @@ ABSENT = (
     ("xen-dom0", "all", "below 1G", "Xen and a dom0 of 512 MB do not fit"),
 )
 
-# What a way adds, in seconds, to a target's own time: firmware, loader, transfer. Measured.
+# Seconds that a way adds to a target's own time, for firmware, loader and transfer. Measured.
 WAY_SECONDS = {"kernel": 1, "grub1": 3, "grub2": 3, "uefi1": 9, "uefi2": 9, "ipxe": 10, **dict.fromkeys(MEDIA, 3),
                **dict.fromkeys(BOCHS_MEDIA, 20)}
 
@@ -419,12 +418,12 @@ def cell_seconds(cell):
 
 
 def ordered():
-    """The cells, longest first, so that two workers end at about the same time."""
+    """Return the cells, longest first, so that two workers end at about the same time."""
     return sorted(CELLS, key=cell_seconds, reverse=True)
 
 
 def needed_targets():
-    """Names for test/targets/fetch."""
+    """Return the names to pass to test/targets/fetch."""
     paths = [part.path for target in TABLE.values() for part in target.modules or ()]
     names = {os.path.relpath(path, TARGETS).split("/")[0] for path in paths}
     return sorted({name for name in names if not re.search(r"\.gz$", name)} | {"ipxe", "syslinux", BUSYBOX, "vmlinux-amd64", *RUN})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Options, what must be built before, and the table at the end."""
+"""The options of pytest, the fixtures for what must be built before, and the table at the end."""
 import collections
 import os
 import re
@@ -15,9 +15,10 @@ import images
 from qemu import BUILD, ROOT, ovmf
 
 COLUMNS = "{:34} {:8} {:>7}  {}"
-# Of these every cell that is a host's way into a target has a row (the fixture row); what else they try is counted.
+# Files in which every cell that goes from a host into a target has a row in the table (fixture row); the others are
+# counted.
 HOST_FILES = ("test_hosts", "test_cpus", "test_devices", "test_catcher", "test_bios_host", "test_window", "test_fiwix")
-# File -> how many of its tests are for --full only
+# File -> number of its tests that only --full runs
 LEFT = collections.Counter()
 
 
@@ -47,7 +48,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_sessionfinish(session):
-    """xdist's workers choose; who prints is another process."""
+    """Pass the counts on: xdist's workers select the tests, and another process prints."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["left"] = dict(LEFT)
 
@@ -60,7 +61,7 @@ def pytest_testnodedown(node):
 
 @pytest.fixture(scope="session")
 def segue(request):
-    """The path of segue.elf. That it is missing is a failure, not a reason to skip."""
+    """The path of segue.elf. If it is missing, the test fails and is not skipped."""
     path = os.path.abspath(request.config.getoption("--segue"))
     assert os.path.exists(path), f"{path} is not there: run make"
     return path
@@ -68,8 +69,8 @@ def segue(request):
 
 @pytest.fixture(scope="session")
 def targets():
-    """The real targets and our initramfs; fetched if they are not there. A test that asks for the file of one that cannot
-    be had is skipped with fetch's reason."""
+    """The real targets and our initramfs, fetched if missing. If a target cannot be had, a test that asks for its file
+    is skipped with fetch's reason."""
     done = subprocess.run([os.path.join(ROOT, "test/targets/fetch"), *cells.needed_targets()],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lacking = dict(re.findall(r"^fetch: ([\w-]+): (.*)$", done.stderr, re.MULTILINE))
@@ -86,7 +87,7 @@ def targets():
 
 @pytest.fixture
 def note(record_property):
-    """note(seconds, text): what the table at the end shows beside a cell."""
+    """note(seconds, text): shown beside a cell in the table at the end."""
     def put(seconds, text=""):
         record_property("seconds", f"{seconds:.1f} s")
         record_property("note", text or "")
@@ -95,7 +96,7 @@ def note(record_property):
 
 @pytest.fixture
 def row(record_property):
-    """row(seconds): the cell stands in the table of hosts at the end."""
+    """row(seconds): puts the cell into the table of hosts at the end."""
     def put(seconds, text=""):
         record_property("seconds", f"{seconds:.1f} s")
         record_property("note", text)
@@ -142,17 +143,17 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 def row_name(nodeid, file):
-    """The cell's name; before it what is tested, where that is not the matrix."""
+    """Return the cell's name, after the test's name if it is not from the matrix."""
     function, _, cell = nodeid.split("::")[-1].rstrip("]").partition("[")
     if function in ("test_host_state", "test_bochs_host"):
         return cell
-    # A file that skips itself as a whole has no function.
+    # If a whole file is skipped, there is no function name.
     what = " ".join((function[5:] if "::" in nodeid else file).split("_"))
     return f"{what}: {cell}" if cell else what
 
 
 def show_hosts(terminalreporter, hosts, counts):
-    """Host state x target x emulator."""
+    """Print the table: host state x target x emulator."""
     if not hosts and not counts:
         return
     terminalreporter.section("hosts: mode emulator target, what is not plain")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Devices at a target's first instruction, by QEMU's monitor: whether each is as SEGUE_LOAD_QUIET_* promises."""
+"""The state of devices at a target's first instruction, from QEMU's monitor: is each as SEGUE_LOAD_QUIET_* promises?"""
 import re
 import time
 
@@ -8,7 +8,7 @@ PCI_BUS_MASTER = 4
 
 
 def pics(vm):
-    """The second and the first: (vectors, masks, in service). QEMU shows them in any order."""
+    """Return (vectors, masks, in service) of the second PIC and the first. QEMU shows them in any order."""
     found = re.findall(r"^pic([01]): irr=\w+ imr=(\w+) isr=(\w+) hprio=\w irq_base=(\w+)", vm.hmp("info pic"),
                        re.MULTILINE)
     return [tuple(int(each, 16) for each in (base, masks, served))
@@ -16,9 +16,9 @@ def pics(vm):
 
 
 class DeviceState:
-    """Of a machine that stands still."""
+    """The devices of a stopped machine."""
 
-    cpu = 0                             # that enters the target: APIC ID
+    cpu = 0                             # APIC ID of the CPU that enters the target
 
     def __init__(self, vm, stub, cpu=0):
         self.vm, self.stub, self.cpu = vm, stub, cpu
@@ -30,7 +30,7 @@ class DeviceState:
         return int(re.search(r"= 0x(\w+)", self.vm.hmp(f"i /{size} {port:#x}"))[1], 16)
 
     def memory(self, address, count):
-        """64-bit words of device memory."""
+        """Read 64-bit words of device memory."""
         said = self.vm.hmp(f"xp /{count}gx {address:#x}")
         return [int(each, 16) for each in re.findall(r"0x(\w{16})\b", said)]
 
@@ -38,7 +38,7 @@ class DeviceState:
         said = self.vm.hmp("info pic")
         pins = re.findall(r"^ +pin \d+ +0x(\w+)", said, re.MULTILINE)
         assert len(pins) == 24
-        # The last one delivers SMIs, which are the firmware's.
+        # The last pin delivers SMIs, which belong to the firmware.
         return [int(each, 16) for each in pins] == [1 << 16] * 23 + [0x200] and "Remote IRR (none)" in said
 
     def lapic(self):
@@ -52,7 +52,7 @@ class DeviceState:
         return pics(self.vm) == [(0x70, 0xff, 0), (0x08, 0xff, 0)]
 
     def pit(self):
-        # 8254: read-back of counter 0's status, then its count, which shows what it is reloaded with
+        # 8254: read-back of counter 0's status, then its count, which shows the reload value
         self.out(0x43, 0xe2)
         mode = self.port(0x40) & 0x3f
         counts = []
@@ -73,7 +73,7 @@ class DeviceState:
         return self.memory(0xfed00010, 1)[0] & 3 == 0 and not any(each & (1 << 2 | 1 << 14) for each in comparators)
 
     def functions(self, buses=1):
-        """PCI: address -> (base class, header type, command) of what there is."""
+        """Return the PCI functions present: address -> (base class, header type, command)."""
         found = {}
         for address in range(0x80000000, 0x80000000 + (buses << 16), 0x100):
             def register(number):
@@ -97,8 +97,8 @@ CHECKS = {"ioapic": DeviceState.io_apic, **{word: getattr(DeviceState, word) for
 
 
 def loud_ones(state, line):
-    """Of those that a host's line leaves running, who has not been quieted. But the PIT: that shows what it does only
-    to who lets the target run."""
+    """Return the devices that the host's line leaves running and that have not been quieted. The PIT is left out: it
+    shows its state only when the target runs."""
     running = re.search(r"\blive=(\S+)", line)[1].split(",")
     checks = {**CHECKS, "vga": DeviceState.blank}
     del checks["pit"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a target must say of its command line, modules, memory map and tables, beyond its marker."""
+"""Checks of a target's output on its command line, modules, memory map and tables, beyond its marker."""
 import os
 import re
 
@@ -9,7 +9,7 @@ RAM = "System RAM"
 
 
 def parse_initramfs(text):
-    """What our init printed, as a dict; the map as a list of (start, end exclusive, type)."""
+    """Return what our init printed, as a dict; the map is a list of (start, end exclusive, type)."""
     at = text.rfind("INITRAMFS-BEGIN")
     assert at >= 0, "INITRAMFS-BEGIN did not come"
     text = text[at:]
@@ -22,7 +22,7 @@ def parse_initramfs(text):
 
 
 def merged(ranges):
-    """Sorted ranges with neighbours joined."""
+    """Return the ranges sorted, with adjacent ones joined."""
     result = []
     for start, end in sorted(ranges):
         if result and start <= result[-1][1]:
@@ -50,7 +50,7 @@ def digest_of(initrd):
 
 
 def initramfs(vm, cell, run):
-    """Digest, command line, memory map, ACPI and CPUs, against the same machine's plain boot."""
+    """Check digest, command line, memory map, ACPI and CPUs against a plain boot of the same machine."""
     said = parse_initramfs(vm.serial())
     assert said["digest"] == digest_of(run.initrd), "the initramfs did not arrive whole"
     assert said["verdict"] == "OK"
@@ -63,7 +63,7 @@ def initramfs(vm, cell, run):
     if not cell.way.startswith("uefi"):
         assert said["rsdp"] == plain["rsdp"]
     if cell.way == "grub2":
-        # GRUB has switched to graphics, for the Multiboot 2 header takes a framebuffer
+        # GRUB has switched to graphics, because segue.elf's Multiboot 2 header accepts a framebuffer.
         assert re.search(r"^framebuffer: \S+", vm.serial(), re.MULTILINE), "no framebuffer was handed on"
     elif not cell.way.startswith("uefi"):
         assert said["console"] == plain["console"]
@@ -72,14 +72,14 @@ def initramfs(vm, cell, run):
 
 def compare_maps(said, plain, way):
     if way.startswith("uefi"):
-        # GRUB is gone after it passed the map on, so a few pages differ; what is not RAM must stay so.
+        # GRUB frees its pages after it passed on the map, so a few pages differ; what is not RAM must stay the same.
         taken = [(start, end) for start, end, kind in plain["map"] if kind != RAM]
         wrong = overlap(ram(said["map"]), merged(taken))
         assert wrong <= 64 << 10, f"{wrong} bytes are RAM here and reserved in a plain boot:\n{show(said, plain)}"
         lost = total(ram(plain["map"])) - total(ram(said["map"]))
         assert lost <= 4 << 20, f"{lost} bytes of RAM are lost:\n{show(said, plain)}"
     elif way == "ipxe":
-        # iPXE passes RAM only, and not the last page or so that it keeps.
+        # iPXE passes RAM only, without the last page or so, which it keeps.
         assert ram(said["map"]) == ram(plain["map"]), show(said, plain)
     else:
         assert said["map"] == plain["map"], show(said, plain)
@@ -91,7 +91,7 @@ def show(said, plain):
 
 
 def dom0(vm, cell, run):
-    """dom0's own command line and initramfs, and Xen's command line and count of RAM."""
+    """Check dom0's command line and initramfs, and Xen's command line and amount of RAM."""
     said = parse_initramfs(vm.serial())
     assert said["digest"] == digest_of(run.initrd) and said["verdict"] == "OK"
     assert said["cmdline"] == "[console=hvc0 earlyprintk=xen quiet segue.test=wait]"
@@ -101,7 +101,7 @@ def dom0(vm, cell, run):
 def xen(vm, cell, run):
     text = vm.serial()
     line = re.search(r"^\(XEN\) Command line: (.*)$", text, re.MULTILINE)
-    # Xen drops argv[0] by itself.
+    # Xen drops argv[0] itself.
     assert line and line[1] == run.line, f"Xen's command line is {line and line[1]!r}"
     memory = re.search(r"^\(XEN\) System RAM: (\d+)MB", text, re.MULTILINE)
     if memory:
@@ -111,8 +111,8 @@ def xen(vm, cell, run):
 
 
 def argv0(run, index):
-    """The name before a Multiboot target's string: the file's, where the way in gives it; GRUB 2 does not.
-    A bundle's kernel is called kernel, its modules have their files' names."""
+    """Return the name before a Multiboot target's string. It is the file's name if the way of booting passes it; GRUB 2
+    does not. In a bundle the kernel is called kernel, and modules have their files' names."""
     if run.way in ("kernel", "ipxe"):
         name = os.path.basename(run.parts[index].path)
         return f"{index + 1}-{name}" if run.way == "ipxe" else name
@@ -126,22 +126,22 @@ def string(run, index):
 
 
 def gnumach(vm, cell, run):
-    """The modules' strings, and the memory map that it prints."""
+    """Check the modules' strings, and the memory map that it prints."""
     text = vm.serial()
-    # A bundle names its modules itself.
+    # A bundle contains the names of its modules.
     wanted = [string(run, 1), string(run, 2)] if len(run.parts) == 3 else ["first one two", "second three"]
     found = re.findall(r"^module \d+: (.*)$", text, re.MULTILINE)
     assert found == wanted, f"modules {found}, not {wanted}"
     free = [(int(a, 16), int(b, 16)) for a, b in re.findall(r"biosmem: 0*([0-9a-f]+):0*([0-9a-f]+), available", text)]
     seen = total(merged(free))
-    # 32-bit: nothing above 4 GiB counts.
+    # 32-bit: memory above 4 GiB does not count.
     assert seen > min(cell.memory, 3072) * 1024 * 1024 * 0.75, f"gnumach sees {seen} bytes of RAM"
     return f"{seen >> 20} MB"
 
 
 class Dump:
-    """The example kernel's screen. Where it gets a text framebuffer it draws a diagonal of backslashes
-    over its own text, so those places match anything."""
+    """The example kernel's screen. On a text framebuffer it draws a diagonal of backslashes over its own text, so those
+    positions match anything."""
 
     def __init__(self, text):
         self.rows = [row.ljust(80) for row in text.split("\n")]
@@ -150,7 +150,7 @@ class Dump:
             self.rows = [row[:at] + "\0" + row[at + 1:] for at, row in enumerate(self.rows)]
 
     def has(self, line):
-        """True if the line stands on the screen, wrapped at 80 columns."""
+        """True if the line is on the screen, wrapped at 80 columns."""
         wanted = [line[at:at + 80].ljust(80) for at in range(0, len(line), 80)]
         return any(all(all(a == b or a == "\0" for a, b in zip(have, want))
                        for have, want in zip(self.rows[top:], wanted))
@@ -163,7 +163,7 @@ class Dump:
 
 
 def multiboot_example(vm, cell, run):
-    """Every field of the information that the specification's kernel prints, against QEMU's own loader."""
+    """Check every field of the information that the specification's kernel prints against QEMU's own loader."""
     dump, plain = Dump(vm.screen()), run.plain_dump()
     flags = int(dump.find(r"lags = 0x([0-9a-f]+)")[1], 16)
     for bit, what in ((0, "memory"), (2, "command line"), (3, "modules"), (5, "ELF sections"), (6, "memory map"),

@@ -26,7 +26,7 @@ class GdbStub:
         while True:
             try:
                 self.socket = socket.create_connection(("127.0.0.1", port), timeout)
-                # Acknowledgements are packets of their own: without this each costs 40 ms.
+                # Acknowledgements are separate TCP packets: without this option each costs 40 ms.
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 break
             except OSError:
@@ -37,7 +37,7 @@ class GdbStub:
         self.buffer = b""
         self.asked_registers = False
         self.ask("qSupported:xmlRegisters=i386")
-        # Connecting stops a CPU that runs, and QEMU may say so on top of its answers.
+        # Connecting stops a running CPU, and QEMU may send that stop in addition to its answers.
         self.ask("?")
         try:
             while True:
@@ -59,7 +59,7 @@ class GdbStub:
         self.socket.sendall(b"$%s#%02x" % (data, sum(data) & 255))
 
     def receive(self, timeout=None):
-        """The next packet's payload; acknowledges it."""
+        """Return the next packet's payload and acknowledge it."""
         self.socket.settimeout(timeout or self.timeout)
         end = time.monotonic() + (timeout or self.timeout)
         while True:
@@ -89,7 +89,7 @@ class GdbStub:
         return answer
 
     def monitor(self, line):
-        """A line of QEMU's monitor, by qRcmd; what it prints."""
+        """Run a line of QEMU's monitor by qRcmd; return its output."""
         self.send("qRcmd," + line.encode().hex())
         text = ""
         while True:
@@ -108,14 +108,14 @@ class GdbStub:
                 raise GdbError("the gdb stub has no qRcmd")
 
     def break_at(self, address):
-        """A hardware breakpoint: nothing is written to memory, so the address may be filled later."""
+        """Set a hardware breakpoint. It writes nothing to memory, so the code may be copied there later."""
         self.ask(f"Z1,{address:x},1")
 
     def clear_break(self, address):
         self.ask(f"z1,{address:x},1")
 
     def watch(self, address, size=1):
-        """Stop when memory is written (a virtual address, as QEMU has it)."""
+        """Stop when memory is written (a virtual address, as in QEMU)."""
         self.ask(f"Z2,{address:x},{size:x}")
 
     def cont(self, timeout=30):
@@ -124,7 +124,7 @@ class GdbStub:
         return self.stopped(timeout)
 
     def run(self):
-        """Let the CPU run and return at once; stop() or stopped() comes next."""
+        """Let the CPU run and return at once; call stop() or stopped() next."""
         self.send("c")
 
     def stopped(self, timeout=30):
@@ -140,7 +140,7 @@ class GdbStub:
         return self.stopped(timeout)
 
     def sstep(self, flags):
-        """QEMU's single-step flags: 1 enable, 2 no interrupts, 4 no timers."""
+        """Set QEMU's single-step flags: 1 enable, 2 no interrupts, 4 no timers."""
         self.ask(f"Qqemu.sstep={flags:x}")
 
     def stop(self, timeout=10):
@@ -165,8 +165,8 @@ class GdbStub:
             self.ask(f"M{address + at:x},{len(part):x}:{part.hex()}")
 
     def write_registers(self, bits, **values):
-        """Write general registers by name ("eip", "esp", ...); bits: 32 or 64, of the QEMU, not of its mode."""
-        # QEMU takes single registers only from who has asked what there are.
+        """Write general registers by name ("eip", "esp", ...); bits: 32 or 64, for the QEMU, not its CPU mode."""
+        # QEMU accepts writes of single registers only after a client has asked for its register description.
         if not self.asked_registers:
             self.ask("qXfer:features:read:target.xml:0,fff")
             self.asked_registers = True
@@ -179,7 +179,7 @@ class GdbStub:
         return parse_registers(self.monitor("info registers"))
 
 
-# In gdb's order, which is another one for x86_64.
+# In gdb's order, which differs for x86_64.
 REGISTERS = {32: ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eip", "eflags"),
              64: ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "r8", "r9", "r10", "r11", "r12", "r13",
                   "r14", "r15", "eip", "eflags")}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The matrix of host states, and the choice of its cells: every two values of two factors that can
-meet do so in some cell (pairwise). A combination that does not exist stands in ABSENT with the reason."""
+"""The matrix of host states, and the choice of its cells: every two values of two factors that can occur together do so
+in some cell (pairwise). ABSENT lists the combinations that do not exist, with reasons."""
 import itertools
 
-# The modes: (build, words, [emulators that have it])
+# The modes: (build, words, [emulators that support it])
 FLAT_SEGMENT = "cbase=40000000 dbase=40000000"
 MODES = {
     "flat": ("i386-low", "mode=flat"),
@@ -18,7 +18,7 @@ MODES = {
     "long": ("x86_64", "mode=long"),
     "la57": ("x86_64", "mode=la57"),
 }
-# Each factor's values, and the words that make them. The first value is the plain one.
+# The values of each factor, and the words for them. The first value is the plain one.
 FACTORS = {
     "mode": {name: words for name, (_, words) in MODES.items()},
     "emulator": dict.fromkeys(("i386", "x86_64", "486"), ""),
@@ -40,7 +40,7 @@ FACTORS = {
     "devices": {"off": "", "all": "live=all quiet=all", "old": "live=pic,pit,rtc,vga quiet=all"},
     "target": dict.fromkeys(("multiboot", "linux"), ""),
 }
-# Bochs 2.7 has no 5-level paging, and no SVM; Debian's is built for one CPU. Of its devices no monitor tells.
+# Bochs 2.7 has no 5-level paging and no SVM; Debian's is built for one CPU. No monitor shows its devices.
 BOCHS = {
     **FACTORS,
     "mode": {name: words for name, (_, words) in MODES.items() if name != "la57"},
@@ -55,7 +55,7 @@ IDENTITY = ("flat", "base", "4k-identity", "4m-identity", "pae-identity")
 OLD = ("486", "pentium")
 BROKEN = ("zero", "unmapped")
 
-# (factors that it looks at, predicate that says that they cannot meet, reason)
+# (factors that it reads, predicate that is true if they cannot occur together, reason)
 ABSENT = (
     (("mode", "emulator"), lambda mode, emulator: mode in LONG and emulator in ("i386", *OLD),
      "64-bit modes are for CPUs that have them"),
@@ -101,7 +101,7 @@ ABSENT = (
 
 
 def absent(cell):
-    """Why this (perhaps partial) cell does not exist, or None."""
+    """Return why this (possibly partial) cell does not exist, or None."""
     for factors, meets, reason in ABSENT:
         if all(each in cell for each in factors) and meets(*(cell[each] for each in factors)):
             return reason
@@ -109,10 +109,10 @@ def absent(cell):
 
 
 def pairwise(factors, strength=2):
-    """Cells (dicts) in which every combination of so many values of different factors occurs that can occur.
+    """Return cells (dicts) in which every possible combination of `strength` values of different factors occurs.
 
-    Greedy: each cell starts from a combination not seen yet and takes, factor by factor, the value that adds most.
-    """
+    Greedy: each cell starts from a combination not yet covered and takes, factor by factor, the value that covers
+    most."""
     names = list(factors)
     wanted = {}
     for chosen in itertools.combinations(names, strength):
@@ -124,7 +124,7 @@ def pairwise(factors, strength=2):
     while wanted:
         cell = complete(dict(next(iter(wanted.values()))), factors, names, wanted, strength)
         if cell is None:
-            # Allowed by itself, and by nothing else that must stand beside it.
+            # Possible by itself, but with no values of the other factors.
             wanted.pop(next(iter(wanted)))
             continue
         for chosen in itertools.combinations(names, strength):
@@ -134,7 +134,7 @@ def pairwise(factors, strength=2):
 
 
 def complete(cell, factors, names, wanted, strength):
-    """Fills a partial cell in; None: it cannot be. Goes back a step where a choice leaves nothing for the next."""
+    """Complete a partial cell; None if that is impossible. Backtracks if a choice leaves no value for the next factor."""
     left = [each for each in names if each not in cell]
     if not left:
         return cell
@@ -155,7 +155,7 @@ def complete(cell, factors, names, wanted, strength):
 
 
 def words(cell, factors):
-    """The host's command line for a cell."""
+    """Return the host's command line for a cell."""
     return " ".join(filter(None, (factors[name][value] for name, value in cell.items())))
 
 
@@ -164,7 +164,7 @@ def build_of(cell):
 
 
 def cell_id(cell, factors):
-    """mode-emulator-target and what is not plain, as a name."""
+    """Return a name for the cell: mode-emulator-target and the values that are not plain."""
     special = [f"{value}" if name in ("entry", "virtual") else f"{name}={value}" for name, value in cell.items()
                if name not in ("mode", "emulator", "target") and value != next(iter(factors[name]))]
     return " ".join([cell["mode"], cell["emulator"], cell["target"], *special])

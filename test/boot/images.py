@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Bootable media for the tests: GRUB on an ISO for BIOS and UEFI, a folder for iPXE's TFTP, and
-QEMU's own Multiboot loader. All take the same thing: a kernel and modules, each a Part.
+"""Bootable media for the tests: GRUB on an ISO for BIOS and UEFI, a folder for iPXE's TFTP, and QEMU's own Multiboot
+loader. All of them take a kernel and modules, each a Part.
 
-An image is written where the caller says; only GRUB itself is kept, in build/test-images.
-"""
+Images are written where the caller says; only GRUB itself is kept, in build/test-images."""
 import collections
 import fcntl
 import hashlib
@@ -23,22 +22,22 @@ UEFI_MODULES = "iso9660 part_msdos fat multiboot multiboot2 configfile normal se
 EARLY = "search --no-floppy --set=root --file /segue-test/grub.cfg\nconfigfile ($root)/segue-test/grub.cfg\n"
 
 TARGETS = os.path.join(BUILD, "targets")
-# Real targets and initramfs archives that this machine cannot have: name in build/targets -> reason. The fixture targets
-# (conftest.py) fills it.
+# Real targets and initramfs archives that this machine cannot have: name in build/targets -> reason. Filled by the
+# fixture targets (conftest.py).
 LACKING = {}
 
 
 def there(path):
-    """The path; the test that asks for a target which cannot be had is skipped."""
+    """Return the path; if the target cannot be had, skip the test."""
     name = os.path.relpath(path, TARGETS).split("/")[0]
     if name in LACKING:
-        import pytest  # test/bench, which has no fixtures, does without
+        import pytest  # not at the top: test/bench has no fixtures and does without pytest
         pytest.skip(f"no target {name}: {LACKING[name]}")
     return path
 
 
 class Part(collections.namedtuple("Part", "path args", defaults=("",))):
-    """A file and the words that follow its name where it is loaded."""
+    """A file, and the words after its name on its command line."""
 
     @property
     def path(self):
@@ -56,7 +55,7 @@ def run(command, **more):
 
 
 def cached(name, ingredients, make):
-    """build/test-images/NAME-DIGEST, made by make(path) if it is not there; safe between processes."""
+    """Return build/test-images/NAME-DIGEST, made by make(path) if missing; safe between processes."""
     os.makedirs(IMAGES, exist_ok=True)
     digest = hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]
     stem, suffix = os.path.splitext(name)
@@ -71,13 +70,13 @@ def cached(name, ingredients, make):
 
 
 def identity(path):
-    """What tells one version of a file from another."""
+    """Return what tells one version of a file from another."""
     facts = os.stat(path)
     return os.path.realpath(path), facts.st_size, facts.st_mtime_ns
 
 
 def grub_core(platform):
-    """A GRUB that reads /segue-test/grub.cfg from the medium: an El Torito image or an EFI binary."""
+    """Make a GRUB that reads /segue-test/grub.cfg from the medium: an El Torito image or an EFI binary."""
     def make(path):
         with tempfile.NamedTemporaryFile("w", suffix=".cfg") as early:
             early.write(EARLY)
@@ -97,7 +96,7 @@ def grub_core(platform):
 
 
 def grub_says(args):
-    """What GRUB makes of words: its shell takes quotes off, and a word with a blank gets them back around it."""
+    """Return the words as GRUB passes them on: its shell removes quotes, and adds them again around a word with a blank."""
     words = [each.replace('"', "") for each in re.findall(r'(?:[^\s"]|"[^"]*")+', args)]
     return " ".join(f'"{each}"' if " " in each else each for each in words)
 
@@ -128,17 +127,17 @@ def grub_iso(path, kernel, modules=(), protocol="multiboot", before="", platform
 
 
 def grub_bios(path, kernel, modules=(), protocol="multiboot", before=""):
-    """A machine whose BIOS boots GRUB from an ISO written to path."""
+    """Return a machine whose BIOS boots GRUB from an ISO written to path."""
     return dict(args=["-cdrom", grub_iso(path, kernel, modules, protocol, before), "-boot", "d"])
 
 
 def grub_uefi(path, kernel, modules=(), protocol="multiboot2", before=""):
-    """A machine whose UEFI boots GRUB from an ISO written to path."""
+    """Return a machine whose UEFI boots GRUB from an ISO written to path."""
     return dict(args=["-cdrom", grub_iso(path, kernel, modules, protocol, before, "uefi"), "-boot", "d"], uefi=True)
 
 
 def ipxe(folder, kernel, modules=()):
-    """A machine where iPXE (Debian's ipxe.lkrn) fetches all from QEMU's TFTP server, which serves folder."""
+    """Return a machine where iPXE (Debian's ipxe.lkrn) fetches all files from QEMU's TFTP server, which serves folder."""
     os.makedirs(folder, exist_ok=True)
     lines = ["#!ipxe"]
     for number, part in enumerate([kernel, *modules]):
@@ -157,8 +156,8 @@ def ipxe(folder, kernel, modules=()):
                       "-device", "virtio-net-pci,netdev=net,romfile="], nic=True)
 
 
-# Media that the segue command makes, and what they are put in: (command, QEMU's machine, arguments). Disks with
-# snapshot=on, so that a second QEMU may have the same one.
+# Media that the segue command makes, and the drives for them: (command, QEMU's machine, arguments). Disks have
+# snapshot=on, so that two QEMUs can use the same one.
 AHCI_DISK = "-drive", "if=none,id=medium,snapshot=on,format=raw,file={}", "-device", "ide-hd,drive=medium"
 MEDIA = {
     "ide-cd": ("iso", "pc", ("-cdrom", "{}", "-boot", "d")),
@@ -178,15 +177,14 @@ BOCHS_MEDIA = {"bochs-cd": "iso", "bochs-disk": "disk"}
 
 
 def segue_command(*words):
-    """Run the segue command; the sentence it refuses with is the error."""
+    """Run the segue command; a refusal's message becomes the error."""
     run([os.path.join(BUILD, "segue"), *words])
 
 
 def segue_medium(way, path, kernel, modules=(), options="", protocol="Linux"):
-    """A machine that boots a medium of MEDIA with kernel and modules on it, written to path.
+    """Return a machine that boots a medium of MEDIA with kernel and modules on it, written to path.
 
-    protocol: "Linux" takes modules as initrds; "Multiboot"; "blob": the first part is a ready blob
-    """
+    protocol: "Linux" takes modules as initrds; "Multiboot"; "blob": the first part is a ready blob"""
     command, machine, args = MEDIA.get(way) or (BOCHS_MEDIA[way], None, ())
     if protocol == "blob":
         words = [kernel.path]
@@ -219,7 +217,7 @@ def qemu_linux(kernel, initrd=None):
 
 
 def small_elf(path, entry, code=b"\xeb\xfe", size=None):
-    """An ELF32 of one segment at its entry: code, which is jmp $ if nothing else, and zeros up to size."""
+    """Write an ELF32 with one segment at its entry: code (by default jmp $), then zeros up to size."""
     header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, entry, 52, 0, 0, 52, 32, 1, 0, 0, 0)
     segment = struct.pack("<8I", 1, 96, entry, entry, len(code), size or len(code), 7, 4)
     write(path, (header + segment).ljust(96, b"\0") + code.ljust(512 - 96, b"\0"))
@@ -227,7 +225,7 @@ def small_elf(path, entry, code=b"\xeb\xfe", size=None):
 
 
 def pack_fiwix(path, kernel, initrd=None, trailing=b""):
-    """Fiwix's length-prefixed blob, and bytes after it that a reader is to ignore."""
+    """Write Fiwix's length-prefixed blob, followed by bytes that a reader must ignore."""
     with open(kernel, "rb") as file:
         one = file.read()
     two = b""
@@ -239,14 +237,14 @@ def pack_fiwix(path, kernel, initrd=None, trailing=b""):
 
 
 def make_cpio(folder, names):
-    """A newc archive of files in folder, by cpio as a user would."""
+    """Make a newc archive of files in folder, with cpio as a user would."""
     done = subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0", "--reproducible"], cwd=folder,
                           input="\n".join(names).encode(), stdout=subprocess.PIPE, check=True, timeout=60)
     return done.stdout
 
 
 def pack_bundle(path, kernel, cmdline=None, initrd=None, modules=()):
-    """A bundle made by cpio alone, as a user would: modules is a list of (NN-NAME, file, command line)."""
+    """Make a bundle with cpio alone, as a user would. modules is a list of (NN-NAME, file, command line)."""
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         names = []
 

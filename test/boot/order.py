@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The order of the tests under xdist: the longest first, each worker as many of them, so that all end together."""
+"""The order of the tests under xdist: the longest first, the same number for each worker, so that all end together."""
 import cells
 
 
 def seconds(item):
-    """About how long a test takes, against others."""
+    """Estimate how long a test takes, relative to others."""
     cell = getattr(item, "callspec", None) and item.callspec.params.get("cell")
     if item.path.name == "test_boots.py" and cell:
         return cells.cell_seconds(cell)
@@ -15,7 +15,8 @@ def seconds(item):
 
 
 def dealt(items, workers):
-    """xdist gives each worker at first a run of len / (4 * workers) items, and those that end early more of the rest."""
+    """Order the tests for xdist. It first gives each worker a run of len / (4 * workers) items, and later gives the
+    rest to those that end early."""
     longest = sorted(items, key=seconds, reverse=True)
     first = max(len(items) // (4 * workers), 2) * workers
     return [item for worker in range(workers) for item in longest[:first][worker::workers]] + longest[first:]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where a host's other CPUs are when the target begins, by QEMU's registers: waiting for a SIPI, or halted in
-purgatory's home in the state that purgatory.asm's points 24 and 25 promise."""
+"""Where a host's other CPUs are when the target begins, by QEMU's registers. They wait for a SIPI, or are halted in
+purgatory's home in the state that points 24 and 25 of purgatory.asm promise."""
 import re
 import struct
 import time
@@ -10,9 +10,10 @@ from test_state import name32
 
 PAGE = 4096
 JUMP_HERE = bytes.fromhex("ebfe")
-# mov dword [ICR], NMI to all but self; jmp to it. QEMU lets an NMI in where a CPU waits for a SIPI, which no CPU does.
+# mov dword [ICR], NMI to all but self; jmp to it. QEMU delivers an NMI to a CPU that waits for a SIPI; no real CPU
+# does.
 NMIS_TO_ALL = bytes.fromhex("c7050003e0fe00440c00ebf4")
-# the same to the one with APIC ID 0
+# the same to the CPU with APIC ID 0
 NMIS_TO_0 = bytes.fromhex("c7051003e0fe00000000c7050003e0fe00440000ebea")
 # pause; mov eax, [ebx + parking.home]; test eax, eax; jz to the first
 WAIT = bytes.fromhex("f3908b431085c074f7")
@@ -24,24 +25,24 @@ CODE_64 = 1 << 21
 
 
 def count(line):
-    """CPUs of the host with this command line."""
+    """Return the number of CPUs of the host with this command line."""
     found = re.search(r"\bcpus=(\d)", line)
     return int(found[1]) if found else 1
 
 
 def all_registers(stub):
-    """Of each CPU, by its number."""
+    """Return the registers of each CPU, by its number."""
     parts = re.split(r"^CPU#(\d+)\r?\n", stub.monitor("info registers -a"), flags=re.MULTILINE)[1:]
     return {int(number): parse_registers(text) for number, text in zip(parts[::2], parts[1::2])}
 
 
 def wide(registers):
-    """Linear addresses of the CPU's mode, by CS.L."""
+    """Return the mask of linear addresses in the CPU's mode, by CS.L."""
     return (1 << (64 if registers["CS"]["flags"] & CODE_64 else 32)) - 1
 
 
 def executing(stub, address):
-    """The CPU that stands at this linear address; the monitor shows its registers from now on."""
+    """Return the CPU that is at this linear address; the monitor shows its registers from now on."""
     found = [number for number, registers in all_registers(stub).items()
              if (registers["CS"]["base"] + name32(registers, "EIP")) & wide(registers) == address]
     assert len(found) == 1, f"CPUs {found} are at {address:#x}"
@@ -50,18 +51,18 @@ def executing(stub, address):
 
 
 def home_of(stub, registers):
-    """Where purgatory will run: params.home, read from the workspace at segue_exec()'s first instruction."""
+    """Return the address at which purgatory will run: params.home, read from the workspace at segue_exec()'s first
+    instruction."""
     at = registers["RDI"] if wide(registers) >> 32 else name32(registers, "EAX") + registers["SS"]["base"]
     workspace = at & wide(registers)
     return struct.unpack("<I", stub.read_mem(workspace + 12, 4))[0]
 
 
 def check_waiting(registers, may_halt):
-    """As INIT leaves a CPU (Intel SDM vol. 3, table 9-1).
+    """Check that the CPU is as INIT leaves it (Intel SDM vol. 3, table 9-1).
 
-    may_halt: the host has halted one with interrupts off. QEMU 7.2 does not wake it for an INIT, but takes that first
-    when something else comes, as the target's SIPI: test_linux_brings_all_up() shows that it does.
-    """
+    may_halt: the host has halted one with interrupts disabled. QEMU 7.2 does not wake such a CPU for an INIT, and
+    handles the INIT only when another event comes, such as the target's SIPI; test_linux_brings_all_up() shows that."""
     assert registers["HLT"] == 1
     if may_halt and not name32(registers, "EFL") & EFLAGS_IF and name32(registers, "EIP") != 0xfff0:
         return
@@ -84,7 +85,7 @@ def check_resting(registers, stub, home):
 
 
 def run_instead(stub, at, code, bits, seconds=0.1):
-    """All CPUs run, the one that has entered the target by this code in the place of its first instructions."""
+    """Let all CPUs run; the CPU that has entered the target runs this code instead of the target's first instructions."""
     was = stub.read_mem(at, len(code))
     stub.write_mem(at, code)
     stub.run()
@@ -95,13 +96,13 @@ def run_instead(stub, at, code, bits, seconds=0.1):
 
 
 def check(stub, line, home, entry, leaver, bits, cpu):
-    """At the target's first instruction. bits: of the QEMU; cpu: its model."""
-    # It has an APIC, and no IA32_APIC_BASE.
+    """Check the other CPUs at the target's first instruction. bits: of the QEMU; cpu: its model."""
+    # The Pentium has an APIC, but no IA32_APIC_BASE.
     if cpu == "pentium":
         run_instead(stub, entry, NMIS_TO_ALL, bits)
     elif leaver != 0:
         run_instead(stub, entry, NMIS_TO_0, bits)
-    # QEMU's thread for a CPU that has an INIT coming may not have run since; and who rests must go on resting.
+    # QEMU's thread for a CPU with a pending INIT may not have run yet; and a CPU that rests must continue to rest.
     run_instead(stub, entry, JUMP_HERE, bits)
     halts = re.search(r"\bothers=(halt|mixed)", line)
     seen = all_registers(stub)

@@ -18,18 +18,18 @@ BUILD = os.environ.get("SEGUE_BUILD", os.path.join(ROOT, "build"))
 LOGS = os.path.join(BUILD, "test-logs")
 OVMF = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
         ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"))
-# Multiplies every timeout, for a machine that is slow or busy.
+# Multiplies every time-out, for a slow or busy machine.
 PATIENCE = float(os.environ.get("SEGUE_PATIENCE", "1"))
 VGA_TEXT = 0xb8000
 CONTROL = re.compile(r"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Z0-9]|[a-zA-Z=>])")
 
 
 class QemuError(AssertionError):
-    """What was waited for did not come, or QEMU went away; the text ends with what could be seen."""
+    """The expected text did not come, or QEMU exited; the message ends with what could be seen."""
 
 
 def ovmf():
-    """The firmware's code and variables files of Debian's ovmf, or None."""
+    """Return the code and variables files of the firmware in Debian's ovmf, or None."""
     for code, variables in OVMF:
         if os.path.exists(code) and os.path.exists(variables):
             return code, variables
@@ -37,7 +37,7 @@ def ovmf():
 
 
 def comma(text):
-    """Double commas, as QEMU's option parser wants them inside a value."""
+    """Double commas, as QEMU's option parser needs them inside a value."""
     return text.replace(",", ",,")
 
 
@@ -70,7 +70,7 @@ class Qemu:
                    "-qmp", f"unix:{self.scratch}/qmp,server=on,wait=off"]
         log = self.path("serial.log")
         if self.writable:
-            # Pipes, not a socket: that is full after some 300 characters that come one by one.
+            # Pipes, not a socket: a socket is full after some 300 characters that come one by one.
             command += ["-chardev", f"pipe,id=com1,path={self.scratch}/com1,logfile={comma(log)}",
                         "-serial", "chardev:com1"]
         else:
@@ -180,14 +180,14 @@ class Qemu:
             return False
 
     def memory_at(self, address, size):
-        """Bytes of guest-physical memory."""
+        """Return bytes of guest-physical memory."""
         path = os.path.join(self.scratch, "memory")
         self.qmp("pmemsave", val=address, size=size, filename=path)
         with open(path, "rb") as file:
             return file.read()
 
     def screen(self):
-        """The VGA text page as lines."""
+        """Return the VGA text page as lines."""
         cells = self.memory_at(VGA_TEXT, 80 * 25 * 2)[::2]
         text = "".join(chr(each) if 32 <= each < 127 else " " for each in cells)
         return "\n".join(text[at:at + 80].rstrip() for at in range(0, 2000, 80)).rstrip()
@@ -201,7 +201,7 @@ class Qemu:
         return int(found[1]), int(found[2]), data[found.end():]
 
     def serial(self):
-        """All that came out of the serial port, without terminal control sequences."""
+        """Return all output of the serial port, without terminal control sequences."""
         try:
             with open(self.path("serial.log"), "rb") as file:
                 text = file.read().decode("latin-1")
@@ -224,7 +224,7 @@ class Qemu:
         regex = re.compile(pattern, re.MULTILINE)
         bad = but_not and re.compile(but_not, re.MULTILINE)
         while True:
-            # Look at QEMU's life before its output, so that what it said last is still seen.
+            # Check that QEMU lives before reading its output, so that its last output is still seen.
             alive = self.process.poll() is None
             late = time.monotonic() > end
             try:
@@ -242,11 +242,11 @@ class Qemu:
             if late:
                 raise QemuError(self.report(f"no {pattern!r} within {timeout * PATIENCE:g} s"))
             self.drain()
-            # Most tests end within half a second. A look at the screen is more work than one at the serial port.
+            # Most tests end within half a second. Reading the screen costs more than reading the serial port.
             time.sleep(0.1 if screen else 0.02)
 
     def drain(self):
-        """Empty the pipe; the log has its bytes already."""
+        """Empty the pipe; the log already has its bytes."""
         try:
             while self.port and os.read(self.port[1], 65536):
                 pass
@@ -261,7 +261,7 @@ class Qemu:
             raise QemuError(self.report(f"still running after {timeout * PATIENCE:g} s"))
 
     def report(self, what):
-        """A failure's text: the sentence, the machine, the end of the serial log, the screen."""
+        """Return a failure's text: the message, the machine, the end of the serial log, the screen."""
         parts = [f"{self.name}: {what}", f"logs: {self.folder}"]
         if self.qemu_says():
             parts.append("--- QEMU says\n" + self.qemu_says())
@@ -276,7 +276,7 @@ class Qemu:
 
 
 class Monitor:
-    """The QMP socket: one question, one answer; events are dropped."""
+    """The QMP socket: one command, one answer; events are dropped."""
 
     def __init__(self, link):
         self.socket = link

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The boots of `make check-quick` (pytest --quick): of each thing that Segue does some, the cheap ones.
+"""The boots of `make check-quick` (pytest --quick): a few cheap ones for each thing that Segue does.
 
-For each test all that it is tried with (ALL), or every Nth of that, from the first on, or what is named.
-"""
+Each test is listed with all its parameters (ALL), with every Nth of them from the first on, or with names."""
 import collections
 
 import pytest
 
 ALL = 1
 CHOSEN = {
-    # Each protocol, real kernels of 32 and 64 bits; GRUB on a BIOS and on UEFI; a CD and a disk of our own.
+    # Each protocol, real kernels of 32 and 64 bits; GRUB on a BIOS and on UEFI; a CD and a disk made by Segue.
     "test_boots.py::test_boot": (
         "cloud-amd64-kernel-256M", "busybox-i386-grub1-64M", "fiwix-alone-kernel-64M", "bundle-gnumach-kernel-64M",
         "xen-kernel-128M", "kexec-test-kernel-64M", "memdisk-kernel-16M", "multiboot-example-kernel-64M",
@@ -54,12 +53,13 @@ CHOSEN = {
 
 
 def chosen(items):
-    """The items that are in the table. A name in it that is no test's is an error: it would choose nothing in silence."""
+    """Return the items that are in the table. A name in it that no test has is an error, since it would silently choose
+    nothing."""
     tests = collections.defaultdict(list)
     for item in items:
         tests[f"{item.path.name}::{item.originalname}"].append(item)
     keep = set()
-    # A run of one file, or with -k, has only some of them.
+    # A run of one file, or with -k, has only some of the tests.
     whole = len({item.path.name for item in items}) == len({name.partition("::")[0] for name in CHOSEN})
     for name, which in CHOSEN.items():
         found = tests.get(name, [])

@@ -10,13 +10,13 @@ from qemu import ROOT
 REAL = os.path.join(ROOT, "test/targets/real")
 SECTOR = 512
 FLOPPY = 1474560
-# Partition number -> first sector; their entries differ in more than that.
+# Partition number -> first sector; the entries differ in other fields too.
 PARTITIONS = {1: 2048, 2: 6144, 4: 10240}
 PARTITION_SIZE = 2048
 
 
 def assemble(path, source, *define):
-    """Write what NASM makes of a source in test/targets/real, and return its bytes."""
+    """Assemble a source in test/targets/real to path, and return its bytes."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     subprocess.run(["nasm", "-f", "bin", *define, "-o", path, os.path.join(REAL, source)], check=True, timeout=20)
     with open(path, "rb") as file:
@@ -24,26 +24,26 @@ def assemble(path, source, *define):
 
 
 def boot_sector(path):
-    """The floppy's boot sector alone, 512 bytes."""
+    """Write the floppy's boot sector alone, 512 bytes."""
     write(path, assemble(path + ".bin", "boot_sector.asm")[:SECTOR])
     return path
 
 
 def floppy(path):
-    """A floppy image of 1.44 MB."""
+    """Write a floppy image of 1.44 MB."""
     code = assemble(path + ".bin", "boot_sector.asm")
     write(path, code + bytes(FLOPPY - len(code)))
     return path
 
 
 def entry(number):
-    """The partition's entry: active or not, type, first sector, sectors."""
+    """Return the partition's entry: active or not, type, first sector, sectors."""
     return struct.pack("<B3sB3sII", 0x80 if number == 1 else 0, b"\x11\x22\x33", 0x0b + number, b"\x44\x55\x66",
                        PARTITIONS[number], PARTITION_SIZE)
 
 
 def disk(path):
-    """A disk with a table of three partitions; its own boot sector has no code, so nothing but chain= starts them."""
+    """Write a disk with a table of three partitions. Its own boot sector has no code, so only chain= can start them."""
     code = assemble(path + ".bin", "boot_sector.asm", "-DPARTITION")
     data = bytearray(SECTOR * (max(PARTITIONS.values()) + PARTITION_SIZE))
     for number, first in PARTITIONS.items():

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The BIOS's services from 32-bit code: segue.elf's own bios_open(), bios_call() and bios_is_there(), called through
-QEMU's gdb stub when a boot loader has just entered segue.elf."""
+"""BIOS services from 32-bit code: segue.elf's bios_open(), bios_call() and bios_is_there(), called through QEMU's gdb
+stub when a boot loader has just entered segue.elf."""
 import os
 import struct
 import subprocess
@@ -24,13 +24,14 @@ CARRY, INTERRUPTS, DIRECTION = 1 << 0, 1 << 9, 1 << 10
 CR0_PE = 1 << 0
 SMAP = 0x534d4150
 
-# Where a call returns to; above it, at an odd megabyte that only an open A20 leads to, stack and registers.
+# The address to which a call returns. Stack and registers lie above it, at an odd megabyte that is reached only with
+# A20 enabled.
 RETURN_TO, STACK_TOP, REGISTERS_AT = 0x300000, 0x380000, 0x390000
 PAGES = [0x1000, 0x8e000]
 GIVEN = dict(eax=0x11223344, ebx=0x55667788, ecx=0x99aabbcc, edx=0xddeeff00, esi=0x12345678, edi=0x9abcdef0,
              ebp=0x0fedcba9, ds=0x4444, es=0x5555, eflags=0)
 VECTOR_USER = 0x60
-# What can be known again afterwards: CR0.MP and NE, CR4.OSFXSR, an IDT of its own.
+# State that can be recognised afterwards: CR0.MP and NE, CR4.OSFXSR, another IDT.
 MARK_AT = 0x310000
 MARK = bytes.fromhex("0f20c0 0c22 0f22c0"        # mov eax, cr0; or al, 0x22; mov cr0, eax
                      "0f20e0 0d00020000 0f22e0"  # mov eax, cr4; or eax, 0x200; mov cr4, eax
@@ -49,7 +50,7 @@ def symbols():
 
 
 class Machine:
-    """segue.elf at its first instruction, which is not executed."""
+    """segue.elf stopped at its first instruction."""
 
     def __init__(self, name, args=None, bits=32, **more):
         self.bits, self.names = bits, symbols()
@@ -69,7 +70,7 @@ class Machine:
         self.vm.__exit__(*_)
 
     def call(self, name, *arguments):
-        """EAX of a function, of segue.elf or at an address; .before and .after are all registers."""
+        """Call a function of segue.elf or at an address; return EAX. .before and .after are all registers."""
         stack = STACK_TOP - 4 * (len(arguments) + 1)
         self.cpu.write_mem(stack, struct.pack(f"<{len(arguments) + 1}I", RETURN_TO, *arguments))
         self.cpu.write_registers(self.bits, eip=self.names.get(name, name), esp=stack)
@@ -86,7 +87,7 @@ class Machine:
     def assert_restored(self):
         for name in ("EBX", "ESI", "EDI", "EBP", "CS", "DS", "ES", "FS", "GS", "SS", "GDT", "IDT", "CR0", "CR3", "CR4"):
             assert self.after[name] == self.before[name], name
-        # the return address is popped
+        # the call has popped the return address
         assert self.after["ESP"] == self.before["ESP"] + 4
         assert self.after["EFL"] & (INTERRUPTS | DIRECTION) == 0
         assert self.after["A20"] == 1
@@ -126,7 +127,7 @@ def test_registers_go_both_ways(page, tmp_path):
 def test_writes_its_pages_only(page, tmp_path):
     def rest(machine):
         memory = machine.vm.memory_at(0, 0xa0000)
-        # SEEN and the clock of the BIOS, whose interrupt may come
+        # SEEN, and the BIOS's clock, whose interrupt may come
         return memory[:0x46c], memory[0x471:SEEN], memory[SEEN + 54:page], memory[page + BIOS_CALL_SIZE:]
 
     with Machine(f"pages-{page:x}") as machine:
@@ -139,7 +140,7 @@ def test_writes_its_pages_only(page, tmp_path):
 
 @pages
 def test_many_calls(page):
-    """As stage 2 calls it: one after the other, what the BIOS returns goes in again."""
+    """As stage 2 calls it: many times, each with what the previous call returned."""
     with Machine(f"map-{page:x}") as machine:
         machine.call("bios_open", page)
         ranges, more = [], 0
@@ -165,7 +166,7 @@ def test_a20_that_the_bios_shuts():
         machine.call("bios_open", PAGES[0])
         assert machine.bios(0x15, eax=0x2400)["eax"] >> 8 & 0xff == 0
         machine.assert_restored()
-        # and this is how it would have been
+        # INT 15h, AX=2402h: A20 is enabled again
         assert machine.bios(0x15, eax=0x2402)["eax"] & 0xff == 1
 
 
@@ -187,7 +188,7 @@ def test_bios_is_there_after_grub(firmware, tmp_path):
         assert machine.call("bios_is_there") & 0xff == (firmware == "bios")
 
 
-# What makes a BIOS that is there one that is not: address and value of a word.
+# Changes that make a BIOS look absent: address and value of a word.
 NOT_THERE = {
     "int-13h-in-memory": (0x13 * 4 + 2, 0x1000),
     "int-15h-in-empty-rom": (0x15 * 4 + 2, 0xd000),

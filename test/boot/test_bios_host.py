@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""segue_bios() in hosts of our own (test/hosts, bios.c): in every mode and in many states the BIOS is called and all that is
-the host's is as before, by the host's own comparison and by the emulator's registers; its memory map is the boot
-loader's, and a target that gets it comes up."""
+"""segue_bios() in our hosts (test/hosts, bios.c). In every mode and in many states the host calls the BIOS, and its
+state is unchanged afterwards, by its own comparison and by the emulator's registers. The BIOS's memory map is the
+boot loader's, and a target that gets it starts."""
 import os
 import re
 import subprocess
@@ -17,12 +17,12 @@ from test_hosts import ACROSS, BAD, HOSTS, LONG, LONG_BASE, has, host, machine, 
 from test_state import LINUX, MSR, MULTIBOOT, Verdict, connect, found, log_to
 
 SECTOR = 512
-# Everything that a host can have on, but what some CPU has not.
+# Everything that a host can turn on, except what some CPU lacks.
 ALL = "direct tss ldt msr cr4=all dr=on fpu=avx pit"
 REFUSED_VMX, REFUSED_GATE, REFUSED_LOW, REFUSED_GONE = 170, 171, 172, 174
 REFUSED_SEGMENTS, REFUSED_OVERLAP = 153, 177
 GENERAL = {prefix + name for prefix in "ER" for name in ("AX", "BX", "CX", "DX", "SI", "DI", "BP", "SP", "IP")}
-# And what is QEMU's own: flags not worked out yet, timing.
+# State internal to QEMU: flags not yet computed, timing.
 NOT_COMPARED = GENERAL | {"CCS", "CCD", "CCO", "HLT", "A20", "II", "SMM"} | {f"R{n}" for n in range(8, 16)}
 STATUS_FLAGS = 0x8d5
 
@@ -58,7 +58,7 @@ def symbol(build, name, code_base, base=LONG_BASE):
 
 
 def sum_of(sector):
-    """bios.c: sum_sector()."""
+    """The same sum as sum_sector() of bios.c."""
     a = b = 0
     for each in sector:
         a += each + 1
@@ -70,7 +70,7 @@ def compared(registers):
     kept = {name: value for name, value in registers.items() if name not in NOT_COMPARED}
     flags = "EFL" if "EFL" in kept else "RFL"
     kept[flags] &= ~STATUS_FLAGS
-    # Of a null LDTR the rest says nothing: a task switch leaves another than LLDT.
+    # The hidden part of a null LDTR has no meaning: a task switch and LLDT leave different ones.
     if not kept["LDT"]["selector"]:
         kept["LDT"] = 0
     return kept
@@ -78,7 +78,7 @@ def compared(registers):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of noise, and what the host is to say of its sector 1."""
+    """Make a disk of noise; return it and what the host must say of its sector 1."""
     path = tmp_path / "disk.img"
     data = os.urandom(4 << 20)
     path.write_bytes(data)
@@ -120,7 +120,7 @@ def test_calls(mode, emulator, state, disk, request, row):
         said, screen = vm.serial(), vm.screen()
         row(vm.elapsed())
     assert compared(at_first) == compared(at_last)
-    # And after the one that leaves nothing as it was.
+    # And after the handler that changes everything.
     assert compared(at_first) == compared(at_end)
     assert bool(at_first["CR0"] >> 31) == (mode not in ("flat", "base"))
     assert not has(state, "pit") or "from=" in state or at_first.get("EFL", at_first.get("RFL")) & 0x200
@@ -131,8 +131,8 @@ def test_calls(mode, emulator, state, disk, request, row):
 
 
 def test_a_pentium_has_no_apic_base():
-    """It has a local APIC, but not the MSR that says where, which would be an exception: an instruction log tells, as QEMU
-    has the MSR."""
+    """A Pentium has a local APIC, but no IA32_APIC_BASE: reading that would be an exception. QEMU has the MSR, so an
+    instruction log is checked."""
     class After:
         code = b""
         entry = symbol("i386-high", "bios_after", 0)
@@ -144,7 +144,7 @@ def test_a_pentium_has_no_apic_base():
         stub.cont(40)
         stub.clear_break(symbol("i386-high", "bios_before", 0))
         listed = log_to(vm, stub, After)
-    # The log is of the ground, which looks at the end of base memory.
+    # The log covers the ground, which reads the end of base memory.
     assert found(listed, re.compile("0x413")) and not found(listed, MSR)
 
 
@@ -152,7 +152,7 @@ def test_a_pentium_has_no_apic_base():
                                             ("la57", "x86_64"), ("base", "i386")])
 @pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
 def test_a_target_after_it(mode, emulator, target, row):
-    """Into the inspector, with the BIOS's map, from a host that has called the BIOS in the state that it leaves."""
+    """The inspector gets the BIOS's map, from a host that called the BIOS in the state in which it leaves."""
     build, mode_words = MODES[mode]
     with machine(f"bios-then-{mode}-{target.name}", build, f"{mode_words} {ALL} map=bios bios=run",
                  modules_of(target.load()), memory="24M", bits=64 if emulator == "x86_64" else 32, cpu="max") as vm:
@@ -169,7 +169,7 @@ def e820(said):
 
 @pytest.mark.parametrize("mode", ["4k-high", "long"])
 def test_linux_gets_the_bios_map(mode, targets):
-    """What Linux prints is what it prints when QEMU loads it."""
+    """Linux prints the same map as when QEMU loads it."""
     build, mode_words = MODES[mode]
     words, kernel = "console=ttyS0 segue.test=wait", at("di-i386/linux")
     seen = []
@@ -186,7 +186,7 @@ def test_linux_gets_the_bios_map(mode, targets):
 @pytest.mark.parametrize("build, line, code", [
     ("i386-high", "mode=4k low=9f000", REFUSED_LOW), ("x86_64", "mode=long low=8e800", REFUSED_LOW),
     ("i386-high", "mode=4k low=8c000", 0),
-    # A workspace over what real mode borrows, or over the BIOS's own memory; beside it is right.
+    # A workspace over memory that real mode borrows, or over the BIOS's memory, is refused; one beside it is accepted.
     *((build, f"{mode} bwsp={at}", code) for build, mode in (("i386-low", "mode=flat"), ("i386-high", "mode=4k"),
                                                              ("x86_64", "mode=long"))
       for at, code in (("10000", REFUSED_OVERLAP), ("f000", REFUSED_OVERLAP), ("1000", REFUSED_OVERLAP),
@@ -197,7 +197,7 @@ def test_linux_gets_the_bios_map(mode, targets):
     ("i386-high", "mode=4k cbase=10000{0:03x} dbase=10000{0:03x} shift={0:03x}", REFUSED_GATE),
 ], ids=lambda each: str(each))
 def test_refusals(build, line, code):
-    """Each with its code, and the host as before."""
+    """Each refusal has its code, and the host's state is unchanged."""
     line = line.format(shift_to(build, ACROSS & -64, "segue_bios_gate"))
     with machine("bios-refused-" + re.sub(r"\W", "-", line), build, f"{line} bios=refused stay",
                  modules_of(MULTIBOOT.load()), memory="24M", bits=64, cpu="max") as vm:
@@ -208,7 +208,7 @@ def test_refusals(build, line, code):
 
 @pytest.mark.parametrize("mode", ["4k-high", "long"])
 def test_no_bios(mode, tmp_path):
-    """A UEFI has none: the call is refused, and the host as before."""
+    """UEFI has no BIOS: the call is refused, and the host's state is unchanged."""
     build, mode_words = MODES[mode]
     boot = grub_uefi(str(tmp_path / "uefi.iso"), Part(host(build), f"{mode_words} bios=refused stay pit"),
                      modules_of(MULTIBOOT.load()), "multiboot")
@@ -225,7 +225,7 @@ def test_no_bios(mode, tmp_path):
     ("4m-high", "cr4=all globals msr fpu=sse pit", 0),
 ])
 def test_bochs(mode, state, code, tmp_path):
-    """VMX root is refused; a shadow stack, PCID and global pages are there again."""
+    """VMX root operation is refused; shadow stack, PCID and global pages are restored."""
     assert not bochs.missing(), bochs.missing()
     build, mode_words = MODES[mode]
     line = f"{mode_words} {state} " + ("bios=refused" if code else "map=bios bios=run")

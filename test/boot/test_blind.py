@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""segue_exec() and segue_park() by a host that has not asked segue_ready(): a sentence on port 0xE9 and on the serial port
-that segue_load() was told of, and the CPU halts, where it could not go on."""
+"""segue_exec() and segue_park() called by a host that did not call segue_ready(). If they cannot continue, they print a
+sentence on port 0xE9 and on the serial port that segue_load() was told of, and the CPU halts."""
 import os
 import re
 import time
@@ -17,7 +17,7 @@ NOTHING = "segue: segue_exec() or segue_park() was called, and nothing is loaded
           "or another CPU is leaving by it; stopped"
 WRONG_CPU = "segue: segue_exec() was called on a CPU that is not the boot CPU, without SEGUE_LOAD_ANY_CPU; stopped"
 MODES = ("flat", "4k-high", "4k-bases", "pae-high", "long", "la57")
-# Words of the host, what is said, and whether a serial port is known by then
+# Words of the host, the sentence, and whether a serial port is known by then
 CASES = {
     "empty": ("blind=empty", NOTHING, False),
     "unloaded": ("blind=unloaded", NOTHING, True),
@@ -36,7 +36,7 @@ def few(mode, case):
 
 
 def halted(vm, sentence, on_serial):
-    """Waits for the sentence on the debug port; then the CPU is where it stops for good."""
+    """Wait for the sentence on the debug port; then check that the CPU is where it stops forever."""
     path = vm.path("debugcon")
     end = time.monotonic() + 20 * PATIENCE
     said = ""
@@ -69,7 +69,7 @@ def test_a_sentence_and_a_halt(mode, case):
 
 
 def test_a_486_has_no_msr_to_look_at():
-    """On a CPU without IA32_APIC_BASE the boot CPU is whoever calls."""
+    """On a CPU without IA32_APIC_BASE the calling CPU counts as the boot CPU."""
     MULTIBOOT.load()
     boot = qemu_kernel(Part(host("i386-high"), "mode=4k blind=ap"), modules_of(MULTIBOOT))
     with Qemu("blind-486", bits=32, cpu="486", memory="64M", **boot) as vm:

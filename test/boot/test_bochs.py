@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How Bochs is run: with its debugger, whatever the version, and never without one where a run is to stop."""
+"""How Bochs is run: with its debugger, in either version, and never without it if the run is to stop somewhere."""
 import os
 
 import pytest
@@ -8,7 +8,7 @@ import bochs
 
 HELP = {"2.7": "  -rc filename     execute debugger commands stored in file",
         "3.0": "  -debugger        start Bochs internal debugger on startup\n  -rc filename     execute debugger commands stored in file"}
-# A guest that says a line and shuts down; no debugger comes into it.
+# A fake Bochs whose guest prints a line and shuts down, without a debugger.
 FAKE = """#!/bin/sh
 [ "$1" != --help ] || {{ cat <<'END'
 {help}
@@ -22,7 +22,7 @@ sed -n 's/^log: //p' bochsrc | while read -r log; do echo "shutdown requested" >
 
 @pytest.fixture(params=HELP)
 def version(request, tmp_path, monkeypatch):
-    """A Bochs of our own that runs no debugger."""
+    """A fake Bochs that runs no debugger."""
     program = tmp_path / "bochs"
     program.write_text(FAKE.format(help=HELP[request.param], folder=tmp_path))
     program.chmod(0o755)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Real targets through segue.elf: each cell of cells.py boots and is looked at by expect.py."""
+"""Real targets through segue.elf: boots each cell of cells.py and checks it by expect.py."""
 import json
 import os
 import re
@@ -21,7 +21,7 @@ REFERENCES = os.path.join(BUILD, "test-images", "plain")
 
 
 class Run:
-    """One cell's run, for the checks: way, parts, the expected arguments, the plain boot to compare with."""
+    """One cell's run, for the checks: way, parts, the expected arguments, the plain boot for comparison."""
 
     def __init__(self, cell, parts, made):
         self.cell, self.way, self.parts, self.made = cell, cell.way, parts, made
@@ -35,7 +35,7 @@ class Run:
         return plain_boot(self.cell, self.made)
 
     def plain_dump(self):
-        """The screen of the same Multiboot target when QEMU itself loads it, without modules."""
+        """Return the screen of the same Multiboot target when QEMU itself loads it, without modules."""
         plain = images.qemu_kernel(self.parts[0])
         if self.way in images.MEDIA:
             plain = dict(self.made, args=plain["args"] + self.made["args"])
@@ -45,24 +45,25 @@ class Run:
 
 
 def plain_boot(cell, made):
-    """What our init says when QEMU (or OVMF) itself boots the same kernel on the same machine; kept."""
+    """Return what our init says when QEMU (or OVMF) itself boots the same kernel on the same machine; cached."""
     kernel = at(REFERENCE_KERNEL[cell.target] + "/linux")
     uefi = cell.way.startswith("uefi")
-    # The 32-bit kernel has no EFI stub that a 64-bit firmware starts; the map is the firmware's either way.
+    # A 64-bit firmware cannot start the 32-bit kernel, which has no EFI stub for it; the map is the firmware's either
+    # way.
     if uefi:
         kernel = at("di-amd64/linux")
     extra = TABLE[cell.target].machine
     name = "-".join([os.path.basename(os.path.dirname(kernel)), f"{cell.memory}M", "uefi" if uefi else "bios", *extra])
     hardware = {}
     if cell.way in images.MEDIA:
-        # The firmware reserves memory for the controllers that it finds, so they are the same ones.
+        # The firmware reserves memory for the controllers that it finds, so they must be the same.
         name += f"-{cell.way}-{cell.bits}"
         extra, hardware = made["args"], dict(machine=made["machine"], bits=cell.bits)
     ingredients = [images.identity(kernel), images.identity(INITRD.path)]
 
     def make(path):
         plain = images.qemu_linux(Part(kernel, "console=ttyS0 quiet segue.test=wait"), INITRD)
-        # The firmware reserves memory for what a machine has: the same drives as under GRUB.
+        # The firmware reserves memory for a machine's devices, so the drives are the same as under GRUB.
         with Qemu("plain-" + name, plain["args"] + list(extra), memory=f"{cell.memory}M", uefi=uefi, **hardware) as vm:
             vm.wait_for(r"^INITRAMFS-(OK|BAD) .*\n", timeout=60)
             said = expect.parse_initramfs(vm.serial())
@@ -76,13 +77,13 @@ def plain_boot(cell, made):
 
 
 def is_multiboot(path):
-    """Is it an ELF kernel (the other targets here are Linux's kind)?"""
+    """Is it an ELF kernel? The other targets here are Linux kernels."""
     with open(path, "rb") as file:
         return file.read(4) == b"\x7fELF"
 
 
 def machine(cell, segue, parts, folder):
-    """QEMU's arguments for a way in."""
+    """Return QEMU's arguments for a way of booting."""
     target = TABLE[cell.target]
     loader = Part(segue, target.segue)
     iso = os.path.join(folder, "boot.iso")
@@ -101,7 +102,7 @@ def machine(cell, segue, parts, folder):
 
 
 def boot_in_bochs(cell, name, medium):
-    """Seconds until the target's markers were on the serial port."""
+    """Boot in Bochs; return the seconds until the target's markers were on the serial port."""
     assert not bochs.missing(), bochs.missing()
     began = time.monotonic()
     machine = bochs.Bochs(name, medium, memory=cell.memory, disk=cell.way == "bochs-disk")
@@ -125,20 +126,19 @@ def test_boot(cell, segue, targets, note):
         return
     run = Run(cell, parts, made)
     with Qemu(name, memory=f"{cell.memory}M", bits=cell.bits, **made) as vm:
-        # Twice as long as measured on an idle machine with one QEMU, and then some.
-        # Measured on an idle machine with one QEMU; two cores shared by others can be five times slower.
+        # Measured on an idle machine with one QEMU; on two shared cores it can take five times as long.
         timeout = 30 + 4 * cell_seconds(cell)
         for marker in target.marker:
             vm.wait_for(marker, screen=target.screen, timeout=timeout, but_not=r"^Refused: .*")
         seconds = vm.elapsed()
         said = target.check(vm, cell, run) if target.check else ""
     note(seconds, said)
-    # The image is kept where the cell failed.
+    # Keep the image if the cell failed.
     shutil.rmtree(folder)
 
 
 class MakeRun:
-    """`make run-now` as a user has it on a terminal, on pipes."""
+    """`make run-now` as a user on a terminal has it, but on pipes."""
 
     def __init__(self, *words):
         self.said = ""
@@ -175,7 +175,7 @@ VIA = {"iso": "Booting from DVD/CD", "disk": "Booting from Hard Disk", "grub": "
 
 @pytest.mark.parametrize("via", [None, *(pytest.param(via, marks=pytest.mark.full) for via in VIA)], ids=lambda via: via or "default")
 def test_make_run(via, segue, targets, note, tmp_path):
-    """`make run`, without more words and by each way, gives a shell that answers. Without more it boots an ISO."""
+    """`make run`, with no arguments and by each way, gives a shell that answers. With no arguments it boots an ISO."""
     for each in RUN:
         at(each)
     words = [f"ISO={tmp_path}/it's one.iso", f"DISK={tmp_path}/it's, one.img", *([f"VIA={via}"] if via else [])]

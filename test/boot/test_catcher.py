@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The catcher: what a target does wrong in its first steps is printed, with the registers that the emulator shows at
-the faulting instruction; the same target without a catcher resets the machine."""
+"""The catcher prints what a target does wrong in its first steps, with the registers that the emulator shows at the
+faulting instruction. The same target without a catcher resets the machine."""
 import os
 import re
 import subprocess
@@ -23,8 +23,9 @@ EFLAGS_TF, EFLAGS_RF = 1 << 8, 1 << 16
 
 
 class Case:
-    """vector, error, mnemonic, cr2, eip: what must be said. moved: EIP is so far behind FAULT. flags: set in EFLAGS by
-    the case itself. paging, gdt, stack: turned on, loaded, there (catcher.asm's contract, points 3 and 4)."""
+    """vector, error, mnemonic, cr2, eip: expected in the output. moved: EIP is this far past FAULT. flags: EFLAGS that
+    the case itself sets. paging, gdt, stack: paging is on, a GDT is loaded, the stack is usable (catcher.asm's
+    contract, points 3 and 4)."""
 
     def __init__(self, vector, error=0, mnemonic="", moved=0, cr2=0, eip=FAULT, flags=0, paging=False, gdt=False,
                  stack=True):
@@ -52,7 +53,7 @@ CASES = {
     "GDT_NO_STACK": Case(8, mnemonic="DF", gdt=True, stack=False),
     "FETCH": Case(14, 0, "PF", cr2=0x40005678, eip=0x40005678, paging=True),
 }
-# What it does not catch: contract, points 3 and 5.
+# Cases that it does not catch: contract, points 3 and 5.
 UNCAUGHT = {"IDT": Case(6), "UNMAPPED_CATCHER": Case(6, paging=True), "PAE": Case(6), "LONG": Case(6)}
 SPIN = {"SPIN": Case(2, mnemonic="--"), "SPIN_PAGING": Case(2, mnemonic="--", paging=True)}
 CPUS = [(32, "486"), (32, "max"), (64, "max")]
@@ -69,7 +70,7 @@ BLOCK = re.compile(
 
 
 def build(name):
-    """One of fault.asm's kernels; its path and its bytes from FAULT on."""
+    """Build one of fault.asm's kernels; return its path and its bytes from FAULT on."""
     os.makedirs(LOGS, exist_ok=True)
     path = os.path.join(LOGS, f"fault-{name}.bin")
     case = {**CASES, **UNCAUGHT, **SPIN}[name]
@@ -80,13 +81,13 @@ def build(name):
 
 
 def fields(found):
-    """The printed block's numbers."""
+    """Return the numbers in the printed block."""
     return {name: int(value, 16) for name, value in found.groupdict().items()
             if value is not None and name not in ("mnemonic", "code")}
 
 
 def check(found, case, registers, code):
-    """What was printed against what the case asks for, and against the emulator's registers at FAULT."""
+    """Compare the output with the case and with the emulator's registers at FAULT."""
     said = fields(found)
     assert (said["vector"], found["mnemonic"], said["CR2"]) == (case.vector, case.mnemonic, case.cr2)
     for name in ("EAX", "EBX", "ECX", "EDX", "ESI", "EDI", "EBP", "ESP", "CR0"):
@@ -116,17 +117,17 @@ def test_a_fault_is_printed(name, bits, cpu):
         vm.wait_for(BLOCK.pattern, timeout=10)
         check(BLOCK.search(vm.serial()), CASES[name], registers, code)
         if not CASES[name].paging and not CASES[name].gdt:
-            # On the screen as well.
+            # It is on the screen too.
             vm.wait_for(r"segue: exception [\s\S]*#" + CASES[name].mnemonic + r" in the target[\s\S]*; stopped$",
                         screen=True, timeout=5)
         stub.stop()
-        # It has stopped, with interrupts off; more than once does it not print.
+        # It has stopped with interrupts disabled, and prints only once.
         assert stub.info_registers()["HLT"] == 1
         assert len(BLOCK.findall(vm.serial())) == 1
 
 
 def test_a_fault_is_shown_where_graphics_were():
-    """The host left graphics; SEGUE_LOAD_QUIET_VGA makes a text screen of them, and the catcher is told of that one."""
+    """The host left a graphics mode; SEGUE_LOAD_QUIET_VGA sets a text mode, and the catcher is told of that screen."""
     path, _ = build("UNDEFINED")
     with Qemu("catcher-after-graphics", cpu="max", **qemu_kernel(
             Part(host("i386-high"), "mode=4k live=vga quiet=vga catcher"), [Part(path)])) as vm:
@@ -145,7 +146,7 @@ def test_without_a_catcher_the_machine_resets(name):
 @pytest.mark.parametrize("name", SPIN)
 @cpus
 def test_an_nmi(name, bits, cpu):
-    """It returns; with paging it cannot, and is printed."""
+    """The NMI's handler returns. With paging it cannot, and the NMI is printed."""
     path, code = build(name)
     with Qemu(f"catcher-{name}-{cpu}-{bits}", bits=bits, cpu=cpu, gdb=True, paused=True,
               **qemu_kernel(Part(SEGUE, "catcher"), [Part(path)])) as vm, connect(vm) as stub:
@@ -165,7 +166,7 @@ def test_an_nmi(name, bits, cpu):
             for name in after.keys() - {"CR0", "TR", "LDT"}:
                 assert after[name] == registers[name], name
             for name in ("TR", "LDT"):
-                # The hidden type is another one, as TR was not loaded by LTR; and that of no LDT means nothing.
+                # TR's hidden type differs, as LTR did not load it; without an LDT, LDTR's has no meaning.
                 assert all(after[name][each] == registers[name][each] for each in ("selector", "base", "limit"))
             assert "exception" not in vm.serial()
 
@@ -176,7 +177,7 @@ def test_what_it_does_not_catch_resets_as_without(name):
     with Qemu(f"catcher-{name}", bits=64, cpu="max", gdb=True, paused=True,
               **qemu_kernel(Part(SEGUE, "catcher"), [Part(path)])) as vm:
         with connect(vm) as stub:
-            # It comes so far: else it would show nothing.
+            # The target gets this far; otherwise the test would show nothing.
             run_to(stub, FAULT, code)
             registers = stub.info_registers()
             assert registers["EFER"] >> 10 & 1 == (name == "LONG") and registers["CR0"] >> 31 == (name != "IDT")
@@ -204,14 +205,15 @@ def test_a_fault_is_printed_in_bochs(name, model, tmp_path):
 @pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
 @pytest.mark.parametrize("loader, word", [("", "catcher"), ("catcher", "")], ids=["missing", "unasked"])
 def test_the_inspector_sees(target, loader, word):
-    """A catcher that is not there, and one that it was not told of."""
+    """The inspector detects a missing catcher, and one that it was not told of."""
     with Qemu(f"catcher-inspector-{target.name}-{loader}", bits=32,
               **qemu_kernel(Part(SEGUE, loader), [Part(target.path, f"strict {word}")])) as vm:
         assert {"segue.idtr.limit", "segue.idtr.base"} <= set(verdict(vm).bad)
 
 
 def check_map(ranges, start, end):
-    """A reserved range (start, end, name), perhaps with its neighbours, covers the catcher's, and RAM does not."""
+    """Check that a reserved range (start, end, name), perhaps with its neighbours, covers the catcher's range, and that
+    RAM does not."""
     over = [each for each in ranges if each[0] < end and start < each[1]]
     assert len(over) == 1 and over[0][0] <= start and end <= over[0][1] and over[0][2].lower() == "reserved", ranges
 
@@ -232,18 +234,18 @@ def told_by_gnumach(vm, start, end):
 
 def told_on_screen(vm, start, end):
     assert f"base_addr = 0x{start:09x}, length = 0x{end - start:09x}, type = 0x2"[12:] in vm.screen()
-    # mem_upper, in KiB from 1 MiB on, is cut there and loses nothing else
+    # mem_upper, in KiB from 1 MiB on, ends there and is otherwise complete
     assert re.search(rf"mem_upper = {start // 1024 - 1024}KB", vm.screen())
 
 
-# Memory in MiB, modules, marker, whether on the screen, what it tells of the catcher's range
+# Memory in MiB, modules, marker, whether it is on the screen, what shows the catcher's range
 REAL = {
     "linux-i386": (64, [Part(at("di-i386/linux"), BUSYBOX_LINE), INITRD], r"^INITRAMFS-OK .*\n", False, told_by_initramfs),
     "linux-amd64": (160, [Part(at("di-amd64/linux"), BUSYBOX_LINE), INITRD], r"^INITRAMFS-OK .*\n", False,
                     told_by_initramfs),
     "linux-6G": (6144, [Part(at("cloud-amd64/linux"), BUSYBOX_LINE), INITRD], r"^INITRAMFS-OK .*\n", False,
                  told_by_initramfs),
-    # Else it asks the BIOS for the map, not us.
+    # Otherwise it asks the BIOS for the map, not us.
     "xen": (1024, [Part(at("xen/kernel"), XEN_LINE + " no-real-mode"), *TABLE["xen-dom0"].modules[1:]], r"^INITRAMFS-OK .*\n", False,
             told_by_xen),
     "gnumach": (64, TABLE["gnumach"].modules, r"^2 multiboot modules", False,
@@ -266,7 +268,7 @@ def test_a_good_target_is_unaffected(name, targets):
 
 
 def test_a_target_in_real_mode_gets_none(targets):
-    """A warning, and it starts."""
+    """A target in real mode starts without a catcher, with a warning."""
     with Qemu("catcher-real-mode", **qemu_kernel(Part(SEGUE, "catcher linux16"), REAL["linux-i386"][1])) as vm:
         vm.wait_for(r"^INITRAMFS-OK .*\n", timeout=60)
         assert re.search("a target in real mode gets no catcher", vm.serial())

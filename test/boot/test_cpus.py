@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Other CPUs of a host: parked, stopped by INIT, or both, they are nowhere in the way of the target; Linux brings all
-of them up again; and segue_ready() refuses where they would be in the way."""
+"""Other CPUs of a host, parked, stopped by INIT, or both, do not disturb the target. Linux starts all of them again.
+segue_ready() refuses if they would disturb it."""
 import os
 import re
 import struct
@@ -29,12 +29,12 @@ OTHERS = {
 }
 WIDE = ("flat", "4k-high", "4k-bases", "4m-high", "pae-high", "long", "la57")
 FEW = ("4k-high", "long")
-# The target goes where the workspace is, so that purgatory and who waits with it move.
+# The target overwrites the workspace, so purgatory and the CPUs that wait in it move.
 MOVES = " wsp=1000000"
 
 
 def where(mode, others):
-    """All in every mode in the full run; else two modes, and all modes once."""
+    """In the full run all in every mode; otherwise all in two modes, and each mode once."""
     if mode in FEW or others in ("park", "mixed-init"):
         return []
     return [pytest.mark.full]
@@ -59,7 +59,7 @@ def test_others_move_with_purgatory(mode, others, row):
 @pytest.mark.parametrize("mode", ["flat", "4k-high", "4m-high"])
 @pytest.mark.parametrize("place", ["", MOVES], ids=["stays", "moves"])
 def test_others_rest_where_no_init_can_be_sent(mode, place, row):
-    """The Pentium: all go with purgatory to its home, and halt there, caches on again."""
+    """On the Pentium all CPUs move with purgatory to its home and halt there, with caches enabled again."""
     build, words = host_matrix.MODES[mode]
     line = f"{words} cpus=4 others=park othercd{place}"
     row(hand_over(f"cpus-rest-{mode}-{place[1:4]}", build, line, LINUX, 32, "pentium"))
@@ -68,7 +68,8 @@ def test_others_rest_where_no_init_can_be_sent(mode, place, row):
 @pytest.mark.parametrize("mode, others, place", [("long", "park", MOVES), ("la57", "other-leaves", MOVES),
                                                  ("long", "mixed-init", "")])
 def test_with_all_else_that_purgatory_can_do(mode, others, place, row):
-    """Sources above 4 GiB, a catcher, devices quieted, others out of the way; where the workspace is hit, all of it moves."""
+    """Sources above 4 GiB, a catcher, devices quieted, other CPUs parked or stopped; if the target overwrites the
+    workspace, all of it moves."""
     build, words = host_matrix.MODES[mode]
     line = f"{words} cpus=4 {OTHERS[others]} blob=high-odd catcher live=all quiet=all{place}"
     row(hand_over(f"cpus-all-{mode}-{others}", build, line, LINUX if place else MULTIBOOT, 64, "max"))
@@ -76,7 +77,7 @@ def test_with_all_else_that_purgatory_can_do(mode, others, place, row):
 
 LINE = "console=ttyS0 segue.test=wait"
 AMD64, I386 = "di-amd64/linux", "di-i386/linux"
-# And with all else that a host can ask for, from 4k-high, pae-high and long: test_devices.py.
+# The same with everything that a host can ask for, from 4k-high, pae-high and long: test_devices.py.
 SMP = [
     ("flat", I386, "others=park", "i386"), ("4k-high", I386, "others=mixed init", "i386"),
     ("4m-high", I386, "others=park init", "x86_64"), ("long", I386, "others=park", "x86_64"),
@@ -98,8 +99,8 @@ def test_linux_brings_all_up(mode, linux, others, emulator, targets, row):
 
 
 def test_linux_on_another_cpu(targets, row):
-    """Which must not start the boot CPU; that halts on, in a workspace that the memory map calls reserved. QEMU sends it
-    an SMI when Linux turns ACPI on, and it goes on behind its HLT."""
+    """Linux on another CPU must not start the boot CPU, which stays halted in a workspace that the memory map calls
+    reserved. QEMU sends it an SMI when Linux enables ACPI, after which it continues past its HLT."""
     build, words = host_matrix.MODES["long"]
     with machine("smp-other", build, f"{words} cpus=4 others=park leaver=other any reserved",
                  [Part(at(AMD64), LINE + " disable_cpu_apicid=0"), INITRD], memory="160M", bits=64, cpu="max") as vm:
@@ -129,7 +130,7 @@ def test_ready_refuses(mode, why, row):
 
 
 def bochs_host(name, mode, words, tmp_path):
-    """Bochs, which has VMX and x2APIC but, as Debian builds it, one CPU."""
+    """A host in Bochs, which has VMX and x2APIC but only one CPU in Debian's build."""
     assert not bochs.missing(), bochs.missing()
     MULTIBOOT.load()
     build, mode_words = host_matrix.MODES[mode]
@@ -140,7 +141,8 @@ def bochs_host(name, mode, words, tmp_path):
 
 @pytest.mark.parametrize("told", [2, 1, 0])
 def test_no_init_in_vmx_root(told, tmp_path, row):
-    """Where this CPU has CR4.VMXE the others may have: an INIT would be held back. Also where the host tells of no others."""
+    """If this CPU has CR4.VMXE set, the others may too, and an INIT would be blocked. The same if the host reports no
+    other CPUs."""
     run = bochs_host(f"cpus-vmx-{told}", "long", f"vmx told={told} init", tmp_path).run(MULTIBOOT.entry, MULTIBOOT.code)
     assert re.search(r"^Refused: segue_ready: 158 \S.+", run.serial, re.MULTILINE), run.serial[-2000:]
     row(run.seconds)
@@ -148,9 +150,8 @@ def test_no_init_in_vmx_root(told, tmp_path, row):
 
 @pytest.mark.parametrize("mode", ["4k-high", "pae-high", "long"])
 def test_parked_from_vmx_root_and_x2apic(mode, tmp_path, row):
-    """The state of a CPU where it waits. Bochs 2.7 does not let an APIC that was disabled be enabled again, as CPUs with
-    x2APIC do (Intel SDM vol. 3, 10.12.5.1): its log shows the way up to there.
-    """
+    """Checks the state of a CPU that waits. In Bochs 2.7 a disabled APIC cannot be enabled again, like on CPUs with
+    x2APIC (Intel SDM vol. 3, 10.12.5.1): its log shows the steps up to there."""
     workspace = 0x2000000
     with open(os.path.join(BUILD, "purgatory.bin"), "rb") as file:
         purgatory = file.read()
@@ -168,7 +169,7 @@ def test_parked_from_vmx_root_and_x2apic(mode, tmp_path, row):
 
 
 def test_init_from_x2apic(tmp_path, row):
-    """By its own way to the ICR; there is nobody to get it."""
+    """INIT is sent through x2APIC's ICR; no CPU receives it."""
     run = bochs_host("cpus-x2apic", "long", "x2apic told=2 init", tmp_path).run(MULTIBOOT.entry, MULTIBOOT.code)
     assert re.search(r"^INSPECT: \d+ ok, 0 bad$", run.serial, re.MULTILINE), run.serial[-2000:]
     row(run.seconds)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Devices that a host left running, as QEMU's monitor shows them at the target's first instruction: quiet where it was
-asked for (SEGUE_LOAD_QUIET_*), and live where not, so that each of these checks can fail."""
+"""Devices that a host left running, as QEMU's monitor shows them at the target's first instruction. They are quiet if
+the host asked for it (SEGUE_LOAD_QUIET_*), and live otherwise, so that each of these checks can fail."""
 import contextlib
 import gzip
 import os
@@ -32,7 +32,7 @@ TEXT = (720, 400)
 
 
 class Small:
-    """What is there to be met, as test_state has its targets."""
+    """The target, with the attributes that test_state's targets have."""
     entry, code = ENTRY, b"\xeb\xfe"
 
 
@@ -41,7 +41,7 @@ def target(name, code=Small.code):
 
 
 class Devices(DeviceState):
-    """A host with its words, stopped at the target's first instruction, or at segue_exec()'s."""
+    """A host with its words, stopped at the first instruction of the target or of segue_exec()."""
 
     def __init__(self, name, build, line, at_exec=False, **more):
         name = "devices-" + re.sub(r"\W+", "-", name)
@@ -75,7 +75,7 @@ class Devices(DeviceState):
         self.vm.__exit__(*why)
 
     def picture(self, colour=lambda each: each * 7 & 0x7f):
-        """All characters in many colours, as the screen shows them, without the cursor."""
+        """Draw all characters in many colours; return the screen's picture, without the cursor."""
         cells = bytes(byte for each in range(2000) for byte in (each & 0xff, colour(each)))
         self.stub.physical()
         self.stub.write_mem(0xb8000, cells)
@@ -86,7 +86,7 @@ class Devices(DeviceState):
 
 @pytest.fixture(scope="module")
 def text_picture():
-    """What the BIOS's own text mode shows."""
+    """The picture of the BIOS's own text mode."""
     with Devices("text", "i386-low", "mode=flat") as devices:
         picture = devices.picture()
     assert picture[:2] == TEXT
@@ -113,14 +113,15 @@ def test_all_are_quiet(build, line, text_picture, row):
 
 
 def test_once_and_before_purgatory_moves(text_picture):
-    """The target goes where the workspace is: purgatory runs a second time from its start, elsewhere and with less."""
+    """The target overwrites the workspace: purgatory runs a second time from its start, at another address and with
+    less to do."""
     with Devices("moves", "i386-high", f"mode=4k wsp={ENTRY + 0x10000:x} {LIVE} quiet=all") as devices:
         assert quiet_ones(devices, text_picture) == ALL
 
 
 @pytest.mark.parametrize("word", ["", *WORDS, "vga"])
 def test_one_is_quiet(word, text_picture):
-    """Each by its own flag, and none by another's; without a flag all are live."""
+    """Each device is quieted by its own flag and by no other; without a flag all are live."""
     with Devices("one-" + word, "i386-high", f"mode=4k {LIVE}" + (f" quiet={word}" if word else "")) as devices:
         found = quiet_ones(devices, text_picture)
     assert found == ({word} if word else set())
@@ -128,7 +129,7 @@ def test_one_is_quiet(word, text_picture):
 
 @pytest.mark.parametrize("build, line", MODES[:2] + MODES[3:4], ids=["flat", "4k", "long"])
 def test_waiting_vectors_that_exceptions_have(build, line):
-    """The flag takes whatever waits, vectors 16 to 31, too; and without it they wait for the target."""
+    """With the flag all pending interrupts are taken, vectors 16 to 31 too; without it they stay pending for the target."""
     line = line.replace(" from=nmi", "")
     for quiet in (" quiet=lapic", ""):
         with Devices("low-" + line, build, f"{line} lowvectors{quiet}") as devices:
@@ -139,7 +140,7 @@ def test_waiting_vectors_that_exceptions_have(build, line):
 
 @contextlib.contextmanager
 def frames(port):
-    """Ethernet frames to a network card, one after the other."""
+    """Send Ethernet frames to a network card, one after the other."""
     frame = bytes.fromhex("ffffffffffff0250000000010800") + b"SEGUE" * 60
     over = threading.Event()
 
@@ -158,7 +159,7 @@ def frames(port):
 
 
 def network_card():
-    """QEMU's arguments for a card, and the port that its frames go to."""
+    """Return QEMU's arguments for a network card, and the port for its frames."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as b:
         a.bind(("127.0.0.1", 0))
         b.bind(("127.0.0.1", 0))
@@ -173,7 +174,7 @@ RING, RING_SIZE = ENTRY + 0x4000, 0x3000
 @pytest.mark.parametrize("word", ["dma", "all", ""])
 @pytest.mark.parametrize("build, line", [MODES[1], MODES[3]], ids=["4k", "long"])
 def test_a_card_left_receiving(build, line, word):
-    """Into what becomes the target's memory: until the host leaves, and after that unless it is quieted."""
+    """The card writes into memory of the target until the host leaves, and afterwards unless it is quieted."""
     args, port = network_card()
     line += f" live=all dma={RING:x} frames" + (f" quiet={word}" if word else "")
     with frames(port), Devices(f"card-{word}-{build}", build, line, at_exec=True, args=args) as devices:
@@ -189,7 +190,7 @@ def test_a_card_left_receiving(build, line, word):
 
 
 def test_cards_behind_a_bridge():
-    """They are off, and the bridge lets through what a driver switches on again."""
+    """The cards are off, and the bridge passes what a driver enables again."""
     args = ["-device", "pci-bridge,id=b1,chassis_nr=1,addr=1c",
             "-device", "pci-bridge,id=b2,chassis_nr=2,bus=b1,addr=3",
             "-device", "e1000,bus=b1,addr=1", "-device", "ich9-usb-ehci1,bus=b2,addr=1d.7,multifunction=on",
@@ -205,7 +206,7 @@ def test_cards_behind_a_bridge():
             assert devices.dma(buses=3) == bool(quiet)
 
 
-# ---- targets in real mode, which ask the BIOS ----
+# ---- targets in real mode, which use the BIOS ----
 def bios_disk(tmp_path):
     return ["-drive", f"format=raw,if=none,id=d,file={sectors.floppy(str(tmp_path / 'disk'))}",
             "-device", "ide-hd,drive=d,bus=ide.0"]
@@ -214,7 +215,7 @@ def bios_disk(tmp_path):
 @pytest.mark.parametrize("words, reads", [("quiet=all", True), ("quiet=all,dma", False),
                                           ("quiet=all cpus=4 others=mixed init", True)])
 def test_a_boot_sector_reads_its_disk(words, reads, tmp_path):
-    """By the BIOS, from an AHCI disk, which is a bus master; then it gets a tick of the BIOS's timer."""
+    """The BIOS reads from an AHCI disk, a bus master; then a tick of the BIOS's timer arrives."""
     boot = qemu_kernel(Part(host("i386-high"), f"mode=4k live=all bios {words}"),
                        [Part(sectors.boot_sector(str(tmp_path / "sector")))])
     boot["args"] += bios_disk(tmp_path) + (["-smp", "4"] if "cpus=4" in words else [])
@@ -231,7 +232,7 @@ def test_a_boot_sector_reads_its_disk(words, reads, tmp_path):
 
 @pytest.mark.parametrize("words, masks", [("", (0x0e, 0xb8)), ("masks=9a3c", (0x9a, 0x3c))])
 def test_the_pics_of_a_target_in_real_mode(words, masks, tmp_path):
-    """At the BIOS's vectors, with its masks; those that segue.h documents where the host tells none."""
+    """The PICs have the BIOS's vectors and masks; if the host reports no masks, those that segue.h documents."""
     boot = qemu_kernel(Part(host("i386-high"), f"mode=4k live=pic bios quiet=pic {words}"),
                        [Part(sectors.boot_sector(str(tmp_path / "sector")))])
     with Qemu("devices-masks", memory="32M", cpu="max", gdb=True, paused=True, **boot) as vm, connect(vm) as stub:
@@ -241,7 +242,7 @@ def test_the_pics_of_a_target_in_real_mode(words, masks, tmp_path):
 
 
 def test_ipxe_goes_on(targets):
-    """Past its time-out, which the BIOS's timer ends, to where it has found no network."""
+    """iPXE gets past its time-out, which the BIOS's timer ends, to where it finds no network."""
     boot = qemu_kernel(Part(host("x86_64"), "mode=long live=all bios quiet=all"), [Part(at("ipxe/ipxe.lkrn"))])
     with Qemu("devices-ipxe", memory="64M", cpu="max", **boot) as vm:
         vm.wait_for(r"^Press Ctrl-B for the iPXE", screen=True, timeout=30)
@@ -250,7 +251,7 @@ def test_ipxe_goes_on(targets):
 
 # ---- where the IO-APIC and the HPET are ----
 def tables(vm):
-    """ACPI as the firmware has left it: address of the RSDP, signature -> address."""
+    """Return ACPI as the firmware left it: address of the RSDP, signature -> address."""
     low = vm.memory_at(0xe0000, 0x20000)
     at_rsdp = low.index(b"RSD PTR ")
     rsdt, = struct.unpack_from("<I", low, at_rsdp + 16)
@@ -267,7 +268,7 @@ def workspace(devices):
 
 
 def patch(devices, address, data, checksum=None):
-    """Write to physical memory; checksum: (table, size, where its sum is) to be made right again."""
+    """Write to physical memory. checksum: (table, size, offset of its sum); the sum is corrected."""
     devices.stub.physical()
     devices.stub.write_mem(address, data)
     if checksum:
@@ -287,7 +288,7 @@ DEVICES_AT, RSDP_AT, USUAL_AT = 2 * 4096, 0, 40
 
 
 def forget_usual(devices):
-    """Only ACPI is left to tell."""
+    """Make the usual addresses unknown, so that only ACPI can tell."""
     devices.stub.write_mem(workspace(devices) + DEVICES_AT + USUAL_AT, bytes(8))
 
 
@@ -311,7 +312,7 @@ def break_rsdp(devices):
 
 
 def loop_rsdt(devices):
-    """Every entry leads to the RSDT itself, or out of memory."""
+    """Make every entry point to the RSDT itself, or outside memory."""
     rsdt = tables(devices.vm)[1]["RSDT"]
     size = whole(devices, rsdt)[1]
     patch(devices, rsdt + 36, struct.pack("<II", rsdt, 0xfffffffc) * 20, None)
@@ -319,7 +320,7 @@ def loop_rsdt(devices):
 
 
 def add_io_apics(devices):
-    """An MADT full of IO-APICs that are not there, the real one last but for what does not fit."""
+    """Fill the MADT with IO-APICs that do not exist, in place of the real one."""
     vm = devices.vm
     madt = tables(vm)[1]["APIC"]
     size = whole(devices, madt)[1]
@@ -328,7 +329,7 @@ def add_io_apics(devices):
 
 
 BROKEN = {
-    # what is done: (which of the two are still found with ACPI alone)
+    # change: (which of the two are still found with ACPI alone)
     "nothing": (lambda devices: None, {"ioapic", "hpet"}),
     "the RSDP": (break_rsdp, set()),
     "the RSDT's sum": (lambda devices: break_sum(devices, "RSDT"), set()),
@@ -349,7 +350,7 @@ BROKEN = {
 @pytest.mark.parametrize("usual", [False, True], ids=["acpi", "usual"])
 @pytest.mark.parametrize("what", BROKEN)
 def test_acpi(what, usual):
-    """Tables that are broken tell nothing, hang nothing; then the usual addresses help, unless a table names others."""
+    """Broken tables provide nothing and cause no hang. Then the usual addresses serve, unless a table names others."""
     spoil, found = BROKEN[what]
     with Devices("acpi-" + what, "i386-high", f"mode=4k {LIVE} quiet=ioapic,hpet", at_exec=True) as devices:
         spoil(devices)
@@ -363,7 +364,7 @@ def test_acpi(what, usual):
 
 
 def test_an_rsdp_that_only_the_host_knows():
-    """By its address; the firmware's own is destroyed."""
+    """The host passes its address; the firmware's own RSDP is destroyed."""
     with Devices("rsdp", "i386-high", f"mode=4k {LIVE} quiet=ioapic,hpet", at_exec=True) as devices:
         rsdp = tables(devices.vm)[0]
         copy = devices.vm.memory_at(rsdp, 36)
@@ -377,7 +378,7 @@ def test_an_rsdp_that_only_the_host_knows():
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_an_xsdt(version):
-    """Of an RSDP with a sound second sum; where that is wrong the RSDT serves."""
+    """Used if the RSDP's second checksum is correct; otherwise the RSDT is used."""
     with Devices(f"xsdt-{version}", "i386-high", f"mode=4k {LIVE} quiet=ioapic,hpet", at_exec=True) as devices:
         _, found = tables(devices.vm)
         forget_usual(devices)
@@ -404,21 +405,23 @@ def test_a_machine_without_them():
 
 
 def test_the_instructions_of_a_486():
-    """A late one has CPUID, which tells of no MSR; an early one, with EFLAGS.ID held at 0, gets no CPUID either."""
+    """A late 486 has CPUID, which reports no MSRs. An early one, simulated by holding EFLAGS.ID at 0, gets no CPUID
+    instruction either."""
     logs = []
     for early in (False, True):
         with Devices(f"instructions-{early}", *WITHOUT, at_exec=True, cpu="486", machine="isapc", bits=32) as devices:
             behind = [after for late in logs for (_, text), (after, _) in zip(late, late[1:]) if text.startswith("popf")]
             logs.append(log_to(devices.vm, devices.stub, Small, behind))
     for listed in logs:
-        # It is the log of the block: who writes to the PITs and asks for the local APIC.
+        # The log covers the block: it writes to the PITs and looks for the local APIC.
         assert len(found(listed, re.compile(r"^out"))) > 20
         assert not found(listed, MSR)
     assert found(logs[0], CPUID) and not found(logs[1], CPUID)
 
 
 def test_a_pentium_in_bochs(tmp_path):
-    """Its local APIC is in its place without an MSR that says so; one that it has not would be an exception there."""
+    """Its local APIC is at the usual address, without an MSR that says so; reading a missing MSR would be an exception
+    there."""
     assert not bochs.missing(), bochs.missing()
     iso = grub_iso(str(tmp_path / "boot.iso"), Part(host("i386-high"), "mode=4k live=pic,pit,rtc,vga quiet=all"),
                    [Part(target("pentium"))])
@@ -427,7 +430,7 @@ def test_a_pentium_in_bochs(tmp_path):
 
 
 def test_an_old_io_apic():
-    """It has no register for the end of a level."""
+    """An old IO-APIC has no EOI register."""
     with Devices("old", "i386-high", f"mode=4k {LIVE} quiet=ioapic", args=["-global", "ioapic.version=17"]) as devices:
         assert devices.io_apic()
 
@@ -439,7 +442,7 @@ def test_a_newer_chipset(text_picture):
 
 # ---- the screen ----
 def glyphs():
-    """Our font as purgatory has it (stage2/purgatory/font.inc): 96 characters of 9 lines, in bands of 16."""
+    """Return our font as purgatory has it (stage2/purgatory/font.inc): 96 characters of 9 lines, in bands of 16."""
     listed = open(os.path.join(ROOT, "stage2/purgatory/font.inc")).read()
     lines = re.findall(r"^\tdots '(.*)'", listed, re.MULTILINE)
     font = {}
@@ -450,7 +453,7 @@ def glyphs():
 
 
 def test_a_font_without_a_video_rom():
-    """Nothing has set up this VGA, and there is no ROM with a font in it: the letters are our own."""
+    """Nothing has initialised this VGA, and no ROM contains a font: the letters are our own."""
     args = ["-vga", "none", "-device", "VGA,romfile="]
     with Devices("font", "i386-low", "mode=flat quiet=vga", args=args) as devices:
         assert devices.blank()
@@ -459,7 +462,7 @@ def test_a_font_without_a_video_rom():
     drawn = glyphs()
     for character in range(0x100):
         row, column = divmod(character, 80)
-        # blank below the first, a box above the last
+        # blank below the first character, a box above the last
         dots = drawn[min(max(character, 0x20), 0x7f)]
         for y in range(16):
             at_line = ((row * 16 + y) * width + column * 9) * 3
@@ -474,7 +477,7 @@ ON_DISK = "read from a disk by DMA"
 
 
 def disk_archive(folder, arch):
-    """An initrd for behind the other one: the kernel's modules out of the installer's, and an init that reads a disk."""
+    """Make an initrd to append to the other one: kernel modules from the installer's, and an init that reads a disk."""
     with gzip.open(at(f"di-{arch}/initrd.gz")) as file:
         archive = file.read()
     names = subprocess.run(["cpio", "-t", "--quiet"], input=archive, stdout=subprocess.PIPE, check=True).stdout.decode()
@@ -513,7 +516,7 @@ LINUX = [
     ("long", "from=nmi", "i386", 1),
     ("long", "", "amd64", 4),
     ("la57", "", "amd64", 1),
-    # all that a host can ask for
+    # everything that a host can ask for
     ("4k-high", "catcher cpus=4 others=mixed init globals cr4=all", "amd64", 4),
     ("pae-high", "catcher cpus=4 others=park blob=pages cr4=all", "amd64", 4),
     ("long", "catcher cpus=4 others=mixed init blob=high cr4=all", "amd64", 4),
@@ -549,7 +552,7 @@ def test_linux_is_started_on_each_host():
 
 @pytest.mark.parametrize("quiet", [True, False])
 def test_linux_that_knows_the_pics_alone(quiet, archives, tmp_path):
-    """Its timer's interrupt comes through LINT0, which such a host has masked."""
+    """Its timer's interrupt arrives through LINT0, which such a host has masked."""
     line = "mode=4k" + (" quiet=all" if quiet else " quiet=ioapic,hpet,pit,pic,rtc,dma")
     with linux(f"pics-{quiet}", "i386-high", line, "i386", archives, tmp_path, PIC_ONLY) as vm:
         if quiet:
@@ -561,15 +564,15 @@ def test_linux_that_knows_the_pics_alone(quiet, archives, tmp_path):
                 vm.wait_for(r"Run /init", timeout=30 / PATIENCE)
 
 
-# ---- what goes on interrupting while the local APIC is quieted ----
+# ---- devices that interrupt while the local APIC is being quieted ----
 def put(devices, address, value):
-    """In a register of a device."""
+    """Write to a register of a device."""
     devices.stub.write_mem(address, struct.pack("<I", value))
 
 
 def test_a_level_that_stays():
-    """The local APIC alone is to be quiet; the serial port's interrupt is there again as soon as it is ended. So one STI takes
-    one."""
+    """Only the local APIC is to be quieted. The serial port's interrupt returns after each EOI, so one STI takes one
+    interrupt."""
     vector = 0x60
     with Devices("level", "i386-low", "mode=flat live=lapic quiet=lapic", at_exec=True) as devices:
         devices.stub.physical()
@@ -588,7 +591,8 @@ def test_a_level_that_stays():
 
 
 def test_an_hpet_that_sends_messages():
-    """They come to the local APIC past the IO-APICs. One on its way when the HPET is stopped does not wait for the target."""
+    """Its messages reach the local APIC without the IO-APICs. One that is under way when the HPET is stopped does not
+    stay pending for the target."""
     with Devices("message", "i386-low", "mode=flat live=all quiet=all", at_exec=True) as devices:
         at_workspace = workspace(devices)
         devices.stub.physical()
@@ -612,7 +616,7 @@ def ticks(name):
 @pytest.mark.parametrize("quiet", ["all", "lapic,pit,hpet", "pic"])
 @pytest.mark.parametrize("build, line", [MODES[0], MODES[2], MODES[3]], ids=["flat", "pae", "long"])
 def test_ticks(build, line, quiet):
-    """It gets the timer's interrupts if the local APIC lets them through."""
+    """The target gets the timer's interrupts if the local APIC passes them."""
     boot = qemu_kernel(Part(host(build), f"{line} live=pic,pit,ioapic,lapic quiet={quiet}"), [Part(ticks("ticks"))])
     with Qemu(f"devices-ticks-{quiet}-{build}", memory="32M", cpu="max", **boot) as vm:
         vm.wait_for(r"^ticks: APIC base FEE00900", timeout=20)
@@ -626,7 +630,8 @@ def test_ticks(build, line, quiet):
 @pytest.mark.parametrize("build, line, quiet", [("x86_64", "mode=long", "all"), ("i386-high", "mode=4k", "lapic"),
                                                 ("i386-low", "mode=flat", "pic")])
 def test_x2apic_mode_ends(build, line, quiet, tmp_path):
-    """In Bochs: QEMU has none. Bochs's does not come on again once it was off, which leaves the CPU to the PICs."""
+    """In Bochs, as QEMU has no x2APIC. Bochs's cannot be enabled again once it was off, which leaves the CPU to the
+    PICs."""
     assert not bochs.missing(), bochs.missing()
     loader = Part(host(build), f"{line} x2apic quiet={quiet}")
     iso = grub_iso(str(tmp_path / "boot.iso"), loader, [Part(ticks("x2apic"))])
@@ -642,7 +647,7 @@ CODE = re.compile(r"^ *\d+ ([0-9A-F]{8}) [^ ]+ +<\d+> \t(?!d[bwd] |times )([a-z]
 
 
 def block():
-    """Offsets in the workspace of the instructions of devices.asm and what it calls, by NASM's listing."""
+    """Return the offsets in the workspace of the instructions of devices.asm and its callees, from NASM's listing."""
     with open(os.path.join(BUILD, "purgatory.lst")) as file:
         listed = file.read()
     listed = listed[listed.index(" quiet_devices:"):listed.index(" digest_begin:")]
@@ -655,14 +660,14 @@ WINDOW = ("i386-high", "mode=4k mce live=pic,pit,rtc,ioapic,hpet,vga,dma quiet=a
 
 @pytest.fixture
 def window(monkeypatch, request):
-    """At an instruction of the block, one after the other, as a function that yields them."""
+    """Stop at one instruction of the block after the other; a function that yields them."""
     monkeypatch.setitem(test_window.HOSTS, "quiet", WINDOW)
     with test_window.Window("quiet-" + request.node.name, "quiet", snapshot=True) as window:
         yield window
 
 
 def each_of_the_block(window, sampled):
-    """Those that are executed, which is most of them."""
+    """Yield the instructions that are executed, which are most of them."""
     offsets = block()[::sampled]
     reached = 0
     for offset in offsets:
@@ -684,14 +689,14 @@ def sampling(request):
 
 
 def test_an_nmi_while_devices_are_quieted(window, request):
-    """It is survived with all registers as they were, where the local APIC lets it through."""
+    """An NMI leaves all registers unchanged, if the local APIC passes it."""
     stub, came = window.stub, 0
     for at in each_of_the_block(window, sampling(request)):
         if not re.search(r"^LVT1\s(?!.*masked).*NMI", stub.monitor("info lapic"), re.MULTILINE):
             continue
         before, place = test_window.every_register(stub), window.place()
         stub.monitor("nmi")
-        # QEMU reports a stop before it has begun the step where a device's timer was due.
+        # QEMU reports a stop before the step has begun if a device's timer was due.
         for _ in range(1000):
             if window.place() != place:
                 break

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The digest: purgatory's SHA-256 on the build machine, and boots with a right and with a wrong one."""
+"""The digest: purgatory's SHA-256 on the build machine, and boots with a right and a wrong digest."""
 import hashlib
 import os
 import random
@@ -18,7 +18,7 @@ from test_purgatory import at_exec
 from test_state import LINUX, SEGUE, Verdict, connect
 
 PROGRAM = [os.path.join(ROOT, "test/run32"), os.path.join(BUILD, "test/planner/digest_program")]
-# Its exit status where the CPU that it runs on lacks the SHA extensions
+# Its exit status if the CPU lacks the SHA extensions
 NO_EXTENSIONS = 3
 COMMAND = os.path.join(BUILD, "segue")
 PAGE = 4096
@@ -32,7 +32,7 @@ methods = pytest.mark.parametrize("fast", [False, True], ids=["scalar", "extensi
 
 
 def digests(cases, fast):
-    """Purgatory's digest of each case, a list of runs."""
+    """Return purgatory's digest of each case, a list of runs."""
     given = b"".join(struct.pack(f"<{2 + len(runs)}I", fast, len(runs), *map(len, runs)) + b"".join(runs) for runs in cases)
     done = subprocess.run(PROGRAM, input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     if fast and done.returncode == NO_EXTENSIONS:
@@ -44,7 +44,7 @@ def digests(cases, fast):
 
 @methods
 def test_nist_vectors(fast):
-    """FIPS 180-2, appendix B, and NIST's examples of lengths around a block's end."""
+    """FIPS 180-2, appendix B, and NIST's examples with lengths near a block's end."""
     vectors = {
         b"": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         b"abc": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
@@ -79,7 +79,7 @@ def read(path):
 
 
 def member(name, data, align=4, at=0):
-    """A member of a newc archive that starts at offset at, its data on a multiple of align."""
+    """Return a member of a newc archive that starts at offset at, with its data at a multiple of align."""
     name = name.encode() + b"\0"
     name += bytes(-(at + 110 + len(name)) % align)
     fields = [1, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0]
@@ -98,7 +98,7 @@ def bundle(path, **members):
 
 
 def code_of(kernel):
-    """What a bzImage's segment takes of it (boot.rst: setup_sects)."""
+    """Return the part of a bzImage that its segment loads (boot.rst: setup_sects)."""
     return kernel[(kernel[0x1f1] + 1) * 512:]
 
 
@@ -106,7 +106,7 @@ KERNEL_BIT, INITRD_BIT = 5 << 3 | 2, 12345 << 3 | 7
 
 
 class Case:
-    """A bundle of the inspecting Linux and an initrd; the digest by hashlib, not by what is tested."""
+    """A bundle of the inspector as a Linux kernel and an initrd. hashlib computes the digest, not the code under test."""
 
     def __init__(self, folder, kernel_bit=None, initrd_bit=None, text=None):
         kernel, initrd = bytearray(read(LINUX.path)), bytearray(random.Random(7).randbytes(70001))
@@ -205,7 +205,7 @@ def test_what_is_overwritten_after_the_move_is_found(tmp_path):
         stub.break_at(update)
         stub.cont(10)
         assert stub.info_registers()["ECX"] == len(case.code)
-        # QEMU stops again at a breakpoint that it goes on from.
+        # QEMU stops again at a breakpoint from which it continues.
         stub.clear_break(update)
         stub.step()
         stub.break_at(update)
@@ -232,7 +232,7 @@ def test_without_a_digest_nothing_is_digested(tmp_path):
 
 
 def test_the_extensions_on_bochs(tmp_path):
-    """Bochs's tigerlake has the SHA extensions, and QEMU's TCG has not."""
+    """Bochs's tigerlake has the SHA extensions; QEMU's TCG does not."""
     assert not bochs.missing(), bochs.missing()
     target = LINUX.load()
     path = packed(tmp_path, "--kernel", target.path, "--initrd", __file__, "--cmdline", "strict exit")
@@ -240,7 +240,7 @@ def test_the_extensions_on_bochs(tmp_path):
     run = bochs.Bochs("digest", iso, cpu="tigerlake").run(target.entry, target.code)
     assert run.registers, "the debugger never saw the target's first instruction"
     assert run.registers["CR4"] == 0 and Verdict(run.serial).bad == {}
-    # Purgatory's GDT lies in its first page.
+    # Purgatory's GDT is in its first page.
     home = run.registers["GDT"]["base"] & -PAGE
     with open(os.path.join(BUILD, "purgatory.bin"), "rb") as file:
         core = file.read()

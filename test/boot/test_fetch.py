@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where test/targets/fetch has its packages from, on machines of other distributions: small archives of our own, which
-apt reads as those machines would read theirs. And what becomes of a test whose target cannot be had."""
+"""How test/targets/fetch finds its packages on machines of other distributions: small archives made here, which apt
+reads as those machines would read theirs. Also what happens to a test whose target cannot be had."""
 import hashlib
 import os
 import re
@@ -20,7 +20,7 @@ KERNEL, BUSYBOX = b"the kernel", b"\x7fELF of busybox"
 
 
 def package(archive, name, files=(), depends="", version="1.0", compression="zstd"):
-    """A .deb in the folder archive."""
+    """Make a .deb in the folder archive."""
     tree = os.path.join(archive, name)
     os.makedirs(os.path.join(tree, "DEBIAN"))
     for path, data in dict(files).items():
@@ -39,7 +39,7 @@ def kernel(archive, version, data=KERNEL, path="boot/vmlinuz-{}", **more):
 
 
 def index(archive, origin, label):
-    """Packages and Release, in a folder without a suite."""
+    """Write Packages and Release, in a folder without a suite."""
     listed = ""
     for file in sorted(os.listdir(archive)):
         path = os.path.join(archive, file)
@@ -53,7 +53,7 @@ def index(archive, origin, label):
 
 
 class Machine:
-    """A machine whose apt reads archives of ours, and the folder that it fetches into."""
+    """A machine whose apt reads these archives, and the folder into which it fetches."""
 
     def __init__(self, folder):
         self.folder, self.sources = str(folder), []
@@ -66,7 +66,7 @@ class Machine:
         return path
 
     def fetch(self, *names):
-        """Exit status, and what fetch says of each that it cannot have."""
+        """Return the exit status, and fetch's message for each target that it cannot have."""
         for each in self.sources:
             index(*each)
         write(os.path.join(self.folder, "sources.list"),
@@ -91,7 +91,7 @@ def machine(tmp_path):
 
 @pytest.mark.parametrize("meta", ["linux-image-virtual", "linux-image-kvm", "linux-image-generic"])
 def test_ubuntu(machine, meta):
-    """Packages of zstd; the kernel that the newest is named by, not another that is higher; busybox below /usr."""
+    """Packages compressed by zstd; the kernel that the newest package names, not a higher version; busybox below /usr."""
     archive = machine.archive("Ubuntu")
     package(archive, meta, depends="linux-modules-6.8.0-45-generic, linux-image-6.8.0-45-generic | other, wireless-regdb")
     kernel(archive, "6.8.0-9-generic", b"older")
@@ -107,7 +107,7 @@ def test_ubuntu(machine, meta):
 
 @pytest.mark.parametrize("path", ["boot/vmlinuz-{}", "usr/lib/modules/{}/vmlinuz"])
 def test_debian(machine, path):
-    """The kernel for virtual machines before the one for all; in either of the places that it may lie in."""
+    """The kernel for virtual machines is preferred to the one for all; it is found in either place."""
     archive = machine.archive("Debian")
     package(archive, "linux-image-amd64", depends="linux-image-7.0+deb14-amd64", compression="xz")
     kernel(archive, "7.0+deb14-amd64", b"for all machines", path)
@@ -118,7 +118,7 @@ def test_debian(machine, path):
 
 
 def test_debian_after_13(machine):
-    """The package of the kernel's name is empty."""
+    """After Debian 13 the package with the kernel's name is empty."""
     archive = machine.archive("Debian")
     package(archive, "linux-image-cloud-amd64", depends="linux-base-cloud-amd64, linux-image-7.2.12+deb14-cloud-amd64")
     package(archive, "linux-image-7.2.12+deb14-cloud-amd64",
@@ -139,7 +139,7 @@ def test_no_package_names_the_newest(machine):
 
 
 def test_an_archive_that_has_moved_on(machine):
-    """The lists are of before: they are read again, once."""
+    """The lists are outdated: they are read again, once."""
     archive = machine.archive("Debian")
     package(archive, "busybox-static", {"bin/busybox": b"older"}, version="1.0")
     kernel(archive, "6.9.3-generic")
@@ -160,7 +160,7 @@ def test_no_archive(machine):
 
 
 def test_debian_12_is_asked_of_every_mirror(machine):
-    """Of Debian's own, not of what others or its security team publish; these have no Debian 12."""
+    """Only Debian's own mirrors are asked, not those of others or of its security team. These have no Debian 12."""
     mirrors = [machine.archive("Debian"), machine.archive("Debian")]
     for more in (machine.archive("Debian", "Debian-Security"), machine.archive("Somebody")):
         kernel(more, "6.9.3-generic")
@@ -171,7 +171,7 @@ def test_debian_12_is_asked_of_every_mirror(machine):
 
 
 def test_a_test_without_its_target_is_skipped(monkeypatch):
-    """By whatever names the file; others go on."""
+    """A test is skipped whatever names the missing file; other tests run."""
     monkeypatch.setattr(images, "LACKING", {"gnumach": "the reason", "initramfs.cpio.gz": "the reason"})
     for ask in (lambda: cells.at("gnumach/kernel"), lambda: cells.TABLE["gnumach"].modules[0].path, lambda: cells.INITRD.path):
         with pytest.raises(pytest.skip.Exception, match="^no target [a-z.]+: the reason$"):

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Fiwix itself, with our kexec.c in it (test/hosts/fiwix), to real targets; and blobs that it is to refuse.
+"""Fiwix itself, with our kexec.c (test/hosts/fiwix), starts real targets, and refuses some blobs.
 
-SEGUE_FIWIX names that kernel; nothing of Fiwix is fetched or built here, so without it all of this is skipped.
-Fiwix 1.7.0, as it is too, now and then waits for ever for its first IDE disk: init is never reached then.
-"""
+SEGUE_FIWIX names that kernel. Nothing of Fiwix is fetched or built here, so without it all tests are skipped. Fiwix
+1.7.0, also without changes, sometimes waits forever for its first IDE disk, and init is then never reached."""
 import os
 import re
 import shutil
@@ -26,12 +25,12 @@ ROOT_LINE = "root=/dev/hda rootfstype=ext2"
 LINUX_LINE = "console=ttyS0 quiet segue.test=wait"
 XEN_LINE = "com1=115200,8n1 console=com1 noreboot"
 DOM0_LINE = "console=hvc0 earlyprintk=xen quiet segue.test=wait"
-# Fiwix's own limits on a parameter and on the whole line
+# Fiwix's limits on a parameter and on the whole command line
 PARAMETER_MAX, LINE_MAX = 99, 255
 
 
 def root_image(path, blob):
-    """A root file system with our init and the blob; Fiwix reads ext2 of revision 0 only."""
+    """Make a root file system with our init and the blob; Fiwix reads only ext2 revision 0."""
     assert shutil.which("mke2fs", path=os.environ["PATH"] + ":/usr/sbin:/sbin"), "mke2fs is missing: install e2fsprogs"
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         os.makedirs(os.path.join(folder, "sbin"))
@@ -46,7 +45,7 @@ def root_image(path, blob):
 
 
 def fiwix(name, folder, blob, protocol, line, console="ttyS0", **more):
-    """Fiwix, which copies the blob into its last RAM disk and shuts down."""
+    """Start Fiwix, which copies the blob into its last RAM disk and shuts down."""
     image = os.path.join(folder, "root.img")
     root_image(image, blob)
     parameter = f'kexec_cmdline="{line}"'
@@ -58,14 +57,14 @@ def fiwix(name, folder, blob, protocol, line, console="ttyS0", **more):
 
 
 def left(vm):
-    """Fiwix says what it starts; returns that line's protocol."""
+    """Wait for Fiwix's line on what it starts; return the protocol in it."""
     vm.wait_for(r"^init: /blob is in /dev/ram0", timeout=60, but_not=r"^PANIC|^WARNING: RAMdisk")
     return vm.wait_for(r"^kexec: (.*), entry 0x\w+, \d+ KB moved in \d+ moves; leaving Fiwix\.", timeout=10,
                        but_not=r"^ERROR: kexec: .*")[1]
 
 
 def sizes(name, plain, full):
-    """Parameters in MB, with names for the table."""
+    """Return parameters in MB, with names for the table."""
     return pytest.mark.parametrize("memory", [pytest.param(each, id=f"{name}-{each}M", marks=() if each in plain else pytest.mark.full)
                                               for each in plain + full])
 
@@ -82,7 +81,7 @@ def test_to_fiwix(memory, tmp_path, row):
     assert f"cmdline='{ROOT_LINE} console=/dev/ttyS0'" in second
 
 
-# Fiwix's own code puts the initrd where it does not look whether there is RAM.
+# Fiwix's own code places the initrd without a check that RAM is there.
 @sizes("linux-i386", [256, 3072], [160, 512, 1024, 2048])
 def test_to_linux(memory, targets, tmp_path, row):
     blob = pack_fiwix(str(tmp_path / "blob"), at("di-i386/linux"), LARGE.path)
@@ -114,7 +113,8 @@ def test_to_xen(targets, tmp_path, row):
 
 
 def test_to_xen_with_dom0_in_a_bundle(targets, tmp_path, row):
-    """More than Fiwix's own formats hold. The bundle brings the command lines; an empty one of Fiwix's is none."""
+    """This is more than Fiwix's formats can hold. The bundle contains the command lines; an empty one from Fiwix does
+    not override them."""
     blob = segue_pack(str(tmp_path / "blob"), "--kernel", at("xen/kernel"), "--cmdline", XEN_LINE + " dom0_mem=512M",
                       "--module", f"{at('di-amd64/linux')}={DOM0_LINE}", "--module", LARGE.path)
     with fiwix("dom0", str(tmp_path), blob, "multiboot1", "", memory="1G") as vm:
@@ -126,7 +126,7 @@ def test_to_xen_with_dom0_in_a_bundle(targets, tmp_path, row):
 
 
 def test_a_digest_finds_what_no_length_tells(targets, tmp_path, row):
-    """A file that was cut short in a larger RAM disk; it is shown before the target is entered."""
+    """A truncated file in a larger RAM disk; the wrong digest is reported before the target is entered."""
     blob = segue_pack(str(tmp_path / "blob"), "--digest", "--kernel", at("di-i386/linux"), "--initrd", at("initramfs.cpio.gz"),
                       "--cmdline", LINUX_LINE)
     data = read(blob)
@@ -161,14 +161,14 @@ def cut_kernel():
 
 
 def wild_segment():
-    """The second segment of Fiwix where there is no RAM."""
+    """Move the second segment of Fiwix to where there is no RAM."""
     data = bytearray(read(FIWIX))
     table = struct.unpack_from("<I", data, 28)[0]
     struct.pack_into("<I", data, table + 32 + 12, 0x70000000)
     return bytes(data)
 
 
-# the blob, kexec_proto=, what is said
+# the blob, kexec_proto=, the message
 BAD = {
     "truncated initramfs": (cut_initrd, "linux", r"Fiwix initramfs length past the blob: 1331789 bytes, "),
     "truncated ELF": (cut_kernel, "multiboot1", r"ELF segment past the file's end: segment 1, "),
@@ -180,7 +180,7 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_refused(what, targets, tmp_path, row):
-    """One sentence, and Fiwix shuts down as it does without kexec: a key reboots."""
+    """One message, and Fiwix shuts down as it does without kexec: a key reboots."""
     make, protocol, sentence = BAD[what]
     blob = str(tmp_path / "blob")
     write(blob, make())

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Hosts of our own (test/hosts) in every mode and state: each hands over to the inspector, whose verdict must
-agree with the registers that the emulator shows at the target's first instruction; and to real targets."""
+"""Our hosts (test/hosts) in every mode and state. Each starts the inspector, whose verdict must agree with the
+registers that the emulator shows at the target's first instruction. Some start real targets."""
 import os
 import random
 import re
@@ -28,7 +28,7 @@ BAD = r"^(Refused: .*|host: exception .*|host: this CPU has no .*|host: no NMI c
 CR0 = dict(mp=1, em=2, ts=3, ne=5, wp=16, am=18, nw=29, cd=30)
 CR4 = dict(pge=7, globals=7, pcide=17, smep=20, smap=21)
 EFLAGS = dict(tf=8, pit=9, df=10, nt=14, ac=18)
-# CR4 with all that both QEMU's max and Bochs's tigerlake offer beyond the mode: TSD DE PSE MCE PGE PCE OSFXSR
+# CR4 with all that QEMU's max and Bochs's tigerlake both offer beyond the mode: TSD DE PSE MCE PGE PCE OSFXSR
 # OSXMMEXCPT UMIP OSXSAVE SMEP SMAP; in 64-bit mode also FSGSBASE and PKE
 CR4_ALL = 0x340fdc
 CR4_ALL_LONG = CR4_ALL | 1 << 16 | 1 << 22
@@ -39,7 +39,7 @@ def host(name):
 
 
 def exec_address(name, code_base=0, base=LONG_BASE, gate="segue_exec"):
-    """Linear address of segue_exec(), or of another gate, in a host."""
+    """Return the linear address of segue_exec(), or of another gate, in a host."""
     listed = subprocess.run(["nm", os.path.join(HOSTS, name + ".kernel.elf")], capture_output=True, text=True,
                             check=True).stdout
     symbol = int(re.search(rf"^([0-9a-f]+) \w {gate}$", listed, re.MULTILINE)[1], 16)
@@ -49,7 +49,7 @@ def exec_address(name, code_base=0, base=LONG_BASE, gate="segue_exec"):
 
 
 def word(line, name):
-    """A word's number (hexadecimal), or 0."""
+    """Return a word's number (hexadecimal), or 0."""
     found = re.search(rf"\b{name}=([0-9a-f]+)", line)
     return int(found[1], 16) if found else 0
 
@@ -59,7 +59,7 @@ def has(line, name):
 
 
 def check_host(registers, line, cpu):
-    """The host is in the state that it was asked for: else the cell would show nothing."""
+    """Check that the host is in the state it was asked for; otherwise the cell would show nothing."""
     wrong = []
 
     def want(what, good):
@@ -106,7 +106,7 @@ def check_host(registers, line, cpu):
 
 
 def high_memory(memory):
-    """As much RAM above 4 GiB as below it, where a PC has none there by itself."""
+    """Return arguments for as much RAM above 4 GiB as below, if a PC would have none there."""
     if int(memory[:-1]) >= 4096:
         return {"memory": memory}
     return {"memory": f"{2 * int(memory[:-1])}M", "machine": f"pc,max-ram-below-4g={memory}"}
@@ -131,7 +131,7 @@ def machine(name, build, line, modules, args=(), **more):
 
 
 def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M", modules=None):
-    """A host to the inspector; returns (seconds, the verdict)."""
+    """Let a host start the inspector; return (seconds, the verdict)."""
     target.load()
     exec_at = exec_address(build, word(line, "cbase"), base)
     with machine(name, build, line, modules or modules_of(target, line), memory=memory, bits=bits, cpu=cpu, gdb=True,
@@ -162,7 +162,7 @@ def hand_over(name, build, line, target, bits, cpu, base=LONG_BASE, memory="64M"
         stub.run()
         seen = verdict(vm)
         if "from=nmi" in line or has(line, "clgi"):
-            # Point 16 of purgatory's contract: NMIs are no longer blocked, nor is GIF 0. The inspector reports one.
+            # Point 16 of purgatory's contract: NMIs are not blocked, and GIF is 1. The inspector reports an NMI.
             vm.qmp("inject-nmi")
             vm.wait_for(r"^BAD: inspector: got vector 2 ", timeout=10)
         seconds = vm.elapsed()
@@ -178,7 +178,7 @@ def check_target(line, registers, target, seen):
 
 
 def cells(factors, strength=2):
-    """Parameters for pytest: cells with names of their own."""
+    """Return parameters for pytest: cells with their names."""
     return [pytest.param(cell, id=cell_id(cell, factors)) for cell in pairwise(factors, strength)]
 
 
@@ -198,7 +198,7 @@ def test_host_state(qemu_cell, request, row):
     row(hand_over(name, build, line, TARGETS[qemu_cell["target"]], bits, cpu))
 
 
-# What a kernel that asks for everything has at once.
+# A kernel that uses everything at once.
 TOGETHER = {
     "4k-high": "blob=pages globals dr=on fpu=sse",
     "pae-high": "blob=odd globals stack=page msr",
@@ -220,7 +220,7 @@ def gate_page(build, base=LONG_BASE):
     return exec_address(build, 0, base) & ~0xfff
 
 
-# The gate's linear page is also the physical address of the workspace's page number so many.
+# The gate's linear page equals the physical address of this page of the workspace.
 @pytest.mark.parametrize("page", [pytest.param(each, marks=[] if each in (0, 5, 6, 7) else [pytest.mark.full])
                                   for each in (*range(13), 17, 21, 31, 47)])
 @pytest.mark.parametrize("build, mode", [("i386-mid", "4k"), ("i386-mid", "pae"), ("x86_64", "long")])
@@ -231,7 +231,7 @@ def test_gate_lies_at_a_physical_page_of_the_workspace(build, mode, page, row):
     row(hand_over(f"gate-{build}-{mode}-{page}", build, line, MULTIBOOT, 64, "max", 0x1000000))
 
 
-# Where the workspace is, seen by its linear and its physical address.
+# Where the workspace's linear address is relative to its physical address.
 PLACES = [
     ("i386-high", "4k", "wsp=2000000 wsv=2000000", "the same"),
     ("i386-high", "4k", "wsp=2000000 wsv=2001000", "one page higher"),
@@ -268,14 +268,15 @@ def test_kernel_place(mode, base, row):
 
 
 def shift_to(build, offset, gate="segue_exec"):
-    """A shift of the kernel that puts a gate at this offset in its page. The last 200 bytes: across two."""
+    """Return a shift of the kernel that puts a gate at this offset in its page. Within the last 200 bytes it crosses
+    into the next page."""
     return (offset - exec_address(build, gate=gate)) & 0xfff
 
 
 ACROSS = 4096 - 200
 
 
-# Segment bases that are no multiple of a page; offset: where they put the gate.
+# Segment bases that are not multiples of a page; offset: where they put the gate.
 @pytest.mark.parametrize("words_, offset", [
     ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", 0xab0), ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", 1),
     ("mode=flat cbase=40000{0:03x} dbase=40000{0:03x}", ACROSS), ("mode=4k cbase=10000{0:03x} dbase=8000{0:03x}", 0x7f3),
@@ -296,7 +297,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("build, line, code", REFUSED, ids=[f"{each[0]} {each[1]}" for each in REFUSED])
 def test_ready_refuses(build, line, code, row):
-    """With its own code and a sentence, and the host goes on."""
+    """Each refusal has its code and a sentence, and the host continues."""
     line = line.format(shift_to(build, ACROSS))
     with machine("ready-" + re.sub(r"\W", "-", line), build, line, modules_of(MULTIBOOT), bits=64, cpu="max") as vm:
         said = vm.wait_for(r"^Refused: segue_ready: (\d+) (\S.+)\n", timeout=20, but_not="^host: exception.*|^INSPECT")
@@ -413,7 +414,7 @@ REAL = {
 }
 HIGH_MEMORY = 6144
 DIRTY = "pit tss ldt msr cr4=all fpu=avx dr=on"
-# Debian 12's Linux as dom0 crashes on QEMU's max, also where QEMU itself loads Xen.
+# Debian 12's Linux as dom0 crashes on QEMU's max, even if QEMU itself loads Xen.
 XEN_CPU = "qemu64"
 DIRTY_XEN = DIRTY.replace("avx", "sse")
 REAL_CELLS = [
@@ -428,7 +429,7 @@ REAL_CELLS = [
     ("4m-high", "gnumach", "blob=pages from=irq svm " + DIRTY, 64, "x86_64"),
     ("long", "multiboot", "blob=pages clgi " + DIRTY, 64, "x86_64"),
     ("long", "gnumach", "blob=odd " + DIRTY, 64, "x86_64"),
-    # A Multiboot kernel on every host; Linux is on each in test_devices.py.
+    # A Multiboot kernel on every host; test_devices.py starts Linux on each.
     ("flat", "multiboot", "blob=odd from=irq " + DIRTY, 64, "x86_64"),
     ("4k-identity", "multiboot", "blob=pages " + DIRTY, 64, "i386"),
     ("4k-high", "multiboot", "catcher stack=page " + DIRTY, 64, "x86_64"),
@@ -442,7 +443,7 @@ REAL_FULL = [(mode, target, line, memory, emulator) for mode in host_matrix.MODE
              if (mode, target) != ("la57", "xen")
              for line, memory in [("blob=pages " + (DIRTY_XEN if target == "xen" else DIRTY),
                                    {"multiboot": 64, "gnumach": 64, "xen": 1024}.get(target, 160))]
-             # gnumach resets qemu-system-i386 -cpu max, whoever loads it
+             # gnumach resets qemu-system-i386 -cpu max, whichever loader starts it
              for emulator in (["x86_64"] if mode in LONG or target in ("linux-amd64", "gnumach", "xen") else
                               ["i386", "x86_64"])]
 
@@ -469,7 +470,8 @@ def test_a_multiboot_kernel_is_started_on_each_host():
     assert {mode for mode, target, *_ in REAL_CELLS if target in ("multiboot", "gnumach")} == set(host_matrix.MODES)
 
 
-# What only Bochs has, to real targets, up to where they first speak: Bochs is slow, and gnumach is a panic of its PIC's.
+# States that only Bochs has, to real targets, up to their first output: Bochs is slow, and gnumach's PIC set-up panics
+# it.
 BOCHS_REAL = [
     pytest.param("long", "xen", r"^\(XEN\) Xen version", "vmx cet cr4=all globals msr fpu=avx dr=on", id="long xen vmx cet"),
     pytest.param("pae-high", "linux-i386", r"^\[ +0\.\d+\] Linux version", "vmx cet cr4=all globals from=irq pit",
@@ -492,8 +494,8 @@ def test_real_target_in_bochs(mode, target, marker, state, targets, tmp_path, ro
     check_said(said, line)
 
 
-# Codes of segue_load() that unit tests alone show: of CPUs that are parked for good, of a bare ELF64, of setup_data, of
-# a part above 4 GiB, of RAM as full as it can be, and of what would be a defect
+# Codes of segue_load() that only unit tests show: for permanently parked CPUs, a bare ELF64, setup_data, a part above 4
+# GiB, completely full RAM, and defects
 NOT_REFUSED_HERE = {11, 72, 118, 130, 136, 137, 138}
 FIRST_READY_CODE = 150
 
@@ -508,7 +510,7 @@ def load_codes():
                                   *(pytest.param(each, marks=pytest.mark.full)
                                     for each in ("4m-high", "pae-high", "4k-bases", "la57"))])
 def test_refusals_change_nothing(mode, row):
-    """Each kind a thousand times, in the host: memory by checksum, control registers."""
+    """Each kind a thousand times in the host: memory is compared by checksum, and so are control registers."""
     build, mode_words = host_matrix.MODES[mode]
     modules = [Part(MULTIBOOT.path, "strict"), Part(LINUX.path, "strict")]
     with machine("refusals-" + mode, build, f"{mode_words} refusals direct", modules, memory="24M", bits=64,
@@ -523,14 +525,14 @@ def test_refusals_change_nothing(mode, row):
     assert shown | NOT_REFUSED_HERE == load_codes() and not shown & NOT_REFUSED_HERE
 
 
-# The host's RAM disk starts inside a page.
+# The host's RAM disk starts at an offset in its page.
 FIWIX_SKIP = 0x723
 FIWIX_LINE = f"mode=4k stack=page tss pit skip={FIWIX_SKIP:x} fiwix="
 MISMATCH = "WARNING: kexec: kexec_proto=linux, but the RAM disk holds a kernel for 'Multiboot 1', which is started."
 
 
 def fiwix_ramdisk(path, content):
-    """A first module with a RAM disk in it, of whole KB and not filled by its content."""
+    """Write a first module that contains a RAM disk, of whole KB and larger than its content."""
     disk = content + bytes(1024 + -len(content) % 1024)
     write(path, b"\xa5" * FIWIX_SKIP + disk)
     return [Part(path, "strict")]
@@ -538,7 +540,7 @@ def fiwix_ramdisk(path, content):
 
 @pytest.mark.parametrize("protocol, target", [("multiboot1", "multiboot"), ("linux", "linux"), ("linux", "multiboot")])
 def test_fiwix_kexec(protocol, target, tmp_path, row):
-    """kexec.c for Fiwix in a host that looks like Fiwix; in Fiwix itself: test_fiwix.py."""
+    """kexec.c for Fiwix in a host that looks like Fiwix; test_fiwix.py has Fiwix itself."""
     blob = TARGETS[target].path
     if target == "linux":
         blob = pack_fiwix(str(tmp_path / "blob"), blob)
@@ -565,7 +567,7 @@ BOCHS_HIGH_MEMORY = 4096 + 64
 
 
 def bochs_few():
-    """What only Bochs shows, on each mode once."""
+    """Return what only Bochs shows, once in each mode."""
     plain = {name: next(iter(values)) for name, values in BOCHS.items()}
     chosen = [
         dict(mode="long", virtual="vmx+cet", cr4="all+globals", msr="set", fpu="avx", breakpoints="on", entry="page"),
@@ -604,7 +606,8 @@ def test_bochs_host(bochs_cell, tmp_path, row, request):
 
 @pytest.mark.parametrize("emulator", ["max", "tigerlake"])
 def test_a_move_of_many_slides(emulator, tmp_path, row):
-    """5 MiB above 4 GiB, by their digest. Bochs's TLB still has where the windows stood before, QEMU's mostly not."""
+    """5 MiB above 4 GiB, checked by digest. Bochs's TLB still holds the windows' previous mappings, QEMU's mostly does
+    not."""
     module = tmp_path / "module"
     module.write_bytes(random.Random(emulator).randbytes(5 << 20))
     target = MULTIBOOT.load()
@@ -623,7 +626,7 @@ def test_a_move_of_many_slides(emulator, tmp_path, row):
 
 
 def check_said(serial, line):
-    """The host's registers by its own reading, where no debugger stops in it."""
+    """Check the host's own report of its registers, where no debugger stops it."""
     found = re.search(r"^host: CR0 (\w+) CR3 (\w+) CR4 (\w+)", serial, re.MULTILINE)
     assert found, serial[-2000:]
     cr0, cr3, cr4 = (int(each, 16) for each in found.groups())
@@ -638,7 +641,7 @@ def check_said(serial, line):
 
 
 def test_the_matrix_is_whole():
-    """Every pair of values that can meet does; every value occurs; nothing absent is there."""
+    """Every pair of values that can occur does; every value occurs; no absent combination is present."""
     for factors in (FACTORS, BOCHS):
         chosen = pairwise(factors)
         assert not [each for each in chosen if host_matrix.absent(each)]
@@ -646,7 +649,7 @@ def test_the_matrix_is_whole():
             assert {each[name] for each in chosen} == set(values), name
         seen = {frozenset(((a, cell[a]), (b, cell[b]))) for cell in chosen for a in cell for b in cell if a < b}
         lost = [pair for pair in all_pairs(factors) if pair not in seen]
-        # What no reason names directly, but two reasons together.
+        # Combinations that only two reasons together exclude.
         for pair in lost:
             assert host_matrix.complete(dict(pair), factors, list(factors), {}, 2) is None, pair
 
@@ -659,5 +662,5 @@ def all_pairs(factors):
 
 @pytest.mark.parametrize("build", ["i386-low", "i386-mid", "i386-high", "x86_64"])
 def test_the_gate_lies_in_one_page(build):
-    """By its alignment, wherever the linker puts it: stage2/leave/leave.inc, GATE_ALIGN."""
+    """The gate's alignment keeps it in one page, wherever the linker puts it: stage2/leave/leave.inc, GATE_ALIGN."""
     assert exec_address(build) % 2048 == 0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""segue.elf reads its blob from the medium it was started from: what arrives in memory, and which sentence names what
-cannot be read. The rest of the ways to boot is in the matrix (cells.py)."""
+"""segue.elf reads its blob from its boot medium: what arrives in memory, and the sentence for what cannot be read.
+cells.py has the other ways to boot."""
 import os
 import re
 import struct
@@ -15,7 +15,7 @@ COMMAND = os.path.join(BUILD, "segue")
 KERNEL = os.path.join(BUILD, "inspect", "inspect.bzimage")
 BLOCK = 2048
 INITRD = 5 << 20
-# A blob begins so, and seldom anything else on the media here.
+# A blob begins with these bytes, which are rare elsewhere on these media.
 BUNDLE = b"070701"
 
 
@@ -25,7 +25,7 @@ def read(path):
 
 
 class Image:
-    """What `segue iso` or `segue disk` makes of the inspector and an initrd of noise."""
+    """An image that `segue iso` or `segue disk` makes of the inspector and an initrd of noise."""
 
     def __init__(self, folder, kind, options="console=ttyS0,screen", size=INITRD):
         self.initrd = os.urandom(size)
@@ -62,7 +62,7 @@ def machine(name, way, image, memory="64M", error=None, **more):
 
 
 def boots(vm, image):
-    """The inspector is content, and the initrd's bytes are where it was told."""
+    """Check that the inspector passes, and that the initrd's bytes are at the address it was told."""
     vm.wait_for(r"^INSPECT: \d+ ok, 0 bad$", timeout=30, but_not=r"^Refused|INSPECT: \d+ ok, [1-9]")
     said = vm.serial()
     place = re.search(r"^  0x([0-9a-f]+)\.\.0x[0-9a-f]+  initrd", said, re.MULTILINE)
@@ -85,7 +85,7 @@ def test_boot(way, tmp_path):
         said = boots(vm, image)
         assert "no seal" not in said
         moved = re.search(r"^Plan: .*, (\d+) moved", said, re.MULTILINE)
-        # the initrd lies where it is read to
+        # the initrd stays where it was read to
         assert int(moved[1]) < 1 << 20, vm.report("what was read is moved again")
 
 
@@ -143,7 +143,7 @@ def test_a_changed_byte(way, tmp_path):
 
 
 def remade(image, folder, *commands):
-    """By xorriso alone, as disk/README.md says; its boot record stays."""
+    """Remake the image with xorriso alone, as disk/README.md says; its boot record is kept."""
     path = os.path.join(folder, "remade.iso")
     run(["xorriso", "-indev", image.path, "-outdev", path, "-boot_image", "any", "replay", *commands, "-commit"])
     image.path = path
@@ -157,7 +157,7 @@ def test_a_missing_blob(tmp_path):
 
 
 def test_another_blob_without_a_seal(tmp_path):
-    """A kernel as it is, put on the ISO by xorriso."""
+    """A plain kernel that xorriso has put on the ISO."""
     image = remade(Image(tmp_path, "iso"), tmp_path, "-rm", "/segue/blob", "--", "-map", KERNEL, "/segue/blob")
     with machine("unsealed", "cd-q35", image) as vm:
         vm.wait_for(r"^INSPECT: \d+ ok, 0 bad$", timeout=30)
@@ -171,7 +171,7 @@ def test_a_blob_larger_than_memory(tmp_path):
 
 
 def test_quiet(tmp_path):
-    """The options come from the medium, too."""
+    """The options come from the medium as well."""
     image = Image(tmp_path, "iso", options="console=ttyS0 quiet")
     with machine("quiet", "cd-q35", image) as vm:
         vm.wait_for(r"^INSPECT: \d+ ok, 0 bad$", timeout=30)

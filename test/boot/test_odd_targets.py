@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Targets and machines that are nearly right: what can be started is started, and a sentence names the cause."""
+"""Nearly valid targets and machines: what can be started is started, and a sentence names the cause."""
 import os
 import re
 import struct
@@ -19,7 +19,7 @@ WAYS = ("kernel", "grub1", "iso")
 
 
 def machine(way, folder, segue, kernel, modules=(), options="console=ttyS0,screen"):
-    """The same kernel by QEMU, by GRUB, and from an ISO of our own."""
+    """Return a machine that boots the kernel by QEMU, by GRUB, or from an ISO made by Segue."""
     if way == "kernel":
         return qemu_kernel(Part(segue, options), [kernel, *modules])
     if way == "grub1":
@@ -49,7 +49,7 @@ def test_damaged_section_headers(way, segue, tmp_path):
     ("flags", struct.pack("<III", MULTIBOOT_MAGIC, -MULTIBOOT_MAGIC & 0xffffffff, 1), r"at offset 0x\w+ has no flags"),
 ])
 def test_header_nearly_right(name, body, sentence, way, segue, tmp_path):
-    """It is started as the plain ELF that it is, and a warning says why it is no Multiboot kernel."""
+    """It is started as a plain ELF, and a warning says why it is not a Multiboot kernel."""
     # "K" and a newline to COM1; cli; hlt
     code = b"\x66\xba\xf8\x03\xb0\x4b\xee\xb0\x0a\xee\xfa\xf4\xeb\xfd"
     write(str(tmp_path / "k"), elf32(((0x100000, code, len(code)),), body=body))
@@ -86,7 +86,7 @@ def test_a_stray_multiboot_header(way, segue, tmp_path):
 ])
 @pytest.mark.parametrize("way", ["bundle", "iso"])
 def test_words_of_a_command_line(way, name, line, mode, segue, tmp_path):
-    """vga= as our kernel's setup code finds it, by Linux's words; without any shell between."""
+    """vga= as our kernel's setup code finds it, by Linux's rules for words; no shell is involved."""
     path = str(tmp_path / "kernel")
     sectors.assemble(path, "kernel.asm")
     boot = machine("iso", str(tmp_path), segue, Part(path, line))
@@ -115,9 +115,9 @@ def test_compressed(name, magic, segue, tmp_path):
         vm.wait_for(rf"^Refused: still compressed: blob, by {name}; if it is an initrd, hand it over after the kernel\.", timeout=20)
 
 
-# ---- whose strings begin with a file's name ----
+# ---- boot loaders that put a file's name first ----
 def named(path, build, name):
-    """A host whose Multiboot targets are told of another boot loader: as long a name as its own."""
+    """Return a host that gives its Multiboot targets another boot loader's name, as long as its own."""
     data = read(os.path.join(HOSTS, build + ".elf"))
     assert data.count(b"Segue 0.1.0\0") > 0 and len(name) == 11
     write(str(path), data.replace(b"Segue 0.1.0\0", name + b"\0"))
@@ -127,7 +127,8 @@ def named(path, build, name):
 @pytest.mark.parametrize("build, mode", [("i386-low", "flat"), ("x86_64", "long")])
 @pytest.mark.parametrize("name, line", [(b"Limine 10.1", "kernel root=/dev/sda one"), (b"qemu 2.11.1", "sda one")])
 def test_names_of_files(name, line, build, mode, segue, tmp_path):
-    """segue.elf as a target, with strings as Limine has them: no name in front. Known loaders' lose theirs."""
+    """segue.elf as a target, with strings as Limine passes them, without a name in front. Names from known boot loaders
+    are removed."""
     outer = named(tmp_path / "outer", build, name)
     with Qemu(f"odd-name-{name[:4].decode()}-{build}",
               **qemu_kernel(Part(outer, f"mode={mode} noname"), [Part(segue, "console=ttyS0,screen"),
@@ -151,7 +152,7 @@ def test_an_entry_of_grub_2_that_repeats_the_path(option, line, segue, tmp_path)
 @pytest.mark.parametrize("build, mode", [("i386-low", "flat"), ("x86_64", "long")])
 @pytest.mark.parametrize("words, expected", [("map=one", r"Memory: \d+K"), ("columns=0", r"Console: colour VGA\+ 80x25")])
 def test_linux_of_a_host_that_knows_little(words, expected, build, mode, targets):
-    """A map of one entry is used, and a text screen of unknown width is 80 by 25."""
+    """A map of one entry is used, and a text screen of unknown width counts as 80 by 25."""
     host = os.path.join(HOSTS, build + ".elf")
     line = "console=ttyS0 earlyprintk=ttyS0 panic=1"
     with Qemu(f"odd-host-{build}-{words[:3]}", memory="256M",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where a Multiboot target finds its information, its sections and its modules: the same in every way of booting,
-and where other boot loaders put them."""
+"""Where a Multiboot target finds its information, its sections and its modules: the same for every way of booting, and
+as other boot loaders place them."""
 import os
 import re
 import struct
@@ -19,7 +19,7 @@ PAGE = 4096
 MODULES = [("first", "one two", 5000), ("second", "", 1), ("third", "three", 300001)]
 WORDS = "strict"
 
-# Hosts of our own: (build, words) with a blob that lies page by page, byte by byte, above 4 GiB.
+# Our hosts: (build, words) with a blob in scattered pages, in odd pieces, above 4 GiB.
 HOSTS = {
     "host-pages": ("i386-high", "mode=4k blob=pages"),
     "host-odd": ("i386-low", "mode=flat blob=odd"),
@@ -49,7 +49,7 @@ def bundle(folder, files):
 
 
 def machine(way, folder, options=""):
-    """Qemu's arguments for the inspector and its modules."""
+    """Return QEMU's arguments for the inspector and its modules."""
     files = parts(folder)
     segue = Part(SEGUE, f"console=ttyS0 {options}".strip())
     if way in HOSTS:
@@ -81,7 +81,8 @@ def look(name, way, folder, options=""):
 
 
 class Expected:
-    """The rule, from the file of the kernel alone: information low; sections after the kernel; modules on pages, in order."""
+    """The expected places, from the kernel's file alone: information low; sections after the kernel; modules on pages,
+    in order."""
 
     def __init__(self, path):
         with open(path, "rb") as file:
@@ -138,7 +139,7 @@ def test_one_rule(way, targets, tmp_path):
 
 
 def test_modules_stay(targets, tmp_path):
-    """modules=stay: where QEMU has put them, which is on pages."""
+    """modules=stay: modules stay where QEMU put them, which is on pages."""
     folder = str(tmp_path)
     seen, text = look("stay", "kernel", folder, "modules=stay")
     found = [int(at, 16) for at in re.findall(r"^Module \d+: (0x\w+),", text, re.M)][1:]
@@ -149,7 +150,7 @@ def test_modules_stay(targets, tmp_path):
 
 @pytest.mark.parametrize("way", ["kernel", "grub1", "ide-cd", "ahci-disk"])
 def test_the_first_page(way, targets, tmp_path):
-    """A kernel that lies over the BIOS's vectors and data gets that memory, and a warning says so."""
+    """A kernel that covers the BIOS's vectors and data gets that memory, and a warning says so."""
     folder = str(tmp_path)
     kernel = os.path.join(folder, "first_page")
     sectors.assemble(kernel, "first_page.asm")

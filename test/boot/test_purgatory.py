@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Purgatory's window: exceptions are printed, an NMI is survived, and a target that goes where the
-workspace lies drives purgatory and its list out to other pages."""
+"""Purgatory's window: exceptions are printed, an NMI is harmless, and a target at the workspace's address makes
+purgatory and its list move to other pages."""
 import os
 import re
 import struct
@@ -12,7 +12,7 @@ from images import Part, qemu_kernel
 from qemu import BUILD, LOGS, Qemu
 from test_state import PLAIN, SEGUE, SEGUE_DEBUG, Verdict, connect
 
-# reset_cpu's first instructions (xor eax, eax; mov dr0, eax): behind the moves, before the target.
+# reset_cpu's first instructions (xor eax, eax; mov dr0, eax): after the moves, before the target.
 RESET_CPU = bytes.fromhex("31c00f23c0")
 # The end of the NMI's handler: add esp, 4; iretd
 NMI_DONE = bytes.fromhex("83c404cf")
@@ -30,7 +30,7 @@ def start(name, file):
 
 
 def at_exec(stub):
-    """Run to segue_exec(); returns the workspace's address and purgatory's page."""
+    """Run to segue_exec(); return the workspace's address and purgatory's page."""
     stub.break_at(exec_address())
     stub.cont(20)
     stub.clear_break(exec_address())
@@ -73,7 +73,7 @@ def test_an_nmi_is_survived():
 
 
 def with_bss(name, start_, end):
-    """The plain inspector with one more segment, of zeros only."""
+    """Make the plain inspector with one more segment, of zeros only."""
     with open(PLAIN.load().path, "rb") as file:
         data = bytearray(file.read())
     table, = struct.unpack_from("<I", data, 28)

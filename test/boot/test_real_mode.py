@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Targets that start in real mode: how they are entered, what the BIOS finds of its own, drives and partitions.
+"""Targets that start in real mode: how they are entered, what the BIOS finds of its own state, drives and partitions.
 
-Those that are files (iPXE, memdisk, Linux by its 16-bit entry) stand in cells.py too.
-"""
+cells.py also has those that are files: iPXE, memdisk, and Linux through its 16-bit entry."""
 import re
 import struct
 
@@ -19,13 +18,13 @@ LINE = r"^Boot sector: CS 0000 DX {:04x} DS 0000 SI {:04x} FLAGS 0202$"
 SECOND = r"^This is the second sector of a (floppy|partition)\.$"
 TICK = r"^A timer interrupt came\.$"
 ENTRY = 0x7c00
-# BIOS data area: what the BIOS itself changes when segue.elf puts its cursor below the last line, while interrupts
-# are on for that, and when it reads a boot sector.
+# BIOS data area: what the BIOS itself changes when segue.elf moves its cursor below the last line, while interrupts are
+# enabled for that, and when it reads a boot sector.
 BDA_CURSOR, BDA_TICKS, BDA_DISK = range(0x450, 0x452), range(0x46c, 0x471), (0x474,)
 
 
 def says(vm, drive, si, kind, timeout=15):
-    """The target's own lines: how it was entered, that INT 13h reads, that interrupts come."""
+    """Wait for the target's lines: how it was entered, that INT 13h reads, that interrupts arrive."""
     vm.wait_for(TICK, screen=True, timeout=timeout, but_not=r"^Refused: .*")
     screen = vm.screen()
     assert re.search(LINE.format(drive, si), screen, re.MULTILINE), vm.report("entered otherwise")
@@ -35,7 +34,7 @@ def says(vm, drive, si, kind, timeout=15):
 # ---- boot sectors ----
 @pytest.mark.parametrize("bits", [32, 64])
 def test_a_sector_as_a_module(bits, segue, tmp_path):
-    """The 512 bytes as a file; the floppy they read from is in the drive that drive= names."""
+    """The 512 bytes as a file; they read from a floppy in the drive that drive= names."""
     parts = [Part(sectors.boot_sector(str(tmp_path / "sector")))]
     boot = qemu_kernel(Part(segue, "drive=fd0"), parts)
     with Qemu(f"real-module-{bits}", boot["args"] + sectors.drive(sectors.floppy(str(tmp_path / "floppy")), "floppy"),
@@ -57,7 +56,7 @@ def test_a_floppy(way, segue, tmp_path):
 
 @pytest.mark.parametrize("bits, number, interface", [(32, 1, "ide"), (64, 2, "ide"), (64, 4, "virtio")])
 def test_a_partition(bits, number, interface, segue, tmp_path):
-    """Its boot sector finds its own entry of the table at DS:SI and reads where that points."""
+    """A partition's boot sector finds its own table entry at DS:SI and reads the sector it names."""
     boot = qemu_kernel(Part(segue, f"chain=hd0,{number}"))
     with Qemu(f"real-partition-{number}", boot["args"] + sectors.drive(sectors.disk(str(tmp_path / "disk")), interface),
               memory="16M", bits=bits) as vm:
@@ -94,7 +93,7 @@ def test_what_cannot_be_chained(option, sentence, segue, tmp_path):
 
 # ---- kernels of every protocol ----
 def kernel_says(vm, version, high, initrd):
-    """What test/targets/real/kernel.asm finds: boot.rst, Sample Boot Configuration."""
+    """Check what test/targets/real/kernel.asm finds: boot.rst, Sample Boot Configuration."""
     vm.wait_for(r"^That is all\.$", timeout=15, but_not=r"^Refused: .*")
     said = vm.serial()[vm.serial().index("Kernel: "):].splitlines()
     low = not high or version < 0x202
@@ -117,16 +116,16 @@ def test_a_kernel_of_protocol(version, high, initrd, bits, segue, tmp_path):
     define = ([f"-DVERSION={version}"] if version else []) + (["-DHIGH"] if high else [])
     sectors.assemble(str(tmp_path / "kernel"), "kernel.asm", *define)
     write(str(tmp_path / "initrd"), b"This is the initrd.\0" + bytes(5000))
-    # QEMU takes two blanks for one, an option does not
+    # QEMU joins two blanks into one; segue.elf's option does not
     parts = [Part(str(tmp_path / "kernel"))] + ([Part(str(tmp_path / "initrd"))] if initrd else [])
     boot = qemu_kernel(Part(segue, 'cmdline="root=/dev/fd0 vga=ask two  blanks"'), parts)
     with Qemu(f"real-protocol-{version:x}-{high}", memory="16M", bits=bits, **boot) as vm:
         kernel_says(vm, version, high, initrd)
 
 
-# ---- iPXE, on to where it answers ----
+# ---- iPXE, up to its prompt ----
 def test_ipxe_prompt(segue, targets, tmp_path):
-    """Its own prompt takes keys through the BIOS, and finds the network card."""
+    """Its prompt reads keys through the BIOS, and finds the network card."""
     boot = grub_bios(str(tmp_path / "boot.iso"), Part(segue), [Part(at("ipxe/ipxe.lkrn"))])
     boot["args"] = boot["args"] + ["-nic", "user,model=virtio-net-pci"]
     with Qemu("real-ipxe-prompt", memory="64M", nic=True, **boot) as vm:
@@ -140,7 +139,7 @@ def test_ipxe_prompt(segue, targets, tmp_path):
 
 # ---- A20 ----
 def test_a20_is_shut_again(segue, tmp_path):
-    """Firmware that leaves A20 shut; a disk of Segue's own; a boot sector that finds it as the firmware left it."""
+    """Firmware that leaves A20 disabled; a disk made by Segue; a boot sector that finds A20 as the firmware left it."""
     first = str(tmp_path / "first")
     write(first, sectors.assemble(first + ".bin", "shut_a20.asm"))
     with open(first, "ab") as file:
@@ -191,7 +190,7 @@ def check_registers(r, code_segment, ip, data_segment, **general):
     for name in ("CS", "DS", "ES", "FS", "GS", "SS"):
         segment = code_segment if name == "CS" else data_segment
         assert (r[name]["selector"], r[name]["base"], r[name]["limit"]) == (segment, segment * 16, 0xffff), name
-        # present, not system; code or writable data; no D, no G
+        # present, not a system segment; code or writable data; no D, no G
         assert r[name]["flags"] & 0xc0f000 == 0x009000, name
     assert r["CR0"] == 0x10 and r["CR2"] == r["CR3"] == r["CR4"] == r.get("EFER", 0) == 0
     assert r["IDT"] == {"base": 0, "limit": 0x3ff}
@@ -201,7 +200,7 @@ def check_registers(r, code_segment, ip, data_segment, **general):
 
 
 def firmware_memory(vm):
-    """IVT and BIOS data area, and the EBDA from where that says it is."""
+    """Return the IVT, the BIOS data area, and the EBDA at the address stored there."""
     low = vm.memory_at(0, 0x500)
     start = struct.unpack_from("<H", low, 0x40e)[0] * 16
     return low, vm.memory_at(start, 0xa0000 - start)
@@ -214,7 +213,7 @@ def differing(before, after, but=()):
 @pytest.mark.parametrize("cpu", CPUS, ids=lambda each: each.name)
 @pytest.mark.parametrize("what", ["sector", "partition", "linux"])
 def test_the_state(what, cpu, segue, targets, tmp_path):
-    """Every register with its hidden parts; the BIOS's memory as the firmware left it."""
+    """Check every register with its hidden part, and that the BIOS's memory is as the firmware left it."""
     define = ["-DPARTITION"] if what == "partition" else []
     code, address = sectors.assemble(str(tmp_path / "code"), "boot_sector.asm", *define)[:16], ENTRY
     expected = dict(code_segment=0, ip=ENTRY, data_segment=0, SP=ENTRY, DX=0x80, EFL=0x202)
@@ -231,7 +230,7 @@ def test_the_state(what, cpu, segue, targets, tmp_path):
         with open(at("ipxe/ipxe.lkrn"), "rb") as file:
             address, code = 0x10200, file.read(0x210)[0x200:]
         expected = dict(code_segment=0x1020, ip=0, data_segment=0x1000, SP=0xe000, EFL=2)
-    # a breakpoint is at a linear address, and what is reported at it is an offset
+    # a breakpoint is a linear address, but the stop reports an offset
     with Qemu(f"real-state-{what}-{cpu.name}", memory="16M", cpu=cpu.model, bits=cpu.bits, gdb=True, paused=True,
               **boot) as vm, connect(vm) as stub:
         start = elf_entry(segue)
@@ -239,14 +238,14 @@ def test_the_state(what, cpu, segue, targets, tmp_path):
         stub.cont(20)
         stub.clear_break(start)
         low, high = firmware_memory(vm)
-        # whatever a host leaves: none of it reaches the target
+        # nothing that a host leaves may reach the target
         stub.break_at(symbol("segue_exec"))
         stub.cont(20)
         stub.clear_break(symbol("segue_exec"))
         spoil(stub, cpu)
         stub.break_at(address)
         stub.cont(20)
-        # iPXE's jump over its header is patched by no one
+        # nothing patches iPXE's jump over its header
         assert vm.memory_at(address, 2) == code[:2]
         registers = stub.info_registers()
         check_registers(registers, **expected)
@@ -258,7 +257,7 @@ def test_the_state(what, cpu, segue, targets, tmp_path):
 
 
 def test_the_real_check_fails_elsewhere(segue, targets, tmp_path):
-    """The same checks refuse the state that a Multiboot target gets."""
+    """The same checks fail on the state that a Multiboot target gets."""
     boot = qemu_kernel(Part(segue), [Part(at("multiboot-example/kernel"))])
     with open(at("multiboot-example/kernel"), "rb") as file:
         data = file.read()

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Bad modules for segue.elf: each is refused with its own code and sentence, and the host lives on.
+"""Bad modules for segue.elf: each is refused with its code and sentence, and the host keeps running.
 
-The files are real targets with one thing broken, or the smallest file that has the fault.
-"""
+The files are real targets with one defect, or the smallest file that has the defect."""
 import collections
 import os
 import re
@@ -25,14 +24,14 @@ def read(path):
 
 
 def patch(data, offset, form, *values):
-    """data with values packed at offset."""
+    """Return data with values packed at offset."""
     changed = bytearray(data)
     struct.pack_into(form, changed, offset, *values)
     return bytes(changed)
 
 
 def elf32(segments=((0x100000, b"\xfa\xf4\xeb\xfd", 4),), entry=0x100000, machine=3, body=b""):
-    """An ELF32 executable of (physical address, bytes, size in memory); body comes after the headers."""
+    """Return an ELF32 executable of (physical address, bytes, size in memory); body follows the headers."""
     at_ = 52 + 32 * len(segments) + len(body)
     table, data = b"", b""
     for address, content, size in segments:
@@ -44,7 +43,7 @@ def elf32(segments=((0x100000, b"\xfa\xf4\xeb\xfd", 4),), entry=0x100000, machin
 
 
 def multiboot(flags, checksum=None, *fields):
-    """A Multiboot 1 header."""
+    """Return a Multiboot 1 header."""
     value = -(MULTIBOOT_MAGIC + flags) & 0xffffffff if checksum is None else checksum
     return struct.pack("<III", MULTIBOOT_MAGIC, flags, value) + struct.pack(f"<{len(fields)}I", *fields)
 
@@ -70,7 +69,7 @@ def unknown_flag(folder):
 
 
 def large_zimage(folder):
-    """A kernel that goes low, and reaches to where its setup code has to lie."""
+    """Return a kernel that loads low and reaches the address where its setup code must go."""
     data = read(at("memtest/ia32.bin"))
     setup = (data[0x1f1] + 1) * 512
     data = patch(patch(data, 0x211, "<B", 0), 0x1f4, "<I", 0x8001)
@@ -78,7 +77,7 @@ def large_zimage(folder):
 
 
 def flat_outside_file(folder):
-    # load_addr below what header_addr and the header's place in the file allow
+    # load_addr lower than header_addr and the header's offset in the file allow
     return multiboot(0x10003, None, 0x100000, 0x200000, 0x201000, 0, 0x100020) + bytes(512)
 
 
@@ -96,8 +95,8 @@ def linux():
 
 
 # make      a function(folder) that returns the first module's bytes, or a list of Parts for all modules
-# code      of enum segue_error; it stands for the sentence's general half
-# sentence  what names the thing: which segment, which range, what limit
+# code      of enum segue_error; it determines the general half of the sentence
+# sentence  the other half, which names the segment, the range or the limit
 Case = collections.namedtuple("Case", "make code sentence memory args", defaults=("64M", ""))
 GREATEST = "x" * 3000
 
@@ -108,7 +107,7 @@ CASES = {
     "gzip": Case(lambda folder: [INITRD], 22, r"gzip-compressed"),
     "linux-truncated": Case(lambda folder: linux()[:2000000], 110, r"2000000 bytes, code to 570\d{4}"),
     "linux-old": Case(lambda folder: patch(linux(), 0x206, "<H", 0x1ff), 111, r"1\.255"),
-    # That a 16-bit entry is refused where there is no BIOS: test_real_mode.py.
+    # test_real_mode.py tests that a 16-bit entry is refused without a BIOS.
     "linux-low": Case(large_zimage, 119, r"\d+ bytes for the setup code, .*, from 0x90000 on"),
     "linux-alignment": Case(lambda folder: patch(linux(), 0x230, "<I", 0x123456), 113,
                             r"kernel_alignment 0x123456"),
@@ -162,7 +161,7 @@ def machine(case, segue, folder, options):
 
 @pytest.mark.parametrize("name", CASES)
 def test_refusal(name, segue, targets, tmp_path):
-    """The sentence, the code, and a host that still runs: it answers the key that reboots it."""
+    """Check the sentence, the code, and that the host still runs: a key reboots it."""
     case = CASES[name]
     with Qemu("refusal-" + name, memory=case.memory, writable=True,
               **machine(case, segue, str(tmp_path), "console=ttyS0")) as vm:
@@ -178,12 +177,12 @@ def test_refusal(name, segue, targets, tmp_path):
 
 def test_every_refusal_has_its_own_sentence():
     codes = [case.code for case in CASES.values() if case.code]
-    # Outside RAM is tested from below and from far above.
+    # Outside RAM is tested both below and far above it.
     assert sorted(set(codes)) == sorted(set(codes) | {132}) and len(codes) - len(set(codes)) == 1
 
 
 def test_panic_reboots(segue, targets, tmp_path):
-    """panic=2: the machine reboots by itself two seconds after a refusal, and not before."""
+    """panic=2: the machine reboots two seconds after a refusal, not earlier."""
     with Qemu("refusal-panic", **machine(CASES["noise"], segue, str(tmp_path), "console=ttyS0 panic=2")) as vm:
         vm.wait_for(r"^Refused: ", timeout=15)
         refused = time.monotonic()
@@ -192,7 +191,7 @@ def test_panic_reboots(segue, targets, tmp_path):
 
 
 def test_quiet_still_refuses(segue, targets, tmp_path):
-    """quiet hides what was found, not why it refuses."""
+    """quiet hides what was found, but not the reason of a refusal."""
     with Qemu("refusal-quiet", **machine(CASES["noise"], segue, str(tmp_path), "console=ttyS0 quiet")) as vm:
         vm.wait_for(r"^Refused: ", timeout=15)
         assert "started by" not in vm.serial()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Stage 1, from the firmware's jump to 0x7c00 to segue.elf's first instruction: what QEMU and Bochs show there, what
-a bad firmware and bad media lead to, and what is never written. Media are made here byte by byte, so that anything in
-them can be wrong."""
+"""Stage 1, from the firmware's jump to 0x7c00 to segue.elf's first instruction: the state that QEMU and Bochs show
+there, the results of bad firmware and bad media, and memory that is never written. The media are built here byte by
+byte, so that anything in them can be wrong."""
 import os
 import struct
 import subprocess
@@ -30,15 +30,15 @@ BAD_BIOS = 0x600
 
 CR0_PE, CR0_PG = 1 << 0, 1 << 31
 EFLAGS_IF, EFLAGS_DF = 1 << 9, 1 << 10
-# Of a descriptor's second doubleword all but base and limit, which stand beside it.
+# All of a descriptor's second doubleword except base and limit, which are checked separately.
 ATTRIBUTES = 0xf0ff00
 FLAT_CODE, FLAT_DATA = 0xc09b00, 0xc09300
-# A geometry of at least one cylinder, or SeaBIOS has none for a disk.
+# At least one cylinder, since SeaBIOS otherwise finds no geometry for a disk.
 DISK_SIZE = 4 << 20
 
 
 class Elf:
-    """segue.elf's entry and what belongs where."""
+    """segue.elf's entry, and the bytes that belong at each address."""
 
     def __init__(self, path):
         with open(path, "rb") as file:
@@ -54,13 +54,13 @@ class Elf:
 
 
 def loader():
-    """What follows the CD's sector in the boot image, and follows the MBR on a disk."""
+    """Return what follows the CD's sector in the boot image, and the MBR on a disk."""
     with open(BOOT_IMAGE, "rb") as file:
         return file.read()[CD_SECTOR:]
 
 
 def sums(data):
-    """As container/seal.h says."""
+    """Compute the sums of container/seal.h."""
     total = of_sums = 0
     for at in range(0, len(data), SUM_SECTOR):
         total = (total + sum(struct.unpack(f"<{SUM_SECTOR // 4}I", data[at:at + SUM_SECTOR]))) & 0xffffffff
@@ -89,7 +89,7 @@ def write(path, data):
 
 
 def make_disk(path, part=None, lba=1, size=DISK_SIZE):
-    """The MBR, and the second part at lba."""
+    """Write a disk with the MBR, and the second part at lba."""
     with open(MBR, "rb") as file:
         mbr = file.read()
     data = bytearray(max(size, (lba + 256) * 512))
@@ -100,7 +100,7 @@ def make_disk(path, part=None, lba=1, size=DISK_SIZE):
 
 
 def make_iso(folder, part=None, table=True):
-    """A hybrid, as xorriso makes it of mbr.bin and boot.img."""
+    """Make a hybrid ISO with xorriso from mbr.bin and boot.img."""
     with open(BOOT_IMAGE, "rb") as file:
         sector = file.read()[:CD_SECTOR]
     boot = write(folder / "boot.img", sector + (loader() if part is None else part))
@@ -180,7 +180,7 @@ class Start:
         self.vm.__exit__(*_)
 
     def spoil(self, folder, *definitions):
-        """The firmware is bad_bios.asm's from now on."""
+        """Replace the firmware's services with those of bad_bios.asm."""
         path = str(folder / "bad_bios.bin")
         run(["nasm", "-f", "bin", *(f"-D{each}" for each in definitions), "-o", path, BAD_BIOS_SOURCE])
         with open(path, "rb") as file:
@@ -207,7 +207,7 @@ def register(registers, name):
 
 
 def assert_entered(registers):
-    """The contract at the top of loader.asm."""
+    """Check the contract at the top of loader.asm."""
     elf = Elf(SEGUE)
     assert register(registers, "IP") == elf.entry
     assert register(registers, "AX") == STAGE1_MAGIC
@@ -235,13 +235,13 @@ def test_enters_segue(way, tmp_path):
 
 
 def wraps(start):
-    """What may not be written, as it is now."""
+    """Return the current contents of memory that must not be written."""
     return start.vm.memory_at(0, BDA_END), start.vm.memory_at(NEVER_WRITTEN, BASE_MEMORY_END - NEVER_WRITTEN)
 
 
 @pytest.mark.parametrize("way", [WAYS[1], WAYS[3]], ids=lambda each: each.name)
 def test_writes_nothing_of_the_firmware(way, tmp_path):
-    """Each write to the first 0x500 bytes and from 0x40000 to 0xa0000 is stopped at: is it the firmware that writes?"""
+    """Stop at each write to the first 0x500 bytes and to 0x40000 to 0xa0000: it must be the firmware that writes."""
     with Start("writes-" + way.name, way.make(way.medium_file(tmp_path)), way.machine, way.bits) as start:
         cpu = start.cpu
         _, before = wraps(start)
@@ -256,9 +256,9 @@ def test_writes_nothing_of_the_firmware(way, tmp_path):
                 break
             assert at >= 0xc0000, f"code at 0x{at:x} writes there"
         assert_entered(registers)
-        # The firmware's writes were seen, so ours would have been.
+        # The firmware's writes were seen, so stage 1's would have been.
         assert 0 < stops < 4999
-        # And nothing has come by DMA.
+        # And DMA has changed nothing.
         _, after = wraps(start)
         ebda = struct.unpack("<H", start.vm.memory_at(EBDA_SEGMENT, 2))[0] * 16 - NEVER_WRITTEN
         assert after[:ebda] == before[:ebda]
@@ -272,14 +272,14 @@ def test_file_leaves_the_partition_table_alone():
 
 
 def test_jump_and_room_for_a_parameter_block():
-    """As BIOSes want a sector that can be booted; the jump leads past the block."""
+    """BIOSes expect a bootable sector to start with a jump; it leads past the parameter block."""
     with open(MBR, "rb") as file:
         mbr = file.read()
     assert mbr[0] == 0xeb and BPB[1] <= 2 + mbr[1] < PATCHED_LBA and mbr[2] == 0x90
     assert not any(mbr[slice(*BPB)])
 
 
-# What a BIOS may have written into the sector: a BIOS parameter block, and whatever tools have at the end.
+# What a BIOS may write into the sector: a BIOS parameter block, and what tools put at the end.
 FOREIGN = {"ones": lambda size: b"\xff" * size, "zeros": bytes,
            "noise": lambda size: bytes((each * 167 + 89) & 0xff for each in range(size))}
 
@@ -301,21 +301,21 @@ def test_firmware_writes_into_the_sector(way, name, tmp_path):
         assert_entered(start.run())
         assert start.stage1() == {"size": 16, "medium": way.medium, "drive": way.drive, "a20_was_shut": 0}
         assert_placed(start.vm.memory_at)
-        # Nor does it write there itself.
+        # Stage 1 does not write there either.
         after = start.vm.memory_at(BOOT_SECTOR, 512)
         assert after[:BPB[1]] == written[:BPB[1]] and after[PATCHED_LBA:] == written[PATCHED_LBA:]
 
 
 @pytest.mark.parametrize("name", FOREIGN)
 def test_firmware_writes_into_the_sector_of_a_cd(name, tmp_path):
-    """No BIOS parameter block is in one: the five bytes before the boot information table."""
+    """A CD's sector has no BIOS parameter block: only the five bytes before the boot information table."""
     with Start(f"foreign-{name}-cd", cdrom(make_iso(tmp_path))) as start:
         start.cpu.write_mem(BOOT_SECTOR + BPB[0], FOREIGN[name](8 - BPB[0]))
         assert_entered(start.run())
         assert start.stage1()["medium"] == CD
 
 
-# Not the last bytes: what partitions a firmware believes in decides whether it boots at all.
+# Not the last bytes: whether a firmware boots at all depends on the partitions there.
 @pytest.mark.parametrize("name", ["ones", "noise"])
 @pytest.mark.parametrize("way", [each for each in WAYS if each.medium != CD], ids=lambda each: each.name)
 def test_parameter_block_on_the_medium(way, name, tmp_path):
@@ -332,7 +332,7 @@ def fill_parameter_block(path, name):
         file.write(FOREIGN[name](BPB[1] - BPB[0]))
 
 
-# Firmwares that get things wrong, and it does not matter: definitions of bad_bios.asm, what its counters must say.
+# Firmwares with harmless errors: definitions of bad_bios.asm, and the expected counters.
 CLUMSY = {
     "07c0": (["CODE=0x7c0"], lambda c: c["by_packet"] == 1 + -(-len(loader()) // 32768)),
     "drive-0": (["DRIVE=0"], lambda c: c["by_packet"] == 1 + -(-len(loader()) // 32768)),
@@ -358,7 +358,7 @@ def test_clumsy_firmware(name, tmp_path):
 
 
 def test_clumsy_firmware_of_a_cd(tmp_path):
-    """A wrong drive, entered at 07C0:0000, and no more than 3 sectors at once."""
+    """The wrong drive, an entry at 07C0:0000, and at most 3 sectors at once."""
     with Start("clumsy-cd", cdrom(make_iso(tmp_path))) as start:
         start.spoil(tmp_path, "CODE=0x7c0", "DRIVE=0x9f", "MOST=3", "NO_41")
         assert_entered(start.run())
@@ -383,7 +383,7 @@ def broken_elf(offset, new):
 
 
 def paddr(address):
-    """segue.elf with its first segment elsewhere."""
+    """Return segue.elf with its first segment at another address."""
     return broken_elf(Elf(SEGUE).headers_at + 12, struct.pack("<I", address))
 
 
@@ -420,7 +420,7 @@ def test_bad_second_part_of_a_cd(name, tmp_path):
 
 
 def refuses(name, args, sentence, **more):
-    """The sentence, on the serial port and the screen, and then a CPU that waits and has not gone on."""
+    """Check the sentence on the serial port and the screen, and that the CPU waits and has not continued."""
     with Qemu("stage1-bad-" + name, args, bits=32, **more) as vm:
         vm.wait_for(sentence.replace(".", r"\."), timeout=15, but_not="Segue [0-9]")
         vm.wait_for(sentence.replace(".", r"\."), screen=True, timeout=5)
@@ -457,7 +457,7 @@ def test_sector_unreadable_once(tmp_path):
 
 
 def test_nothing_can_be_read(tmp_path):
-    """What the firmware says is shown."""
+    """The firmware's error is shown."""
     with Start("unreadable", ide(make_disk(tmp_path / "disk.img"))) as start:
         start.spoil(tmp_path, "FAIL=0xffff", "STATUS=0xaa")
         start.cpu.run()
@@ -479,7 +479,7 @@ def test_refuses_without_a_serial_port(tmp_path):
         assert vm.serial() == ""
 
 
-# The disks' boot sectors with bytes of a BIOS parameter block in them.
+# The disks' boot sectors with bytes of a BIOS parameter block.
 BOCHS = {"cd": (CD, False), "disk": (DISK, True), "iso-on-disk": (ISO_ON_DISK, True)}
 
 
@@ -490,7 +490,7 @@ def test_bochs(name, tmp_path):
     elf = Elf(SEGUE)
     path = make_disk(tmp_path / "disk.img") if medium == DISK else make_iso(tmp_path)
     if disk:
-        # Bochs wants whole cylinders.
+        # Bochs needs whole cylinders.
         os.truncate(path, -(-os.path.getsize(path) // bochs.CYLINDER) * bochs.CYLINDER)
     start = elf.entry - elf.segments[0][0]
     if disk:

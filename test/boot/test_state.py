@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The state that a target is entered with: the inspector's own verdict, and what QEMU and Bochs
-show at the target's first instruction, hidden parts of the descriptors included."""
+"""The state in which a target is entered: the inspector's verdict, and what QEMU and Bochs show at the target's first
+instruction, including the hidden parts of the segment registers."""
 import os
 import re
 import struct
@@ -25,11 +25,11 @@ CATCHER_SIZE = 16384                # loaders/common/loader.h
 
 
 class Target:
-    """One of the inspector's images: .entry, .code (its first bytes), selectors that the protocol asks for."""
+    """One of the inspector's images: .entry, .code (its first bytes), the selectors that the protocol requires."""
 
     def __init__(self, name, file, code_selector, few):
         self.name, self.path, self.code_selector = name, os.path.join(INSPECT, file), code_selector
-        self.few = few      # a verdict on fewer items than this is not a whole one
+        self.few = few      # a verdict on fewer items is incomplete
 
     def load(self):
         with open(self.path, "rb") as file:
@@ -54,7 +54,7 @@ TARGETS = [MULTIBOOT, LINUX, PLAIN]
 
 
 class Cpu:
-    """A CPU model and what spoil.asm may touch on it."""
+    """A CPU model, and what spoil.asm may change on it."""
 
     def __init__(self, name, bits, *spoil):
         self.model, self.bits, self.spoil = name, bits, spoil
@@ -64,7 +64,7 @@ class Cpu:
 DE, TSD, PSE, MCE, PGE, OSFXSR, OSXSAVE = (1 << bit for bit in (3, 2, 4, 6, 7, 9, 18))
 NXE, SCE = 1 << 11, 1 << 0
 CPUS = [
-    # QEMU gives its 486 CPUID and PSE, so CR4: a late one
+    # QEMU's 486 has CPUID and PSE, and so CR4: a late model
     Cpu("486", 32, f"CR4={PSE}"),
     Cpu("pentium", 32, f"CR4={DE | TSD | PSE | MCE}"),
     Cpu("qemu32", 32, f"CR4={DE | TSD | PSE | MCE | PGE | OSFXSR}", "SYSENTER", "PAT"),
@@ -96,7 +96,7 @@ class Verdict:
 
 
 def segue(target, args="strict", kernel=SEGUE):
-    """QEMU's arguments for: Segue, and the target as its one module."""
+    """Return QEMU's arguments for Segue with the target as its only module."""
     return qemu_kernel(Part(kernel), [Part(target.path, args)])
 
 
@@ -107,20 +107,20 @@ def start(request, target, cpu, boot, memory="64M"):
 
 def connect(vm):
     stub = GdbStub(vm.gdb_port)
-    # QEMU lets single registers be written only once its description has been asked for.
+    # QEMU allows writes of single registers only after its description has been asked for.
     stub.ask("qXfer:features:read:target.xml:0,ffb")
     return stub
 
 
 def set_register(stub, cpu, name, value):
-    # gdb's numbers, for i386 and amd64
+    # gdb's register numbers, for i386 and amd64
     number = {"EAX": (0, 0), "EBX": (3, 1), "ESI": (6, 4), "EIP": (8, 16), "EFL": (9, 17)}[name][cpu.bits == 64]
     wide = cpu.bits == 64 and name != "EFL"
     stub.ask(f"P{number:x}=" + struct.pack("<Q" if wide else "<I", value).hex())
 
 
 def run_to(stub, address, code, timeout=30):
-    """Run until the address is executed while it holds this code; the breakpoint is taken away."""
+    """Run until the address is executed while it holds this code; then remove the breakpoint."""
     stub.break_at(address)
     for _ in range(20):
         stub.cont(timeout)
@@ -140,13 +140,13 @@ def verdict(vm, timeout=30):
 
 
 def name32(registers, name):
-    """A register by its 32-bit name, whichever QEMU it is."""
+    """Return a register by its 32-bit name, for either QEMU."""
     return registers[name] if name in registers else registers["R" + name[1:]]
 
 
 def check_entry(registers, target, passed, catcher=False):
-    """The emulator's registers at the first instruction. passed: the registers that the protocol uses.
-    catcher: the tables are in it."""
+    """Check the emulator's registers at the first instruction. passed: the registers that the protocol uses. catcher:
+    the descriptor tables are the catcher's."""
     wrong = []
 
     def same(what, got, want):
@@ -169,11 +169,11 @@ def check_entry(registers, target, passed, catcher=False):
         same(name, registers[name]["selector"], target.code_selector + (0 if code else 8))
         same(f"{name}'s base", registers[name]["base"], 0)
         same(f"{name}'s limit", registers[name]["limit"], 0xffffffff)
-        # present, ring 0, accessed; readable code or writable data; 32-bit, in pages
+        # present, ring 0, accessed; readable code or writable data; 32-bit, page granularity
         same(f"{name}'s type", registers[name]["flags"] & 0xf0ff00, 0xc09b00 if code else 0xc09300)
     same("LDTR", registers["LDT"]["selector"], 0)
     same("TR's limit", registers["TR"]["limit"], 0x67)
-    # QEMU's LTR sets the busy bit in memory only (the inspector looks there), Bochs's in the hidden part too.
+    # QEMU's LTR sets the busy bit only in memory, which the inspector reads; Bochs's sets it in the hidden part too.
     same("TR's type", registers["TR"]["flags"] & 0xff00, 0x8900 if "A20" in registers else 0x8b00)
     if catcher:
         home = registers["GDT"]["base"] // CATCHER_SIZE
@@ -192,7 +192,7 @@ PASSED = {"multiboot": {"EAX", "EBX"}, "linux": {"ESI"}, "elf": set()}
 def check_verdict(seen, target, registers):
     assert not seen.bad
     assert len(seen.good) >= target.few, f"only {len(seen.good)} items were judged"
-    # The inspector reads what the emulator shows.
+    # The inspector reads the same values as the emulator shows.
     for name in ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eflags"):
         assert seen.number(name) == name32(registers, {"eflags": "EFL"}.get(name, name.upper())), name
     assert seen.number("gdtr.base") == registers["GDT"]["base"]
@@ -201,7 +201,7 @@ def check_verdict(seen, target, registers):
 
 
 def check_reserved(seen, registers):
-    """The memory map that the target was given calls the catcher's memory reserved, and none of it RAM."""
+    """Check that the target's memory map reports the catcher's memory as reserved and not as RAM."""
     start = registers["GDT"]["base"] // CATCHER_SIZE * CATCHER_SIZE
     ranges = [[int(each, 0) for each in value.split()[:3]] for name, value in seen.values.items()
               if re.fullmatch(r"(mmap|e820)\.\d+", name)]
@@ -224,13 +224,13 @@ def test_entry_state(request, target, cpu):
 
 
 def symbol(name):
-    """The address of a symbol in segue.elf."""
+    """Return the address of a symbol in segue.elf."""
     listed = subprocess.run(["nm", SEGUE_DEBUG], capture_output=True, text=True, check=True).stdout
     return int(re.search(rf"^([0-9a-f]+) \w {name}$", listed, re.MULTILINE)[1], 16)
 
 
 def spoil(stub, cpu, *more):
-    """Stopped at an instruction: run spoil.asm and come back to it, the memory as before."""
+    """Run spoil.asm from a stopped instruction and return there; memory is unchanged."""
     registers = stub.info_registers()
     back = name32(registers, "EIP")
     path = os.path.join(BUILD, f"spoil-{os.getpid()}.bin")
@@ -248,7 +248,7 @@ def spoil(stub, cpu, *more):
     stub.write_mem(SPOIL_AT, before)
     spoilt = stub.info_registers()
     assert name32(spoilt, "EIP") == back
-    # It did its work: else the tests that use it would show nothing.
+    # Check that it worked; otherwise the tests that use it would show nothing.
     assert spoilt["CR0"] != 0x11 and spoilt["DR7"] != 0x400 and spoilt["CR4"] != 0 and spoilt["CR3"] != 0
     assert name32(spoilt, "EFL") & EFLAGS_ID and spoilt["FCW"] != 0x37f
     assert spoilt["LDT"]["selector"] and spoilt["IDT"]["limit"] and spoilt["FS"]["limit"] != 0xffffffff
@@ -259,7 +259,7 @@ def spoil(stub, cpu, *more):
 @targets
 @cpus
 def test_spoilt_host(request, target, cpu):
-    """segue_exec() entered with everything set that a host may leave: nothing of it reaches the target."""
+    """Enter segue_exec() with everything set that a host may leave: none of it reaches the target."""
     target.load()
     exec_at = symbol("segue_exec")
     with start(request, target, cpu, segue(target)) as vm, connect(vm) as stub:
@@ -276,9 +276,9 @@ def test_spoilt_host(request, target, cpu):
 
 
 def test_a20_shut(request):
-    """A20 is shut when purgatory starts, and open when the target does."""
+    """A20 is disabled when purgatory starts, and enabled when the target does."""
     MULTIBOOT.load()
-    # The end of memory, and so purgatory, must lie in an even megabyte to run with A20 shut.
+    # Purgatory, at the end of memory, must be in an even megabyte to run with A20 disabled.
     with start(request, MULTIBOOT, CPUS[2], segue(MULTIBOOT), memory="63M") as vm, connect(vm) as stub:
         stub.break_at(symbol("segue_exec"))
         stub.cont(30)
@@ -306,8 +306,8 @@ def log_of_segue(vm, stub, target, hold_id=()):
 
 
 def log_to(vm, stub, target, hold_id=()):
-    """Run to the target's first instruction; return [(address, mnemonic)] of all code that QEMU translated in
-    between. hold_id: addresses behind POPFD where EFLAGS.ID is put back to 0."""
+    """Run to the target's first instruction; return [(address, mnemonic)] of all code that QEMU translated on the way.
+    hold_id: addresses after POPFD at which EFLAGS.ID is set back to 0."""
     log = vm.path("instructions.log")
     stub.monitor(f"logfile {log}")
     stub.monitor("log in_asm")
@@ -349,17 +349,17 @@ def found(listed, pattern):
 
 @targets
 def test_486_instructions(request, target):
-    """What an instruction log of Segue's code (segue.elf and purgatory) on a 486 shows.
+    """Check an instruction log of Segue's code (segue.elf and purgatory) on a 486.
 
-    QEMU's 486 lets EFLAGS.ID be toggled and has CPUID, so it is a late one: first run. The second holds ID
-    at 0 behind each POPFD, as a 386 or early 486 does: no CPUID, no CR4, no MSR may be tried then."""
+    QEMU's 486 lets EFLAGS.ID be toggled and has CPUID, so it is a late model: the first run. The second run holds ID
+    at 0 after each POPFD, as a 386 or early 486 does; then CPUID, CR4 and MSRs must not be tried."""
     target.load()
     boot = segue(target)
     with start(request, target, CPU_486, boot) as vm, connect(vm) as stub:
         late = log_of_segue(vm, stub, target)
         stub.run()
         assert not verdict(vm).bad
-    # The log is of what we think: purgatory's own steps are in it.
+    # The log covers the intended code: purgatory's steps are in it.
     for step in (r"^fninit", r"^l[gi]dt", r"^ltr", r"%dr7", r"%cr0"):
         assert found(late, re.compile(step)), f"no {step} in the log"
     assert found(late, CPUID), "no CPUID in the log of a CPU that has it"
@@ -376,7 +376,7 @@ def test_486_instructions(request, target):
 
 
 @pytest.mark.parametrize("model", ["pentium", "tigerlake"])
-# A plain ELF gets no command line, so it would not know how to end Bochs.
+# A plain ELF gets no command line, so it cannot be told to end Bochs.
 @pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
 def test_bochs(target, model, tmp_path):
     assert not bochs.missing(), bochs.missing()
@@ -389,7 +389,7 @@ def test_bochs(target, model, tmp_path):
     check_verdict(seen, target, run.registers)
 
 
-# What the inspector must find when the state is spoilt at its very first instruction.
+# What the inspector must report when the state is spoilt at its first instruction.
 SPOILT = """segue.cr0 segue.cr2 segue.cr3 segue.cr4 segue.dr0 segue.dr1 segue.dr2 segue.dr3 segue.dr6 segue.dr7
     segue.ecx segue.edx segue.edi segue.ebp segue.esp segue.eflags segue.cs segue.ds segue.es segue.fs segue.gs
     segue.ss segue.ldtr segue.tr segue.idtr.limit segue.idtr.base
@@ -412,7 +412,7 @@ SPOILT_FOR = {
 @targets
 @cpus
 def test_inspector_sees(request, target, cpu):
-    """The inspector finds each thing that is wrong: its verdicts above mean something."""
+    """The inspector finds everything that is wrong, so its verdicts above mean something."""
     target.load()
     keep = ["KEEP"] if target is not PLAIN else []
     with start(request, target, cpu, segue(target)) as vm, connect(vm) as stub:
@@ -427,7 +427,7 @@ def test_inspector_sees(request, target, cpu):
         want |= set(SPOILT_BY.get(each.split("=")[0], []))
     missed = want - set(seen.bad)
     assert not missed
-    # and nothing but that
+    # and nothing else
     assert set(seen.bad) <= want
 
 
@@ -436,7 +436,7 @@ def test_inspector_sees(request, target, cpu):
     ("PAGING", {"protocol.cr0"}),
 ])
 def test_inspector_sees_more(request, option, want):
-    """What the inspector cannot see, or the spoilt state has not, when all is spoilt at once."""
+    """Cases that the inspector cannot see, or that are not in the spoilt state, when everything is spoilt at once."""
     MULTIBOOT.load()
     cpu = CPUS[2]
     with start(request, MULTIBOOT, cpu, segue(MULTIBOOT)) as vm, connect(vm) as stub:
@@ -452,7 +452,7 @@ def test_inspector_sees_interrupts(request):
     cpu = CPUS[2]
     with start(request, MULTIBOOT, cpu, segue(MULTIBOOT)) as vm, connect(vm) as stub:
         run_to(stub, MULTIBOOT.entry, MULTIBOOT.code)
-        # none may come: there is no IDT
+        # no interrupt may come: there is no IDT
         stub.monitor("o /b 0x21 0xff")
         stub.monitor("o /b 0xa1 0xff")
         set_register(stub, cpu, "EFL", 0x202)
@@ -463,7 +463,7 @@ def test_inspector_sees_interrupts(request):
 
 def test_inspector_sees_a20(request):
     LINUX.load()
-    # ESI = boot_params must lie in an even megabyte to be read with A20 shut.
+    # ESI = boot_params must be in an even megabyte to be readable with A20 disabled.
     with start(request, LINUX, CPUS[2], segue(LINUX), memory="63M") as vm, connect(vm) as stub:
         run_to(stub, LINUX.entry, LINUX.code)
         stub.monitor("o /b 0x92 0")
@@ -473,7 +473,7 @@ def test_inspector_sees_a20(request):
 
 
 class Patches:
-    """Memory of a stopped guest, to be changed under the inspector."""
+    """Memory of a stopped guest, to be changed before the inspector runs."""
 
     def __init__(self, stub, base):
         self.stub, self.base = stub, base
@@ -487,7 +487,7 @@ class Patches:
 
 
 def patched(name, target, modules, change, args="strict"):
-    """The verdict on a target whose tables change(patches, stub) has altered at its first instruction."""
+    """Return the verdict on a target whose tables change(patches, stub) has altered at its first instruction."""
     target.load()
     cpu = CPUS[2]
     boot = qemu_kernel(Part(SEGUE), [Part(target.path, args), *modules])
@@ -500,7 +500,7 @@ def patched(name, target, modules, change, args="strict"):
 
 
 def image_of(path):
-    """Where the last segment of an ELF32 file ends: the bytes from the file, and those in memory."""
+    """Return the end of the last segment of an ELF32 file: of its bytes from the file, and in memory."""
     with open(path, "rb") as file:
         data = file.read()
     programs, = struct.unpack_from("<I", data, 28)
@@ -510,7 +510,7 @@ def image_of(path):
 
 
 def test_inspector_sees_lost_bytes():
-    """A byte not copied, a byte not zeroed."""
+    """The inspector detects a byte that was not copied, and one that was not zeroed."""
     filled, end = image_of(MULTIBOOT.path)
 
     def change(patches, _):
@@ -529,7 +529,7 @@ def test_inspector_sees_exception():
 
 @pytest.fixture
 def two_modules(tmp_path):
-    """Two small files, as modules."""
+    """Make two small files, as modules."""
     for name in ("one", "two"):
         (tmp_path / name).write_bytes(name.encode() * 3000)
     return [Part(str(tmp_path / "one"), "words"), Part(str(tmp_path / "two"))]
@@ -574,13 +574,13 @@ def wrong_places(info, _):
 
 
 def tables_in_kernel(info, stub):
-    # In the pattern, which then is wrong too. The command line holds "strict" there as well.
+    # This is inside the pattern, which is then wrong too. The command line contains "strict" there as well.
     at = image_of(MULTIBOOT.path)[0] - 400
     for field, size in ((16, 8), (MODS_ADDR, 32)):
         stub.write_mem(at, stub.read_mem(info.get(field), 200))
         info.put(field, at)
         at += 200
-    # empty sections, there too
+    # empty sections, also in the kernel
     stub.write_mem(at - 2000, bytes(40 * info.get(SHDR_NUM)))
     info.put(SHDR_ADDR, at - 2000)
 
@@ -702,7 +702,7 @@ WRONG_LINUX = {
 
 
 def test_inspector_sees_long_e820():
-    """128 entries are all that there is room for: what lies behind is taken for more, with any result."""
+    """There is room for only 128 entries: the bytes after them are read as more entries, with any result."""
     assert "protocol.e820_entries" in patched("linux-long-e820", LINUX, [], long_e820)
 
 
@@ -713,7 +713,7 @@ def test_inspector_sees_linux(change, two_modules):
 
 
 def test_inspector_walks_setup_data():
-    """The E820 entries beyond 128 are in setup_data: two nodes here, the second with two entries."""
+    """E820 entries beyond 128 are in setup_data: here two nodes, the second with two entries."""
     LINUX.load()
     with Qemu("state-setup-data", bits=32, gdb=True, paused=True, **segue(LINUX)) as vm, connect(vm) as stub:
         run_to(stub, LINUX.entry, LINUX.code)
@@ -740,7 +740,7 @@ def test_inspector_ends(option):
 
 
 def test_video():
-    """The variant that asks for a video mode: QEMU's own loader gives it none, Segue what the user says."""
+    """The variant that asks for a video mode: QEMU's own loader sets none, Segue passes what the user says."""
     with Qemu("state-video-qemu", bits=32, **qemu_kernel(Part(VIDEO.path))) as vm:
         assert set(verdict(vm).bad) == {"protocol.flags.video"}
     text = qemu_kernel(Part(SEGUE, "video=text"), [Part(VIDEO.path, "strict")])
@@ -763,7 +763,7 @@ def test_inspector_sees_video():
 
 @pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
 def test_inspector_direct(target):
-    """QEMU's own loaders keep the protocols; Linux's goes through the image's 16-bit setup."""
+    """QEMU's own loaders follow the protocols; the Linux loader runs the image's 16-bit setup code."""
     with Qemu("state-direct-" + target.name, bits=32, **qemu_kernel(Part(target.path, "x"))) as vm:
         seen = verdict(vm)
     assert not seen.bad and len(seen.good) > 25
@@ -771,7 +771,7 @@ def test_inspector_direct(target):
 
 
 def test_inspector_sees_grub(tmp_path):
-    """GRUB keeps the Multiboot protocol, and not Segue's contract."""
+    """GRUB follows the Multiboot protocol, but not Segue's contract."""
     MULTIBOOT.load()
     for args, want in (("x", set()), ("x strict", {"segue.cs", "segue.eflags", "segue.tr"})):
         iso = grub_iso(str(tmp_path / "boot.iso"), Part(MULTIBOOT.path, args))
@@ -781,7 +781,7 @@ def test_inspector_sees_grub(tmp_path):
 
 
 def test_modules_arrive(request, tmp_path):
-    """Modules and initrd arrive whole, with their strings, by the inspector's own checksum."""
+    """Modules and initrd arrive complete, with their strings, by the inspector's checksum."""
     MULTIBOOT.load()
     LINUX.load()
     files = [tmp_path / "one", tmp_path / "two", tmp_path / "empty"]

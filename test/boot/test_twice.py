@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The same machine boots twice with the same RAM, as after a warm reset: nothing that the first boot left in memory may
-be believed by the second. Each way of booting, a chain of two Segues, and hosts whose workspace is not cleared."""
+"""The same machine boots twice with the same RAM contents, as after a warm reset: the second boot must not trust
+anything that the first left in memory. Covers each way of booting, a chain of two Segues, and hosts whose workspace
+is not cleared."""
 import os
 import re
 
@@ -20,7 +21,7 @@ WAYS = ("kernel", "grub1", "grub2", "ide-cd", "ahci-cd", "ide-disk", "virtio-dis
 
 
 def made(way, folder, parts, options=""):
-    """A machine that boots segue.elf, or a medium of ours, with these parts."""
+    """Return a machine that boots segue.elf, or a medium made by Segue, with these parts."""
     loader = Part(SEGUE, options)
     if way in images.MEDIA:
         return images.segue_medium(way, os.path.join(folder, "medium"), parts[0], parts[1:], options,
@@ -38,7 +39,7 @@ def twice(marker):
 @pytest.mark.parametrize("target", [MULTIBOOT, LINUX], ids=lambda each: each.name)
 @pytest.mark.parametrize("way", WAYS)
 def test_each_way(way, target, tmp_path, note):
-    """The inspector resets the machine by the keyboard controller."""
+    """The inspector resets the machine through the keyboard controller."""
     with Qemu(f"twice-{way}-{target.name}", memory="64M", reboot=True,
               **made(way, str(tmp_path), [Part(target.path, "strict reboot")])) as vm:
         vm.wait_for(twice(GOOD), timeout=60, but_not=BAD)
@@ -47,7 +48,7 @@ def test_each_way(way, target, tmp_path, note):
 
 @pytest.mark.parametrize("way", ["kernel", "ide-cd", "ide-disk"])
 def test_a_chain_of_two(way, tmp_path, note):
-    """segue.elf by segue.elf, whose workspaces may lie at one address; and all of it a second time."""
+    """segue.elf starts segue.elf; their workspaces may have the same address. Then all of it runs a second time."""
     parts = [Part(SEGUE, "verbose"), Part(MULTIBOOT.path, "strict reboot")]
     with Qemu(f"twice-chain-{way}", memory="64M", reboot=True, **made(way, str(tmp_path), parts)) as vm:
         vm.wait_for(twice(GOOD), timeout=60, but_not=BAD)
@@ -55,10 +56,10 @@ def test_a_chain_of_two(way, tmp_path, note):
         note(vm.elapsed())
 
 
-# The segue command seals no medium with a wrong digest.
+# The segue command refuses to write a medium with a wrong digest.
 @pytest.mark.parametrize("way", ["kernel", "grub1"])
 def test_a_wrong_digest_again_and_again(way, tmp_path, note):
-    """digest=reboot: after the reset the same sentence, and not another one that hides it."""
+    """digest=reboot: after the reset the same sentence appears, and no other hides it."""
     case = Case(str(tmp_path), kernel_bit=42)
     with Qemu(f"twice-digest-{way}", memory="64M", reboot=True,
               **made(way, str(tmp_path), [Part(case.path)], "digest=reboot panic=3")) as vm:
@@ -77,7 +78,7 @@ echo UP-AND-AWAY $(cat /proc/cmdline) > /dev/console
                                                 pytest.param("ahci-disk", "di-i386/linux", 64, marks=pytest.mark.full),
                                                 pytest.param("kernel", "cloud-amd64/linux", 160, marks=pytest.mark.full)])
 def test_linux_that_reboots(way, linux, memory, targets, tmp_path, note):
-    """By the keyboard controller (reboot=k), from an init of ours in a second initrd."""
+    """Linux reboots through the keyboard controller (reboot=k), from our init in a second initrd."""
     write(str(tmp_path / "init"), REBOOT)
     os.chmod(tmp_path / "init", 0o755)
     write(str(tmp_path / "extra"), images.make_cpio(str(tmp_path), ["init"]))
@@ -91,7 +92,7 @@ def test_linux_that_reboots(way, linux, memory, targets, tmp_path, note):
 @pytest.mark.parametrize("way", ["kernel", "ide-disk", *(pytest.param(each, marks=pytest.mark.full)
                                                         for each in ("grub1", "ide-cd"))])
 def test_memtest_after_a_reset(way, targets, tmp_path, note):
-    """A target that writes all over RAM that is free, and is reset by the machine's button."""
+    """A target overwrites all free RAM, and the machine's reset button is pressed."""
     parts = [Part(at("memtest/ia32.bin"), "console=ttyS0,115200")]
     with Qemu(f"twice-memtest-{way}", memory="64M", reboot=True, **made(way, str(tmp_path), parts)) as vm:
         vm.wait_for(r"Memtest86\+ v6", timeout=30, but_not=BAD)
@@ -101,7 +102,8 @@ def test_memtest_after_a_reset(way, targets, tmp_path, note):
 
 
 def test_the_button_before_the_target_runs(tmp_path):
-    """A reset between segue_load() and segue_exec(), when all of the target stands in the workspace: the screen's question."""
+    """A reset between segue_load() and segue_exec(), when the target is complete in the workspace and the screen asks
+    its question."""
     with Qemu("twice-refused", memory="64M", reboot=True,
               **made("kernel", str(tmp_path), [Part(MULTIBOOT.path, "strict")])) as vm:
         vm.wait_for(r"^Starting\.", timeout=20)
@@ -115,7 +117,7 @@ HOSTS = [("i386-low", "mode=flat"), ("i386-high", "mode=4k"), ("i386-high", "mod
 
 @pytest.mark.parametrize("build, line", HOSTS, ids=[re.sub(r"\W+", "-", " ".join(each)) for each in HOSTS])
 def test_a_host_whose_workspace_is_not_cleared(build, line, note):
-    """The same page allocator gives it the same pages; CPUs waited in them in the boot before."""
+    """The page allocator gives the workspace the same pages, in which CPUs waited in the boot before."""
     boot = qemu_kernel(Part(host(build), line), [Part(MULTIBOOT.path, "strict reboot")])
     boot["args"] += ["-smp", "3"] if "cpus=3" in line else []
     with Qemu("twice-host-" + re.sub(r"\W+", "-", f"{build}-{line}"), memory="64M", cpu="max", reboot=True, **boot) as vm:
@@ -124,7 +126,7 @@ def test_a_host_whose_workspace_is_not_cleared(build, line, note):
 
 
 def test_what_a_loader_did_not_clear(tmp_path):
-    """segue.elf's .bss is full of ones where a loader forgets about zeros (p_memsz made p_filesz here)."""
+    """segue.elf's .bss is full of ones, as if its loader did not zero it (here p_memsz is set to p_filesz)."""
     with open(SEGUE, "rb") as file:
         elf = bytearray(file.read())
     table = int.from_bytes(elf[28:32], "little")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Video modes that segue.elf sets by VBE: what the target is told of the screen is what the emulator shows."""
+"""Video modes that segue.elf sets through VBE: the target is told of the screen that the emulator shows."""
 import re
 import time
 
@@ -31,13 +31,13 @@ def pixel(picture, x, y):
 
 
 def bar(vm):
-    """Where the emulated graphics card has its memory."""
+    """Return the address of the emulated graphics card's memory."""
     found = re.search(r"VGA controller:.*?BAR0: 32 bit prefetchable memory at 0x([0-9a-f]+)", vm.hmp("info pci"), re.DOTALL)
     return int(found[1], 16)
 
 
 def wait_for_diagonal(vm, size):
-    """Until the example kernel has drawn its line of blue pixels on a screen of that size."""
+    """Wait until the example kernel has drawn its line of blue pixels on a screen of that size."""
     end = time.monotonic() + 10 * PATIENCE
     while True:
         picture = vm.screenshot()
@@ -49,7 +49,7 @@ def wait_for_diagonal(vm, size):
 
 
 def test_target_asks(segue, targets):
-    """A kernel whose header asks for 800x600x32 gets it: every field against the emulated card."""
+    """A kernel whose header asks for 800x600x32 gets that mode: every field is compared with the emulated card."""
     with Qemu("video-asks", **machine(segue, [INSPECTOR])) as vm:
         seen = verdict(vm)
         picture = vm.screenshot()
@@ -66,7 +66,7 @@ def test_target_asks(segue, targets):
         assert mode[25] == 32 and int.from_bytes(mode[40:44], "little") == bar(vm)
         assert int(seen.values["vbe.mode"], 0) & 0x4000
         assert re.search(r"^Video: 800x600x32\.\nStarting\.\n", vm.serial(), re.MULTILINE)
-        # Segue's last two lines, in 20 pixels each, from the top of the new screen.
+        # Segue's last two lines, 20 pixels high each, at the top of the new screen.
         lit = {y // 20 for y in range(600) for x in range(800) if pixel(picture, x, y) == GREY}
         assert lit == {0, 1}
 
@@ -74,11 +74,11 @@ def test_target_asks(segue, targets):
 @pytest.mark.parametrize("options, extra, size", [
     ("", (), (1024, 768)),
     ("video=640x480x16", (), (640, 480)),
-    ("video=auto", (), (1280, 800)),          # what QEMU's monitor says of itself
-    ("", ("-vga", "cirrus"), (1024, 768)),    # has it with 24 bits at most
+    ("video=auto", (), (1280, 800)),          # the EDID of QEMU's monitor
+    ("", ("-vga", "cirrus"), (1024, 768)),    # supports it with at most 24 bits
 ], ids=["asked", "option", "auto", "cirrus"])
 def test_target_draws(options, extra, size, segue, targets):
-    """The specification's kernel, which asks for 1024x768x32, draws a blue diagonal by what it is told of pixels."""
+    """The specification's kernel, which asks for 1024x768x32, draws a blue diagonal with the pixel format it was told."""
     with Qemu(f"video-draws-{options}{''.join(extra)}", **machine(segue, [EXAMPLE], options, extra)) as vm:
         vm.wait_for(r"^Starting\.", timeout=15)
         wait_for_diagonal(vm, size)
@@ -95,7 +95,7 @@ def test_target_draws(options, extra, size, segue, targets):
     ("di-i386", "video=text", " vga=791", None),
 ], ids=["option-i386", "vga-amd64", "text-i386"])
 def test_linux(kernel, options, line, mode, segue, targets):
-    """Linux finds the framebuffer of its own vga=, or of segue.elf's option, which goes first."""
+    """Linux finds the framebuffer for its own vga=, or for segue.elf's option, which has priority."""
     parts = [Part(at(kernel + "/linux"), LINUX_LINE + line), INITRD]
     with Qemu(f"video-linux-{kernel}-{options}", memory="128M", **machine(segue, parts, options)) as vm:
         vm.wait_for(r"^INITRAMFS-OK .*\n", timeout=60, but_not=r"^Refused: .*")
@@ -129,7 +129,7 @@ def test_uefi(segue, targets, tmp_path):
 
 
 def test_bochs(segue, tmp_path):
-    """Another VBE, and another CPU that goes to real mode and back."""
+    """Another VBE, and another CPU model that switches to real mode and back."""
     assert not bochs.missing(), bochs.missing()
     VIDEO.load()
     iso = grub_iso(str(tmp_path / "boot.iso"), Part(segue, "video=640x480x16"), [Part(VIDEO.path, "strict exit")])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The window between segue_exec()'s first instruction and the target's first: an NMI at every instruction of it is
-survived with every register as it was, and an instruction or a machine check that faults there is printed. The host's
-own handlers answer up to the gate's LIDT; and the two instructions behind purgatory's last LIDT, as the target
-itself, find none (purgatory.asm, point 13). The same of segue_park(), to where the CPU waits."""
+"""The window between segue_exec()'s first instruction and the target's first. An NMI at any instruction leaves every
+register unchanged; an exception or a machine check is printed. Up to the gate's LIDT the host's own handlers run.
+The two instructions after purgatory's last LIDT, and the target itself, have no handlers (purgatory.asm, point 13).
+The same for segue_park(), up to where the CPU waits."""
 import collections
 import os
 import re
@@ -20,7 +20,7 @@ from test_purgatory import RESET_CPU
 from test_state import connect
 
 LONG_BASE = 0xffffffff80000000
-# Name: host kernel, its words, where its first address is linked
+# Name: host kernel, its words, the address at which it is linked
 HOSTS = {
     "flat": ("i386-low", "mode=flat mce", 0),
     "4k": ("i386-high", "mode=4k mce", 0),
@@ -36,7 +36,8 @@ TABLES_AT = 8 + 124     # purgatory.h: params.tables
 VECTOR_UD, VECTOR_MC = 6, 18
 CR4_MCE = 1 << 6
 CR0_TARGET, CR0_TS = 0x11, 1 << 3
-# Among gdb's hexadecimal digits: EFLAGS after 16 registers and RIP; CR0 after six segments, the bases of FS, GS and KernelGS
+# Positions in gdb's hexadecimal digits: EFLAGS after 16 registers and RIP; CR0 after six segments and the bases of FS,
+# GS and KernelGS
 EFLAGS_AT = 2 * 17 * 8
 EFLAGS_RF = 1 << 16
 CR0_AT = 2 * (17 * 8 + 7 * 4 + 3 * 8)
@@ -48,20 +49,20 @@ LAST_LIDT_SIZE = 7
 PRINTED = r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ before the target was entered; stopped"
 BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
 WIDTH = (1 << 64) - 1
-# info registers takes 20 times as long: gdb's numbers of RIP and RSP in qemu-system-x86_64
+# "info registers" takes 20 times as long: gdb's numbers of RIP and RSP in qemu-system-x86_64
 RIP, RSP = "p10", "p7"
-# A bank with a valid, uncorrected error whose context is corrupt: QEMU raises vector 18.
+# A bank with a valid, uncorrected error whose context is corrupt makes QEMU raise vector 18.
 MACHINE_CHECK = "mce 0 1 0xb200000000000000 0x4 0 0"
 
 
 def target(name):
-    """An ELF32 of one instruction, jmp $: nothing to move that takes long by single steps."""
+    """Make an ELF32 of one instruction, jmp $: it has few bytes to move, which would take long in single steps."""
     return small_elf(os.path.join(LOGS, f"window-{name}.elf"), ENTRY)
 
 
 class Window:
-    """A host stopped at its entry's first instruction, segue_exec()'s or segue_park()'s. snapshot: it can be put back
-    there. more: words for the host."""
+    """A host stopped at the first instruction of segue_exec() or segue_park(). snapshot: it can be restored to there.
+    more: words for the host."""
 
     words = ""
 
@@ -81,7 +82,7 @@ class Window:
         boot = qemu_kernel(Part(path + ".elf", words), [Part(small)])
         self.snapshot = snapshot
         if snapshot:
-            # QEMU keeps snapshots in a disk: in the temporary file that takes what is written to this one.
+            # QEMU keeps snapshots in a disk image: in the temporary file that takes the writes to this one.
             boot["args"] += ["-drive", f"if=none,file={small},format=raw,snapshot=on"]
         if "blob=high" in words:
             boot.update(high_memory("16M"))
@@ -95,7 +96,7 @@ class Window:
         self.stub.clear_break(self.at[self.entry])
         assert self.ip() == self.at[self.entry]
         self.begin(self.stub.info_registers())
-        # QEMU's default hides NMIs from single steps.
+        # By default QEMU hides NMIs during single steps.
         self.stub.sstep(1)
         if self.snapshot:
             said = self.stub.monitor("savevm start")
@@ -107,7 +108,7 @@ class Window:
         pages = self.stub.read_mem(workspace, LEAVE_AT)
         page = pages[:4096]
         self.tables, = struct.unpack_from("<I", page, TABLES_AT)
-        # params.home: purgatory stays, with a target as small as this
+        # params.home: purgatory does not move for a target this small
         self.workspace_phys, = struct.unpack_from("<I", page, 12)
         self.last = self.workspace_phys + LAST_LIDT.search(page).start() + LAST_LIDT_SIZE
         self.reset_cpu = self.workspace_phys + page.index(RESET_CPU)
@@ -123,11 +124,11 @@ class Window:
         return int.from_bytes(bytes.fromhex(self.stub.ask(RIP)), "little")
 
     def place(self):
-        """Address and stack pointer: a handler that is interrupted by itself comes by the same address."""
+        """Return the address and the stack pointer: a handler that interrupts itself returns to the same address."""
         return self.stub.ask(RIP), self.stub.ask(RSP)
 
     def in_handlers(self, at):
-        """In the gate or its copy, which have the same place in their pages."""
+        """Is this in the gate or its copy? They have the same offset in their pages."""
         page = at & ~0xfff
         start, end = (self.at[name] & 0xfff for name in ("handlers", "segue_gate_end"))
         return page in (self.at["segue_gate"] & ~0xfff, self.workspace_phys + LEAVE_AT) and start <= at & 0xfff < end
@@ -144,8 +145,8 @@ class Window:
         assert said.startswith(("T05", "S05")), f"at {self.ip():#x}: {said}"
 
     def boundaries(self, limit=20000):
-        """Steps to the target; yields the address that each step begins at, up to the last LIDT. Or to where the CPU
-        waits, and three turns there."""
+        """Step to the target; yield the address at which each step begins, up to the last LIDT, or up to where the CPU
+        waits and three loops there."""
         turns = 0
         for _ in range(limit):
             at = self.ip()
@@ -164,13 +165,13 @@ class Window:
         raise AssertionError(f"{limit} instructions and no target; at {self.ip():#x}\n" + self.vm.serial()[-1000:])
 
 
-# stage2/bios/bios.h: struct crossing's page, and where in it the ground is; the pages behind that are exchanged
+# stage2/bios/bios.h: the page of struct crossing, and the offset of the ground in it; the pages after it are exchanged
 GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 13 * 4096, 0x2000
 CROSSING_IMAGE, CROSSING_LOW = 16, 20
 
 
 class BiosWindow(Window):
-    """A host stopped at segue_bios_gate()'s first instruction: on the way to real mode and back."""
+    """A host stopped at segue_bios_gate()'s first instruction: to real mode and back."""
 
     words = " bios=run tss ldt"
 
@@ -182,7 +183,7 @@ class BiosWindow(Window):
         self.end = self.pop()
 
     def pop(self):
-        """The return address on the stack."""
+        """Return the return address on the stack."""
         size = 8 if self.base and self.ip() > 0xffffffff else 4
         return int.from_bytes(self.stub.read_mem(int.from_bytes(bytes.fromhex(self.stub.ask(RSP)), "little"), size), "little")
 
@@ -193,7 +194,7 @@ class BiosWindow(Window):
         assert self.ip() == address
 
     def boundaries(self, limit=20000):
-        """As above, to the return; over the exchange's turns but the first, and over the real-mode part."""
+        """As above, up to the return; skips the exchange's loop except its first turn, and the real-mode part."""
         turns = 0
         for _ in range(limit):
             at = self.ip()
@@ -220,7 +221,7 @@ def windows(function):
 
 @windows
 def test_an_nmi_at_every_instruction(which, entry, request):
-    """Each boundary gets an NMI. Loops: in the short run, the first two turns."""
+    """Send an NMI at each boundary; in the short run only in the first two turns of a loop."""
     with Window("nmi", which, entry) as window:
         times, handlers = send_nmis(window, request.config.getoption("--full"))
     assert len(times) > 300
@@ -230,8 +231,8 @@ def test_an_nmi_at_every_instruction(which, entry, request):
 
 @pytest.mark.parametrize("which", HOSTS)
 def test_an_nmi_at_each_of_the_last_instructions_with_a_catcher(which):
-    """From purgatory's reset of the CPU to behind the target's first instruction: no gap, and every register as it was
-    but CR0.TS, which a task switch sets (catcher.asm, point 2)."""
+    """From purgatory's reset of the CPU until after the target's first instruction, an NMI is always handled and leaves
+    every register unchanged except CR0.TS, which a task switch sets (catcher.asm, point 2)."""
     times, handlers = collections.Counter(), collections.defaultdict(list)
     with Window("nmi-catcher", which, more="catcher") as window:
         stub = window.stub
@@ -241,7 +242,7 @@ def test_an_nmi_at_each_of_the_last_instructions_with_a_catcher(which):
         while times[ENTRY] < 3:
             at, before, place = window.ip(), every_register(stub), window.place()
             times[at] += 1
-            # Of a loop the first turns.
+            # Only the first turns of a loop.
             if times[at] > 3:
                 window.step()
                 continue
@@ -259,27 +260,27 @@ def test_an_nmi_at_each_of_the_last_instructions_with_a_catcher(which):
             if at == ENTRY:
                 assert stub.info_registers()["CR0"] == CR0_TARGET | CR0_TS
             window.step()
-    # Purgatory's handler up to the last LIDT, then the catcher's task, which goes on behind its IRET
+    # Purgatory's handler up to the last LIDT, then the catcher's task, which resumes after its IRET
     purgatory, first, later = handlers.values()
     assert len(purgatory) > 100 and first == [window.last] and later[-3:] == [ENTRY] * 3
 
 
 def every_register(stub):
-    """gdb's packet of all registers, without EFLAGS.RF: since 9.1 QEMU sets it in an NMI's frame, as a CPU may, and the
-    handler's IRET loads it."""
+    """Return gdb's packet of all registers, without EFLAGS.RF: since 9.1 QEMU sets it in an NMI's frame, as a CPU may,
+    and the handler's IRET loads it."""
     packet = stub.ask("g")
     flags = int.from_bytes(bytes.fromhex(packet[EFLAGS_AT:EFLAGS_AT + 8]), "little") & ~EFLAGS_RF
     return packet[:EFLAGS_AT] + flags.to_bytes(4, "little").hex() + packet[EFLAGS_AT + 8:]
 
 
 def without_cr0(packet):
-    """gdb's registers of qemu-system-x86_64: CR0 is 8 bytes behind three bases."""
+    """Return gdb's registers of qemu-system-x86_64 without CR0: 8 bytes, after three bases."""
     return packet[:CR0_AT] + packet[CR0_AT + 16:]
 
 
 @pytest.mark.parametrize("which", HOSTS)
 def test_an_nmi_at_every_instruction_to_the_bios(which):
-    """There and back, but in the real-mode part; then the calls go on, and the target comes up."""
+    """NMIs on the way there and back, except in the real-mode part; then the calls continue, and the target starts."""
     with BiosWindow("bios-nmi", which, "segue_bios_gate") as window:
         times, handlers = send_nmis(window, False)
         window.stub.run()
@@ -290,7 +291,7 @@ def test_an_nmi_at_every_instruction_to_the_bios(which):
 
 
 def send_nmis(window, full):
-    """How often each address was met, and where the NMIs went to."""
+    """Return how often each address was reached, and where the NMIs went."""
     times, handlers = {}, set()
     stub = window.stub
     for at in window.boundaries():
@@ -299,7 +300,7 @@ def send_nmis(window, full):
             continue
         before, place = every_register(stub), window.place()
         stub.monitor("nmi")
-        # Now and then QEMU reports a stop before it has begun the step.
+        # QEMU sometimes reports a stop before the step has begun.
         for _ in range(3):
             if window.place() == place:
                 window.step()
@@ -324,7 +325,7 @@ def addresses(window):
 
 
 def printed(window, at, vector, timeout=10):
-    """Run; an exception at this address must be printed, by the host's handlers or by ours."""
+    """Run; an exception at this address must be printed, by the host's handlers or Segue's."""
     pattern = re.compile(BY_THE_HOST.format(vector, format(at, "x")) + "|" + PRINTED.format(vector, at), re.MULTILINE)
     window.stub.run()
     end = time.monotonic() + timeout * PATIENCE
@@ -335,10 +336,10 @@ def printed(window, at, vector, timeout=10):
 
 
 def each_address(window, sampled):
-    """Brings the window to one address of it after the other, afresh each time."""
+    """Bring the window to one of its addresses after the other, from the start each time."""
     seen = list(dict.fromkeys(window.boundaries()))
     assert len(seen) > 300
-    # Of high.asm, which is short, more.
+    # More of high.asm, which is short.
     blocks = list(filter(window.in_blocks, seen)) if window.tables else []
     assert blocks or not window.tables
     for at in dict.fromkeys(seen[::sampled] + blocks[::min(sampled, 4)]):
@@ -357,10 +358,10 @@ def sampling(request):
 
 @windows
 def test_an_exception_at_an_instruction(which, entry, request):
-    """UD2 in the place of an instruction."""
+    """Replace an instruction by UD2."""
     with Window("ud2", which, entry, snapshot=True) as window:
         for at in each_address(window, sampling(request)):
-            # The #UD of VMXOFF and STGI goes through the gate's handlers; they cannot report their own.
+            # The #UD of VMXOFF and STGI goes to the gate's handlers, which cannot report their own exceptions.
             if window.in_handlers(at):
                 continue
             window.stub.write_mem(at, UD2)
@@ -369,7 +370,7 @@ def test_an_exception_at_an_instruction(which, entry, request):
 
 @windows
 def test_a_machine_check_at_an_instruction(which, entry, request):
-    """As long as CR4.MCE is set: without it a machine check is a shutdown."""
+    """Up to where CR4.MCE is cleared: without it a machine check is a shutdown."""
     count = 0
     with Window("mce", which, entry, snapshot=True) as window:
         for at in each_address(window, sampling(request)):
@@ -389,7 +390,8 @@ LARGE = 1 << 21
 
 @pytest.mark.parametrize("wrong", [False, True], ids=["as it is", "of another frame"])
 def test_what_lies_above_4_gib_comes_through_a_window(wrong):
-    """Where the windows stand: PAE paging and no long mode, an entry above 4 GiB; what that names is what moves."""
+    """While the windows are in use there is PAE paging without long mode, and an entry above 4 GiB: what it maps is
+    what moves."""
     with Window("frame", "high") as window:
         stub = window.stub
         slides = (at for at in window.boundaries()

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loads a blob as a host would, and checks more than that nothing crashes. Of every blob that is accepted:
- * the segments lie in RAM, apart from each other; their bytes come from the blob, the modules or the workspace;
- * the entry lies in bytes that are loaded; and the plan, executed byte by byte on a simulated memory, puts
- * every byte where it belongs, and writes nothing but RAM that may be written.
+ * Loads a blob as a host would, and checks more than that nothing crashes. For every accepted blob it checks:
+ * - the segments lie in RAM and are disjoint;
+ * - their bytes come from the blob, the modules or the workspace;
+ * - the entry lies in loaded bytes;
+ * - the plan, executed byte by byte on a simulated memory, puts every byte in its place and writes only RAM that it may
+ *   write.
  *
- * The simulated machine has 4 MiB. The last eight bytes of the input say how it is laid out: flags, how the
- * blob is scattered, where it and the workspace lie, how many modules there are, what the host keeps.
+ * The simulated machine has 4 MiB. The last eight bytes of the input describe its layout: flags, how the blob is
+ * scattered, where the blob and the workspace lie, the number of modules, and what the host keeps.
  */
 #ifndef FUZZ_CHECK_H
 #define FUZZ_CHECK_H
@@ -42,10 +44,10 @@ struct world {
 };
 
 static uint8_t fuzz_memory[MEMORY_SIZE];
-/* Static: memory that is allocated anew for each input costs more than all the rest. */
+/* Static, because a new allocation for each input would cost more than everything else. */
 static _Alignas(4096) uint8_t fuzz_workspace[SEGUE_WORKSPACE_SIZE(EXTENTS_MAX + MODULES_MAX)];
 
-/* A copy that ends where ASan forbids the next byte, and that nothing is readable in front of. One at a time. */
+/* Returns a copy with forbidden memory (ASan) directly before and after it. Only one exists at a time. */
 static inline uint8_t *exact_copy(const uint8_t *data, size_t size)
 {
 	static uint8_t room[BLOB_MAX];
@@ -83,7 +85,7 @@ static inline bool meets(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_siz
 	return a < b + b_size && b < a + a_size;
 }
 
-/* Physical memory for a source: apart from all that is in use. */
+/* Takes physical memory for a source that overlaps nothing in use. */
 static inline uint64_t take_memory(struct world *w, uint64_t size)
 {
 	uint64_t at;
@@ -96,7 +98,7 @@ static inline uint64_t take_memory(struct world *w, uint64_t size)
 	return at;
 }
 
-/* Lays a part's bytes out: contiguous, in pieces with gaps between, or these in reverse. */
+/* Lays out a part's bytes: contiguous, in pieces with gaps between them, or in such pieces in reverse order. */
 static inline void lay_out(struct world *w, struct segue_part *part, struct segue_extent *extents, uint8_t scatter)
 {
 	size_t piece = (size_t)(scatter & 0x3f) * 64 + 1 + (scatter & 0x3f), count;
@@ -119,7 +121,7 @@ static inline void lay_out(struct world *w, struct segue_part *part, struct segu
 	part->extent_count = count;
 }
 
-/* What the target must be told: the host's map, cut where the catcher lies. */
+/* The map that the target must get: the host's map, split around the catcher. */
 #define TOLD_MAX 8
 static inline size_t told_map(const struct world *w, struct segue_range *told)
 {
@@ -185,7 +187,7 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 	w->map[3] = (struct segue_range){MEMORY_SIZE, 0x100000000, SEGUE_MEMORY_RESERVED, 0};
 	args->memory_map_count = 4;
 	if (layout->map) {
-		/* a hole; sources may lie in it: they are only read */
+		/* a hole; sources may lie in it, since they are only read */
 		w->map[4] = (struct segue_range){layout->map * 0x4000u, layout->map * 0x4000u + 0x3000, SEGUE_MEMORY_ACPI, 0};
 		args->memory_map_count++;
 	}
@@ -222,7 +224,7 @@ static inline bool writable(const struct world *w, uint64_t start, uint64_t size
 	return w->args.keep_count == 0 || !meets(start, size, w->keep[0].start, w->keep[0].end - w->keep[0].start);
 }
 
-/* Only what the target itself claims may take the BIOS's data. */
+/* Only segments that the target claims itself may overwrite the BIOS's data. */
 static inline bool spares_bios(const struct world *w, uint64_t start)
 {
 	struct segue_segment s;
@@ -233,7 +235,7 @@ static inline bool spares_bios(const struct world *w, uint64_t start)
 	return start >= 0x500;
 }
 
-/* The bytes, as the host reads them, that lie at a physical address; NULL: size of them are in no source. */
+/* The host's view of size bytes at a physical address; NULL if no source contains them all. */
 static inline const uint8_t *source_bytes(const struct world *w, uint64_t addr, uint64_t size)
 {
 	const struct segue_load_args *args = &w->args;
@@ -258,7 +260,7 @@ static inline const uint8_t *source_bytes(const struct world *w, uint64_t addr, 
 	return NULL;
 }
 
-/* COPY and SWAP as plan.h has them: one byte after the other, up or down. */
+/* COPY and SWAP as plan.h defines them: byte by byte, upwards or downwards. */
 static inline void move_bytes(uint8_t *dest, uint8_t *source, const struct segue_move_description *m)
 {
 	for (uint64_t j = 0; j < m->size; j++) {
@@ -271,7 +273,7 @@ static inline void move_bytes(uint8_t *dest, uint8_t *source, const struct segue
 	}
 }
 
-/* The same, in one go where no byte is written before it is read. */
+/* The same, in one step if no byte is written before it is read. */
 static inline void move(const struct segue_move_description *m)
 {
 	uint8_t *dest = fuzz_memory + m->dest, *source = fuzz_memory + m->source;
@@ -307,7 +309,7 @@ static inline bool is_zero(const uint8_t *bytes, uint64_t size)
 	return size == 0 || (bytes[0] == 0 && !memcmp(bytes, bytes + 1, size - 1));
 }
 
-/* Checks what is loaded, and executes its plan on fuzz_memory. */
+/* Checks the loaded target, and executes its plan on fuzz_memory. */
 static inline void check_accepted(const struct world *w)
 {
 	static uint8_t expected[MEMORY_SIZE];
@@ -342,14 +344,14 @@ static inline void check_accepted(const struct world *w)
 	execute(w, &d);
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++) {
 		CHECK(!memcmp(fuzz_memory + s.dest, expected + s.dest, s.file_size), "segment %zu arrives wrong", i);
-		/* A bzImage claims init_size without having it cleared. */
+		/* A bzImage claims init_size bytes but does not ask for zeros. */
 		CHECK(is_linux || is_zero(fuzz_memory + s.dest + s.file_size, s.size - s.file_size), "segment %zu: not zero", i);
 	}
 }
 
 /*
- * Loads the blob (BLOB_MAX bytes at most) and checks what comes of it. Returns segue_load()'s code. If also is
- * given, it is called when the blob has been accepted and is in place in fuzz_memory.
+ * Loads the blob (at most BLOB_MAX bytes) and checks the result. Returns segue_load()'s code. If the blob is accepted
+ * and `also` is not NULL, calls `also` when everything is in place in fuzz_memory.
  */
 static inline int check_load(const uint8_t *blob, size_t size, const struct layout *layout,
 			     void (*also)(const struct world *))

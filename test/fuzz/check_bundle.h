@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A second reader of bundles, written another way, says what segue_open_blob() must make of one:
- * accepted or refused, and when accepted, which bytes are what. Then the whole of segue_load() has it.
+ * A second, independent reader of bundles predicts the result of segue_open_blob(): whether it accepts the bundle, and
+ * which bytes it finds. Then the bundle goes through the whole of segue_load().
  */
 #ifndef FUZZ_CHECK_BUNDLE_H
 #define FUZZ_CHECK_BUNDLE_H
@@ -46,7 +46,7 @@ static inline bool oracle_cmdline(const uint8_t *data, size_t *size)
 	return !*size || !memchr(data, 0, *size);
 }
 
-/* 64 digits and newlines */
+/* 64 digits, then newlines */
 static inline bool oracle_digest(const uint8_t *data, size_t *size)
 {
 	char digits[65] = {0};
@@ -67,7 +67,7 @@ static inline void check_digest(const uint8_t *digest, const uint8_t *digits)
 	}
 }
 
-/* "12-name": false if it is not like that */
+/* Parses "12-name"; false if the name has another form. */
 static inline bool oracle_module(const char *name, size_t length, struct oracle_module *module)
 {
 	size_t digits = strspn(name, "0123456789");
@@ -140,7 +140,7 @@ static inline bool oracle_member(struct oracle *o, const char *name, uint32_t mo
 	return true;
 }
 
-/* Looks ahead, from the member at `at` on, for the name with which a file's bytes come. */
+/* Searches from the member at `at` on for the name that carries the file's data. */
 static inline bool oracle_link(const uint8_t *archive, size_t size, uint64_t at, const uint32_t *of, const uint8_t **data,
 			       uint32_t *data_size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A blob on a medium, read by segue.elf piece by piece. What comes of it is compared with what segue_open_blob() makes
- * of the whole blob: accepted or refused, and each piece's bytes. The pieces must lie in free RAM, apart from each other.
+ * segue.elf reads a blob from a medium piece by piece. The result must equal that of segue_open_blob() for the whole
+ * blob: accepted or refused, and each piece's bytes. The pieces must lie in free RAM and be disjoint.
  */
 #ifndef FUZZ_CHECK_FETCH_H
 #define FUZZ_CHECK_FETCH_H
@@ -36,7 +36,7 @@
 #define BLOB_MAX 0x10000u
 #define FIRST_SECTOR 3u
 #define LIBRARY_ROOM (1u << 17)
-#define PIECES_AT 0x120000u            /* below lies segue.elf */
+#define PIECES_AT 0x120000u            /* segue.elf lies below */
 #define HOLE 0x300000u
 #define HOLE_END 0x301000u
 
@@ -47,7 +47,7 @@ struct way {
 #define WAY_512 0x01u                 /* sectors of 512 bytes */
 #define WAY_SEAL 0x02u                /* a seal is added */
 #define WAY_WRONG_SEAL 0x04u
-#define WAY_BAD_SECTOR 0x08u          /* of some reads, or of all */
+#define WAY_BAD_SECTOR 0x08u          /* some reads fail, or all */
 
 static struct media media;
 static struct room room;
@@ -74,7 +74,7 @@ FUZZ_UNTRACED static inline uint32_t sum_of(const uint8_t *words, size_t size)
 	return sum;
 }
 
-/* container/seal.h, the other way round than seal_check.c: from the sectors' sums. */
+/* The seal of container/seal.h, computed from the sums of the sectors, unlike in seal_check.c. */
 static inline size_t add_seal(uint8_t *blob, size_t size, bool wrong)
 {
 	uint8_t *seal = blob + size;
@@ -94,7 +94,7 @@ static inline size_t add_seal(uint8_t *blob, size_t size, bool wrong)
 	return size + SEAL_SIZE;
 }
 
-/* From little RAM to all of it, so that not everything fits. */
+/* From little RAM to all of it: not everything fits. */
 static inline uint32_t ram_end(const struct way *way)
 {
 	return 0x140000u + 0x10000u * (way->memory ? way->memory % 100u : 64u);
@@ -167,7 +167,7 @@ static inline void check_pieces(const struct bundle *found, const struct bundle 
 	}
 }
 
-/* What segue_load() will be given: the strings end where the pieces do. */
+/* Checks the parts for segue_load(): the strings end where the pieces do. */
 static inline void check_parts(const struct bundle *bundle)
 {
 	size_t at = 1 + (bundle->initrd.size != 0);
@@ -182,7 +182,7 @@ static inline void check_parts(const struct bundle *bundle)
 	}
 }
 
-/* What only the machine, the medium or the seal can refuse. */
+/* Refusals that are due to the machine, the medium or the seal alone. */
 static inline bool refused_by_machine(void)
 {
 	static const char *const why[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a Linux kernel finds in fuzz_memory when it is entered: its zero page, or its setup code, and what that points to.
- * Offsets are numbers, from Documentation/x86/boot.rst and zero-page.rst.
+ * Checks what a Linux kernel finds in fuzz_memory at its entry: its zero page or setup code, and what those point to.
+ * Offsets are plain numbers from Documentation/x86/boot.rst and zero-page.rst.
  */
 #ifndef FUZZ_CHECK_LINUX_H
 #define FUZZ_CHECK_LINUX_H
@@ -18,7 +18,7 @@ static inline uint64_t number_at(const uint8_t *p, size_t size)
 	return value;
 }
 
-/* The seal that an image's blob ends with is none of the kernel's bytes. */
+/* The kernel's size without the seal at the end of an image's blob. */
 static inline size_t kernel_size(const struct world *w)
 {
 	size_t size = w->args.blob.size;
@@ -33,7 +33,7 @@ static inline bool before(const struct world *w, unsigned version)
 	return number_at((const uint8_t *)w->args.blob.data + 0x206, 2) < version;
 }
 
-/* A field of the kernel's file that came with a version of the protocol. */
+/* A field of the kernel's file, defined since a version of the protocol. */
 static inline uint64_t field(const struct world *w, size_t at, size_t size, unsigned since, uint64_t otherwise)
 {
 	return before(w, since) ? otherwise : number_at((const uint8_t *)w->args.blob.data + at, size);
@@ -51,7 +51,7 @@ struct field_range {
 	uint32_t from, to;
 };
 
-/* The bytes that the loader fills are checked one by one elsewhere; all others are expected. Changes expected. */
+/* Compares all bytes except those that the loader fills, which other functions check. Changes expected. */
 static inline void check_rest(const char *what, uint8_t *expected, const uint8_t *found, size_t size,
 			      const struct field_range *filled, size_t count)
 {
@@ -67,7 +67,7 @@ static inline void check_rest(const char *what, uint8_t *expected, const uint8_t
 	FAIL("%s at %#zx: %#x, not %#x", what, at, found[at], expected[at]);
 }
 
-/* Bytes of the page that the header, the map or the loader do not fill are 0; the header's own go through. */
+/* Bytes of the page that neither the header, the map nor the loader fills are 0; the header's own bytes are copied. */
 static inline void check_page(const struct world *w, const uint8_t *page)
 {
 	static const struct field_range in_header[] = {
@@ -156,7 +156,10 @@ static inline void check_initrd(const struct world *w, const uint8_t *page)
 	CHECK(!meets(at, (size + 4095) & ~4095ull, kernel.dest, kernel.size), "the initrd lies under the kernel");
 }
 
-/* The setup code as in the file but for the loader's fields, then zeros to the heap's end, then the command line. */
+/*
+ * The setup code must equal the file's except for the loader's fields. Zeros follow up to the heap's end, then the
+ * command line.
+ */
 static inline void check_setup(const struct world *w, uint32_t base, uint32_t heap_end, bool old)
 {
 	static const struct { uint16_t from, to, since; } written[] = {
@@ -197,7 +200,7 @@ static inline void check_setup(const struct world *w, uint32_t base, uint32_t he
 	CHECK(strlen(wanted) <= field(w, 0x238, 4, 0x206, 255), "the command line is too long");
 }
 
-/* What the file has of what the header says. */
+/* The part of the size in the header that the file really has. */
 static inline uint64_t zimage_size(const struct world *w)
 {
 	const uint8_t *file = w->args.blob.data;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A medium whose file system, partition table and headers are the fuzzer's. segue.elf must find the blob or refuse with
- * a sentence, in a bounded number of reads; what it finds must lie in what it has read it from.
+ * The fuzzer supplies a medium's file system, partition table and headers. segue.elf must find the blob or refuse with
+ * a message, in a bounded number of reads. What it finds must lie within the medium.
  */
 #ifndef FUZZ_CHECK_MEDIA_H
 #define FUZZ_CHECK_MEDIA_H
@@ -19,9 +19,9 @@
 #include "media_open.c"
 
 #define BLOCK 2048u
-#define SYSTEM_AREA 16u               /* blocks that no file system has: not among the fuzzer's bytes */
+#define SYSTEM_AREA 16u               /* blocks before every file system; not from the fuzzer's bytes */
 #define BLOCKS_MAX 48u
-/* A folder may have 1024 blocks, on two levels, for two files. */
+/* A directory may have 1024 blocks: two levels for each of two files. */
 #define READS_MAX 20000u
 
 static uint8_t image[(SYSTEM_AREA + BLOCKS_MAX) * BLOCK];
@@ -39,7 +39,7 @@ static inline void check_found(const struct media *media, uint32_t medium)
 	}
 }
 
-/* size bytes at image, of which the medium has no more. */
+/* Checks a medium that consists of the size bytes at image. */
 static inline void check_media(uint32_t medium, uint32_t largest, size_t size)
 {
 	static struct media media;

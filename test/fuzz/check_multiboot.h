@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a Multiboot kernel finds when it follows the information's pointers in fuzz_memory. */
+/* Checks what a Multiboot kernel finds when it follows the information's pointers in fuzz_memory. */
 #ifndef FUZZ_CHECK_MULTIBOOT_H
 #define FUZZ_CHECK_MULTIBOOT_H
 
@@ -22,7 +22,7 @@ static inline void check_modules(const struct world *w, uint32_t info)
 {
 	uint32_t count = word_at(info + 20), list = word_at(info + 24);
 
-	/* a bundle's own come first */
+	/* a bundle's own modules come first */
 	CHECK(count >= w->args.module_count, "modules are missing");
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t start = word_at(list + 16 * i), end = word_at(list + 16 * i + 4);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How a fuzz target says that something is wrong. */
+/* How a fuzz target reports a failure. */
 #ifndef FUZZ_FAIL_H
 #define FUZZ_FAIL_H
 
 #include <stdio.h>
 #include <stdlib.h>
 
-/* For a harness's own loops over bytes: the fuzzer learns nothing from tracing them, and it would cost more than the parser. */
+/* For a harness's own loops over bytes: tracing them teaches the fuzzer nothing, and costs more than the parser. */
 #define FUZZ_UNTRACED __attribute__((noinline, no_sanitize("coverage")))
 
 #define FAIL(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), abort())

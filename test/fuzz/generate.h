@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files that are nearly right, out of a fuzzer's bytes: every decision takes a byte or more, and is
- * the plain one where the bytes have run out.
+ * Generates nearly valid files from a fuzzer's bytes. Every decision takes one or more bytes, and takes the plain
+ * choice when none are left.
  */
 #ifndef FUZZ_GENERATE_H
 #define FUZZ_GENERATE_H
@@ -21,7 +21,7 @@ struct file {
 };
 
 
-/* Bytes of a file that are all different from their neighbours. */
+/* Fills a file with bytes that differ from their neighbours. */
 FUZZ_UNTRACED static inline void fill_pattern(struct file *f, size_t from, unsigned step)
 {
 	for (size_t i = from; i < f->size; i++)
@@ -42,7 +42,7 @@ static inline uint32_t take_32(struct stream *s)
 	return value | (uint32_t)take_8(s) << 24;
 }
 
-/* A number: mostly plain plus a little, sometimes any, sometimes one at an edge. */
+/* Returns a number: usually plain plus a little, sometimes any number, sometimes one at an edge. */
 static inline uint64_t take_number(struct stream *s, uint64_t plain)
 {
 	static const uint64_t edges[] = {
@@ -68,7 +68,7 @@ FUZZ_UNTRACED static inline void put(struct file *f, size_t at, uint64_t value, 
 		f->at[at + i] = (uint8_t)(value >> (8 * i));
 }
 
-/* A few bytes changed at random, and perhaps a part of the end cut off. */
+/* Changes a few bytes at random, and may cut off part of the end. */
 static inline void spoil(struct file *f, struct stream *s)
 {
 	for (unsigned count = take_8(s) & 3; count > 0 && f->size; count--) {
@@ -82,7 +82,7 @@ static inline void spoil(struct file *f, struct stream *s)
 
 static inline void put_multiboot_header(struct file *f, size_t at, struct stream *s, uint32_t flags, uint32_t base)
 {
-	/* the end of what is loaded: 0, which is the file's, or that in so many words */
+	/* the end of the loaded bytes: 0, which means the file's end, or that address itself */
 	uint32_t end = take_8(s) & 1 ? base + (uint32_t)f->size : 0;
 	uint32_t plain[9] = {(uint32_t)(base + at), base, end, 0, base + 0x40, 0, 1024, 768, 32};
 
@@ -93,7 +93,7 @@ static inline void put_multiboot_header(struct file *f, size_t at, struct stream
 		put(f, at + 12 + 4 * i, take_number(s, plain[i]), 4);
 }
 
-/* ELF of either class: up to 7 segments, up to 7 sections, perhaps a Multiboot header. */
+/* Generates an ELF file of either class: up to 7 segments, up to 7 sections, perhaps a Multiboot header. */
 static inline void generate_elf(struct file *f, struct stream *s, bool multiboot)
 {
 	bool is_64 = take_8(s) & 1;
@@ -120,7 +120,7 @@ static inline void generate_elf(struct file *f, struct stream *s, bool multiboot
 		size_t at = 0x100 + i * (is_64 ? 56u : 32u), field = is_64 ? at + 8 : at + 4;
 		uint64_t size = 16u + (take_8(s) & 0x1f) * 16u, more = (take_8(s) & 0xf) * 64u;
 		uint8_t edges = take_8(s);
-		/* some follow the last one without a gap, or end where the file does */
+		/* some segments touch the previous one, or end at the end of the file */
 		uint64_t dest = edges & 1 ? next : base + i * 0x1000u, offset = edges & 2 ? f->size - size : 0x400 + i * 0x100u;
 
 		put(f, at, edges < 0xf0 ? 1 : take_8(s) & 7, 4);
@@ -154,7 +154,7 @@ static inline void generate_flat(struct file *f, struct stream *s)
 	put_multiboot_header(f, at, s, 0x10000u | (take_8(s) & 7u), 0x100000u + take_8(s) * 0x2000u);
 }
 
-/* A bzImage, as its setup header goes (Linux, Documentation/arch/x86/boot.rst). */
+/* Generates a bzImage by its setup header (Linux, Documentation/arch/x86/boot.rst). */
 static inline void generate_linux(struct file *f, struct stream *s)
 {
 	unsigned sectors = 1 + take_8(s) % 4;

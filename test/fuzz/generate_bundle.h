@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Archives that are nearly bundles: members of known names and nearly known ones, with small lies in their headers. */
+/* Generates nearly valid bundles: members with known and nearly known names, and small errors in their headers. */
 #ifndef FUZZ_GENERATE_BUNDLE_H
 #define FUZZ_GENERATE_BUNDLE_H
 
 #include <stdio.h>
 #include "generate.h"
 
-/* put_member() of generate.h fills its headers in; these are wrong where the stream says so. */
+/* Overwrites fields that put_member() of generate.h has filled in, where the stream says so. */
 static inline void put_field(struct file *f, size_t header, unsigned index, uint32_t value)
 {
 	put_hex(f, header + 6 + 8 * index, value);
@@ -32,7 +32,7 @@ static inline void generate_member(struct file *f, struct stream *s, const struc
 	else
 		snprintf(name, sizeof name, "%smodules/%0*u-%s", kind & 1 ? "./" : "", 1 + (kind >> 1 & 3), (unsigned)take_8(s) % 12,
 			 stems[(kind >> 3) % (sizeof stems / sizeof *stems)]);
-	/* nearly one: as long as it has to be, or a little off, or with a wrong character in it */
+	/* nearly a digest: the right length, or a little off, or with a wrong character */
 	digest = !strcmp(name, "strange") && how & 4;
 	if (digest) {
 		snprintf(name, sizeof name, "%sdigest", kind & 1 ? "./" : "");
@@ -54,7 +54,7 @@ static inline void generate_member(struct file *f, struct stream *s, const struc
 		put_field(f, header, take_8(s) % 13, (uint32_t)take_number(s, how & 4 ? 0x81a4 : 2));
 }
 
-/* pack's way: the name is followed by NULs until its data starts a page. */
+/* As pack does: NULs follow the name until the data starts on a page. */
 static inline void pad_first_member(struct file *f)
 {
 	static struct file padded;

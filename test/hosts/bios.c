@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls of the BIOS from the host's mode and state, and whether all that is the host's is as before. */
+/* Calls the BIOS from the host's mode and state, and checks that the host's state is unchanged. */
 #include "kernel.h"
 
 #define MAPS 15u                      /* each takes seven calls or more */
-#define BIOS_RAM_END PAGE             /* vectors and data area, of which the BIOS's are the ticks */
+#define BIOS_RAM_END PAGE             /* vectors and data area; the BIOS changes its tick count there */
 #define VECTORS_SIZE 0x400u
 #define VECTOR_VIDEO 0x10u
 #define VECTOR_BASE_MEMORY 0x12u
@@ -42,7 +42,7 @@ static void arguments(struct segue_bios_args *args)
 	args->low_phys = (uint32_t)word_number(handover.line, "low=", 0);
 	args->serial_port = 0x3f8;
 	args->log = log_line;
-	/* Interrupts are on, with vectors that are not the BIOS's. */
+	/* The host has interrupts enabled, with vectors that are not the BIOS's. */
 	if (ticks) {
 		args->flags = SEGUE_BIOS_PIC | SEGUE_BIOS_PIT;
 		args->irqs = SEGUE_BIOS_IRQS;
@@ -87,7 +87,7 @@ void bios_map(void)
 	handover.map_count = count;
 }
 
-/* For the debugger: the same place in the same function before a call and behind it, and when all is done. */
+/* Breakpoints for the debugger: before a call, after it, and after the last one. */
 __attribute__((noinline)) void bios_before(void)
 {
 	__asm__ volatile("");
@@ -117,7 +117,7 @@ static int call(uint32_t vector, struct segue_bios_registers *registers, size_t 
 	return error;
 }
 
-/* Each call once more between two readings of all that is the host's. */
+/* Makes a call, and compares the host's registers and FPU state before and after. */
 static int call_watched(uint32_t vector, struct segue_bios_registers *registers, size_t data_size)
 {
 	struct registers before, after;
@@ -142,7 +142,7 @@ static void print(void)
 	}
 }
 
-/* hostile.asm, as a vector that no BIOS uses. The vectors are mapped by the word direct. */
+/* Runs hostile.asm from a vector that no BIOS uses. The word direct maps the vectors. */
 static void call_hostile(uint16_t segment)
 {
 	struct segue_bios_registers registers = {.ebx = SEGUE_BIOS_DATA_AT, .ecx = (cpuid(1, 0).edx & EDX_SSE) != 0, .ds = segment};
@@ -161,7 +161,7 @@ static void call_hostile(uint16_t segment)
 	vector[0] = vector[1] = 0;
 }
 
-/* An interrupt of the local APIC's own waits for the host: the BIOS, with interrupts on, must not be given it. */
+/* An interrupt of the local APIC is pending for the host. The BIOS runs with interrupts enabled and must not receive it. */
 static void call_before_apic_timer(void)
 {
 	volatile uint32_t *apic = (volatile uint32_t *)(uintptr_t)handover.apic;
@@ -194,7 +194,7 @@ static uint64_t sum_sector(void)
 	return a + ((uint64_t)b << 32);
 }
 
-/* Sector number lba of the first hard disk. */
+/* Reads sector lba of the first hard disk. */
 static void read_disk(uint32_t lba, uint16_t segment)
 {
 	struct segue_bios_registers registers = {.eax = READ_EDD, .edx = DRIVE, .ds = segment, .esi = SEGUE_BIOS_DATA_AT};
@@ -226,7 +226,7 @@ static void read_maps(void)
 	}
 }
 
-/* The host's timer ticks on. */
+/* Checks that the host's timer still ticks. */
 static void wait_for_ticks(void)
 {
 	uint32_t seen = ticks;
@@ -257,7 +257,7 @@ void bios_calls(void)
 		say("host: segue_bios: %u\n", (uint32_t)call_watched(VECTOR_VIDEO, &registers, 0));
 		return;
 	}
-	/* Handlers write, and so do readings. */
+	/* Handlers and the reading of registers write to memory, so both run once before the checksum. */
 	print();
 	read_maps();
 	__asm__ volatile("cli");

@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: MIT
-; The boot stage's entry, and the ways into the kernel's mode.
+; The boot stage's entry, and the switch to the kernel's mode.
 
 MULTIBOOT_MAGIC		equ 0x1badb002
-MULTIBOOT_FLAGS		equ 1 << 0 | 1 << 1	; modules on pages; memory map
+MULTIBOOT_FLAGS		equ 1 << 0 | 1 << 1	; page-aligned modules; memory map
 
 CR0_PE			equ 1 << 0
 CR0_WP			equ 1 << 16
@@ -45,7 +45,7 @@ _start:
 	jmp	.stop
 
 ; enter_kernel(struct entering *)
-;   mode  32-bit, paging off; the boot stage is mapped where it lies in .cr3's tables
+;   mode  32-bit, paging off; the page tables at .cr3 map the boot stage at its physical address
 ;   does not return
 enter_kernel:
 	mov	ebx, [esp + 4]
@@ -101,7 +101,7 @@ enter_with:
 .long:
 	jmp	LONG_CODE:long_mode
 
-; Where another CPU begins (boot.c copies this to TRAMPOLINE): real mode, CS = TRAMPOLINE / 16, IP = 0.
+; Entry of another CPU; boot.c copies it to TRAMPOLINE. Real mode, CS = TRAMPOLINE / 16, IP = 0.
 bits 16
 trampoline:
 	cli
@@ -116,7 +116,7 @@ trampoline:
 	dd	gdt
 trampoline_end:
 bits 32
-; Waits, with no stack, until the kernel lets it follow the boot CPU.
+; Waits without a stack until the kernel lets this CPU follow the boot CPU.
 other_cpu:
 	mov	eax, FLAT_DATA
 	mov	ds, eax
@@ -176,9 +176,9 @@ gdt_pointer:
 	dw	gdt_end - gdt - 1
 	dd	gdt
 	align	4
-other_cpus:				; so many wait
+other_cpus:				; number of CPUs that wait
 	dd	0
-other_cpus_go:				; physical address of the word that ends their waiting
+other_cpus_go:				; physical address of the word that releases them
 	dd	0
 other_cpus_entering:
 	dd	0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot stage: lays out memory as the command line says, and enters the kernel in its mode. */
+/* The boot stage: lays out memory by the command line, and enters the kernel in its mode. */
 #include "host.h"
 #include "machine.h"
 #include "paging.h"
@@ -39,9 +39,9 @@ void boot_main(uint32_t magic, const struct multiboot *info);
 #define HPET_PHYS 0xfed00000u
 #define VGA_PHYS 0xa0000u
 #define TRAMPOLINE 0x70000u            /* below 1 MiB: RAM that firmware leaves alone */
-#define CPUS 4u                       /* stacks.inc: and one */
+#define CPUS 4u                       /* stacks.inc: OTHER_CPUS + 1 */
 #define STAGE_START 0x100000u
-/* an odd stride walks every page of any range that it shares no factor with */
+/* an odd stride visits every page of a range with which it shares no factor */
 #define STRIDE 7919u
 
 static struct handover handover;
@@ -52,8 +52,8 @@ static bool wide;                     /* the kernel is x86_64 */
 static uint64_t top;                  /* RAM from here on is taken */
 static uint64_t low;                  /* RAM from 1 MiB to here is taken */
 static uint64_t next_page, pages_end; /* of the tables */
-static uint64_t next_view;            /* linear address that nothing is mapped at yet */
-static uint64_t high_next, high_end;  /* RAM above HIGH_START that is free */
+static uint64_t next_view;            /* next unmapped linear address */
+static uint64_t high_next, high_end;  /* free RAM above HIGH_START */
 
 uint64_t take_pages(uint64_t count)
 {
@@ -96,7 +96,7 @@ static void copy_line(char *to, const char *from, size_t limit)
 	to[i] = 0;
 }
 
-/* A linear address as an offset in the host's data segment. */
+/* Converts a linear address to an offset in the host's data segment. */
 static uint64_t offset_of(uint64_t linear)
 {
 	uint64_t offset = linear - handover.data_base;
@@ -109,7 +109,7 @@ static bool identity(void)
 	return handover.mode == MODE_FLAT || (!wide && handover.base == 0);
 }
 
-/* Makes physical memory readable and writable for the kernel, and says at what offset. */
+/* Maps physical memory for the kernel, readable and writable. Returns its offset. */
 static uint64_t place(uint64_t physical, uint64_t size, uint64_t flags)
 {
 	uint64_t unit = handover.mode == MODE_4M ? large_page(&tables) : PAGE;
@@ -232,7 +232,10 @@ static void place_workspace(uint64_t extents)
 	handover.workspace = offset_of(linear);
 }
 
-/* Global pages at the linear addresses that are the workspace's physical ones, full of RETs for the kernel to call. */
+/*
+ * Maps global pages at linear addresses equal to the workspace's physical ones. They are full of RETs for the kernel to
+ * call.
+ */
 static void map_globals(void)
 {
 	uint64_t page = take(PAGE, PAGE);
@@ -242,7 +245,7 @@ static void map_globals(void)
 		map(&tables, handover.workspace_phys + at, page, PAGE, ENTRY_WRITE | ENTRY_GLOBAL, false);
 }
 
-/* The pages from first to top, each once, in no order. */
+/* Returns page `number` of a shuffle of the pages from first to top; each occurs once. */
 static uint64_t scattered_page(uint64_t first, uint32_t number)
 {
 	uint32_t pages = (uint32_t)((top - first) / PAGE);
@@ -276,7 +279,10 @@ static uint64_t take_scattered(uint64_t first)
 	return page;
 }
 
-/* Size bytes that touch no others, on no boundary of anything; the first lie across two large pages. */
+/*
+ * Takes size bytes that are aligned to nothing and adjacent to no other piece. The first piece crosses a large page
+ * boundary.
+ */
 static uint64_t take_high(uint64_t size)
 {
 	uint64_t at = high_next ? high_next : HIGH_START + (2 << 20) - 0x123;
@@ -296,7 +302,7 @@ static bool is_odd(enum scatter how)
 	return how == SCATTER_ODD || how == SCATTER_HIGH_ODD;
 }
 
-/* Copies a part to shuffled pages. The view is through page tables, where there are any, and the pieces fill pages. */
+/* Copies a part to shuffled pages. With paging the page tables map them as one view, and the pieces fill whole pages. */
 static void scatter_part(struct host_part *part, enum scatter how, uint64_t first, struct segue_extent *extents)
 {
 	bool view = how == SCATTER_PAGES && handover.mode != MODE_FLAT;
@@ -311,7 +317,7 @@ static void scatter_part(struct host_part *part, enum scatter how, uint64_t firs
 
 		if (is_odd(how))
 			within = count * 37 % 97;
-		/* two pieces above, one below, and so on */
+		/* two pieces above 4 GiB, then one below */
 		if (how == SCATTER_HIGH_ODD && count % 3 != 2) {
 			extents[count].addr = take_high(size);
 		} else {
@@ -465,7 +471,7 @@ static void fill_entering(struct entering *entering, const struct kernel_header 
 		entering->efer |= EFER_LME;
 }
 
-/* The kernel's tables once more, with the boot stage in them, for the way over. */
+/* A copy of the kernel's page tables that also maps the boot stage, for the switch. */
 static uint32_t passage(const struct kernel_header *kernel)
 {
 	struct tables whole = tables;
@@ -481,7 +487,7 @@ static uint32_t passage(const struct kernel_header *kernel)
 	return (uint32_t)tables.root;
 }
 
-/* shift=: a segment base that is no multiple of a page wants the kernel off its page. */
+/* shift=: a segment base that is not a multiple of a page needs a kernel that is not page-aligned. */
 static const struct kernel_header *move_kernel(const char *line)
 {
 	kernel_phys = KERNEL_PHYS + (uint32_t)word_number(line, "shift=", 0);
@@ -493,14 +499,14 @@ static const struct kernel_header *move_kernel(const char *line)
 	return (const struct kernel_header *)image;
 }
 
-/* A microsecond each, or less. */
+/* A delay of up to a microsecond for each read. */
 static void slowly(uint32_t reads)
 {
 	while (reads-- > 0)
 		in8(0x61);
 }
 
-/* Starts the other CPUs, by the boot CPU's local APIC (Intel SDM vol. 3, 8.4.4), and waits for them. */
+/* Starts the other CPUs through the boot CPU's local APIC (Intel SDM vol. 3, 8.4.4), and waits for them. */
 static void start_cpus(const struct kernel_header *kernel, struct entering *entering)
 {
 	volatile uint32_t *icr = (volatile uint32_t *)(APIC_PHYS + APIC_ICR_LOW);

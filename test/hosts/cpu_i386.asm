@@ -27,7 +27,7 @@ kernel_entry:
 	xor	eax, eax
 	mov	fs, eax
 	mov	gs, eax
-	; The boot CPU comes first. Each has a stack of its own, below the one before.
+	; The boot CPU enters first. Each CPU has its own stack, below the previous one.
 	inc	eax
 	lock xadd [cpus_entered], eax
 	mov	ecx, eax
@@ -72,7 +72,7 @@ call_on_stack:
 	mov	esp, [esp + 8]
 	call	eax
 
-; The task that a double fault switches to; its error code is on the stack.
+; The task for double faults; the error code is on its stack.
 fault_task:
 	call	last_step
 
@@ -124,7 +124,8 @@ leave_now:
 	mov	esp, esi
 	jmp	edi
 
-; Twice: with indirect-branch tracking a handler begins with ENDBR, which a CPU before the Pentium Pro does not know.
+; The stubs exist twice: with indirect-branch tracking each begins with ENDBR, which a CPU before the Pentium Pro does
+; not know.
 %macro stubs 1
 %assign vector 0
 %rep VECTORS

@@ -26,7 +26,7 @@ kernel_entry:
 	xor	eax, eax
 	mov	fs, eax
 	mov	gs, eax
-	; The boot CPU comes first. Each has a stack of its own, below the one before.
+	; The boot CPU enters first. Each CPU has its own stack, below the previous one.
 	inc	eax
 	lock xadd [cpus_entered], eax
 	mov	edi, eax
@@ -118,7 +118,8 @@ leave_now:
 	mov	rsp, rsi
 	jmp	rax
 
-; Twice: with indirect-branch tracking a handler begins with ENDBR, which a CPU before the Pentium Pro does not know.
+; The stubs exist twice: with indirect-branch tracking each begins with ENDBR, which a CPU before the Pentium Pro does
+; not know.
 %macro stubs 1
 %assign vector 0
 %rep VECTORS

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's other CPUs: each follows the boot CPU into its mode, and waits for what the command line wants of it. */
+/* The kernel's other CPUs: each follows the boot CPU into its mode, and then does what the command line asks of it. */
 #include "kernel.h"
 
 #define PATIENCE 200000000u
@@ -34,7 +34,7 @@ static _Noreturn void park(void)
 	segue_park(pointer(handover.workspace));
 }
 
-/* In the text of the host for good, with interrupts off. */
+/* Stays in the host's text forever, with interrupts disabled. */
 static _Noreturn void stay(bool halted)
 {
 	for (;;) {
@@ -68,7 +68,7 @@ void cpus_order(void)
 		park();
 }
 
-/* To all others, one after the other. */
+/* Sends NMIs to all other CPUs, one after the other. */
 static void send_nmis(void)
 {
 	volatile uint32_t *apic = pointer(handover.apic);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Devices as a kernel leaves them that never thought of another one (live=), and what Segue is to quiet (quiet=). */
+/*
+ * Leaves devices running, as a kernel does that never starts another one (live=), and tells Segue what to quiet
+ * (quiet=).
+ */
 #include "kernel.h"
 
 enum { PIC_1_DATA = 0x21, PIC_2_DATA = 0xa1, PIT_0 = 0x40, PIT_CONTROL = 0x43, SYSTEM_B = 0x61 };
@@ -11,7 +14,7 @@ static volatile uint32_t *registers(uint64_t offset)
 	return (volatile uint32_t *)(uintptr_t)offset;
 }
 
-/* Interrupts on, until what was started has come. */
+/* Enables interrupts until the pending ones have arrived. */
 static void take_interrupts(void)
 {
 	__asm__ volatile("sti");
@@ -20,7 +23,7 @@ static void take_interrupts(void)
 	__asm__ volatile("cli");
 }
 
-/* At vectors of the host's, the timer's interrupt in service for good, all lines open. */
+/* PICs at the host's vectors, the timer's interrupt in service without an EOI, all lines unmasked. */
 static void start_pics(void)
 {
 	timer_stays_in_service = true;
@@ -38,7 +41,10 @@ static void start_pit(void)
 	out8(SYSTEM_B, in8(SYSTEM_B) | 3);
 }
 
-/* As xv6 has it, and one interrupt in service, so that the timer's waits (Intel SDM vol. 3, chapter 10). */
+/*
+ * As xv6 programs it, with one interrupt in service, so that the timer's interrupt stays pending (Intel SDM vol. 3,
+ * chapter 10).
+ */
 static void start_local_apic(void)
 {
 	volatile uint32_t *apic = registers(handover.apic);
@@ -57,7 +63,7 @@ static void start_local_apic(void)
 	apic[0x80 / 4] = 0x10;
 }
 
-/* Each local vector that a CPU shares with an exception, to itself: they wait, as interrupts are off. */
+/* Sends itself every vector from 16 to 31, which exceptions use too. They stay pending, since interrupts are disabled. */
 static void start_low_vectors(void)
 {
 	volatile uint32_t *apic = registers(handover.apic);
@@ -68,7 +74,10 @@ static void start_low_vectors(void)
 		apic[0x300 / 4] = BIT(18) | vector;
 }
 
-/* Not among all: QEMU's TCG has none. LINT0 and LINT1 masked, the timer periodic (Intel SDM vol. 3, 10.12.1). */
+/*
+ * Not part of live=all: QEMU's TCG has no x2APIC. LINT0 and LINT1 masked, the timer periodic (Intel SDM vol. 3,
+ * 10.12.1).
+ */
 static void start_x2apic(void)
 {
 	if (!(cpuid(1, 0).ecx & BIT(21))) {
@@ -94,7 +103,7 @@ static void route(uint32_t pin, uint32_t low)
 	io_apic[4] = 0;
 }
 
-/* The serial port's interrupt as a level that nobody has ended: 82093AA, remote IRR. */
+/* The serial port's interrupt is level-triggered and gets no EOI: 82093AA, remote IRR. */
 static void start_io_apic(void)
 {
 	registers(handover.apic)[0xf0 / 4] |= BIT(8);
@@ -107,7 +116,7 @@ static void start_io_apic(void)
 	out8(UART + 1, 0);
 }
 
-/* IA-PC HPET 1.0a, 2.3: in the PIT's and the clock's place, two comparators on. */
+/* IA-PC HPET 1.0a, 2.3: legacy replacement of PIT and RTC, two comparators on. */
 static void start_hpet(void)
 {
 	volatile uint32_t *hpet = registers(handover.hpet);
@@ -131,7 +140,7 @@ static void start_rtc(void)
 	out8(RTC_DATA, in8(RTC_DATA) | 0x70);
 }
 
-/* 800 x 600 by the display interface of QEMU and Bochs, and before that nothing left of font, colours and registers. */
+/* 800 x 600 through the display interface of QEMU and Bochs. Before that it destroys font, colours and registers. */
 static void start_vga(void)
 {
 	static const uint16_t mode[][2] = {{4, 0}, {1, 800}, {2, 600}, {3, 32}, {4, 0x41}};
@@ -158,7 +167,7 @@ static uint32_t pci_register(uint32_t function, uint32_t number)
 	return in32(0xcfc);
 }
 
-/* All of them, on the first buses. */
+/* Enables all bus masters on the first buses. */
 static void start_bus_masters(void)
 {
 	for (uint32_t function = 0; function < 4 << 8; function++) {
@@ -169,8 +178,8 @@ static void start_bus_masters(void)
 }
 
 /*
- * Receives all that comes, into a ring of 8 KiB at dma=; nobody looks (Realtek RTL8139 data sheet). With frames it is
- * waited for the first: until the ring is no longer empty.
+ * Receives all frames into a ring of 8 KiB at dma=, which nothing reads (Realtek RTL8139 data sheet). With the word
+ * frames, waits until the ring is no longer empty.
  */
 static void start_rtl8139(void)
 {

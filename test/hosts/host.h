@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A host kernel of our own, in two pieces. The boot stage (boot.asm, boot.c, paging.c) is 32-bit code at
- * its physical address: Multiboot loads it with the kernel inside. It lays out memory as its command line
- * says, fills struct handover, and enters the kernel in the mode asked for, where nothing of the boot
- * stage is mapped any more. The kernel sets up one host state and calls segue_load(), segue_ready() and
- * segue_exec(). Words of the command line: README.md beside this file.
+ * A host kernel for the tests, in two pieces. The boot stage (boot.asm, boot.c, paging.c) is 32-bit code at its
+ * physical address. Multiboot loads it with the kernel inside. It lays out memory by its command line, fills struct
+ * handover, and enters the kernel in the mode asked for. The boot stage is no longer mapped then. The kernel sets up
+ * one host state and calls segue_load(), segue_ready() and segue_exec(). README.md in this folder lists the words of
+ * the command line.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -21,7 +21,7 @@
 
 enum host_mode { MODE_FLAT, MODE_4K, MODE_4M, MODE_PAE, MODE_LONG, MODE_LA57 };
 
-/* First bytes of the kernel's image, written by kernel.ld. Offsets count from the image's start. */
+/* The first bytes of the kernel's image, written by kernel.ld. Offsets count from the image's start. */
 struct kernel_header {
 	uint32_t magic, bits;
 	uint64_t link;                /* address that the image's first byte is linked at */
@@ -38,28 +38,28 @@ _Static_assert(offsetof(struct kernel_header, relocations) == 72, "kernel.ld");
 #define HOST_RANGES 48u
 #define HIGH_START 0x100000000u       /* blob=high: RAM from here on */
 
-/* Addresses are offsets in the host's data segment but where they say physical. */
+/* Addresses are offsets in the host's data segment unless called physical. */
 struct host_part {
 	uint64_t data, size;
 	uint64_t extents, extent_count; /* of struct segue_extent */
-	uint64_t separate;            /* 1: data is a copy beside the extents, to be wiped after segue_load() */
-	char line[512];               /* the words that Multiboot passed, file name first */
+	uint64_t separate;            /* 1: data is a separate copy, to be wiped after segue_load() */
+	char line[512];               /* the words that Multiboot passed; the file name is first */
 };
 
 struct handover {
 	uint64_t mode;
 	uint64_t base;                /* the kernel's offset of physical p is p + base - shift= */
 	uint64_t code_base, data_base;
-	uint64_t cr3;                 /* with nothing of the boot stage in it */
+	uint64_t cr3;                 /* tables that do not map the boot stage */
 	uint64_t workspace, workspace_phys, workspace_size;
-	uint64_t bios_workspace, bios_workspace_phys; /* segue_bios()'s */
-	uint64_t unmapped;            /* where a broken stack points */
+	uint64_t bios_workspace, bios_workspace_phys; /* workspace of segue_bios() */
+	uint64_t unmapped;            /* an unmapped address, for a broken stack */
 	uint64_t apic, io_apic, hpet, vga;
-	uint64_t direct;              /* of all RAM; NO_DIRECT: not mapped */
-	uint64_t high;                /* of HIGH_START; 0: not mapped. The kernel fills the extents there from data */
+	uint64_t direct;              /* direct map of all RAM; NO_DIRECT: not mapped */
+	uint64_t high;                /* offset of HIGH_START; 0: not mapped. The kernel copies data to the extents there */
 	uint64_t ram_end;             /* physical */
-	uint64_t cpus;                /* that run, this one among them */
-	uint64_t cpus_go;             /* the others may follow into the kernel */
+	uint64_t cpus;                /* number of running CPUs, this one included */
+	uint64_t cpus_go;             /* not 0: the other CPUs may enter the kernel */
 	uint64_t part_count, map_count;
 	struct host_part part[HOST_PARTS];
 	struct segue_range map[HOST_RANGES];
@@ -67,7 +67,7 @@ struct handover {
 };
 #define NO_DIRECT UINT64_MAX
 
-/* Behind a word's name in the line, or NULL. name ends in '=' or is the whole word. */
+/* Returns the text after a word's name in the line, or NULL. name ends in '=' or is the whole word. */
 static inline const char *word(const char *line, const char *name)
 {
 	while (*line) {
@@ -96,7 +96,7 @@ static inline bool word_is(const char *line, const char *name, const char *value
 	return at && !*value && (*at == ' ' || *at == 0);
 }
 
-/* A hexadecimal number without 0x. */
+/* Reads a hexadecimal number without 0x. */
 static inline uint64_t word_number(const char *line, const char *name, uint64_t otherwise)
 {
 	const char *at = word(line, name);
@@ -109,7 +109,7 @@ static inline uint64_t word_number(const char *line, const char *name, uint64_t 
 	return value;
 }
 
-/* Is this one of the names, with commas between, behind the word? */
+/* Is name in the comma-separated list after this word? */
 static inline bool word_names(const char *line, const char *list, const char *name)
 {
 	const char *at = word(line, list);

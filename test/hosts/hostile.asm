@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
-; A BIOS interrupt that leaves of the CPU's state what it likes, as a handler in the data of a call of segue_bios().
-;   mode      real mode, with what segue_bios() says of it
-;   in        DS = CS; BX offset that this is copied to; CX 0: no CR4 and no SSE; DX 0: TR stays null, which no instruction loads again
+; A BIOS interrupt handler that changes all the CPU state it can, in the data of a call of segue_bios().
+;   mode      real mode, as segue_bios() documents it
+;   in        DS = CS; BX offset of this copy; CX 0: no CR4 and no SSE; DX 0: keep TR null, as no instruction loads null
 ;   out       AX HOSTILE_DONE
 CR0_PE		equ 1 << 0
 CR4_OSFXSR	equ 1 << 9

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host kernel: loads a target, gets into the state and the place it was asked for, and leaves. */
+/* The host kernel: loads a target, sets up the state it was asked for, and leaves. */
 #include "kernel.h"
 
 enum { PIC1 = 0x20, PIC2 = 0xa0, PIT = 0x40, VECTOR_IRQ0 = PIC_VECTOR };
@@ -33,7 +33,7 @@ void log_line(void *context, int level, const char *sentence)
 	say("host: segue says (%u) %s\n", (uint32_t)level, sentence);
 }
 
-/* QEMU puts a file's path before a module's words, GRUB does not. */
+/* QEMU puts a file's path before a module's words; GRUB does not. */
 const char *behind_path(const char *line)
 {
 	if (*line == '/')
@@ -54,7 +54,7 @@ static void fill_part(struct segue_part *to, const struct host_part *from)
 	to->cmdline = behind_path(from->line);
 }
 
-/* For what only segue_ready() can see. */
+/* Passes wrong facts that only segue_ready() can detect. */
 static void tell_wrongly(struct segue_load_args *args)
 {
 	if (word_is(handover.line, "wrong=", "code"))
@@ -65,7 +65,7 @@ static void tell_wrongly(struct segue_load_args *args)
 		args->workspace_phys += PAGE;
 }
 
-/* A map of one entry: the RAM above 1 MiB. */
+/* Passes a map of one entry: the RAM above 1 MiB. */
 static void tell_one_range(struct segue_load_args *args)
 {
 	for (size_t i = 0; i < args->memory_map_count; i++)
@@ -119,7 +119,7 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	tell_wrongly(args);
 }
 
-/* The boot stage reaches no RAM above 4 GiB. */
+/* Fills the extents above 4 GiB, which the boot stage cannot reach. */
 static void fill_high(void)
 {
 	for (uint64_t i = 0; i < handover.part_count; i++) {
@@ -197,7 +197,7 @@ static void send_nmi(void)
 {
 	volatile uint32_t *apic = pointer(handover.apic);
 
-	/* to itself, by its number: the shorthand is not for NMIs (Intel SDM vol. 3, 10.6.1) */
+	/* to itself by APIC ID: the self shorthand does not send NMIs (Intel SDM vol. 3, 10.6.1) */
 	apic[APIC_SPURIOUS / 4] |= APIC_ENABLE;
 	apic[APIC_ICR_HIGH / 4] = apic[APIC_ID / 4] & 0xff000000;
 	apic[APIC_ICR_LOW / 4] = ICR_NMI;
@@ -207,7 +207,7 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 {
 	switch (vector) {
 	case VECTOR_DB:
-		/* a step, or a breakpoint: once over an instruction breakpoint */
+		/* a single step or a breakpoint; RF passes an instruction breakpoint once */
 		steps++;
 		*flags |= BIT(16);
 		return;
@@ -247,7 +247,7 @@ static uint32_t stack_used(void)
 	return (uint32_t)(page_stack_top - at);
 }
 
-/* A CPU without CPUID has no CR4 that is of interest here. */
+/* A CPU without CPUID has no CR4 that matters here. */
 static bool has_cr4(void)
 {
 	return cpuid(1, 0).edx != 0;
@@ -261,12 +261,12 @@ void last_step(void)
 
 	if (word_is(line, "stack=", "page"))
 		say("host: %u bytes used of a stack of one page\n", stack_used());
-	/* Devices that are started take interrupts. */
+	/* Starting devices takes interrupts, whose handlers must not leave again. */
 	leave_from_irq = leave_from_nmi = false;
 	devices_start(line);
 	say("host: leaving after %u ticks\n", ticks);
 	state_apply(line);
-	/* From here on a RET must answer a CALL from behind it: this function never returns. */
+	/* From here on every RET needs its CALL: this function never returns. */
 	if (state_prepare_shadow_stack(line)) {
 		write_msr(MSR_S_CET, S_CET_SHSTK);
 		__asm__ volatile("setssbsy");
@@ -344,7 +344,7 @@ static void run(void)
 		stop();
 	}
 	if (word_is(line, "from=", "df")) {
-		/* a fault whose handler is not there is a double fault (Intel SDM vol. 3, table 6-5) */
+		/* a fault without a present handler is a double fault (Intel SDM vol. 3, table 6-5) */
 		gate_absent(VECTOR_GP);
 		__asm__ volatile("mov %0, %%fs" : : "r"(0xfff8));
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the host kernel share. */
+/* Shared by the files of the host kernel. */
 #ifndef KERNEL_H
 #define KERNEL_H
 
@@ -10,7 +10,7 @@
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
 #define SELECTOR_USER_DATA 0x18
-#define SELECTOR_NARROW_DATA 0x20     /* a user's, of one page somewhere else */
+#define SELECTOR_NARROW_DATA 0x20     /* user data, one page, another base */
 #define SELECTOR_TSS 0x28
 #define SELECTOR_LDT 0x38
 #define SELECTOR_FAULT_TSS 0x48
@@ -22,7 +22,7 @@ void tables_hide_gdt(bool hide);      /* no exception can be taken then */
 void tables_take(void);               /* by another CPU */
 void tables_load_task(void);          /* TR, and a handler of its own for double faults */
 void tables_load_ldt(void);
-void code_selector_put(uint32_t selector); /* the kernel's code segment once more, there */
+void code_selector_put(uint32_t selector); /* copies the kernel's code segment to this selector */
 void gate_absent(uint32_t vector);
 
 /* cpu_*.asm */
@@ -37,13 +37,13 @@ void call_on_stack(void (*function)(void), void *top);
 void fault_task(void);                /* i386: entry of the task that handles double faults */
 extern uint8_t guard_page[], page_stack[], page_stack_top[], fault_stack_top[], shadow_stack[];
 
-/* How segue_exec() is come to; cpu_*.asm: struc leaving */
+/* How segue_exec() is entered; cpu_*.asm: struc leaving. */
 struct leaving {
 	uintptr_t workspace;
 	uintptr_t flags;              /* EFLAGS bits to set */
-	uintptr_t stack;              /* ESP or RSP, where it is not kept */
+	uintptr_t stack;              /* ESP or RSP, unless keep_stack */
 	uint32_t keep_stack, jump, indirect, gif;
-	uint32_t endbranch;           /* IA32_S_CET.ENDBR_EN is set last of all */
+	uint32_t endbranch;           /* set IA32_S_CET.ENDBR_EN last of all */
 	uint32_t data;                /* selector in DS and ES */
 };
 _Noreturn void leave_now(const struct leaving *leaving);
@@ -54,13 +54,13 @@ extern volatile bool timer_stays_in_service; /* its handler sends no EOI */
 extern struct handover handover;
 extern volatile uint32_t ticks, apic_ticks;
 void log_line(void *context, int level, const char *sentence);
-#define PIC_VECTOR 0x20u              /* of the first, and 28h of the second: while `pit` is on */
+#define PIC_VECTOR 0x20u              /* first PIC; the second has 28h: while `pit` is on */
 #define VECTOR_APIC_TIMER 0x2du
 #define APIC_SPURIOUS 0xf0u
 #define APIC_ENABLE BIT(8)
 #define PIT_MODE 2u
 #define PIT_RELOAD (1193182 / 2000)
-uintptr_t offset_of_physical(uint64_t physical); /* of the kernel's own image */
+uintptr_t offset_of_physical(uint64_t physical); /* for addresses in the kernel's image */
 uint64_t physical_of(const void *at);
 void *pointer(uint64_t offset);
 void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *flags);
@@ -80,11 +80,11 @@ bool state_prepare_shadow_stack(const char *line);
 void devices_start(const char *line);
 uint32_t devices_quiet(const char *line);
 /* cpus.c: the other CPUs */
-void cpus_begin(void);                /* lets them into the kernel */
-_Noreturn void cpus_enter(uint32_t number); /* another CPU's way, from the kernel's entry */
-void cpus_order(void);                /* a target is loaded: each does what the command line says */
-int cpus_wait(const char **sentence); /* segue_ready(), as soon as those that park have parked */
-/* witness.c: what a call that is to leave the host as it was may not change */
+void cpus_begin(void);                /* lets them enter the kernel */
+_Noreturn void cpus_enter(uint32_t number); /* another CPU comes here from the kernel's entry */
+void cpus_order(void);                /* a target is loaded: each CPU now does what the command line says */
+int cpus_wait(const char **sentence); /* waits until the CPUs that park have parked, then calls segue_ready() */
+/* witness.c: the state that a call must leave unchanged */
 struct registers {
 	uintptr_t cr0, cr2, cr3, cr4, dr[5], flags;
 	uint8_t gdtr[10], idtr[10];
@@ -97,12 +97,12 @@ struct fpu {
 };
 void read_registers(struct registers *r);
 void read_fpu(struct fpu *fpu);
-uint64_t checksum_memory(void);       /* all RAM but the workspaces and stacks; it must be mapped: the word direct */
+uint64_t checksum_memory(void);       /* all RAM except workspaces and stacks; needs the word direct */
 uint64_t checksum_memory_from(uint64_t first);
 
 /* bios.c */
-void bios_map(void);                  /* map=bios: in the place of the boot loader's */
-void bios_calls(void);                /* bios=: with the state applied */
+void bios_map(void);                  /* map=bios: replaces the boot loader's map */
+void bios_calls(void);                /* bios=: after the state is applied */
 
 /* refusals.c */
 void refusals(void);

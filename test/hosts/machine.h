@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Instructions and the bits that they take. Intel SDM vol. 3, 2.5 (CR0, CR4), 2.2.1 (EFER), vol. 4 (MSRs). */
+/* Instructions and their bits. Intel SDM vol. 3, 2.5 (CR0, CR4), 2.2.1 (EFER), vol. 4 (MSRs). */
 #ifndef MACHINE_H
 #define MACHINE_H
 
@@ -176,7 +176,7 @@ static inline void write_flags(uintptr_t flags)
 	__asm__ volatile("push %0\n\tpopf" : : "r"(flags) : "cc", "memory");
 }
 
-/* A leaf, or zeros where the CPU has none such. */
+/* A CPUID leaf; zeros if the CPU does not have it. */
 static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 {
 	uintptr_t flags = read_flags();
@@ -188,7 +188,7 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 		return none;
 	write_flags(flags);
 	last = cpuid_raw(leaf & 0x80000000u, 0).eax;
-	/* a CPU without extended leaves answers with its last basic one */
+	/* a CPU without extended leaves returns its last basic leaf */
 	if (last < leaf || last > (leaf & 0x80000000u) + 0xffff)
 		return none;
 	return cpuid_raw(leaf, subleaf);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines to COM1. */
+/* Prints lines to COM1. */
 #include <stdarg.h>
 #include "host.h"
 #include "machine.h"
@@ -7,7 +7,7 @@
 enum { COM1 = 0x3f8, IER = 1, LCR = 3, LSR = 5, LCR_8N1 = 3, LCR_DIVISOR = 0x80, LSR_THRE = 1 << 5 };
 enum { BOCHS_PORT = 0x8900 };
 
-/* 115200 8N1 (16550): Bochs starts with five bits. */
+/* Sets 115200 8N1 (16550): Bochs starts with 5 data bits. */
 void say_begin(void)
 {
 	out8(COM1 + IER, 0);

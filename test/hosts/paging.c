@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables, built with paging off: physical addresses are pointers. */
+/* Builds page tables while paging is off, so physical addresses are pointers. */
 #include "paging.h"
 
 /* Address bits below the entry at each level, from the root; 0 ends the list. */
@@ -74,7 +74,7 @@ uint64_t large_page(const struct tables *tables)
 	}
 }
 
-/* One page whose size is given by the shift of the level that its entry stands at. */
+/* Maps one page. leaf is the shift of the level that holds its entry, which gives the page size. */
 static void map_page(struct tables *tables, uint64_t linear, uint64_t entry, uint8_t leaf)
 {
 	const uint8_t *level = shifts(tables->mode);
@@ -84,7 +84,7 @@ static void map_page(struct tables *tables, uint64_t linear, uint64_t entry, uin
 		uint32_t index = index_of(tables, linear, *level);
 		uint64_t found = get(tables, table, index);
 
-		/* Two parts of one large page. */
+		/* The large page that contains this address is mapped already. */
 		if (found & ENTRY_LARGE && address_of(found) == (address_of(entry) & ~((1ull << *level) - 1)))
 			return;
 		if (found & ENTRY_LARGE) {
@@ -92,7 +92,7 @@ static void map_page(struct tables *tables, uint64_t linear, uint64_t entry, uin
 			stop();
 		}
 		if (!(found & ENTRY_PRESENT)) {
-			/* PAE's four first entries have no such bit */
+			/* PAE's four page-directory-pointer entries have no such bit */
 			bool plain = tables->mode == MODE_PAE && *level == 30;
 
 			found = take_pages(1) | ENTRY_PRESENT | (plain ? 0 : ENTRY_WRITE);

@@ -18,19 +18,19 @@
 
 struct tables {
 	enum host_mode mode;
-	bool no_execute;              /* ENTRY_NO_EXECUTE is obeyed; else left out */
-	bool global;                  /* ENTRY_GLOBAL likewise */
-	bool settled;                 /* accessed and dirty from the start: the CPU has nothing to write */
+	bool no_execute;              /* keep ENTRY_NO_EXECUTE; otherwise it is dropped */
+	bool global;                  /* keep ENTRY_GLOBAL */
+	bool settled;                 /* set accessed and dirty at once, so that the CPU writes nothing */
 	uint64_t root;
 };
 
-/* Takes zeroed pages for tables; boot.c has it. */
+/* Takes zeroed pages for tables; defined in boot.c. */
 uint64_t take_pages(uint64_t count);
 
 void tables_begin(struct tables *tables);
-/* Bytes that the largest page of the mode maps, below 1 GiB pages: 4 KiB in MODE_4K. */
+/* The size of the mode's largest page below 1 GiB; 4 KiB in MODE_4K. */
 uint64_t large_page(const struct tables *tables);
-/* Maps whole pages; large ones where both addresses and the rest allow it and large is set. */
+/* Maps whole pages. With large set it uses large pages where the addresses and the size allow it. */
 void map(struct tables *tables, uint64_t linear, uint64_t physical, uint64_t size, uint64_t flags, bool large);
 /* The root is its own table at this slot; with PAE the four page directories are, from this slot of all 2048 on. */
 void map_recursively(struct tables *tables, uint32_t slot);

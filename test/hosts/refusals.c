@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Refusals leave the host as it was: each kind a thousand times, with a checksum of all memory but workspace
- * and stack before and after, and the control registers around each. Part 0 is the inspector as a Multiboot
- * kernel, part 1 as a bzImage.
+ * Refusals must leave the host unchanged. Each kind runs a thousand times, with a checksum of all memory except
+ * workspace and stack before and after, and the control registers compared around each. Part 0 is the inspector as a
+ * Multiboot kernel, part 1 as a bzImage.
  */
 #include "kernel.h"
 
 #define TIMES 1000u
 #define PATCHES 4u
 
-/* Offsets: ELF32 header and program header 0 and 1 at 52 and 84; Multiboot header; Linux setup header */
+/* Offsets: ELF32 header, program headers 0 and 1 at 52 and 84; Multiboot header; Linux setup header */
 enum {
 	EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6, E_TYPE = 16, E_MACHINE = 18, E_ENTRY = 24, E_PHENTSIZE = 42,
 	E_PHNUM = 44, PHDR0 = 52, PHDR1 = 84, P_PADDR = 12, P_FILESZ = 16, P_MEMSZ = 20,
@@ -35,7 +35,7 @@ static struct segue_extent extent;
 static struct segue_range range[4];
 static struct segue_part module;
 static char long_line[4096];
-/* load_arguments()'s: too large for a stack's frame */
+/* for load_arguments(); too large for the stack */
 static struct segue_part modules[HOST_PARTS];
 
 static void no_workspace(struct segue_load_args *args) { args->workspace = NULL; }
@@ -78,7 +78,7 @@ static void extent_in_workspace(struct segue_load_args *args)
 }
 
 static void extent_wraps(struct segue_load_args *args) { one_extent(args, UINT64_MAX - PAGE, args->blob.size); }
-/* Above what any CPU has that QEMU and Bochs model. */
+/* Beyond the physical address width of every CPU that QEMU and Bochs model. */
 static void extent_beyond(struct segue_load_args *args) { one_extent(args, (uint64_t)1 << 51, args->blob.size); }
 static void cut_40(struct segue_load_args *args) { cut(args, 40); }
 static void cut_60(struct segue_load_args *args) { cut(args, 60); }
@@ -115,7 +115,7 @@ static uint32_t field(const struct segue_load_args *args, uint32_t offset)
 	return value;
 }
 
-/* RAM for the target's segments, and none for its tables. */
+/* RAM for the target's segments, but not for its tables. */
 static void map_full(struct segue_load_args *args)
 {
 	uint64_t first = field(args, PHDR0 + P_PADDR), second = field(args, PHDR1 + P_PADDR);
@@ -344,7 +344,7 @@ static void patch(const struct kind *kind, uint8_t saved[PATCHES][4], bool apply
 	}
 }
 
-/* As before the first kind: one checksum serves them all. */
+/* Clears the variables that the kinds set, so that one checksum serves all of them. */
 static void forget_changes(void)
 {
 	__builtin_memset(&extent, 0, sizeof extent);
@@ -385,7 +385,7 @@ static void run_kind(const struct kind *kind, struct segue_load_args *args, uint
 	}
 }
 
-/* What the library notes of a load, the serial port, it keeps; and what load_arguments() writes to modules is there. */
+/* One load before the checksum: the library then has recorded its serial port, and load_arguments() has filled modules. */
 static void load_once(void)
 {
 	struct segue_load_args args;
@@ -405,7 +405,7 @@ void refusals(void)
 	load_once();
 	whole = checksum_memory();
 
-	/* the check itself sees one byte */
+	/* the checksum must notice one changed byte */
 	long_line[9]++;
 	if (whole == checksum_memory()) {
 		say("BAD: the checksum does not see a byte\n");

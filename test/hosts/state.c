@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Host states, one word of the command line each. What the CPU has not is said, and the run stops. */
+/* Host states, one word of the command line each. If the CPU lacks a feature, the host says so and stops. */
 #include "kernel.h"
 
 /* CPUID.1:EDX and ECX */
@@ -38,7 +38,7 @@
 #define FEATURE_CONTROL_LOCK BIT(0)
 #define FEATURE_CONTROL_VMX BIT(2)
 #define PCID 5u
-/* Slots 1 to 7 as an operating system might have them; slot 0 stays write-back. */
+/* Slots 1 to 7 as an operating system might set them; slot 0 stays write-back. */
 #define PAT_CHANGED 0x0407050600070106u
 #define MXCSR_UNMASKED 0x0000u
 
@@ -68,7 +68,7 @@ static bool long_mode(void)
 	return handover.mode >= MODE_LONG;
 }
 
-/* What CR4 takes beside what the mode asks for; VMXE and CET have words of their own. */
+/* CR4 bits that the CPU offers beyond those of the mode. VMXE and CET have words of their own. */
 static uint32_t cr4_offered(void)
 {
 	const struct {
@@ -130,7 +130,7 @@ static void apply_cr4(const char *line)
 		write_cr3(read_cr3() | PCID);
 }
 
-/* The boot stage put pages of RETs where the workspace's physical addresses are linear ones: into the TLBs. */
+/* Loads the TLBs with the global pages of RETs, whose linear addresses are the workspace's physical ones. */
 static void touch_globals(void)
 {
 	for (uint64_t at = 0; at < handover.workspace_size; at += PAGE) {
@@ -166,7 +166,7 @@ static void apply_msrs(void)
 #endif
 }
 
-/* An exception that waits for the next x87 instruction: one through zero, unmasked. */
+/* Leaves an unmasked divide-by-zero exception pending for the next x87 instruction. */
 static void x87_pending(void)
 {
 	static const uint16_t unmasked = 0x0340;
@@ -239,7 +239,7 @@ static void apply_cr0(const char *line)
 
 static void apply_segments(const char *line)
 {
-	/* segue_ready() is called with these; DS and ES are nothing at all at segue_exec() */
+	/* segue_ready() is called with these; for segue_exec() state_data_selector() gives DS and ES */
 	if (word(line, "userseg"))
 		__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(SELECTOR_USER_DATA | 3));
 	if (word(line, "nullseg"))
@@ -258,10 +258,10 @@ static void apply_segments(const char *line)
 	}
 }
 
-/* Breakpoints on what purgatory executes and writes: its entry, its stack by both addresses, the target's entry. */
+/* Sets breakpoints on what purgatory executes and writes: its entry, its stack at both addresses, the target's entry. */
 static void arm_breakpoints(const char *line)
 {
-	/* DR7 (vol. 3, 17.2.4): all four globally; 0 executes, 1 to 3 write four bytes */
+	/* DR7 (vol. 3, 17.2.4): all four enabled globally; 0 on execution, 1 to 3 on writes of four bytes */
 	uint32_t dr7 = BIT(10) | 0xffu | 0xdu << 20 | 0xdu << 24 | 0xdu << 28;
 
 	write_dr0((uintptr_t)handover.workspace_phys);

@@ -23,7 +23,7 @@ struct pseudo_descriptor {
 #define GDT_ENTRIES 8192u
 
 static uint64_t gdt[GDT_ENTRIES];
-static uint64_t ldt[3];               /* data for a user, code, data */
+static uint64_t ldt[3];               /* user data, code, data */
 
 static uint64_t descriptor(uint64_t base, uint32_t limit, uint32_t access, uint32_t flags)
 {
@@ -31,7 +31,7 @@ static uint64_t descriptor(uint64_t base, uint32_t limit, uint32_t access, uint3
 	       (uint64_t)(limit >> 16 & 15) << 48 | (uint64_t)flags << 52 | (base >> 24 & 0xff) << 56;
 }
 
-/* The linear address of something in the data segment. */
+/* The linear address of an object in the data segment. */
 static uintptr_t linear(const void *at)
 {
 	return (uintptr_t)at + (uintptr_t)handover.data_base;
@@ -91,7 +91,7 @@ static void set_gate(uint32_t vector)
 
 static void fill_gdt(void)
 {
-	/* no 32-bit code segment at all */
+	/* there is no 32-bit code segment */
 	gdt[SELECTOR_CODE / 8] = descriptor(0, LIMIT_ALL, ACCESS_CODE, GRANULARITY_4K | LONG_MODE);
 	gdt[SELECTOR_DATA / 8] = descriptor(0, LIMIT_ALL, ACCESS_DATA, GRANULARITY_4K | DEFAULT_32);
 	gdt[SELECTOR_USER_DATA / 8] = descriptor(0, LIMIT_ALL, ACCESS_USER_DATA, GRANULARITY_4K | DEFAULT_32);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a call that is to leave the host as it was may not change. */
+/* Records the host state that a call of the BIOS must leave unchanged. */
 #include "kernel.h"
 
 #define HOLE_START 0xa0000u           /* video memory and ROMs */
@@ -55,7 +55,7 @@ void read_registers(struct registers *r)
 	read_msrs(r);
 }
 
-/* With CR0.TS and EM clear. */
+/* Clears CR0.TS and EM while it reads. */
 void read_fpu(struct fpu *fpu)
 {
 	uintptr_t cr0 = read_cr0();
@@ -68,7 +68,7 @@ void read_fpu(struct fpu *fpu)
 	else if (one.edx & EDX_FXSR)
 		__asm__ volatile("fxsave %0" : "+m"(*fpu));
 	else
-		/* twice: QEMU's FRSTOR forgets where the last instruction was */
+		/* twice, because QEMU's FRSTOR forgets the address of the last instruction */
 		__asm__ volatile("fnsave %0\n\tfrstor %0\n\tfnsave %0\n\tfrstor %0" : "+m"(*fpu));
 	write_cr0(cr0);
 }
@@ -83,7 +83,7 @@ static uint64_t checksum_page(uint64_t page, uint64_t sum)
 	const uint32_t *at = (const uint32_t *)(uintptr_t)(handover.direct + page);
 	uint32_t a = (uint32_t)sum, b = (uint32_t)(sum >> 32);
 
-	/* Fletcher's: a word in another place counts differently */
+	/* Fletcher's checksum: a word at another place counts differently */
 	for (uint32_t i = 0; i < PAGE / 4; i++) {
 		a += at[i] + 1;
 		b += a;
@@ -91,7 +91,7 @@ static uint64_t checksum_page(uint64_t page, uint64_t sum)
 	return a + ((uint64_t)b << 32);
 }
 
-/* All RAM but the workspaces and the kernel's stacks. */
+/* Sums all RAM except the workspaces and the kernel's stacks. */
 uint64_t checksum_memory_from(uint64_t first)
 {
 	uint64_t stacks = physical_of(fault_stack_top) - 8 * PAGE;

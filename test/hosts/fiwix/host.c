@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A host that looks like Fiwix to kexec.c: stop_kernel()'s part in it, and the names that names.h declares. */
+/* A host that looks like Fiwix to kexec.c: its part of stop_kernel(), and the names that names.h declares. */
 #include <stdarg.h>
 #include "../kernel.h"
 #include "names.h"
@@ -14,7 +14,7 @@ static struct serial serial = {.ioaddr = 0x3f8};
 static struct tty console = {.dev = SERIAL_MAJOR << 8 | 1 << SERIAL_MSF, .driver_data = &serial};
 struct sysconsole sysconsole_table[NR_SYSCONSOLES] = {{&console}};
 
-/* Of the kernel's image and the RAM disk. */
+/* Physical address of an address in the kernel's image or the RAM disk. */
 unsigned int host_physical(unsigned int address)
 {
 	const struct host_part *part = &handover.part[0];
@@ -25,7 +25,7 @@ unsigned int host_physical(unsigned int address)
 	return (unsigned int)physical_of((const void *)address);
 }
 
-/* Output waits for the port here, so nothing ever waits for a tick. */
+/* Output here polls the port, so nothing ever waits for a tick. */
 unsigned int host_ticks(void)
 {
 	return 0;
@@ -83,7 +83,7 @@ static void copy_words(char *to, const char *from, size_t limit)
 	to[i] = 0;
 }
 
-/* skip=: bytes of the first module before the RAM disk, so that it starts inside a page, as Fiwix's does. */
+/* skip=: bytes of the first module before the RAM disk, which therefore starts inside a page, as Fiwix's does. */
 void fiwix_stop_kernel(void)
 {
 	const struct host_part *part = &handover.part[0];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /sbin/init for trying kexec.c: a program without a libc for Fiwix's system calls, which are Linux's for i386 by
- * number. "-- kexec" at the end of the kernel's command line: copies /blob into /dev/ram0 and halts, as `cp` and
- * `shutdown -h` would. Without: says that it runs, and waits.
+ * /sbin/init for trying kexec.c: a program without a libc for Fiwix's system calls, which have the numbers of Linux on
+ * i386. With "-- kexec" at the end of the kernel's command line it copies /blob into /dev/ram0 and halts, as `cp` and
+ * `shutdown -h` would. Otherwise it says that it runs, and waits.
  */
 typedef unsigned int word;
 
@@ -50,7 +50,7 @@ static int copy_blob(void)
 	if (from < 0 || to < 0)
 		return -1;
 	while ((size = call(READ, (word)from, (word)buffer, sizeof buffer)) > 0) {
-		/* whole blocks of the disk's 1024 bytes, so that it need not be read before */
+		/* write whole blocks of 1024 bytes, so that the disk need not be read first */
 		word whole = ((word)size + 1023) & ~1023u, i;
 
 		for (i = (word)size; i < whole; i++)
@@ -85,7 +85,7 @@ __attribute__((noreturn, used)) static void run(const word *stack)
 		call(PAUSE, 0, 0, 0);
 }
 
-/* i386 ABI: at the entry ESP points to the number of arguments, the pointers to them follow. */
+/* i386 ABI: at the entry ESP points to the argument count; the argument pointers follow. */
 void _start(void);
 __attribute__((naked)) void _start(void)
 {

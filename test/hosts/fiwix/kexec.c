@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Takes the place of kernel/kexec.c in Fiwix: what lies in the last RAM disk when the system has shut down is
- * started by Segue (libsegue.a for i386). README.md beside this file says how to build it in, and what changes.
+ * Replaces kernel/kexec.c in Fiwix. After the system has shut down, Segue (libsegue.a for i386) starts the contents of
+ * the last RAM disk. README.md in this folder says how to build it in, and what changes.
  *
- * stop_kernel() calls kexec_multiboot1() or kexec_linux(), by kexec_proto=, with interrupts on, on the caller's
- * kernel stack of one page. They return when they refuse, and Fiwix shuts down as without them.
+ * stop_kernel() calls kexec_multiboot1() or kexec_linux(), by kexec_proto=, with interrupts enabled, on the caller's
+ * kernel stack of one page. They return if they refuse, and Fiwix shuts down as without them.
  */
 #include <fiwix/asm.h>
 #include <fiwix/config.h>
@@ -25,7 +25,7 @@
 
 #include <segue.h>
 
-#define MODULES		32	/* in a bundle, at most */
+#define MODULES		32	/* maximum in a bundle */
 #define PATIENCE	(2 * HZ)	/* for a console that does not empty its queue */
 
 /* set by the kernel's command line */
@@ -33,7 +33,7 @@ int kexec_proto;
 int kexec_size;
 char kexec_cmdline[NAME_MAX + 1];
 
-/* Contiguous, as all of the kernel is; the blob is one extent (segue.h, SEGUE_WORKSPACE_SIZE). */
+/* Physically contiguous, like the whole kernel. The blob is one extent (segue.h, SEGUE_WORKSPACE_SIZE). */
 static unsigned char workspace[SEGUE_WORKSPACE_SIZE(1 + 7 * MODULES)] __attribute__((aligned(PAGE_SIZE)));
 static struct segue_range memory_map[NR_BIOS_MM_ENT];
 
@@ -46,7 +46,10 @@ static void say(void *context, int level, const char *sentence)
 	}
 }
 
-/* The firmware's map as Fiwix keeps it: ends exclusive, a type of 0 behind the last. Returns how many there are. */
+/*
+ * Reads the firmware's map as Fiwix keeps it: ends are exclusive, and type 0 follows the last entry. Returns the number
+ * of entries.
+ */
 static size_t read_memory_map(void)
 {
 	const struct bios_mem_map *from = bios_mem_map;
@@ -61,7 +64,7 @@ static size_t read_memory_map(void)
 	return n;
 }
 
-/* The port of the console that is a serial one; 0: none is. */
+/* The I/O port of the serial console; 0 if no console is serial. */
 static uint32_t serial_console(void)
 {
 	int n;
@@ -90,14 +93,14 @@ static int load(void)
 	extent.size = disk->size * 1024;
 	memset_b(&args, 0, sizeof(args));
 	args.struct_size = sizeof(args);
-	/* with the screen back in text mode, also after bga= */
+	/* also puts the screen back into text mode, after bga= too */
 	args.flags = SEGUE_LOAD_QUIET_ALL;
 	args.blob.data = disk->addr;
 	args.blob.size = extent.size;
 	args.blob.extents = &extent;
 	args.blob.extent_count = 1;
 	args.blob.name = UTS_SYSNAME;
-	/* without one, a bundle's own */
+	/* NULL: a bundle's own command line is used */
 	args.cmdline = kexec_cmdline[0] ? kexec_cmdline : NULL;
 	args.memory_map = memory_map;
 	args.memory_map_count = read_memory_map();
@@ -109,7 +112,7 @@ static int load(void)
 	return segue_load(&args);
 }
 
-/* What is printed leaves a serial port by interrupts, of which there will be none. */
+/* Waits for the serial output queues to empty: they drain by interrupts, which are about to end. */
 static void empty_consoles(void)
 {
 	unsigned int start = CURRENT_TICKS;
@@ -152,7 +155,7 @@ static void try(const char *parameter, const char *protocol)
 		say(NULL, SEGUE_LOG_ERROR, why);
 		segue_unload(workspace);
 	}
-	/* stop_kernel() goes on, and turns interrupts off */
+	/* stop_kernel() continues and disables interrupts */
 	empty_consoles();
 }
 

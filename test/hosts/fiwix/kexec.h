@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Takes the place of include/fiwix/kexec.h in Fiwix, as kexec.c beside it of kernel/kexec.c. */
+/* Replaces include/fiwix/kexec.h in Fiwix, as kexec.c replaces kernel/kexec.c. */
 #ifdef CONFIG_KEXEC
 
 #ifndef _FIWIX_KEXEC_H
@@ -10,8 +10,8 @@
 #define KEXEC_LINUX		2
 
 /*
- * Where kexec_size= is given, Fiwix reserves two pages from here on. Segue needs no memory at a certain address; but
- * many a target reads the interrupt vectors and the BIOS data area, which Fiwix would use for other things.
+ * With kexec_size= Fiwix reserves two pages from this address on. Segue needs no memory at a fixed address. But many
+ * targets read the interrupt vectors and the BIOS data area, which Fiwix would otherwise reuse.
  */
 #define KEXEC_BOOT_ADDR		0
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kexec.c takes from Fiwix's headers, for a host of our own (host.c): the same names and meanings, and of each
- * structure only what kexec.c reads. The Makefile has every <fiwix/...> that kexec.c includes lead here. C89, as there.
+ * The names that kexec.c takes from Fiwix's headers, for the test host (host.c). They have the same meanings, and each
+ * structure has only the members that kexec.c reads. The Makefile maps every <fiwix/...> that kexec.c includes to this
+ * file. C89, like Fiwix.
  */
 #ifndef FIWIX_NAMES_H
 #define FIWIX_NAMES_H
@@ -18,7 +19,7 @@
 #define HZ		100
 #define UTS_SYSNAME	"Fiwix"
 
-/* device numbers; of the serial ports' minor numbers the first is 1 << SERIAL_MSF */
+/* device numbers; the first minor number of the serial ports is 1 << SERIAL_MSF */
 #define MAJOR(device)	((device) >> 8)
 #define MINOR(device)	((device) & 0xff)
 #define SERIAL_MAJOR	4
@@ -51,7 +52,7 @@ struct serial {
 struct tty {
 	unsigned short dev;
 	struct {
-		int count;	/* bytes that wait */
+		int count;	/* bytes waiting */
 	} write_q;
 	void *driver_data;
 };

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
-; A Multiboot kernel that does one thing wrong, for the catcher: nasm -f bin -DCASE_NAME, with -DOWN_GDT and
-; -DPAGING (an identity map) before that, if told. What faults is at FAULT; registers hold the patterns below.
+; A Multiboot kernel that makes one mistake, for the catcher: nasm -f bin -DCASE_NAME; with -DOWN_GDT and -DPAGING (an
+; identity map) it sets those up first. The faulting instruction is at FAULT; registers hold the patterns below.
 
 bits 32
 ORIGIN		equ 0x200000

@@ -1,9 +1,10 @@
 ; SPDX-License-Identifier: MIT
 ;
-; A boot sector as a target: says by INT 10h and INT 14h (COM1) how it was entered, reads its second sector by INT 13h from the drive in
-; DL and prints it; if interrupts were on (memdisk leaves them off), it waits for one of the timer's; and stops.
+; A boot sector as a target. It reports through INT 10h and INT 14h (COM1) how it was entered. It reads its second
+; sector by INT 13h from the drive in DL and prints it. If interrupts were enabled (memdisk disables them), it waits for
+; a timer interrupt. Then it stops.
 ;
-; -DPARTITION: the first sector of a partition; the second is found by the partition's entry at DS:SI.
+; -DPARTITION: the first sector of a partition; the partition's entry at DS:SI gives the second sector.
 
 	bits 16
 	org 0x7c00

@@ -1,7 +1,8 @@
 ; SPDX-License-Identifier: MIT
 ;
-; A Multiboot kernel that claims memory's first page, where the BIOS has its vectors and data: a position-independent
-; ELF (ET_DYN) at address 0, its entry there, as memtest86+ 5.01's. It says on COM1 whether all of it is there.
+; A Multiboot kernel that claims the first page of memory, where the BIOS has its vectors and data. It is a
+; position-independent ELF (ET_DYN) at address 0, with its entry there, like memtest86+ 5.01's. It reports on COM1
+; whether all of it is there.
 
 	bits 32
 	org 0

@@ -1,10 +1,10 @@
 ; SPDX-License-Identifier: MIT
 ;
-; A Linux kernel as a target, of any boot protocol, that consists of its 16-bit setup code: it says by INT 10h and
-; INT 14h (COM1) how it was entered, and prints what it finds where the protocol says (boot.rst): its last setup sector,
-; its "protected-mode" code, the command line, the initrd. What lies high it gets by INT 15h, AH=87h.
+; A Linux kernel as a target, of any boot protocol, that consists of its 16-bit setup code. It reports through INT 10h
+; and INT 14h (COM1) how it was entered. It prints what it finds where boot.rst says: its last setup sector, its
+; "protected-mode" code, the command line, the initrd. It reads high memory by INT 15h, AH=87h.
 ;
-; -DVERSION=0x2xx: the protocol; none: from before there was one. -DHIGH: a bzImage.
+; -DVERSION=0x2xx: the protocol version; without it a kernel from before 2.00. -DHIGH: a bzImage.
 
 	bits 16
 	org 0
@@ -139,7 +139,7 @@ start:
 	hlt
 	jmp .stop
 
-; in EAX linear address of a text of less than TEXT_MAX characters: prints it and ends the line
+; prints the text at linear address EAX, less than TEXT_MAX characters, and ends the line
 print_high:
 	mov [copy_gdt.source], ax
 	shr eax, 16

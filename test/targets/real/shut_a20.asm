@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
-; A floppy's boot sector: shuts the A20 gate through the BIOS, and boots the first hard disk as the BIOS would. For
-; machines whose firmware leaves A20 shut, which no emulator's does.
+; A floppy's boot sector: disables A20 through the BIOS, then boots the first hard disk as the BIOS would. It stands for
+; firmware that leaves A20 disabled, which no emulator's does.
 
 	bits 16
 	org 0x600
