@@ -73,7 +73,7 @@ static bool lies_in_workspace(const struct job *job)
 	const struct segue_load_args *args = job->args;
 	const void *const read[] = {
 		job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest,
-		&segue_known, segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)segue_load),
+		&segue_known, segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)check_counts),
 		text_at(args, (uintptr_t)args->log), text_at(args, (uintptr_t)args->translate),
 	};
 
