@@ -290,13 +290,13 @@ static int take_digest(const struct bundle_reader *reader)
 	return SEGUE_OK;
 }
 
-/* Marks an empty hard link whose data comes under a later name. bytes.size is then the file's number. */
+/* Marks an empty hard link whose data comes under a later name. bytes.size is the inode then, and bytes.part the device. */
 static const uint8_t awaited[1];
 
-/* Identifies the file that a member is a name of. Two files on different devices share a number once in 4 billion. */
-static size_t file_number(const struct bundle_reader *reader)
+/* As Linux numbers devices, with 12 bits of major and 20 of minor number; higher bits do not count. */
+static uint32_t device_of(const struct bundle_reader *reader)
 {
-	return reader->field[BUNDLE_INO] + 0x9e3779b1u * (reader->field[BUNDLE_DEVMAJOR] * 4096 + reader->field[BUNDLE_DEVMINOR]);
+	return (reader->field[BUNDLE_DEVMAJOR] & 0xfff) << 20 | (reader->field[BUNDLE_DEVMINOR] & 0xfffff);
 }
 
 /*
@@ -328,10 +328,12 @@ static int settle_links(const struct bundle_reader *reader)
 	int error = SEGUE_OK;
 
 	for (size_t i = 0; (bytes = bytes_at(reader->bundle, i, &name)) && !error; i++) {
-		if (bytes->data != awaited || bytes->size != file_number(reader))
+		if (bytes->data != awaited || bytes->size != reader->field[BUNDLE_INO] || bytes->part != device_of(reader))
 			continue;
 		bytes->data = reader->data.data;
 		bytes->size = reader->data.size;
+		/* a module's command line: the offset for the refusal if its module is missing */
+		bytes->part = i > 2 && i % 2 == 0 ? (uint32_t)reader->at : 0;
 		if (i >= 2 && i % 2 == 0)
 			error = check_cmdline(reader, bytes);
 	}
@@ -376,7 +378,8 @@ int segue_bundle_take(const struct bundle_reader *reader)
 	bytes->size = reader->data.size;
 	if (is_link && !bytes->size) {
 		bytes->data = awaited;
-		bytes->size = file_number(reader);
+		bytes->size = reader->field[BUNDLE_INO];
+		bytes->part = device_of(reader);
 		return SEGUE_OK;
 	}
 	return is_cmdline ? check_cmdline(reader, bytes) : SEGUE_OK;

@@ -154,7 +154,8 @@ static inline bool oracle_link(const uint8_t *archive, size_t size, uint64_t at,
 		start = (at + 110 + field[11] + 3) / 4 * 4;
 		if (start + field[6] > size || !strcmp((const char *)archive + at + 110, "TRAILER!!!"))
 			return false;
-		if (field[0] == of[0] && field[7] == of[7] && field[8] == of[8] && field[4] > 1 && field[6] &&
+		/* Linux's 12 and 20 bits of a device's numbers */
+		if (field[0] == of[0] && !((field[7] ^ of[7]) & 0xfff) && !((field[8] ^ of[8]) & 0xfffff) && field[4] > 1 && field[6] &&
 		    (field[1] & 0170000) == 0100000) {
 			*data = archive + start;
 			*data_size = field[6];
