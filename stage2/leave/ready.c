@@ -82,18 +82,6 @@ bool segue_is_data_base(addr_t data_base, struct walk *walk)
 	return is_base(ss, data_base, data_base, walk);
 }
 
-/* LAR: present, S, code. A boot loader's GDT may be gone. */
-#define RIGHTS_CODE 0x9800u
-
-addr_t segue_code_base(addr_t told, addr_t data_base, struct walk *walk)
-{
-	uint32_t cs, rights, base;
-
-	__asm__ volatile("movl %%cs, %0" : "=r"(cs));
-	__asm__ volatile("larl %1, %0" : "=r"(rights) : "r"(cs), "0"(0));
-	return (rights & RIGHTS_CODE) == RIGHTS_CODE && base_of(cs, data_base, walk, &base) ? base : told;
-}
-
 int segue_ready_here(const struct here *here)
 {
 	uint32_t cr0, cs, ss, rights, limit;
@@ -122,13 +110,6 @@ bool segue_is_data_base(addr_t data_base, struct walk *walk)
 {
 	(void)walk;
 	return data_base == 0;
-}
-
-addr_t segue_code_base(addr_t told, addr_t data_base, struct walk *walk)
-{
-	(void)data_base;
-	(void)walk;
-	return told;
 }
 
 int segue_ready_here(const struct here *here)

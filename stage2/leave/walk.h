@@ -55,8 +55,6 @@ extern const uint8_t segue_peek_fault[] SEGUE_HIDDEN;
  * and a fault answers yes: with another base there would have been no return from it.
  */
 bool segue_is_data_base(addr_t data_base, struct walk *walk);
-/* The base of CS, by its descriptor, read likewise; told where that is none of code, or cannot be read. */
-addr_t segue_code_base(addr_t told, addr_t data_base, struct walk *walk);
 
 /*
  * Can this CPU's tables be walked at all? Not outside CPL 0, nor where an exception takes another way than by an IDT.

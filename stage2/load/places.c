@@ -143,14 +143,7 @@ int segue_check_workspace_place(struct job *job)
 	int error;
 
 	can_walk = segue_walk_begin(&walk, (addr_t)args->code_base, (addr_t)args->data_base);
-	if (can_walk) {
-		addr_t base = segue_code_base((addr_t)args->code_base, (addr_t)args->data_base, walk.levels ? &walk : NULL);
-
-		if (base != (addr_t)args->code_base)
-			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "code_base is %x, and the base of CS is %x", (addr_t)args->code_base,
-					    base);
-		can_walk = walk.levels == 0 || find_tables(args, &walk);
-	}
+	can_walk = can_walk && (walk.levels == 0 || find_tables(args, &walk));
 	if (can_walk)
 		job->tables = walk.way;
 	if (!(args->flags & SEGUE_LOAD_ANY_CPU))
@@ -318,6 +311,7 @@ int segue_check_by_search(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	bool can_walk, known, before = job->tables.mapped != TABLES_NOT_KNOWN;
+	struct loaded *loaded;
 	struct walk walk;
 	int error;
 
@@ -335,7 +329,9 @@ int segue_check_by_search(struct job *job)
 			  "translate");
 	if (error != SEGUE_OK || before || !can_walk)
 		return error;
-	((struct loaded *)(void *)(job->workspace + LOADED_AT))->tables = walk.way;
+	loaded = (struct loaded *)(void *)(job->workspace + LOADED_AT);
+	loaded->tables = walk.way;
+	loaded->sum = segue_loaded_sum(loaded);
 	return check_parts_by_walk(job, &walk);
 }
 

@@ -33,16 +33,7 @@ def another_size(lines):
     return lines.replace("= sizeof args;", "= sizeof args - 4;")
 
 
-def with_code_base(lines):
-    """The kernel's virtual base taken for the base of its segments."""
-    return lines.replace("= sizeof args;", "= sizeof args;\n    args.code_base = 0xc0000000;")
-
-
-def as_it_stands(lines):
-    return lines
-
-
-CHANGES = {each.__name__: each for each in (as_it_stands, with_extent, without_extents, another_size, with_code_base)}
+CHANGES = {each.__name__: each for each in (as_it_stands, with_extent, without_extents, another_size)}
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +90,6 @@ REFUSED = cells(
     ("right", "without_extents", r"extent out of reach: .*", ("x86_64",)),
     ("rom", "as_it_stands", r"the workspace, 0xfffc0000 to 0x[0-9a-f]+, is in the memory map's range \d+, which is not RAM\n"
      r"workspace not where told: page 0, at 0xfffc0000, does not keep what is written to it", ARCHES),
-    ("right", "with_code_base", r"missing or wrong argument: code_base is 0xc0000000, and the base of CS is 0x0", ("i386",)),
     ("right", "another_size", "unknown struct_size", ARCHES),
 )
 
