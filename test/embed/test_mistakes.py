@@ -33,6 +33,10 @@ def another_size(lines):
     return lines.replace("= sizeof args;", "= sizeof args - 4;")
 
 
+def as_it_stands(lines):
+    return lines
+
+
 CHANGES = {each.__name__: each for each in (as_it_stands, with_extent, without_extents, another_size)}
 
 
