@@ -3,40 +3,20 @@
 #include "bios/bios.h"
 #include "common/memory_functions.h"
 #include "leave/processor.h"
+#include "numbers/hardware.h"
 
-/* CPUID.1 */
-#define EDX_FPU 0x1u
-#define EDX_FXSR 0x1000000u
-#define ECX_OSXSAVE 0x8000000u
-#define EDX_ANY_CR4 0x10020deu        /* as in exec_i386.asm */
+#define CPUID_ECX_OSXSAVE 0x8000000u  /* CPUID.1:ECX */
 #define LEAF_XSAVE 0xdu
 #define XSAVE_HEADER_AT 512u          /* Intel SDM vol. 1, 13.4 */
 #define XSAVE_HEADER_SIZE 64u
 #define XSAVE_ALL UINT32_MAX
 #define XSAVE_AVX 0x7u                /* x87, SSE, AVX: 832 bytes */
 
-#define CR0_EM 0x4u
-#define CR0_TS 0x8u
-#define CR4_VMXE 0x2000u
-#define DR7_RESET 0x400u
-#define EFLAGS_FIXED 0x2u
-
-/* 8259A: ICW1 with ICW4; ICW3: the second on line 2; ICW4: 8086 mode */
-#define PIC1 0x20u
-#define PIC2 0xa0u
-#define ICW1 0x11u
-#define ICW3_FIRST 0x04u
-#define ICW3_SECOND 0x02u
-#define ICW4 0x01u
-#define ICW4_AEOI 0x02u
-#define BIOS_VECTOR_1 0x08u
-#define BIOS_VECTOR_2 0x70u
+#define ICW4_AEOI 0x02u               /* 8259A */
 /* 8254: counter 0, both bytes, and the mode */
-#define PIT 0x40u
-#define PIT_CONTROL 0x30u
+#define PIT_BOTH_BYTES 0x30u
 #define BIOS_PIT_MODE 3u
 
-#define SELECTOR_FLAGS 7u
 #define DESCRIPTOR_BUSY 0x02u         /* in the type, byte 5 */
 #define DESCRIPTOR_SIZE (sizeof(uintptr_t) * 2)
 
@@ -64,17 +44,17 @@ uint32_t segue_bios_cpu(void)
 	struct cpuid one = segue_cpuid_features();
 	uint32_t cpu = 0;
 
-	if (one.edx & EDX_ANY_CR4)
+	if (one.edx & CPUID_ANY_CR4)
 		cpu |= CPU_CR4;
-	if (one.edx & CPUID_EDX_APIC)
+	if (one.edx & CPUID_APIC)
 		cpu |= CPU_APIC;
 	if (segue_has_apic_base(&one))
 		cpu |= CPU_APIC_BASE;
-	if (one.edx & EDX_FPU)
+	if (one.edx & CPUID_FPU)
 		cpu |= CPU_FPU;
-	if (one.edx & EDX_FXSR)
+	if (one.edx & CPUID_FXSR)
 		cpu |= CPU_FXSR;
-	if (one.ecx & ECX_OSXSAVE)
+	if (one.ecx & CPUID_ECX_OSXSAVE)
 		cpu |= CPU_XSAVE;
 	return cpu;
 }
@@ -117,23 +97,23 @@ static uint8_t in(uint32_t port)
 
 static void set_pics(uint32_t first, uint32_t second, uint32_t icw4, uint32_t mask_1, uint32_t mask_2)
 {
-	out(PIC1, ICW1);
-	out(PIC2, ICW1);
-	out(PIC1 + 1, first);
-	out(PIC2 + 1, second);
-	out(PIC1 + 1, ICW3_FIRST);
-	out(PIC2 + 1, ICW3_SECOND);
-	out(PIC1 + 1, icw4);
-	out(PIC2 + 1, icw4);
-	out(PIC1 + 1, mask_1);
-	out(PIC2 + 1, mask_2);
+	out(PIC_1, ICW1);
+	out(PIC_2, ICW1);
+	out(PIC_1 + 1, first);
+	out(PIC_2 + 1, second);
+	out(PIC_1 + 1, ICW3_1);
+	out(PIC_2 + 1, ICW3_2);
+	out(PIC_1 + 1, icw4);
+	out(PIC_2 + 1, icw4);
+	out(PIC_1 + 1, mask_1);
+	out(PIC_2 + 1, mask_2);
 }
 
 static void set_pit(uint32_t mode, uint32_t reload)
 {
-	out(PIT + 3, PIT_CONTROL | mode << 1);
-	out(PIT, reload & 0xff);
-	out(PIT, reload >> 8);
+	out(PIT_CONTROL, PIT_BOTH_BYTES | mode << 1);
+	out(PIT_CHANNEL_0, reload & 0xff);
+	out(PIT_CHANNEL_0, reload >> 8);
 }
 
 /* The components to save: all that XCR0 enables, if they fit. */
@@ -182,7 +162,7 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 {
 	/* This clears TF, NT, AC and IF. */
 	kept->flags = read_flags();
-	write_flags(EFLAGS_FIXED | (kept->flags & CPUID_EFLAGS_ID));
+	write_flags(EFLAGS_FIXED | (kept->flags & EFLAGS_ID));
 	__asm__ volatile("mov %%cr0, %0" : "=r"(kept->cr0));
 	__asm__ volatile("mov %%cr2, %0" : "=r"(kept->cr2));
 	__asm__ volatile("mov %%dr7, %0" : "=r"(kept->dr7));
@@ -190,9 +170,9 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0 & ~(uintptr_t)(CR0_EM | CR0_TS)));
 	save_fpu(cpu, fpu);
 	if (args->flags & SEGUE_BIOS_PIC) {
-		kept->masks[0] = in(PIC1 + 1);
-		kept->masks[1] = in(PIC2 + 1);
-		set_pics(BIOS_VECTOR_1, BIOS_VECTOR_2, ICW4, ~(uint32_t)args->irqs & 0xff, ~(uint32_t)args->irqs >> 8 & 0xff);
+		kept->masks[0] = in(PIC_1 + 1);
+		kept->masks[1] = in(PIC_2 + 1);
+		set_pics(ICW2_BIOS_1, ICW2_BIOS_2, ICW4_8086, ~(uint32_t)args->irqs & 0xff, ~(uint32_t)args->irqs >> 8 & 0xff);
 	}
 	if (args->flags & SEGUE_BIOS_PIT)
 		set_pit(BIOS_PIT_MODE, 0);
@@ -204,7 +184,7 @@ void segue_bios_put_back(const struct kept *kept, const struct segue_bios_args *
 		set_pit(args->pit_mode, args->pit_reload);
 	if (args->flags & SEGUE_BIOS_PIC)
 		set_pics(args->pic_vector[0], args->pic_vector[1],
-			 args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4 | ICW4_AEOI : ICW4, kept->masks[0], kept->masks[1]);
+			 args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4_8086 | ICW4_AEOI : ICW4_8086, kept->masks[0], kept->masks[1]);
 	put_back_fpu(cpu, fpu);
 	__asm__ volatile("mov %0, %%cr2" : : "r"(kept->cr2));
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0));

@@ -2,13 +2,9 @@
 /* Other CPUs, as the host's side sees them: who waits, and whether the rest can be stopped from here. */
 #include "load/loaded.h"
 #include "leave/processor.h"
+#include "numbers/hardware.h"
 
 #define ECX_VMX 0x20u
-/* IA32_APIC_BASE (Intel SDM vol. 4) */
-#define MSR_APIC_BASE 0x1bu
-#define APIC_BASE_BSP 0x100u
-#define APIC_BASE_EN 0x800u
-#define CR4_VMXE 0x2000u
 
 /* IA32_APIC_BASE's lower half; 0 where there is none. */
 static uint32_t apic_base(const struct cpuid *f)

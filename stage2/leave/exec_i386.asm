@@ -7,8 +7,6 @@
 ;   uses      the workspace, under its lock; no stack of the host's, no DS
 %include "leave/descend_i386.inc"
 
-CPUID_ANY_CR4	equ 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 24 ; as in cpu.asm
-
 %macro leave_virtual 0
 	vmxoff
 	stgi
@@ -24,7 +22,7 @@ global segue_park
 global segue_gate
 global segue_gate_end
 extern segue_known
-KNOWN_SERIAL	equ KNOWN_WORKSPACES * 4
+KNOWN_SERIAL	equ known.serial
 segue_gate:
 segue_exec:
 	cli

@@ -27,7 +27,7 @@ global segue_park
 global segue_gate
 global segue_gate_end
 extern segue_known
-KNOWN_SERIAL	equ KNOWN_WORKSPACES * 8
+KNOWN_SERIAL	equ known.serial
 segue_gate:
 segue_exec:
 	endbr64

@@ -5,16 +5,7 @@
 ;   in        RDI   struct peek
 ;   out       EAX   not 0: peek.value is what is there; 0: it cannot be read
 ;   clobbers  RCX RDX RFLAGS; CS is loaded from peek.gdt where it cannot be read. CR2 is kept
-struc peek
-	.at		resq 1
-	.value		resd 2
-			resw 3
-	.idt		resw 1
-			resq 1
-			resw 3
-	.gdt		resw 1
-			resq 1
-endstruc
+%include "numbers/leave.inc"
 
 bits 64
 default rel

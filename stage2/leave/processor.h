@@ -5,13 +5,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "numbers/hardware.h"
 
-#define CPUID_EFLAGS_ID 0x200000u
 /* Leaf 1 */
 #define CPUID_FAMILY(eax) ((eax) >> 8 & 15u)
 #define CPUID_FAMILY_P6 6u
-#define CPUID_EDX_MSR 0x20u
-#define CPUID_EDX_APIC 0x200u
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
@@ -34,9 +32,9 @@ static inline bool segue_has_cpuid(void)
 	__asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl %2, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
 			 "pushl %0\n\tpopfl"
 			 : "=&r"(flags), "=&r"(changed)
-			 : "i"(CPUID_EFLAGS_ID)
+			 : "i"(EFLAGS_ID)
 			 : "cc");
-	return (flags ^ changed) & CPUID_EFLAGS_ID;
+	return (flags ^ changed) & EFLAGS_ID;
 #else
 	return true;
 #endif
@@ -53,7 +51,7 @@ static inline struct cpuid segue_cpuid_features(void)
 /* By leaf 1: is there an IA32_APIC_BASE? The Pentium has an APIC, but not this MSR. */
 static inline bool segue_has_apic_base(const struct cpuid *one)
 {
-	return (one->edx & CPUID_EDX_APIC) && (one->edx & CPUID_EDX_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;
+	return (one->edx & CPUID_APIC) && (one->edx & CPUID_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;
 }
 
 #endif

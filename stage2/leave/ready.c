@@ -3,9 +3,7 @@
 #include "load/loaded.h"
 #include "load/places.h"
 #include "leave/walk.h"
-
-#define SELECTOR_TI 4u
-#define SELECTOR_RPL 3u
+#include "numbers/hardware.h"
 
 /* One page is mapped for it (leave.h). */
 static int gate_fits(const struct here *here)
@@ -16,8 +14,6 @@ static int gate_fits(const struct here *here)
 }
 
 #if defined(__i386__)
-
-#define CR0_PG 0x80000000u
 
 /* What LAR shows of a descriptor's upper doubleword: B or D; S and type: data, expand-up and writable. */
 #define RIGHTS_32 0x00400000u

@@ -19,19 +19,14 @@
 #define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
 #define LOADED_MAGIC 0x64616f4c       /* "Load" */
 
-_Static_assert(LOADED_AT == 18 * PURGATORY_PAGE && LOADED_MAGIC == 0x64616f4c && PURGATORY_MAGIC == 0x75676553 &&
-		       PURGATORY_PARAMS_AT == 8 && offsetof(struct purgatory_params, flags) == 74 && PURGATORY_BOOT_CPU_ONLY == 1 << 8,
-	       "leave.inc; purgatory.asm: WORKSPACE_LOADED");
-
-/* A page of the list: so many moves, then a LINK. Purgatory finds the link by this place. */
+/* A page of the list: so many moves, then a LINK to the next page. */
 #define LIST_MOVES (PURGATORY_PAGE / sizeof(struct segue_move) - 1)
 struct list_page {
 	struct segue_move moves[LIST_MOVES];
 	struct segue_move link;
 	uint8_t pad[PURGATORY_PAGE - (LIST_MOVES + 1) * sizeof(struct segue_move)];
 };
-_Static_assert(sizeof(struct list_page) == PURGATORY_PAGE, "purgatory.asm: PAGE");
-_Static_assert(offsetof(struct list_page, link) == 4056, "purgatory.asm: LINK_AT");
+_Static_assert(sizeof(struct list_page) == PURGATORY_PAGE, "a page");
 
 struct loaded {
 	uint32_t magic;
@@ -46,6 +41,7 @@ struct loaded {
 	struct list_page *list;
 	uint32_t sum;                 /* segue_loaded_sum() without it */
 };
+_Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");
 
 /*
  * The sum of what must stay as segue_load() has left it: all but purgatory's stack, and what CPUs that park write to (their

@@ -2,15 +2,6 @@
 ;
 ; Tests address line 20, and opens it if it is shut. This comes before the moves, which would wrap.
 
-PORT_SYSTEM_A	equ 0x92
-SYSTEM_A_RESET	equ 1 << 0
-SYSTEM_A_A20	equ 1 << 1
-KBC_DATA	equ 0x60
-KBC_COMMAND	equ 0x64
-KBC_INPUT_FULL	equ 1 << 1
-KBC_WRITE_OUT	equ 0xd1
-KBC_A20_ON	equ 0xdf
-
 ; open_a20
 ;   mode      32-bit, flat
 ;   in        EBP base
@@ -52,7 +43,7 @@ open_a20:
 ;   out       ZF = 0: open
 ;   clobbers  EAX ESI
 a20_is_open:
-	lea esi, [ebp + TSS_AT + TSS_SIZE]
+	lea esi, [ebp + A20_PROBE_AT]
 	mov eax, esi
 	xor eax, 1 << 20
 	push ecx

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "bios_services.h"
 #include "common/bytes.h"
+#include "numbers/hardware.h"
 #include "standalone.h"
 
 #define PARAGRAPH 16u                 /* bytes a real-mode segment's unit */
-#define VECTOR_VIDEO 0x10u
-#define VECTOR_DISK 0x13u
-#define VECTOR_SYSTEM 0x15u
-#define BASE_MEMORY 0x413u            /* BIOS data area: KiB below the EBDA */
-#define BASE_MEMORY_LEAST 256u
-#define BASE_MEMORY_MOST 640u
-#define ROM_END 0x100000u
 #define EMPTY_ROM 0xffu
 
 static void (*enter)(uint32_t vector, struct segue_bios_registers *registers);
