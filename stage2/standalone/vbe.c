@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vbe.h"
 #include "bios_services.h"
-#include "boot_protocol.h"
+#include "vbe_format.h"
 #include "standalone.h"
 
 #define VECTOR_VIDEO 0x10
