@@ -23,6 +23,29 @@ bool segue_multiboot_next(const struct bytes *file, size_t *offset);
 /* For a file without a header: says why the first bytes that look like one are not one; NULL if none do. */
 const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset) SEGUE_HIDDEN;
 
+/* The table's address in the target, and the offsets of its parts. */
+struct multiboot_table {
+	struct multiboot_info *info;
+	uint32_t dest;
+	addr_t kernel, kernel_end;    /* its first address, and the end, at least 1 MiB: sections and modules may follow */
+	addr_t end;                   /* end of the kernel and the modules */
+	addr_t modules_at;            /* address of the first module */
+	size_t kernel_segments, module_count, modules, map_count, map, vbe, strings;
+};
+
+/* Member 0 is the kernel; the modules follow as the target counts them. May be put into *made. */
+const struct member *segue_multiboot_member(const struct bundle *bundle, size_t i, struct member *made);
+
+/* multiboot_place.c: the modules; the place of a table, above 1 MiB, or below 640 KiB if there is room. */
+#define TABLE_ALIGN 16u
+extern const struct place segue_multiboot_place SEGUE_HIDDEN;
+int segue_multiboot_place_modules(struct job *job, struct multiboot_table *table, addr_t sections);
+bool segue_multiboot_find_low(const struct job *job, size_t size, const struct multiboot_table *table, struct place *place);
+
+/* multiboot_sections.c: the size of the sections after the kernel; places them and their headers, and fills in the information. */
+addr_t segue_multiboot_measure_sections(const struct elf_file *elf);
+int segue_multiboot_place_sections(struct job *job, const struct elf_file *elf, const struct multiboot_table *table);
+
 /* Places the modules, the information and the sections of elf (NULL: none), and fills in the information. */
 int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info);
 
