@@ -66,7 +66,7 @@ static void print_linux(const struct bytes *kernel)
 		putchar('\n');
 	}
 	fact("  setup code");
-	printf("%u sectors, header to 0x%x\n", *LINUX_AT(h, hdr.setup_sects) ? *LINUX_AT(h, hdr.setup_sects) : 4u,
+	printf("%u sectors, header to 0x%x\n", segue_linux_setup_size(LINUX_AT(h, hdr.setup_sects)) / 512 - 1,
 	       0x202u + *LINUX_AT(h, hdr.jump_distance));
 	fact("  loadflags");
 	print_flags(*LINUX_AT(h, hdr.loadflags), loadflags, 8);
@@ -150,10 +150,10 @@ static void print_multiboot_2(const struct bytes *kernel)
 {
 	size_t i;
 
-	for (i = 0; i < MULTIBOOT_2_SEARCH && fits(i, 16, kernel->size); i += MULTIBOOT_2_ALIGN) {
+	for (i = 0; i < MULTIBOOT2_SEARCH && fits(i, 16, kernel->size); i += MULTIBOOT2_ALIGN) {
 		const uint8_t *h = kernel->data + i;
 
-		if (le32(h) != MULTIBOOT_2_HEADER_MAGIC || le32(h) + le32(h + 4) + le32(h + 8) + le32(h + 12) != 0)
+		if (le32(h) != MULTIBOOT2_HEADER_MAGIC || le32(h) + le32(h + 4) + le32(h + 8) + le32(h + 12) != 0)
 			continue;
 		fact("Multiboot 2");
 		printf("header at offset 0x%zx\n", i);

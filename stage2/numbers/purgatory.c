@@ -28,7 +28,7 @@ const struct number segue_numbers[] = {
 	PARAM(code_selector), PARAM(serial), PARAM(flags), PARAM(pages), PARAM(blocks), PARAM(screen), PARAM(digest),
 	PARAM(quiet), PARAM(tables), PARAM(catcher), PARAM(parking),
 	SIZE_OF(params, struct purgatory_params),
-	EQU("params.digest_size", sizeof ((struct purgatory_params *)0)->digest),
+	EQU("params.digest_size", sizeof((struct purgatory_params *)0)->digest),
 
 	NUMBER(PURGATORY_REAL_MODE),
 	NUMBER(PURGATORY_INTERRUPTS),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "vbe.h"
 #include "bios_services.h"
-#include "boot_protocol.h"
 #include "numbers/hardware.h"
 #include "standalone.h"
+#include "vbe_format.h"
 
 #define SET_TEXT_MODE_3 0x0003u
 #define SET_CURSOR 0x0200u            /* BH page, DH row, DL column */

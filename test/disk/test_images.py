@@ -361,6 +361,21 @@ def test_cut_images_are_told(kind, files):
         assert "version 2" in segue("info", files / "other", status=1).stderr
 
 
+def test_images_are_read_as_segue_elf_does(files):
+    """One reader: what it refuses at the boot, the command refuses too, in the same words."""
+    _, image = make("disk", files, "--kernel", files / "vmlinuz")
+    (files / "small").write_bytes(image[:0x1CA] + struct.pack("<I", 2) + image[0x1CE:])
+    assert "larger than the partition" in segue("info", files / "small", status=1).stderr
+    _, image = make("iso", files, "--kernel", files / "vmlinuz")
+    record = image.index(b"blob.;1") - 33
+    (files / "woven").write_bytes(image[:record + 26] + b"\1" + image[record + 27:])
+    assert "interleaved" in segue("info", files / "woven", status=1).stderr
+    descriptor = 16 * 2048
+    (files / "second").write_bytes(image[:descriptor] + b"\0" + image[descriptor + 1:descriptor + 2048]
+                                   + image[descriptor:descriptor + 2048] + image[descriptor + 4096:])
+    assert re.search(r"^  image +ISO", segue("info", files / "second").stdout, re.M)
+
+
 def test_info_reads_a_pipe(files):
     os.mkfifo(files / "pipe")
     writer = subprocess.Popen(["cp", files / "vmlinuz", files / "pipe"])

@@ -2,6 +2,7 @@
 /* Boot information of Multiboot 1 and 2: each field that the standalone host takes over. */
 #include "standalone_memory.h"
 #include "boot_info.c"
+#include "boot_map.c"
 
 static struct boot_info boot;
 

@@ -2,6 +2,7 @@
 /* Where the standalone host finds room for its workspace, and where ACPI's root pointer is looked for. */
 #include "standalone_memory.h"
 #include "boot_info.c"
+#include "boot_map.c"
 #include "room.c"
 #include "acpi.c"
 
