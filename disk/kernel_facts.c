@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kernels say of themselves in their headers, good or bad: whether Segue would boot one is
- * asked of the library, not here.
+ * Prints what the headers of a kernel say, right or wrong. The library decides whether Segue would boot it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,7 +46,7 @@ static void print_linux(const struct bytes *kernel)
 		"64-bit entry", "may lie above 4 GiB", "32-bit EFI handover", "64-bit EFI handover", "EFI kexec",
 		"5-level paging", "5-level paging on", "memory encryption"
 	};
-	/* absent fields read as 0 */
+	/* Fields that the header lacks read as 0. */
 	uint8_t h[offsetof(struct linux_boot_params, edd_mbr_sig_buffer)] = { 0 };
 	uint32_t version, text;
 

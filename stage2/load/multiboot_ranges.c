@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_range_from_multiboot(): bytes that nobody vouches for, into struct segue_range. */
+/* segue_range_from_multiboot(): untrusted bytes to struct segue_range. */
 #include "common/bytes.h"
 #include "multiboot_format.h"
 #include "segue.h"
@@ -50,7 +50,7 @@ static int read_map(struct list *list, const uint8_t *map, size_t size)
 	return list->count ? SEGUE_OK : SEGUE_E_RANGE_NONE;
 }
 
-/* Entries may become longer in later versions, and then begin as today's. */
+/* Later versions may have longer entries, which begin with these fields. */
 static int read_map_tag(struct list *list, const uint8_t *tag, size_t size)
 {
 	size_t at, entry_size;
@@ -85,7 +85,7 @@ static int read_information(struct list *list, const uint8_t *information, size_
 		if (type == MULTIBOOT2_TAG_MMAP && read_map_tag(list, information + at, tag_size) != SEGUE_OK)
 			return SEGUE_E_RANGE_MAP;
 		at += tag_size;
-		/* the next one's alignment is the information's own, which lies on such a boundary */
+		/* Offsets are aligned, because the information itself begins on an 8-byte boundary. */
 		if ((size_t)(-at & (MULTIBOOT2_TAG_ALIGN - 1)) > total - at)
 			break;
 		at += -at & (MULTIBOOT2_TAG_ALIGN - 1);

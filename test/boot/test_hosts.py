@@ -305,7 +305,7 @@ def test_ready_refuses(build, line, code, row):
     assert int(said[1]) == code
 
 
-BY_THE_TABLES = r"^host: segue says \(0\) (workspace not where told: page 0 is at \S+ by (?:the page tables|its address \(paging is off\)); told was \S+)\n"
+BY_THE_TABLES = r"^host: segue says \(0\) (workspace not at workspace_phys: page 0 is at \S+ by (?:the page tables|its address \(paging is off\)); expected \S+)\n"
 NOT_VERIFIED = r"^host: segue says \(2\) (workspace_phys was not verified: .*)\n"
 WORKSPACE_PLACE = 12
 

@@ -442,7 +442,7 @@ static const struct refusal refusals[] = {
 	{"extent across 4 GiB", extent_across, SEGUE_E_EXTENT_HIGH, "0xfffff000"},
 	{"extent to the last page", extent_to_the_last_page, SEGUE_E_EXTENT_HIGH, "extent 0"},
 	{"extent wraps", extent_wraps, SEGUE_E_EXTENT_HIGH, "extent 0"},
-	{"in the workspace", in_workspace, SEGUE_E_EXTENTS, "extent 0 lies in the workspace"},
+	{"in the workspace", in_workspace, SEGUE_E_EXTENTS, "extent 0 overlaps the workspace"},
 	{"map backwards", backwards, SEGUE_E_MEMORY_MAP, "memory map 1"},
 	{"no RAM", no_ram, SEGUE_E_NO_RAM, "RAM"},
 	{"short of RAM", short_of_ram, SEGUE_E_SEGMENT_NOT_RAM, "ELF segment 0 at 0x200000 to 0x204e20; RAM is 0x100000 to 0x203a98"},
@@ -510,8 +510,8 @@ static void test_a_machine_that_was_not_cleared(void **state)
 	host.args.machine = &machine;
 	assert_true(warns(&host, "machine.rsdp is 0xa5a5a5a5a5a5a5a5, in no range of the memory map, and not used; was machine set to "
 			  "zeros first?"));
-	assert_true(warns(&host, "machine.hpet is 0xa5a5a5a5, not on 256 bytes; was machine set to zeros first?"));
-	assert_true(warns(&host, "machine.io_apic[0] is 0xa5a5a5a5, not on 256 bytes; was machine set to zeros first?"));
+	assert_true(warns(&host, "machine.hpet is 0xa5a5a5a5, not aligned to 256; was machine set to zeros first?"));
+	assert_true(warns(&host, "machine.io_apic[0] is 0xa5a5a5a5, not aligned to 256; was machine set to zeros first?"));
 	assert_true(warns(&host, "machine.framebuffer.type is 0xa5, unknown; was machine set to zeros first?"));
 	machine.rsdp = UINT64_MAX;
 	assert_true(warns(&host, "machine.rsdp is 0xffffffffffffffff, in no range of the memory map, and not used; was machine set to "
@@ -565,7 +565,7 @@ static void load_again(void *context, int level, const char *sentence)
 	(void)level, (void)sentence;
 	args.log = take_sentence;
 	assert_int_equal(segue_load(&args), SEGUE_E_BUSY);
-	assert_string_equal(host->sentence, "another segue_load() is under way");
+	assert_string_equal(host->sentence, "another segue_load() is running");
 	host->warning[0] = '!';
 }
 
@@ -704,7 +704,7 @@ static void test_translate_refuses(void **state)
 	assert_int_not_equal((uintptr_t)host.args.blob.data % PAGE, 0);
 	pages.frames = true;
 	assert_int_equal(segue_load(&host.args), SEGUE_E_EXTENT_PLACE);
-	snprintf(expected, sizeof expected, "byte 0 of blob 0, which is byte %u of its page, is at %#x: another one of a page",
+	snprintf(expected, sizeof expected, "byte 0 of blob 0, at offset %u in its page, is at %#x: another offset",
 		 (unsigned)((uintptr_t)host.args.blob.data % PAGE), BLOB_PHYS);
 	assert_non_null(strstr(host.sentence, expected));
 	pages.frames = false;
@@ -713,7 +713,7 @@ static void test_translate_refuses(void **state)
 	pages.high = 0;
 	pages.broken = 7;
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_PLACE);
-	snprintf(expected, sizeof expected, "page 7 is at %#x by translate; told was %#x", WORKSPACE_PHYS + 9 * PAGE,
+	snprintf(expected, sizeof expected, "page 7 is at %#x by translate; expected %#x", WORKSPACE_PHYS + 9 * PAGE,
 		 WORKSPACE_PHYS + 7 * PAGE);
 	assert_non_null(strstr(host.sentence, expected));
 	close_host(&host);
