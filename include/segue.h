@@ -322,7 +322,8 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
  * segue_exec() may run on a CPU that is not the boot CPU. Then all other CPUs, also the boot CPU, must be parked. With
  * cpu_count 0 or 1 this is assumed. An INIT would restart the boot CPU in the firmware, so it halts in purgatory's memory
  * instead (segue_park()). The target must not start that CPU (Linux: disable_cpu_apicid=) and must not use that memory.
- * If memory_map calls the workspace reserved, purgatory stays there, and the target leaves it alone.
+ * If memory_map calls the workspace reserved, purgatory stays there, and the target leaves it alone. You may add a range
+ * for the workspace to the firmware's map.
  */
 #define SEGUE_LOAD_ANY_CPU      0x40u
 /*
@@ -399,7 +400,11 @@ struct segue_load_args {
 	size_t module_count;
 	const char *cmdline;          /* the target's command line; NULL: the blob's, if it has one */
 
-	const struct segue_range *memory_map; /* all ranges of the machine, in any order, also those not RAM; passed on */
+	/*
+	 * All ranges of the machine, in any order, also those that are not RAM; the target gets them. Ranges may overlap: RAM
+	 * that a range of another type covers is not used, and the target is not told of it as RAM.
+	 */
+	const struct segue_range *memory_map;
 	size_t memory_map_count;
 	const struct segue_range *keep; /* ranges that must not change before the target runs (type is not read) */
 	size_t keep_count;
