@@ -528,7 +528,7 @@ int segue_ready(const void *workspace, const char **sentence);
  * the host started, was unloaded or overwritten, or is NULL. Without SEGUE_LOAD_ANY_CPU, segue_exec() does the same on a CPU
  * that is not the boot CPU, if there is an IA32_APIC_BASE. The other checks of segue_ready() are not repeated.
  *
- * For at most 700 instructions, while it builds its page tables, an NMI or a machine check still runs the host's handler, on
+ * For at most 700 instructions, while it builds its GDT and IDT, an NMI or a machine check still runs the host's handler, on
  * a 4 KiB stack in the workspace. After that, until two instructions before the target's first, an NMI is ignored and any
  * other exception is printed (purgatory.asm, contract, point 7); with SEGUE_LOAD_CATCHER also in the target.
  *
