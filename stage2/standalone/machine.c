@@ -54,7 +54,7 @@ void wait_50_ms(void)
 	port_write8(PIT_CHANNEL_2, (PIT_HZ / 20) & 255u);
 	port_write8(PIT_CHANNEL_2, (PIT_HZ / 20) >> 8);
 	port_write8(SYSTEM_CONTROL, control | SYSTEM_GATE_2);
-	/* A port read takes about a microsecond: without a timer the loop's limit ends this, less exactly. */
+	/* A port read takes about a microsecond, so without a timer the loop's limit ends the wait approximately. */
 	for (uint32_t tries = 0; tries < 1000000; tries++)
 		if (port_read8(SYSTEM_CONTROL) & SYSTEM_OUT_2)
 			break;
