@@ -164,7 +164,7 @@ enum segue_error {
 	SEGUE_E_SEGMENT_KEPT = 134,      /* a segment overlaps a range of the keep list */
 	SEGUE_E_NO_PLACE = 135,          /* no RAM for a module, a table, the catcher, or bytes that are set aside */
 	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside sources and destinations */
-	SEGUE_E_PLAN_SPACE = 137,        /* the plan needs a larger workspace; the sentence names the size that is needed */
+	SEGUE_E_PLAN_SPACE = 137,        /* the plan needs a larger workspace; the sentence says how much larger */
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan is wrong: a defect in Segue; nothing was changed */
 
 	/* segue_ready() */
@@ -459,8 +459,8 @@ struct segue_load_args {
  * Bytes of workspace that suffice for this many extents. Count the extents of the blob and of all modules (a contiguous
  * one counts 1), seven for each module in a bundle, four more for each other module, eight for each segment of the kernel
  * above 32, and four for each range of memory_map and keep above 256. A plan that must exchange bytes because memory is
- * full may need more. Then it is refused (SEGUE_E_PLAN_SPACE), and the sentence names the size to use. The macro has the
- * same value, for a static array.
+ * full may need more. Then it is refused (SEGUE_E_PLAN_SPACE), and the sentence says how many more bytes are needed. The
+ * macro has the same value, for a static array.
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
@@ -469,8 +469,8 @@ size_t segue_workspace_size(size_t extents);
  * How addresses are checked
  *
  * Against memory_map: a workspace outside all ranges is refused if the map contains other memory of the host, else it gives
- * a warning. So does an extent outside all ranges. A workspace in a range that is not RAM gives a warning, and is refused
- * if its pages do not keep what is written to them.
+ * a warning. An extent outside all ranges gives a warning. A workspace in a range that is not RAM gives a warning, and is
+ * refused if its pages are not writable memory.
  *
  * Against the page tables in force: a workspace that they map elsewhere is refused. An extent that they map elsewhere is
  * refused if it is outside all ranges of memory_map too; else it gives a warning, because data may be a copy.
@@ -530,10 +530,11 @@ int segue_ready(const void *workspace, const char **sentence);
  *
  * segue_exec() and segue_park() print a sentence on port 0xE9 and the serial port of the last segue_load() (before the first
  * load on port 0xE9 only) and halt, without using the workspace, if nothing is loaded in it: if it was never loaded since
- * the host started, was unloaded or overwritten, or is NULL. Without SEGUE_LOAD_ANY_CPU, segue_exec() does the same on a CPU
- * that is not the boot CPU, if there is an IA32_APIC_BASE. The other checks of segue_ready() are not repeated.
+ * the host started, was unloaded, its first page was overwritten, or it is NULL. Without SEGUE_LOAD_ANY_CPU, segue_exec()
+ * does the same on a CPU that is not the boot CPU, if there is an IA32_APIC_BASE. The other checks of segue_ready() are not
+ * repeated.
  *
- * For at most 700 instructions, while it builds its page tables, an NMI or a machine check still runs the host's handler, on
+ * For at most 700 instructions, while it builds its GDT and IDT, an NMI or a machine check still runs the host's handler, on
  * a 4 KiB stack in the workspace. After that, until two instructions before the target's first, an NMI is ignored and any
  * other exception is printed (purgatory.asm, contract, point 7); with SEGUE_LOAD_CATCHER also in the target.
  *

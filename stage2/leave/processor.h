@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the processor is: CPUID (Intel SDM vol. 2), where it may be missing. Not named cpuid.h, as the compiler has one. */
+/* CPUID (Intel SDM vol. 2), which old CPUs lack. Not named cpuid.h, because the compiler has a header of that name. */
 #ifndef SEGUE_PROCESSOR_H
 #define SEGUE_PROCESSOR_H
 
@@ -40,7 +40,7 @@ static inline bool segue_has_cpuid(void)
 #endif
 }
 
-/* Leaf 1; zeros where there is none. */
+/* Leaf 1; zeros if the CPU has none. */
 static inline struct cpuid segue_cpuid_features(void)
 {
 	if (!segue_has_cpuid() || segue_cpuid(0).eax == 0)
@@ -48,7 +48,7 @@ static inline struct cpuid segue_cpuid_features(void)
 	return segue_cpuid(1);
 }
 
-/* By leaf 1: is there an IA32_APIC_BASE? The Pentium has an APIC, but not this MSR. */
+/* Does the CPU of this leaf 1 have IA32_APIC_BASE? The Pentium has an APIC without this MSR. */
 static inline bool segue_has_apic_base(const struct cpuid *one)
 {
 	return (one->edx & CPUID_APIC) && (one->edx & CPUID_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;

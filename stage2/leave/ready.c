@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_ready(): is this CPU, as it runs now, one that segue_exec() can leave from? And segue_bios()? */
+/* segue_ready(): can segue_exec() be called in this CPU's present state? segue_bios() uses segue_ready_here() too. */
 #include "load/loaded.h"
 #include "load/places.h"
 #include "leave/walk.h"
 #include "numbers/hardware.h"
 
-/* One page is mapped for it (leave.h). */
+/* The gate must fit in the one page that is mapped for it (leave.h). */
 static int gate_fits(const struct here *here)
 {
 	uint32_t gate_at = ((uint32_t)(uintptr_t)here->gate.start + (uint32_t)here->code_base) % PAGE;
@@ -15,7 +15,7 @@ static int gate_fits(const struct here *here)
 
 #if defined(__i386__)
 
-/* What LAR shows of a descriptor's upper doubleword: B or D; S and type: data, expand-up and writable. */
+/* Bits of LAR's result, a descriptor's upper doubleword: B or D; S and type: data, expand-up and writable. */
 #define RIGHTS_32 0x00400000u
 #define RIGHTS_DATA 0x1200u
 #define RIGHTS_DATA_MASK 0x1e00u
@@ -26,7 +26,7 @@ struct gdtr {
 } __attribute__((packed));
 _Static_assert(sizeof(struct gdtr) == 6 && offsetof(struct gdtr, base) == 2, "Intel SDM vol. 3, 2.4.1");
 
-/* A descriptor, or a part of one that is 8 bytes, in memory as the data segment has it. */
+/* Reads 8 bytes of a descriptor at an offset of the data segment; with walk by segue_peek(), because it may fault. */
 static bool read_descriptor(uint32_t at, struct walk *walk, uint32_t value[2])
 {
 	const uint8_t *bytes = (const uint8_t *)at;
@@ -44,7 +44,7 @@ static bool read_descriptor(uint32_t at, struct walk *walk, uint32_t value[2])
 	return true;
 }
 
-/* A segment's base, by its descriptor (Intel SDM vol. 3, 3.4.5). Selectors that are loaded are within their table. */
+/* Reads a segment's base from its descriptor (Intel SDM vol. 3, 3.4.5). A loaded selector is within its table. */
 static bool base_of(uint32_t selector, uint32_t data_base, struct walk *walk, uint32_t *base)
 {
 	struct gdtr gdtr;
@@ -87,7 +87,7 @@ int segue_ready_here(const struct here *here)
 	__asm__ volatile("movl %%ss, %0" : "=r"(ss));
 	if (cs & SELECTOR_RPL)
 		return SEGUE_E_READY_PRIVILEGE;
-	/* Zero where SS is one that they do not describe. */
+	/* LAR and LSL leave 0 if they do not accept SS. */
 	__asm__ volatile("larl %1, %0" : "=r"(rights) : "r"(ss), "0"(0));
 	__asm__ volatile("lsll %1, %0" : "=r"(limit) : "r"(ss), "0"(0));
 	if (!is_base(cs, here->code_base, data_base, NULL) || !segue_is_data_base(data_base, NULL) ||

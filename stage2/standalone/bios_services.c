@@ -21,7 +21,7 @@ void bios_call(uint8_t vector, struct segue_bios_registers *registers)
 	enter(vector, registers);
 }
 
-/* A service lies in ROM, or in memory that a disk controller's ROM has taken from the end of base memory. */
+/* A service is in ROM, or in memory that a disk controller's ROM has reserved at the end of base memory. */
 static bool is_service(uint32_t vector, uint32_t memory_end)
 {
 	const uint8_t *entry = physical(4 * vector);
@@ -35,8 +35,8 @@ static bool is_service(uint32_t vector, uint32_t memory_end)
 }
 
 /*
- * UEFI leaves zeros or its own data here. Some versions install an INT 10h for old Windows, so that one vector alone
- * is no proof.
+ * UEFI leaves zeros or its own data here. Some versions install an INT 10h for old Windows, so that vector alone does not
+ * show that there is a BIOS.
  */
 bool bios_is_there(void)
 {
