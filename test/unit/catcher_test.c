@@ -264,7 +264,7 @@ static void test_ram_in_pieces(void **state)
 	free(t);
 }
 
-/* RAM: a piece for the tables without aligned 16 KiB, the kernel's, and one that is just large enough, then too small. */
+/* A piece for the tables, which has no aligned 16 KiB; the kernel's; one just large enough, and then not. */
 static void test_tight_memory(void **state)
 {
 	static const struct segue_range tight[] = {
