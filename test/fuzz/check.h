@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Loads a blob as a host would, and checks more than that nothing crashes. For every accepted blob it checks:
- * - the segments lie in RAM and are disjoint;
+ * - the segments are in RAM and disjoint;
  * - their bytes come from the blob, the modules or the workspace;
- * - the entry lies in loaded bytes;
+ * - the entry is in loaded bytes;
  * - the plan, executed byte by byte on a simulated memory, puts every byte in its place and writes only RAM that it may
  *   write.
  *
  * The simulated machine has 4 MiB. The last eight bytes of the input describe its layout: flags, how the blob is
- * scattered, where the blob and the workspace lie, the number of modules, and what the host keeps.
+ * scattered, the places of the blob and the workspace, the number of modules, and the ranges that the host keeps.
  */
 #ifndef FUZZ_CHECK_H
 #define FUZZ_CHECK_H
