@@ -322,7 +322,7 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
  * segue_exec() may run on a CPU that is not the boot CPU. Then all others must be parked, the boot CPU among them (with
  * cpu_count 0 or 1 that is taken for granted). An INIT would start the boot CPU anew in the firmware, so it halts in
  * purgatory's home (segue_park()): the target must leave it there (Linux: disable_cpu_apicid=), and that memory, too. A
- * workspace that memory_map calls reserved is such a home.
+ * workspace that memory_map calls reserved is such a home; a range for it may be added to the firmware's map.
  */
 #define SEGUE_LOAD_ANY_CPU      0x40u
 /*
@@ -399,7 +399,11 @@ struct segue_load_args {
 	size_t module_count;
 	const char *cmdline;          /* the target's; NULL: the one that the blob brings, if any */
 
-	const struct segue_range *memory_map; /* of the whole machine, in any order, with what is not RAM; the target gets it */
+	/*
+	 * Of the whole machine, in any order, with what is not RAM; the target gets it. Ranges may overlap: RAM that a range of
+	 * another type covers is not used, and is cut out of the RAM that the target is told of.
+	 */
+	const struct segue_range *memory_map;
 	size_t memory_map_count;
 	const struct segue_range *keep; /* ranges that must stay until the target has them (type is not read) */
 	size_t keep_count;

@@ -264,6 +264,29 @@ static void test_ram_in_pieces(void **state)
 	free(t);
 }
 
+/* Two entries have the same RAM, or it lies across two entries: each of its bytes is told once. */
+static void test_entries_that_meet(void **state)
+{
+	static const struct segue_range twice[] = {
+		{0, 0x9fc00, SEGUE_MEMORY_RAM, 0},
+		{MIB, 0x7001000, SEGUE_MEMORY_RAM, 0},
+		{0x6000000, 0x7007000, SEGUE_MEMORY_RAM, 0},
+		{0x5000000, 0x7007000, SEGUE_MEMORY_RAM, 0},
+	};
+	struct loader_job *t = begin(make_multiboot);
+
+	(void)state;
+	set_map(t, twice, 4);
+	assert_int_equal(load(t), SEGUE_OK);
+	check_catcher(t, 0x7000000);
+	check_multiboot_map(t, MIB, 0x7000000, SEGUE_MEMORY_RAM);
+	check_multiboot_map(t, 0x7000000, 0x7001000, SEGUE_MEMORY_RESERVED);
+	check_multiboot_map(t, 0x7001000, 0x7004000, SEGUE_MEMORY_RESERVED);
+	check_multiboot_map(t, 0x7004000, 0x7007000, SEGUE_MEMORY_RAM);
+	assert_int_equal(mem_upper(t), (0x7000000 - MIB) / 1024);
+	free(t);
+}
+
 /* A piece for the tables, which has no aligned 16 KiB; the kernel's; one just large enough, and then not. */
 static void test_tight_memory(void **state)
 {
@@ -336,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_plain_elf),
 		cmocka_unit_test(test_modules_do_not_give_way),
 		cmocka_unit_test(test_ram_in_pieces),
+		cmocka_unit_test(test_entries_that_meet),
 		cmocka_unit_test(test_tight_memory),
 		cmocka_unit_test(test_where_the_workspace_lies),
 		cmocka_unit_test(test_real_mode),

@@ -429,6 +429,64 @@ static void memory_map(void **state)
 	free(t);
 }
 
+/* No entry of RAM has what another entry has, so a target can read the map entry by entry. */
+static void overlapping_ranges(void **state)
+{
+	static const struct {
+		const char *what;
+		struct segue_range map[6], told[6];
+		size_t count, told_count;
+	} cases[] = {
+		{"reserved after RAM",
+		 {{0x100000, 0x8000000, 1, 0}, {0x7000000, 0x7032000, 2, 0}},
+		 {{0x100000, 0x7000000, 1, 0}, {0x7032000, 0x8000000, 1, 0}, {0x7000000, 0x7032000, 2, 0}}, 2, 3},
+		{"reserved before RAM",
+		 {{0x7000000, 0x7032000, 2, 0}, {0x100000, 0x8000000, 1, 0}},
+		 {{0x7000000, 0x7032000, 2, 0}, {0x100000, 0x7000000, 1, 0}, {0x7032000, 0x8000000, 1, 0}}, 2, 3},
+		{"over both ends, and several in between",
+		 {{0xff001, 0x100fff, 3, 0}, {0x100000, 0x8000000, 1, 0}, {0x200000, 0x210000, 4, 0}, {0x208000, 0x220001, 5, 0},
+		  {0x7fff000, 0x8001000, 2, 0}},
+		 {{0xff001, 0x100fff, 3, 0}, {0x100fff, 0x200000, 1, 0}, {0x220001, 0x7fff000, 1, 0}, {0x200000, 0x210000, 4, 0},
+		  {0x208000, 0x220001, 5, 0}, {0x7fff000, 0x8001000, 2, 0}}, 5, 6},
+		{"RAM twice",
+		 {{0x100000, 0x4000000, 1, 0}, {0x200000, 0x300000, 1, 0}, {0x3000000, 0x8000000, 1, 0}, {0x100000, 0x8000000, 1, 0}},
+		 {{0x100000, 0x4000000, 1, 0}, {0x4000000, 0x8000000, 1, 0}}, 4, 2},
+		{"all of an entry; ranges that are empty or end where RAM begins; above 4 GiB",
+		 {{0x100000, 0x8000000, 1, 0}, {0x140000000, 0x150000000, 1, 0}, {0x120000000, 0x180000000, 0, 0},
+		  {0x5000000, 0x5000000, 2, 0}, {0x8000000, 0x8001000, 2, 0}, {0x100000000, 0x110000000, 1, 0}},
+		 {{0x100000, 0x8000000, 1, 0}, {0x120000000, 0x180000000, 0, 0}, {0x8000000, 0x8001000, 2, 0},
+		  {0x100000000, 0x110000000, 1, 0}}, 6, 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct loader_job *t;
+		const uint8_t *p;
+		size_t told;
+
+		elf_kernel(false, 0);
+		PUT(&image, segment_at(&image, 0), program_header, p_paddr, 0x120000);
+		PUT(&image, segment_at(&image, 0), program_header, p_vaddr, 0x120000);
+		PUT(&image, image.at, header, e_entry, 0x120000);
+		t = new_job(image.at, image.size);
+		set_map(t, cases[i].map, cases[i].count);
+		run(t, SEGUE_OK);
+		told = field(t, MMAP_LENGTH) / 24;
+		p = target(t, field(t, MMAP_ADDR), field(t, MMAP_LENGTH));
+		for (size_t k = 0; k < told; k++, p += 24) {
+			const struct segue_range *want = &cases[i].told[k];
+
+			if (k >= cases[i].told_count || le64(p + 4) != want->start || le64(p + 12) != want->end - want->start ||
+			    le32(p + 20) != want->type)
+				fail_msg("%s: range %zu is %#llx, %#llx bytes, %u", cases[i].what, k, (unsigned long long)le64(p + 4),
+					 (unsigned long long)le64(p + 12), le32(p + 20));
+		}
+		if (told != cases[i].told_count)
+			fail_msg("%s: %zu ranges", cases[i].what, told);
+		free(t);
+	}
+}
+
 static void lower_and_upper_memory(void **state)
 {
 	static const struct {
@@ -1406,6 +1464,7 @@ int main(void)
 		cmocka_unit_test(addresses_win_over_elf),
 		cmocka_unit_test(fields_without_anything_known),
 		cmocka_unit_test(memory_map),
+		cmocka_unit_test(overlapping_ranges),
 		cmocka_unit_test(lower_and_upper_memory),
 		cmocka_unit_test(command_lines),
 		cmocka_unit_test(modules),
