@@ -28,15 +28,24 @@ static bool may_be_in_vmx(const struct cpuid *f)
 	return cr4 & CR4_VMXE;
 }
 
-static const volatile struct parking *parking_of(const void *workspace)
+static const volatile struct parking *parking_of(const struct loaded *loaded)
 {
-	return (const volatile struct parking *)(const void *)((const uint8_t *)workspace + PARKING_AT);
+	return (const volatile struct parking *)(const void *)((const uint8_t *)loaded - LOADED_AT + PARKING_AT);
+}
+
+static uint32_t others_of(const struct loaded *loaded)
+{
+	return loaded->cpu_count > 1 ? loaded->cpu_count - 1 : 0;
+}
+
+bool segue_cpus_are_missing(const struct loaded *loaded)
+{
+	return !(loaded->flags & SEGUE_LOAD_INIT_CPUS) && parking_of(loaded)->count < others_of(loaded);
 }
 
 int segue_cpus_ready(const struct loaded *loaded)
 {
-	uint32_t others = loaded->cpu_count > 1 ? loaded->cpu_count - 1 : 0;
-	uint32_t parked = parking_of(loaded->workspace)->count, base;
+	uint32_t others = others_of(loaded), parked = parking_of(loaded)->count, base;
 	struct cpuid features = segue_cpuid_features();
 	bool is_boot_cpu;
 

@@ -123,7 +123,10 @@ int segue_ready(const void *workspace, const char **sentence)
 	const struct loaded *loaded = segue_loaded(workspace);
 	int code = SEGUE_E_NOT_LOADED;
 
-	if (loaded && segue_loaded_sum(loaded) == loaded->sum) {
+	/* Before the sum, because a host asks again and again until its other CPUs are parked. */
+	if (loaded && segue_cpus_are_missing(loaded)) {
+		code = SEGUE_E_READY_CPUS;
+	} else if (loaded && segue_loaded_sum(loaded) == loaded->sum) {
 		struct here here = {.code_base = loaded->code_base, .data_base = loaded->data_base, .workspace = loaded->workspace,
 				    .workspace_phys = loaded->workspace_phys, .size = LOADED_AT};
 

@@ -59,6 +59,9 @@ bool segue_has_moved(const void *workspace);
 /* Is a CPU parked in this workspace, or about to park? Then it must not be written to. */
 bool segue_is_parking(const void *workspace);
 
+/* Must more CPUs park, by what was loaded? Reads the workspace only. */
+bool segue_cpus_are_missing(const struct loaded *loaded);
+
 /* segue_ready()'s checks of this CPU and the others. Needs CPL 0. */
 int segue_cpus_ready(const struct loaded *loaded);
 
