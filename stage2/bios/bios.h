@@ -92,7 +92,5 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 void segue_bios_put_back(const struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, const uint8_t *fpu);
 /* Copies TR's descriptor with the busy bit cleared, so that LTR accepts it. */
 void segue_bios_copy_task(uint8_t *descriptor, addr_t data_base);
-/* True if CR4.VMXE is on. */
-bool segue_bios_in_vmx(uint32_t cpu);
 
 #endif

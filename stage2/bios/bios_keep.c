@@ -8,7 +8,6 @@
 #define EDX_FPU 0x1u
 #define EDX_FXSR 0x1000000u
 #define ECX_OSXSAVE 0x8000000u
-#define EDX_ANY_CR4 0x10020deu        /* as in exec_i386.asm */
 #define LEAF_XSAVE 0xdu
 #define XSAVE_HEADER_AT 512u          /* Intel SDM vol. 1, 13.4 */
 #define XSAVE_HEADER_SIZE 64u
@@ -17,7 +16,6 @@
 
 #define CR0_EM 0x4u
 #define CR0_TS 0x8u
-#define CR4_VMXE 0x2000u
 #define DR7_RESET 0x400u
 #define EFLAGS_FIXED 0x2u
 
@@ -64,7 +62,7 @@ uint32_t segue_bios_cpu(void)
 	struct cpuid one = segue_cpuid_features();
 	uint32_t cpu = 0;
 
-	if (one.edx & EDX_ANY_CR4)
+	if (one.edx & CPUID_EDX_ANY_CR4)
 		cpu |= CPU_CR4;
 	if (one.edx & CPUID_EDX_APIC)
 		cpu |= CPU_APIC;
@@ -77,15 +75,6 @@ uint32_t segue_bios_cpu(void)
 	if (one.ecx & ECX_OSXSAVE)
 		cpu |= CPU_XSAVE;
 	return cpu;
-}
-
-bool segue_bios_in_vmx(uint32_t cpu)
-{
-	uintptr_t cr4 = 0;
-
-	if (cpu & CPU_CR4)
-		__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return cr4 & CR4_VMXE;
 }
 
 void segue_bios_copy_task(uint8_t *descriptor, addr_t data_base)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Other CPUs, as the host's side sees them: who waits, and whether the rest can be stopped from here. */
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "leave/processor.h"
 
-#define ECX_VMX 0x20u
 /* IA32_APIC_BASE (Intel SDM vol. 4) */
 #define MSR_APIC_BASE 0x1bu
 #define APIC_BASE_BSP 0x100u
 #define APIC_BASE_EN 0x800u
-#define CR4_VMXE 0x2000u
 
 /* IA32_APIC_BASE's lower half; 0 where there is none. */
 static uint32_t apic_base(const struct cpuid *f)
@@ -19,17 +17,6 @@ static uint32_t apic_base(const struct cpuid *f)
 		return 0;
 	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_APIC_BASE));
 	return low;
-}
-
-/* Others may be in VMX root operation, where an INIT is held back, if this one could be. */
-static bool may_be_in_vmx(const struct cpuid *f)
-{
-	uintptr_t cr4;
-
-	if (!(f->ecx & ECX_VMX))
-		return false;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return cr4 & CR4_VMXE;
 }
 
 static const volatile struct parking *parking_of(const void *workspace)
@@ -55,5 +42,6 @@ int segue_cpus_ready(const struct loaded *loaded)
 	/* To CPUs that it knows nothing of, the boot CPU sends an INIT by one shorthand; from another it would hit that. */
 	if (parked > others || !(loaded->flags & SEGUE_LOAD_INIT_CPUS) || !(base & APIC_BASE_EN) || !is_boot_cpu)
 		return SEGUE_E_READY_CPUS;
-	return may_be_in_vmx(&features) ? SEGUE_E_READY_VMX : SEGUE_OK;
+	/* Others may be in VMX root operation, where an INIT is held back, if this one could be. */
+	return segue_cr4() & CR4_VMXE ? SEGUE_E_READY_VMX : SEGUE_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 
 struct known segue_known;
 _Static_assert(KNOWN_WORKSPACES == 8 && offsetof(struct known, serial) == KNOWN_WORKSPACES * sizeof(void *) &&

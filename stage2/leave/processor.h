@@ -5,55 +5,26 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "common/bytes.h"
 
 #define CPUID_EFLAGS_ID 0x200000u
 /* Leaf 1 */
-#define CPUID_FAMILY(eax) ((eax) >> 8 & 15u)
-#define CPUID_FAMILY_P6 6u
-#define CPUID_EDX_MSR 0x20u
 #define CPUID_EDX_APIC 0x200u
+/* VME, DE, PSE, TSC, PAE, MCE, PGE, FXSR: each has a bit in CR4, and a CPU with none of them has no CR4. */
+#define CPUID_EDX_ANY_CR4 0x010020deu
+#define CR4_VMXE 0x2000u
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
 
-static inline struct cpuid segue_cpuid(uint32_t leaf)
-{
-	struct cpuid r;
-
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(0));
-	return r;
-}
-
-/* Can EFLAGS.ID be changed? (Intel SDM vol. 1, 3.4.3) */
-static inline bool segue_has_cpuid(void)
-{
-#if defined(__i386__)
-	uint32_t flags, changed;
-
-	__asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl %2, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
-			 "pushl %0\n\tpopfl"
-			 : "=&r"(flags), "=&r"(changed)
-			 : "i"(CPUID_EFLAGS_ID)
-			 : "cc");
-	return (flags ^ changed) & CPUID_EFLAGS_ID;
-#else
-	return true;
-#endif
-}
-
+struct cpuid segue_cpuid(uint32_t leaf);
+bool segue_has_cpuid(void);
 /* Leaf 1; zeros where there is none. */
-static inline struct cpuid segue_cpuid_features(void)
-{
-	if (!segue_has_cpuid() || segue_cpuid(0).eax == 0)
-		return (struct cpuid){0, 0, 0, 0};
-	return segue_cpuid(1);
-}
-
-/* By leaf 1: is there an IA32_APIC_BASE? The Pentium has an APIC, but not this MSR. */
-static inline bool segue_has_apic_base(const struct cpuid *one)
-{
-	return (one->edx & CPUID_EDX_APIC) && (one->edx & CPUID_EDX_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;
-}
+struct cpuid segue_cpuid_features(void);
+/* By leaf 1: is there an IA32_APIC_BASE? */
+IN_REGISTER bool segue_has_apic_base(const struct cpuid *one);
+/* CR4, at CPL 0; 0 where there is none. */
+uintptr_t segue_cr4(void);
 
 #endif

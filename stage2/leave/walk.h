@@ -51,10 +51,12 @@ IN_REGISTER uint32_t segue_peek(struct peek *peek);
 extern const uint8_t segue_peek_fault[] SEGUE_HIDDEN;
 
 /*
- * Do the data and stack segments have that base? At CPL 0: ready.c. Where walk is not NULL the GDT is read by segue_peek(),
+ * Do the data and stack segments have that base? At CPL 0: segments.c. Where walk is not NULL the GDT is read by segue_peek(),
  * and a fault answers yes: with another base there would have been no return from it.
  */
 bool segue_is_data_base(addr_t data_base, struct walk *walk);
+/* i386: the same of the segment of that selector, which must be loaded. */
+bool segue_is_base(uint32_t selector, uint32_t is, uint32_t data_base, struct walk *walk);
 
 /*
  * Can this CPU's tables be walked at all? Not outside CPL 0, nor where an exception takes another way than by an IDT.
@@ -63,6 +65,8 @@ bool segue_is_data_base(addr_t data_base, struct walk *walk);
 bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base);
 /* Are the tables to be read so? root is found, but with TABLES_WINDOW and PAE: there 0 has it looked for. */
 bool segue_walk_try(struct walk *walk, struct tables_way way);
+/* Both, for a way that has been found before. */
+bool segue_walk_again(struct walk *walk, addr_t code_base, addr_t data_base, struct tables_way way);
 /*
  * Tries what is likely: the root where any entry of the root would map it; each slot of the root
  * as one that leads to it; then, for each lower level, the root as any entry of the table would map it that maps near[i] (of

@@ -7,7 +7,6 @@
 #define SEGUE_PLACES_H
 
 #include "common/loader.h"
-#include "load/loaded.h"
 
 /* The workspace. Writes nothing to it. Finds job->tables. */
 int segue_check_workspace_place(struct job *job);
@@ -26,8 +25,5 @@ int segue_check_part_places(const struct job *job);
  * as it takes long. Says whether the workspace could be verified.
  */
 int segue_check_by_search(struct job *job);
-
-/* For segue_ready(): is the workspace still where it was? true where nothing tells. */
-bool segue_workspace_is_there(const struct loaded *loaded);
 
 #endif

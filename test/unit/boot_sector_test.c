@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Boot sectors: what is one, what it gets, and what segue_load() tells purgatory of targets in real mode. */
 #include "loader_job.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "purgatory/purgatory.h"
 
 static uint8_t sector[512];

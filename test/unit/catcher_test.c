@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the catcher goes, what the target's map says of it, and what purgatory is told: through segue_load(). */
 #include "loader_job.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "purgatory/purgatory.h"
 
 #define MIB 0x100000u

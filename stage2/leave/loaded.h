@@ -13,7 +13,6 @@
 
 #include "common/loader.h"
 #include "leave/parking.h"
-#include "plan/plan.h"
 #include "purgatory/purgatory.h"
 
 #define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
@@ -23,15 +22,7 @@ _Static_assert(LOADED_AT == 18 * PURGATORY_PAGE && LOADED_MAGIC == 0x64616f4c &&
 		       PURGATORY_PARAMS_AT == 8 && offsetof(struct purgatory_params, flags) == 74 && PURGATORY_BOOT_CPU_ONLY == 1 << 8,
 	       "leave.inc; purgatory.asm: WORKSPACE_LOADED");
 
-/* A page of the list: so many moves, then a LINK. Purgatory finds the link by this place. */
-#define LIST_MOVES (PURGATORY_PAGE / sizeof(struct segue_move) - 1)
-struct list_page {
-	struct segue_move moves[LIST_MOVES];
-	struct segue_move link;
-	uint8_t pad[PURGATORY_PAGE - (LIST_MOVES + 1) * sizeof(struct segue_move)];
-};
-_Static_assert(sizeof(struct list_page) == PURGATORY_PAGE, "purgatory.asm: PAGE");
-_Static_assert(offsetof(struct list_page, link) == 4056, "purgatory.asm: LINK_AT");
+struct list_page;                      /* load/list.h */
 
 struct loaded {
 	uint32_t magic;
