@@ -112,7 +112,7 @@ $(foreach each,i386 x86_64,$(eval $(call library,$(each))))
 # Purgatory, and INT N from flat 32-bit code: flat bytes, which the library embeds.
 $(B)/purgatory.bin: stage2/purgatory/purgatory.asm $(SEGUE_PURGATORY_ASM) $(ASM_INCLUDES)
 	$(call assemble,bin -l $(@:.bin=.lst))
-$(B)/bios_call.bin: stage2/bios/bios_call.asm
+$(B)/bios_call.bin: stage2/bios/bios_call.asm $(ASM_INCLUDES)
 	$(call assemble,bin)
 
 # ---- segue.elf: stage 2 alone ----
@@ -142,7 +142,7 @@ LOADER_SUMS := '{ for (i = 1; i <= NF; i++) { s = (s + $$i) % 4294967296; if (++
 	END { printf "-DSUM=%.0f -DSUM_OF_SUMS=%.0f\n", s, t }'
 $(B)/loader.bin: stage1/loader.asm $(ASM_INCLUDES) $(B)/segue.elf
 	$(call assemble,bin $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" -DSUM=0 -DSUM_OF_SUMS=0)
-	@sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM) -f bin -Istage1/ $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" $$sums -o $@ $<
+	@sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM) -f bin -Istage1/ -Istage2/ $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" $$sums -o $@ $<
 $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
 	$(call begin,cat)
 	$(Q)cat $^ > $@

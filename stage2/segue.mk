@@ -40,7 +40,7 @@ SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
 SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/memory/*.h stage2/purgatory/*.h)
 SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_i386.asm))
 SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_x86_64.asm))
-SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/purgatory/*.inc)
+SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/machine/*.inc stage2/purgatory/*.inc)
 # purgatory.asm includes most of the others; purgatory_embed.asm embeds the assembled file.
 SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 
@@ -80,10 +80,10 @@ $(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGU
 	$(SEGUE_ASSEMBLE) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -DBIOS_CALL_BIN="'$(SEGUE_OBJDIR)/bios_call.bin'" -o $@ $<
 $(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES))
 	@mkdir -p $(@D)
-	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
-$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm
+	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/ -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES))
 	@mkdir -p $(@D)
-	$(or $(NASM),nasm) -f bin -o $@ $<
+	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/ -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)
 	@rm -f $@
 	$(AR) rcsD $@ $^
