@@ -79,13 +79,20 @@ extern const uint8_t segue_bios_gate_start[] SEGUE_HIDDEN, segue_bios_gate_end[]
 /* Offset in struct leave of the descriptor of the host's TSS: 8 or 16 bytes, to be filled in */
 extern const uint32_t segue_bios_tss_at SEGUE_HIDDEN;
 
+/* How the two PICs are set up. struc pics in bios_gate.inc */
+struct pics {
+	uint8_t vectors[2], masks[2], icw4;
+};
+_Static_assert(offsetof(struct pics, masks) == 2 && offsetof(struct pics, icw4) == 4, "bios_gate.inc");
+SEGUE_REGISTER_CALL void segue_bios_set_pics(const struct pics *pics);
+
 /*
  * Host state that C saves while the BIOS runs: bios_keep.c. segue_bios_put_back() restores it in reverse order.
  * segue_bios_keep() turns interrupts off.
  */
 struct kept {
 	uintptr_t flags, cr0, cr2, dr7;
-	uint8_t masks[2];             /* of the PICs */
+	struct pics pics;
 };
 uint32_t segue_bios_cpu(void);        /* CPU_* */
 void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, uint8_t *fpu);

@@ -60,12 +60,11 @@ KBC_INPUT_FULL	equ 1 << 1
 KBC_WRITE_OUT	equ 0xd1
 KBC_A20_ON	equ 0xdf
 COM1_DATA	equ 0x3f8
-COM1_STATUS	equ 0x3fd
-COM1_CAN_SEND	equ 1 << 5
 VGA_TEXT	equ 0xb8000
 VGA_WHITE_ON_RED equ 0x4f00
 
 %include "machine/a20.inc"
+%include "machine/serial.inc"
 
 ; Records that the dword before this point, or that many bytes earlier, is to be patched with the page's address.
 %define patches
@@ -221,7 +220,7 @@ kbc_ready:
 a20_stays_shut:
 	lea esi, [ebx + .text]
 	mov edi, VGA_TEXT
-	mov edx, COM1_STATUS
+	mov edx, COM1_DATA
 .print:
 	movzx eax, byte [esi]
 	inc esi
@@ -230,16 +229,7 @@ a20_stays_shut:
 	or eax, VGA_WHITE_ON_RED
 	mov [edi], ax
 	add edi, 2
-	push eax
-	mov ecx, 0x10000		; limited, in case the port is stuck
-.busy:
-	in al, dx
-	test al, COM1_CAN_SEND
-	loopz .busy
-	pop eax
-	mov dl, COM1_DATA & 0xff
-	out dx, al
-	mov dl, COM1_STATUS & 0xff
+	put_character ebp
 	jmp .print
 .stop:
 	hlt

@@ -74,4 +74,5 @@
 	pop ebp
 %endmacro
 
+%define PICS eax
 %include "bios/bios_gate.inc"

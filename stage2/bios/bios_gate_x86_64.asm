@@ -117,4 +117,5 @@ width 64
 	pop rbp
 %endmacro
 
+%define PICS rdi
 %include "bios/bios_gate.inc"

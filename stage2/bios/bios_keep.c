@@ -19,12 +19,9 @@
 #define DR7_RESET 0x400u
 #define EFLAGS_FIXED 0x2u
 
-/* 8259A: ICW1 with ICW4; ICW3: the second on line 2; ICW4: 8086 mode */
+/* 8259A; ICW4: 8086 mode */
 #define PIC1 0x20u
 #define PIC2 0xa0u
-#define ICW1 0x11u
-#define ICW3_FIRST 0x04u
-#define ICW3_SECOND 0x02u
 #define ICW4 0x01u
 #define ICW4_AEOI 0x02u
 #define BIOS_VECTOR_1 0x08u
@@ -104,20 +101,6 @@ static uint8_t in(uint32_t port)
 	return value;
 }
 
-static void set_pics(uint32_t first, uint32_t second, uint32_t icw4, uint32_t mask_1, uint32_t mask_2)
-{
-	out(PIC1, ICW1);
-	out(PIC2, ICW1);
-	out(PIC1 + 1, first);
-	out(PIC2 + 1, second);
-	out(PIC1 + 1, ICW3_FIRST);
-	out(PIC2 + 1, ICW3_SECOND);
-	out(PIC1 + 1, icw4);
-	out(PIC2 + 1, icw4);
-	out(PIC1 + 1, mask_1);
-	out(PIC2 + 1, mask_2);
-}
-
 static void set_pit(uint32_t mode, uint32_t reload)
 {
 	out(PIT + 3, PIT_CONTROL | mode << 1);
@@ -179,9 +162,13 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0 & ~(uintptr_t)(CR0_EM | CR0_TS)));
 	save_fpu(cpu, fpu);
 	if (args->flags & SEGUE_BIOS_PIC) {
-		kept->masks[0] = in(PIC1 + 1);
-		kept->masks[1] = in(PIC2 + 1);
-		set_pics(BIOS_VECTOR_1, BIOS_VECTOR_2, ICW4, ~(uint32_t)args->irqs & 0xff, ~(uint32_t)args->irqs >> 8 & 0xff);
+		const struct pics bios = {.vectors = {BIOS_VECTOR_1, BIOS_VECTOR_2},
+					  .masks = {(uint8_t)~args->irqs, (uint8_t)(~args->irqs >> 8)}, .icw4 = ICW4};
+
+		kept->pics = (struct pics){.vectors = {args->pic_vector[0], args->pic_vector[1]},
+					   .masks = {in(PIC1 + 1), in(PIC2 + 1)},
+					   .icw4 = args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4 | ICW4_AEOI : ICW4};
+		segue_bios_set_pics(&bios);
 	}
 	if (args->flags & SEGUE_BIOS_PIT)
 		set_pit(BIOS_PIT_MODE, 0);
@@ -192,8 +179,7 @@ void segue_bios_put_back(const struct kept *kept, const struct segue_bios_args *
 	if (args->flags & SEGUE_BIOS_PIT)
 		set_pit(args->pit_mode, args->pit_reload);
 	if (args->flags & SEGUE_BIOS_PIC)
-		set_pics(args->pic_vector[0], args->pic_vector[1],
-			 args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4 | ICW4_AEOI : ICW4, kept->masks[0], kept->masks[1]);
+		segue_bios_set_pics(&kept->pics);
 	put_back_fpu(cpu, fpu);
 	__asm__ volatile("mov %0, %%cr2" : : "r"(kept->cr2));
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0));

@@ -138,45 +138,25 @@ quiet_pit:
 	out PIT_COUNTER_0, al
 	ret
 
-PIC_1			equ 0x20
-PIC_2			equ 0xa0
-PIC_DATA		equ 1		; the second of the two ports
-ICW1			equ 0x11	; edge-triggered, two PICs, ICW4 follows
+%include "machine/pic.inc"
 ICW2_BIOS_1		equ 0x08
 ICW2_BIOS_2		equ 0x70
-ICW3_1			equ 1 << 2	; the second is on line 2
-ICW3_2			equ 2
 ICW4_8086		equ 0x01
 MASK_ALL		equ 0xffff
 
-; quiet_pics: ICW1 to ICW4 also end interrupts in service and clear latched edges (8259A data sheet)
+; quiet_pics
 ;   mode      32-bit, flat
 ;   in        EBP base
-;   clobbers  EAX ECX
+;   clobbers  EAX ECX EDX
 quiet_pics:
 	mov ecx, MASK_ALL
 	test byte [PARAM(flags)], FLAG_REAL_MODE
 	jz .masked
 	mov ecx, [DEVICE(bios_masks)]
 .masked:
-	mov al, ICW1
-	out PIC_1, al
-	out PIC_2, al
-	mov al, ICW2_BIOS_1
-	out PIC_1 + PIC_DATA, al
-	mov al, ICW2_BIOS_2
-	out PIC_2 + PIC_DATA, al
-	mov al, ICW3_1
-	out PIC_1 + PIC_DATA, al
-	mov al, ICW3_2
-	out PIC_2 + PIC_DATA, al
-	mov al, ICW4_8086
-	out PIC_1 + PIC_DATA, al
-	out PIC_2 + PIC_DATA, al
-	mov al, cl
-	out PIC_1 + PIC_DATA, al
-	mov al, ch
-	out PIC_2 + PIC_DATA, al
+	mov edx, ICW2_BIOS_2 << 8 | ICW2_BIOS_1
+	mov ah, ICW4_8086
+	set_pics
 	ret
 
 RTC_INDEX		equ 0x70	; bit 7 masks NMIs; it stays 0
