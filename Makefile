@@ -70,11 +70,11 @@ define compile
 $(call begin,cc)
 $(Q)$(1) -MMD -MP -MF $(B)/deps/$(subst /,+,$(@:$(B)/%=%)).d -c -o $@ $<
 endef
-# $(call assemble,FORMAT AND FLAGS). The files that sources embed lie in build/.
+# $(call assemble,FORMAT AND FLAGS). The files that sources embed lie in build/. Flat binaries are 32-bit.
 EMBED := -DPURGATORY_BIN="'$(B)/purgatory.bin'" -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -DMBR_BIN="'$(B)/mbr.bin'" -DBOOT_IMG="'$(B)/boot.img'"
 define assemble
 $(call begin,nasm)
-$(Q)$(NASM) -f $(1) -I$(dir $<) -Istage2/ $(EMBED) -o $@ $<
+$(Q)$(NASM) -f $(1) -I$(dir $<) -Istage2/ -I$(B)/$(if $(filter elf64,$(1)),x86_64,i386)/stage2/ $(EMBED) -o $@ $<
 endef
 # $(call link,COMPILER AND FLAGS,LIBRARIES)
 define link
@@ -89,7 +89,8 @@ $(B)/%.a:
 
 # $(call objects,FLAVOUR,FOLDER/,FORMAT): build/FLAVOUR/PATH.o from FOLDER/PATH.c by $(CC_FLAVOUR), or from FOLDER/PATH.asm.
 # They are made anew when a makefile read so far changes, for the flags. NASM 2.16's -MD leaves out %include: every *.inc.
-ASM_INCLUDES := $(SEGUE_ASM_INCLUDES) $(wildcard stage1/*.inc)
+NUMBERS := $(foreach each,i386 x86_64,$(SEGUE_NUMBERS:%.c=$(B)/$(each)/%.inc)) $(B)/i386/stage2/numbers/standalone.inc
+ASM_INCLUDES := $(SEGUE_ASM_INCLUDES) $(wildcard stage1/*.inc) $(NUMBERS)
 define objects
 $(B)/$(1)/%.o: $(2)%.c $(MAKEFILE_LIST)
 	$$(call compile,$$(CC_$(1)))
@@ -109,10 +110,17 @@ $(B)/$(1)/stage2/purgatory/purgatory_embed.o: $(B)/purgatory.bin
 $(B)/$(1)/stage2/bios/bios_embed.o: $(B)/bios_call.bin
 endef
 $(foreach each,i386 x86_64,$(eval $(call library,$(each))))
-# Purgatory, and INT N from flat 32-bit code: flat bytes, which the library embeds.
+# The numbers that C and NASM share (stage2/numbers/numbers.h).
+$(NUMBERS): %.inc: %.o stage2/segue.mk
+	$(call begin,numbers)
+	$(Q)$(call SEGUE_TAKE_NUMBERS,$<,$@)
+# Purgatory, and INT N from flat 32-bit code: flat bytes, which both libraries embed. Their numbers must be the same in both.
+one_for_both = $(Q)$(foreach each,$(1),cmp $(B)/i386/stage2/numbers/$(each).inc $(B)/x86_64/stage2/numbers/$(each).inc &&) :
 $(B)/purgatory.bin: stage2/purgatory/purgatory.asm $(SEGUE_PURGATORY_ASM) $(ASM_INCLUDES)
+	$(call one_for_both,hardware purgatory font)
 	$(call assemble,bin -l $(@:.bin=.lst))
 $(B)/bios_call.bin: stage2/bios/bios_call.asm $(ASM_INCLUDES)
+	$(call one_for_both,hardware bios)
 	$(call assemble,bin)
 
 # ---- segue.elf: stage 2 alone ----
@@ -142,7 +150,7 @@ LOADER_SUMS := '{ for (i = 1; i <= NF; i++) { s = (s + $$i) % 4294967296; if (++
 	END { printf "-DSUM=%.0f -DSUM_OF_SUMS=%.0f\n", s, t }'
 $(B)/loader.bin: stage1/loader.asm $(ASM_INCLUDES) $(B)/segue.elf
 	$(call assemble,bin $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" -DSUM=0 -DSUM_OF_SUMS=0)
-	@sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM) -f bin -Istage1/ -Istage2/ $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" $$sums -o $@ $<
+	@sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM) -f bin -Istage1/ -Istage2/ -I$(B)/i386/stage2/ $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" $$sums -o $@ $<
 $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
 	$(call begin,cat)
 	$(Q)cat $^ > $@

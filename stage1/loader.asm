@@ -26,62 +26,14 @@
 %include "stage1.inc"
 %include "machine/a20.inc"
 
-CR0_PE		equ 1 << 0
 EFLAGS_ALWAYS_86 equ 0xf000		; bits 12 to 15: an 8086 has them set, a 286 in real mode clear
 EFLAGS_IOPL_NT	equ 0x7000
-ONE_MIB		equ 1 << 20
-SUM_SECTOR	equ 2048		; SEAL_SECTOR, container/seal.h
 A20_PROBE	equ PACKET_AT		; the packet is no longer needed
-
-PORT_SYSTEM_A	equ 0x92
-SYSTEM_A_RESET	equ 1 << 0
-SYSTEM_A_A20	equ 1 << 1
-KBC_DATA	equ 0x60
-KBC_COMMAND	equ 0x64
-KBC_INPUT_FULL	equ 1 << 1
-KBC_WRITE_OUT	equ 0xd1
-KBC_A20_ON	equ 0xdf
 
 ; ELF-32 object file format, figures 1-3 and 2-1
 ELF_MAGIC	equ 0x464c457f
 ELF_32_LITTLE	equ 0x0101		; e_ident[EI_CLASS], e_ident[EI_DATA]
-EM_386		equ 3
-PT_LOAD		equ 1
-struc elf_header
-	.magic		resd 1
-	.class_data	resw 1
-	.ident		resb 10
-	.type		resw 1
-	.machine	resw 1
-	.version	resd 1
-	.entry		resd 1
-	.phoff		resd 1
-	.shoff		resd 1
-	.flags		resd 1
-	.ehsize		resw 1
-	.phentsize	resw 1
-	.phnum		resw 1
-endstruc
-struc program_header
-	.type		resd 1
-	.offset		resd 1
-	.vaddr		resd 1
-	.paddr		resd 1
-	.filesz		resd 1
-	.memsz		resd 1
-	.flags		resd 1
-	.align		resd 1
-endstruc
 
-; Intel SDM 3A, section 3.4.5. Accessed is set, so that the CPU never writes to the table.
-ACCESS_PRESENT	equ 1 << 7
-ACCESS_NOT_SYSTEM equ 1 << 4
-ACCESS_CODE	equ 1 << 3
-ACCESS_RW	equ 1 << 1		; code: may be read; data: may be written
-ACCESS_ACCESSED	equ 1 << 0
-ACCESS_DATA	equ ACCESS_PRESENT | ACCESS_NOT_SYSTEM | ACCESS_RW | ACCESS_ACCESSED
-DESCRIPTOR_4K	equ 1 << 7
-DESCRIPTOR_32BIT equ 1 << 6
 %macro descriptor 4			; base, limit, access, flags
 	dw (%2) & 0xffff, (%1) & 0xffff
 	db (%1) >> 16, %3, %4 | (%2) >> 16, 0
@@ -195,10 +147,10 @@ check_sums:
 	push eax
 	xor ebx, ebx
 	xor ebp, ebp
-	mov di, (image_end - $$) / SUM_SECTOR
+	mov di, (image_end - $$) / SEAL_SECTOR
 .sector:
 	xor si, si
-	mov cx, SUM_SECTOR / 64
+	mov cx, SEAL_SECTOR / 64
 .part:
 %assign at 0
 %rep 16
@@ -209,7 +161,7 @@ check_sums:
 	loop .part
 	add ebp, ebx
 	mov ax, ds
-	add ax, SUM_SECTOR / 16
+	add ax, SEAL_SECTOR / 16
 	mov ds, ax
 	dec di
 	jnz .sector
@@ -431,12 +383,12 @@ loader_used equ $ - $$
 elf:
 	incbin SEGUE_ELF
 ELF_SIZE equ $ - elf
-	align SUM_SECTOR, db 0
+	align SEAL_SECTOR, db 0
 image_end:
 %if image_end - $$ > LOADER_MAX
 	%error "segue.elf is too large for stage 1"
 %endif
 ; read.inc reads 32 KiB before it looks.
-%if image_end - $$ < 32768 + SUM_SECTOR
+%if image_end - $$ < 32768 + SEAL_SECTOR
 	%error "segue.elf is too small for stage 1"
 %endif

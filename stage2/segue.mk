@@ -37,10 +37,12 @@ SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEG
 SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load plan leave bios)
 SEGUE_C := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.c))
 SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
-SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/memory/*.h stage2/purgatory/*.h)
+SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/machine/*.h stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
 SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_i386.asm))
 SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_x86_64.asm))
 SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/machine/*.inc stage2/purgatory/*.inc)
+# Tables of the numbers that C and NASM share; the build makes an .inc of each. One is for stage 1 and segue.elf.
+SEGUE_NUMBERS := $(filter-out %/standalone.c,$(call SEGUE_WILDCARD,stage2/numbers/*.c))
 # purgatory.asm includes most of the others; purgatory_embed.asm embeds the assembled file.
 SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 
@@ -56,6 +58,8 @@ SEGUE_CFLAGS := -std=c11 -ffreestanding -fno-strict-aliasing -fno-stack-protecto
 SEGUE_CFLAGS_i386 := -m32
 SEGUE_CFLAGS_x86_64 := -m64 -mno-red-zone
 SEGUE_CFLAGS += $(SEGUE_CFLAGS_$(SEGUE_ARCH))
+# $(call SEGUE_TAKE_NUMBERS,OBJECT,FILE): the rows of a table in stage2/numbers/, found in its object, as lines for NASM.
+SEGUE_TAKE_NUMBERS = LC_ALL=C tr -c '[:print:]\n' ' ' < $(1) | sed -n 's/^:number \([A-Za-z0-9_.]*\)  *0*\([0-9][0-9]*\)$$/\1 equ \2/p' > $(2) && [ -s $(2) ]
 SEGUE_NASM_i386 := elf32
 SEGUE_NASM_x86_64 := elf64
 
@@ -68,22 +72,29 @@ SEGUE_ASM_OBJECTS := $(patsubst %.asm,$(SEGUE_OBJDIR)/%.o,$(SEGUE_ASM))
 SEGUE_SOURCES := $(addprefix $(SEGUE_DIR)/,$(patsubst $(SEGUE_OBJDIR)/%.o,%.c,$(SEGUE_C_OBJECTS)) $(SEGUE_ASM))
 SEGUE_OBJECTS := $(SEGUE_C_OBJECTS) $(SEGUE_ASM_OBJECTS)
 SEGUE_LIBRARY := $(SEGUE_OBJDIR)/libsegue.a
-SEGUE_ASSEMBLE = $(or $(NASM),nasm) -f $(SEGUE_NASM_$(SEGUE_ARCH)) -I$(SEGUE_DIR)/stage2/
+SEGUE_INC := $(SEGUE_NUMBERS:%.c=$(SEGUE_OBJDIR)/%.inc)
+SEGUE_ASSEMBLE = $(or $(NASM),nasm) -I$(SEGUE_DIR)/stage2/ -I$(SEGUE_OBJDIR)/stage2/
+SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS) -c
 
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
 $(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
-	$(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS) -c -o $@ $<
-$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_OBJDIR)/purgatory.bin $(SEGUE_OBJDIR)/bios_call.bin
+	$(SEGUE_COMPILE) -o $@ $<
+$(SEGUE_INC): $(SEGUE_OBJDIR)/%.inc: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
-	$(SEGUE_ASSEMBLE) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -DBIOS_CALL_BIN="'$(SEGUE_OBJDIR)/bios_call.bin'" -o $@ $<
-$(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES))
+	$(SEGUE_COMPILE) -o $@.object $<
+	$(call SEGUE_TAKE_NUMBERS,$@.object,$@.new)
+	@rm $@.object && mv $@.new $@
+$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC) $(SEGUE_OBJDIR)/purgatory.bin $(SEGUE_OBJDIR)/bios_call.bin
 	@mkdir -p $(@D)
-	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/ -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
-$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES))
+	$(SEGUE_ASSEMBLE) -f $(SEGUE_NASM_$(SEGUE_ARCH)) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -DBIOS_CALL_BIN="'$(SEGUE_OBJDIR)/bios_call.bin'" -o $@ $<
+$(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES)) $(SEGUE_INC)
 	@mkdir -p $(@D)
-	$(or $(NASM),nasm) -f bin -I$(SEGUE_DIR)/stage2/ -o $@ $<
+	$(SEGUE_ASSEMBLE) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC)
+	@mkdir -p $(@D)
+	$(SEGUE_ASSEMBLE) -f bin -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)
 	@rm -f $@
 	$(AR) rcsD $@ $^

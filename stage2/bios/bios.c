@@ -5,6 +5,7 @@
 #include "leave/known.h"
 #include "leave/loaded.h"
 #include "leave/processor.h"
+#include "machine/hardware.h"
 #include "common/memory_functions.h"
 
 #define LOW_LEAST PAGE                /* the vectors and the BIOS data area lie below */

@@ -31,7 +31,7 @@ _Static_assert(BIOS_FPU_AT + BIOS_FPU_SIZE == SEGUE_BIOS_WORKSPACE_SIZE, "segue.
 #define CPU_XSAVE 0x10u               /* CR4.OSXSAVE is on */
 #define CPU_APIC_BASE 0x20u           /* the MSR */
 
-/* struc crossing in bios.inc. C fills it before the gate; the gate writes the host's state and the results. */
+/* C fills it before the gate; the gate writes the host's state and the results. */
 struct crossing {
 	uint64_t leave;               /* struct leave, as the host addresses it */
 	uint32_t cpu;                 /* CPU_* */
@@ -51,26 +51,8 @@ struct crossing {
 	uint8_t gdtr[10], pad[6];
 	uint8_t idtr[10], pad2[6];
 };
-_Static_assert(sizeof(struct crossing) == 208 && sizeof(struct crossing) <= GROUND_AT, "bios.inc: crossing_size");
-_Static_assert(offsetof(struct crossing, leave) == 0 && offsetof(struct crossing, cpu) == 8 &&
-		       offsetof(struct crossing, vector) == 12 && offsetof(struct crossing, image) == 16 &&
-		       offsetof(struct crossing, low) == 20 && offsetof(struct crossing, low_size) == 24 &&
-		       offsetof(struct crossing, entry) == 28 && offsetof(struct crossing, ascend) == 32 &&
-		       offsetof(struct crossing, tpr_at) == 36 && offsetof(struct crossing, tpr) == 40 &&
-		       offsetof(struct crossing, result) == 44 && offsetof(struct crossing, registers) == 48,
-	       "bios.inc");
-_Static_assert(offsetof(struct crossing, cr0) == 88 && offsetof(struct crossing, cr3) == 96 &&
-		       offsetof(struct crossing, cr4) == 104 && offsetof(struct crossing, efer) == 112 &&
-		       offsetof(struct crossing, fs_base) == 120 && offsetof(struct crossing, gs_base) == 128 &&
-		       offsetof(struct crossing, stack) == 136,
-	       "bios.inc");
-_Static_assert(offsetof(struct crossing, cs) == 144 && offsetof(struct crossing, ss) == 148 &&
-		       offsetof(struct crossing, ds) == 152 && offsetof(struct crossing, es) == 156 &&
-		       offsetof(struct crossing, fs) == 160 && offsetof(struct crossing, gs) == 164 &&
-		       offsetof(struct crossing, ldtr) == 168 && offsetof(struct crossing, tr) == 172,
-	       "bios.inc");
-_Static_assert(offsetof(struct crossing, gdtr) == 176, "bios.inc");
-_Static_assert(offsetof(struct crossing, idtr) == 192, "bios.inc");
+_Static_assert(sizeof(struct crossing) <= GROUND_AT, "the ground is after it");
+_Static_assert(offsetof(struct crossing, gdtr) % 8 == 0 && offsetof(struct crossing, idtr) % 8 == 0, "padded");
 
 /* The gate: calls the BIOS and returns. Interrupts must be off and the FPU's state saved. */
 SEGUE_REGISTER_CALL void segue_bios_gate(struct crossing *crossing);
@@ -79,11 +61,10 @@ extern const uint8_t segue_bios_gate_start[] SEGUE_HIDDEN, segue_bios_gate_end[]
 /* Offset in struct leave of the descriptor of the host's TSS: 8 or 16 bytes, to be filled in */
 extern const uint32_t segue_bios_tss_at SEGUE_HIDDEN;
 
-/* How the two PICs are set up. struc pics in bios_gate.inc */
+/* How the two PICs are set up. */
 struct pics {
 	uint8_t vectors[2], masks[2], icw4;
 };
-_Static_assert(offsetof(struct pics, masks) == 2 && offsetof(struct pics, icw4) == 4, "bios_gate.inc");
 SEGUE_REGISTER_CALL void segue_bios_set_pics(const struct pics *pics);
 
 /*

@@ -20,47 +20,14 @@
 ;   clobbers  EAX ECX EDX EFLAGS
 ;   not reentrant
 
-BIOS_CALL_SIZE	equ 0x2000		; bios_call.h
-
-struc registers				; struct segue_bios_registers, segue.h
-	.eax		resd 1
-	.ebx		resd 1
-	.ecx		resd 1
-	.edx		resd 1
-	.esi		resd 1
-	.edi		resd 1
-	.ebp		resd 1
-	.ds		resw 1
-	.es		resw 1
-	.eflags		resd 1
-endstruc
+%include "numbers/hardware.inc"
+%include "numbers/bios.inc"
 
 ; At the top of real mode's stack are the registers: popped before INT, pushed after it.
 REGISTERS_AT	equ BIOS_CALL_SIZE - registers_size
 
-CR0_PE		equ 1 << 0
-
-; Intel SDM 3A, section 3.4.5. Accessed is set, so that the CPU never writes to the table.
-ACCESS_PRESENT	equ 1 << 7
-ACCESS_NOT_SYSTEM equ 1 << 4
-ACCESS_CODE	equ 1 << 3
-ACCESS_RW	equ 1 << 1		; code: may be read; data: may be written
-ACCESS_ACCESSED	equ 1 << 0
-DESCRIPTOR_4K	equ 1 << 7
-DESCRIPTOR_32BIT equ 1 << 6
 LIMIT_HIGH	equ 0xf
-ACCESS_DATA	equ ACCESS_PRESENT | ACCESS_NOT_SYSTEM | ACCESS_RW | ACCESS_ACCESSED
 
-PORT_SYSTEM_A	equ 0x92
-SYSTEM_A_RESET	equ 1 << 0
-SYSTEM_A_A20	equ 1 << 1
-KBC_DATA	equ 0x60
-KBC_COMMAND	equ 0x64
-KBC_INPUT_FULL	equ 1 << 1
-KBC_WRITE_OUT	equ 0xd1
-KBC_A20_ON	equ 0xdf
-COM1_DATA	equ 0x3f8
-VGA_TEXT	equ 0xb8000
 VGA_WHITE_ON_RED equ 0x4f00
 
 %include "machine/a20.inc"
@@ -220,7 +187,7 @@ kbc_ready:
 a20_stays_shut:
 	lea esi, [ebx + .text]
 	mov edi, VGA_TEXT
-	mov edx, COM1_DATA
+	mov edx, COM1
 .print:
 	movzx eax, byte [esi]
 	inc esi

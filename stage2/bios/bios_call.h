@@ -10,11 +10,7 @@
 /* The real-mode part and its stack. */
 #define BIOS_CALL_SIZE 0x2000u
 _Static_assert(BIOS_CALL_SIZE == SEGUE_BIOS_DATA_AT, "data is behind it");
-_Static_assert(sizeof(struct segue_bios_registers) == 36, "bios_call.asm: registers_size");
-_Static_assert(offsetof(struct segue_bios_registers, eax) == 0 && offsetof(struct segue_bios_registers, ebp) == 24 &&
-		       offsetof(struct segue_bios_registers, ds) == 28 && offsetof(struct segue_bios_registers, es) == 30 &&
-		       offsetof(struct segue_bios_registers, eflags) == 32,
-	       "bios_call.asm: registers");
+_Static_assert(sizeof(struct segue_bios_registers) == 36, "segue.h");
 
 /*
  * Writes it to image, patched to run at page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000.

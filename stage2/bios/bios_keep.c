@@ -3,35 +3,20 @@
 #include "bios/bios.h"
 #include "common/memory_functions.h"
 #include "leave/processor.h"
+#include "machine/hardware.h"
 
-/* CPUID.1 */
-#define EDX_FPU 0x1u
-#define EDX_FXSR 0x1000000u
-#define ECX_OSXSAVE 0x8000000u
+#define CPUID_ECX_OSXSAVE 0x8000000u  /* CPUID.1:ECX */
 #define LEAF_XSAVE 0xdu
 #define XSAVE_HEADER_AT 512u          /* Intel SDM vol. 1, 13.4 */
 #define XSAVE_HEADER_SIZE 64u
 #define XSAVE_ALL UINT32_MAX
 #define XSAVE_AVX 0x7u                /* x87, SSE, AVX: 832 bytes */
 
-#define CR0_EM 0x4u
-#define CR0_TS 0x8u
-#define DR7_RESET 0x400u
-#define EFLAGS_FIXED 0x2u
-
-/* 8259A; ICW4: 8086 mode */
-#define PIC1 0x20u
-#define PIC2 0xa0u
-#define ICW4 0x01u
-#define ICW4_AEOI 0x02u
-#define BIOS_VECTOR_1 0x08u
-#define BIOS_VECTOR_2 0x70u
+#define ICW4_AEOI 0x02u               /* 8259A */
 /* 8254: counter 0, both bytes, and the mode */
-#define PIT 0x40u
-#define PIT_CONTROL 0x30u
+#define PIT_BOTH_BYTES 0x30u
 #define BIOS_PIT_MODE 3u
 
-#define SELECTOR_FLAGS 7u
 #define DESCRIPTOR_BUSY 0x02u         /* in the type, byte 5 */
 #define DESCRIPTOR_SIZE (sizeof(uintptr_t) * 2)
 
@@ -59,17 +44,17 @@ uint32_t segue_bios_cpu(void)
 	struct cpuid one = segue_cpuid_features();
 	uint32_t cpu = 0;
 
-	if (one.edx & CPUID_EDX_ANY_CR4)
+	if (one.edx & CPUID_ANY_CR4)
 		cpu |= CPU_CR4;
-	if (one.edx & CPUID_EDX_APIC)
+	if (one.edx & CPUID_APIC)
 		cpu |= CPU_APIC;
 	if (segue_has_apic_base(&one))
 		cpu |= CPU_APIC_BASE;
-	if (one.edx & EDX_FPU)
+	if (one.edx & CPUID_FPU)
 		cpu |= CPU_FPU;
-	if (one.edx & EDX_FXSR)
+	if (one.edx & CPUID_FXSR)
 		cpu |= CPU_FXSR;
-	if (one.ecx & ECX_OSXSAVE)
+	if (one.ecx & CPUID_ECX_OSXSAVE)
 		cpu |= CPU_XSAVE;
 	return cpu;
 }
@@ -103,9 +88,9 @@ static uint8_t in(uint32_t port)
 
 static void set_pit(uint32_t mode, uint32_t reload)
 {
-	out(PIT + 3, PIT_CONTROL | mode << 1);
-	out(PIT, reload & 0xff);
-	out(PIT, reload >> 8);
+	out(PIT_CONTROL, PIT_BOTH_BYTES | mode << 1);
+	out(PIT_CHANNEL_0, reload & 0xff);
+	out(PIT_CHANNEL_0, reload >> 8);
 }
 
 /* The components to save: all that XCR0 enables, if they fit. */
@@ -154,7 +139,7 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 {
 	/* This clears TF, NT, AC and IF. */
 	kept->flags = read_flags();
-	write_flags(EFLAGS_FIXED | (kept->flags & CPUID_EFLAGS_ID));
+	write_flags(EFLAGS_FIXED | (kept->flags & EFLAGS_ID));
 	__asm__ volatile("mov %%cr0, %0" : "=r"(kept->cr0));
 	__asm__ volatile("mov %%cr2, %0" : "=r"(kept->cr2));
 	__asm__ volatile("mov %%dr7, %0" : "=r"(kept->dr7));
@@ -162,12 +147,12 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0 & ~(uintptr_t)(CR0_EM | CR0_TS)));
 	save_fpu(cpu, fpu);
 	if (args->flags & SEGUE_BIOS_PIC) {
-		const struct pics bios = {.vectors = {BIOS_VECTOR_1, BIOS_VECTOR_2},
-					  .masks = {(uint8_t)~args->irqs, (uint8_t)(~args->irqs >> 8)}, .icw4 = ICW4};
+		const struct pics bios = {.vectors = {ICW2_BIOS_1, ICW2_BIOS_2},
+					  .masks = {(uint8_t)~args->irqs, (uint8_t)(~args->irqs >> 8)}, .icw4 = ICW4_8086};
 
 		kept->pics = (struct pics){.vectors = {args->pic_vector[0], args->pic_vector[1]},
-					   .masks = {in(PIC1 + 1), in(PIC2 + 1)},
-					   .icw4 = args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4 | ICW4_AEOI : ICW4};
+					   .masks = {in(PIC_1 + 1), in(PIC_2 + 1)},
+					   .icw4 = args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4_8086 | ICW4_AEOI : ICW4_8086};
 		segue_bios_set_pics(&bios);
 	}
 	if (args->flags & SEGUE_BIOS_PIT)

@@ -3,9 +3,8 @@
 #include <stdbool.h>
 #include "bios/bios_map.h"
 #include "common/bytes.h"
+#include "machine/hardware.h"
 
-#define VECTOR_BASE_MEMORY 0x12u
-#define VECTOR_SYSTEM 0x15u
 #define GET_MAP 0xe820u               /* ACPI 6.5, section 15.1 */
 #define GET_MAP_SIGNATURE 0x534d4150u /* "SMAP" */
 #define GET_SIZES 0xe801u

@@ -2,11 +2,8 @@
 /* Other CPUs, as the host's side sees them: who waits, and whether the rest can be stopped from here. */
 #include "leave/loaded.h"
 #include "leave/processor.h"
+#include "machine/hardware.h"
 
-/* IA32_APIC_BASE (Intel SDM vol. 4) */
-#define MSR_APIC_BASE 0x1bu
-#define APIC_BASE_BSP 0x100u
-#define APIC_BASE_EN 0x800u
 
 /* IA32_APIC_BASE's lower half; 0 where there is none. */
 static uint32_t apic_base(const struct cpuid *f)

@@ -5,9 +5,6 @@
 ;   in        EAX   offset of the workspace in SS; DS may be anything
 %include "leave/descend_i386.inc"
 
-CPUID_ANY_CR4	equ 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 13 | 1 << 24 ; as in cpu.asm
-KNOWN_SERIAL	equ KNOWN_WORKSPACES * 4
-
 %macro begin_gate 0
 	cli
 	; In an interrupt handler DS may still be a user's.

@@ -5,8 +5,6 @@
 ;   in        RDI   address of the workspace
 %include "leave/descend_x86_64.inc"
 
-KNOWN_SERIAL	equ KNOWN_WORKSPACES * 8
-
 %macro begin_gate 0
 	endbr64
 	cli

@@ -3,9 +3,6 @@
 #include "leave/loaded.h"
 
 struct known segue_known;
-_Static_assert(KNOWN_WORKSPACES == 8 && offsetof(struct known, serial) == KNOWN_WORKSPACES * sizeof(void *) &&
-		       offsetof(struct loaded, magic) == 0,
-	       "leave.inc: KNOWN_WORKSPACES, KNOWN_SERIAL, LOADED_AT");
 
 static uint32_t is_loading;
 

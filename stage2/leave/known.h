@@ -13,7 +13,6 @@
 
 #define KNOWN_WORKSPACES 8u
 
-/* struc known in leave.inc */
 struct known {
 	/* The one that was loaded last is the first; NULLs at the end. No entry is ever missing while others move. */
 	const void *volatile workspaces[KNOWN_WORKSPACES];

@@ -2,10 +2,9 @@
 /* The leave page and its page tables: leave.h. */
 #include "common/memory_functions.h"
 #include "leave/leave.h"
+#include "machine/hardware.h"
 
 /* Intel SDM vol. 3, tables 4-4 to 4-20; a PAE page-directory-pointer entry has no R/W bit. */
-#define ENTRY_PRESENT 0x1u
-#define ENTRY_WRITABLE 0x2u
 #define ENTRY_FLAGS (ENTRY_PRESENT | ENTRY_WRITABLE)
 #define PAE_LEVELS 3u
 

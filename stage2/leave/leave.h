@@ -22,11 +22,12 @@
 #define LEAVE_TABLES 11u              /* 2 + 3 * 3 for 4-level and 5-level; 1 + 3 and 1 + 3 * 2 for 32-bit and PAE */
 #define LEAVE_PAGES (1 + LEAVE_TABLES)
 #define LEAVE_POINTER_AT PURGATORY_PAGE /* the host's address of struct leave; purgatory builds its IDT here later */
-#define GATE_LIMIT 1280u              /* bytes of library text; stands on a multiple of 2048 */
+#define GATE_LIMIT 1280u              /* bytes of library text */
+#define GATE_ALIGN 2048u              /* where it stands */
 #define LEAVE_SIZE 1408u              /* stack, struct leave, GDT and IDTs: fit in front of any gate, or behind it */
 #define LEAVE_STACK 512u
 
-/* struc leave in leave.inc. The stack lies in front of it, more of the gate's tables behind. */
+/* The stack lies in front of it, more of the gate's tables behind. */
 struct leave {
 	uint64_t linear;              /* this structure's address as the host has it mapped */
 	uint32_t physical;            /* and its physical one */
@@ -43,18 +44,8 @@ struct leave {
 	uint32_t serial;
 	uint32_t entry;               /* physical address where the way down ends; for segue_exec() the gate fills it in */
 };
-_Static_assert(sizeof(struct leave) == 88, "leave.inc: leave_size");
-_Static_assert(offsetof(struct leave, linear) == 0, "leave.inc");
-_Static_assert(offsetof(struct leave, physical) == 8, "leave.inc");
-_Static_assert(offsetof(struct leave, gate) == 12, "leave.inc");
-_Static_assert(offsetof(struct leave, purgatory) == 16, "leave.inc");
-_Static_assert(offsetof(struct leave, root) == 20, "leave.inc");
-_Static_assert(offsetof(struct leave, wide_root) == 24, "leave.inc");
-_Static_assert(offsetof(struct leave, code_base) == 28, "leave.inc");
-_Static_assert(offsetof(struct leave, gates) == 32, "leave.inc");
-_Static_assert(offsetof(struct leave, serial) == PURGATORY_PARAMS_AT + offsetof(struct purgatory_params, serial) &&
-		       offsetof(struct leave, serial) == 80,
-	       "leave.inc");
+_Static_assert(offsetof(struct leave, serial) == PURGATORY_PARAMS_AT + offsetof(struct purgatory_params, serial),
+	       "one place for EBP to find it at");
 
 _Static_assert(GATE_LIMIT + 2 * LEAVE_SIZE <= PURGATORY_PAGE, "in front or behind, wherever the gate lies");
 

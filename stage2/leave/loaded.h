@@ -18,10 +18,6 @@
 #define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
 #define LOADED_MAGIC 0x64616f4c       /* "Load" */
 
-_Static_assert(LOADED_AT == 18 * PURGATORY_PAGE && LOADED_MAGIC == 0x64616f4c && PURGATORY_MAGIC == 0x75676553 &&
-		       PURGATORY_PARAMS_AT == 8 && offsetof(struct purgatory_params, flags) == 74 && PURGATORY_BOOT_CPU_ONLY == 1 << 8,
-	       "leave.inc; purgatory.asm: WORKSPACE_LOADED");
-
 struct list_page;                      /* load/list.h */
 
 struct loaded {
@@ -37,6 +33,7 @@ struct loaded {
 	struct list_page *list;
 	uint32_t sum;                 /* segue_loaded_sum() without it */
 };
+_Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");
 
 /*
  * The sum of what must stay as segue_load() has left it: all but purgatory's stack, and what CPUs that park write to (their

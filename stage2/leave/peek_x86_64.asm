@@ -3,16 +3,7 @@
 ; segue_peek, x86_64 (peek.inc)
 ;   mode      64-bit, CPL 0
 ;   in        RDI   struct peek
-struc peek
-	.at		resq 1
-	.value		resd 2
-			resw 3
-	.idt		resw 1
-			resq 1
-			resw 3
-	.gdt		resw 1
-			resq 1
-endstruc
+%include "numbers/leave.inc"
 
 %define HOST 64
 %define PEEK rdi

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "leave/processor.h"
+#include "machine/hardware.h"
 
 /* Leaf 1 */
 #define CPUID_FAMILY(eax) ((eax) >> 8 & 15u)
 #define CPUID_FAMILY_P6 6u
-#define CPUID_EDX_MSR 0x20u
 
 struct cpuid segue_cpuid(uint32_t leaf)
 {
@@ -23,9 +23,9 @@ bool segue_has_cpuid(void)
 	__asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl %2, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
 			 "pushl %0\n\tpopfl"
 			 : "=&r"(flags), "=&r"(changed)
-			 : "i"(CPUID_EFLAGS_ID)
+			 : "i"(EFLAGS_ID)
 			 : "cc");
-	return (flags ^ changed) & CPUID_EFLAGS_ID;
+	return (flags ^ changed) & EFLAGS_ID;
 #else
 	return true;
 #endif
@@ -41,14 +41,14 @@ struct cpuid segue_cpuid_features(void)
 /* The Pentium has an APIC, but not this MSR. */
 IN_REGISTER bool segue_has_apic_base(const struct cpuid *one)
 {
-	return (one->edx & CPUID_EDX_APIC) && (one->edx & CPUID_EDX_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;
+	return (one->edx & CPUID_APIC) && (one->edx & CPUID_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;
 }
 
 uintptr_t segue_cr4(void)
 {
 	uintptr_t cr4 = 0;
 
-	if (sizeof(uintptr_t) > 4 || segue_cpuid_features().edx & CPUID_EDX_ANY_CR4)
+	if (sizeof(uintptr_t) > 4 || segue_cpuid_features().edx & CPUID_ANY_CR4)
 		__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
 	return cr4;
 }

@@ -7,13 +7,6 @@
 #include <stdint.h>
 #include "common/bytes.h"
 
-#define CPUID_EFLAGS_ID 0x200000u
-/* Leaf 1 */
-#define CPUID_EDX_APIC 0x200u
-/* VME, DE, PSE, TSC, PAE, MCE, PGE, FXSR: each has a bit in CR4, and a CPU with none of them has no CR4. */
-#define CPUID_EDX_ANY_CR4 0x010020deu
-#define CR4_VMXE 0x2000u
-
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };

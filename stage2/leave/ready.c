@@ -2,8 +2,7 @@
 /* segue_ready(): is this CPU, as it runs now, one that segue_exec() can leave from? And segue_bios()? */
 #include "leave/loaded.h"
 #include "leave/walk.h"
-
-#define SELECTOR_RPL 3u
+#include "machine/hardware.h"
 
 /* One page is mapped for it (leave.h). */
 static int gate_fits(const struct here *here)
@@ -14,8 +13,6 @@ static int gate_fits(const struct here *here)
 }
 
 #if defined(__i386__)
-
-#define CR0_PG 0x80000000u
 
 /* What LAR shows of a descriptor's upper doubleword: B or D; S and type: data, expand-up and writable. */
 #define RIGHTS_32 0x00400000u

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Have the segments the bases that the host tells? In 64-bit mode they have none. */
 #include "leave/walk.h"
+#include "machine/hardware.h"
 
 #if defined(__i386__)
-
-#define SELECTOR_TI 4u
 
 struct gdtr {
 	uint16_t limit;

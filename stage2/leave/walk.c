@@ -3,16 +3,9 @@
 #include "common/memory_functions.h"
 #include "leave/processor.h"
 #include "leave/walk.h"
+#include "machine/hardware.h"
 
-#define CR0_PG 0x80000000u
-#define CR4_PSE 0x10u
-#define CR4_PAE 0x20u
-#define CR4_LA57 0x1000u
-#define CR4_CET 0x800000u
 #define CR4_FRED 0x100000000u
-
-#define ENTRY_PRESENT 1u
-#define ENTRY_LARGE 0x80u
 /* Bits of a physical address; memory encryption has its own above (AMD APM vol. 2, 15.34.1; TDX: 47 or 51). */
 #define ENTRY_ADDRESS ((addr_t)0x3ffffffff000u)
 
@@ -21,10 +14,6 @@
 #define ENTRY_ADDRESS_HIGH 0x3fffu     /* its upper doubleword */
 #define LARGE_ADDRESS_HIGH 0x1fe000u
 
-#define VECTOR_NMI 2u
-#define VECTOR_GP 13u
-#define VECTOR_PF 14u
-#define GATE_INTERRUPT 0x8e00u
 #if ADDRESS_MAX > UINT32_MAX
 #define CODE_SEGMENT 0x00af9b00u      /* 64-bit */
 #else

@@ -17,7 +17,6 @@
 #define PEEK_VECTORS 19u              /* up to #MC: nothing else comes with interrupts off */
 #define PEEK_GATE (sizeof(uintptr_t) * 2)
 
-/* struc peek in peek_i386.asm and peek_x86_64.asm */
 struct peek {
 	uintptr_t at;                 /* what is read, as the data segment has it */
 	uint32_t value[2];
@@ -26,11 +25,10 @@ struct peek {
 	uint16_t pad2[3], gdt_limit;
 	uintptr_t gdt_base;
 };
-_Static_assert(offsetof(struct peek, value) == sizeof(uintptr_t) && offsetof(struct peek, idt_limit) == sizeof(uintptr_t) + 14 &&
-		       offsetof(struct peek, idt_base) == sizeof(uintptr_t) + 16 &&
-		       offsetof(struct peek, gdt_limit) == 2 * sizeof(uintptr_t) + 22 &&
-		       offsetof(struct peek, gdt_base) == 2 * sizeof(uintptr_t) + 24,
-	       "peek.at and those behind it");
+/* LIDT and LGDT read a limit, and the base directly after it. */
+_Static_assert(offsetof(struct peek, idt_base) == offsetof(struct peek, idt_limit) + 2 &&
+		       offsetof(struct peek, gdt_base) == offsetof(struct peek, gdt_limit) + 2,
+	       "Intel SDM vol. 3, 2.4.1");
 
 struct walk {
 	addr_t root;                  /* physical */

@@ -6,14 +6,13 @@
 #include "plan/plan.h"
 #include "purgatory/purgatory.h"
 
-/* A page of the list: so many moves, then a LINK. Purgatory finds the link by this place. */
+/* A page of the list: so many moves, then a LINK to the next page. */
 #define LIST_MOVES (PURGATORY_PAGE / sizeof(struct segue_move) - 1)
 struct list_page {
 	struct segue_move moves[LIST_MOVES];
 	struct segue_move link;
 	uint8_t pad[PURGATORY_PAGE - (LIST_MOVES + 1) * sizeof(struct segue_move)];
 };
-_Static_assert(sizeof(struct list_page) == PURGATORY_PAGE, "purgatory.asm: PAGE");
-_Static_assert(offsetof(struct list_page, link) == 4056, "purgatory.asm: LINK_AT");
+_Static_assert(sizeof(struct list_page) == PURGATORY_PAGE, "a page");
 
 #endif

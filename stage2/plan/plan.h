@@ -36,19 +36,13 @@ enum segue_move_op {
 	SEGUE_MOVE_DIGEST = 7
 };
 
-/* One list entry; read by purgatory/move.asm, so the layout is fixed. */
+/* One list entry; purgatory/move.asm reads it. */
 struct segue_move {
 	uint64_t dst;
 	uint64_t src;
 	uint32_t size;
 	uint32_t op;
 };
-
-_Static_assert(sizeof(struct segue_move) == 24, "move.asm: entry size");
-_Static_assert(offsetof(struct segue_move, dst) == 0, "move.asm: dst");
-_Static_assert(offsetof(struct segue_move, src) == 8, "move.asm: src");
-_Static_assert(offsetof(struct segue_move, size) == 16, "move.asm: size");
-_Static_assert(offsetof(struct segue_move, op) == 20, "move.asm: op");
 
 /* Copy size bytes from src to dst. */
 struct plan_copy {

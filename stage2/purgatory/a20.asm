@@ -2,17 +2,6 @@
 ;
 ; Opens address line 20. This comes before the moves, which would wrap.
 
-PORT_SYSTEM_A	equ 0x92
-SYSTEM_A_RESET	equ 1 << 0
-SYSTEM_A_A20	equ 1 << 1
-KBC_DATA	equ 0x60
-KBC_COMMAND	equ 0x64
-KBC_INPUT_FULL	equ 1 << 1
-KBC_WRITE_OUT	equ 0xd1
-KBC_A20_ON	equ 0xdf
-
-A20_PROBE	equ TSS_AT + TSS_SIZE
-
 %include "machine/a20.inc"
 
 ; open_a20
@@ -37,9 +26,9 @@ open_a20:
 ;   out       ZF = 0: open
 ;   clobbers  EAX ESI
 a20_is_open:
-	lea esi, [ebp + A20_PROBE]
+	lea esi, [ebp + A20_PROBE_AT]
 	xor esi, 1 << 20
-	a20_test [esi], [ebp + A20_PROBE]
+	a20_test [esi], [ebp + A20_PROBE_AT]
 	ret
 
 ; kbc_ready

@@ -3,11 +3,6 @@
 ; Finds the IO-APICs and the HPET in the ACPI tables (ACPI 6.5, 5.2). A table is used only if its checksum is right; a
 ; broken table is ignored, and nothing above 4 GiB is read.
 
-BDA_EBDA		equ 0x40e	; segment of the extended BIOS data area
-EBDA_SEARCHED		equ 1024
-ROM_SEARCHED		equ 0xe0000
-ROM_END			equ 0x100000
-RSDP_STEP		equ 16
 struc rsdp
 	.signature	resb 8
 	.checksum	resb 1
@@ -207,7 +202,7 @@ read_madt:
 	mov ebx, [esi + MADT_IO_APIC_ADDRESS]
 	mov [edi], ebx
 	add edi, 4
-	lea ebx, [DEVICE(io_apic) + IO_APICS * 4]
+	lea ebx, [DEVICE(io_apic) + PURGATORY_IO_APICS * 4]
 	cmp edi, ebx
 	je .done
 .other:

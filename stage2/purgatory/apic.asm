@@ -28,7 +28,7 @@ quiet_io_apics:
 	mov eax, [DEVICE(usual_io_apic)]
 	mov [esi], eax
 .known:
-	mov ecx, IO_APICS
+	mov ecx, PURGATORY_IO_APICS
 .next:
 	lodsd
 	test eax, eax
@@ -92,10 +92,8 @@ quiet_io_apic:
 	ret
 
 FAMILY_6		equ 6 << 8	; CPUID_FAMILY; that, and IA32_APIC_BASE, are in cpus.asm
-APIC_USUAL		equ 0xfee00000
 
 APIC_VERSION		equ 0x30
-APIC_TPR		equ 0x80
 APIC_EOI		equ 0xb0
 APIC_SPURIOUS		equ 0xf0
 APIC_ISR		equ 0x100
@@ -235,7 +233,7 @@ take_waiting:
 	lea edx, [ebp + .taken]
 	movzx eax, dx
 	or eax, CODE << 16
-	mov dx, GATE_32
+	mov dx, GATE_INTERRUPT
 	mov ecx, APIC_VECTORS - APIC_FIRST
 .gate:
 	stosd

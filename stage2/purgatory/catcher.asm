@@ -16,9 +16,9 @@
 ;       exception becomes a double fault. Vector 8 is an interrupt gate. It works for a target whose code segment has the
 ;       same selector and whose data is flat. The vector is unknown in that case; so is EIP if the stack is unusable.
 ;    5. If the target loads an IDT of its own, or turns on PAE paging or long mode, the catcher has no effect.
-
-CATCHER_BYTES	equ 2048		; loader.h: what is moved; the rest is zeros until catcher_install fills it
-CATCHER_SIZE	equ 4 * PAGE		; loader.h; the catcher is aligned to it, so that one page table is enough
+;
+; CATCHER_BYTES of it are moved; the rest, to CATCHER_SIZE, is zeros until catcher_install fills it. It is aligned to its
+; size, so that one page table is enough.
 
 ; Offsets. The tasks' selectors start after the 64 entries of a small GDT.
 CATCHER_IDT	equ CATCHER_BYTES
@@ -138,7 +138,7 @@ catcher_install:
 	mov [edi], ax
 	mov ecx, [PARAM(code_selector)]
 	mov [edi + 2], cx
-	mov ax, GATE_32
+	mov ax, GATE_INTERRUPT
 	mov [edi + 4], eax
 
 	lea eax, [ebx + CATCHER_TABLE + PAGE_PRESENT + PAGE_WRITABLE]
@@ -356,5 +356,5 @@ catcher_idt_pointer:
 	dd 0
 catcher_end:
 %if catcher_end - catcher_install > CATCHER_BYTES
-	%error "CATCHER_BYTES, loader.h"
+	%error "CATCHER_BYTES"
 %endif

@@ -2,20 +2,6 @@
 ;
 ; Resets the CPU's state to what a target may expect. Each step runs only if the CPU has the feature.
 
-; CPUID.1:EDX
-CPUID_VME	equ 1 << 1
-CPUID_DE	equ 1 << 2
-CPUID_PSE	equ 1 << 3
-CPUID_TSC	equ 1 << 4
-CPUID_MSR	equ 1 << 5
-CPUID_PAE	equ 1 << 6
-CPUID_MCE	equ 1 << 7
-CPUID_SEP	equ 1 << 11
-CPUID_PGE	equ 1 << 13
-CPUID_PAT	equ 1 << 16
-CPUID_FXSR	equ 1 << 24
-; Each of these has a bit in CR4; a CPU with none of them has no CR4 (Intel SDM vol. 3, 2.5).
-CPUID_ANY_CR4	equ CPUID_VME | CPUID_DE | CPUID_PSE | CPUID_TSC | CPUID_PAE | CPUID_MCE | CPUID_PGE | CPUID_FXSR
 ; CPUID.1:ECX
 CPUID_XSAVE	equ 1 << 26
 ; CPUID.(0DH,1):EAX
@@ -32,7 +18,6 @@ MSR_SYSENTER_EIP	equ 0x176
 MSR_PAT			equ 0x277
 MSR_PERF_GLOBAL_CTRL	equ 0x38f
 MSR_XSS			equ 0xda0
-MSR_EFER		equ 0xc0000080
 MSR_STAR		equ 0xc0000081
 MSR_LSTAR		equ 0xc0000082
 MSR_CSTAR		equ 0xc0000083

@@ -7,45 +7,21 @@
 ; But the BSP must not get an INIT: it would restart in the firmware (same, 8.4.1). The BSP, and CPUs to which no INIT can
 ; be sent, go with purgatory to its home and halt there, in RAM that no move writes.
 
-PARKING_AT	equ WORKSPACE_PARKING
-PARKING_LIMIT	equ 128
-PARKING_STACK	equ 16
-
-; struct parking, parking.h
-struc parking
-	.lock		resd 1
-	.count		resd 1
-	.listed		resd 1
-	.left		resd 1
-	.home		resd 1
-	.arrived	resd 1
-			resw 1
-	.idt_pointer	resw 1
-			resd 1
-	.ids		resd PARKING_LIMIT
-	.idt		resq IDT_VECTORS
-	.stacks		resb PARKING_LIMIT * PARKING_STACK
-endstruc
-%if parking_size != 2848 || parking_size > PAGE
-	%error "parking.h"
+%if parking.stacks - parking.idt != IDT_VECTORS * 8
+	%error "struct parking has another number of vectors"
 %endif
 
 ; All halted CPUs share one stack: only an NMI pushes to it, and it pushes the same values on every CPU.
 REST_STACK_TOP	equ PAGE + 512
 
-%if REST_STACK_TOP - PARKING_STACK < DIGEST_AT + sha256_size
+%if REST_STACK_TOP - PARKING_STACK < PURGATORY_DIGEST_AT + sha256_size
 	%error "a stack in the digest"
 %endif
 
 ; CPUID.1
-CPUID_FAMILY	equ 0xf << 8		; EAX; EDX:
-CPUID_APIC	equ 1 << 9
+CPUID_FAMILY	equ 0xf << 8		; EAX
 
 ; Local APIC (Intel SDM vol. 3, 10.4 and 10.12)
-MSR_APIC_BASE		equ 0x1b
-APIC_BASE_BSP		equ 1 << 8
-APIC_BASE_EXTD		equ 1 << 10	; x2APIC
-APIC_BASE_EN		equ 1 << 11
 MSR_X2APIC_ID		equ 0x802
 MSR_X2APIC_ICR		equ 0x830
 APIC_ID			equ 0x20
@@ -56,8 +32,7 @@ ICR_PENDING		equ 1 << 12
 ICR_ALL_BUT_SELF	equ 3 << 18
 XAPIC_IDS		equ 0xff	; no xAPIC has this ID: it means all of them
 ICR_PATIENCE		equ 1 << 20
-; Time for the INIT to arrive: 1 ms and more, as each of these reads takes about a microsecond
-PORT_SLOW		equ 0x61
+; Reads of PORT_SYSTEM_B, time for the INIT to arrive: 1 ms and more, as each takes about a microsecond
 SLOW_READS		equ 1000
 ; Some seconds at most, for a CPU that is in System Management Mode or never arrives
 ARRIVAL_PATIENCE	equ 1 << 26
@@ -216,7 +191,7 @@ stop_cpus:
 .done:
 	ret
 
-; send_init: to the listed CPUs; with FLAG_INIT_CPUS, from the BSP, to all but self
+; send_init: to the listed CPUs; with PURGATORY_INIT_CPUS, from the BSP, to all but self
 ;   in        EDI   struct parking, EBP base
 ;   out       parking.left
 ;   clobbers  EAX EBX ECX EDX ESI
@@ -227,7 +202,7 @@ send_init:
 	mov ebx, eax
 	test eax, APIC_BASE_BSP
 	jz .to_each
-	test byte [PARAM(flags)], FLAG_INIT_CPUS
+	test byte [PARAM(flags)], PURGATORY_INIT_CPUS
 	jz .to_each
 	mov dword [edi + parking.left], 0
 	mov eax, ICR_INIT | ICR_ALL_BUT_SELF
@@ -247,7 +222,7 @@ send_init:
 .wait:
 	mov ecx, SLOW_READS
 .slow:
-	in al, PORT_SLOW
+	in al, PORT_SYSTEM_B
 	loop .slow
 .done:
 	ret

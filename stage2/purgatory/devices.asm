@@ -3,36 +3,11 @@
 ; Quiets the devices that the host left running: afterwards none of them interrupts the target or writes into its
 ; memory, and a PC's standard devices are as the BIOS leaves them. segue.h says at each flag what its step does.
 
-; params.quiet: PURGATORY_QUIET_*, purgatory.h
-QUIET_IOAPIC		equ 1 << 9
-QUIET_LAPIC		equ 1 << 10
-QUIET_HPET		equ 1 << 11
-QUIET_PIT		equ 1 << 12
-QUIET_PIC		equ 1 << 13
-QUIET_RTC		equ 1 << 14
-QUIET_BUS_MASTERS	equ 1 << 15
-QUIET_VGA		equ 1 << 16
-
-; struct purgatory_devices, purgatory.h
-IO_APICS		equ 8
-struc devices
-	.rsdp		resd 1
-	.hpet		resd 1		; 0: unknown
-	.io_apic	resd IO_APICS	; up to the first 0
-	.usual_io_apic	resd 1		; where PCs have the first one; 0: RAM is there
-	.usual_hpet	resd 1
-	.bios_masks	resd 1		; of the PICs, the second one's in bits 8 to 15
-	.rsdp_copy	resb 36
-endstruc
-
 devices_at:
 %if devices_at - $$ != 0
-	%error "PURGATORY_DEVICES_AT, purgatory.h"
+	%error "PURGATORY_DEVICES_AT"
 %endif
 	times devices_size db 0
-%if devices_size != 88
-	%error "struct purgatory_devices, purgatory.h"
-%endif
 %define DEVICE(name) ebp + devices_at + devices. %+ name
 
 ; quiet_devices
@@ -65,15 +40,15 @@ quiet_devices:
 ; whose interrupt line it may hold.
 	align 4, db 0
 .steps:
-	dd QUIET_BUS_MASTERS, quiet_bus_masters
-	dd QUIET_IOAPIC | QUIET_HPET, read_acpi
-	dd QUIET_IOAPIC, quiet_io_apics
-	dd QUIET_HPET, quiet_hpet
-	dd QUIET_LAPIC, quiet_local_apic
-	dd QUIET_PIT, quiet_pit
-	dd QUIET_PIC, quiet_pics
-	dd QUIET_RTC, quiet_rtc
-	dd QUIET_VGA, quiet_vga
+	dd PURGATORY_QUIET_BUS_MASTERS, quiet_bus_masters
+	dd PURGATORY_QUIET_IOAPIC | PURGATORY_QUIET_HPET, read_acpi
+	dd PURGATORY_QUIET_IOAPIC, quiet_io_apics
+	dd PURGATORY_QUIET_HPET, quiet_hpet
+	dd PURGATORY_QUIET_LAPIC, quiet_local_apic
+	dd PURGATORY_QUIET_PIT, quiet_pit
+	dd PURGATORY_QUIET_PIC, quiet_pics
+	dd PURGATORY_QUIET_RTC, quiet_rtc
+	dd PURGATORY_QUIET_VGA, quiet_vga
 .end:
 
 ; IA-PC HPET 1.0a, 2.3
@@ -121,7 +96,6 @@ quiet_hpet:
 .nobody:
 	ret
 
-PIT_COUNTER_0		equ 0x40
 PIT_SQUARE_WAVE_0	equ 0x36	; counter 0, low then high byte, mode 3, binary
 
 ; quiet_pit: 18.2 Hz, as the BIOS sets it, and the speaker off (8254 data sheet; IBM PC AT Technical Reference, port 61h)
@@ -134,14 +108,11 @@ quiet_pit:
 	mov al, PIT_SQUARE_WAVE_0
 	out PIT_CONTROL, al
 	xor eax, eax			; 0 counts as 65536
-	out PIT_COUNTER_0, al
-	out PIT_COUNTER_0, al
+	out PIT_CHANNEL_0, al
+	out PIT_CHANNEL_0, al
 	ret
 
 %include "machine/pic.inc"
-ICW2_BIOS_1		equ 0x08
-ICW2_BIOS_2		equ 0x70
-ICW4_8086		equ 0x01
 MASK_ALL		equ 0xffff
 
 ; quiet_pics
@@ -150,7 +121,7 @@ MASK_ALL		equ 0xffff
 ;   clobbers  EAX ECX EDX
 quiet_pics:
 	mov ecx, MASK_ALL
-	test byte [PARAM(flags)], FLAG_REAL_MODE
+	test byte [PARAM(flags)], PURGATORY_REAL_MODE
 	jz .masked
 	mov ecx, [DEVICE(bios_masks)]
 .masked:

@@ -5,27 +5,20 @@
 
 %include "sha256.asm"
 
-; In the data page, above the TSS and the dword that a20_is_open writes
-DIGEST_AT	equ TSS_AT + TSS_SIZE + 8
-%if DIGEST_AT != PAGE + 368
-	%error "PURGATORY_DIGEST_AT, purgatory.h"
+%if PURGATORY_DIGEST_AT < A20_PROBE_AT + 4
+	%error "the digest is in the dword that a20_is_open writes"
 %endif
-DIGEST_SIZE	equ 32
 
 CPUID_SSSE3	equ 1 << 9		; CPUID.1:ECX
-CPUID_SSE2	equ 1 << 26		; CPUID.1:EDX
 CPUID_SHA	equ 1 << 29		; CPUID.(7,0):EBX
-CR0_EM		equ 1 << 2
-CR0_TS		equ 1 << 3
-CR4_OSFXSR	equ 1 << 9
 
 ; digest_begin
 ;   mode      32-bit, flat, CPL 0
 ;   in        EBP base
-;   out       struct sha256 at DIGEST_AT; if the CPU has the SHA extensions, they are enabled and .fast is set
+;   out       struct sha256 at PURGATORY_DIGEST_AT; if the CPU has the SHA extensions, they are enabled and .fast is set
 ;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
 digest_begin:
-	lea edi, [ebp + DIGEST_AT]
+	lea edi, [ebp + PURGATORY_DIGEST_AT]
 	call sha256_begin
 	call highest_leaf
 	cmp eax, 7
@@ -49,7 +42,7 @@ digest_begin:
 	mov eax, cr4
 	or eax, CR4_OSFXSR
 	mov cr4, eax
-	inc dword [ebp + DIGEST_AT + sha256.fast]
+	inc dword [ebp + PURGATORY_DIGEST_AT + sha256.fast]
 .done:
 	ret
 
@@ -59,12 +52,12 @@ digest_begin:
 ;   out       returns if the digest is right; else prints both digests, and stops or reboots
 ;   clobbers  EAX EBX ECX EDX ESI EDI EFLAGS
 digest_check:
-	lea edi, [ebp + DIGEST_AT]
+	lea edi, [ebp + PURGATORY_DIGEST_AT]
 	push ebp
 	call sha256_finish
 	pop ebp
 	lea esi, [PARAM(digest)]
-	mov ecx, DIGEST_SIZE / 4
+	mov ecx, params.digest_size / 4
 	repe cmpsd
 	jne .wrong
 	ret
@@ -85,12 +78,12 @@ BANNER_CELL	equ 0x4f20		; a blank, white on red
 .no_screen:
 	lea esi, [ebp + .is]
 	call show_text
-	lea edx, [ebp + DIGEST_AT + sha256.hash]
+	lea edx, [ebp + PURGATORY_DIGEST_AT + sha256.hash]
 	call show_digest
 	call show_text
 	lea edx, [PARAM(digest)]
 	call show_digest
-	test byte [PARAM(flags)], FLAG_DIGEST_REBOOT
+	test byte [PARAM(flags)], PURGATORY_DIGEST_REBOOT
 	lea esi, [ebp + .reboots]
 	jnz .reboot
 	lea esi, [ebp + .stops]
@@ -119,7 +112,7 @@ show_text:
 
 ; show_digest: in EDX 32 bytes, EBX and EDI as above, EBP base; clobbers EAX ECX EDX, moves EDI on
 show_digest:
-	mov ecx, DIGEST_SIZE
+	mov ecx, params.digest_size
 .byte:
 	mov al, [edx]
 	inc edx
@@ -158,19 +151,7 @@ show_character:
 	jmp print_character
 
 REBOOT_SECONDS		equ 5
-PORT_SYSTEM_B		equ 0x61
-SYSTEM_B_GATE_2		equ 1 << 0
-SYSTEM_B_SPEAKER	equ 1 << 1
-SYSTEM_B_OUT_2		equ 1 << 5
-PIT_CHANNEL_2		equ 0x42
-PIT_CONTROL		equ 0x43
-PIT_ONE_SHOT_2		equ 0xb0	; channel 2, low then high byte, mode 0, binary
-PIT_HZ			equ 1193182
 TURNS			equ 20		; a second; the counter's 16 bits hold 55 ms, little more than one turn
-KBC_PULSE_RESET		equ 0xfe
-PORT_RESET_CONTROL	equ 0xcf9	; Intel chipsets since PIIX3
-RESET_SYSTEM		equ 1 << 1
-RESET_CPU		equ 1 << 2
 
 ; reboot: in EBP base; does not return
 reboot:

@@ -8,12 +8,8 @@
 ; here too. Half a GiB away, clear of their addresses, are two windows of two pages each: one on the source, one on the
 ; destination. Nothing else is mapped; the list's page is not read while paging is on.
 
-CR4_PAE		equ 1 << 5
-ENTRY_PRESENT	equ 1 << 0
-ENTRY_WRITABLE	equ 1 << 1
-ENTRY_LARGE	equ 1 << 7
-ENTRY_SIZE	equ 8
-ENTRIES		equ 512
+PAE_ENTRY_SIZE	equ 8
+PAE_ENTRIES		equ 512
 POINTERS	equ 4
 LARGE_SHIFT	equ 21
 LARGE		equ 1 << LARGE_SHIFT
@@ -31,7 +27,7 @@ high_begin:
 	mov ecx, POINTERS
 .pointer:
 	mov [edx], eax
-	add edx, ENTRY_SIZE
+	add edx, PAE_ENTRY_SIZE
 	loop .pointer
 	xor eax, eax
 	mov ecx, PAGE / 4
@@ -59,7 +55,7 @@ map_two:
 .entry:
 	mov edi, ebx
 	shr edi, LARGE_SHIFT
-	and edi, ENTRIES - 1
+	and edi, PAE_ENTRIES - 1
 	shl edi, 3
 	add edi, [PARAM(tables)]
 	mov [edi], eax

@@ -14,31 +14,13 @@
 
 bits 32
 
-struc move
-	.dst	resq 1
-	.src	resq 1
-	.size	resd 1
-	.op	resd 1
-endstruc
-%if move_size != 24
-	%error "struct segue_move, stage2/plan/plan.h"
-%endif
-
-MOVE_COPY_UP	equ 1
-MOVE_COPY_DOWN	equ 2
-MOVE_ZERO	equ 3
-MOVE_SWAP_UP	equ 4
-MOVE_SWAP_DOWN	equ 5
-MOVE_LINK	equ 6
-MOVE_DIGEST	equ 7
-
 segue_purgatory_move:
 .next:
 	mov ebx, [esi + move.op]
 	test ebx, ebx
 	jz .done
 	mov edi, [esi + move.dst]
-	cmp ebx, MOVE_LINK
+	cmp ebx, SEGUE_MOVE_LINK
 	je .link
 	mov ecx, [esi + move.size]
 	mov eax, [esi + move.dst + 4]
@@ -46,13 +28,13 @@ segue_purgatory_move:
 	jnz .high
 	push esi
 	mov esi, [esi + move.src]
-	cmp ebx, MOVE_COPY_DOWN
+	cmp ebx, SEGUE_MOVE_COPY_DOWN
 	jb .copy_up
 	je .copy_down
-	cmp ebx, MOVE_SWAP_UP
+	cmp ebx, SEGUE_MOVE_SWAP_UP
 	jb .zero
 	je .swap_up
-	cmp ebx, MOVE_DIGEST
+	cmp ebx, SEGUE_MOVE_DIGEST
 	jne .swap_down
 	; Add the bytes at dst to the digest at src (sha256.asm).
 	xchg esi, edi

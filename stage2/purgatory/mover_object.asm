@@ -1,5 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ; The mover and the digest as an object file, so that tests run purgatory's own instructions on the build machine.
+%include "numbers/purgatory.inc"
 section .text
 global segue_purgatory_move
 global sha256_begin, sha256_update, sha256_finish

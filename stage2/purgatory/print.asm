@@ -3,10 +3,6 @@
 ; Text and numbers on the serial port and the debug port. These are macros because purgatory and the catcher have one set
 ; each: purgatory's is gone when the catcher prints.
 
-LSR		equ 5
-LSR_THRE	equ 1 << 5
-DEBUG_PORT	equ 0xe9
-
 %include "machine/serial.inc"
 
 ; text_printers NAME: NAME_text and NAME_hexadecimal, which call NAME_character; that must clobber only EFLAGS

@@ -15,7 +15,7 @@
 ;   In between
 ;    6. The marks of a loaded target are wiped from the workspace. Devices are quieted as params.quiet asks
 ;       (devices.asm), once and before any byte is moved. If params.home is another page, purgatory and its list move
-;       there next. With FLAG_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
+;       there next. With PURGATORY_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
 ;       again after the move (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. If the digest of the moved segments differs from the one in
@@ -35,25 +35,25 @@
 ;       it lies in the catcher, which is a segment.
 ;   15. A20 on.
 ;   16. NMIs unblocked, even if the host called from its NMI handler.
-;   With FLAG_REAL_MODE (real.asm) points 9 to 12 and 16 hold, except that CR0 is ET. Instead of the others:
+;   With PURGATORY_REAL_MODE (real.asm) points 9 to 12 and 16 hold, except that CR0 is ET. Instead of the others:
 ;   17. Real mode. CS = code_selector, IP = EIP; DS, ES, FS, GS and SS = data_selector; each with base
-;       selector * 16, limit 0xFFFF. EFLAGS 2, or with FLAG_INTERRUPTS 0x202.
+;       selector * 16, limit 0xFFFF. EFLAGS 2, or with PURGATORY_INTERRUPTS 0x202.
 ;   18. General registers and ESP from params.
 ;   19. IDTR base 0, limit 0x3FF: the BIOS's vectors. GDTR base 0, limit 0xFFFF, as after reset.
 ;   20. LDTR 0; TR an idle TSS in the next page, which real mode does not use.
-;   21. A20 on; with FLAG_SHUT_A20 off, if the machine can turn it off. Bit 20 of every address in purgatory's pages,
+;   21. A20 on; with PURGATORY_SHUT_A20 off, if the machine can turn it off. Bit 20 of every address in purgatory's pages,
 ;       from params.home up, is then clear.
 ;   22. From the LIDT to the target's first instruction (22 instructions) no handler catches an NMI or an
 ;       exception. An NMI in protected mode is then a shutdown. In real mode it runs the BIOS's handler, which returns
 ;       to CS * 16 + IP, not to the base that the CPU still has cached. None of these instructions faults by itself.
 ;   Other CPUs (cpus.asm)
-;   23. Each enters at offset 184 of the page (park), from the gate, in the state of points 1 and 2. It holds the lock of
+;   23. Each enters at offset PURGATORY_PARK of the page (park), from the gate, in the state of points 1 and 2. It holds the lock of
 ;       struct parking (parking.h), which is in the workspace like this page. Until it releases the lock, the next page
 ;       belongs to it.
 ;   24. Points 9 to 12 and 16 then hold for it. LDTR is 0, its local APIC is in xAPIC mode if its ID is below
 ;       255, and its ID is listed if it is not the BSP. It waits with interrupts off, on a stack of its own. An NMI is
 ;       ignored; a machine check, with CR4.MCE 0, is a shutdown.
-;   25. Before purgatory writes to anything but its own pages, the listed CPUs get an INIT; with FLAG_INIT_CPUS, and if the
+;   25. Before purgatory writes to anything but its own pages, the listed CPUs get an INIT; with PURGATORY_INIT_CPUS, and if the
 ;       BSP runs purgatory, all other CPUs do. No CPU gets one if there is no IA32_APIC_BASE, or if the APIC is off or
 ;       above 4 GiB. The BSP never gets one.
 ;   26. Before the first move, the CPUs that wait and got no INIT halt in params.home (at_rest), in the state of point 24,
@@ -62,81 +62,22 @@
 
 bits 32
 org 0
-
-PAGE		equ 4096
-GDT_AT		equ 152
-PARK_AT		equ 184
-BLOCKS_AT	equ 2 * PAGE		; optional blocks, if params.pages counts them
-
-; In the workspace: parking.h, loaded.h
-WORKSPACE_PARKING equ 17 * PAGE
-WORKSPACE_LOADED equ 18 * PAGE
+%include "numbers/hardware.inc"
+%include "numbers/purgatory.inc"
 
 ; data_page: the page after the core
 IDT_AT		equ PAGE
 IDT_VECTORS	equ 32
 TSS_AT		equ PAGE + IDT_VECTORS * 8
 TSS_SIZE	equ 104
+A20_PROBE_AT	equ TSS_AT + TSS_SIZE
 STACK_TOP	equ 2 * PAGE
 
 ; Purgatory's own selectors, in the GDT that it runs with
 CODE		equ 0x08
 DATA		equ 0x10
 
-EFLAGS_FIXED	equ 1 << 1
-EFLAGS_ID	equ 1 << 21
-CR0_PE		equ 1 << 0
-CR0_ET		equ 1 << 4
-CR0_PG		equ 1 << 31
-CR4_OSXSAVE	equ 1 << 18
 DR6_RESET	equ 0xffff0ff0
-DR7_RESET	equ 0x400
-
-; struct purgatory_params, purgatory.h
-struc params
-	.magic		resd 1
-	.home		resd 1
-	.list		resd 1
-	.list_source	resd 1
-	.list_pages	resd 1
-	.gdt_offset	resd 1
-	.tss_selector	resd 1
-	.data_selector	resd 1
-	.eax		resd 1
-	.ebx		resd 1
-	.ecx		resd 1
-	.edx		resd 1
-	.esi		resd 1
-	.edi		resd 1
-	.ebp		resd 1
-	.esp		resd 1
-	.eip		resd 1
-	.code_selector	resd 1
-	.serial		resw 1		; I/O port; 0: none
-	.flags		resw 1		; FLAG_*
-	.pages		resd 1		; of purgatory: core, data page, blocks
-	.blocks		resd 1		; the blocks' offset in the assembled file
-	.screen		resd 1		; VGA text screen, 80 columns; 0: none
-	.digest		resb 32		; expected SHA-256 of the segments
-	.quiet		resd 1		; QUIET_*; 0: nothing
-	.tables		resd 1		; a page for high.asm, less than 2 MiB above home
-	.catcher	resd 1		; address; 0: none. As assembled: its offset in the file
-	.parking	resd 1		; struc parking
-endstruc
-%if params_size != 136
-	%error "struct purgatory_params, purgatory.h"
-%endif
-FLAG_REAL_MODE		equ 1 << 0	; real.asm enters the target
-FLAG_INTERRUPTS		equ 1 << 1	; with IF set
-FLAG_SHUT_A20		equ 1 << 2	; and A20 off
-FLAG_DIGEST		equ 1 << 3	; digest.asm checks the target before it is entered
-FLAG_DIGEST_REBOOT	equ 1 << 4
-FLAG_HIGH		equ 1 << 5	; high.asm does some of the moves
-FLAG_PARKED		equ 1 << 6	; other CPUs may wait
-FLAG_INIT_CPUS		equ 1 << 7	; and others still run: INIT to all
-
-; The last entry of a full page of the list is the link to the next page.
-LINK_AT		equ (PAGE / move_size - 1) * move_size
 
 start:
 	jmp entry
@@ -154,16 +95,14 @@ arguments:
 	dw 0xffff, 0
 	db 0, %1, 0xcf, 0
 %endmacro
-ACCESS_CODE	equ 0x9b		; present, ring 0, readable code; accessed, so that the CPU never writes to it
-ACCESS_DATA	equ 0x93
-ACCESS_TSS	equ 0x89		; available 32-bit TSS
+ACCESS_TSS	equ ACCESS_PRESENT | 9 ; available 32-bit TSS
 
 	; One table serves both protocols: GDTR's base is gdt for 08/10, gdt - 8 for 10/18.
 	align 8
 	dq 0
 gdt:
-%if gdt - start != GDT_AT
-	%error "PURGATORY_GDT, purgatory.h"
+%if gdt - start != PURGATORY_GDT
+	%error "PURGATORY_GDT"
 %endif
 	; The CPU never reads a table's first entry. In the table for 10/18 this one is second: selector 08 of the IDT's gates.
 	flat_descriptor ACCESS_CODE
@@ -173,8 +112,8 @@ tss_descriptor:
 	dw TSS_SIZE - 1, 0
 	db 0, ACCESS_TSS, 0, 0
 gdt_end:
-%if $ - start != PARK_AT
-	%error "PURGATORY_PARK, purgatory.h; PARK_ENTRY, leave.inc"
+%if $ - start != PURGATORY_PARK
+	%error "PURGATORY_PARK"
 %endif
 	jmp near park
 
@@ -184,8 +123,8 @@ gdt_pointer:
 	dw gdt_end - gdt - 1
 	dd 0
 	dw 0
-%if gdt_pointer + 6 - start > PARK_AT + 16
-	%error "PARK_WRITES_END, loaded.h"
+%if gdt_pointer + 6 - start > PARK_WRITES_END
+	%error "PARK_WRITES_END"
 %endif
 idt_pointer:
 	dw IDT_VECTORS * 8 - 1
@@ -214,7 +153,7 @@ entry:
 	; Before the first copy: with A20 off, bit 20 of its destination would be lost.
 	call open_a20
 	; And before any write to the code that the other CPUs execute.
-	test byte [PARAM(flags)], FLAG_PARKED
+	test byte [PARAM(flags)], PURGATORY_PARKED
 	jz .alone
 	call stop_cpus
 .alone:
@@ -228,11 +167,11 @@ entry:
 	cmp eax, ebp
 	jne relocate
 
-	test byte [PARAM(flags)], FLAG_DIGEST
+	test byte [PARAM(flags)], PURGATORY_DIGEST
 	jz .no_digest
 	call digest_begin
 .no_digest:
-	test byte [PARAM(flags)], FLAG_HIGH
+	test byte [PARAM(flags)], PURGATORY_HIGH
 	jz .all_low
 	call high_begin
 .all_low:
@@ -240,7 +179,7 @@ entry:
 	mov esi, [PARAM(list)]
 	call segue_purgatory_move
 	pop ebp
-	test byte [PARAM(flags)], FLAG_DIGEST
+	test byte [PARAM(flags)], PURGATORY_DIGEST
 	jz .as_it_must_be
 	call digest_check
 .as_it_must_be:
@@ -257,7 +196,7 @@ entry:
 	mov eax, [PARAM(code_selector)]
 	mov [ebp + last_steps.cs], ax
 	call reset_cpu
-	test byte [PARAM(flags)], FLAG_REAL_MODE
+	test byte [PARAM(flags)], PURGATORY_REAL_MODE
 	jnz enter_real_mode
 
 	; Point 14, then 13: TR is loaded from the table that the target finds.
@@ -308,12 +247,12 @@ last_steps:
 ;   clobbers  EAX ECX
 forget_target:
 	mov eax, [PARAM(parking)]
-	lea ecx, [eax - WORKSPACE_PARKING]
+	lea ecx, [eax - PARKING_AT]
 	cmp ecx, ebp
 	jne .done
 	xor ecx, ecx
 	mov [PARAM(magic)], ecx
-	mov [eax + WORKSPACE_LOADED - WORKSPACE_PARKING], ecx
+	mov [eax + LOADED_AT - PARKING_AT], ecx
 .done:
 	ret
 
@@ -348,7 +287,7 @@ relocate:
 	mov ebx, edi
 	mov ecx, PAGE / 4
 	rep movsd
-	mov edi, [ebx + LINK_AT]
+	mov edi, [ebx + list_page.link]
 	dec eax
 	jnz .page
 	mov esi, ebp
@@ -370,7 +309,7 @@ core_end:
 	%error "purgatory's core is larger than one page"
 %endif
 
-section .blocks follows=.text vstart=BLOCKS_AT align=16
+section .blocks follows=.text vstart=PURGATORY_DEVICES_AT align=16
 %include "devices.asm"
 %include "pci.asm"
 %include "acpi.asm"

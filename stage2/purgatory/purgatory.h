@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters from segue_load() to purgatory. Laid out as struc params in purgatory.asm. */
+/* Parameters from segue_load() to purgatory. numbers/purgatory.c hands them to NASM. */
 #ifndef SEGUE_PURGATORY_H
 #define SEGUE_PURGATORY_H
 
@@ -12,9 +12,7 @@
 #define PURGATORY_PLAIN_PAGES 2u      /* without the blocks */
 #define PURGATORY_PARAMS_AT 8u        /* offset of the parameters in the core */
 #define PURGATORY_MAGIC 0x75676553u   /* "Segu" */
-#define PURGATORY_GDT 152u            /* offset of the GDT in the core */
 #define PURGATORY_DEVICES_AT (PURGATORY_PLAIN_PAGES * PURGATORY_PAGE) /* offset of struct purgatory_devices in the workspace */
-#define PURGATORY_PARK 184u           /* where the gate brings a CPU that parks */
 #define PURGATORY_DIGEST_AT (PURGATORY_PAGE + 368u) /* offset of struct purgatory_digest */
 
 struct purgatory_params {
@@ -39,6 +37,11 @@ struct purgatory_params {
 	uint32_t catcher;             /* physical address; 0: none. As built: the catcher's offset in segue_purgatory_core */
 	uint32_t parking;             /* physical address of struct parking (parking.h) */
 };
+/* Offsets in the core: the GDT, after the parameters and a null descriptor; and where the gate brings a CPU that parks. */
+#define PURGATORY_GDT (PURGATORY_PARAMS_AT + (uint32_t)sizeof(struct purgatory_params) + 8u)
+#define PURGATORY_PARK (PURGATORY_GDT + 4 * 8u)
+
+/* flags */
 #define PURGATORY_REAL_MODE 0x1u
 #define PURGATORY_INTERRUPTS 0x2u     /* real mode is entered with IF set */
 #define PURGATORY_SHUT_A20 0x4u       /* and with A20 off */
@@ -59,55 +62,25 @@ struct purgatory_params {
 #define PURGATORY_QUIET_BUS_MASTERS 0x8000u
 #define PURGATORY_QUIET_VGA 0x10000u
 
-/* The devices that purgatory quiets. The blocks begin with this structure, laid out as struc devices in devices.asm. */
+/* The devices that purgatory quiets. The blocks begin with this structure. */
+#define PURGATORY_IO_APICS 8u
 struct purgatory_devices {
 	uint32_t rsdp;                /* 0: purgatory searches for it */
 	uint32_t hpet;                /* 0: unknown, as is an io_apic */
-	uint32_t io_apic[8];
+	uint32_t io_apic[PURGATORY_IO_APICS];
 	uint32_t usual_io_apic;       /* the usual address, used if no table lists one; 0: RAM is there */
 	uint32_t usual_hpet;
 	uint32_t bios_masks;          /* of the PICs, for a target in real mode; the second one's in bits 8 to 15 */
 	uint8_t rsdp_copy[36];
 };
-_Static_assert(sizeof(struct purgatory_devices) == 88, "devices.asm: devices_size");
-_Static_assert(offsetof(struct purgatory_devices, hpet) == 4, "devices.asm: devices.hpet");
-_Static_assert(offsetof(struct purgatory_devices, io_apic) == 8, "devices.asm: devices.io_apic");
-_Static_assert(offsetof(struct purgatory_devices, usual_io_apic) == 40, "devices.asm: devices.usual_io_apic");
-_Static_assert(offsetof(struct purgatory_devices, usual_hpet) == 44, "devices.asm: devices.usual_hpet");
-_Static_assert(offsetof(struct purgatory_devices, bios_masks) == 48, "devices.asm: devices.bios_masks");
-_Static_assert(offsetof(struct purgatory_devices, rsdp_copy) == 52, "devices.asm: devices.rsdp_copy");
 
-/* The running SHA-256, in the page after the core. Laid out as struc sha256 in sha256.asm. */
+/* The running SHA-256, in the page after the core. */
 struct purgatory_digest {
-	uint32_t hash[8];
-	uint32_t bytes;
-	uint32_t fast;
-	uint8_t block[64];
+	uint32_t hash[8];             /* a to h; big-endian bytes once finished */
+	uint32_t bytes;               /* so far; 32 bits suffice, as the bytes lie below 4 GiB */
+	uint32_t fast;                /* not 0: the SHA extensions may be used */
+	uint8_t block[64];            /* bytes that do not fill a block yet */
 };
-_Static_assert(sizeof(struct purgatory_digest) == 104, "sha256.asm: sha256_size");
-_Static_assert(offsetof(struct purgatory_digest, fast) == 36, "sha256.asm: sha256.fast");
-
-_Static_assert(offsetof(struct purgatory_params, quiet) == 120, "purgatory.asm: params.quiet");
-_Static_assert(offsetof(struct purgatory_params, tables) == 124, "purgatory.asm: params.tables");
-_Static_assert(offsetof(struct purgatory_params, catcher) == 128, "purgatory.asm: params.catcher");
-_Static_assert(offsetof(struct purgatory_params, parking) == 132, "purgatory.asm: params.parking");
-_Static_assert(sizeof(struct purgatory_params) == 136, "purgatory.asm: params_size");
-_Static_assert(offsetof(struct purgatory_params, flags) == 74, "purgatory.asm: params.flags");
-_Static_assert(offsetof(struct purgatory_params, pages) == 76, "purgatory.asm: params.pages");
-_Static_assert(offsetof(struct purgatory_params, blocks) == 80, "purgatory.asm: params.blocks");
-_Static_assert(offsetof(struct purgatory_params, screen) == 84, "purgatory.asm: params.screen");
-_Static_assert(offsetof(struct purgatory_params, digest) == 88, "purgatory.asm: params.digest");
-_Static_assert(offsetof(struct purgatory_params, magic) == 0, "purgatory.asm: params.magic");
-_Static_assert(offsetof(struct purgatory_params, home) == 4, "purgatory.asm: params.home");
-_Static_assert(offsetof(struct purgatory_params, list) == 8, "purgatory.asm: params.list");
-_Static_assert(offsetof(struct purgatory_params, list_source) == 12, "purgatory.asm: params.list_source");
-_Static_assert(offsetof(struct purgatory_params, list_pages) == 16, "purgatory.asm: params.list_pages");
-_Static_assert(offsetof(struct purgatory_params, tss_selector) == 24, "purgatory.asm: params.tss_selector");
-_Static_assert(offsetof(struct purgatory_params, data_selector) == 28, "purgatory.asm: params.data_selector");
-_Static_assert(offsetof(struct purgatory_params, gdt_offset) == 20, "purgatory.asm: params.gdt_offset");
-_Static_assert(offsetof(struct purgatory_params, registers) == 32, "purgatory.asm: params.eax");
-_Static_assert(offsetof(struct purgatory_params, code_selector) == 68, "purgatory.asm: params.code_selector");
-_Static_assert(offsetof(struct purgatory_params, serial) == 72, "purgatory.asm: params.serial");
 
 /* Core, blocks (from params.blocks on) and catcher (from params.catcher on) as the build assembled them; the size of all. */
 extern const uint8_t segue_purgatory_core[] SEGUE_HIDDEN;

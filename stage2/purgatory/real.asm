@@ -14,7 +14,6 @@ SELECTOR_TSS	equ 0x18		; in the core's table
 SEGMENT_LIMIT	equ 0xffff
 IVT_LIMIT	equ 256 * 4 - 1
 RESET_GDT_LIMIT	equ 0xffff		; Intel SDM vol. 3, table 9-1
-KBC_A20_OFF	equ 0xdd
 
 ; enter_real_mode
 ;   mode      32-bit, flat, CPL 0, paging off; reset_cpu has run
@@ -22,11 +21,11 @@ KBC_A20_OFF	equ 0xdd
 ;   out       the target, contract points 17 to 22
 ;   clobbers  all
 enter_real_mode:
-	test byte [PARAM(flags)], FLAG_SHUT_A20
+	test byte [PARAM(flags)], PURGATORY_SHUT_A20
 	jz .a20_is_right
 	call shut_a20
 .a20_is_right:
-	test byte [PARAM(flags)], FLAG_INTERRUPTS
+	test byte [PARAM(flags)], PURGATORY_INTERRUPTS
 	jz .interrupts_are_off
 	mov dword [ebp + last_jump], enter_with_interrupts
 .interrupts_are_off:

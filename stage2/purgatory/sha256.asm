@@ -3,12 +3,6 @@
 ; SHA-256 (FIPS 180-4, section 6.2) of bytes in any number of runs. All instructions are a 386's, except when the caller
 ; has set .fast because the CPU has the SHA extensions.
 
-struc sha256
-	.hash	resd 8			; a to h; big-endian bytes once finished
-	.bytes	resd 1			; so far; 32 bits suffice, as the bytes lie below 4 GiB
-	.fast	resd 1			; not 0: the SHA extensions may be used
-	.block	resb 64			; bytes that do not fill a block yet
-endstruc
 SHA256_BLOCK	equ 64
 
 ; sha256_begin

@@ -2,11 +2,8 @@
 ;
 ; Exceptions while purgatory runs are printed, then the machine stops. Here are the handlers, the IDT and the TSS.
 
-VECTOR_NMI	equ 2
-VECTOR_GP	equ 13
 ; 8, 10 to 14, 17, 21, 29, 30 push an error code (Intel SDM vol. 3, table 6-1)
 WITH_ERROR_CODE	equ 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
-GATE_32		equ 0x8e00		; present, ring 0, 32-bit interrupt gate
 
 ; build_idt: in EDI address, EBP base; out EDI after the IDT; clobbers EAX ECX
 build_idt:
@@ -15,7 +12,7 @@ build_idt:
 .gate:
 	mov [edi], ax
 	mov word [edi + 2], CODE
-	mov word [edi + 4], GATE_32
+	mov word [edi + 4], GATE_INTERRUPT
 	ror eax, 16
 	mov [edi + 6], ax
 	ror eax, 16

@@ -25,7 +25,6 @@ CRTC_UNLOCKED		equ 0x0e << 8 | 0x11
 ATTRIBUTE_SHOWS		equ 1 << 5	; in the index: the palette is the CRT's again
 
 VGA_PLANES		equ 0xa0000
-VGA_TEXT		equ 0xb8000
 VGA_TEXT_SIZE		equ 0x8000
 BLANK			equ 0x0720	; grey on black
 GLYPH			equ 32		; bytes of a character in plane 2
@@ -197,9 +196,9 @@ load_font:
 	jb .in_font
 	mov eax, FONT_CHARACTERS - 1	; a box
 .in_font:
-	; In bands of BAND characters, line by line
+	; In bands of FONT_BAND characters, line by line
 	mov esi, eax
-	and eax, BAND - 1
+	and eax, FONT_BAND - 1
 	sub esi, eax
 	imul esi, esi, FONT_HEIGHT
 	lea esi, [esi + ebp + font]
@@ -210,7 +209,7 @@ load_font:
 	mov cl, FONT_HEIGHT
 .line:
 	mov al, [esi]
-	add esi, BAND
+	add esi, FONT_BAND
 	shl al, 1
 	stosb
 	loop .line

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds ACPI's RSDP: Multiboot 1 does not pass it, and on UEFI it is not where a target would look. */
 #include "boot_info.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 
 int memcmp(const void *a, const void *b, size_t size); /* stage2/memory */
 
 #define RSDP_SIZE 20u                 /* ACPI 6.5, section 5.2.5.3: what the first checksum covers */
-#define RSDP_STEP 16u
-#define BIOS_START 0xe0000u           /* ACPI 6.5, section 5.2.5.1 */
-#define BIOS_END 0x100000u
-#define EBDA_SEGMENT 0x40eu           /* IBM PC: where the BIOS data area says the extended one is */
-#define EBDA_SEARCHED 1024u
 #define RAM_END 0xa0000u
 
 static bool is_rsdp(const uint8_t *at)
@@ -67,8 +63,8 @@ static bool is_copy_of(const struct segue_machine *machine, uint32_t found)
 void acpi_settle_rsdp(struct boot_info *boot)
 {
 	struct segue_machine *machine = &boot->machine;
-	const uint8_t *segment = physical(EBDA_SEGMENT);
-	uint32_t ebda = (segment[0] + 256u * segment[1]) * 16, bios = find_rsdp(BIOS_START, BIOS_END), mapped;
+	const uint8_t *segment = physical(BDA_EBDA);
+	uint32_t ebda = (segment[0] + 256u * segment[1]) * 16, bios = find_rsdp(ROM_SEARCHED, ROM_END), mapped;
 
 	if (!bios && ebda >= 0x500 && ebda <= RAM_END - EBDA_SEARCHED)
 		bios = find_rsdp(ebda, ebda + EBDA_SEARCHED);

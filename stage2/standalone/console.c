@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "machine/hardware.h"
 #include "standalone.h"
 #include "options.h"
-
-#define DEBUG_PORT 0xe9
 
 static struct {
 	struct serial_port serial[OPTIONS_SERIAL_MAX];

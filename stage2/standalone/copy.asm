@@ -5,6 +5,8 @@
 ; All routines: 32-bit protected mode, flat, cdecl; they keep EBX ESI EDI EBP and clobber EAX ECX EDX EFLAGS XMM0-7.
 
 bits 32
+%include "numbers/hardware.inc"
+%include "numbers/standalone.inc"
 
 global copy_open
 global copy_close
@@ -12,23 +14,7 @@ global copy_bytes
 global copy_sectors
 global copy_by_sse2
 
-struc copy_sums				; struct copy_sums, copy.h
-	.sum		resd 4
-	.sum_of_sums	resd 4
-endstruc
-
-SECTOR		equ 2048
 TURN		equ 256			; bytes a turn of a loop
-
-; Intel SDM 1, section 3.4.3.3; SDM 2A, CPUID
-EFLAGS_ID	equ 1 << 21
-CPUID_FXSR	equ 1 << 24
-CPUID_SSE2	equ 1 << 26
-; Intel SDM 3A, section 2.5 and 14.1
-CR0_MP		equ 1 << 1
-CR0_EM		equ 1 << 2
-CR0_TS		equ 1 << 3
-CR4_OSFXSR	equ 1 << 9
 
 section .text
 
@@ -131,7 +117,7 @@ copy_sectors:
 	je sectors_scalar
 	movups xmm7, [ebx + copy_sums.sum]
 	movups xmm6, [ebx + copy_sums.sum_of_sums]
-	; The index runs from minus the size up to 0. It is a multiple of SECTOR at each sector's end.
+	; The index runs from minus the size up to 0. It is a multiple of SEAL_SECTOR at each sector's end.
 	shl ecx, 11
 	add esi, ecx
 	neg ecx
@@ -147,7 +133,7 @@ copy_sectors:
 %assign at at + 16
 %endrep
 	add ecx, TURN
-	test ecx, SECTOR - 1
+	test ecx, SEAL_SECTOR - 1
 	jnz .turn
 	paddd xmm6, xmm7
 	test ecx, ecx
@@ -160,7 +146,7 @@ copy_sectors:
 %assign at at + 16
 %endrep
 	add ecx, TURN
-	test ecx, SECTOR - 1
+	test ecx, SEAL_SECTOR - 1
 	jnz .sum_turn
 	paddd xmm6, xmm7
 	test ecx, ecx
@@ -181,13 +167,13 @@ sectors_scalar:
 	mov eax, [ebx + copy_sums.sum]
 .sector:
 	push ecx
-	mov ecx, SECTOR / 4
+	mov ecx, SEAL_SECTOR / 4
 	test edi, edi
 	jz .sum
 	push esi
 	rep movsd
 	pop esi
-	mov ecx, SECTOR / 4
+	mov ecx, SEAL_SECTOR / 4
 .sum:
 	add eax, [esi]
 	add esi, 4

@@ -11,8 +11,6 @@ struct copy_sums {
 	uint32_t sum[4];
 	uint32_t sum_of_sums[4];      /* sum's lanes, added up after each sector of 2048 bytes */
 };
-_Static_assert(sizeof(struct copy_sums) == 32, "copy.asm: copy_sums_size");
-_Static_assert(offsetof(struct copy_sums, sum_of_sums) == 16, "copy.asm: copy_sums.sum_of_sums");
 
 /* Enables SSE2, if the CPU has it; copy_close() restores the CPU's state. Without it the functions work, but slower. */
 void copy_open(void);

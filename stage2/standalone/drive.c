@@ -2,29 +2,25 @@
 #include "bios_services.h"
 #include "drive.h"
 #include "common/bytes.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 
-#define VECTOR_DISK 0x13u
 #define RESET 0x0000u
 #define READ_CHS 0x0200u
 #define GET_GEOMETRY 0x0800u
 #define CHECK_EDD 0x4100u             /* EDD 3.0, section 4.2.1 */
 #define READ_EDD 0x4200u
 #define GET_PARAMETERS 0x4800u
-#define CHECK_EDD_IN 0x55aau
-#define CHECK_EDD_OUT 0xaa55u
 #define EDD_PACKET 0x1u               /* in CX: functions 42h to 44h, 47h and 48h are there */
 #define FLOPPIES_END 0x80u
 
 #define TRANSFER 65536u               /* the most that is read at once */
 #define TRIES 5                       /* of one sector: floppies and old CD drives need to spin up */
-#define STATUS_INVALID 0x01u
 #define STATUS_BOUNDARY 0x09u
 #define STATUS_FAR 0xfeu              /* our own: no cylinder of INT 13h reaches there */
 #define STATUS_NONE 0xffu             /* carry, and AH says nothing */
-#define CYLINDERS 1024u
 
-#define PACKET_AT 0x600u              /* stage1.inc */
+#define READ_PACKET_AT 0x600u         /* stage1.inc */
 
 /* EDD 3.0, section 4.2.2: disk address packet */
 struct packet {
@@ -68,9 +64,9 @@ static bool call(struct disk *disk, struct segue_bios_registers *registers)
 
 static bool has_edd(struct disk *disk)
 {
-	struct segue_bios_registers registers = { .eax = CHECK_EDD, .ebx = CHECK_EDD_IN };
+	struct segue_bios_registers registers = { .eax = CHECK_EDD, .ebx = EDD_MAGIC };
 
-	return call(disk, &registers) && (registers.ebx & 0xffffu) == CHECK_EDD_OUT && (registers.ecx & EDD_PACKET);
+	return call(disk, &registers) && (registers.ebx & 0xffffu) == EDD_MAGIC_BACK && (registers.ecx & EDD_PACKET);
 }
 
 /* Not every BIOS reports this, so only the sentence of a refusal uses it. */
@@ -115,8 +111,8 @@ bool disk_open(struct disk *disk, uint8_t drive, bool optical, uint32_t buffer)
 
 static bool read_edd(struct disk *disk, uint64_t sector, uint32_t count)
 {
-	struct segue_bios_registers registers = { .eax = READ_EDD, .ds = PACKET_AT / 16 };
-	uint8_t *packet = physical(PACKET_AT);
+	struct segue_bios_registers registers = { .eax = READ_EDD, .ds = READ_PACKET_AT / 16 };
+	uint8_t *packet = physical(READ_PACKET_AT);
 
 	put_le16(packet, sizeof(struct packet));
 	put_le16(packet + offsetof(struct packet, count), (uint16_t)count);
@@ -136,7 +132,7 @@ static bool read_chs(struct disk *disk, uint32_t sector, uint32_t count)
 		.edx = track % disk->heads << 8,
 	};
 
-	if (cylinder < CYLINDERS)
+	if (cylinder < DISK_CYLINDERS)
 		return call(disk, &registers);
 	disk->status = STATUS_FAR;
 	return false;
@@ -180,7 +176,7 @@ static uint32_t most(const struct disk *disk, uint64_t sector, uint32_t count)
  */
 static void note_reduced(struct disk *disk, uint32_t count)
 {
-	if (disk->status == STATUS_INVALID || disk->status == STATUS_BOUNDARY || disk->reduced)
+	if (disk->status == DISK_BAD_COMMAND || disk->status == STATUS_BOUNDARY || disk->reduced)
 		disk->limit = count;
 	disk->reduced = count;
 }
@@ -190,7 +186,7 @@ uint32_t disk_read(struct disk *disk, uint64_t sector, uint32_t count)
 	uint32_t first = most(disk, sector, count), tries = 0;
 
 	for (count = first; !read(disk, sector, count); ) {
-		bool too_large = disk->status == STATUS_INVALID || disk->status == STATUS_BOUNDARY;
+		bool too_large = disk->status == DISK_BAD_COMMAND || disk->status == STATUS_BOUNDARY;
 
 		disk->bad_sector = sector;
 		tries++;
@@ -222,7 +218,7 @@ const char *disk_status(uint8_t status)
 		uint8_t status;
 		const char *meaning;
 	} known[] = {
-		{ STATUS_INVALID, "invalid request" }, { 0x02, "address mark not found" }, { 0x04, "sector not found" },
+		{ DISK_BAD_COMMAND, "invalid request" }, { 0x02, "address mark not found" }, { 0x04, "sector not found" },
 		{ 0x05, "reset failed" }, { 0x07, "drive parameters wrong" }, { 0x08, "DMA overrun" },
 		{ STATUS_BOUNDARY, "DMA across a boundary" }, { 0x0a, "bad sector" }, { 0x0c, "unsupported track or bad medium" },
 		{ 0x10, "checksum wrong" }, { 0x20, "controller failed" }, { 0x31, "no medium in the drive" },

@@ -2,6 +2,7 @@
 ; Entry of segue.elf from a Multiboot loader or stage 1: headers, GDT, stack, and the exception stubs.
 
 bits 32
+%include "numbers/hardware.inc"
 
 extern standalone_main
 extern exception_report
@@ -22,12 +23,12 @@ MULTIBOOT1_MODE_TEXT	equ 1
 MULTIBOOT2_MAGIC	equ 0xE85250D6
 MULTIBOOT2_I386		equ 0
 MULTIBOOT2_OPTIONAL	equ 1
-MULTIBOOT2_TAG_END	equ 0
-MULTIBOOT2_TAG_REQUEST	equ 1
-MULTIBOOT2_TAG_ENTRY	equ 3
-MULTIBOOT2_TAG_CONSOLE	equ 4
-MULTIBOOT2_TAG_FRAMEBUFFER equ 5
-MULTIBOOT2_TAG_ALIGN	equ 6
+MULTIBOOT2_HEADER_END	equ 0
+MULTIBOOT2_HEADER_REQUEST	equ 1
+MULTIBOOT2_HEADER_ENTRY	equ 3
+MULTIBOOT2_HEADER_CONSOLE	equ 4
+MULTIBOOT2_HEADER_FRAMEBUFFER equ 5
+MULTIBOOT2_HEADER_ALIGN	equ 6
 MULTIBOOT2_EGA_TEXT	equ 1 << 1
 
 section .multiboot progbits alloc noexec nowrite align=8
@@ -55,19 +56,18 @@ multiboot2_header:
 	dd %3
 %endmacro
 
-	tag MULTIBOOT2_TAG_REQUEST, MULTIBOOT2_OPTIONAL, 8 + 4 * 11
+	tag MULTIBOOT2_HEADER_REQUEST, MULTIBOOT2_OPTIONAL, 8 + 4 * 11
 	dd 1, 2, 3, 4, 5, 6, 7, 8, 14, 15, 17
-	tag MULTIBOOT2_TAG_ENTRY, MULTIBOOT2_OPTIONAL, 12
+	tag MULTIBOOT2_HEADER_ENTRY, MULTIBOOT2_OPTIONAL, 12
 	dd entry
-	tag MULTIBOOT2_TAG_CONSOLE, MULTIBOOT2_OPTIONAL, 12
+	tag MULTIBOOT2_HEADER_CONSOLE, MULTIBOOT2_OPTIONAL, 12
 	dd MULTIBOOT2_EGA_TEXT
-	tag MULTIBOOT2_TAG_FRAMEBUFFER, MULTIBOOT2_OPTIONAL, 20
+	tag MULTIBOOT2_HEADER_FRAMEBUFFER, MULTIBOOT2_OPTIONAL, 20
 	dd 0, 0, 0			; any width, height, depth
-	tag MULTIBOOT2_TAG_ALIGN, MULTIBOOT2_OPTIONAL, 8
-	tag MULTIBOOT2_TAG_END, 0, 8
+	tag MULTIBOOT2_HEADER_ALIGN, MULTIBOOT2_OPTIONAL, 8
+	tag MULTIBOOT2_HEADER_END, 0, 8
 multiboot2_header_end:
 
-; Intel SDM 3A, section 3.4.5. The accessed bit is set, so that the CPU never writes to the table.
 %macro descriptor 3			; base, limit in pages, access
 	dw (%2) & 0xFFFF
 	dw (%1) & 0xFFFF
@@ -77,26 +77,8 @@ multiboot2_header_end:
 	db ((%1) >> 24) & 0xFF
 %endmacro
 
-DESCRIPTOR_4K		equ 1 << 7
-DESCRIPTOR_32BIT	equ 1 << 6
-ACCESS_PRESENT		equ 1 << 7
-ACCESS_NOT_SYSTEM	equ 1 << 4
-ACCESS_CODE		equ 1 << 3
-ACCESS_WRITE_OR_READ	equ 1 << 1
-ACCESS_ACCESSED		equ 1 << 0
-ACCESS_DATA_RW		equ ACCESS_PRESENT | ACCESS_NOT_SYSTEM | ACCESS_WRITE_OR_READ | ACCESS_ACCESSED
-ACCESS_CODE_RX		equ ACCESS_DATA_RW | ACCESS_CODE
-
 RAM_PATTERN		equ 0x5E6E5EAF
-COM1			equ 0x3F8
-UART_LCR		equ 3
-UART_LCR_DIVISOR	equ 0x80
-UART_LCR_8N1		equ 3
-UART_LSR		equ 5
-UART_LSR_EMPTY		equ 0x20
 UART_PATIENCE		equ 1000000
-DEBUG_PORT		equ 0xE9
-TEXT_SCREEN		equ 0xB8000
 TEXT_GREY		equ 7
 DIGIT			equ 1			; in the text: the next digit of the number
 
@@ -106,9 +88,9 @@ section .rodata
 gdt:
 	dq 0
 gdt_code equ $ - gdt
-	descriptor 0, 0xFFFFF, ACCESS_CODE_RX
+	descriptor 0, 0xFFFFF, ACCESS_CODE
 gdt_data equ $ - gdt
-	descriptor 0, 0xFFFFF, ACCESS_DATA_RW
+	descriptor 0, 0xFFFFF, ACCESS_DATA
 gdt_end:
 
 	align 4, db 0
@@ -162,8 +144,8 @@ entry:
 ; Out: does not return: the sentence on COM1, port 0xE9 and the text screen's first line, and a halt
 ; Mode: 32-bit protected, paging off, no stack
 no_ram:
-	mov dx, COM1 + UART_LCR
-	mov al, UART_LCR_DIVISOR
+	mov dx, COM1 + LCR
+	mov al, LCR_DIVISOR
 	out dx, al
 	mov dx, COM1
 	mov al, 1			; 115200
@@ -171,11 +153,11 @@ no_ram:
 	inc edx
 	xor eax, eax
 	out dx, al
-	mov dx, COM1 + UART_LCR
-	mov al, UART_LCR_8N1
+	mov dx, COM1 + LCR
+	mov al, LCR_8N1
 	out dx, al
 	mov esi, no_ram_text
-	mov edi, TEXT_SCREEN
+	mov edi, VGA_TEXT
 	mov ebp, image_end
 .next:
 	lodsb
@@ -195,10 +177,10 @@ no_ram:
 	out DEBUG_PORT, al
 	mov ebx, eax
 	mov ecx, UART_PATIENCE
-	mov dx, COM1 + UART_LSR
+	mov dx, COM1 + LSR
 .wait:
 	in al, dx
-	test al, UART_LSR_EMPTY
+	test al, LSR_THRE
 	loopz .wait
 	mov dx, COM1
 	mov eax, ebx

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The PC: ports, the interval timer, the keyboard controller, reset. */
+#include "machine/hardware.h"
 #include "standalone.h"
 
-#define PIT_HZ 1193182u
-#define PIT_CHANNEL_2 0x42
-#define PIT_CONTROL 0x43
-#define PIT_CHANNEL_2_ONE_SHOT 0xb0   /* channel 2, low then high byte, mode 0, binary */
-#define SYSTEM_CONTROL 0x61           /* IBM PC/AT, port B */
-#define SYSTEM_GATE_2 0x01
-#define SYSTEM_SPEAKER 0x02
-#define SYSTEM_OUT_2 0x20
-#define KEYBOARD_DATA 0x60
-#define KEYBOARD_STATUS 0x64
-#define KEYBOARD_OUTPUT_FULL 0x01
-#define KEYBOARD_INPUT_FULL 0x02
 #define KEYBOARD_FROM_MOUSE 0x20
 #define KEYBOARD_ENTER 0x1c           /* scan code set 1 */
-#define KEYBOARD_PULSE_RESET 0xfe
-#define RESET_CONTROL 0xcf9           /* Intel chipsets since PIIX3 */
-#define RESET_SYSTEM 0x02
-#define RESET_CPU 0x04
 #define ABSENT 0xff                   /* the value read from a port without a device */
 
 void *physical(uint32_t addr)
@@ -47,30 +32,30 @@ uint8_t port_read8(uint16_t port)
 
 void wait_50_ms(void)
 {
-	uint8_t control = (uint8_t)(port_read8(SYSTEM_CONTROL) & ~SYSTEM_SPEAKER);
+	uint8_t control = (uint8_t)(port_read8(PORT_SYSTEM_B) & ~SYSTEM_B_SPEAKER);
 
-	port_write8(SYSTEM_CONTROL, (uint8_t)(control & ~SYSTEM_GATE_2));
-	port_write8(PIT_CONTROL, PIT_CHANNEL_2_ONE_SHOT);
+	port_write8(PORT_SYSTEM_B, (uint8_t)(control & ~SYSTEM_B_GATE_2));
+	port_write8(PIT_CONTROL, PIT_ONE_SHOT_2);
 	port_write8(PIT_CHANNEL_2, (PIT_HZ / 20) & 255u);
 	port_write8(PIT_CHANNEL_2, (PIT_HZ / 20) >> 8);
-	port_write8(SYSTEM_CONTROL, control | SYSTEM_GATE_2);
+	port_write8(PORT_SYSTEM_B, control | SYSTEM_B_GATE_2);
 	/* A port read takes about a microsecond: without a timer the loop's limit ends this, less exactly. */
 	for (uint32_t tries = 0; tries < 1000000; tries++)
-		if (port_read8(SYSTEM_CONTROL) & SYSTEM_OUT_2)
+		if (port_read8(PORT_SYSTEM_B) & SYSTEM_B_OUT_2)
 			break;
-	port_write8(SYSTEM_CONTROL, control);
+	port_write8(PORT_SYSTEM_B, control);
 }
 
 bool keyboard_enter_pressed(void)
 {
 	/* If the buffer never empties, there is no controller. */
 	for (uint32_t tries = 0; tries < 32; tries++) {
-		uint8_t status = port_read8(KEYBOARD_STATUS);
+		uint8_t status = port_read8(KBC_COMMAND);
 		uint8_t code;
 
-		if (status == ABSENT || !(status & KEYBOARD_OUTPUT_FULL))
+		if (status == ABSENT || !(status & KBC_OUTPUT_FULL))
 			return false;
-		code = port_read8(KEYBOARD_DATA);
+		code = port_read8(KBC_DATA);
 		if (code == KEYBOARD_ENTER && !(status & KEYBOARD_FROM_MOUSE))
 			return true;
 	}
@@ -85,12 +70,12 @@ void reboot(void)
 	} no_idt = { 0, 0 };
 
 	for (uint32_t tries = 0; tries < 100000; tries++)
-		if (!(port_read8(KEYBOARD_STATUS) & KEYBOARD_INPUT_FULL))
+		if (!(port_read8(KBC_COMMAND) & KBC_INPUT_FULL))
 			break;
-	port_write8(KEYBOARD_STATUS, KEYBOARD_PULSE_RESET);
+	port_write8(KBC_COMMAND, KBC_PULSE_RESET);
 	wait_50_ms();
-	port_write8(RESET_CONTROL, RESET_SYSTEM);
-	port_write8(RESET_CONTROL, RESET_SYSTEM | RESET_CPU);
+	port_write8(PORT_RESET_CONTROL, RESET_SYSTEM);
+	port_write8(PORT_RESET_CONTROL, RESET_SYSTEM | RESET_CPU);
 	wait_50_ms();
 	/* A fault without an IDT is a shutdown (triple fault), which resets a PC. */
 	__asm__ volatile("lidt %0\n\tint3" : : "m"(no_idt));

@@ -6,7 +6,7 @@
 #include "drive.h"
 #include "segue.h"
 
-#define MEDIA_BUFFER 0x10000u         /* stage1.inc: BUFFER */
+#define MEDIA_BUFFER 0x10000u         /* in the map at the head of stage1.inc */
 #define MEDIA_BUFFER_SIZE 0x10000u
 #define MEDIA_OPTIONS_SIZE 2048u
 

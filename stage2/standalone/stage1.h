@@ -2,8 +2,8 @@
 /*
  * What stage 1 passes to segue.elf: EAX is STAGE1_MAGIC, EBX the address of this structure. It lies below
  * 1 MiB, in memory that stage 2 may use again once it has read it. Otherwise the machine is as a Multiboot
- * loader would leave it: flat 32-bit segments, paging and interrupts off, A20 on. Laid out as struc stage1
- * in stage1.inc, where the map of the first megabyte is, too.
+ * loader would leave it: flat 32-bit segments, paging and interrupts off, A20 on. stage1.inc has
+ * the map of the first megabyte.
  */
 #ifndef STAGE1_H
 #define STAGE1_H
@@ -26,9 +26,5 @@ struct stage1 {
 	uint32_t drive;               /* as the BIOS passed it in DL */
 	uint32_t a20_was_shut;        /* 1: A20 was off when the firmware started stage 1 */
 };
-_Static_assert(sizeof(struct stage1) == 16, "stage1.inc: stage1_size");
-_Static_assert(offsetof(struct stage1, medium) == 4, "stage1.inc: stage1.medium");
-_Static_assert(offsetof(struct stage1, drive) == 8, "stage1.inc: stage1.drive");
-_Static_assert(offsetof(struct stage1, a20_was_shut) == 12, "stage1.inc: stage1.a20_was_shut");
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "purgatory/font.h"
 #include "segue.h"
 
 struct boot_info;
@@ -58,9 +59,7 @@ void framebuffer_put(char c);
 /* font.asm: 0x20 to 0x7f; line y of character n is font[n / 16][y][n % 16], bit 4 leftmost */
 #define FONT_FIRST 0x20u
 #define FONT_LAST 0x7fu
-#define FONT_WIDTH 5
-#define FONT_HEIGHT 9
-extern const uint8_t font[6][FONT_HEIGHT][16];
+extern const uint8_t font[6][FONT_HEIGHT][FONT_BAND];
 
 /* console.c */
 void console_open(const struct options *options, const struct segue_framebuffer *framebuffer);

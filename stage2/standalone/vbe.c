@@ -2,9 +2,9 @@
 #include "vbe.h"
 #include "bios_services.h"
 #include "boot_protocol.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 
-#define VECTOR_VIDEO 0x10
 #define SET_TEXT_MODE_3 0x0003u
 #define SET_CURSOR 0x0200u            /* BH page, DH row, DL column */
 

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* For purgatory, which is assembled once for both architectures: no number here may depend on the architecture. */
+#include "leave/loaded.h"
+#include "load/list.h"
+#include "numbers/numbers.h"
+
+#define PARAM(field) OFFSET(params, struct purgatory_params, field)
+#define REGISTER(name, index) EQU("params." #name, offsetof(struct purgatory_params, registers) + (index) * sizeof(uint32_t))
+#define DEVICE(field) OFFSET(devices, struct purgatory_devices, field)
+#define DIGEST(field) OFFSET(sha256, struct purgatory_digest, field)
+#define PARKING(field) OFFSET(parking, struct parking, field)
+#define MOVE(field) OFFSET(move, struct segue_move, field)
+
+const struct number segue_numbers[] = {
+	NUMBER(PAGE),
+	NUMBER(PURGATORY_PARAMS_AT),
+	NUMBER(PURGATORY_GDT),
+	NUMBER(PURGATORY_PARK),
+	NUMBER(PURGATORY_DEVICES_AT),
+	NUMBER(PURGATORY_DIGEST_AT),
+	NUMBER(PARK_WRITES_END),
+	NUMBER(PARKING_AT),
+	NUMBER(LOADED_AT),
+
+	PARAM(magic), PARAM(home), PARAM(list), PARAM(list_source), PARAM(list_pages), PARAM(gdt_offset), PARAM(tss_selector),
+	PARAM(data_selector),
+	REGISTER(eax, 0), REGISTER(ebx, 1), REGISTER(ecx, 2), REGISTER(edx, 3), REGISTER(esi, 4), REGISTER(edi, 5),
+	REGISTER(ebp, 6), REGISTER(esp, 7), REGISTER(eip, 8),
+	PARAM(code_selector), PARAM(serial), PARAM(flags), PARAM(pages), PARAM(blocks), PARAM(screen), PARAM(digest),
+	PARAM(quiet), PARAM(tables), PARAM(catcher), PARAM(parking),
+	SIZE_OF(params, struct purgatory_params),
+	EQU("params.digest_size", sizeof((struct purgatory_params *)0)->digest),
+
+	NUMBER(PURGATORY_REAL_MODE),
+	NUMBER(PURGATORY_INTERRUPTS),
+	NUMBER(PURGATORY_SHUT_A20),
+	NUMBER(PURGATORY_DIGEST),
+	NUMBER(PURGATORY_DIGEST_REBOOT),
+	NUMBER(PURGATORY_HIGH),
+	NUMBER(PURGATORY_PARKED),
+	NUMBER(PURGATORY_INIT_CPUS),
+
+	NUMBER(PURGATORY_QUIET_IOAPIC),
+	NUMBER(PURGATORY_QUIET_LAPIC),
+	NUMBER(PURGATORY_QUIET_HPET),
+	NUMBER(PURGATORY_QUIET_PIT),
+	NUMBER(PURGATORY_QUIET_PIC),
+	NUMBER(PURGATORY_QUIET_RTC),
+	NUMBER(PURGATORY_QUIET_BUS_MASTERS),
+	NUMBER(PURGATORY_QUIET_VGA),
+
+	NUMBER(PURGATORY_IO_APICS),
+	DEVICE(rsdp), DEVICE(hpet), DEVICE(io_apic), DEVICE(usual_io_apic), DEVICE(usual_hpet), DEVICE(bios_masks),
+	SIZE_OF(devices, struct purgatory_devices),
+
+	DIGEST(hash), DIGEST(bytes), DIGEST(fast), DIGEST(block),
+	SIZE_OF(sha256, struct purgatory_digest),
+
+	NUMBER(PARKING_LIMIT),
+	NUMBER(PARKING_STACK),
+	PARKING(lock), PARKING(count), PARKING(listed), PARKING(left), PARKING(home), PARKING(arrived),
+	EQU("parking.idt_pointer", offsetof(struct parking, idt_limit)), PARKING(ids), PARKING(idt), PARKING(stacks),
+
+	MOVE(dst), MOVE(src), MOVE(size), MOVE(op),
+	SIZE_OF(move, struct segue_move),
+	EQU("list_page.link", offsetof(struct list_page, link)),
+	NUMBER(SEGUE_MOVE_COPY_UP),
+	NUMBER(SEGUE_MOVE_COPY_DOWN),
+	NUMBER(SEGUE_MOVE_ZERO),
+	NUMBER(SEGUE_MOVE_SWAP_UP),
+	NUMBER(SEGUE_MOVE_SWAP_DOWN),
+	NUMBER(SEGUE_MOVE_LINK),
+	NUMBER(SEGUE_MOVE_DIGEST),
+
+	NUMBER(CATCHER_SIZE),
+	NUMBER(CATCHER_BYTES),
+};
