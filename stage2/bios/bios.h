@@ -6,7 +6,7 @@
  *   page 13     exchanged with base memory while the BIOS runs: the real-mode part, then the host's data
  *   page 17     the FPU's state
  *
- * The gate (bios_gate_i386.asm, bios_gate_x86_64.asm) saves the host's state and turns paging off as segue_exec() does. It
+ * The gate (bios_gate.inc) saves the host's state and turns paging off as segue_exec() does. It
  * returns through the same page and the same tables in reverse. The ground (bios_ground.inc) runs in between, with paging off.
  */
 #ifndef SEGUE_BIOS_H

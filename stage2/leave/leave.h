@@ -2,8 +2,8 @@
 /*
  * Leaving the host: what segue_load() puts into the workspace for segue_exec().
  *
- * The gate is the whole of segue_exec() and segue_park(), a run of library text within one page (exec_i386.asm,
- * exec_x86_64.asm; segue_bios() has one of its own: bios.h).
+ * The gate is the whole of segue_exec() and segue_park(), a run of library text within one page (exec.inc;
+ * segue_bios() has one of its own: bios.h).
  * Nobody knows that page's physical address, so a copy of the gate lies in the workspace at the same page offset, in
  * one page with struct leave: the leave page. Under the page tables built here that page is all there is, three times:
  * at the gate's linear address (there the gate goes on when CR3 changes), at its own linear address (stack, GDT and
