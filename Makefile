@@ -161,10 +161,12 @@ HOST_FLAGS := -std=c11 -O2 -g -ffile-prefix-map=$(CURDIR)=. $(filter-out -Wframe
 CC_host = $(HOSTCC) $(HOST_FLAGS)
 $(eval $(call objects,host,,elf64))
 DISK_OBJECTS := $(patsubst %.c,$(B)/host/%.o,$(wildcard disk/*.c))
+# What it shares with segue.elf.
+DISK_SHARED := $(addprefix $(B)/host/stage2/standalone/,options.o iso9660.o partition.o)
 $(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags zlib libmd)
 $(B)/host/libsegue.a: $(SEGUE_C:%.c=$(B)/host/%.o) $(ASM_x86_64)
 $(B)/host/disk/boot_image.o: $(B)/mbr.bin $(B)/boot.img
-$(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(B)/host/stage2/standalone/options.o $(B)/host/libsegue.a
+$(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(DISK_SHARED) $(B)/host/libsegue.a
 	$(call link,$(HOSTCC),$$(pkg-config --libs zlib libmd))
 
 # ---- budgets: printed by every build, and it fails over them ----

@@ -3,10 +3,7 @@
  * Linux kernels. bzImages, protocol 2.00 to 2.15, are entered at the 32-bit entry (boot.rst, 32-bit Boot Protocol). A
  * 64-bit kernel has the same entry and switches to long mode itself. Kernels with only a 16-bit entry use that one, as
  * does any kernel for which the host asks for it (linux_real.c).
- *
- * A kernel goes to pref_address. Before 2.10, or if it is not relocatable, it goes to code32_start. If there is no room
- * and it is relocatable, it goes to the lowest aligned free address above, never below: since 3.14 a relocatable kernel
- * runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
+ * linux_place.c says where a kernel and its initrd go.
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
@@ -14,24 +11,9 @@
 #include "linux.h"
 
 #define BOOT_FLAG 0xaa55u
-#define SECTOR 512u
 #define XLF_KERNEL_64 0x01u
 #define PHYSICAL_BITS_MAX 52          /* x86: no CPU has more */
 #define OLD_LINE_MAX 255u             /* boot.rst, cmdline_size: before 2.06 */
-/*
- * A 32-bit Linux maps low memory only: 896 MiB less the share of vmalloc and the fixmap (6.1: up to 0x36bfe000). It
- * copies an initrd that ends above into low memory (relocate_initrd() in arch/x86/kernel/setup.c). KASLR may have put
- * the kernel in the middle of low memory; if there is no room for the copy, Linux panics before it has a console.
- */
-#define LOW_MEMORY_END 0x36000000u
-#define LOW_INITRD_MAX 0x30000000u    /* leaves room for the kernel and its own tables */
-#define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: the limit before 2.03 */
-
-static uint32_t setup_size(const uint8_t *sectors)
-{
-	return ((*sectors ? *sectors : 4u) + 1) * SECTOR;
-}
-
 /* Recognises a kernel from before 2.00. It has only the boot flag, so the file must also be as long as its header says. */
 static bool recognise_old(const struct bytes *file)
 {
@@ -39,7 +21,7 @@ static bool recognise_old(const struct bytes *file)
 
 	if (file->size < 0x206 || le16(LINUX_AT(file->data, hdr.boot_flag)) != BOOT_FLAG || segue_is_linux(file))
 		return false;
-	setup = setup_size(LINUX_AT(file->data, hdr.setup_sects));
+	setup = segue_linux_setup_size(LINUX_AT(file->data, hdr.setup_sects));
 	code = le16(LINUX_AT(file->data, hdr.syssize)) * (size_t)16;
 	return code != 0 && file->size > setup && file->size - setup <= code && code - (file->size - setup) < 16;
 }
@@ -84,7 +66,7 @@ static int check_header(struct job *job, struct linux_kernel *k)
 
 static int find_code(struct job *job, struct linux_kernel *k)
 {
-	uint32_t setup = setup_size(LINUX_HEADER_AT(k, setup_sects)), paragraphs = le32(LINUX_HEADER_AT(k, syssize));
+	uint32_t setup = segue_linux_setup_size(LINUX_HEADER_AT(k, setup_sects)), paragraphs = le32(LINUX_HEADER_AT(k, syssize));
 	uint32_t flags = job->args->flags;
 	const char *why = NULL;
 	addr_t code = 1;
@@ -119,87 +101,6 @@ static int find_code(struct job *job, struct linux_kernel *k)
 	if (k->real_mode && !(flags & SEGUE_LOAD_BIOS))
 		return segue_refuse(&job->log, SEGUE_E_LINUX_REAL_MODE, why ? why : "asked for");
 	return SEGUE_OK;
-}
-
-static int refuse_place(const struct job *job, int code, addr_t size, const struct place *place)
-{
-	addr_t largest = 0, start;
-
-	for (uint32_t bit = 0x80000000u; bit != 0; bit /= 2)
-		if (segue_find_free(job, largest + bit, place, &start))
-			largest += bit;
-	return segue_refuse(&job->log, code, "%z bytes, aligned to %x, between %x and %x; the largest free piece has %z",
-			    size, (addr_t)place->align, place->min, place->max, largest);
-}
-
-/* An end that wraps becomes ADDRESS_MAX, where there is no RAM. */
-static addr_t end_of(addr_t start, addr_t size)
-{
-	addr_t end;
-
-	return add_addr(start, size, &end) ? end : ADDRESS_MAX;
-}
-
-static int place_kernel(struct job *job, struct linux_kernel *k)
-{
-	bool relocatable = k->minor >= 5 && *LINUX_HEADER_AT(k, relocatable_kernel) != 0;
-	struct place place = {.align = relocatable ? le32(LINUX_HEADER_AT(k, kernel_alignment)) : 1};
-	uint32_t exponent = 0;
-	addr_t wanted = le32(LINUX_HEADER_AT(k, code32_start)), preferred, init_size = 0, size = k->code.size, end;
-
-	if (k->low)
-		return segue_linux_place_low(job, k);
-	if (wanted == 0)
-		wanted = ONE_MIB;
-	preferred = wanted;
-	if (k->minor >= 10) {
-		exponent = *LINUX_HEADER_AT(k, min_alignment);
-		preferred = le_addr(LINUX_HEADER_AT(k, pref_address));
-		if (preferred == 0)
-			preferred = wanted;
-		if (relocatable)
-			wanted = preferred;
-		init_size = le32(LINUX_HEADER_AT(k, init_size));
-	}
-	if (place.align == 0 || (place.align & (place.align - 1)) != 0 || exponent > 31 || preferred >= ADDRESS_LIMIT ||
-	    preferred < wanted)
-		return segue_refuse(&job->log, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %X",
-				    (addr_t)place.align, exponent,
-				    k->minor >= 10 ? le64(LINUX_HEADER_AT(k, pref_address)) : preferred);
-	/* Before 2.10 no field gives the size. No compressor of those kernels shrinks a kernel by more than 4 to 1. */
-	if (init_size == 0)
-		init_size = size < ADDRESS_LIMIT / 4 ? size * 4 : ADDRESS_LIMIT;
-	/* Do not report this guess for a file that may not be Linux. */
-	job->needs_memory = k->real_mode && k->minor < 10 ? 0 : init_size;
-
-	/*
-	 * boot.rst, init_size: it counts from the address at which the kernel will run, which may be above its load
-	 * address.
-	 */
-	if (relocatable && !align_up(wanted, place.align, &preferred))
-		preferred = ADDRESS_MAX;
-	place.min = k->load = wanted;
-	place.max = end_of(preferred, init_size);
-	end = end_of(wanted, size);
-	if (place.max < end)
-		place.max = end;
-	size = place.max - wanted;
-	if (!segue_is_free(job, wanted, place.max)) {
-		if (relocatable) {
-			place.max = ADDRESS_LIMIT;
-			size = init_size > k->code.size ? init_size : k->code.size;
-		}
-		/*
-		 * boot.rst, min_alignment: 0 if there is none. Try each smaller power of two, and store the one used in
-		 * kernel_alignment.
-		 */
-		while (!segue_find_free(job, size, &place, &k->load)) {
-			if (exponent == 0 || place.align <= (uint32_t)1 << exponent)
-				return refuse_place(job, SEGUE_E_LINUX_PLACE, size, &place);
-			k->alignment = place.align /= 2;
-		}
-	}
-	return segue_add_segment(job, "Linux kernel", NO_NUMBER, k->load, &k->code, 0, size);
 }
 
 /* size * by + more, at most ADDRESS_LIMIT. */
@@ -264,90 +165,6 @@ static int check_line(struct job *job, struct linux_kernel *k)
 	uint32_t limit = k->minor >= 6 ? le32(LINUX_HEADER_AT(k, cmdline_size)) : OLD_LINE_MAX;
 
 	return size <= limit ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_LINUX_CMDLINE, "%z bytes, at most %u", size, limit);
-}
-
-/* The blob's initrd comes first, then the modules. */
-static const struct bytes *initrd_file(const struct bundle *b, size_t i)
-{
-	if (b->initrd.size > 0 && i-- == 0)
-		return &b->initrd;
-	return &b->modules[i].file;
-}
-
-/* Limits a large initrd to memory from which a 32-bit kernel need not copy it. */
-static void keep_low(const struct job *job, const struct linux_kernel *k, addr_t size, struct place *place)
-{
-	struct place low = *place;
-	addr_t at;
-
-	if (k->minor < 12 || job->is_64_bit || size <= LOW_MEMORY_END / 2)
-		return;
-	if (low.max > LOW_MEMORY_END)
-		low.max = LOW_MEMORY_END;
-	if (segue_find_free(job, size, &low, &at)) {
-		*place = low;
-		if (size <= LOW_INITRD_MAX)
-			return;
-	}
-	segue_say(&job->log, SEGUE_LOG_WARNING, "initrd of %z bytes: a 32-bit Linux may stop before its console with more than %u",
-		  size, LOW_INITRD_MAX);
-}
-
-/*
- * Several files become one initrd: Linux unpacks archives that follow each other. Each begins at a multiple of 4 bytes,
- * with zeros before it (Documentation/driver-api/early-userspace/buffer-format.rst). The initrd starts on a page and
- * has its last page for itself, because Linux frees it by whole pages and warns if the start is not on one
- * (free_init_pages(); linuxboot/heads #264).
- */
-static int place_initrd(struct job *job, struct linux_kernel *k)
-{
-	const struct bundle *b = &job->bundle;
-	size_t count = b->module_count + (b->initrd.size > 0);
-	addr_t size = 0, claimed, at, limit = OLD_INITRD_ADDR_MAX;
-	struct place place = {.min = ONE_MIB, .align = PAGE, .from_top = true};
-	int error = SEGUE_OK;
-
-	for (size_t i = 0; i < b->module_count; i++)
-		if (b->modules[i].args.size > 0)
-			segue_say(&job->log, SEGUE_LOG_WARNING, "initrd: '%b' is dropped", &b->modules[i].args);
-	for (size_t i = 0; i < count; i++) {
-		size = (size + 3) & ~(addr_t)3;
-		if (!fits(size, initrd_file(b, i)->size, ADDRESS_LIMIT))
-			return segue_refuse(&job->log, SEGUE_E_TOO_LARGE, "initrd");
-		size += initrd_file(b, i)->size;
-	}
-	if (size == 0)
-		return SEGUE_OK;
-	if (k->old) {
-		segue_say(&job->log, SEGUE_LOG_WARNING, "a Linux from before boot protocol 2.00 knows no initrd: it is dropped");
-		return SEGUE_OK;
-	}
-	claimed = (size + PAGE - 1) & ~(addr_t)(PAGE - 1);
-	if (k->minor >= 3)
-		limit = le32(LINUX_HEADER_AT(k, initrd_addr_max));
-	place.max = k->memory_end <= limit ? k->memory_end : limit + 1;
-	/*
-	 * Another program may need far more memory than its size tells: memdisk clears 200 KiB, eight times its own
-	 * size.
-	 */
-	place.not_in_place = k->real_mode && k->minor < 10;
-	keep_low(job, k, claimed, &place);
-	if (!segue_find_free(job, claimed, &place, &k->initrd))
-		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
-	k->initrd_size = size;
-	if (count == 1)
-		return segue_add_floating(job, "initrd", NO_NUMBER, initrd_file(b, 0), claimed, &place, &k->initrd);
-	at = k->initrd;
-	for (size_t i = 0; i < count && error == SEGUE_OK; i++) {
-		const struct bytes *file = initrd_file(b, i);
-		addr_t data_end = at + file->size, end = (data_end + 3) & ~(addr_t)3;
-
-		if (i + 1 == count)
-			end = k->initrd + claimed;
-		error = segue_add_segment(job, "initrd", (uint32_t)i, at, file, end - data_end, end - at);
-		at = end;
-	}
-	return error;
 }
 
 /* A copy of the RSDP gets a page of its own, of type ACPI in the target's map, so that Linux does not use it. */
@@ -438,13 +255,13 @@ static int load(struct job *job)
 		return error;
 	if ((error = find_code(job, &k)) != SEGUE_OK)
 		return error;
-	if ((error = place_kernel(job, &k)) != SEGUE_OK)
+	if ((error = segue_linux_place_kernel(job, &k)) != SEGUE_OK)
 		return error;
 	if ((error = find_memory_end(job, &k)) != SEGUE_OK)
 		return error;
 	if ((error = check_line(job, &k)) != SEGUE_OK)
 		return error;
-	if ((error = place_initrd(job, &k)) != SEGUE_OK)
+	if ((error = segue_linux_place_initrd(job, &k)) != SEGUE_OK)
 		return error;
 	if (k.real_mode) {
 		if ((error = segue_linux_setup(job, &k)) != SEGUE_OK)

@@ -29,6 +29,9 @@ struct linux_kernel {
 /* For "2.%s%u" in sentences: 2.01 is not 2.1. */
 #define LINUX_MINOR(kernel) ((kernel)->minor < 10 ? "0" : ""), (kernel)->minor
 
+/* Place the code; the initrd, and the modules as part of it. */
+int segue_linux_place_kernel(struct job *job, struct linux_kernel *kernel);
+int segue_linux_place_initrd(struct job *job, struct linux_kernel *kernel);
 /* Places the code of a zImage. */
 int segue_linux_place_low(struct job *job, struct linux_kernel *kernel);
 /* Places the setup code with its heap and the command line, fills in its header, and sets the entry there. */

@@ -36,13 +36,13 @@ static size_t search_end(const struct bytes *file, size_t limit, size_t size)
 
 static bool has_version_2(const struct bytes *file)
 {
-	size_t end = search_end(file, MULTIBOOT_2_SEARCH, 16), i;
+	size_t end = search_end(file, MULTIBOOT2_SEARCH, 16), i;
 
-	for (i = 0; i < end; i += MULTIBOOT_2_ALIGN) {
+	for (i = 0; i < end; i += MULTIBOOT2_ALIGN) {
 		const uint8_t *p = file->data + i;
 
 		/* magic, architecture, length, checksum: their sum is 0 */
-		if (le32(p) == MULTIBOOT_2_HEADER_MAGIC && le32(p) + le32(p + 4) + le32(p + 8) + le32(p + 12) == 0)
+		if (le32(p) == MULTIBOOT2_HEADER_MAGIC && le32(p) + le32(p + 4) + le32(p + 8) + le32(p + 12) == 0)
 			return true;
 	}
 	return false;

@@ -141,9 +141,13 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 int segue_place_catcher(struct job *job);
 
 /*
- * The target's memory map: the host's entries, in their order, split around each segment that has a target_type. Writes
- * at most limit entries to map. *count receives the full number, which may exceed limit; call with limit 0 to ask for
- * it. Call after all segments are added.
+ * The target's memory map: the host's entries, in their order. RAM is split around each segment that has a target_type
+ * and around entries of other types. Where two entries have the same RAM, the first keeps it. Targets read the map entry
+ * by entry: Linux's decompressor (process_e820_entries() in arch/x86/boot/compressed/kaslr.c) unpacks the kernel into any
+ * entry of RAM, whatever another entry says of that memory.
+ *
+ * Writes at most limit entries to map, which has at most twice the host's and two for each such segment. *count receives
+ * the full number, which may exceed limit; call with limit 0 to ask for it. Call after all segments are added.
  */
 void segue_target_map(const struct job *job, struct segue_range *map, size_t limit, size_t *count);
 

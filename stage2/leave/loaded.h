@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The workspace, as segue_load() leaves it:
- *   page 0   purgatory's core, params filled in
+ * Layout of the workspace after segue_load():
+ *   page 0   purgatory's core, with params filled in
  *   page 1   purgatory's IDT, TSS and stack
- *   page 2   purgatory's optional blocks, where they are asked for
- *   page 5   what segue_exec() leaves the host with (leave.h): the gate's copy and its page tables
- *   page 17  where other CPUs wait (parking.h)
+ *   page 2   purgatory's optional blocks, if the target needs any
+ *   page 5   for segue_exec() to leave the host (leave.h): the gate's copy and its page tables
+ *   page 17  where other CPUs are parked (parking.h)
  *   page 18  struct loaded, then the arena: parts, segments, the protocol's tables, the list
  */
 #ifndef SEGUE_LOADED_H
@@ -22,36 +22,36 @@ struct list_page;                      /* load/list.h */
 
 struct loaded {
 	uint32_t magic;
-	addr_t code_base, data_base;  /* as segue_load() was told */
-	const void *workspace;        /* its address then */
+	addr_t code_base, data_base;  /* arguments of segue_load() */
+	const void *workspace;        /* its address at segue_load() */
 	addr_t workspace_phys;
 	size_t workspace_size;
 	struct tables_way tables;     /* as in struct job */
-	uint32_t flags, cpu_count;    /* as segue_load() was told */
+	uint32_t flags, cpu_count;    /* arguments of segue_load() */
 	struct segue_description description;
 	struct segue_segment *segments;
 	struct list_page *list;
-	uint32_t sum;                 /* segue_loaded_sum() without it */
+	uint32_t sum;                 /* segue_loaded_sum(), which leaves this field out */
 };
 _Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");
 
 /*
- * The sum of what must stay as segue_load() has left it: all but purgatory's stack, and what CPUs that park write to (their
- * page; the leave page and its tables; purgatory's pointer to its GDT, which stands before PARK_WRITES_END).
+ * The sum of the bytes that must not change after segue_load(): all but purgatory's stack and what parking CPUs write (their
+ * page, the leave page and its tables, and purgatory's pointer to its GDT, which is before PARK_WRITES_END).
  */
 #define PARK_WRITES_END (PURGATORY_PARK + 16u)
 uint32_t segue_loaded_sum(const struct loaded *loaded);
 
-/* The state of a workspace in which this boot has loaded a target (known.h), or NULL. */
+/* The state of a workspace that this copy of the library has loaded (known.h), or NULL. */
 const struct loaded *segue_loaded(const void *workspace);
 
-/* Is it one that was loaded at another address, where the host had it mapped then? */
+/* Was this workspace loaded when the host had it mapped at another address? */
 bool segue_has_moved(const void *workspace);
 
-/* Does a CPU wait in this workspace, or is on its way there? Then nobody may write to it. */
+/* Is a CPU parked in this workspace, or about to park? Then it must not be written to. */
 bool segue_is_parking(const void *workspace);
 
-/* segue_ready()'s part about this CPU among the others; at CPL 0. */
+/* segue_ready()'s checks of this CPU and the others. Needs CPL 0. */
 int segue_cpus_ready(const struct loaded *loaded);
 
 #endif

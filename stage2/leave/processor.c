@@ -38,7 +38,7 @@ struct cpuid segue_cpuid_features(void)
 	return segue_cpuid(1);
 }
 
-/* The Pentium has an APIC, but not this MSR. */
+/* The Pentium has an APIC without this MSR. */
 IN_REGISTER bool segue_has_apic_base(const struct cpuid *one)
 {
 	return (one->edx & CPUID_APIC) && (one->edx & CPUID_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the processor is: CPUID (Intel SDM vol. 2), where it may be missing. Not named cpuid.h, as the compiler has one. */
+/* CPUID (Intel SDM vol. 2), which old CPUs lack. Not named cpuid.h, because the compiler has a header of that name. */
 #ifndef SEGUE_PROCESSOR_H
 #define SEGUE_PROCESSOR_H
 
@@ -13,11 +13,11 @@ struct cpuid {
 
 struct cpuid segue_cpuid(uint32_t leaf);
 bool segue_has_cpuid(void);
-/* Leaf 1; zeros where there is none. */
+/* Leaf 1; zeros if the CPU has none. */
 struct cpuid segue_cpuid_features(void);
-/* By leaf 1: is there an IA32_APIC_BASE? */
+/* Does the CPU of this leaf 1 have IA32_APIC_BASE? */
 IN_REGISTER bool segue_has_apic_base(const struct cpuid *one);
-/* CR4, at CPL 0; 0 where there is none. */
+/* CR4, at CPL 0; 0 if the CPU has none. */
 uintptr_t segue_cr4(void);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_ready(): is this CPU, as it runs now, one that segue_exec() can leave from? And segue_bios()? */
+/* segue_ready(): can segue_exec() be called in this CPU's present state? segue_bios() uses segue_ready_here() too. */
 #include "leave/loaded.h"
 #include "leave/walk.h"
 #include "machine/hardware.h"
 
-/* One page is mapped for it (leave.h). */
+/* The gate must fit in the one page that is mapped for it (leave.h). */
 static int gate_fits(const struct here *here)
 {
 	uint32_t gate_at = ((uint32_t)(uintptr_t)here->gate.start + (uint32_t)here->code_base) % PAGE;
@@ -14,7 +14,7 @@ static int gate_fits(const struct here *here)
 
 #if defined(__i386__)
 
-/* What LAR shows of a descriptor's upper doubleword: B or D; S and type: data, expand-up and writable. */
+/* Bits of LAR's result, a descriptor's upper doubleword: B or D; S and type: data, expand-up and writable. */
 #define RIGHTS_32 0x00400000u
 #define RIGHTS_DATA 0x1200u
 #define RIGHTS_DATA_MASK 0x1e00u
@@ -28,7 +28,7 @@ int segue_ready_here(const struct here *here)
 	__asm__ volatile("movl %%ss, %0" : "=r"(ss));
 	if (cs & SELECTOR_RPL)
 		return SEGUE_E_READY_PRIVILEGE;
-	/* Zero where SS is one that they do not describe. */
+	/* LAR and LSL leave 0 if they do not accept SS. */
 	__asm__ volatile("larl %1, %0" : "=r"(rights) : "r"(ss), "0"(0));
 	__asm__ volatile("lsll %1, %0" : "=r"(limit) : "r"(ss), "0"(0));
 	if (!segue_is_base(cs, here->code_base, data_base, NULL) || !segue_is_data_base(data_base, NULL) ||
@@ -53,7 +53,7 @@ int segue_ready_here(const struct here *here)
 
 #endif
 
-/* Is the workspace still where it was? true where nothing tells. */
+/* Is the workspace still mapped to the same memory? true if that is unknown. */
 static bool is_there(const struct loaded *loaded)
 {
 	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Have the segments the bases that the host tells? In 64-bit mode they have none. */
+/* Do the segments have the bases that the host passed? In 64-bit mode they have none. */
 #include "leave/walk.h"
 #include "machine/hardware.h"
 
@@ -11,7 +11,7 @@ struct gdtr {
 } __attribute__((packed));
 _Static_assert(sizeof(struct gdtr) == 6 && offsetof(struct gdtr, base) == 2, "Intel SDM vol. 3, 2.4.1");
 
-/* A descriptor, or a part of one that is 8 bytes, in memory as the data segment has it. */
+/* Reads 8 bytes of a descriptor at an offset of the data segment; with walk by segue_peek(), because it may fault. */
 static bool read_descriptor(uint32_t at, struct walk *walk, uint32_t value[2])
 {
 	const uint8_t *bytes = (const uint8_t *)at;
@@ -29,7 +29,7 @@ static bool read_descriptor(uint32_t at, struct walk *walk, uint32_t value[2])
 	return true;
 }
 
-/* A segment's base, by its descriptor (Intel SDM vol. 3, 3.4.5). Selectors that are loaded are within their table. */
+/* Reads a segment's base from its descriptor (Intel SDM vol. 3, 3.4.5). A loaded selector is within its table. */
 static bool base_of(uint32_t selector, uint32_t data_base, struct walk *walk, uint32_t *base)
 {
 	struct gdtr gdtr;

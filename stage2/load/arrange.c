@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Placed segments -> plan, replayed -> what purgatory is told, all in the workspace. */
+/* Placed segments -> plan -> replay -> purgatory's parameters, all in the workspace. */
 #include "common/memory_functions.h"
 #include "load/arrange.h"
 #include "common/placement.h"
@@ -11,44 +11,44 @@
 #include "load/scratch.h"
 
 /*
- * While it grows, its pages stand from the end of the planner's memory down, and the planner has what is below: neither
- * can tell how much it needs. Without room it is counted to its end, so that the refusal says what would do.
+ * The list grows down from the end of the planner's memory, and the planner uses the memory below it, because neither size
+ * is known beforehand. If the list meets the planner's memory, the rest is only counted, so that the refusal names a size.
  */
 struct list {
-	struct list_page *pages;      /* the first */
-	struct list_page *end;        /* of the memory */
+	struct list_page *pages;      /* the first page, after turn_list() */
+	struct list_page *end;        /* end of the memory */
 	size_t memory_size;
-	const size_t *held;           /* what the planner has of it, from its start */
-	size_t taken;                 /* bytes of pages */
+	const size_t *held;           /* bytes of the memory that the planner uses, from its start */
+	size_t taken;                 /* bytes of the list's pages */
 	bool full;                    /* an entry had no room */
 	uint32_t moves;
-	uint32_t count;               /* of entries: the moves, then what the digest is over */
+	uint32_t count;               /* of entries: the moves, then the ranges that the digest covers */
 };
 
 struct arrangement {
 	struct job *job;
 	struct runs runs;
-	struct scratch whole;         /* what is free */
-	struct scratch scratch;       /* of it, what the planner may use */
-	struct scratch left;          /* and what it has left */
-	struct scratch reserve;       /* for the list: out of the planner's reach */
+	struct scratch whole;         /* free RAM */
+	struct scratch scratch;       /* the part that the planner may use */
+	struct scratch left;          /* the part that it has not used */
+	struct scratch reserve;       /* for the list; the planner does not use it */
 	struct list list;
 	struct plan_result result;
-	uint8_t *memory;              /* the planner's and the list's, then the replay's */
+	uint8_t *memory;              /* of the planner and the list, then of the replay */
 	size_t memory_size;
 	struct housing housing;
-	bool moves_out;               /* purgatory and the list do not stay in the workspace */
+	bool moves_out;               /* purgatory and the list move out of the workspace */
 };
 
 struct verification {
 	const struct job *job;
 	struct replay replay;
-	uint32_t count;               /* of the copies that have been checked */
+	uint32_t count;               /* copies checked so far */
 };
 
 static uint32_t pages_for(uint32_t entries)
 {
-	/* An END follows the last entry, in a page of its own if need be. */
+	/* An END follows the last entry, if necessary on another page. */
 	return entries / LIST_MOVES + 1;
 }
 
@@ -71,7 +71,7 @@ static int emit(void *context, const struct segue_move *move)
 	return SEGUE_OK;
 }
 
-/* Turns the pages' order. */
+/* Reverses the order of the pages. */
 static void turn_list(struct list *list)
 {
 	struct list_page *low = list->end - pages_for(list->count), *high = list->end - 1;
@@ -86,7 +86,7 @@ static void turn_list(struct list *list)
 		}
 }
 
-/* Would a segment be written over the workspace? One that lies in it already is a table left in place. */
+/* Would a segment overwrite the workspace? A table that stays in place in the workspace would not. */
 static bool workspace_is_hit(const struct job *job)
 {
 	addr_t start = job->workspace_phys, end = start + job->args->workspace_size;
@@ -102,7 +102,7 @@ static bool workspace_is_hit(const struct job *job)
 	return false;
 }
 
-/* What is left of the arena, up to its last whole page. */
+/* Takes the rest of the arena, up to its last page boundary. */
 static int divide_workspace(struct arrangement *a)
 {
 	struct arena *arena = &a->job->arena;
@@ -122,7 +122,7 @@ static int divide_workspace(struct arrangement *a)
 	return SEGUE_OK;
 }
 
-/* A bundle's own digest does not know what is handed over beside the bundle. */
+/* A bundle's own digest does not cover modules beside the bundle. */
 static bool is_in_digest(const struct job *job, const struct segment *s)
 {
 	uint32_t parts = job->bundle.digest && !job->args->digest ? 1 : PART_WORKSPACE;
@@ -146,7 +146,7 @@ static void add_digest(struct arrangement *a)
 	}
 }
 
-/* need: bytes of memory. What is planned with more may be another plan, and need more again. */
+/* need: bytes of memory. With more memory the plan may differ and need even more. */
 static int refuse_space(const struct arrangement *a, size_t need)
 {
 	if (need <= a->memory_size)
@@ -160,7 +160,7 @@ static size_t list_size(const struct arrangement *a)
 	return (size_t)pages_for(a->list.count) * PAGE;
 }
 
-/* Enough for the replay beside the list. */
+/* Bytes for the list and the replay. */
 static size_t replay_memory(const struct arrangement *a)
 {
 	return list_size(a) + segue_replay_memory(a->result.exchanged ? a->runs.copy_count : 0, (uint32_t)a->job->segment_count,
@@ -192,7 +192,7 @@ static int plan_once(struct arrangement *a)
 	need = list_size(a) + a->result.memory_used;
 	if (status == PLAN_MEMORY)
 		return refuse_space(a, list_size(a) + segue_plan_memory(copies, a->runs.zero_count, SCRATCH_LIMIT));
-	/* Segments are apart and inside RAM by now. */
+	/* The segments were checked to be disjoint and in RAM. */
 	if (status != PLAN_OK)
 		return segue_refuse(&a->job->log, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status,
 				    (addr_t)a->result.at.start, (addr_t)a->result.at.end);
@@ -203,7 +203,7 @@ static int plan_once(struct arrangement *a)
 	return SEGUE_OK;
 }
 
-/* Takes pages for the list while the planner has not set anything aside in them. */
+/* Takes pages for the list before the planner sets bytes aside in them. */
 static int reserve_pages(struct arrangement *a, uint32_t count)
 {
 	struct scratch *reserve = &a->reserve;
@@ -223,7 +223,7 @@ static int reserve_pages(struct arrangement *a, uint32_t count)
 	return SEGUE_OK;
 }
 
-/* Plans, and again with more pages held back for as long as the list needs more than there are. */
+/* Plans with a number of pages reserved for the list, and again with more while the list needs more. */
 static int make_plan(struct arrangement *a)
 {
 	uint32_t pages = a->moves_out ? 1 : 0;
@@ -239,7 +239,7 @@ static int make_plan(struct arrangement *a)
 	return error;
 }
 
-/* Puts the address of each page of the list, as a link, into the page before. */
+/* Writes the address of each page of the list, as a link, to the page before it. */
 static void link_list(struct arrangement *a)
 {
 	struct housing *housing = &a->housing;
@@ -256,7 +256,7 @@ static void link_list(struct arrangement *a)
 		else
 			a->list.pages[i - 1].link = (struct segue_move){.dst = page, .op = SEGUE_MOVE_LINK};
 	}
-	/* The END; its page may hold what an earlier plan left. */
+	/* The END. Its page may contain entries of an earlier plan. */
 	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));
 }
 
@@ -268,7 +268,7 @@ static void allow_source(void *context, const struct plan_copy *copy)
 		segue_replay_allow(&v->replay, copy->src, copy->src + copy->size);
 }
 
-/* Destinations and scratch; and where RAM is so full that bytes are exchanged, the sources too, but not what the host keeps. */
+/* A plan may write to destinations and scratch; if it exchanges bytes, also to sources, but not to what the host keeps. */
 static void allow_writes(const struct arrangement *a, struct verification *v)
 {
 	const struct job *job = a->job;
@@ -289,7 +289,7 @@ static void check_copy(void *context, const struct plan_copy *copy)
 	segue_replay_copy(&v->replay, v->count++, copy);
 }
 
-/* The replay knows nothing of the planner; what it accepts does what the segments ask for. */
+/* The replay checks the plan independently of the planner: every segment must get its bytes. */
 static int replay(struct arrangement *a)
 {
 	struct job *job = a->job;
@@ -311,7 +311,7 @@ static int replay(struct arrangement *a)
 	status = segue_replay_end(&v.replay);
 	if (status == REPLAY_OK)
 		return SEGUE_OK;
-	/* An exchange writes into sources, and one of these must not be written. */
+	/* An exchange writes to its source, and this source must not be written to. */
 	if (status == REPLAY_OUTSIDE && a->result.exchanged != 0)
 		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)result.at.start,
 				    (addr_t)result.at.end);
@@ -347,7 +347,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 	return SEGUE_OK;
 }
 
-/* With high.asm's. */
+/* With the page of high.asm. */
 static uint32_t home_pages(const struct arrangement *a)
 {
 	return a->housing.pages + (a->runs.high ? 1 : 0);
@@ -394,7 +394,7 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->magic = LOADED_MAGIC;
 }
 
-/* Purgatory stays in the workspace, unless the target goes there. */
+/* Purgatory stays in the workspace unless the target is placed there. */
 static int house_purgatory(struct arrangement *a)
 {
 	const struct job *job = a->job;
@@ -409,7 +409,7 @@ static int house_purgatory(struct arrangement *a)
 			if (!segue_take_pages(&a->scratch, home_pages(a), &housing->home))
 				return segue_refuse(&job->log, SEGUE_E_NO_PURGATORY, "%u pages", home_pages(a));
 		while (!segue_is_good_home(job, housing->home, pages));
-	/* high.asm's page: by then the gate's first table is of no use; elsewhere it lies behind purgatory. */
+	/* high.asm's page: in the workspace a table of the gate, which is not needed any more; else the page after purgatory. */
 	if (a->runs.high)
 		housing->tables = housing->home + (a->moves_out ? pages * PURGATORY_PAGE : LEAVE_AT + PAGE);
 	return SEGUE_OK;

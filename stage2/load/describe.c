@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is loaded: read back from the workspace. */
+/* Describes the target that is loaded, from the workspace. */
 #include "common/memory_functions.h"
 #include "leave/known.h"
 #include "leave/loaded.h"

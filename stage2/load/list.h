@@ -6,7 +6,7 @@
 #include "plan/plan.h"
 #include "purgatory/purgatory.h"
 
-/* A page of the list: so many moves, then a LINK to the next page. */
+/* A page of the list: LIST_MOVES moves, then a LINK to the next page. */
 #define LIST_MOVES (PURGATORY_PAGE / sizeof(struct segue_move) - 1)
 struct list_page {
 	struct segue_move moves[LIST_MOVES];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_load(): all that can fail, in the order in which it can. */
+/* segue_load(): everything that can fail. */
 #include "common/memory_functions.h"
 #include "load/arrange.h"
 #include "common/placement.h"
@@ -10,12 +10,12 @@
 #include "leave/processor.h"
 #include "load/quiet.h"
 
-#define LEAF_EXTENDED 0x80000000u     /* EAX: the highest of these leaves */
+#define LEAF_EXTENDED 0x80000000u     /* EAX: the highest extended leaf */
 #define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
 #define LONG_MODE 0x20000000u
 #define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
 
-/* What is wrong with an array of count elements, of which the workspace has room to list limit; NULL: nothing. */
+/* Returns what is wrong with an array of count elements, or NULL. The workspace has room for limit of them. */
 static const char *count_is_wrong(const void *array, size_t count, size_t element, size_t limit)
 {
 	if (count == 0)
@@ -25,7 +25,7 @@ static const char *count_is_wrong(const void *array, size_t count, size_t elemen
 	return count > limit || count > (UINTPTR_MAX - (uintptr_t)array) / element ? ": more than the workspace can list" : NULL;
 }
 
-/* Before anything is read by them: a count of a structure that was not cleared leads anywhere. */
+/* Before the arrays are read: a structure that was not set to zeros has random counts. */
 static int check_counts(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
@@ -48,7 +48,7 @@ static int check_counts(const struct job *job)
 	for (size_t i = 0; i <= args->module_count; i++) {
 		const struct segue_part *part = i == 0 ? &args->blob : &args->modules[i - 1];
 
-		/* As segue_index_extents() lists them: one address for 16. */
+		/* segue_index_extents() stores one address for 16 extents. */
 		wrong = count_is_wrong(part->extents, part->extent_count, sizeof *part->extents,
 				       args->workspace_size / sizeof(addr_t) * 16);
 		if (wrong)
@@ -58,15 +58,15 @@ static int check_counts(const struct job *job)
 	return SEGUE_OK;
 }
 
-/* As the data segment has it. */
+/* The address of code in the data segment. */
 static const void *text_at(const struct segue_load_args *args, uintptr_t text)
 {
 	return !text ? NULL : (const uint8_t *)text + (ptrdiff_t)(args->code_base - args->data_base);
 }
 
 /*
- * Does what is still to be read or run, or the stack (where the job lies), begin in the memory that is written over first?
- * Of the library a few places: a workspace is larger than what lies between them.
+ * Does the workspace contain the start of something that is still to be read or run, or the stack (the job is on it)? A few
+ * places in the library suffice, because a workspace is larger than the distance between them.
  */
 static bool lies_in_workspace(const struct job *job)
 {
@@ -98,7 +98,7 @@ static int check_workspace(struct job *job)
 	if (args->workspace_phys > ADDRESS_LIMIT || size > ADDRESS_LIMIT - args->workspace_phys)
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", (addr_t)args->workspace_phys, size);
 	if (size < segue_workspace_size(0))
-		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the least is %z", size,
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the minimum is %z", size,
 				    (addr_t)segue_workspace_size(0));
 	if ((error = check_counts(job)) != SEGUE_OK) {
 		segue_unload(args->workspace);
@@ -121,8 +121,8 @@ static int check_args(struct job *job)
 }
 
 /*
- * The end of what can be a source: on i386 of what addr_t holds; else of physical memory, by this CPU, or on the build
- * machine, which is another one, by the architecture (Intel SDM vol. 3, 4.1.4).
+ * The end of addresses that can be a source. On i386 the limit is addr_t; on x86_64 this CPU's physical addresses; on the
+ * build machine, whose CPU is not the target's, the architecture's (Intel SDM vol. 3, 4.1.4).
  */
 static addr_t reach(void)
 {
@@ -135,7 +135,7 @@ static addr_t reach(void)
 #endif
 }
 
-/* Below end, and apart from the last page below 4 GiB: there is the reset vector, and moves are of 32 or of 64 bits. */
+/* Below end, and outside the last page below 4 GiB: the reset vector is there, and no move may straddle 4 GiB. */
 static bool is_in_reach(const struct segue_extent *extent, addr_t end)
 {
 	if (extent->addr > end || extent->size > end - extent->addr)
@@ -143,7 +143,7 @@ static bool is_in_reach(const struct segue_extent *extent, addr_t end)
 	return extent->addr + extent->size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
 }
 
-/* The sizes of a part's extents add up to its own, and all of it lies where a move can take it. */
+/* Checks that the sizes of a part's extents add up to its own, and that moves can read all of it. */
 static int check_part(const struct job *job, size_t index)
 {
 	const struct segue_part *part = &job->parts[index];
@@ -152,7 +152,7 @@ static int check_part(const struct job *job, size_t index)
 	size_t count = part->extents ? part->extent_count : 1;
 	const char *name = index == 0 ? "blob" : "module";
 	uint32_t number = index == 0 ? 0 : (uint32_t)index - 1;
-	addr_t left = part->size, end = reach(); /* asked once: in a virtual machine CPUID takes long */
+	addr_t left = part->size, end = reach(); /* called once: in a virtual machine CPUID takes long */
 
 	if (index > 0 && part->size == 0)
 		segue_say(&job->log, SEGUE_LOG_WARNING, "module %u is empty", number);
@@ -166,7 +166,7 @@ static int check_part(const struct job *job, size_t index)
 					    name, number, (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
 		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
 		    job->workspace_phys < extents[i].addr + extents[i].size)
-			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u, extent %z lies in the workspace", name, number,
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u, extent %z overlaps the workspace", name, number,
 					    (addr_t)i);
 		if (extents[i].size > left)
 			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u: extent %z is %z bytes too long", name, number,
@@ -181,7 +181,7 @@ static int check_part(const struct job *job, size_t index)
 static int take_parts(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	/* No more than the workspace has bytes: check_counts(). */
+	/* check_counts() has limited the count to the workspace's size. */
 	size_t count = args->module_count + 1, size = count * sizeof(struct segue_part);
 	struct segue_part *parts = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	int error;
@@ -220,7 +220,7 @@ static int prepare(struct job *job)
 	return segue_find_ram(job);
 }
 
-/* Is there a 64-bit mode here? On the build machine, which is another one, nothing can be said. */
+/* Does the CPU have a 64-bit mode? Unknown on the build machine, which is not the target's. */
 static bool has_long_mode(void)
 {
 #if ADDRESS_MAX == UINT32_MAX && !__STDC_HOSTED__
@@ -264,7 +264,6 @@ static int try_to_place(struct job *job)
 	return place_and_plan(job);
 }
 
-/* In the order in which it can fail. */
 static int load(struct job *job)
 {
 	int error;
@@ -282,7 +281,7 @@ static int load(struct job *job)
 	return segue_check_by_search(job);
 }
 
-/* What is no RAM may be mapped, and in a range of the map: a ROM. */
+/* A ROM may be mapped and in a range of the memory map too. */
 static int check_memory(const struct job *job)
 {
 	for (size_t at = 0; at < job->args->workspace_size; at += PAGE) {
@@ -290,7 +289,7 @@ static int check_memory(const struct job *job)
 
 		*word = LOADED_MAGIC ^ (uint32_t)at;
 		if (*word != (LOADED_MAGIC ^ (uint32_t)at))
-			return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "page %z, at %x, does not keep what is written to it",
+			return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "page %z, at %x, is not writable memory",
 					    (addr_t)at / PAGE, job->workspace_phys + (addr_t)at);
 	}
 	return SEGUE_OK;
@@ -308,7 +307,7 @@ static int load_alone(const struct segue_load_args *args)
 		return error;
 	if (segue_is_parking(args->workspace))
 		return segue_refuse(&job.log, SEGUE_E_WORKSPACE_PARKED, NULL);
-	/* From here on the workspace is ours, and what was loaded in it is no more. */
+	/* From here on the workspace is overwritten, so an earlier target in it is forgotten. */
 	segue_forget(args->workspace);
 	job.workspace = args->workspace;
 	job.workspace_phys = (addr_t)args->workspace_phys;
@@ -329,12 +328,12 @@ int segue_load(const struct segue_load_args *args)
 {
 	int error;
 
-	/* Of a structure of another size nothing else is known to be there. */
+	/* The fields of a structure of another size are unknown. */
 	if (!args)
 		return SEGUE_E_ARGUMENT;
 	if (args->struct_size != sizeof *args)
 		return SEGUE_E_STRUCT_SIZE;
-	/* It is never waited for: a panic's load may have interrupted the one that is under way. */
+	/* Never waits: this load may be a panic's that interrupted the other one. */
 	if (!segue_begin())
 		return segue_refuse(&(struct log){.callback = args->log, .context = args->log_context}, SEGUE_E_BUSY, NULL);
 	error = load_alone(args);

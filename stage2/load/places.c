@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Physical addresses as the host tells them, against what else is known: places.h. */
+/* Checks the host's physical addresses: places.h. */
 #include "common/placement.h"
 #include "load/places.h"
 #include "leave/loaded.h"
 #include "leave/walk.h"
 
-/* What a kernel's linear addresses begin with, mostly: powers of two from 256 MiB on (from 1 GiB on in 64-bit mode). */
+/* Kernels are mostly linked at multiples of a power of two from 256 MiB on (64-bit: from 1 GiB on). */
 #define KERNEL_BASE(linear, bits) ((linear) & ~(((addr_t)1 << (bits)) - 1))
 
 static addr_t linear_of(const struct job *job, const void *at)
@@ -13,7 +13,7 @@ static addr_t linear_of(const struct job *job, const void *at)
 	return (addr_t)(uintptr_t)at + (addr_t)job->args->data_base;
 }
 
-/* The host's own parts, by number; NULL behind the last. */
+/* Part i of the host's arguments; NULL after the last. */
 static const struct segue_part *part_at(const struct segue_load_args *args, size_t i)
 {
 	if (i == 0)
@@ -31,7 +31,7 @@ static bool try_offset(struct walk *walk, addr_t offset)
 	return segue_walk_try(walk, (struct tables_way){.mapped = TABLES_OFFSET, .at = offset});
 }
 
-/* Where are the page tables mapped? By what the host has told of other memory, or as kernels do it. */
+/* Finds where the page tables are mapped: at the offset of other memory, or as kernels usually map them. */
 static bool find_tables(const struct segue_load_args *args, struct walk *walk)
 {
 	addr_t base = (addr_t)args->data_base, linear = (addr_t)(uintptr_t)args->workspace + base;
@@ -48,21 +48,21 @@ static bool find_tables(const struct segue_load_args *args, struct walk *walk)
 	for (unsigned bits = 28; bits < 32; bits++)
 		if (try_offset(walk, KERNEL_BASE(linear, bits)) || try_offset(walk, KERNEL_BASE(text, bits)))
 			return true;
-	/* A page too many or too few. */
+	/* workspace_phys may be wrong by one page. */
 	return try_offset(walk, offset - PAGE) || try_offset(walk, offset + PAGE);
 }
 
 static bool search_tables(const struct segue_load_args *args, struct walk *walk)
 {
 	addr_t base = (addr_t)args->data_base;
-	/* The text, the workspace, the last address, the blob, the stack. */
+	/* Near the text, the workspace, the last address, the blob and the stack. */
 	const addr_t near[] = {(addr_t)(uintptr_t)segue_peek_fault + (addr_t)args->code_base, (addr_t)(uintptr_t)args->workspace + base,
 			       ADDRESS_MAX, (addr_t)(uintptr_t)args->blob.data + base, (addr_t)(uintptr_t)walk + base};
 
 	return segue_walk_search(walk, near, sizeof near / sizeof near[0]);
 }
 
-/* Is all of it in ranges of the memory map, of whatever type? */
+/* Is all of it in ranges of the memory map, of any type? */
 static bool is_in_map(const struct segue_load_args *args, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; start < end && i < args->memory_map_count; i++) {
@@ -76,7 +76,7 @@ static bool is_in_map(const struct segue_load_args *args, uint64_t start, uint64
 	return start >= end;
 }
 
-/* Does the memory map name what the host says is its own? One that a host made for the target may leave it out. */
+/* Does the memory map contain any memory that the host named? A map that was made for the target need not. */
 static bool is_map_of_host(const struct segue_load_args *args)
 {
 	const struct segue_part *part;
@@ -90,8 +90,8 @@ static bool is_map_of_host(const struct segue_load_args *args)
 
 static int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
 {
-	return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; told was %x" :
-			    "page %z is at %X by %s; told was %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
+	return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; expected %x" :
+			    "page %z is at %X by %s; expected %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
 }
 
 static const char *witness(const struct walk *walk)
@@ -119,7 +119,7 @@ static int check_pages(const struct job *job, struct walk *walk, bool *all_known
 	return SEGUE_OK;
 }
 
-/* A ROM, say; but some hosts are loaded into what firmware calls reserved. */
+/* It may be a ROM. Only a warning, because some hosts are loaded into memory that firmware calls reserved. */
 static void warn_of_type(const struct job *job, addr_t start, addr_t end)
 {
 	const struct segue_load_args *args = job->args;
@@ -163,11 +163,11 @@ static void doubt(const struct job *job, const char *field, uint64_t value, cons
 	segue_say(&job->log, SEGUE_LOG_WARNING, "machine.%s is %X, %s; was machine set to zeros first?", field, value, why);
 }
 
-/* Registers of devices begin on 256 bytes at the least (Intel 82093AA data sheet, 3.0; IA-PC HPET 1.0a, 2.3.1). */
+/* Device registers are aligned to 256 bytes at least (Intel 82093AA data sheet, 3.0; IA-PC HPET 1.0a, 2.3.1). */
 static void check_device(const struct job *job, const char *field, uint32_t address)
 {
 	if (address % 256)
-		doubt(job, field, address, "not on 256 bytes");
+		doubt(job, field, address, "not aligned to 256");
 }
 
 void segue_check_machine(struct job *job)
@@ -177,7 +177,7 @@ void segue_check_machine(struct job *job)
 
 	if (!machine)
 		return;
-	/* Linux reads there before it can take a fault. The BIOS's areas below 1 MiB are not in every map. */
+	/* Linux reads the RSDP before it can handle a fault. Not every map contains the BIOS's areas below 1 MiB. */
 	if (machine->rsdp >= ONE_MIB && (machine->rsdp == UINT64_MAX || !is_in_map(job->args, machine->rsdp, machine->rsdp + 1))) {
 		doubt(job, "rsdp", machine->rsdp, "in no range of the memory map, and not used");
 		job->rsdp_is_wrong = true;
@@ -207,7 +207,7 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 		if (told == SEGUE_NOT_MAPPED || is % PAGE != into)
 			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, told == SEGUE_NOT_MAPPED ?
 					    "by translate byte %z of %s %u is not mapped" :
-					    "by translate byte %z of %s %u, which is byte %u of its page, is at %X: another one of a page",
+					    "by translate byte %z of %s %u, at offset %u in its page, is at %X: another offset",
 					    (addr_t)at, name, number, (uint32_t)into, told);
 		if (is != told)
 			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "by translate byte %z of %s %u is at %X", (addr_t)at, name, number,
@@ -216,7 +216,7 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 			last->size += size;
 			continue;
 		}
-		/* Nothing else is taken meanwhile: they lie one after the other. */
+		/* Nothing else takes memory from the arena here, so the extents form an array. */
 		last = segue_arena_take(&job->arena, sizeof *last, sizeof(uint64_t));
 		if (!last)
 			return SEGUE_E_WORKSPACE_SMALL;
@@ -230,7 +230,7 @@ int segue_make_extents(struct job *job, struct segue_part *part, const char *nam
 	return SEGUE_OK;
 }
 
-/* Where a part's byte lies by the page tables, if they tell something else than its extents. */
+/* Do the page tables map a part's byte elsewhere than its extents say? Sets both addresses. */
 static bool differs(const struct job *job, struct walk *walk, uint32_t part, size_t at, addr_t *told, addr_t *is)
 {
 	struct bytes bytes = {.data = (const uint8_t *)job->parts[part].data + at, .size = 1, .part = part};
@@ -242,8 +242,8 @@ static bool differs(const struct job *job, struct walk *walk, uint32_t part, siz
 }
 
 /*
- * What the host reads at data may be a copy, so that tables which lead elsewhere prove nothing; but with an address that
- * no map has they do.
+ * data may be a copy of the file, so page tables that differ from the extents prove nothing; but together with an extent
+ * outside the memory map they do.
  */
 static int check_by_walk(const struct job *job, struct walk *walk, uint32_t index)
 {
@@ -256,7 +256,7 @@ static int check_by_walk(const struct job *job, struct walk *walk, uint32_t inde
 		if (!differs(job, walk, index, at, &told, &is))
 			continue;
 		if (!is_in_map(job->args, told, told + 1))
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; told was %x, which is not in the "
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; its extents say %x, which is not in the "
 					    "memory map", witness(walk), (addr_t)at, name, number, is, told);
 		segue_say(&job->log, SEGUE_LOG_WARNING, "by %s byte %z of %s %u is at %x, and its extents say %x: wrong, unless data is a copy",
 			  witness(walk), (addr_t)at, name, number, is, told);
@@ -318,7 +318,7 @@ int segue_check_by_search(struct job *job)
 	can_walk = can_walk && (before ? segue_walk_try(&walk, job->tables) :
 				       args->flags & SEGUE_LOAD_SEARCH_TABLES && search_tables(args, &walk));
 	error = check_pages(job, can_walk ? &walk : NULL, &known);
-	/* No warning: nothing need be wrong, and a kernel that has its tables mapped nowhere would hear it at each load. */
+	/* Not a warning: a correct kernel that does not map its tables would get it at each load. */
 	if (error == SEGUE_OK && !known)
 		segue_say(&job->log, SEGUE_LOG_INFO, "workspace_phys was not verified: the page tables were not found, and there is no "
 			  "translate");

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What purgatory quiets for a target: SEGUE_LOAD_QUIET_* of segue.h become what devices.asm reads. */
+/* Translates SEGUE_LOAD_QUIET_* of segue.h to the parameters of devices.asm. */
 #ifndef SEGUE_QUIET_H
 #define SEGUE_QUIET_H
 
 #include "common/loader.h"
 
 /*
- * Where purgatory will put the screen into text mode, the target is told of that and of nothing else: job->machine
- * becomes one that has no other. Refuses when the workspace is too small.
+ * If purgatory will set text mode, the target must be told of that screen only: replaces job->machine by a copy that has no
+ * other screen. Refuses if the workspace is too small.
  */
 int segue_foresee_screen(struct job *job);
 
-/* Writes params.quiet and struct purgatory_devices into the workspace, where purgatory lies by then. */
+/* Writes params.quiet and struct purgatory_devices to the workspace, after purgatory was copied there. */
 void segue_write_quiet(const struct job *job);
 
 #endif

@@ -18,7 +18,7 @@ static void add_range(struct scratch *scratch, addr_t start, addr_t end)
 				smallest = i;
 		if (end - start <= scratch->ranges[smallest].end - scratch->ranges[smallest].start)
 			return;
-		/* Close the gap, so that the order stays. */
+		/* Closing the gap keeps the order. */
 		for (scratch->count--; smallest < scratch->count; smallest++)
 			scratch->ranges[smallest] = scratch->ranges[smallest + 1];
 	}
@@ -27,7 +27,7 @@ static void add_range(struct scratch *scratch, addr_t start, addr_t end)
 	scratch->count++;
 }
 
-/* Index i of what is in use: the copies' sources first, then claims, then the workspace. */
+/* Range i of the memory in use: first the copies' sources, then the segments' destinations, then the workspace. */
 static struct plan_range busy_at(const struct job *job, const struct plan_copy *copies, uint32_t copy_count, uint32_t i)
 {
 	struct plan_range r;
@@ -52,7 +52,7 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 	uint8_t *mark = job->arena.next;
 	struct sort_entry *busy = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	struct plan_copy *copies = (struct plan_copy *)(void *)(busy + (size_t)count * 2);
-	addr_t reach = 0;           /* end of what is in use so far */
+	addr_t reach = 0;           /* highest end of the ranges in use so far */
 	uint32_t next = 0;
 
 	if (!busy)
@@ -67,7 +67,7 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 	for (size_t i = 0; i < job->ram_count; i++) {
 		addr_t start = job->ram[i].start, end = job->ram[i].end;
 
-		/* Below 1 MiB lie things that no map names (EBDA, option ROMs' own data). */
+		/* Below 1 MiB is data that not every map lists (EBDA, data of option ROMs). */
 		if (start < ONE_MIB)
 			start = ONE_MIB;
 		if (start < reach)

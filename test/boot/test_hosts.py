@@ -305,7 +305,7 @@ def test_ready_refuses(build, line, code, row):
     assert int(said[1]) == code
 
 
-BY_THE_TABLES = r"^host: segue says \(0\) (workspace not where told: page 0 is at \S+ by (?:the page tables|its address \(paging is off\)); told was \S+)\n"
+BY_THE_TABLES = r"^host: segue says \(0\) (workspace not at workspace_phys: page 0 is at \S+ by (?:the page tables|its address \(paging is off\)); expected \S+)\n"
 NOT_VERIFIED = r"^host: segue says \(2\) (workspace_phys was not verified: .*)\n"
 WORKSPACE_PLACE = 12
 
@@ -494,8 +494,8 @@ def test_real_target_in_bochs(mode, target, marker, state, targets, tmp_path, ro
     check_said(said, line)
 
 
-# Codes of segue_load() that only unit tests show: for permanently parked CPUs, a second segue_load(), a bare ELF64, setup_data, a part above 4
-# GiB, completely full RAM, and defects
+# Codes of segue_load() that only unit tests show: for permanently parked CPUs, a second segue_load() during the first, a
+# bare ELF64, setup_data, a part above 4 GiB, completely full RAM, and defects
 NOT_REFUSED_HERE = {11, 15, 72, 118, 130, 136, 137, 138}
 FIRST_READY_CODE = 150
 

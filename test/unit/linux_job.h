@@ -64,7 +64,7 @@ static void world_begin(struct world *w, const uint8_t *kernel, size_t size,
 	};
 }
 
-/* One more file beside the kernel, in one physical run. */
+/* Adds a file beside the kernel, in one physical run. */
 static inline struct bytes world_part(struct world *w, const void *data, size_t size, uint64_t phys)
 {
 	uint32_t i = (uint32_t)w->job.part_count++;
@@ -109,7 +109,7 @@ static inline const struct segment *world_segment(const struct world *w, const c
 	return NULL;
 }
 
-/* What lies at a physical address of the target; NULL: nothing that a source gives. */
+/* The source bytes for a physical address of the target; NULL: no segment has source bytes there. */
 static inline const uint8_t *world_at(const struct world *w, uint64_t address, size_t size)
 {
 	for (size_t i = 0; i < w->job.segment_count; i++) {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A job as segue_load() makes it, for tests of one loader: 128 MiB of RAM, the blob at 64 MiB, the
- * workspace at 48 MiB, modules from 80 MiB on, each 1 MiB further. What the loader adds can be read
- * at its physical address in the target.
+ * A job as segue_load() makes it, for tests of one loader: 128 MiB of RAM, the blob at 64 MiB, the workspace at 48 MiB,
+ * modules from 80 MiB on, 1 MiB apart. The bytes that the loader adds can be read by their physical address in the target.
  */
 #ifndef TEST_LOADER_JOB_H
 #define TEST_LOADER_JOB_H
@@ -32,7 +31,7 @@ struct loader_job {
 	struct segue_part parts[1 + TEST_MODULES];
 	struct segue_extent extents[1 + TEST_MODULES];
 	struct segue_range map[16];
-	char sentence[512];           /* the last error's or warning's */
+	char sentence[512];           /* the last sentence of an error or a warning */
 	int warnings;
 	_Alignas(4096) uint8_t workspace[WORKSPACE_SIZE];
 };
@@ -134,7 +133,7 @@ static inline const struct segment *segment_with(const struct loader_job *t, uin
 	return NULL;
 }
 
-/* What the target finds at addr: size bytes out of one segment's source. */
+/* The bytes that the target finds at addr: size bytes of one segment's source. */
 static inline const uint8_t *target(const struct loader_job *t, uint64_t addr, uint64_t size)
 {
 	const struct segment *s = segment_with(t, addr);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The planner where plan_worlds does not reach: refusals, known bad cases of
- * other planners, large addresses and sizes, lists that must stay short, and
- * growth. Plans on ranges too large to execute are judged by the replay, and
- * the replay is judged by the bytes of executor_model.
+ * Tests of the planner that plan_worlds does not cover: refusals, cases that other planners get wrong, large addresses and
+ * sizes, short lists, and growth. Plans on ranges that are too large to execute are checked by the replay, and the replay
+ * is checked with the bytes of executor_model.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,7 +80,7 @@ static enum replay_status replay(const struct plan_copy *copies, uint32_t copy_c
 	return status;
 }
 
-/* Plans without any free byte and has the replay judge it; sources may be written if pieces were exchanged. */
+/* Plans without free memory and replays the plan; sources may be written if pieces were exchanged. */
 static void plan_full(const struct plan_copy *copies, uint32_t count)
 {
 	struct plan_range *sources = malloc(count * sizeof(*sources));
@@ -163,7 +162,7 @@ static void refuses_too_many(void **state)
 	}
 }
 
-/* With every arena from none to enough: it succeeds or says how much it wants, more than it had, and stays inside. */
+/* With every arena size from 0 to enough: it succeeds, or asks for more than it had; it never writes outside. */
 static void lives_in_any_arena(void **state)
 {
 	static const struct plan_copy copies[] = {
@@ -222,7 +221,7 @@ static void stops_when_the_list_is_full(void **state)
 	assert_int_equal(calls, 3);
 }
 
-/* what a plan looks like */
+/* the form of plans */
 
 static void leaves_what_is_in_place(void **state)
 {
@@ -263,7 +262,7 @@ static void takes_the_direction_of_the_overlap(void **state)
 	expect_move(0, SEGUE_MOVE_COPY_UP, 100, 0, 100);
 }
 
-/* A source read by many adds no cycle: one reads it, the others copy from there. */
+/* A source of many moves adds no cycle: one move reads it, the others copy from its destination. */
 static void shares_sources(void **state)
 {
 	struct plan_copy copies[100];
@@ -293,7 +292,7 @@ static void zeros_come_last(void **state)
 	assert_int_equal(replay(copies, 2, zeros, 2, NULL, 0, &where), REPLAY_OK);
 }
 
-/* Two large pieces of which only a page is in the way: the page is set aside, and taken from the front of what is free. */
+/* Two large pieces that overlap by a page: only the page is set aside, at the start of free memory. */
 static void sets_little_aside(void **state)
 {
 	struct plan_copy copies[] = { { 0x1000000, 0x5000000, 0x2000000 }, { 0x6fff000, 0x2fff000, 0x1000000 } };
@@ -314,7 +313,7 @@ static void sets_little_aside(void **state)
 	assert_int_equal(replay(copies, 2, NULL, 0, room, 3, &where), REPLAY_OK);
 }
 
-/* Free RAM in crumbs: when the notes of where what is run out half way, the rest is exchanged. */
+/* Free RAM in tiny ranges: when there is no more room to record set-aside pieces, the rest is exchanged. */
 static void gives_up_on_crumbs(void **state)
 {
 	struct plan_copy copies[] = { { 0x1000, 0x2000, 100 }, { 0x2000, 0x1000, 100 }, { 0x3000, 0x1064, 7 }, { 0x1064, 0x3000, 7 } };
@@ -331,7 +330,7 @@ static void gives_up_on_crumbs(void **state)
 	}
 }
 
-/* Many cycles one after the other in the same free page. */
+/* Many cycles use the same free page one after another. */
 static void uses_free_ram_again(void **state)
 {
 	static struct plan_copy copies[2000];
@@ -348,8 +347,8 @@ static void uses_free_ram_again(void **state)
 }
 
 /*
- * Neither free RAM nor the notes of what is where pile up: each group needs
- * eight notes, and is done before the next, which is dearer, is begun.
+ * Free RAM and records of set-aside pieces are reused: each group needs eight records, and is finished before the next
+ * group, which costs more, begins.
  */
 static void forgets_what_is_done(void **state)
 {
@@ -371,8 +370,8 @@ static void forgets_what_is_done(void **state)
 }
 
 /*
- * Two pages change places, and a chain of small pieces waits for one of them.
- * Setting the chain's bytes aside would be cheap and of no use.
+ * Two pages are exchanged, and a chain of small pieces depends on one of them. Setting the chain's bytes aside would be
+ * cheap, but would not break the cycle.
  */
 static void breaks_the_cycle_not_the_tail(void **state)
 {
@@ -411,7 +410,7 @@ static void grub_order_by_source(void **state)
 	assert_int_equal(result.aside, 0);
 }
 
-/* Fiwix's RAM disk: a blob right below where the kernel has to go, initrd behind it, all of it shifted up by little. */
+/* Fiwix's RAM disk: the blob is directly below the kernel's destination, with the initrd after it; all moves up a little. */
 static void blob_shifted_up(void **state)
 {
 	struct plan_copy copies[] = { { 0x1000000, 0xfff008, 0x600000 }, { 0x1600000, 0x15ff008, 0x1e00000 } };
@@ -423,7 +422,7 @@ static void blob_shifted_up(void **state)
 	assert_int_equal(list[0].op, SEGUE_MOVE_COPY_DOWN);
 }
 
-/* lists stay short without a free byte */
+/* lists stay short without free memory */
 
 static void turns_memory_in_place(void **state)
 {
@@ -476,7 +475,7 @@ static unsigned bits(uint64_t number)
 	return count;
 }
 
-/* Interval exchanges of all of a memory, of lengths alike, wide apart, or almost in proportion. */
+/* Exchanges of two intervals that fill memory: of nearly equal, very different, or nearly proportional lengths. */
 static void exchanges_intervals(void **state)
 {
 	static struct plan_copy copies[1000];
@@ -509,7 +508,7 @@ static void exchanges_intervals(void **state)
 	}
 }
 
-/* Above 4 GiB, and larger than an entry can say. */
+/* Above 4 GiB, and larger than the size field of an entry. */
 static void large_numbers(void **state)
 {
 	uint64_t g = 0x40000000;
@@ -564,7 +563,7 @@ static double plan_pages(uint32_t n)
 	return (double)start / CLOCKS_PER_SEC;
 }
 
-/* Where there is no free byte: one exchange less than pages in each cycle, and little more memory. */
+/* Without free memory: one exchange less than pages in each cycle, and little more memory. */
 static void turns_pages_in_place(void **state)
 {
 	uint32_t n = 10000;
@@ -581,7 +580,7 @@ static void turns_pages_in_place(void **state)
 	free(copies);
 }
 
-/* Ten times the pages: 13 times the work at most, and what the caches add; squared would be a hundred times. */
+/* Ten times the pages: at most 13 times the work, plus cache effects; quadratic work would be a hundred times. */
 static void grows_like_n_log_n(void **state)
 {
 	double last = 0;
@@ -597,7 +596,7 @@ static void grows_like_n_log_n(void **state)
 	}
 }
 
-/* n pieces that all wait for one long piece and it for them, and set-asides by the thousand. */
+/* n pieces and one long piece that depend on each other, with thousands of pieces set aside. */
 static void one_against_many(void **state)
 {
 	uint32_t n = 100000;
@@ -710,7 +709,7 @@ static void replay_in_any_arena(void **state)
 	free(memory);
 }
 
-/* Any moves at all: what the model leaves is what the replay says, byte for byte, and nothing else is. */
+/* Random moves: the replay must predict every byte of the model's memory. */
 static void replay_sees_what_bytes_say(void **state)
 {
 	static unsigned char bytes[120];
@@ -758,7 +757,7 @@ static void replay_sees_what_bytes_say(void **state)
 	}
 }
 
-/* However many moves, in 120 bytes there are no more than 120 runs. */
+/* 120 bytes have at most 120 runs, for any number of moves. */
 static void replay_needs_no_more_for_more_moves(void **state)
 {
 	static uint64_t memory[5 * 400];

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The planner over all small worlds: every placement of up to four segments
- * in a little memory, each byte copied from anywhere or zero, with and
- * without free cells. Each plan runs byte by byte and is compared with what
- * was asked; the replay has to agree, on good plans and on damaged ones.
- * Then larger worlds at random.
+ * Tests the planner on all small worlds: every placement of up to four segments in a few bytes of memory, each byte copied
+ * from anywhere or zero, with and without free cells. Each plan is executed byte by byte and its result is checked. The
+ * replay must agree, for correct plans and for damaged ones. Then larger random worlds follow.
  *
- * Linked with purgatory's own mover (MOVER defined, 32-bit) or with the C
- * model of it. Usage: plan_worlds [seconds], 50 if not given.
+ * Linked with purgatory's mover (MOVER defined, 32-bit) or with its C model. Usage: plan_worlds [seconds], default 50.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +23,7 @@
 #define GUARD 16u
 #define GUARD_BYTE 0xee
 
-/* A world's numbers are offsets; the arena is where they are counted from. */
+/* A world's numbers are offsets from the arena's start. */
 struct world {
 	struct plan_copy copies[PIECES_MAX];
 	struct plan_range zeros[PIECES_MAX], frees[RANGES_MAX];
@@ -113,8 +110,8 @@ static bool run(const struct world *w, const bool *writable, bool *outside)
 }
 
 /*
- * Does some order of the copies, neighbours joined, read every byte before it
- * is written? Then nothing need be set aside.
+ * Is there an order of the copies, with adjacent ones joined, that reads every byte before it is written? Then nothing need
+ * be set aside.
  */
 static bool acyclic(const struct world *w)
 {
@@ -188,7 +185,7 @@ static uint32_t chance(uint32_t below)
 	return seed % below;
 }
 
-/* One damage to a good list: do the bytes and the replay see the same? */
+/* Damages a correct list in one place: do the bytes and the replay agree? */
 static void damage(const struct world *w, const bool *writable, bool exchanged)
 {
 	uint32_t i = chance(list_count), k = chance(list_count);
@@ -226,7 +223,7 @@ static void damage(const struct world *w, const bool *writable, bool exchanged)
 
 		if (move->op != SEGUE_MOVE_ZERO &&
 		    (move->src < (uintptr_t)guarded || move->src > (uintptr_t)guarded + sizeof(guarded) - ARENA_MAX / 2 - 1))
-			goto out; /* a ZERO become a COPY from nowhere */
+			goto out; /* a ZERO that became a COPY has no valid source */
 		/* The mover need not behave like the model then. */
 		backwards = (move->op == SEGUE_MOVE_COPY_UP && distance > 0 && distance < (int64_t)move->size) ||
 			(move->op == SEGUE_MOVE_COPY_DOWN && distance < 0 && -distance < (int64_t)move->size);
@@ -238,7 +235,7 @@ static void damage(const struct world *w, const bool *writable, bool exchanged)
 	damaged++;
 	if (right && !outside)
 		damaged_right++;
-	/* A byte written outside may be put back or be the same by chance, so then the replay may know better. */
+	/* A byte written outside may be restored, or be the same by chance, so the replay may refuse more than the bytes show. */
 	if (verdict == REPLAY_OK && (!right || outside))
 		show(w, "the replay accepts a list that is wrong", damaged);
 	else if (verdict == REPLAY_WRONG && right)
@@ -302,7 +299,7 @@ static void check(const struct world *w)
 		for (uint64_t k = w->frees[i].start; k < at.frees[i].start - base; k++)
 			writable[k] = true;
 		scratch += at.frees[i].start - base - w->frees[i].start;
-		/* For the replay: what was taken. */
+		/* For the replay: the free memory that was used. */
 		at.frees[i].end = at.frees[i].start;
 		at.frees[i].start = w->frees[i].start + base;
 	}
@@ -329,7 +326,7 @@ static void check(const struct world *w)
 		show(w, "too many bytes moved", (unsigned long)moved);
 	if (result.aside != 0 && acyclic(w))
 		show(w, "bytes set aside without need", (unsigned long)result.aside);
-	/* The replay takes as long as all the rest. */
+	/* The replay takes as long as everything else together. */
 	if (w->cells <= 6 || worlds % 4 == 0) {
 		replays++;
 		if (replay(result.exchanged != 0) != REPLAY_OK)
@@ -345,7 +342,7 @@ static void check(const struct world *w)
 		damage(w, writable, result.exchanged != 0);
 }
 
-/* With no free cells, with all that nobody uses, and with the first of these alone. */
+/* Without free cells, with all unused cells, and with the first of them only. */
 static void check_with_free(struct world *w)
 {
 	bool used[ARENA_MAX] = { false };
@@ -376,7 +373,7 @@ static void check_with_free(struct world *w)
 	check(w);
 }
 
-/* All ways to place `left` more segments from cell `from` up. */
+/* All placements of `left` more segments from cell `from` on. */
 static void place(struct world *w, uint32_t left, uint32_t from)
 {
 	if (left == 0) {
@@ -397,7 +394,7 @@ static void place(struct world *w, uint32_t left, uint32_t from)
 	}
 }
 
-/* Segments that mostly fill the memory, in an order that is not that of their places. */
+/* Segments that nearly fill the memory, in an order that differs from their places. */
 static void random_world(void)
 {
 	struct world w = { .cells = 8 + chance(ARENA_MAX - 8) };
@@ -422,7 +419,7 @@ static void random_world(void)
 	check_with_free(&w);
 }
 
-/* The sources are the destinations in another order, every byte once: nothing is free, much is cyclic. */
+/* The sources are a permutation of the destinations: nothing is free, and there are many cycles. */
 static void random_permutation(void)
 {
 	struct world w = { .cells = 4 + chance(ARENA_MAX - 4) };
