@@ -150,7 +150,7 @@ LOADER_SUMS := '{ for (i = 1; i <= NF; i++) { s = (s + $$i) % 4294967296; if (++
 	END { printf "-DSUM=%.0f -DSUM_OF_SUMS=%.0f\n", s, t }'
 $(B)/loader.bin: stage1/loader.asm $(ASM_INCLUDES) $(B)/segue.elf
 	$(call assemble,bin $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" -DSUM=0 -DSUM_OF_SUMS=0)
-	@sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM) -f bin -Istage1/ -I$(B)/i386/stage2/ $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" $$sums -o $@ $<
+	@sums=$$(od -An -v -tu4 $@ | awk $(LOADER_SUMS)) && $(NASM) -f bin -Istage1/ -Istage2/ -I$(B)/i386/stage2/ $(MAP) -DSEGUE_ELF="'$(B)/segue.elf'" $$sums -o $@ $<
 $(B)/boot.img: $(B)/cd.bin $(B)/loader.bin
 	$(call begin,cat)
 	$(Q)cat $^ > $@

@@ -37,10 +37,10 @@ SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEG
 SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load plan leave bios)
 SEGUE_C := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.c))
 SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
-SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
+SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/machine/*.h stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
 SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_i386.asm))
 SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_x86_64.asm))
-SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/purgatory/*.inc)
+SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/machine/*.inc stage2/purgatory/*.inc)
 # Tables of the numbers that C and NASM share; the build makes an .inc of each. One is for stage 1 and segue.elf.
 SEGUE_NUMBERS := $(filter-out %/standalone.c,$(call SEGUE_WILDCARD,stage2/numbers/*.c))
 # purgatory.asm includes most of the others; purgatory_embed.asm embeds the assembled file.
@@ -92,7 +92,7 @@ $(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGU
 $(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES)) $(SEGUE_INC)
 	@mkdir -p $(@D)
 	$(SEGUE_ASSEMBLE) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
-$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(SEGUE_INC)
+$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC)
 	@mkdir -p $(@D)
 	$(SEGUE_ASSEMBLE) -f bin -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)

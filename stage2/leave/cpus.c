@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_ready()'s checks of the other CPUs: are all parked, or can the rest be stopped by INIT from this CPU? */
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "leave/processor.h"
-#include "numbers/hardware.h"
-
-#define ECX_VMX 0x20u
+#include "machine/hardware.h"
 
 /* The low half of IA32_APIC_BASE; 0 if the CPU has none. */
 static uint32_t apic_base(const struct cpuid *f)
@@ -15,17 +13,6 @@ static uint32_t apic_base(const struct cpuid *f)
 		return 0;
 	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(MSR_APIC_BASE));
 	return low;
-}
-
-/* If CR4.VMXE is set here, other CPUs may be in VMX root operation, which blocks INIT. */
-static bool may_be_in_vmx(const struct cpuid *f)
-{
-	uintptr_t cr4;
-
-	if (!(f->ecx & ECX_VMX))
-		return false;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return cr4 & CR4_VMXE;
 }
 
 static const volatile struct parking *parking_of(const struct loaded *loaded)
@@ -60,5 +47,6 @@ int segue_cpus_ready(const struct loaded *loaded)
 	/* CPUs that are not listed get the INIT to all but self, which from another CPU would reset the boot CPU. */
 	if (parked > others || !(loaded->flags & SEGUE_LOAD_INIT_CPUS) || !(base & APIC_BASE_EN) || !is_boot_cpu)
 		return SEGUE_E_READY_CPUS;
-	return may_be_in_vmx(&features) ? SEGUE_E_READY_VMX : SEGUE_OK;
+	/* If CR4.VMXE is set here, other CPUs may be in VMX root operation, which blocks INIT. */
+	return segue_cr4() & CR4_VMXE ? SEGUE_E_READY_VMX : SEGUE_OK;
 }

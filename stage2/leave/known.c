@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 
 struct known segue_known;
 

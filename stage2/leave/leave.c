@@ -2,7 +2,7 @@
 /* The leave page and its page tables: leave.h. */
 #include "common/memory_functions.h"
 #include "leave/leave.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 
 /* Intel SDM vol. 3, tables 4-4 to 4-20; a PAE page-directory-pointer entry has no R/W bit. */
 #define ENTRY_FLAGS (ENTRY_PRESENT | ENTRY_WRITABLE)

@@ -2,8 +2,8 @@
 /*
  * Leaving the host: what segue_load() writes to the workspace for segue_exec().
  *
- * The gate is the code of segue_exec() and segue_park(), library text within one page (exec_i386.asm, exec_x86_64.asm;
- * segue_bios() has its own gate: bios.h). The physical address of that page is unknown, so the workspace holds a copy of
+ * The gate is the code of segue_exec() and segue_park(), library text within one page (exec.inc; segue_bios() has its
+ * own gate: bios.h). The physical address of that page is unknown, so the workspace holds a copy of
  * the gate at the same page offset, in one page with struct leave: the leave page. The page tables built here map only that
  * page, at three addresses: at the gate's linear address, where execution continues when CR3 changes; at its own linear
  * address, for the stack, GDT and IDT that were loaded before; and at its physical address, from which paging is turned

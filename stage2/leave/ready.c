@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_ready(): can segue_exec() be called in this CPU's present state? segue_bios() uses segue_ready_here() too. */
-#include "load/loaded.h"
-#include "load/places.h"
+#include "leave/loaded.h"
 #include "leave/walk.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 
 /* The gate must fit in the one page that is mapped for it (leave.h). */
 static int gate_fits(const struct here *here)
@@ -20,64 +19,6 @@ static int gate_fits(const struct here *here)
 #define RIGHTS_DATA 0x1200u
 #define RIGHTS_DATA_MASK 0x1e00u
 
-struct gdtr {
-	uint16_t limit;
-	uint32_t base;
-} __attribute__((packed));
-_Static_assert(sizeof(struct gdtr) == 6 && offsetof(struct gdtr, base) == 2, "Intel SDM vol. 3, 2.4.1");
-
-/* Reads 8 bytes of a descriptor at an offset of the data segment; with walk by segue_peek(), because it may fault. */
-static bool read_descriptor(uint32_t at, struct walk *walk, uint32_t value[2])
-{
-	const uint8_t *bytes = (const uint8_t *)at;
-
-	if (walk) {
-		walk->peek.at = at;
-		if (!segue_peek(&walk->peek))
-			return false;
-		value[0] = walk->peek.value[0];
-		value[1] = walk->peek.value[1];
-		return true;
-	}
-	value[0] = le32(bytes);
-	value[1] = le32(bytes + 4);
-	return true;
-}
-
-/* Reads a segment's base from its descriptor (Intel SDM vol. 3, 3.4.5). A loaded selector is within its table. */
-static bool base_of(uint32_t selector, uint32_t data_base, struct walk *walk, uint32_t *base)
-{
-	struct gdtr gdtr;
-	uint32_t table, ldt, value[2];
-
-	__asm__ volatile("sgdt %0" : "=m"(gdtr));
-	table = gdtr.base;
-	if (selector & SELECTOR_TI) {
-		__asm__ volatile("sldt %0" : "=r"(ldt));
-		if (!base_of(ldt & 0xfff8, data_base, walk, &table))
-			return false;
-	}
-	if (!read_descriptor(table - data_base + (selector & 0xfff8), walk, value))
-		return false;
-	*base = value[0] >> 16 | (value[1] & 0xff) << 16 | (value[1] & 0xff000000);
-	return true;
-}
-
-static bool is_base(uint32_t selector, uint32_t is, uint32_t data_base, struct walk *walk)
-{
-	uint32_t base;
-
-	return !base_of(selector, data_base, walk, &base) || base == is;
-}
-
-bool segue_is_data_base(addr_t data_base, struct walk *walk)
-{
-	uint32_t ss;
-
-	__asm__ volatile("movl %%ss, %0" : "=r"(ss));
-	return is_base(ss, data_base, data_base, walk);
-}
-
 int segue_ready_here(const struct here *here)
 {
 	uint32_t cr0, cs, ss, rights, limit;
@@ -90,7 +31,7 @@ int segue_ready_here(const struct here *here)
 	/* LAR and LSL leave 0 if they do not accept SS. */
 	__asm__ volatile("larl %1, %0" : "=r"(rights) : "r"(ss), "0"(0));
 	__asm__ volatile("lsll %1, %0" : "=r"(limit) : "r"(ss), "0"(0));
-	if (!is_base(cs, here->code_base, data_base, NULL) || !segue_is_data_base(data_base, NULL) ||
+	if (!segue_is_base(cs, here->code_base, data_base, NULL) || !segue_is_data_base(data_base, NULL) ||
 	    (rights & (RIGHTS_32 | RIGHTS_DATA_MASK)) != (RIGHTS_32 | RIGHTS_DATA) ||
 	    limit < (uint32_t)here->workspace + here->size)
 		return SEGUE_E_READY_SEGMENTS;
@@ -102,12 +43,6 @@ int segue_ready_here(const struct here *here)
 
 #else
 
-bool segue_is_data_base(addr_t data_base, struct walk *walk)
-{
-	(void)walk;
-	return data_base == 0;
-}
-
 int segue_ready_here(const struct here *here)
 {
 	uint32_t cs;
@@ -117,6 +52,23 @@ int segue_ready_here(const struct here *here)
 }
 
 #endif
+
+/* Is the workspace still mapped to the same memory? true if that is unknown. */
+static bool is_there(const struct loaded *loaded)
+{
+	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
+	struct walk walk;
+
+	if (!segue_walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
+		return true;
+	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
+		addr_t is = segue_walk(&walk, linear + (addr_t)at);
+
+		if (is != loaded->workspace_phys + (addr_t)at && is != WALK_UNKNOWN)
+			return false;
+	}
+	return true;
+}
 
 int segue_ready(const void *workspace, const char **sentence)
 {
@@ -135,7 +87,7 @@ int segue_ready(const void *workspace, const char **sentence)
 	} else if (!loaded && segue_has_moved(workspace)) {
 		code = SEGUE_E_READY_WORKSPACE;
 	}
-	if (code == SEGUE_OK && !segue_workspace_is_there(loaded))
+	if (code == SEGUE_OK && !is_there(loaded))
 		code = SEGUE_E_READY_WORKSPACE;
 	if (code == SEGUE_OK)
 		code = segue_cpus_ready(loaded);

@@ -3,7 +3,7 @@
 #include "common/memory_functions.h"
 #include "leave/processor.h"
 #include "leave/walk.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 
 #define CR4_FRED 0x100000000u
 /* Bits of a physical address, without those of memory encryption above them (AMD APM vol. 2, 15.34.1; TDX: 47 or 51). */
@@ -100,15 +100,6 @@ static bool is_data_base(struct walk *walk)
 	return segue_is_data_base(walk->data_base, walk->levels == 0 || flags & EFLAGS_IF ? NULL : walk);
 }
 
-static uintptr_t read_cr4(void)
-{
-	uintptr_t cr4 = 0;
-
-	if (sizeof(uintptr_t) > 4 || segue_cpuid_features().edx & CPUID_ANY_CR4)
-		__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return cr4;
-}
-
 bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base)
 {
 	uintptr_t cr0, cr3, cr4;
@@ -123,7 +114,7 @@ bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base)
 	if (!(cr0 & CR0_PG))
 		return is_data_base(walk);
 	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-	cr4 = read_cr4();
+	cr4 = segue_cr4();
 #if ADDRESS_MAX > UINT32_MAX
 	walk->levels = cr4 & CR4_LA57 ? 5 : 4;
 	walk->root = cr3 & ENTRY_ADDRESS;
@@ -336,4 +327,10 @@ bool segue_walk_search(struct walk *walk, const addr_t *near, unsigned count)
 addr_t segue_walk(struct walk *walk, addr_t linear)
 {
 	return walk->levels == 0 ? linear : lead(walk, linear, true);
+}
+
+bool segue_walk_again(struct walk *walk, addr_t code_base, addr_t data_base, struct tables_way way)
+{
+	return segue_walk_begin(walk, code_base, data_base) &&
+	       (walk->levels == 0 || (way.mapped != TABLES_NOT_KNOWN && segue_walk_try(walk, way)));
 }

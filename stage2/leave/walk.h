@@ -49,10 +49,12 @@ IN_REGISTER uint32_t segue_peek(struct peek *peek);
 extern const uint8_t segue_peek_fault[] SEGUE_HIDDEN;
 
 /*
- * Do the data and stack segments have that base? Needs CPL 0. In ready.c. If walk is not NULL, the GDT is read by
+ * Do the data and stack segments have that base? Needs CPL 0. In segments.c. If walk is not NULL, the GDT is read by
  * segue_peek(), and a fault counts as yes: with another base the fault would not have returned.
  */
 bool segue_is_data_base(addr_t data_base, struct walk *walk);
+/* i386: the same of the segment of that selector, which must be loaded. */
+bool segue_is_base(uint32_t selector, uint32_t is, uint32_t data_base, struct walk *walk);
 
 /*
  * Can this CPU's tables be walked at all? False outside CPL 0, and if exceptions are not delivered through an IDT (FRED).
@@ -61,6 +63,8 @@ bool segue_is_data_base(addr_t data_base, struct walk *walk);
 bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base);
 /* Can the tables be read in this way? way.root is computed, except for PAE with TABLES_WINDOW: there 0 searches for it. */
 bool segue_walk_try(struct walk *walk, struct tables_way way);
+/* Both, for a way that has been found before. */
+bool segue_walk_again(struct walk *walk, addr_t code_base, addr_t data_base, struct tables_way way);
 /*
  * Tries likely ways: an offset by which any entry of the root would map the root; each slot of the root as a recursive
  * slot; then for each lower level an offset by which any entry of the table for near[i] would map the root (for single

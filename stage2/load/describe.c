@@ -2,7 +2,8 @@
 /* Describes the target that is loaded, from the workspace. */
 #include "common/memory_functions.h"
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 
 int segue_describe(const void *workspace, struct segue_description *description)
 {

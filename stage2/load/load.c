@@ -4,7 +4,7 @@
 #include "load/arrange.h"
 #include "common/placement.h"
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "common/memory_map.h"
 #include "load/places.h"
 #include "leave/processor.h"

@@ -2,6 +2,7 @@
 /* Checks the host's physical addresses: places.h. */
 #include "common/placement.h"
 #include "load/places.h"
+#include "leave/loaded.h"
 #include "leave/walk.h"
 
 /* Kernels are mostly linked at multiples of a power of two from 256 MiB on (64-bit: from 1 GiB on). */
@@ -280,12 +281,6 @@ static void check_by_map(const struct job *job, uint32_t index)
 	}
 }
 
-static bool walk_again(struct walk *walk, addr_t code_base, addr_t data_base, struct tables_way way)
-{
-	return segue_walk_begin(walk, code_base, data_base) &&
-	       (walk->levels == 0 || (way.mapped != TABLES_NOT_KNOWN && segue_walk_try(walk, way)));
-}
-
 static int check_parts_by_walk(const struct job *job, struct walk *walk)
 {
 	int error = SEGUE_OK;
@@ -300,7 +295,7 @@ int segue_check_part_places(const struct job *job)
 	struct walk walk;
 	int error = SEGUE_OK;
 
-	if (walk_again(&walk, (addr_t)job->args->code_base, (addr_t)job->args->data_base, job->tables))
+	if (segue_walk_again(&walk, (addr_t)job->args->code_base, (addr_t)job->args->data_base, job->tables))
 		error = check_parts_by_walk(job, &walk);
 	for (size_t i = 0; i < job->part_count && error == SEGUE_OK; i++)
 		check_by_map(job, (uint32_t)i);
@@ -333,20 +328,4 @@ int segue_check_by_search(struct job *job)
 	loaded->tables = walk.way;
 	loaded->sum = segue_loaded_sum(loaded);
 	return check_parts_by_walk(job, &walk);
-}
-
-bool segue_workspace_is_there(const struct loaded *loaded)
-{
-	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
-	struct walk walk;
-
-	if (!walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
-		return true;
-	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
-		addr_t is = segue_walk(&walk, linear + (addr_t)at);
-
-		if (is != loaded->workspace_phys + (addr_t)at && is != WALK_UNKNOWN)
-			return false;
-	}
-	return true;
 }

@@ -7,7 +7,6 @@
 #define SEGUE_PLACES_H
 
 #include "common/loader.h"
-#include "load/loaded.h"
 
 /* Checks the workspace without writing to it. Sets job->tables. */
 int segue_check_workspace_place(struct job *job);
@@ -26,8 +25,5 @@ int segue_check_part_places(const struct job *job);
  * because it takes long. Logs whether the workspace could be verified.
  */
 int segue_check_by_search(struct job *job);
-
-/* For segue_ready(): is the workspace still mapped to the same memory? true if that is unknown. */
-bool segue_workspace_is_there(const struct loaded *loaded);
 
 #endif

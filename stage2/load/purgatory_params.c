@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Purgatory, as the workspace holds it: its code, and what it is told (struct purgatory_params). */
 #include "common/memory_functions.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "leave/processor.h"
 #include "load/purgatory_params.h"
 #include "load/quiet.h"

@@ -16,6 +16,7 @@ const struct number segue_numbers[] = {
 	CROSSING(ascend), CROSSING(tpr_at), CROSSING(tpr), CROSSING(result), CROSSING(registers), CROSSING(cr0), CROSSING(cr3),
 	CROSSING(cr4), CROSSING(efer), CROSSING(fs_base), CROSSING(gs_base), CROSSING(stack), CROSSING(cs), CROSSING(ss),
 	CROSSING(ds), CROSSING(es), CROSSING(fs), CROSSING(gs), CROSSING(ldtr), CROSSING(tr), CROSSING(gdtr), CROSSING(idtr),
+	OFFSET(pics, struct pics, vectors), OFFSET(pics, struct pics, masks), OFFSET(pics, struct pics, icw4),
 	NUMBER(CPU_CR4),
 	NUMBER(CPU_APIC),
 	NUMBER(CPU_APIC_BASE),

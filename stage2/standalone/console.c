@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 #include "options.h"
 

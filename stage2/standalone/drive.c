@@ -2,7 +2,7 @@
 #include "bios_services.h"
 #include "drive.h"
 #include "common/bytes.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 
 #define RESET 0x0000u

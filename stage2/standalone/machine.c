@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The PC: ports, the interval timer, the keyboard controller, reset. */
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 
 #define KEYBOARD_FROM_MOUSE 0x20

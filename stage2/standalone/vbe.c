@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vbe.h"
 #include "bios_services.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 #include "vbe_format.h"
 

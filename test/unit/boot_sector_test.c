@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Boot sectors: recognition, entry state, and purgatory's parameters for targets in real mode. */
 #include "loader_job.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "purgatory/purgatory.h"
 
 static uint8_t sector[512];

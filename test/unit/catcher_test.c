@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The catcher's place, its range in the target's map, and purgatory's parameters for it: through segue_load(). */
 #include "loader_job.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "purgatory/purgatory.h"
 
 #define MIB 0x100000u

@@ -13,7 +13,8 @@
 #include <cmocka.h>
 #include "blob_job.h"
 #include "elf_image.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 
 #define MIB 0x100000u
 #define MEMORY (40 * MIB)

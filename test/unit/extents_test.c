@@ -16,7 +16,8 @@
 #include "common/bytes.h"
 #include "elf_headers.h"
 #include "executor_model.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 

@@ -11,7 +11,8 @@
 #include "common/bytes.h"
 #include "elf_headers.h"
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include "common/bytes.h"
 #include "elf_image.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "multiboot.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"

@@ -13,20 +13,12 @@
 
 #include "common/loader.h"
 #include "leave/parking.h"
-#include "plan/plan.h"
 #include "purgatory/purgatory.h"
 
 #define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
 #define LOADED_MAGIC 0x64616f4c       /* "Load" */
 
-/* A page of the list: LIST_MOVES moves, then a LINK to the next page. */
-#define LIST_MOVES (PURGATORY_PAGE / sizeof(struct segue_move) - 1)
-struct list_page {
-	struct segue_move moves[LIST_MOVES];
-	struct segue_move link;
-	uint8_t pad[PURGATORY_PAGE - (LIST_MOVES + 1) * sizeof(struct segue_move)];
-};
-_Static_assert(sizeof(struct list_page) == PURGATORY_PAGE, "a page");
+struct list_page;                      /* load/list.h */
 
 struct loaded {
 	uint32_t magic;
