@@ -162,8 +162,8 @@ static size_t list_size(const struct arrangement *a)
 /* Enough for the replay beside the list. */
 static size_t replay_memory(const struct arrangement *a)
 {
-	return list_size(a) + segue_replay_memory(a->result.exchanged ? a->runs.copy_count : 0, (uint32_t)a->job->segment_count,
-						  SCRATCH_LIMIT, a->list.moves);
+	return list_size(a) + segue_replay_memory((a->result.exchanged ? a->runs.copy_count : 0) +
+						  (uint32_t)a->job->segment_count + SCRATCH_LIMIT, a->list.count);
 }
 
 static int plan_once(struct arrangement *a)
@@ -277,47 +277,49 @@ static void allow_writes(const struct arrangement *a, struct verification *v)
 
 		segue_replay_allow(&v->replay, s->dest, s->dest + s->source.size + s->zero_size);
 	}
+	for (uint32_t i = 0; i < a->scratch.count; i++)
+		segue_replay_allow(&v->replay, a->scratch.ranges[i].start, a->scratch.ranges[i].end);
 	if (a->result.exchanged != 0)
 		segue_each_copy(job, allow_source, v);
+}
+
+static const struct segue_move *entry_of(const void *list, uint32_t index)
+{
+	const struct list_page *pages = list;
+
+	return &pages[index / LIST_MOVES].moves[index % LIST_MOVES];
 }
 
 static void check_copy(void *context, const struct plan_copy *copy)
 {
 	struct verification *v = context;
 
-	segue_replay_copy(&v->replay, v->count++, copy);
+	segue_replay_check(&v->replay, v->count++, copy->dst, copy->size, copy->src);
 }
 
 /* The replay knows nothing of the planner; what it accepts does what the segments ask for. */
 static int replay(struct arrangement *a)
 {
 	struct job *job = a->job;
-	struct replay_input input = {
-		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.writable = a->scratch.ranges, .writable_count = a->scratch.count,
-		.memory = a->memory, .memory_size = (size_t)((uint8_t *)a->list.pages - a->memory),
-	};
 	struct verification v = {.job = job};
-	struct replay_result result;
-	enum replay_status status;
+	struct replay *r = &v.replay;
 
-	status = segue_replay_begin(&v.replay, &input, &result);
-	if (status == REPLAY_OK)
-		allow_writes(a, &v);
-	for (uint32_t i = 0; i < a->list.count; i++)
-		segue_replay_move(&v.replay, &a->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES]);
+	segue_replay_begin(r, a->memory, (size_t)((uint8_t *)a->list.pages - a->memory));
+	allow_writes(a, &v);
+	segue_replay_moves(r, entry_of, a->list.pages, a->list.count);
 	segue_each_copy(job, check_copy, &v);
-	status = segue_replay_end(&v.replay);
-	if (status == REPLAY_OK)
+	for (uint32_t i = 0; i < a->runs.zero_count; i++)
+		segue_replay_check(r, v.count++, a->runs.zeros[i].start, a->runs.zeros[i].end - a->runs.zeros[i].start, REPLAY_ZEROS);
+	if (r->status == REPLAY_OK)
 		return SEGUE_OK;
 	/* An exchange writes into sources, and one of these must not be written. */
-	if (status == REPLAY_OUTSIDE && a->result.exchanged != 0)
-		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)result.at.start,
-				    (addr_t)result.at.end);
-	if (status == REPLAY_MEMORY)
+	if (r->status == REPLAY_OUTSIDE && a->result.exchanged != 0)
+		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)r->at.start,
+				    (addr_t)r->at.end);
+	if (r->status == REPLAY_MEMORY)
 		return refuse_space(a, replay_memory(a));
-	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)status, result.index,
-			    (addr_t)result.at.start, (addr_t)result.at.end);
+	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)r->status, r->index,
+			    (addr_t)r->at.start, (addr_t)r->at.end);
 }
 
 static int write_segments(struct arrangement *a, struct loaded *loaded)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "plan/plan.h"
+#include "plan/plan_sort.h"
 
 #define PLAN_NONE UINT32_MAX
 
@@ -48,11 +49,6 @@ struct part {
 	uint32_t size;
 	uint32_t dst_prev, src_prev, src_next;
 	uint32_t junk;
-};
-
-struct sort_entry {
-	addr_t key;
-	uint32_t index;
 };
 
 struct plan {
@@ -112,9 +108,6 @@ struct hole_walk {
 	struct cut hole;
 };
 bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *);
-
-/* plan_sort.c */
-void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);
 
 /* plan_order.c: write every piece, one after the other. */
 void segue_plan_order(struct plan *);

@@ -37,12 +37,33 @@ static int emit(void *context, const struct segue_move *move)
 	return 0;
 }
 
+static int by_start(const void *a, const void *b)
+{
+	const addr_t *left = a, *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* A copy in the order that the planner wants. The items begin with their address. */
+static void *sorted(const void *items, uint32_t count, size_t size)
+{
+	void *copy = malloc(count * size + 1);
+
+	assert_non_null(copy);
+	if (count != 0)
+		memcpy(copy, items, count * size);
+	qsort(copy, count, size, by_start);
+	return copy;
+}
+
 static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
 	uint32_t zero_count, struct plan_range *free_ranges, uint32_t free_count)
 {
 	size_t size = segue_plan_memory(copy_count, zero_count, free_count);
+	struct plan_copy *sorted_copies = sorted(copies, copy_count, sizeof(*copies));
+	struct plan_range *sorted_zeros = sorted(zeros, zero_count, sizeof(*zeros));
 	struct plan_input input = {
-		.copies = copies, .zeros = zeros, .free = free_ranges,
+		.copies = sorted_copies, .zeros = sorted_zeros, .free = free_ranges,
 		.copy_count = copy_count, .zero_count = zero_count, .free_count = free_count,
 		.memory = malloc(size), .memory_size = size, .emit = emit
 	};
@@ -52,6 +73,8 @@ static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count
 	list_count = 0;
 	status = segue_plan(&input, &result);
 	free(input.memory);
+	free(sorted_copies);
+	free(sorted_zeros);
 	if (status == PLAN_OK) {
 		assert_int_equal(result.moves, list_count);
 		assert_true(result.moved <= result.payload + result.aside);
@@ -60,32 +83,48 @@ static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count
 	return status;
 }
 
-static enum replay_status replay(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
-	uint32_t zero_count, const struct plan_range *writable, uint32_t writable_count, struct replay_result *where)
+static const struct segue_move *entry(const void *context, uint32_t index)
 {
-	size_t size = segue_replay_memory(copy_count, zero_count, writable_count, (uint32_t)list_count);
-	struct replay_input input = {
-		.copies = copies, .zeros = zeros, .writable = writable,
-		.copy_count = copy_count, .zero_count = zero_count, .writable_count = writable_count,
-		.memory = malloc(size), .memory_size = size
-	};
-	struct replay state;
-	enum replay_status status;
+	(void)context;
+	return &list[index];
+}
 
-	assert_non_null(input.memory);
-	segue_replay_begin(&state, &input, where);
-	for (size_t i = 0; i < list_count; i++)
-		segue_replay_move(&state, &list[i]);
-	status = segue_replay_end(&state);
-	free(input.memory);
-	return status;
+/* Replays the list. The memory is the replay's own, and freed. */
+static enum replay_status replay_in(struct replay *r, void *memory, size_t size, const struct plan_copy *copies, uint32_t copy_count,
+	const struct plan_range *zeros, uint32_t zero_count, const struct plan_range *writable, uint32_t writable_count)
+{
+	segue_replay_begin(r, memory, size);
+	for (uint32_t i = 0; i < copy_count; i++)
+		segue_replay_allow(r, copies[i].dst, copies[i].dst + copies[i].size);
+	for (uint32_t i = 0; i < zero_count; i++)
+		segue_replay_allow(r, zeros[i].start, zeros[i].end);
+	for (uint32_t i = 0; i < writable_count; i++)
+		segue_replay_allow(r, writable[i].start, writable[i].end);
+	segue_replay_moves(r, entry, NULL, (uint32_t)list_count);
+	for (uint32_t i = 0; i < copy_count; i++)
+		segue_replay_check(r, i, copies[i].dst, copies[i].size, copies[i].src);
+	for (uint32_t i = 0; i < zero_count; i++)
+		segue_replay_check(r, copy_count + i, zeros[i].start, zeros[i].end - zeros[i].start, REPLAY_ZEROS);
+	return r->status;
+}
+
+static enum replay_status replay(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
+	uint32_t zero_count, const struct plan_range *writable, uint32_t writable_count, struct replay *where)
+{
+	size_t size = segue_replay_memory(copy_count + zero_count + writable_count, (uint32_t)list_count);
+	void *memory = malloc(size);
+
+	assert_non_null(memory);
+	replay_in(where, memory, size, copies, copy_count, zeros, zero_count, writable, writable_count);
+	free(memory);
+	return where->status;
 }
 
 /* Plans without any free byte and has the replay judge it; sources may be written if pieces were exchanged. */
 static void plan_full(const struct plan_copy *copies, uint32_t count)
 {
 	struct plan_range *sources = malloc(count * sizeof(*sources));
-	struct replay_result where;
+	struct replay where;
 
 	assert_non_null(sources);
 	assert_int_equal(plan(copies, count, NULL, 0, NULL, 0), PLAN_OK);
@@ -115,37 +154,53 @@ static void refuses_wrapping_ranges(void **state)
 
 	(void)state;
 	assert_int_equal(plan(dst, 2, NULL, 0, NULL, 0), PLAN_WRAPS);
-	assert_int_equal(result.a, 1);
+	assert_int_equal(result.index, 1);
 	assert_true(result.at.start == UINT64_MAX - 4);
 	assert_int_equal(plan(src, 2, NULL, 0, NULL, 0), PLAN_WRAPS);
-	assert_int_equal(result.a, 1);
+	assert_int_equal(result.index, 1);
 	assert_true(result.at.start == UINT64_MAX - 4 && result.at.end == 1);
 	assert_int_equal(plan(edge, 2, NULL, 0, NULL, 0), PLAN_OK);
 	assert_int_equal(plan(NULL, 0, &zero, 1, NULL, 0), PLAN_WRAPS);
 	assert_int_equal(plan(NULL, 0, NULL, 0, room, 2), PLAN_WRAPS);
-	assert_int_equal(result.a, 1);
+	assert_int_equal(result.index, 1);
 	assert_int_equal(list_count, 0);
 }
 
 static void refuses_overlapping_destinations(void **state)
 {
-	struct plan_copy copies[] = { { 500, 0, 100 }, { 100, 1000, 50 }, { 149, 2000, 10 } };
-	struct plan_range zeros[] = { { 700, 800 }, { 599, 605 } }, pair[] = { { 9, 12 }, { 0, 10 } };
+	struct plan_copy copies[] = { { 100, 1000, 50 }, { 149, 2000, 10 }, { 500, 0, 100 } };
+	struct plan_range zeros[] = { { 599, 605 }, { 700, 800 } }, pair[] = { { 0, 10 }, { 9, 12 } };
 
 	(void)state;
 	assert_int_equal(plan(copies, 3, NULL, 0, NULL, 0), PLAN_OVERLAP);
-	assert_int_equal(result.a, 1);
-	assert_int_equal(result.b, 2);
+	assert_int_equal(result.index, 1);
 	assert_true(result.at.start == 149 && result.at.end == 150);
-	copies[2].dst = 150;
+	copies[1].dst = 150;
 	assert_int_equal(plan(copies, 3, NULL, 0, NULL, 0), PLAN_OK);
 	assert_int_equal(plan(copies, 3, zeros, 2, NULL, 0), PLAN_OVERLAP);
-	assert_int_equal(result.a, 0);
-	assert_int_equal(result.b, 3 + 1);
+	assert_int_equal(result.index, 3);
 	assert_true(result.at.start == 599 && result.at.end == 600);
 	assert_int_equal(plan(NULL, 0, pair, 2, NULL, 0), PLAN_OVERLAP);
-	assert_int_equal(result.a, 1);
-	assert_int_equal(result.b, 0);
+	assert_int_equal(result.index, 1);
+}
+
+static void refuses_what_is_not_in_order(void **state)
+{
+	struct plan_copy copies[] = { { 500, 0, 100 }, { 100, 1000, 50 } };
+	struct plan_range zeros[] = { { 700, 800 }, { 600, 610 } };
+	uint64_t memory[512];
+	struct plan_input input = { .copies = copies, .copy_count = 2, .memory = memory, .memory_size = sizeof(memory), .emit = emit };
+
+	(void)state;
+	list_count = 0;
+	assert_int_equal(segue_plan(&input, &result), PLAN_OVERLAP);
+	assert_int_equal(result.index, 1);
+	input.copy_count = 1;
+	input.zeros = zeros;
+	input.zero_count = 2;
+	assert_int_equal(segue_plan(&input, &result), PLAN_OVERLAP);
+	assert_int_equal(result.index, 2);
+	assert_int_equal(list_count, 0);
 }
 
 static void refuses_too_many(void **state)
@@ -167,7 +222,7 @@ static void refuses_too_many(void **state)
 static void lives_in_any_arena(void **state)
 {
 	static const struct plan_copy copies[] = {
-		{ 0, 40, 20 }, { 20, 0, 20 }, { 40, 20, 20 }, { 60, 63, 9 }, { 80, 63, 5 }, { 70, 90, 3 }, { 91, 70, 2 }
+		{ 0, 40, 20 }, { 20, 0, 20 }, { 40, 20, 20 }, { 60, 63, 9 }, { 70, 90, 3 }, { 80, 63, 5 }, { 91, 70, 2 }
 	};
 	size_t enough = segue_plan_memory(COUNT(copies), 1, 1), step = 8, refused = 0;
 	unsigned char *memory = malloc(enough + 64);
@@ -282,7 +337,7 @@ static void zeros_come_last(void **state)
 {
 	struct plan_copy copies[] = { { 0, 1000, 100 }, { 500, 1100, 100 } };
 	struct plan_range zeros[] = { { 1050, 1150 }, { 900, 1000 } };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	assert_int_equal(plan(copies, 2, zeros, 2, NULL, 0), PLAN_OK);
@@ -298,7 +353,7 @@ static void sets_little_aside(void **state)
 {
 	struct plan_copy copies[] = { { 0x1000000, 0x5000000, 0x2000000 }, { 0x6fff000, 0x2fff000, 0x1000000 } };
 	struct plan_range room[] = { { 0x100, 0x100 }, { 0x10000, 0x10800 }, { 0x20000, 0x28000 }, { 0x40000, 0x50000 } };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	copies[1].dst = 0x6000000;
@@ -319,7 +374,7 @@ static void gives_up_on_crumbs(void **state)
 {
 	struct plan_copy copies[] = { { 0x1000, 0x2000, 100 }, { 0x2000, 0x1000, 100 }, { 0x3000, 0x1064, 7 }, { 0x1064, 0x3000, 7 } };
 	struct plan_range crumbs[200], whole[] = { { 0x8000, 0x9000 }, { 0x1000, 0x3007 } };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	for (uint32_t size = 1; size <= 8; size++) {
@@ -381,7 +436,7 @@ static void breaks_the_cycle_not_the_tail(void **state)
 		{ 0x6000, 0x9000, 0x8 }, { 0x9000, 0xa000, 0x10 }, { 0xa000, 0xb000, 0x20 }, { 0xb000, 0xc000, 0x30 }
 	};
 	struct plan_range room = { 0x100000, 0x200000 }, whole = room;
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	assert_int_equal(plan(copies, COUNT(copies), NULL, 0, &room, 1), PLAN_OK);
@@ -515,7 +570,7 @@ static void large_numbers(void **state)
 	uint64_t g = 0x40000000;
 	struct plan_copy up = { 100 * g, 101 * g, 11 * g }, down = { 101 * g, 100 * g, 11 * g };
 	struct plan_range zero = { 300 * g, 309 * g + 1 };
-	struct replay_result where;
+	struct replay where;
 	uint64_t sum = 0;
 
 	(void)state;
@@ -617,7 +672,7 @@ static void one_against_many(void **state)
 	room.end = room.start;
 	room.start = 0x1000;
 	{
-		struct replay_result where;
+		struct replay where;
 
 		assert_int_equal(replay(copies, n + 1, NULL, 0, &room, 1, &where), REPLAY_OK);
 	}
@@ -641,7 +696,7 @@ static void replay_refuses(void **state)
 {
 	struct plan_copy copy = { 0, 10, 20 }, odd = { UINT64_MAX - 3, 10, 20 };
 	struct plan_range zero = { 40, 50 }, reversed = { 2, 1 };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	list_count = 0;
@@ -655,7 +710,7 @@ static void replay_refuses(void **state)
 	one_move(SEGUE_MOVE_COPY_UP, 0, 10, 20);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_OK);
 	one_move(SEGUE_MOVE_COPY_DOWN, 0, 10, 20);
-	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_WRONG);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
 	one_move(SEGUE_MOVE_COPY_UP, 0, 10, 21);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_OUTSIDE);
 	assert_true(where.index == 0 && where.at.start == 20 && where.at.end == 21);
@@ -676,7 +731,6 @@ static void replay_refuses(void **state)
 static void replay_in_any_arena(void **state)
 {
 	struct plan_copy copies[] = { { 0, 30, 20 }, { 20, 0, 20 }, { 40, 20, 10 }, { 60, 47, 3 } };
-	struct replay_result where;
 	struct replay run;
 	size_t enough;
 	unsigned char *memory;
@@ -684,22 +738,15 @@ static void replay_in_any_arena(void **state)
 
 	(void)state;
 	plan_full(copies, 4);
-	enough = segue_replay_memory(4, 0, 4, (uint32_t)list_count);
+	enough = segue_replay_memory(4 + 1, (uint32_t)list_count);
 	memory = malloc(enough);
 	assert_non_null(memory);
 	for (size_t size = 0; size <= enough; size += 4) {
 		struct plan_range all = { 0, 100 };
-		struct replay_input input = {
-			.copies = copies, .copy_count = 4, .writable = &all, .writable_count = 1,
-			.memory = memory, .memory_size = size
-		};
 		enum replay_status status;
 
 		memset(memory, 0xa5, enough);
-		segue_replay_begin(&run, &input, &where);
-		for (size_t i = 0; i < list_count; i++)
-			segue_replay_move(&run, &list[i]);
-		status = segue_replay_end(&run);
+		status = replay_in(&run, memory, size, copies, 4, NULL, 0, &all, 1);
 		for (size_t i = size; i < enough; i++)
 			assert_int_equal(memory[i], 0xa5);
 		assert_true(status == REPLAY_OK || status == REPLAY_MEMORY);
@@ -716,7 +763,7 @@ static void replay_sees_what_bytes_say(void **state)
 	static unsigned char bytes[120];
 	struct plan_copy copies[120];
 	struct plan_range zeros[120], all = { (uintptr_t)bytes, (uintptr_t)bytes + sizeof(bytes) };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	for (uint32_t round = 0; round < 20000; round++) {
@@ -758,25 +805,25 @@ static void replay_sees_what_bytes_say(void **state)
 	}
 }
 
-/* However many moves, in 120 bytes there are no more than 120 runs. */
+/* However many moves, in 120 bytes there are no more than 120 runs, and 120 anchors. */
 static void replay_needs_no_more_for_more_moves(void **state)
 {
-	static uint64_t memory[5 * 400];
+	static uint64_t memory[4 * 20000 + 5 * 400];
 	struct plan_range all = { 1000, 1120 };
-	struct replay_input input = { .writable = &all, .writable_count = 1, .memory = memory, .memory_size = sizeof(memory) };
-	struct replay_result where;
 	struct replay run;
 
 	(void)state;
-	assert_int_equal(segue_replay_begin(&run, &input, &where), REPLAY_OK);
+	list_count = 0;
 	for (uint32_t i = 0; i < 20000; i++) {
 		uint32_t size = 1 + (uint32_t)chance(60);
 		struct segue_move move = { all.start + chance(120 - size + 1), all.start + chance(120 - size + 1), size,
 			1 + (uint32_t)chance(5) };
 
-		assert_int_equal(segue_replay_move(&run, &move), REPLAY_OK);
+		if (move.op <= SEGUE_MOVE_COPY_DOWN)
+			move.op = move.dst < move.src ? SEGUE_MOVE_COPY_UP : SEGUE_MOVE_COPY_DOWN;
+		emit(NULL, &move);
 	}
-	assert_int_equal(segue_replay_end(&run), REPLAY_OK);
+	assert_int_equal(replay_in(&run, memory, sizeof(memory), NULL, 0, NULL, 0, &all, 1), REPLAY_OK);
 }
 
 int main(void)
@@ -784,6 +831,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_wrapping_ranges),
 		cmocka_unit_test(refuses_overlapping_destinations),
+		cmocka_unit_test(refuses_what_is_not_in_order),
 		cmocka_unit_test(refuses_too_many),
 		cmocka_unit_test(lives_in_any_arena),
 		cmocka_unit_test(stops_when_the_list_is_full),
