@@ -32,19 +32,18 @@ static void append_piece(struct plan *p, struct plan_copy copy)
 		p->out->in_place += copy.size;
 	else
 		p->out->payload += copy.size;
-	if (p->piece_count != 0 && piece->dst + piece->size == copy.dst && piece->src + piece->size == copy.src &&
-	    copy.size <= PIECE_MAX - piece->size) {
-		piece->size += (uint32_t)copy.size;
-		return;
-	}
 	while (copy.size != 0) {
 		uint32_t size = (uint32_t)plan_min(copy.size, PIECE_MAX);
 
-		piece = segue_plan_take(p, 1, sizeof(*piece), false);
-		if (piece == NULL)
-			return;
-		*piece = (struct piece){ .dst = copy.dst, .src = copy.src, .size = size, .blocks = PLAN_NONE };
-		p->piece_count++;
+		if (p->piece_count == 0 || piece->dst + piece->size != copy.dst || piece->src + piece->size != copy.src ||
+		    size > PIECE_MAX - piece->size) {
+			piece = segue_plan_take(p, 1, sizeof(*piece), false);
+			if (piece == NULL)
+				return;
+			*piece = (struct piece){ .dst = copy.dst, .src = copy.src, .blocks = PLAN_NONE };
+			p->piece_count++;
+		}
+		piece->size += size;
 		copy.dst += size;
 		copy.src += size;
 		copy.size -= size;

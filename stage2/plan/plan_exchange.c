@@ -67,12 +67,13 @@ static void split_pieces(struct exchange *x)
 
 	for (uint32_t i = 0; i < p->piece_count; i++) {
 		struct piece *piece = &p->pieces[i];
-		struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+		struct hole_walk walk;
 		addr_t shift = piece->dst - piece->src, from = piece->src;
 
 		if (!plan_waits(piece))
 			continue;
 		piece->slot = x->count;
+		segue_plan_begin_holes(piece, &walk);
 		while (segue_plan_next_hole(p, piece, &walk)) {
 			append(x, from + shift, from, (uint32_t)(walk.hole.src - from), false);
 			from = walk.hole.src + walk.hole.size;

@@ -107,6 +107,7 @@ struct hole_walk {
 	uint32_t writer, cut;
 	struct cut hole;
 };
+void segue_plan_begin_holes(const struct piece *, struct hole_walk *);
 bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *);
 
 /* plan_order.c: write every piece, one after the other. */

@@ -85,6 +85,12 @@ void segue_plan_copy(struct plan *p, addr_t dst, addr_t src, size_t size)
 
 /* holes */
 
+void segue_plan_begin_holes(const struct piece *piece, struct hole_walk *walk)
+{
+	walk->writer = piece->writer;
+	walk->cut = PLAN_NONE;
+}
+
 bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk)
 {
 	addr_t end = piece->src + piece->size;

@@ -439,14 +439,10 @@ void segue_replay_allow(struct replay *r, addr_t start, addr_t end)
 {
 	if (start > end)
 		refuse(r, REPLAY_BAD_INPUT, start, end);
-	if (start == end)
+	if (start == end || take(r, 2, sizeof(addr_t), false) == NULL)
 		return;
-	if (r->allowed_count != 0 && r->allowed[r->allowed_count - 1] == start) {
-		r->allowed[r->allowed_count - 1] = end;
-	} else if (take(r, 2, sizeof(addr_t), false) != NULL) {
-		r->allowed[r->allowed_count++] = start;
-		r->allowed[r->allowed_count++] = end;
-	}
+	r->allowed[r->allowed_count++] = start;
+	r->allowed[r->allowed_count++] = end;
 }
 
 void segue_replay_moves(struct replay *r, replay_list *move, const void *list, uint32_t count)

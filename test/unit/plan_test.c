@@ -592,12 +592,23 @@ static void large_numbers(void **state)
 	assert_int_equal(replay(NULL, 0, &zero, 1, NULL, 0, &where), REPLAY_OK);
 }
 
+struct times {
+	double plan, replay;
+};
+
+static double seconds_since(clock_t start)
+{
+	return (double)(clock() - start) / CLOCKS_PER_SEC;
+}
+
 /* n scattered pages: half of them cyclic, a few free pages. */
-static double plan_pages(uint32_t n)
+static struct times time_pages(uint32_t n)
 {
 	struct plan_copy *copies = malloc(n * sizeof(*copies));
 	uint32_t *order = malloc(2 * n * sizeof(*order));
-	struct plan_range room = { 0x1000, 0x4000000 };
+	struct plan_range room = { 0x1000, 0x4000000 }, whole = room;
+	struct replay where;
+	struct times times;
 	clock_t start;
 
 	assert_true(copies != NULL && order != NULL);
@@ -611,12 +622,15 @@ static double plan_pages(uint32_t n)
 		copies[i] = (struct plan_copy){ 0x10000000 + (uint64_t)i * 4096, 0x10000000 + (uint64_t)order[i] * 4096, 4096 };
 	start = clock();
 	assert_int_equal(plan(copies, n, NULL, 0, &room, 1), PLAN_OK);
-	start = clock() - start;
+	times.plan = seconds_since(start);
 	assert_true(result.moves <= n + 100);
 	assert_true(result.memory_used <= 104 * (size_t)n + 1024);
+	start = clock();
+	assert_int_equal(replay(copies, n, NULL, 0, &whole, 1, &where), REPLAY_OK);
+	times.replay = seconds_since(start);
 	free(order);
 	free(copies);
-	return (double)start / CLOCKS_PER_SEC;
+	return times;
 }
 
 /* Where there is no free byte: one exchange less than pages in each cycle, and little more memory. */
@@ -639,16 +653,18 @@ static void turns_pages_in_place(void **state)
 /* Ten times the pages: 13 times the work at most, and what the caches add; squared would be a hundred times. */
 static void grows_like_n_log_n(void **state)
 {
-	double last = 0;
+	struct times last = { 0, 0 };
 
 	(void)state;
 	for (uint32_t n = 1000; n <= 1000000; n *= 10) {
-		double time = plan_pages(n);
+		struct times times = time_pages(n);
 
-		print_message("%8u pages: %.4f s\n", n, time);
-		if (last > 0.004)
-			assert_true(time < 45 * last);
-		last = time;
+		print_message("%8u pages: plan %.4f s, replay %.4f s\n", n, times.plan, times.replay);
+		if (last.plan > 0.004)
+			assert_true(times.plan < 45 * last.plan);
+		if (last.replay > 0.004)
+			assert_true(times.replay < 45 * last.replay);
+		last = times;
 	}
 }
 
@@ -805,6 +821,191 @@ static void replay_sees_what_bytes_say(void **state)
 	}
 }
 
+/* A little memory of which every byte is another, with room for moves that miss it by one. */
+#define CELLS 160u
+#define EDGE 4u
+static unsigned char cells[CELLS + 2 * EDGE];
+static bool writable_cells[CELLS + 2 * EDGE];
+
+struct asked {
+	struct plan_copy copies[32];
+	struct plan_range zeros[32], writable[2];
+	uint32_t copy_count, zero_count, writable_count;
+};
+
+static void ask_copy(struct asked *w, uint32_t dst, uint32_t src, uint32_t size)
+{
+	addr_t base = (uintptr_t)cells + EDGE;
+
+	if (size != 0)
+		w->copies[w->copy_count++] = (struct plan_copy){ base + dst, base + src, size };
+}
+
+/* Pieces side by side up to `end`, from anywhere, some of them zeros. */
+static void ask_anything(struct asked *w, uint32_t end)
+{
+	addr_t base = (uintptr_t)cells + EDGE;
+
+	for (uint32_t dst = 0, size; dst < end && w->copy_count + w->zero_count < 24; dst += size) {
+		size = 1 + (uint32_t)chance(chance(3) ? 8 : 40);
+		if (size > end - dst)
+			size = end - dst;
+		if (chance(8) == 0)
+			w->zeros[w->zero_count++] = (struct plan_range){ base + dst, base + dst + size };
+		else
+			ask_copy(w, dst, (uint32_t)chance(end - size + 1), size);
+	}
+}
+
+/* All of memory up to `end` in another order. */
+static void ask_exchange(struct asked *w, uint32_t end)
+{
+	uint32_t size = 1 + (uint32_t)chance(end / 3), other = 1 + (uint32_t)chance(end / 3), middle = end - size - other;
+
+	ask_copy(w, 0, size + middle, other);
+	ask_copy(w, other, size, middle);
+	ask_copy(w, other + middle, 0, size);
+}
+
+/* What the replay has to say of the list, by the bytes. */
+static enum replay_status judge(const struct asked *w)
+{
+	struct segue_move end = { .op = SEGUE_MOVE_END };
+	bool outside = false;
+
+	for (size_t i = 0; i < list_count; i++) {
+		const struct segue_move *m = &list[i];
+		uint64_t ahead = m->op == SEGUE_MOVE_COPY_UP ? m->dst - m->src : m->op == SEGUE_MOVE_COPY_DOWN ? m->src - m->dst : 0;
+
+		if (ahead != 0 && ahead < m->size)
+			return REPLAY_BAD_MOVE;
+		for (uint32_t k = 0; k < m->size; k++)
+			if (!writable_cells[m->dst - (uintptr_t)cells + k] ||
+			    ((m->op == SEGUE_MOVE_SWAP_UP || m->op == SEGUE_MOVE_SWAP_DOWN) && !writable_cells[m->src - (uintptr_t)cells + k]))
+				outside = true;
+	}
+	if (outside)
+		return REPLAY_OUTSIDE;
+	for (uint32_t i = 0; i < sizeof(cells); i++)
+		cells[i] = (unsigned char)(i + 1);
+	emit(NULL, &end);
+	executor_model(list);
+	list_count--;
+	for (uint32_t i = 0; i < w->copy_count; i++)
+		for (uint32_t k = 0; k < w->copies[i].size; k++)
+			if (cells[w->copies[i].dst - (uintptr_t)cells + k] != w->copies[i].src - (uintptr_t)cells + k + 1)
+				return REPLAY_WRONG;
+	for (uint32_t i = 0; i < w->zero_count; i++)
+		for (addr_t at = w->zeros[i].start; at < w->zeros[i].end; at++)
+			if (cells[at - (uintptr_t)cells] != 0)
+				return REPLAY_WRONG;
+	return REPLAY_OK;
+}
+
+/* Damages the list at one move. False if this damage does not apply. */
+static bool damage(uint32_t kind, size_t at)
+{
+	struct segue_move move = list[at];
+
+	switch (kind) {
+	case 0: /* dropped */
+		memmove(&list[at], &list[at + 1], (--list_count - at) * sizeof(*list));
+		return true;
+	case 1: /* doubled */
+		emit(NULL, &move);
+		memmove(&list[at + 1], &list[at], (list_count - 1 - at) * sizeof(*list));
+		return true;
+	case 2: /* swapped with the next */
+		if (at + 1 == list_count)
+			return false;
+		list[at] = list[at + 1];
+		list[at + 1] = move;
+		return true;
+	case 3:
+		list[at].dst++;
+		return true;
+	case 4:
+		list[at].dst--;
+		return true;
+	case 5:
+		list[at].src++;
+		return move.op != SEGUE_MOVE_ZERO;
+	case 6:
+		list[at].src--;
+		return move.op != SEGUE_MOVE_ZERO;
+	case 7:
+		list[at].size++;
+		return true;
+	case 8:
+		return --list[at].size != 0;
+	case 9: /* the wrong one of two like ops */
+		list[at].op = move.op == SEGUE_MOVE_SWAP_UP ? SEGUE_MOVE_SWAP_DOWN : SEGUE_MOVE_SWAP_UP;
+		return move.op == SEGUE_MOVE_SWAP_UP || move.op == SEGUE_MOVE_SWAP_DOWN;
+	default: /* zeros instead */
+		list[at].op = SEGUE_MOVE_ZERO;
+		return move.op != SEGUE_MOVE_ZERO;
+	}
+}
+
+/* Every single move of many lists, damaged in every such way: the replay says what the bytes say. */
+static void replay_catches_every_damage(void **state)
+{
+	const uint32_t kinds = 11;
+	uint32_t verdicts[REPLAY_WRONG + 1] = { 0 };
+
+	(void)state;
+	for (uint32_t world = 0; world < 600; world++) {
+		struct plan_range room = { (uintptr_t)cells + EDGE + CELLS - 20, (uintptr_t)cells + EDGE + CELLS }, fresh = room;
+		struct asked w = { .copy_count = 0 };
+		struct segue_move *good;
+		size_t good_count;
+		struct replay where;
+
+		if (world % 3 == 0)
+			ask_exchange(&w, 6 + (uint32_t)chance(CELLS - 26));
+		else
+			ask_anything(&w, 6 + (uint32_t)chance(CELLS - 26));
+		assert_int_equal(plan(w.copies, w.copy_count, w.zeros, w.zero_count, &fresh, world % 2), PLAN_OK);
+		if (result.exchanged != 0)
+			w.writable[w.writable_count++] = (struct plan_range){ (uintptr_t)cells + EDGE, room.start };
+		if (world % 2 != 0)
+			w.writable[w.writable_count++] = room;
+		memset(writable_cells, 0, sizeof(writable_cells));
+		for (uint32_t i = 0; i < w.copy_count; i++)
+			memset(writable_cells + (w.copies[i].dst - (uintptr_t)cells), 1, w.copies[i].size);
+		for (uint32_t i = 0; i < w.zero_count; i++)
+			memset(writable_cells + (w.zeros[i].start - (uintptr_t)cells), 1, w.zeros[i].end - w.zeros[i].start);
+		for (uint32_t i = 0; i < w.writable_count; i++)
+			memset(writable_cells + (w.writable[i].start - (uintptr_t)cells), 1, w.writable[i].end - w.writable[i].start);
+		good_count = list_count;
+		good = malloc(good_count * sizeof(*good) + 1);
+		assert_non_null(good);
+		memcpy(good, list, good_count * sizeof(*good));
+		assert_int_equal(judge(&w), REPLAY_OK);
+		for (uint32_t at = 0; at < good_count; at++) {
+			for (uint32_t kind = 0; kind < kinds; kind++) {
+				enum replay_status verdict, truth;
+
+				list_count = good_count;
+				memcpy(list, good, good_count * sizeof(*good));
+				if (!damage(kind, at))
+					continue;
+				truth = judge(&w);
+				verdict = replay(w.copies, w.copy_count, w.zeros, w.zero_count, w.writable, w.writable_count, &where);
+				if (verdict != truth)
+					fail_msg("world %u, move %u, damage %u: the replay says %u, the bytes say %u", (unsigned)world,
+						(unsigned)at, (unsigned)kind, (unsigned)verdict, (unsigned)truth);
+				verdicts[verdict]++;
+			}
+		}
+		free(good);
+	}
+	print_message("damaged lists: %u still right, %u no moves, %u write outside, %u wrong\n", (unsigned)verdicts[REPLAY_OK],
+		(unsigned)verdicts[REPLAY_BAD_MOVE], (unsigned)verdicts[REPLAY_OUTSIDE], (unsigned)verdicts[REPLAY_WRONG]);
+	assert_true(verdicts[REPLAY_OK] > 1000 && verdicts[REPLAY_BAD_MOVE] > 100);
+	assert_true(verdicts[REPLAY_OUTSIDE] > 1000 && verdicts[REPLAY_WRONG] > 10000);
+}
+
 /* However many moves, in 120 bytes there are no more than 120 runs, and 120 anchors. */
 static void replay_needs_no_more_for_more_moves(void **state)
 {
@@ -858,6 +1059,7 @@ int main(void)
 		cmocka_unit_test(replay_refuses),
 		cmocka_unit_test(replay_in_any_arena),
 		cmocka_unit_test(replay_sees_what_bytes_say),
+		cmocka_unit_test(replay_catches_every_damage),
 		cmocka_unit_test(replay_needs_no_more_for_more_moves),
 	};
 
