@@ -29,7 +29,6 @@ struct arrangement {
 	struct runs runs;
 	struct scratch whole;         /* what is free */
 	struct scratch scratch;       /* of it, what the planner may use */
-	struct scratch left;          /* and what it has left */
 	struct scratch reserve;       /* for the list: out of the planner's reach */
 	struct list list;
 	struct plan_result result;
@@ -174,14 +173,13 @@ static int plan_once(struct arrangement *a)
 	struct plan_input input = {
 		.copies = list, .copy_count = copies, .lent = lent, .taken = &a->list.taken,
 		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.free = a->left.ranges, .free_count = a->scratch.count,
+		.free = a->scratch.ranges, .free_count = a->scratch.count,
 		.memory = a->memory, .memory_size = a->memory_size,
 		.emit = emit, .context = &a->list,
 	};
 	enum plan_status status;
 	size_t need;
 
-	a->left = a->scratch;
 	a->list.count = 0;
 	a->list.taken = PAGE;
 	a->list.full = false;

@@ -138,6 +138,8 @@ static void choose_readers(struct plan *p)
 		for (; next < p->piece_count; next++) {
 			struct piece *piece = &p->pieces[order[next].index], *loser = piece;
 
+			if (p->piece_count - next > PLAN_AHEAD)
+				__builtin_prefetch(&p->pieces[order[next + PLAN_AHEAD].index]);
 			if (piece->dst != piece->src) {
 				if (piece->src > covered)
 					break;
@@ -200,13 +202,6 @@ static void finish(struct plan *p)
 		const struct plan_range *zero = &p->in->zeros[i];
 
 		segue_plan_emit(p, SEGUE_MOVE_ZERO, zero->start, 0, (size_t)(zero->end - zero->start));
-	}
-	for (uint32_t i = 0; p->room_top != 0 && p->status == PLAN_OK; i++) {
-		struct plan_range *range = &p->in->free[i];
-		addr_t used = plan_min(p->room_top, range->end - range->start);
-
-		range->start += used;
-		p->room_top -= used;
 	}
 }
 

@@ -87,10 +87,10 @@ struct plan_input {
 	const struct plan_range *zeros;
 	/*
 	 * RAM in which bytes may be set aside: disjoint from each other and from
-	 * all sources, destinations and zeros. The plan uses it from the front
-	 * and raises start past the used part; the rest stays the caller's.
+	 * all sources, destinations and zeros. The plan uses the first
+	 * result->scratch bytes of it.
 	 */
-	struct plan_range *free;
+	const struct plan_range *free;
 	uint32_t copy_count;
 	uint32_t zero_count;
 	uint32_t free_count;
@@ -112,7 +112,7 @@ struct plan_result {
 	uint64_t aside;  /* of these, bytes that did not go to their place at once: moved <= payload + aside */
 	addr_t in_place; /* bytes already where they belong; never touched */
 	addr_t zeroed;   /* bytes of zeros */
-	addr_t scratch;  /* bytes taken from the free ranges */
+	addr_t scratch;  /* bytes used of the free ranges, from the front */
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
 	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM; 0: sources are written only as destinations */
@@ -120,7 +120,6 @@ struct plan_result {
 	size_t memory_held; /* from memory's start, when emit() is called */
 	uint32_t index;       /* the subject of a refusal: copies from 0, then the zeros, then the free ranges */
 	struct plan_range at; /* PLAN_OVERLAP: the bytes that one before wants too; PLAN_WRAPS: the range as given */
-	size_t memory_need;   /* PLAN_MEMORY: at least this much is wanted */
 	int emit_status;      /* PLAN_EMIT */
 };
 

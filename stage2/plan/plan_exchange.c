@@ -92,6 +92,7 @@ static void order_by_src(struct exchange *x)
 	for (uint32_t i = 0; i < p->node_count && p->status == PLAN_OK; i++) {
 		const struct piece *piece = &p->pieces[p->by_src[i]];
 
+		plan_fetch_ahead(p, i);
 		for (uint32_t k = piece->slot; plan_waits(piece) && k < x->real && x->parts[k].src - piece->src < piece->size; k++)
 			x->by_src[count++] = k;
 	}

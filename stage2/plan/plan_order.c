@@ -137,6 +137,7 @@ static void start(struct plan *p)
 		struct piece *piece = &p->pieces[p->by_src[i]];
 		struct meeting m;
 
+		plan_fetch_ahead(p, i);
 		while (writer < p->piece_count && p->pieces[writer].dst + p->pieces[writer].size <= piece->src)
 			writer++;
 		piece->writer = writer;

@@ -94,8 +94,8 @@ static void replay(const struct plan_copy *copies, uint32_t n, bool exchanged, v
 	struct replay r;
 
 	segue_replay_begin(&r, memory, size);
-	for (uint32_t i = 0; i < n; i++)
-		segue_replay_allow(&r, copies[i].dst, copies[i].dst + PAGE);
+	/* One segment, as segue_load() tells of it. */
+	segue_replay_allow(&r, copies[0].dst, copies[n - 1].dst + PAGE);
 	for (uint32_t i = 0; exchanged && i < n; i++)
 		segue_replay_allow(&r, copies[i].src, copies[i].src + PAGE);
 	segue_replay_allow(&r, PAGE, 256 * PAGE);
@@ -123,10 +123,11 @@ static void show_time(double seconds, uint32_t n, double last)
 static struct times measure(const char *name, uint32_t n, uint32_t free_pages, uint32_t among, struct times last)
 {
 	struct plan_copy *copies = scatter(n, among);
+	struct plan_range range = { PAGE, PAGE + free_pages * PAGE };
 	uint32_t most = 2 * n + 16;
 	size_t size = segue_replay_memory(2 * n + 1, most);
 	struct plan_input input = {
-		.copies = copies, .copy_count = n, .free_count = free_pages != 0,
+		.copies = copies, .copy_count = n, .free = &range, .free_count = free_pages != 0,
 		.memory_size = segue_plan_memory(n, 0, 1), .emit = emit, .context = &most
 	};
 	struct plan_result result;
@@ -139,10 +140,8 @@ static struct times measure(const char *name, uint32_t n, uint32_t free_pages, u
 	input.memory = room(size);
 	memset(input.memory, 1, size);
 	for (uint32_t turn = 0; turn < (n > 100000 ? 3 : 9); turn++) {
-		struct plan_range range = { PAGE, PAGE + free_pages * PAGE };
 		double start = now(), middle;
 
-		input.free = &range;
 		list_count = 0;
 		if (segue_plan(&input, &result) != PLAN_OK)
 			die("no plan");

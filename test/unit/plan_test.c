@@ -57,7 +57,7 @@ static void *sorted(const void *items, uint32_t count, size_t size)
 }
 
 static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
-	uint32_t zero_count, struct plan_range *free_ranges, uint32_t free_count)
+	uint32_t zero_count, const struct plan_range *free_ranges, uint32_t free_count)
 {
 	size_t size = segue_plan_memory(copy_count, zero_count, free_count);
 	struct plan_copy *sorted_copies = sorted(copies, copy_count, sizeof(*copies));
@@ -90,8 +90,9 @@ static const struct segue_move *entry(const void *context, uint32_t index)
 }
 
 /* Replays the list. The memory is the replay's own, and freed. */
-static enum replay_status replay_in(struct replay *r, void *memory, size_t size, const struct plan_copy *copies, uint32_t copy_count,
-	const struct plan_range *zeros, uint32_t zero_count, const struct plan_range *writable, uint32_t writable_count)
+static enum replay_status replay_in(struct replay *r, void *memory, size_t size, const struct plan_copy *copies,
+	uint32_t copy_count, const struct plan_range *zeros, uint32_t zero_count, const struct plan_range *writable,
+	uint32_t writable_count)
 {
 	segue_replay_begin(r, memory, size);
 	for (uint32_t i = 0; i < copy_count; i++)
@@ -218,7 +219,7 @@ static void refuses_too_many(void **state)
 	}
 }
 
-/* With every arena from none to enough: it succeeds or says how much it wants, more than it had, and stays inside. */
+/* With every arena from none to enough: it succeeds or refuses, and stays inside. */
 static void lives_in_any_arena(void **state)
 {
 	static const struct plan_copy copies[] = {
@@ -245,9 +246,6 @@ static void lives_in_any_arena(void **state)
 		if (status == PLAN_OK)
 			continue;
 		assert_int_equal(status, PLAN_MEMORY);
-		assert_true(result.memory_need > size);
-		assert_true(result.memory_need <= enough);
-		assert_true(room.start == 200);
 		refused = size;
 	}
 	assert_in_range(refused, 100, enough - step);
@@ -363,9 +361,8 @@ static void sets_little_aside(void **state)
 	assert_int_equal(result.scratch, 0x1000);
 	assert_int_equal(result.moved, result.payload + 0x1000);
 	assert_int_equal(result.exchanged, 0);
-	assert_true(room[1].start == 0x10800 && room[2].start == 0x20800 && room[3].start == 0x40000);
-	room[1].start = 0x10000;
-	room[2].start = 0x20000;
+	/* The first of it, and no more. */
+	room[2].end = 0x20800;
 	assert_int_equal(replay(copies, 2, NULL, 0, room, 3, &where), REPLAY_OK);
 }
 
@@ -435,13 +432,13 @@ static void breaks_the_cycle_not_the_tail(void **state)
 		{ 0xff8, 0x5000, 0x1008 }, { 0x5000, 0x1000, 0x1000 },
 		{ 0x6000, 0x9000, 0x8 }, { 0x9000, 0xa000, 0x10 }, { 0xa000, 0xb000, 0x20 }, { 0xb000, 0xc000, 0x30 }
 	};
-	struct plan_range room = { 0x100000, 0x200000 }, whole = room;
+	struct plan_range room = { 0x100000, 0x200000 };
 	struct replay where;
 
 	(void)state;
 	assert_int_equal(plan(copies, COUNT(copies), NULL, 0, &room, 1), PLAN_OK);
 	assert_int_equal(result.aside, 0x1000);
-	assert_int_equal(replay(copies, COUNT(copies), NULL, 0, &whole, 1, &where), REPLAY_OK);
+	assert_int_equal(replay(copies, COUNT(copies), NULL, 0, &room, 1, &where), REPLAY_OK);
 }
 
 /* cases that other planners are known to get wrong */
@@ -606,7 +603,7 @@ static struct times time_pages(uint32_t n)
 {
 	struct plan_copy *copies = malloc(n * sizeof(*copies));
 	uint32_t *order = malloc(2 * n * sizeof(*order));
-	struct plan_range room = { 0x1000, 0x4000000 }, whole = room;
+	struct plan_range room = { 0x1000, 0x4000000 };
 	struct replay where;
 	struct times times;
 	clock_t start;
@@ -626,7 +623,7 @@ static struct times time_pages(uint32_t n)
 	assert_true(result.moves <= n + 100);
 	assert_true(result.memory_used <= 104 * (size_t)n + 1024);
 	start = clock();
-	assert_int_equal(replay(copies, n, NULL, 0, &whole, 1, &where), REPLAY_OK);
+	assert_int_equal(replay(copies, n, NULL, 0, &room, 1, &where), REPLAY_OK);
 	times.replay = seconds_since(start);
 	free(order);
 	free(copies);
@@ -685,8 +682,7 @@ static void one_against_many(void **state)
 	assert_int_equal(plan(copies, n + 1, NULL, 0, &room, 1), PLAN_OK);
 	assert_int_equal(result.exchanged, 0);
 	assert_true(result.aside <= 16 * n);
-	room.end = room.start;
-	room.start = 0x1000;
+	room.end = room.start + result.scratch;
 	{
 		struct replay where;
 
@@ -955,7 +951,7 @@ static void replay_catches_every_damage(void **state)
 
 	(void)state;
 	for (uint32_t world = 0; world < 600; world++) {
-		struct plan_range room = { (uintptr_t)cells + EDGE + CELLS - 20, (uintptr_t)cells + EDGE + CELLS }, fresh = room;
+		struct plan_range room = { (uintptr_t)cells + EDGE + CELLS - 20, (uintptr_t)cells + EDGE + CELLS };
 		struct asked w = { .copy_count = 0 };
 		struct segue_move *good;
 		size_t good_count;
@@ -965,7 +961,7 @@ static void replay_catches_every_damage(void **state)
 			ask_exchange(&w, 6 + (uint32_t)chance(CELLS - 26));
 		else
 			ask_anything(&w, 6 + (uint32_t)chance(CELLS - 26));
-		assert_int_equal(plan(w.copies, w.copy_count, w.zeros, w.zero_count, &fresh, world % 2), PLAN_OK);
+		assert_int_equal(plan(w.copies, w.copy_count, w.zeros, w.zero_count, &room, world % 2), PLAN_OK);
 		if (result.exchanged != 0)
 			w.writable[w.writable_count++] = (struct plan_range){ (uintptr_t)cells + EDGE, room.start };
 		if (world % 2 != 0)

@@ -313,12 +313,15 @@ static void check(const struct world *w)
 		return;
 	}
 	for (uint32_t i = 0; i < w->free_count; i++) {
-		for (uint64_t k = w->frees[i].start; k < at.frees[i].start - base; k++)
-			writable[k] = true;
-		scratch += at.frees[i].start - base - w->frees[i].start;
+		uint64_t used = w->frees[i].end - w->frees[i].start;
+
+		if (used > result.scratch - scratch)
+			used = result.scratch - scratch;
+		for (uint64_t k = 0; k < used; k++)
+			writable[w->frees[i].start + k] = true;
+		scratch += used;
 		/* For the replay: what was taken. */
-		at.frees[i].end = at.frees[i].start;
-		at.frees[i].start = w->frees[i].start + base;
+		at.frees[i].end = at.frees[i].start + used;
 	}
 	for (uint32_t i = 0; i < w->copy_count && result.exchanged; i++)
 		for (uint64_t k = 0; k < w->copies[i].size; k++)
