@@ -30,7 +30,6 @@ struct arrangement {
 	struct runs runs;
 	struct scratch whole;         /* free RAM */
 	struct scratch scratch;       /* the part that the planner may use */
-	struct scratch left;          /* the part that it has not used */
 	struct scratch reserve;       /* for the list; the planner does not use it */
 	struct list list;
 	struct plan_result result;
@@ -163,8 +162,8 @@ static size_t list_size(const struct arrangement *a)
 /* Bytes for the list and the replay. */
 static size_t replay_memory(const struct arrangement *a)
 {
-	return list_size(a) + segue_replay_memory(a->result.exchanged ? a->runs.copy_count : 0, (uint32_t)a->job->segment_count,
-						  SCRATCH_LIMIT, a->list.moves);
+	return list_size(a) + segue_replay_memory((a->result.exchanged ? a->runs.copy_count : 0) +
+						  (uint32_t)a->job->segment_count + SCRATCH_LIMIT, a->list.count);
 }
 
 static int plan_once(struct arrangement *a)
@@ -175,14 +174,13 @@ static int plan_once(struct arrangement *a)
 	struct plan_input input = {
 		.copies = list, .copy_count = copies, .lent = lent, .taken = &a->list.taken,
 		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.free = a->left.ranges, .free_count = a->scratch.count,
+		.free = a->scratch.ranges, .free_count = a->scratch.count,
 		.memory = a->memory, .memory_size = a->memory_size,
 		.emit = emit, .context = &a->list,
 	};
 	enum plan_status status;
 	size_t need;
 
-	a->left = a->scratch;
 	a->list.count = 0;
 	a->list.taken = PAGE;
 	a->list.full = false;
@@ -278,47 +276,49 @@ static void allow_writes(const struct arrangement *a, struct verification *v)
 
 		segue_replay_allow(&v->replay, s->dest, s->dest + s->source.size + s->zero_size);
 	}
+	for (uint32_t i = 0; i < a->scratch.count; i++)
+		segue_replay_allow(&v->replay, a->scratch.ranges[i].start, a->scratch.ranges[i].end);
 	if (a->result.exchanged != 0)
 		segue_each_copy(job, allow_source, v);
+}
+
+static const struct segue_move *entry_of(const void *list, uint32_t index)
+{
+	const struct list_page *pages = list;
+
+	return &pages[index / LIST_MOVES].moves[index % LIST_MOVES];
 }
 
 static void check_copy(void *context, const struct plan_copy *copy)
 {
 	struct verification *v = context;
 
-	segue_replay_copy(&v->replay, v->count++, copy);
+	segue_replay_check(&v->replay, v->count++, copy->dst, copy->size, copy->src);
 }
 
 /* The replay checks the plan independently of the planner: every segment must get its bytes. */
 static int replay(struct arrangement *a)
 {
 	struct job *job = a->job;
-	struct replay_input input = {
-		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.writable = a->scratch.ranges, .writable_count = a->scratch.count,
-		.memory = a->memory, .memory_size = (size_t)((uint8_t *)a->list.pages - a->memory),
-	};
 	struct verification v = {.job = job};
-	struct replay_result result;
-	enum replay_status status;
+	struct replay *r = &v.replay;
 
-	status = segue_replay_begin(&v.replay, &input, &result);
-	if (status == REPLAY_OK)
-		allow_writes(a, &v);
-	for (uint32_t i = 0; i < a->list.count; i++)
-		segue_replay_move(&v.replay, &a->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES]);
+	segue_replay_begin(r, a->memory, (size_t)((uint8_t *)a->list.pages - a->memory));
+	allow_writes(a, &v);
+	segue_replay_moves(r, entry_of, a->list.pages, a->list.count);
 	segue_each_copy(job, check_copy, &v);
-	status = segue_replay_end(&v.replay);
-	if (status == REPLAY_OK)
+	for (uint32_t i = 0; i < a->runs.zero_count; i++)
+		segue_replay_check(r, v.count++, a->runs.zeros[i].start, a->runs.zeros[i].end - a->runs.zeros[i].start, REPLAY_ZEROS);
+	if (r->status == REPLAY_OK)
 		return SEGUE_OK;
 	/* An exchange writes to its source, and this source must not be written to. */
-	if (status == REPLAY_OUTSIDE && a->result.exchanged != 0)
-		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)result.at.start,
-				    (addr_t)result.at.end);
-	if (status == REPLAY_MEMORY)
+	if (r->status == REPLAY_OUTSIDE && a->result.exchanged != 0)
+		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)r->at.start,
+				    (addr_t)r->at.end);
+	if (r->status == REPLAY_MEMORY)
 		return refuse_space(a, replay_memory(a));
-	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)status, result.index,
-			    (addr_t)result.at.start, (addr_t)result.at.end);
+	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)r->status, r->index,
+			    (addr_t)r->at.start, (addr_t)r->at.end);
 }
 
 static int write_segments(struct arrangement *a, struct loaded *loaded)

@@ -60,7 +60,7 @@ struct plan_range {
 enum plan_status {
 	PLAN_OK = 0,
 	PLAN_WRAPS,        /* a copy, zero range or free range ends past ADDRESS_MAX or before it starts */
-	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes */
+	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes, or are not in order */
 	PLAN_MEMORY,       /* the arena is too small; see segue_plan_memory() */
 	PLAN_TOO_MANY,     /* more than PLAN_MAX copies, zeros or free ranges */
 	PLAN_EMIT          /* the callback refused; its answer is in emit_status */
@@ -75,16 +75,16 @@ enum plan_status {
 typedef int plan_emit(void *context, const struct segue_move *move);
 
 struct plan_input {
-	/* Destinations are disjoint; sources may overlap each other and the destinations. */
+	/* By dst. Destinations are disjoint; sources may overlap each other and the destinations. */
 	const struct plan_copy *copies;
-	/* Disjoint from each other and from the destinations of the copies. */
+	/* By address. Disjoint from each other and from the destinations of the copies. */
 	const struct plan_range *zeros;
 	/*
 	 * RAM in which bytes may be set aside: disjoint from each other and from
-	 * all sources, destinations and zeros. The plan uses it from the front
-	 * and raises start past the used part; the rest stays the caller's.
+	 * all sources, destinations and zeros. The plan uses the first
+	 * result->scratch bytes of it.
 	 */
-	struct plan_range *free;
+	const struct plan_range *free;
 	uint32_t copy_count;
 	uint32_t zero_count;
 	uint32_t free_count;
@@ -106,16 +106,14 @@ struct plan_result {
 	uint64_t aside;  /* of these, bytes that did not go to their place at once: moved <= payload + aside */
 	addr_t in_place; /* bytes already where they belong; never touched */
 	addr_t zeroed;   /* bytes of zeros */
-	addr_t scratch;  /* bytes taken from the free ranges */
+	addr_t scratch;  /* bytes used of the free ranges, from the front */
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
 	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM; 0: sources are written only as destinations */
 	size_t memory_used; /* at most, without what emit() took */
 	size_t memory_held; /* from memory's start, when emit() is called */
-	/* The subject of a refusal, by index: copies from 0, then the zeros, then the free ranges. */
-	uint32_t a, b;        /* b: PLAN_OVERLAP */
-	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS: the range as given */
-	size_t memory_need;   /* PLAN_MEMORY: at least this much is wanted */
+	uint32_t index;       /* the subject of a refusal: copies from 0, then the zeros, then the free ranges */
+	struct plan_range at; /* PLAN_OVERLAP: the bytes that one before wants too; PLAN_WRAPS: the range as given */
 	int emit_status;      /* PLAN_EMIT */
 };
 

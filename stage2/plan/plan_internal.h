@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "plan/plan.h"
+#include "plan/plan_sort.h"
 
 #define PLAN_NONE UINT32_MAX
 
@@ -50,11 +51,6 @@ struct part {
 	uint32_t junk;
 };
 
-struct sort_entry {
-	addr_t key;
-	uint32_t index;
-};
-
 struct plan {
 	const struct plan_input *in;
 	struct plan_result *out;
@@ -95,6 +91,14 @@ static inline addr_t plan_max(addr_t a, addr_t b)
 	return a > b ? a : b;
 }
 
+/* For walks in the order of the sources: the cache is to have what comes some steps later. */
+#define PLAN_AHEAD 12u
+static inline void plan_fetch_ahead(const struct plan *p, uint32_t place)
+{
+	if (p->node_count - place > PLAN_AHEAD)
+		__builtin_prefetch(&p->pieces[p->by_src[place + PLAN_AHEAD]]);
+}
+
 static inline bool plan_waits(const struct piece *piece)
 {
 	return piece->blocks != PLAN_NONE;
@@ -111,10 +115,8 @@ struct hole_walk {
 	uint32_t writer, cut;
 	struct cut hole;
 };
+void segue_plan_begin_holes(const struct piece *, struct hole_walk *);
 bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *);
-
-/* plan_sort.c */
-void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);
 
 /* plan_order.c: write every piece, one after the other. */
 void segue_plan_order(struct plan *);

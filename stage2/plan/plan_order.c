@@ -137,6 +137,7 @@ static void start(struct plan *p)
 		struct piece *piece = &p->pieces[p->by_src[i]];
 		struct meeting m;
 
+		plan_fetch_ahead(p, i);
 		while (writer < p->piece_count && p->pieces[writer].dst + p->pieces[writer].size <= piece->src)
 			writer++;
 		piece->writer = writer;
@@ -233,9 +234,10 @@ static void write_piece(struct plan *p, const struct piece *piece)
 {
 	bool down = piece->dst > piece->src;
 	addr_t shift = piece->dst - piece->src, from = piece->src, to = from + piece->size;
-	struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+	struct hole_walk walk;
 	uint32_t first = PLAN_NONE, *link = &first;
 
+	segue_plan_begin_holes(piece, &walk);
 	while (segue_plan_next_hole(p, piece, &walk)) {
 		uint32_t this = walk.cut - 1;
 
@@ -299,11 +301,13 @@ static void exchange_rest(struct plan *p)
 	segue_plan_exchange(p);
 	for (uint32_t i = 0; i < p->piece_count && p->status == PLAN_OK; i++) {
 		const struct piece *piece = &p->pieces[i];
-		struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+		struct hole_walk walk;
 
-		if (plan_waits(piece))
-			while (segue_plan_next_hole(p, piece, &walk))
-				restore(p, piece, &walk.hole);
+		if (!plan_waits(piece))
+			continue;
+		segue_plan_begin_holes(piece, &walk);
+		while (segue_plan_next_hole(p, piece, &walk))
+			restore(p, piece, &walk.hole);
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Replays a finished list of moves, on ranges instead of bytes, and checks that
- * it does what was asked. It shares only struct segue_move and the input's types
- * with the planner, so that each checks the other.
+ * it does what was asked. It shares only struct segue_move and the sorting with the
+ * planner, so that each checks the other; nothing is accepted for a wrong order.
  */
 #ifndef SEGUE_STAGE2_REPLAY_H
 #define SEGUE_STAGE2_REPLAY_H
@@ -12,55 +12,51 @@
 enum replay_status {
 	REPLAY_OK = 0,
 	REPLAY_MEMORY,    /* the arena is too small to say */
-	REPLAY_BAD_INPUT, /* a range of the input wraps or ends before it starts: `at` */
-	REPLAY_BAD_MOVE,  /* unknown op, size 0, or a range that wraps; `at` holds its dst range */
+	REPLAY_BAD_INPUT, /* a range that is allowed or checked wraps or ends before it starts: `at` */
+	REPLAY_BAD_MOVE,  /* unknown op, size 0, a range that wraps, or a copy over its own source; `at` holds its dst range */
 	REPLAY_OUTSIDE,   /* a move writes bytes that are neither destination nor allowed: `at` */
 	REPLAY_WRONG      /* after the last move `at` does not hold what it has to */
 };
 
-struct replay_input {
-	const struct plan_copy *copies;
-	const struct plan_range *zeros;
-	/* Further ranges that moves may write to: free RAM, and sources after an exchange. They may overlap any range. */
-	const struct plan_range *writable;
-	uint32_t copy_count;
-	uint32_t zero_count;
-	uint32_t writable_count;
-	void *memory; /* aligned to 8 */
-	size_t memory_size;
-};
+typedef const struct segue_move *replay_list(const void *list, uint32_t index);
 
-struct replay_result {
-	uint32_t index;       /* number of the move at fault; REPLAY_WRONG: of the copy, or copy_count and more, the zero */
-	struct plan_range at;
-};
+#define REPLAY_LEVELS 6u
 
-/* Feed with segue_replay_move() in list order between begin and end. */
 struct replay {
-	const struct replay_input *input;
-	struct replay_result *result;
-	void *nodes;
-	uint32_t node_count;
-	uint32_t used;
-	uint32_t spare;    /* head of the list of freed nodes */
-	uint32_t contents; /* root: which original bytes lie where */
-	uint32_t allowed;  /* root: where moves may write */
-	uint32_t moves;
-	enum replay_status status;
+	enum replay_status status; /* the first refusal; what follows it is ignored */
+	uint32_t index;            /* of the move at fault; REPLAY_WRONG: as segue_replay_check() was told */
+	struct plan_range at;
+
+	unsigned char *low, *high, *end; /* of the memory: what is not taken is up to high */
+	addr_t *allowed;           /* where moves may write: starts and ends */
+	uint32_t allowed_count;
+	uint32_t move_count;
+	replay_list *move;
+	const void *list;
+	struct run *runs;
+	uint32_t anchors;          /* the runs below this one are anchors */
+	uint32_t near;             /* the anchor of what was checked last */
+	struct run *spare;         /* the freed run to be used next */
+	uint32_t *live[REPLAY_LEVELS]; /* a bit for each anchor, then for each word of the level below */
 };
+
+/* The steps, in this order. The memory is aligned to 8. */
+void segue_replay_begin(struct replay *, void *memory, size_t size);
+
+/* Moves may write here: destinations, free RAM, and sources after an exchange. The ranges may overlap. */
+void segue_replay_allow(struct replay *, addr_t start, addr_t end);
+
+/* move() returns the list's entry of any index below count; it is asked several times. LINK, DIGEST and END are skipped. */
+void segue_replay_moves(struct replay *, replay_list *move, const void *list, uint32_t count);
 
 /*
- * For a caller that does not keep arrays of copies and ranges for the input. It passes them one by one: the further
- * writable ranges before the first move, the copies after the last move.
+ * Does [dst, dst+size) hold what was at src before the first move, or zeros (REPLAY_ZEROS)? To ask in the order of the
+ * addresses is fastest. Returns the status.
  */
-enum replay_status segue_replay_allow(struct replay *, addr_t start, addr_t end);
-enum replay_status segue_replay_copy(struct replay *, uint32_t index, const struct plan_copy *);
-enum replay_status segue_replay_begin(struct replay *, const struct replay_input *, struct replay_result *);
-/* LINK and DIGEST are skipped; END and everything after a refusal is ignored. */
-enum replay_status segue_replay_move(struct replay *, const struct segue_move *);
-enum replay_status segue_replay_end(struct replay *);
+#define REPLAY_ZEROS ADDRESS_MAX
+enum replay_status segue_replay_check(struct replay *, uint32_t index, addr_t dst, addr_t size, addr_t src);
 
 /* The memory that is enough for a list of so many moves from segue_plan(). */
-size_t segue_replay_memory(uint32_t copies, uint32_t zeros, uint32_t writable, uint32_t moves);
+size_t segue_replay_memory(uint32_t allowed, uint32_t moves);
 
 #endif

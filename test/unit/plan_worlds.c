@@ -148,31 +148,40 @@ static bool acyclic(const struct world *w)
 	return count == 0;
 }
 
+static const struct segue_move *entry(const void *context, uint32_t index)
+{
+	(void)context;
+	return &list[index];
+}
+
 static struct world at; /* the world with the program's own addresses */
 
 static enum replay_status replay(bool exchanged)
 {
-	struct plan_range writable[RANGES_MAX + PIECES_MAX];
-	struct replay_input input = {
-		.copies = at.copies, .zeros = at.zeros, .writable = writable,
-		.copy_count = at.copy_count, .zero_count = at.zero_count,
-		.memory = replay_memory
-	};
-	struct replay_result result;
 	struct replay state;
+	size_t size = segue_replay_memory(2 * at.copy_count + at.zero_count + at.free_count, list_count + 1);
+	uint32_t index = 0;
 
-	for (uint32_t i = 0; i < at.free_count; i++)
-		writable[input.writable_count++] = at.frees[i];
-	for (uint32_t i = 0; i < at.copy_count && exchanged; i++)
-		writable[input.writable_count++] = (struct plan_range){
-			at.copies[i].src, at.copies[i].src + at.copies[i].size };
-	input.memory_size = segue_replay_memory(at.copy_count, at.zero_count, input.writable_count, list_count);
-	if (input.memory_size > sizeof(replay_memory))
+	if (size > sizeof(replay_memory))
 		abort();
-	segue_replay_begin(&state, &input, &result);
-	for (uint32_t i = 0; i <= list_count; i++)
-		segue_replay_move(&state, &list[i]);
-	return segue_replay_end(&state);
+	segue_replay_begin(&state, replay_memory, size);
+	for (uint32_t i = 0; i < at.free_count; i++)
+		segue_replay_allow(&state, at.frees[i].start, at.frees[i].end);
+	for (uint32_t i = 0; i < at.zero_count; i++)
+		segue_replay_allow(&state, at.zeros[i].start, at.zeros[i].end);
+	for (uint32_t i = 0; i < at.copy_count; i++) {
+		const struct plan_copy *copy = &at.copies[i];
+
+		segue_replay_allow(&state, copy->dst, copy->dst + copy->size);
+		if (exchanged)
+			segue_replay_allow(&state, copy->src, copy->src + copy->size);
+	}
+	segue_replay_moves(&state, entry, NULL, list_count + 1);
+	for (uint32_t i = 0; i < at.copy_count; i++)
+		segue_replay_check(&state, index++, at.copies[i].dst, at.copies[i].size, at.copies[i].src);
+	for (uint32_t i = 0; i < at.zero_count; i++)
+		segue_replay_check(&state, index++, at.zeros[i].start, at.zeros[i].end - at.zeros[i].start, REPLAY_ZEROS);
+	return state.status;
 }
 
 static uint32_t seed = 1;
@@ -268,9 +277,14 @@ static void check(const struct world *w)
 	at.zero_count = w->zero_count;
 	at.free_count = w->free_count;
 	for (uint32_t i = 0; i < w->copy_count; i++) {
-		at.copies[i] = w->copies[i];
-		at.copies[i].dst += base;
-		at.copies[i].src += base;
+		uint32_t k = i;
+
+		/* Worlds are not in order, the planner's input is. */
+		for (; k > 0 && at.copies[k - 1].dst > w->copies[i].dst + base; k--)
+			at.copies[k] = at.copies[k - 1];
+		at.copies[k] = w->copies[i];
+		at.copies[k].dst += base;
+		at.copies[k].src += base;
 		if (w->copies[i].dst == w->copies[i].src)
 			in_place += w->copies[i].size;
 		else
@@ -296,12 +310,15 @@ static void check(const struct world *w)
 		return;
 	}
 	for (uint32_t i = 0; i < w->free_count; i++) {
-		for (uint64_t k = w->frees[i].start; k < at.frees[i].start - base; k++)
-			writable[k] = true;
-		scratch += at.frees[i].start - base - w->frees[i].start;
-		/* For the replay: the free memory that was used. */
-		at.frees[i].end = at.frees[i].start;
-		at.frees[i].start = w->frees[i].start + base;
+		uint64_t used = w->frees[i].end - w->frees[i].start;
+
+		if (used > result.scratch - scratch)
+			used = result.scratch - scratch;
+		for (uint64_t k = 0; k < used; k++)
+			writable[w->frees[i].start + k] = true;
+		scratch += used;
+		/* For the replay: what was taken. */
+		at.frees[i].end = at.frees[i].start + used;
 	}
 	for (uint32_t i = 0; i < w->copy_count && result.exchanged; i++)
 		for (uint64_t k = 0; k < w->copies[i].size; k++)
