@@ -19,12 +19,12 @@
  */
 #include "plan/plan_internal.h"
 
-/* Part 0 is the head of the list by source, which is a ring, and the end of the list by destination. */
+/* Parts: the real ones; one of no bytes, at the head of the list by source, a ring, and at the end of both orders; the junk. */
 struct exchange {
 	struct plan *plan;
 	struct part *parts;
-	uint32_t *by_src;     /* the real parts, from 1; the others are junk */
-	uint32_t count, real; /* the first that there is not */
+	uint32_t *by_src;     /* the real parts and the head */
+	uint32_t count, real; /* real: how many, and the index of the head */
 	uint32_t dst_last;
 };
 
@@ -64,7 +64,9 @@ static void append(struct exchange *x, addr_t dst, addr_t src, uint32_t size, bo
 static void split_pieces(struct exchange *x)
 {
 	struct plan *p = x->plan;
+	struct part *part;
 
+	x->parts = (struct part *)(void *)p->low;
 	for (uint32_t i = 0; i < p->piece_count; i++) {
 		struct piece *piece = &p->pieces[i];
 		struct hole_walk walk;
@@ -80,22 +82,28 @@ static void split_pieces(struct exchange *x)
 		}
 		append(x, from + shift, from, (uint32_t)(piece->src + piece->size - from), false);
 	}
-	x->real = x->count;
+	x->real = x->count++;
+	part = segue_plan_take(p, 1, sizeof(*part), false);
+	if (part != NULL)
+		*part = (struct part){ ADDRESS_MAX, ADDRESS_MAX, 0, 0, x->real, x->real, 0 };
+	x->dst_last = x->real;
 }
 
 static void order_by_src(struct exchange *x)
 {
 	struct plan *p = x->plan;
-	uint32_t count = 1;
+	uint32_t count = 0;
 
-	x->by_src = segue_plan_take(p, x->real, sizeof(*x->by_src), true);
+	x->by_src = segue_plan_take(p, x->real + 1, sizeof(*x->by_src), true);
 	for (uint32_t i = 0; i < p->node_count && p->status == PLAN_OK; i++) {
 		const struct piece *piece = &p->pieces[p->by_src[i]];
 
 		plan_fetch_ahead(p, i);
-		for (uint32_t k = piece->slot; plan_waits(piece) && k < x->real && x->parts[k].src - piece->src < piece->size; k++)
+		for (uint32_t k = piece->slot; plan_waits(piece) && x->parts[k].src - piece->src < piece->size; k++)
 			x->by_src[count++] = k;
 	}
+	if (p->status == PLAN_OK)
+		x->by_src[count] = x->real;
 }
 
 /* A walk over the bytes that are in one order and not in the other. */
@@ -105,17 +113,12 @@ struct difference {
 	addr_t at;
 };
 
-/* The bytes of a part, by its place in one of the orders; above all bytes if there is none. */
+/* The bytes of a real part, by its place in one of the orders. */
 static struct plan_range bytes_of(const struct exchange *x, uint32_t place, bool by_src)
 {
-	const struct part *part = x->parts + place;
-	addr_t start;
+	const struct part *part = &x->parts[by_src ? x->by_src[place] : place];
+	addr_t start = by_src ? part->src : part->dst;
 
-	if (place == x->real)
-		return (struct plan_range){ ADDRESS_MAX, ADDRESS_MAX };
-	if (by_src)
-		part = &x->parts[x->by_src[place]];
-	start = by_src ? part->src : part->dst;
 	return (struct plan_range){ start, start + part->size };
 }
 
@@ -142,7 +145,7 @@ static void next_run(const struct exchange *x, struct difference *walk, struct p
 
 static void append_junk(struct exchange *x)
 {
-	struct difference given = { true, 1, 1, 0 }, taken = { false, 1, 1, 0 };
+	struct difference given = { true, 0, 0, 0 }, taken = { false, 0, 0, 0 };
 	struct plan_range to = { 0, 0 }, from = { 0, 0 };
 
 	while (x->plan->status == PLAN_OK) {
@@ -173,14 +176,14 @@ static uint32_t merge(const struct exchange *x, uint32_t *real, uint32_t *junk, 
 
 static void link_all(struct exchange *x)
 {
-	uint32_t real = 1, junk = x->real, real_src = 1, junk_src = x->real;
+	uint32_t real = 0, junk = x->real + 1, real_src = 0, junk_src = junk;
 
 	for (uint32_t i = 1; i < x->count; i++) {
 		uint32_t next = merge(x, &real, &junk, false);
 
 		x->parts[next].dst_prev = x->dst_last;
 		x->dst_last = next;
-		insert_src(x, &x->parts[merge(x, &real_src, &junk_src, true)], 0);
+		insert_src(x, &x->parts[merge(x, &real_src, &junk_src, true)], x->real);
 	}
 }
 
@@ -211,7 +214,7 @@ static void slide_a(struct exchange *x, struct part *a)
 {
 	uint32_t left = a->size % (uint32_t)(a->dst - a->src), size = a->size - left;
 
-	for (struct part *b = x->parts; (b = &x->parts[b->src_prev]) != a; ) {
+	for (struct part *b = &x->parts[x->real]; (b = &x->parts[b->src_prev]) != a; ) {
 		b->src -= size;
 		if (a->junk && !b->junk)
 			displace(x, b->src, b->src + size, b->size);
@@ -273,7 +276,7 @@ static void step(struct exchange *x, struct part *a, struct part *b)
 			b->dst_prev = a_index;
 			b->dst += a->size;
 			b->size = size;
-			insert_src(x, a, 0);
+			insert_src(x, a, x->real);
 		}
 	}
 	b->src = from;
@@ -281,20 +284,16 @@ static void step(struct exchange *x, struct part *a, struct part *b)
 
 void segue_plan_exchange(struct plan *p)
 {
-	struct exchange x = { .plan = p, .count = 1 };
+	struct exchange x = { .plan = p };
 
-	x.parts = segue_plan_take(p, 1, sizeof(*x.parts), false);
-	if (x.parts == NULL)
-		return;
-	*x.parts = (struct part){ .size = 0 };
 	split_pieces(&x);
 	order_by_src(&x);
 	append_junk(&x);
 	if (p->status != PLAN_OK)
 		return;
 	link_all(&x);
-	while (x.dst_last != 0 && p->status == PLAN_OK) {
-		struct part *a = &x.parts[x.dst_last], *b = &x.parts[x.parts->src_prev];
+	while (x.dst_last != x.real && p->status == PLAN_OK) {
+		struct part *a = &x.parts[x.dst_last], *b = &x.parts[x.parts[x.real].src_prev];
 
 		if (a == b) {
 			unlink_src(&x, a);

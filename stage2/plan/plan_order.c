@@ -16,25 +16,22 @@ static void place(struct plan *p, uint32_t slot, uint32_t index)
 	p->pieces[index].slot = slot;
 }
 
-static uint32_t pending_at(const struct plan *p, uint32_t slot)
-{
-	return p->pieces[p->heap[slot]].pending;
-}
-
 static void sift(struct plan *p, uint32_t slot, uint32_t index)
 {
-	uint32_t pending = p->pieces[index].pending;
+	const struct piece *pieces = p->pieces;
+	const uint32_t *heap = p->heap;
+	uint32_t pending = pieces[index].pending;
 
-	while (slot > 0 && pending_at(p, (slot - 1) / 2) > pending) {
-		place(p, slot, p->heap[(slot - 1) / 2]);
+	while (slot > 0 && pieces[heap[(slot - 1) / 2]].pending > pending) {
+		place(p, slot, heap[(slot - 1) / 2]);
 		slot = (slot - 1) / 2;
 	}
 	for (uint32_t child; (child = 2 * slot + 1) < p->heap_count; slot = child) {
-		if (child + 1 < p->heap_count && pending_at(p, child + 1) < pending_at(p, child))
+		if (child + 1 < p->heap_count && pieces[heap[child + 1]].pending < pieces[heap[child]].pending)
 			child++;
-		if (pending_at(p, child) >= pending)
+		if (pieces[heap[child]].pending >= pending)
 			break;
-		place(p, slot, p->heap[child]);
+		place(p, slot, heap[child]);
 	}
 	place(p, slot, index);
 }
@@ -229,7 +226,7 @@ static void restore(struct plan *p, const struct piece *piece, const struct cut 
 	segue_plan_copy(p, piece->dst + (cut->src - piece->src), cut->room, cut->size);
 }
 
-/* Copies the bytes that are still in the source, in the direction that its overlap needs, then those set aside. */
+/* Copies the bytes that are still in the source, and those set aside, in the direction that its overlap needs. */
 static void write_piece(struct plan *p, const struct piece *piece)
 {
 	bool down = piece->dst > piece->src;
@@ -258,12 +255,10 @@ static void write_piece(struct plan *p, const struct piece *piece)
 			segue_plan_copy(p, from + shift, from, (size_t)(start - from));
 			from = end;
 		}
-	}
-	segue_plan_copy(p, from + shift, from, (size_t)(to - from));
-	for (uint32_t i = first; i != PLAN_NONE; i = p->cuts[i].next) {
 		restore(p, piece, &p->cuts[i]);
 		p->cuts_open--;
 	}
+	segue_plan_copy(p, from + shift, from, (size_t)(to - from));
 }
 
 /* Called when every waiting piece is blocked and blocks another. False if even the fewest pending bytes find no room. */

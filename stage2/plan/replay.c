@@ -214,28 +214,24 @@ static struct run *split(struct replay *r, uint32_t anchor, addr_t at)
 	return run;
 }
 
-static void extend(struct replay *r, struct chain *chain, addr_t origin, addr_t size)
-{
-	if (chain->last == NULL) {
-		chain->first = chain->last = new_run(r, chain->to, origin);
-	} else if (origin_at(chain->last, chain->to) != origin) {
-		struct run *run = new_run(r, chain->to, origin);
-
-		set_next(r, chain->last, run);
-		chain->last = run;
-	}
-	chain->to += size;
-}
-
 /* Extends the chain by what [from, from+size) holds. The anchor is not above from. */
 static void append(struct replay *r, struct chain *chain, uint32_t anchor, addr_t from, addr_t size)
 {
-	struct run *run = run_at(r, anchor_at(r, anchor, from), from);
-	addr_t end = from + size, next;
+	struct run *run = run_at(r, anchor_at(r, anchor, from), from), *new;
+	addr_t end = from + size, next, origin;
 
 	for (; from != end && r->status == REPLAY_OK; run = next_of(r, run)) {
 		next = end_of(r, run, end);
-		extend(r, chain, origin_at(run, from), next - from);
+		origin = origin_at(run, from);
+		if (chain->last == NULL || origin_at(chain->last, chain->to) != origin) {
+			new = new_run(r, chain->to, origin);
+			if (chain->last == NULL)
+				chain->first = new;
+			else
+				set_next(r, chain->last, new);
+			chain->last = new;
+		}
+		chain->to += next - from;
 		from = next;
 	}
 }
@@ -275,9 +271,10 @@ static void put(struct replay *r, uint32_t anchor, const struct chain *chain)
 
 static void zero(struct replay *r, uint32_t anchor, addr_t size)
 {
-	struct chain chain = { .to = r->runs[anchor].start };
+	addr_t start = r->runs[anchor].start;
+	struct chain chain = { .to = start + size };
 
-	extend(r, &chain, ZEROS, size);
+	chain.first = chain.last = new_run(r, start, ZEROS);
 	put(r, anchor, &chain);
 }
 
