@@ -22,7 +22,7 @@
 #define LEAVE_PAGES (1 + LEAVE_TABLES)
 #define LEAVE_POINTER_AT PURGATORY_PAGE /* the host's address of struct leave; purgatory builds its IDT here later */
 #define GATE_LIMIT 1280u              /* bytes of library text */
-#define GATE_ALIGN 2048u              /* its alignment */
+#define GATE_ALIGN 2048u              /* its alignment: a power of two not below any gate's size, so that none crosses a page */
 #define LEAVE_SIZE 1408u              /* stack, struct leave, GDT and IDTs, below or above the gate in its page */
 #define LEAVE_STACK 512u
 

@@ -662,5 +662,5 @@ def all_pairs(factors):
 
 @pytest.mark.parametrize("build", ["i386-low", "i386-mid", "i386-high", "x86_64"])
 def test_the_gate_lies_in_one_page(build):
-    """The gate's alignment keeps it in one page, wherever the linker puts it: stage2/leave/leave.inc, GATE_ALIGN."""
+    """The gate's alignment keeps it in one page, wherever the linker puts it: stage2/leave/leave.h, GATE_ALIGN."""
     assert exec_address(build) % 2048 == 0
