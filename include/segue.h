@@ -101,6 +101,7 @@ enum segue_error {
 	SEGUE_E_UNKNOWN = 21,         /* no rule recognises the blob */
 	SEGUE_E_GZIP = 22,            /* the blob, or the kernel in it, is still gzip-compressed */
 	SEGUE_E_COMPRESSED = 23,      /* the same, by xz, zstd, lz4, bzip2, lzma or lzop */
+	SEGUE_E_NOT_LINKED = 24,      /* a protocol or container that Segue knows, and the host has not linked (segue_loaders) */
 
 	/* Fiwix's length-prefixed Linux */
 	SEGUE_E_FIWIX_KERNEL = 30,    /* kernel length reaches past the blob */
@@ -501,7 +502,7 @@ void segue_unload(void *workspace);
 
 /*
  * May segue_exec() be called here, on this CPU, in this mode? SEGUE_OK, or why not: SEGUE_E_NOT_LOADED or a
- * SEGUE_E_READY_*. *sentence (if sentence is not NULL) becomes what segue_strerror() says of it. Changes nothing. A host
+ * SEGUE_E_READY_*. *sentence (if sentence is not NULL) becomes what segue_strerror() says of it, or "" in a library without sentences. Changes nothing. A host
  * whose other CPUs are on their way to segue_park() asks again until it no longer says SEGUE_E_READY_CPUS.
  */
 int segue_ready(const void *workspace, const char **sentence);
@@ -716,6 +717,25 @@ int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range
  */
 int segue_range_from_multiboot(int version, const void *bytes, size_t size, struct segue_range *ranges, size_t limit,
 			       size_t *count);
+
+/*
+ * What segue_load() starts: the protocols and containers of these two tables, in their order, up to a NULL. The library has
+ * tables with all of them, each alone in its object. A host that defines a table of its own gets that one instead, and what
+ * its table does not name is not linked; keep the order below. (--whole-archive and ld -r take all there is, and then a
+ * second table is an error of the linker.) SEGUE_PROTOCOLS and SEGUE_CONTAINERS of segue.mk do the same. A blob of another
+ * kind is refused with SEGUE_E_NOT_LINKED.
+ *
+ *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
+ *     const struct segue_container *const segue_containers[] = { NULL };
+ */
+extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
+extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
+extern const struct segue_loader segue_loader_elf;         /* plain ELF */
+extern const struct segue_loader segue_loader_linux16;     /* Linux by its 16-bit entry, and from before protocol 2.00 */
+extern const struct segue_loader segue_loader_boot_sector;
+extern const struct segue_loader *const segue_loaders[];
+extern const struct segue_container segue_container_bundle, segue_container_fiwix;
+extern const struct segue_container *const segue_containers[];
 
 /* What a code means, in one static sentence; for a code that is none, a sentence that says so. */
 const char *segue_strerror(int code);

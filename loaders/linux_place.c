@@ -89,8 +89,6 @@ int segue_linux_place_kernel(struct job *job, struct linux_kernel *k)
 	struct place place;
 	addr_t size;
 
-	if (k->low)
-		return segue_linux_place_low(job, k);
 	if (!segue_linux_wish(k->header, k->minor, k->code.size, &wish))
 		return segue_refuse(&job->log, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %X",
 				    (addr_t)wish.align, wish.min_alignment,

@@ -171,26 +171,34 @@ struct searched_header {
 	 */
 	bool (*is_stray)(const struct bytes *kernel);
 	/*
-	 * No loader recognises the kernel. Says why the first bytes that look like a header are not one; NULL if none
-	 * do.
+	 * No loader of a protocol with a header recognises the kernel. Says why the first bytes that look like a header are
+	 * not one; NULL if none do.
 	 */
 	const char *(*nearly)(const struct bytes *kernel, size_t *offset);
 };
 
+/* Protocols, in the order of the rules in recognise.c. */
+enum family { FAMILY_LINUX, FAMILY_MULTIBOOT, FAMILY_ELF, FAMILY_BOOT_SECTOR, FAMILY_NONE };
+
 /*
  * A boot protocol. recognise() looks at the bytes alone and tells whether the kernel uses this protocol. It also
- * accepts a broken kernel of this protocol, so that load() can say what is wrong with it. load() does the rest.
+ * accepts a broken kernel of this protocol, so that load() can say what is wrong with it. load() does the rest, or returns
+ * LOADER_PASSES before it has added a segment: then the next loader of the same family is for this kernel.
  */
-struct loader {
+#define LOADER_PASSES (-1)
+struct segue_loader {
 	const char *protocol;
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
 	const struct searched_header *searched; /* NULL: the magic has a fixed offset */
+	uint32_t family;              /* enum family */
 };
-/* Tried in this order (protocols.c); a NULL ends the array. */
-extern const struct loader *const segue_loaders[] SEGUE_HIDDEN;
-extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
-	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;
+
+/* Refuses what needs a loader or container that is not linked; name: "loader_linux". */
+static inline int segue_refuse_unlinked(const struct log *log, const char *what, const char *name)
+{
+	return segue_refuse(log, SEGUE_E_NOT_LINKED, "this is a %s, for segue_%s", what, name);
+}
 
 /* Sets job->protocol and runs the loader that recognises job->bundle.kernel. */
 int segue_load_kernel(struct job *job);

@@ -48,12 +48,6 @@ _Static_assert(MAGIC_SIZE + BUNDLE_FIELDS * FIELD_SIZE == BUNDLE_HEADER_SIZE, "n
 /* In the order of enum bundle_kind. */
 static const char names[] = "TRAILER!!!\0kernel\0cmdline\0initrd\0digest\0.\0modules\0";
 
-bool segue_is_bundle(const struct bytes *blob)
-{
-	return blob->size >= MAGIC_SIZE && !memcmp(blob->data, "07070", 5) &&
-	       (blob->data[5] == '1' || blob->data[5] == '2');
-}
-
 static int refuse(const struct bundle_reader *reader, int code)
 {
 	return segue_refuse(reader->arena->log, code, "%b at offset %x", &reader->name, (addr_t)reader->at);
@@ -387,7 +381,10 @@ int segue_bundle_take(const struct bundle_reader *reader)
 
 int segue_bundle_begin(struct bundle_reader *reader)
 {
-	reader->bundle->container = "bundle";
+	/* The name of a bundle is no name of its kernel. */
+	reader->bundle->kernel_name.data = (const uint8_t *)"kernel";
+	reader->bundle->kernel_name.size = 6;
+	reader->bundle->kernel_name.part = PART_WORKSPACE;
 	/* Taken now: from here on only modules may be taken from the arena, since they form one array (container.h). */
 	reader->digest = segue_arena_take(reader->arena, DIGEST_SIZE, 1);
 	return reader->digest ? SEGUE_OK : SEGUE_E_WORKSPACE_SMALL;
@@ -417,7 +414,7 @@ int segue_bundle_end(struct bundle_reader *reader)
 	return SEGUE_OK;
 }
 
-int segue_open_bundle(struct arena *arena, struct bundle *bundle, const struct bytes *blob)
+static int open(struct arena *arena, struct bundle *bundle, const struct bytes *blob)
 {
 	struct bundle_reader reader = { .arena = arena, .bundle = bundle, .archive = *blob, .rest = *blob };
 	int error = segue_bundle_begin(&reader);
@@ -431,3 +428,5 @@ int segue_open_bundle(struct arena *arena, struct bundle *bundle, const struct b
 	}
 	return error;
 }
+
+const struct segue_container segue_container_bundle = {.name = "bundle", .recognise = segue_is_bundle, .open = open};

@@ -7,9 +7,6 @@
 #include "common/bundle.h"
 #include "common/bytes.h"
 
-/* Is this a newc cpio archive, by its first six bytes? */
-bool segue_is_bundle(const struct bytes *blob);
-
 /* The newc header; bundle.c describes the format. */
 #define BUNDLE_HEADER_SIZE 110u
 #define BUNDLE_FIELDS 13u
@@ -48,6 +45,5 @@ int segue_bundle_end(struct bundle_reader *reader);
 
 /* A Fiwix blob: two lengths, then the kernel at offset 8. */
 #define FIWIX_HEADER_SIZE 8u
-bool segue_is_fiwix(const struct bytes *blob);
 
 #endif

@@ -13,29 +13,25 @@
 #include "container/container.h"
 #include "container/magic.h"
 
-bool segue_is_fiwix(const struct bytes *blob)
+static bool recognise(const struct bytes *blob)
 {
-	struct bytes rest;
-
-	if (blob->size <= FIWIX_HEADER_SIZE)
-		return false;
-	rest = segue_bytes_at(*blob, FIWIX_HEADER_SIZE, blob->size - FIWIX_HEADER_SIZE);
-	return segue_is_kernel(&rest) || segue_is_gzip(&rest);
+	return !segue_is_kernel(blob) && segue_is_fiwix(blob);
 }
 
-int segue_open_fiwix(const struct log *log, struct bundle *bundle, const struct bytes *blob)
+static int open(struct arena *arena, struct bundle *bundle, const struct bytes *blob)
 {
 	size_t at = FIWIX_HEADER_SIZE;
 
-	bundle->container = "Fiwix";
 	for (int i = 0; i < 2; i++) {
 		uint32_t size = le32(blob->data + 4 * i);
 
 		if (size > blob->size - at)
-			return segue_refuse(log, i == 0 ? SEGUE_E_FIWIX_KERNEL : SEGUE_E_FIWIX_INITRD, "%u bytes, %z left",
+			return segue_refuse(arena->log, i == 0 ? SEGUE_E_FIWIX_KERNEL : SEGUE_E_FIWIX_INITRD, "%u bytes, %z left",
 					    size, (addr_t)(blob->size - at));
 		*(i == 0 ? &bundle->kernel : &bundle->initrd) = segue_bytes_at(*blob, at, size);
 		at += size;
 	}
 	return SEGUE_OK;
 }
+
+const struct segue_container segue_container_fiwix = {.name = "Fiwix", .recognise = recognise, .open = open};

@@ -141,6 +141,6 @@ int segue_ready(const void *workspace, const char **sentence)
 	if (code == SEGUE_OK)
 		code = segue_cpus_ready(loaded);
 	if (sentence)
-		*sentence = segue_strerror(code);
+		*sentence = SEGUE_SENTENCES ? segue_strerror(code) : "";
 	return code;
 }

@@ -327,6 +327,7 @@ static int load_alone(const struct segue_load_args *args)
 
 int segue_load(const struct segue_load_args *args)
 {
+	struct log log;
 	int error;
 
 	/* Of a structure of another size nothing else is known to be there. */
@@ -335,8 +336,9 @@ int segue_load(const struct segue_load_args *args)
 	if (args->struct_size != sizeof *args)
 		return SEGUE_E_STRUCT_SIZE;
 	/* It is never waited for: a panic's load may have interrupted the one that is under way. */
+	log = (struct log){.callback = args->log, .context = args->log_context};
 	if (!segue_begin())
-		return segue_refuse(&(struct log){.callback = args->log, .context = args->log_context}, SEGUE_E_BUSY, NULL);
+		return segue_refuse(&log, SEGUE_E_BUSY, NULL);
 	error = load_alone(args);
 	segue_end();
 	return error;
