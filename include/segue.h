@@ -727,6 +727,10 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  *
  *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
  *     const struct segue_container *const segue_containers[] = { NULL };
+ *
+ * A third table, segue_checks (SEGUE_CHECKS), has the checks of what the host says against its memory map, translate and the
+ * page tables: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, and their warnings. A host whose addresses are known to be right
+ * may do without.
  */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
@@ -736,6 +740,8 @@ extern const struct segue_loader segue_loader_boot_sector;
 extern const struct segue_loader *const segue_loaders[];
 extern const struct segue_container segue_container_bundle, segue_container_fiwix;
 extern const struct segue_container *const segue_containers[];
+extern const struct segue_check segue_check_host;
+extern const struct segue_check *const segue_checks[];
 
 /* What a code means, in one static sentence; for a code that is none, a sentence that says so. */
 const char *segue_strerror(int code);

@@ -48,6 +48,7 @@ static bool has_version_2(const struct bytes *file)
 	return false;
 }
 
+#if SEGUE_SENTENCES
 static const char *nearly(const struct bytes *file, size_t *offset)
 {
 	/* Far enough for a first segment that is aligned to 2 MiB in the file. */
@@ -71,6 +72,7 @@ static const char *nearly(const struct bytes *file, size_t *offset)
 	}
 	return NULL;
 }
+#endif
 
 static enum found find_header(const struct bytes *file, size_t *offset)
 {
@@ -281,7 +283,9 @@ static int load(struct job *job)
 static const struct searched_header searched = {
 	.name = "Multiboot",
 	.is_stray = is_stray,
+#if SEGUE_SENTENCES
 	.nearly = nearly,
+#endif
 };
 
 const struct segue_loader segue_loader_multiboot = {

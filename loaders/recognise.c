@@ -45,7 +45,7 @@ static const char *nearly(const struct bytes *kernel, const char **name, size_t 
 {
 	const char *why = NULL;
 
-	for (const struct segue_loader *const *each = segue_loaders; *each && !why; each++) {
+	for (const struct segue_loader *const *each = segue_loaders; SEGUE_SENTENCES && *each && !why; each++) {
 		const struct searched_header *header = (*each)->searched;
 
 		if (!header)

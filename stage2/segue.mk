@@ -15,6 +15,7 @@
 #
 #     SEGUE_PROTOCOLS  of linux multiboot elf linux16 boot_sector those that are linked; by default all
 #     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
+#     SEGUE_CHECKS     of host, in the same way: the checks of the addresses that the host tells
 #     SEGUE_SENTENCES  0: a refusal is a code, without a sentence; log gets nothing
 #
 # To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
@@ -51,12 +52,15 @@ SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 # ---- what is chosen ----
 SEGUE_ALL_PROTOCOLS := linux multiboot elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
+SEGUE_ALL_CHECKS := host
 SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
 SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
+SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)
 override SEGUE_SENTENCES := $(strip $(SEGUE_SENTENCES))
-SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_PROTOCOLS),$(SEGUE_PROTOCOLS)) $(filter-out $(SEGUE_ALL_CONTAINERS),$(SEGUE_CONTAINERS))
+SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_PROTOCOLS),$(SEGUE_PROTOCOLS)) $(filter-out $(SEGUE_ALL_CONTAINERS),$(SEGUE_CONTAINERS)) \
+	$(filter-out $(SEGUE_ALL_CHECKS),$(SEGUE_CHECKS))
 ifneq ($(strip $(SEGUE_UNKNOWN)),)
-$(error SEGUE_PROTOCOLS and SEGUE_CONTAINERS: Segue has no $(strip $(SEGUE_UNKNOWN)))
+$(error SEGUE_PROTOCOLS, SEGUE_CONTAINERS and SEGUE_CHECKS: Segue has no $(strip $(SEGUE_UNKNOWN)))
 endif
 ifeq ($(strip $(SEGUE_PROTOCOLS)),)
 $(error SEGUE_PROTOCOLS names no protocol)
@@ -67,9 +71,10 @@ SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call 
 	$(call SEGUE_UNLESS,linux linux16,linux_%.c) $(call SEGUE_UNLESS,multiboot,multiboot%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
 	$(call SEGUE_UNLESS,multiboot elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
 	$(call SEGUE_UNLESS,bundle,container/bundle.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
-	$(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c)
+	$(if $(SEGUE_CHECKS),,stage2/load/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c)
 SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
 SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)
+SEGUE_DEFINES_checks := -DSEGUE_CHECKS $(SEGUE_CHECKS:%=-DSEGUE_CHECK_%)
 SEGUE_DEFINES := $(if $(filter 0,$(SEGUE_SENTENCES)),-DSEGUE_SENTENCES=0)
 
 # ---- the flags ----
@@ -101,7 +106,7 @@ SEGUE_ASSEMBLE = $(or $(NASM),nasm) -f $(SEGUE_NASM_$(SEGUE_ARCH)) -I$(SEGUE_DIR
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
 # What is chosen, in a file that is new when the choice is another: then all is made again.
-SEGUE_CHOICE := $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES)
+SEGUE_CHOICE := $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES)
 $(SEGUE_OBJDIR)/always: ;
 $(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always
 	@mkdir -p $(@D)

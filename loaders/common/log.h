@@ -27,6 +27,7 @@ static inline bool segue_tries_again(const struct log *log, int code)
  * Formats:
  *   %s  char *
  *   %b  struct bytes *, printed up to 64 bytes, unprintable ones as '?'
+ *   %p  uint32_t, the number of a part: "blob 0", "module 0"
  *   %u  uint32_t
  *   %x  addr_t, as 0x...
  *   %X  uint64_t, as 0x...

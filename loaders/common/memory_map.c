@@ -11,23 +11,28 @@ int segue_check_ranges(const struct job *job, const struct segue_range *ranges, 
 	return SEGUE_OK;
 }
 
+/* Only what lies below ADDRESS_LIMIT counts: i386 then needs no 64-bit arithmetic. */
+static addr_t clip(uint64_t address)
+{
+	return address < ADDRESS_LIMIT ? (addr_t)address : ADDRESS_LIMIT;
+}
+
 /* Sweep state: which kinds of ranges cover [at, next). */
 struct sweep {
-	uint64_t at, next;
+	addr_t at, next;
 	bool ram, other;
 };
 
-static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_t count, bool keep)
+static void look_at(struct sweep *sweep, const struct segue_range *r, size_t count, bool keep)
 {
-	for (size_t i = 0; i < count; i++) {
-		const struct segue_range *r = &ranges[i];
-		uint64_t edge = r->start > sweep->at ? r->start : r->end;
+	for (; count > 0; count--, r++) {
+		addr_t start = clip(r->start), end = clip(r->end), edge = start > sweep->at ? start : end;
 
 		if (edge <= sweep->at)
 			continue;
 		if (edge < sweep->next)
 			sweep->next = edge;
-		if (r->start > sweep->at || r->start == r->end)
+		if (start > sweep->at || start == end)
 			continue;
 		if (r->type == SEGUE_MEMORY_RAM && !keep)
 			sweep->ram = true;
@@ -61,8 +66,8 @@ int segue_find_ram(struct job *job)
 		else
 			job->ram_count++;
 		if (last->end != sweep.at)
-			last->start = (addr_t)sweep.at;
-		last->end = (addr_t)sweep.next;
+			last->start = sweep.at;
+		last->end = sweep.next;
 	}
 	return job->ram_count > 0 ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_NO_RAM, NULL);
 }
@@ -123,11 +128,11 @@ addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start)
 	do {
 		before = end;
 		for (i = 0; i < count; i++)
-			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
-				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
+			if (map[i].type == SEGUE_MEMORY_RAM && clip(map[i].start) <= end && end < clip(map[i].end))
+				end = clip(map[i].end);
 	} while (end != before);
 	for (i = 0; i < count; i++)
-		if (map[i].type != SEGUE_MEMORY_RAM && map[i].start < end && map[i].end > start)
-			end = map[i].start > start ? (addr_t)map[i].start : start;
+		if (map[i].type != SEGUE_MEMORY_RAM && clip(map[i].start) < end && clip(map[i].end) > start)
+			end = clip(map[i].start) > start ? clip(map[i].start) : start;
 	return end;
 }

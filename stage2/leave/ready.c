@@ -136,8 +136,9 @@ int segue_ready(const void *workspace, const char **sentence)
 	} else if (!loaded && segue_has_moved(workspace)) {
 		code = SEGUE_E_READY_WORKSPACE;
 	}
-	if (code == SEGUE_OK && !segue_workspace_is_there(loaded))
-		code = SEGUE_E_READY_WORKSPACE;
+	for (const struct segue_check *const *each = segue_checks; *each && code == SEGUE_OK; each++)
+		if (!(*each)->is_there(loaded))
+			code = SEGUE_E_READY_WORKSPACE;
 	if (code == SEGUE_OK)
 		code = segue_cpus_ready(loaded);
 	if (sentence)

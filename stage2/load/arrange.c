@@ -24,19 +24,20 @@ struct list {
 	uint32_t count;               /* of entries: the moves, then what the digest is over */
 };
 
+/* The large ones come last: i386 reaches the others by shorter instructions. */
 struct arrangement {
 	struct job *job;
+	struct list list;
+	struct housing housing;
+	uint8_t *memory;              /* the planner's and the list's, then the replay's */
+	size_t memory_size;
+	bool moves_out;               /* purgatory and the list do not stay in the workspace */
 	struct runs runs;
+	struct plan_result result;
 	struct scratch whole;         /* what is free */
 	struct scratch scratch;       /* of it, what the planner may use */
 	struct scratch left;          /* and what it has left */
 	struct scratch reserve;       /* for the list: out of the planner's reach */
-	struct list list;
-	struct plan_result result;
-	uint8_t *memory;              /* the planner's and the list's, then the replay's */
-	size_t memory_size;
-	struct housing housing;
-	bool moves_out;               /* purgatory and the list do not stay in the workspace */
 };
 
 struct verification {
@@ -337,7 +338,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 		out->size = s->size;
 		out->file_size = s->source.size;
 		if (s->source.size > 0)
-			segue_physical(job, s->source, &at, &run);
+			segue_physical(job, &s->source, &at, &run);
 		out->source = at;
 		out->name = s->name;
 		out->number = s->number == NO_NUMBER ? 0 : s->number;

@@ -134,7 +134,7 @@ static void warn_of_type(const struct job *job, addr_t start, addr_t end)
 	}
 }
 
-int segue_check_workspace_place(struct job *job)
+static int check_workspace(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	addr_t start = (addr_t)args->workspace_phys, end = start + (addr_t)args->workspace_size;
@@ -169,7 +169,7 @@ static void check_device(const struct job *job, const char *field, uint32_t addr
 		doubt(job, field, address, "not on 256 bytes");
 }
 
-void segue_check_machine(struct job *job)
+static void check_machine(struct job *job)
 {
 	const struct segue_machine *machine = job->machine;
 	uint32_t type;
@@ -188,54 +188,13 @@ void segue_check_machine(struct job *job)
 		doubt(job, "framebuffer.type", type, "unknown");
 }
 
-int segue_make_extents(struct job *job, struct segue_part *part, const char *name, uint32_t number)
-{
-	const struct segue_load_args *args = job->args;
-	const uint8_t *data = part->data;
-	struct segue_extent *made = NULL, *last = NULL;
-	size_t size;
-
-	for (size_t at = 0; at < part->size; at += size) {
-		uint64_t told = translate(args, data + at);
-		size_t into = (size_t)(linear_of(job, data + at) % PAGE);
-		addr_t is = (addr_t)told;
-
-		size = PAGE - into;
-		if (size > part->size - at)
-			size = part->size - at;
-		if (told == SEGUE_NOT_MAPPED || is % PAGE != into)
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, told == SEGUE_NOT_MAPPED ?
-					    "by translate byte %z of %s %u is not mapped" :
-					    "by translate byte %z of %s %u, which is byte %u of its page, is at %X: another one of a page",
-					    (addr_t)at, name, number, (uint32_t)into, told);
-		if (is != told)
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "by translate byte %z of %s %u is at %X", (addr_t)at, name, number,
-					    told);
-		if (last && last->addr + last->size == is) {
-			last->size += size;
-			continue;
-		}
-		/* Nothing else is taken meanwhile: they lie one after the other. */
-		last = segue_arena_take(&job->arena, sizeof *last, sizeof(uint64_t));
-		if (!last)
-			return SEGUE_E_WORKSPACE_SMALL;
-		if (!made)
-			made = last;
-		last->addr = is;
-		last->size = size;
-		part->extent_count = (size_t)(last - made) + 1;
-	}
-	part->extents = made;
-	return SEGUE_OK;
-}
-
 /* Where a part's byte lies by the page tables, if they tell something else than its extents. */
 static bool differs(const struct job *job, struct walk *walk, uint32_t part, size_t at, addr_t *told, addr_t *is)
 {
 	struct bytes bytes = {.data = (const uint8_t *)job->parts[part].data + at, .size = 1, .part = part};
 	addr_t run;
 
-	segue_physical(job, bytes, told, &run);
+	segue_physical(job, &bytes, told, &run);
 	*is = segue_walk(walk, linear_of(job, bytes.data));
 	return *is != WALK_UNKNOWN && *is != *told;
 }
@@ -247,18 +206,16 @@ static bool differs(const struct job *job, struct walk *walk, uint32_t part, siz
 static int check_by_walk(const struct job *job, struct walk *walk, uint32_t index)
 {
 	const struct segue_part *part = &job->parts[index];
-	const char *name = index == 0 ? "blob" : "module";
-	uint32_t number = index == 0 ? 0 : index - 1;
 	addr_t told, is;
 
 	for (size_t at = 0; at < part->size; at += PAGE - (size_t)(linear_of(job, (const uint8_t *)part->data + at) % PAGE)) {
 		if (!differs(job, walk, index, at, &told, &is))
 			continue;
 		if (!is_in_map(job->args, told, told + 1))
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; told was %x, which is not in the "
-					    "memory map", witness(walk), (addr_t)at, name, number, is, told);
-		segue_say(&job->log, SEGUE_LOG_WARNING, "by %s byte %z of %s %u is at %x, and its extents say %x: wrong, unless data is a copy",
-			  witness(walk), (addr_t)at, name, number, is, told);
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %p is at %x; told was %x, which is not in the "
+					    "memory map", witness(walk), (addr_t)at, index, is, told);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "by %s byte %z of %p is at %x, and its extents say %x: wrong, unless data is a copy",
+			  witness(walk), (addr_t)at, index, is, told);
 		break;
 	}
 	return SEGUE_OK;
@@ -274,8 +231,7 @@ static void check_by_map(const struct job *job, uint32_t index)
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0 || is_in_map(job->args, extents[i].addr, extents[i].addr + extents[i].size))
 			continue;
-		segue_say(&job->log, SEGUE_LOG_WARNING, "%s %u, extent %z, %x to %x, is not in the memory map", index == 0 ? "blob" : "module",
-			  index == 0 ? 0 : index - 1, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
+		segue_say(&job->log, SEGUE_LOG_WARNING, "%p, extent %z, %x to %x, is not in the memory map", index, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
 		return;
 	}
 }
@@ -295,7 +251,7 @@ static int check_parts_by_walk(const struct job *job, struct walk *walk)
 	return error;
 }
 
-int segue_check_part_places(const struct job *job)
+static int check_parts(struct job *job)
 {
 	struct walk walk;
 	int error = SEGUE_OK;
@@ -304,10 +260,12 @@ int segue_check_part_places(const struct job *job)
 		error = check_parts_by_walk(job, &walk);
 	for (size_t i = 0; i < job->part_count && error == SEGUE_OK; i++)
 		check_by_map(job, (uint32_t)i);
+	if (error == SEGUE_OK)
+		check_machine(job);
 	return error;
 }
 
-int segue_check_by_search(struct job *job)
+static int check_by_search(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	bool can_walk, known, before = job->tables.mapped != TABLES_NOT_KNOWN;
@@ -335,7 +293,7 @@ int segue_check_by_search(struct job *job)
 	return check_parts_by_walk(job, &walk);
 }
 
-bool segue_workspace_is_there(const struct loaded *loaded)
+static bool is_there(const struct loaded *loaded)
 {
 	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
 	struct walk walk;
@@ -350,3 +308,7 @@ bool segue_workspace_is_there(const struct loaded *loaded)
 	}
 	return true;
 }
+
+const struct segue_check segue_check_host = {
+	.workspace = check_workspace, .parts = check_parts, .last = check_by_search, .is_there = is_there,
+};

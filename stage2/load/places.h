@@ -9,25 +9,25 @@
 #include "common/loader.h"
 #include "load/loaded.h"
 
-/* The workspace. Writes nothing to it. Finds job->tables. */
-int segue_check_workspace_place(struct job *job);
-
-/* What machine says, as far as it can be seen to be wrong: a structure that was not cleared. Warns; sets rsdp_is_wrong. */
-void segue_check_machine(struct job *job);
+/* What load.c asks at each step, and ready.c. */
+struct segue_check {
+	/* The workspace. Writes nothing to it. Finds job->tables. */
+	int (*workspace)(struct job *job);
+	/*
+	 * All parts' extents, which are indexed by now. Refuses what cannot be, and warns of what is likely to be wrong. Warns
+	 * of what machine says too, as far as it can be seen to be wrong: a structure that was not cleared; sets rsdp_is_wrong.
+	 */
+	int (*parts)(struct job *job);
+	/*
+	 * Where the page tables were not found so far: looks for them longer, and checks workspace and parts by them. Last of
+	 * all, as it takes long. Says whether the workspace could be verified.
+	 */
+	int (*last)(struct job *job);
+	/* For segue_ready(): is the workspace still where it was? true where nothing tells. */
+	bool (*is_there)(const struct loaded *loaded);
+};
 
 /* Gives a part that has no extents those that translate() tells. */
-int segue_make_extents(struct job *job, struct segue_part *part, const char *name, uint32_t number);
-
-/* All parts' extents, which are indexed by now. Refuses what cannot be, and warns of what is likely to be wrong. */
-int segue_check_part_places(const struct job *job);
-
-/*
- * Where the page tables were not found so far: looks for them longer, and checks workspace and parts by them. Last of all,
- * as it takes long. Says whether the workspace could be verified.
- */
-int segue_check_by_search(struct job *job);
-
-/* For segue_ready(): is the workspace still where it was? true where nothing tells. */
-bool segue_workspace_is_there(const struct loaded *loaded);
+int segue_make_extents(struct job *job, struct segue_part *part, uint32_t index);
 
 #endif

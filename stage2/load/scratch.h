@@ -9,8 +9,8 @@
 /* RAM that is neither source nor destination nor workspace; what is kept of it: the largest ranges. */
 #define SCRATCH_LIMIT 128u
 struct scratch {
-	struct plan_range ranges[SCRATCH_LIMIT]; /* sorted, disjoint */
 	uint32_t count;
+	struct plan_range ranges[SCRATCH_LIMIT]; /* sorted, disjoint */
 };
 
 /* Uses the arena meanwhile and gives all of it back. Refuses with SEGUE_E_WORKSPACE_SMALL. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A program of the build machine that gives a file to segue_load(), and prints the code and the sentence. */
+/*
+ * A program of the build machine that gives a file to segue_load(), and prints the code and the sentence. With a second word
+ * workspace_phys is wrong.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include "segue.h"
@@ -36,7 +39,7 @@ int main(int argc, char **argv)
 	args.blob.data = file;
 	args.blob.size = fread(file, 1, 0x1000000, in);
 	args.workspace = workspace;
-	args.workspace_phys = 0x8000000;
+	args.workspace_phys = argc > 2 ? 0x9000000 : 0x8000000;
 	args.workspace_size = sizeof workspace;
 	args.translate = translate;
 	args.translate_context = file;

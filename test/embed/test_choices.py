@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A host links the protocols, containers and sentences that it names, and what it leaves away is refused by a sentence that
+"""A host links the protocols, containers, checks and sentences that it names, and what it leaves away is refused by a sentence that
 says so: with segue.mk and with the installed library, linked and booted."""
 import re
 import shutil
@@ -19,23 +19,25 @@ CONTAINERS = ("bundle", "fiwix")
 TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
 const struct segue_container *const segue_containers[] = {{{containers} NULL}};
+const struct segue_check *const segue_checks[] = {{{checks} NULL}};
 """
-# protocols, containers, sentences
+# protocols, containers, checks, sentences
 CHOICES = {
-    "multiboot": (("multiboot",), (), True),
-    "linux": (("linux",), ("bundle",), True),
-    "elf": (("elf",), ("fiwix",), True),
-    "codes": (("linux", "multiboot"), (), False),
+    "multiboot": (("multiboot",), (), (), True),
+    "linux": (("linux",), ("bundle",), ("host",), True),
+    "elf": (("elf",), ("fiwix",), ("host",), True),
+    "codes": (("linux", "multiboot"), (), (), False),
 }
 # A name that only this loader or container has in it, beside its own.
 OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "bundle": "segue_bundle_take",
-      "fiwix": "segue_container_fiwix"}
+      "fiwix": "segue_container_fiwix", "host": "segue_walk"}
 
 
-def tables(loaders, containers):
+def tables(loaders, containers=(), checks=()):
     return TABLES.format(loaders="".join(f"&segue_loader_{each}, " for each in loaders),
-                         containers="".join(f"&segue_container_{each}, " for each in containers))
+                         containers="".join(f"&segue_container_{each}, " for each in containers),
+                         checks="".join(f"&segue_check_{each}, " for each in checks))
 
 
 def host(folder, arch):
@@ -59,15 +61,15 @@ def build(tmp_path_factory, prefix):
         if (way, arch, choice) in made:
             return made[way, arch, choice]
         folder = tmp_path_factory.mktemp(f"{way}-{arch}-{choice}")
-        loaders, containers, sentences = CHOICES[choice]
+        loaders, containers, checks, sentences = CHOICES[choice]
         lines = host(folder, arch)
         if way == "vendored":
             (folder / "segue").symlink_to(ROOT)
             lines += f"SEGUE_PROTOCOLS := {' '.join(loaders)}\nSEGUE_CONTAINERS := {' '.join(containers)}\n"
-            lines += "" if sentences else "SEGUE_SENTENCES := 0\n"
+            lines += f"SEGUE_CHECKS := {' '.join(checks)}\n" + ("" if sentences else "SEGUE_SENTENCES := 0\n")
             lines += embed.readme_block("SEGUE_DIR :=").replace("i386", arch)
         else:
-            (folder / "tables.c").write_text(tables(loaders, containers))
+            (folder / "tables.c").write_text(tables(loaders, containers, checks))
             lines += "OBJECTS += tables.o\n" + embed.readme_block("CFLAGS +=").replace("i386", arch)
             lines += "" if sentences else "LDLIBS := $(patsubst -lsegue,-lsegue-codes,$(LDLIBS))\n"
         (folder / "Makefile").write_text(lines)
@@ -84,9 +86,9 @@ WAYS = [(way, arch) for way in ("vendored", "installed") for arch in ARCHES]
 @pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("way, arch", WAYS)
 def test_only_what_is_chosen_is_linked(build, way, arch, choice):
-    loaders, containers, sentences = CHOICES[choice]
+    loaders, containers, checks, sentences = CHOICES[choice]
     there = set(re.findall(r" [A-Za-z] (\w+)$", run("nm", build(way, arch, choice) / "kernel.elf"), re.MULTILINE))
-    wanted = {*loaders, *containers}
+    wanted = {*loaders, *containers, *checks}
     assert {name for name, symbol in OF.items() if symbol in there} == wanted
     assert any(name.startswith("segue_linux") for name in there) == ("linux" in wanted)
     assert ("segue_elf_open" in there) == bool({"multiboot", "elf"} & wanted)
@@ -162,15 +164,13 @@ def test_strerror_is_linked_if_it_is_called(tmp_path, prefix):
 
 def test_a_sentence_for_each_loader(tmp_path, prefix):
     """On the build machine, with tables of every size: each file is refused exactly where its loader is not in the table."""
-    program = tmp_path / "program.c"
     files = {"linux": LINUX.path, "multiboot": MULTIBOOT.path, "elf": ROOT / "build/inspect/inspect.plain.elf"}
     sector = tmp_path / "sector"
     sector.write_bytes(bytes(510) + b"\x55\xaa")
     files["boot_sector"] = sector
-    program.write_text((HERE / "choose.c").read_text())
     for count, chosen in enumerate([(), *((each,) for each in LOADERS), LOADERS[1:], LOADERS[:1] + LOADERS[2:], LOADERS]):
-        (tmp_path / "tables.c").write_text(tables(chosen, ()))
-        run("gcc", "-O1", f"-I{prefix}/include/segue", "-o", tmp_path / f"p{count}", program, tmp_path / "tables.c",
+        (tmp_path / "tables.c").write_text(tables(chosen))
+        run("gcc", "-O1", f"-I{prefix}/include/segue", "-o", tmp_path / f"p{count}", HERE / "choose.c", tmp_path / "tables.c",
             f"{prefix}/lib/segue/x86_64/libsegue.a")
         for name, path in files.items():
             done = subprocess.run([tmp_path / f"p{count}", path], capture_output=True, text=True, timeout=20, check=True)
@@ -178,10 +178,19 @@ def test_a_sentence_for_each_loader(tmp_path, prefix):
             assert refused == (name not in chosen), (chosen, name, done.stdout)
 
 
-@pytest.mark.parametrize("way", ("--whole-archive", "-r"))
-def test_a_second_table_is_an_error_where_all_is_taken(tmp_path, prefix, way):
+def test_checks_that_are_left_away(tmp_path, prefix):
+    """A workspace that is not where it is said to be is refused, or believed."""
+    for checks, told in (("host",), "12 "), ((), "0 "):
+        (tmp_path / "tables.c").write_text(tables(LOADERS, checks=checks))
+        run("gcc", "-O1", f"-I{prefix}/include/segue", "-o", tmp_path / "program", HERE / "choose.c", tmp_path / "tables.c",
+            f"{prefix}/lib/segue/x86_64/libsegue.a")
+        assert run(tmp_path / "program", MULTIBOOT.path).startswith("0 ")
+        assert run(tmp_path / "program", MULTIBOOT.path, "wrong").startswith(told)
+
+
+def test_a_second_table_is_an_error_where_all_is_taken(tmp_path, prefix):
     """As segue.h says."""
-    (tmp_path / "tables.c").write_text(tables(("multiboot",), ()))
+    (tmp_path / "tables.c").write_text(tables(("multiboot",)))
     run("gcc", "-c", "-ffreestanding", f"-I{prefix}/include/segue", "-o", tmp_path / "tables.o", tmp_path / "tables.c")
     library = prefix / "lib/segue/x86_64/libsegue.a"
     run("ld", "-r", "-o", tmp_path / "whole.o", tmp_path / "tables.o", "--whole-archive", library, status=1)
