@@ -82,7 +82,7 @@ static void fill_header(const struct job *job, uint8_t *page, const struct linux
 }
 
 /* Adds the setup header, the setup code followed by heap and stack, and the command line, at adjacent addresses. */
-static int add_segments(struct job *job, const struct linux_kernel *k, addr_t base, uint32_t heap_end)
+static IN_LINE int add_segments(struct job *job, const struct linux_kernel *k, addr_t base, uint32_t heap_end)
 {
 	const struct bytes *line = &job->bundle.cmdline;
 	struct bytes rest = segue_bytes_at(k->setup, HEADER_SIZE, k->setup.size - HEADER_SIZE);

@@ -131,7 +131,7 @@ static int check_header(const struct log *log, const struct bytes *kernel, enum 
 	return SEGUE_OK;
 }
 
-static int refuse_address(const struct log *log, const char *what, uint32_t value, const char *why, addr_t limit)
+static IN_LINE int refuse_address(const struct log *log, const char *what, uint32_t value, const char *why, addr_t limit)
 {
 	return segue_refuse(log, SEGUE_E_MULTIBOOT_ADDRESS, "%s %x %s %x", what, (addr_t)value, why, limit);
 }

@@ -93,8 +93,9 @@ static inline addr_t le_addr(const uint8_t *p)
 	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
 }
 
-/* For a function that GCC would inline although that makes i386 code larger. */
+/* For a function that GCC would inline although that makes i386 code larger, and for one that it would not. */
 #define OUT_OF_LINE __attribute__((noinline))
+#define IN_LINE inline __attribute__((always_inline))
 
 /* Is [offset, offset + size) inside [0, limit)? */
 static inline bool fits(addr_t offset, addr_t size, addr_t limit)

@@ -12,7 +12,7 @@ int segue_check_ranges(const struct job *job, const struct segue_range *ranges, 
 }
 
 /* Only what lies below ADDRESS_LIMIT counts: i386 then needs no 64-bit arithmetic. */
-static addr_t clip(uint64_t address)
+static OUT_OF_LINE addr_t clip(uint64_t address)
 {
 	return address < ADDRESS_LIMIT ? (addr_t)address : ADDRESS_LIMIT;
 }

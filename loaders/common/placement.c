@@ -103,7 +103,7 @@ static int refuse(const struct job *job, int code, const struct segment *s, cons
 			    s->dest, end_of(s), what, start, end);
 }
 
-static int check_fixed(const struct job *job, const struct segment *s)
+static IN_LINE int check_fixed(const struct job *job, const struct segment *s)
 {
 	addr_t end;
 	const struct segment *other;

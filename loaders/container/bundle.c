@@ -230,7 +230,7 @@ static int check_cmdline(const struct bundle_reader *reader, struct bytes *cmdli
  * Orders modules by number, then by name, so that the order in which find lists them does not matter. file.part holds
  * the number until the bundle ends.
  */
-static int compare(const struct bundle_reader *reader, const struct member *module)
+static OUT_OF_LINE int compare(const struct bundle_reader *reader, const struct member *module)
 {
 	size_t a = reader->name.size, b = module->name.size;
 	const uint8_t *left = reader->name.data, *right = module->name.data;

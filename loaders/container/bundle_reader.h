@@ -45,5 +45,8 @@ int segue_bundle_end(struct bundle_reader *reader);
 
 /* A Fiwix blob: two lengths, then the kernel at offset 8. */
 #define FIWIX_HEADER_SIZE 8u
+enum fiwix_piece { FIWIX_KERNEL, FIWIX_INITRD };
+/* The size of a piece, by the header's FIWIX_HEADER_SIZE bytes. Refuses one of more than left bytes. */
+int segue_fiwix_size(const struct log *log, const uint8_t *header, enum fiwix_piece piece, size_t left, uint32_t *size);
 
 #endif

@@ -46,7 +46,7 @@ struct verification {
 	uint32_t count;               /* of the copies that have been checked */
 };
 
-static uint32_t pages_for(uint32_t entries)
+static OUT_OF_LINE uint32_t pages_for(uint32_t entries)
 {
 	/* An END follows the last entry, in a page of its own if need be. */
 	return entries / LIST_MOVES + 1;
@@ -87,7 +87,7 @@ static void turn_list(struct list *list)
 }
 
 /* Would a segment be written over the workspace? One that lies in it already is a table left in place. */
-static bool workspace_is_hit(const struct job *job)
+static OUT_OF_LINE bool workspace_is_hit(const struct job *job)
 {
 	addr_t start = job->workspace_phys, end = start + job->args->workspace_size;
 
@@ -348,7 +348,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 }
 
 /* With high.asm's. */
-static uint32_t home_pages(const struct arrangement *a)
+static IN_LINE uint32_t home_pages(const struct arrangement *a)
 {
 	return a->housing.pages + (a->runs.high ? 1 : 0);
 }

@@ -58,7 +58,7 @@ static int check_counts(const struct job *job)
 }
 
 /* As the data segment has it. */
-static const void *text_at(const struct segue_load_args *args, uintptr_t text)
+static IN_LINE const void *text_at(const struct segue_load_args *args, uintptr_t text)
 {
 	return !text ? NULL : (const uint8_t *)text + (ptrdiff_t)(args->code_base - args->data_base);
 }

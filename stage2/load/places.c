@@ -31,7 +31,7 @@ static bool try_offset(struct walk *walk, addr_t offset)
 }
 
 /* Where are the page tables mapped? By what the host has told of other memory, or as kernels do it. */
-static bool find_tables(const struct segue_load_args *args, struct walk *walk)
+static IN_LINE bool find_tables(const struct segue_load_args *args, struct walk *walk)
 {
 	addr_t base = (addr_t)args->data_base, linear = (addr_t)(uintptr_t)args->workspace + base;
 	addr_t offset = linear - (addr_t)args->workspace_phys;
@@ -87,13 +87,13 @@ static bool is_map_of_host(const struct segue_load_args *args)
 	return is_in_map(args, args->workspace_phys, args->workspace_phys + 1);
 }
 
-static int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
+static IN_LINE int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
 {
 	return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; told was %x" :
 			    "page %z is at %X by %s; told was %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
 }
 
-static const char *witness(const struct walk *walk)
+static OUT_OF_LINE const char *witness(const struct walk *walk)
 {
 	return walk->levels ? "the page tables" : "its address (paging is off)";
 }

@@ -28,7 +28,7 @@ static void add_range(struct scratch *scratch, addr_t start, addr_t end)
 }
 
 /* Index i of what is in use: the copies' sources first, then claims, then the workspace. */
-static struct plan_range busy_at(const struct job *job, const struct plan_copy *copies, uint32_t copy_count, uint32_t i)
+static IN_LINE struct plan_range busy_at(const struct job *job, const struct plan_copy *copies, uint32_t copy_count, uint32_t i)
 {
 	struct plan_range r;
 
