@@ -70,7 +70,7 @@ SEGUE_UNLESS = $(if $(filter $(1),$(SEGUE_PROTOCOLS) $(SEGUE_CONTAINERS)),,$(add
 SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call SEGUE_UNLESS,linux16,linux_real.c) \
 	$(call SEGUE_UNLESS,linux linux16,linux_%.c) $(call SEGUE_UNLESS,multiboot,multiboot%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
 	$(call SEGUE_UNLESS,multiboot elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
-	$(call SEGUE_UNLESS,bundle,container/bundle.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
+	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
 	$(if $(SEGUE_CHECKS),,stage2/load/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c)
 SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
 SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)

@@ -195,6 +195,9 @@ struct segue_loader {
 	uint32_t family;              /* enum family */
 };
 
+/* segue.h has it for hosts; hidden, it needs no GOT. */
+extern const struct segue_loader *const segue_loaders[] SEGUE_HIDDEN;
+
 /* Refuses what needs a loader or container that is not linked; name: "loader_linux". */
 static inline int segue_refuse_unlinked(const struct log *log, const char *what, const char *name)
 {

@@ -42,6 +42,7 @@ int segue_bundle_name(struct bundle_reader *reader, const uint8_t *name);
 int segue_bundle_check(const struct bundle_reader *reader);
 int segue_bundle_take(const struct bundle_reader *reader);
 int segue_bundle_end(struct bundle_reader *reader);
+int segue_bundle_refuse(const struct bundle_reader *reader, int code); /* names the member */
 
 /* A Fiwix blob: two lengths, then the kernel at offset 8. */
 #define FIWIX_HEADER_SIZE 8u

@@ -14,6 +14,8 @@ struct segue_container {
 	int (*open)(struct arena *arena, struct bundle *bundle, const struct bytes *blob);
 };
 
+extern const struct segue_container *const segue_containers[] SEGUE_HIDDEN;
+
 /*
  * Appends a zeroed module. Refuses and returns NULL if there is no room. The modules form one array, because nothing
  * else is taken from the arena while a blob is opened.

@@ -27,6 +27,8 @@ struct segue_check {
 	bool (*is_there)(const struct loaded *loaded);
 };
 
+extern const struct segue_check *const segue_checks[] SEGUE_HIDDEN;
+
 /* Gives a part that has no extents those that translate() tells. */
 int segue_make_extents(struct job *job, struct segue_part *part, uint32_t index);
 
