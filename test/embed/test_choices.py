@@ -178,6 +178,18 @@ def test_a_sentence_for_each_loader(tmp_path, prefix):
             assert refused == (name not in chosen), (chosen, name, done.stdout)
 
 
+def test_linux_by_its_other_entry(tmp_path, prefix):
+    """One loader passes the kernel on to the other, where that is linked."""
+    for loaders, words, told in ((("linux",), (), "0 "), (("linux", "linux16"), ("real",), "0 "),
+                                 (("linux",), ("real",), "24 its loader is not linked: this is a Linux kernel with a 16-bit entry, "
+                                                         "for segue_loader_linux16"),
+                                 (("linux16",), ("real",), "0 ")):
+        (tmp_path / "tables.c").write_text(tables(loaders))
+        run("gcc", "-O1", f"-I{prefix}/include/segue", "-o", tmp_path / "program", HERE / "choose.c", tmp_path / "tables.c",
+            f"{prefix}/lib/segue/x86_64/libsegue.a")
+        assert run(tmp_path / "program", LINUX.path, *words).startswith(told)
+
+
 def test_checks_that_are_left_away(tmp_path, prefix):
     """A workspace that is not where it is said to be is refused, or believed."""
     for checks, told in (("host",), "12 "), ((), "0 "):
