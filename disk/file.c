@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-#include "container/bundle_reader.h"
+#include "container/magic.h"
 #include "disk.h"
 
 #define READ_STEP (1u << 20)

@@ -110,7 +110,7 @@ static void print_multiboot(const struct bytes *kernel)
 	};
 	size_t i = 0;
 
-	for (; segue_multiboot_next(kernel, &i); i += MULTIBOOT_ALIGN) {
+	for (; segue_next_multiboot(kernel, &i); i += MULTIBOOT_ALIGN) {
 		const uint8_t *h = kernel->data + i;
 		uint32_t flags = le32(h + offsetof(struct multiboot_header, flags));
 

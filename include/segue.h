@@ -101,6 +101,7 @@ enum segue_error {
 	SEGUE_E_UNKNOWN = 21,         /* the blob has no format that Segue recognises */
 	SEGUE_E_GZIP = 22,            /* the blob, or the kernel in it, is compressed by gzip */
 	SEGUE_E_COMPRESSED = 23,      /* the same, by xz, zstd, lz4, bzip2, lzma or lzop */
+	SEGUE_E_NOT_LINKED = 24,      /* a protocol or container that Segue knows, and the host has not linked (segue_loaders) */
 
 	/* Fiwix's format: Linux and an initramfs with their lengths before them */
 	SEGUE_E_FIWIX_KERNEL = 30,    /* the kernel's length exceeds the blob */
@@ -512,8 +513,9 @@ void segue_unload(void *workspace);
 
 /*
  * Says whether segue_exec() may be called at this point, on this CPU, in this mode: SEGUE_OK, SEGUE_E_NOT_LOADED or a
- * SEGUE_E_READY_* code. If sentence is not NULL, *sentence is set to segue_strerror() of that code. Changes nothing. While
- * other CPUs are about to call segue_park(), call it again until it no longer returns SEGUE_E_READY_CPUS.
+ * SEGUE_E_READY_* code. If sentence is not NULL, *sentence is set to segue_strerror() of that code, or to "" in a library
+ * without sentences. Changes nothing. While other CPUs are about to call segue_park(), call it again until it no longer
+ * returns SEGUE_E_READY_CPUS.
  */
 int segue_ready(const void *workspace, const char **sentence);
 
@@ -733,6 +735,31 @@ int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range
  */
 int segue_range_from_multiboot(int version, const void *bytes, size_t size, struct segue_range *ranges, size_t limit,
 			       size_t *count);
+
+/*
+ * What segue_load() can start: the protocols and containers of these tables, tried in their order, up to a NULL. The library
+ * has tables with all of them, each alone in its object. If the host defines a table of its own, the linker takes that one
+ * instead, and what it does not name is not linked. Keep the order below. (--whole-archive and ld -r take everything, and then
+ * a second table is an error of the linker.) SEGUE_PROTOCOLS and SEGUE_CONTAINERS of segue.mk do the same. A blob of another
+ * kind is refused with SEGUE_E_NOT_LINKED.
+ *
+ *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
+ *     const struct segue_container *const segue_containers[] = { NULL };
+ *
+ * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate and the
+ * page tables: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, and their warnings. A host whose addresses are known to be right
+ * may leave it empty.
+ */
+extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
+extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
+extern const struct segue_loader segue_loader_elf;         /* plain ELF */
+extern const struct segue_loader segue_loader_linux16;     /* Linux by its 16-bit entry, and from before protocol 2.00 */
+extern const struct segue_loader segue_loader_boot_sector;
+extern const struct segue_loader *const segue_loaders[];
+extern const struct segue_container segue_container_bundle, segue_container_fiwix;
+extern const struct segue_container *const segue_containers[];
+extern const struct segue_check segue_check_host;
+extern const struct segue_check *const segue_checks[];
 
 /* Returns what a code means, as a static sentence. For an unknown code the sentence says so. */
 const char *segue_strerror(int code);

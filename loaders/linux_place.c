@@ -76,7 +76,7 @@ static int refuse_place(const struct job *job, int code, addr_t size, const stru
 {
 	addr_t largest = 0, start;
 
-	for (uint32_t bit = 0x80000000u; bit != 0; bit /= 2)
+	for (uint32_t bit = 0x80000000u; SEGUE_SENTENCES && bit != 0; bit /= 2)
 		if (segue_find_free(job, largest + bit, place, &start))
 			largest += bit;
 	return segue_refuse(&job->log, code, "%z bytes, aligned to %x, between %x and %x; the largest free piece has %z",
@@ -89,8 +89,6 @@ int segue_linux_place_kernel(struct job *job, struct linux_kernel *k)
 	struct place place;
 	addr_t size;
 
-	if (k->low)
-		return segue_linux_place_low(job, k);
 	if (!segue_linux_wish(k->header, k->minor, k->code.size, &wish))
 		return segue_refuse(&job->log, SEGUE_E_LINUX_HEADER, "kernel_alignment %x, min_alignment %u, pref_address %X",
 				    (addr_t)wish.align, wish.min_alignment,

@@ -98,7 +98,7 @@ int segue_multiboot_place_modules(struct job *job, struct multiboot_table *table
 			table->modules_at = dest;
 		if (place.not_in_place)
 			place.min = dest + file->size;
-		segue_physical(job, *file, &at, &run);
+		segue_physical(job, file, &at, &run);
 		if (at != dest || run != file->size)
 			moved += file->size;
 		all += file->size;

@@ -13,6 +13,11 @@
 #     SEGUE_OBJDIR   folder of the objects; by default build/segue-i386 or build/segue-x86_64
 #     SEGUE_MEMORY   1: adds memcpy, memmove, memset and memcmp. They are weak: the host's own function wins
 #
+#     SEGUE_PROTOCOLS  of linux multiboot elf linux16 boot_sector those that are linked; by default all
+#     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
+#     SEGUE_CHECKS     of host, in the same way: the checks of the addresses that the host tells
+#     SEGUE_SENTENCES  0: a refusal is a code, without a sentence; log gets nothing
+#
 # To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
 # NASM and AR. The include defines:
 #
@@ -46,6 +51,34 @@ SEGUE_NUMBERS := $(filter-out %/standalone.c,$(call SEGUE_WILDCARD,stage2/number
 # purgatory.asm includes most of the others; purgatory_embed.asm embeds the assembled file.
 SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
 
+# ---- what is chosen ----
+SEGUE_ALL_PROTOCOLS := linux multiboot elf linux16 boot_sector
+SEGUE_ALL_CONTAINERS := bundle fiwix
+SEGUE_ALL_CHECKS := host
+SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
+SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
+SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)
+override SEGUE_SENTENCES := $(strip $(SEGUE_SENTENCES))
+SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_PROTOCOLS),$(SEGUE_PROTOCOLS)) $(filter-out $(SEGUE_ALL_CONTAINERS),$(SEGUE_CONTAINERS)) \
+	$(filter-out $(SEGUE_ALL_CHECKS),$(SEGUE_CHECKS))
+ifneq ($(strip $(SEGUE_UNKNOWN)),)
+$(error SEGUE_PROTOCOLS, SEGUE_CONTAINERS and SEGUE_CHECKS: Segue has no $(strip $(SEGUE_UNKNOWN)))
+endif
+ifeq ($(strip $(SEGUE_PROTOCOLS)),)
+$(error SEGUE_PROTOCOLS names no protocol)
+endif
+# $(call SEGUE_UNLESS,NAMES,FILES): these files, if none of the names is chosen.
+SEGUE_UNLESS = $(if $(filter $(1),$(SEGUE_PROTOCOLS) $(SEGUE_CONTAINERS)),,$(addprefix loaders/,$(2)))
+SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call SEGUE_UNLESS,linux16,linux_real.c) \
+	$(call SEGUE_UNLESS,linux linux16,linux_%.c) $(call SEGUE_UNLESS,multiboot,multiboot%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
+	$(call SEGUE_UNLESS,multiboot elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
+	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
+	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c)
+SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
+SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)
+SEGUE_DEFINES_checks := -DSEGUE_CHECKS $(SEGUE_CHECKS:%=-DSEGUE_CHECK_%)
+SEGUE_DEFINES := $(if $(filter 0,$(SEGUE_SENTENCES)),-DSEGUE_SENTENCES=0)
+
 # ---- the flags ----
 # The only sections are .text, .rodata*, a .bss of 72 bytes at most (known.h) and, if pointers must be relocated,
 # .data.rel.ro*: a kernel's linker script may take no others. The host's warnings are shown but are not errors, and C89
@@ -67,7 +100,7 @@ ifneq ($(SEGUE_ARCH),lists)
 override SEGUE_OBJDIR := $(or $(strip $(SEGUE_OBJDIR)),build/segue-$(SEGUE_ARCH))
 SEGUE_HOST_CFLAGS ?= $(CFLAGS)
 SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/bios/bios_embed.asm stage2/purgatory/purgatory_embed.asm
-SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(SEGUE_C) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
+SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(filter-out $(SEGUE_LEFT_OUT),$(SEGUE_C)) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
 SEGUE_ASM_OBJECTS := $(patsubst %.asm,$(SEGUE_OBJDIR)/%.o,$(SEGUE_ASM))
 SEGUE_SOURCES := $(addprefix $(SEGUE_DIR)/,$(patsubst $(SEGUE_OBJDIR)/%.o,%.c,$(SEGUE_C_OBJECTS)) $(SEGUE_ASM))
 SEGUE_OBJECTS := $(SEGUE_C_OBJECTS) $(SEGUE_ASM_OBJECTS)
@@ -78,9 +111,16 @@ SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS) -c
 
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
+# What is chosen, in a file that is new when the choice is another: then all is made again.
+SEGUE_CHOICE := $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES)
+$(SEGUE_OBJDIR)/always: ;
+$(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always
+	@mkdir -p $(@D)
+	@echo '$(SEGUE_CHOICE)' | cmp -s - $@ || echo '$(SEGUE_CHOICE)' > $@
+$(SEGUE_C_OBJECTS) $(SEGUE_LIBRARY): $(SEGUE_OBJDIR)/choice
 $(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
-	$(SEGUE_COMPILE) -o $@ $<
+	$(SEGUE_COMPILE) $(SEGUE_DEFINES) $(SEGUE_DEFINES_$(basename $(@F))) -o $@ $<
 $(SEGUE_INC): $(SEGUE_OBJDIR)/%.inc: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
 	$(SEGUE_COMPILE) -o $@.object $<
@@ -97,6 +137,6 @@ $(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(addprefi
 	$(SEGUE_ASSEMBLE) -f bin -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(AR) rcsD $@ $(SEGUE_OBJECTS)
 .DEFAULT_GOAL := $(SEGUE_GOAL)
 endif

@@ -23,6 +23,7 @@
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "gzip-compressed") \
 	means(SEGUE_E_COMPRESSED, "compressed") \
+	means(SEGUE_E_NOT_LINKED, "its loader is not linked") \
 	means(SEGUE_E_FIWIX_KERNEL, "Fiwix kernel length past the blob") \
 	means(SEGUE_E_FIWIX_INITRD, "Fiwix initramfs length past the blob") \
 	means(SEGUE_E_BUNDLE_HEADER, "broken bundle header") \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_ready(): can segue_exec() be called in this CPU's present state? segue_bios() uses segue_ready_here() too. */
 #include "leave/loaded.h"
+#include "leave/places.h"
 #include "leave/walk.h"
 #include "machine/hardware.h"
 
@@ -53,23 +54,6 @@ int segue_ready_here(const struct here *here)
 
 #endif
 
-/* Is the workspace still mapped to the same memory? true if that is unknown. */
-static bool is_there(const struct loaded *loaded)
-{
-	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
-	struct walk walk;
-
-	if (!segue_walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
-		return true;
-	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
-		addr_t is = segue_walk(&walk, linear + (addr_t)at);
-
-		if (is != loaded->workspace_phys + (addr_t)at && is != WALK_UNKNOWN)
-			return false;
-	}
-	return true;
-}
-
 int segue_ready(const void *workspace, const char **sentence)
 {
 	const struct loaded *loaded = segue_loaded(workspace);
@@ -87,11 +71,12 @@ int segue_ready(const void *workspace, const char **sentence)
 	} else if (!loaded && segue_has_moved(workspace)) {
 		code = SEGUE_E_READY_WORKSPACE;
 	}
-	if (code == SEGUE_OK && !is_there(loaded))
-		code = SEGUE_E_READY_WORKSPACE;
+	for (const struct segue_check *const *each = segue_checks; *each && code == SEGUE_OK; each++)
+		if (!(*each)->is_there(loaded))
+			code = SEGUE_E_READY_WORKSPACE;
 	if (code == SEGUE_OK)
 		code = segue_cpus_ready(loaded);
 	if (sentence)
-		*sentence = segue_strerror(code);
+		*sentence = SEGUE_SENTENCES ? segue_strerror(code) : "";
 	return code;
 }

@@ -25,18 +25,19 @@ struct list {
 	uint32_t count;               /* of entries: the moves, then the ranges that the digest covers */
 };
 
+/* The large ones come last: i386 reaches the others by shorter instructions. */
 struct arrangement {
 	struct job *job;
+	struct list list;
+	struct housing housing;
+	uint8_t *memory;              /* the planner's and the list's, then the replay's */
+	size_t memory_size;
+	bool moves_out;               /* purgatory and the list do not stay in the workspace */
 	struct runs runs;
+	struct plan_result result;
 	struct scratch whole;         /* free RAM */
 	struct scratch scratch;       /* the part that the planner may use */
 	struct scratch reserve;       /* for the list; the planner does not use it */
-	struct list list;
-	struct plan_result result;
-	uint8_t *memory;              /* of the planner and the list, then of the replay */
-	size_t memory_size;
-	struct housing housing;
-	bool moves_out;               /* purgatory and the list move out of the workspace */
 };
 
 struct verification {
@@ -45,7 +46,7 @@ struct verification {
 	uint32_t count;               /* copies checked so far */
 };
 
-static uint32_t pages_for(uint32_t entries)
+static OUT_OF_LINE uint32_t pages_for(uint32_t entries)
 {
 	/* An END follows the last entry, if necessary on another page. */
 	return entries / LIST_MOVES + 1;
@@ -86,7 +87,7 @@ static void turn_list(struct list *list)
 }
 
 /* Would a segment overwrite the workspace? A table that stays in place in the workspace would not. */
-static bool workspace_is_hit(const struct job *job)
+static OUT_OF_LINE bool workspace_is_hit(const struct job *job)
 {
 	addr_t start = job->workspace_phys, end = start + job->args->workspace_size;
 
@@ -338,7 +339,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 		out->size = s->size;
 		out->file_size = s->source.size;
 		if (s->source.size > 0)
-			segue_physical(job, s->source, &at, &run);
+			segue_physical(job, &s->source, &at, &run);
 		out->source = at;
 		out->name = s->name;
 		out->number = s->number == NO_NUMBER ? 0 : s->number;
@@ -348,7 +349,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 }
 
 /* With the page of high.asm. */
-static uint32_t home_pages(const struct arrangement *a)
+static IN_LINE uint32_t home_pages(const struct arrangement *a)
 {
 	return a->housing.pages + (a->runs.high ? 1 : 0);
 }

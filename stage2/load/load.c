@@ -6,8 +6,9 @@
 #include "leave/known.h"
 #include "leave/loaded.h"
 #include "common/memory_map.h"
-#include "load/places.h"
+#include "leave/places.h"
 #include "leave/processor.h"
+#include "load/extents.h"
 #include "load/quiet.h"
 
 #define LEAF_EXTENDED 0x80000000u     /* EAX: the highest extended leaf */
@@ -52,14 +53,13 @@ static int check_counts(const struct job *job)
 		wrong = count_is_wrong(part->extents, part->extent_count, sizeof *part->extents,
 				       args->workspace_size / sizeof(addr_t) * 16);
 		if (wrong)
-			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s %u: extent_count is %z%s", i == 0 ? "blob" : "module",
-					    i == 0 ? 0 : (uint32_t)i - 1, (addr_t)part->extent_count, wrong);
+			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%p: extent_count is %z%s", (uint32_t)i, (addr_t)part->extent_count, wrong);
 	}
 	return SEGUE_OK;
 }
 
 /* The address of code in the data segment. */
-static const void *text_at(const struct segue_load_args *args, uintptr_t text)
+static IN_LINE const void *text_at(const struct segue_load_args *args, uintptr_t text)
 {
 	return !text ? NULL : (const uint8_t *)text + (ptrdiff_t)(args->code_base - args->data_base);
 }
@@ -81,6 +81,18 @@ static bool lies_in_workspace(const struct job *job)
 		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)
 			return true;
 	return false;
+}
+
+enum check_step { CHECK_WORKSPACE, CHECK_PARTS, CHECK_LAST };
+
+static int check_further(struct job *job, enum check_step step)
+{
+	int error = SEGUE_OK;
+
+	for (const struct segue_check *const *each = segue_checks; *each && error == SEGUE_OK; each++)
+		error = step == CHECK_WORKSPACE ? (*each)->workspace(job) :
+			step == CHECK_PARTS ? (*each)->parts(job) : (*each)->last(job);
+	return error;
 }
 
 static int check_workspace(struct job *job)
@@ -106,7 +118,7 @@ static int check_workspace(struct job *job)
 	}
 	if (lies_in_workspace(job))
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
-	return segue_check_workspace_place(job);
+	return check_further(job, CHECK_WORKSPACE);
 }
 
 static int check_args(struct job *job)
@@ -144,37 +156,33 @@ static bool is_in_reach(const struct segue_extent *extent, addr_t end)
 }
 
 /* Checks that the sizes of a part's extents add up to its own, and that moves can read all of it. */
-static int check_part(const struct job *job, size_t index)
+static int check_part(const struct job *job, uint32_t index)
 {
 	const struct segue_part *part = &job->parts[index];
 	const struct segue_extent here = {.addr = (uintptr_t)part->data, .size = part->size};
 	const struct segue_extent *extents = part->extents ? part->extents : &here;
 	size_t count = part->extents ? part->extent_count : 1;
-	const char *name = index == 0 ? "blob" : "module";
-	uint32_t number = index == 0 ? 0 : (uint32_t)index - 1;
 	addr_t left = part->size, end = reach(); /* called once: in a virtual machine CPUID takes long */
 
 	if (index > 0 && part->size == 0)
-		segue_say(&job->log, SEGUE_LOG_WARNING, "module %u is empty", number);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "%p is empty", index);
 	if (!part->data && part->size)
-		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s %u has %z bytes and no address", name, number, left);
+		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%p has %z bytes and no address", index, left);
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0)
 			continue;
 		if (!is_in_reach(&extents[i], end))
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z is not below %x, or is in the page at %x",
-					    name, number, (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "%p, extent %z is not below %x, or is in the page at %x", index,
+					    (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
 		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
 		    job->workspace_phys < extents[i].addr + extents[i].size)
-			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u, extent %z overlaps the workspace", name, number,
-					    (addr_t)i);
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p, extent %z overlaps the workspace", index, (addr_t)i);
 		if (extents[i].size > left)
-			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u: extent %z is %z bytes too long", name, number,
-					    (addr_t)i, (addr_t)extents[i].size - left);
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: extent %z is %z bytes too long", index, (addr_t)i, (addr_t)extents[i].size - left);
 		left -= (addr_t)extents[i].size;
 	}
 	if (left != 0)
-		return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u: %z bytes are in no extent", name, number, left);
+		return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: %z bytes are in no extent", index, left);
 	return SEGUE_OK;
 }
 
@@ -195,14 +203,13 @@ static int take_parts(struct job *job)
 	job->part_count = count;
 	for (size_t i = 0; i < count; i++) {
 		error = !parts[i].extents && parts[i].data && args->translate ?
-			segue_make_extents(job, &parts[i], i == 0 ? "blob" : "module", i == 0 ? 0 : (uint32_t)i - 1) : SEGUE_OK;
+			segue_make_extents(job, &parts[i], (uint32_t)i) : SEGUE_OK;
 		if (error == SEGUE_OK)
-			error = check_part(job, i);
+			error = check_part(job, (uint32_t)i);
 		if (error != SEGUE_OK)
 			return error;
 	}
-	error = segue_index_extents(job);
-	return error == SEGUE_OK ? segue_check_part_places(job) : error;
+	return segue_index_extents(job);
 }
 
 static int prepare(struct job *job)
@@ -216,7 +223,8 @@ static int prepare(struct job *job)
 		return error;
 	if ((error = segue_check_ranges(job, args->keep, args->keep_count, "keep list")) != SEGUE_OK)
 		return error;
-	segue_check_machine(job);
+	if ((error = check_further(job, CHECK_PARTS)) != SEGUE_OK)
+		return error;
 	return segue_find_ram(job);
 }
 
@@ -233,7 +241,7 @@ static bool has_long_mode(void)
 
 static void say_width(struct job *job)
 {
-	if (!job->is_64_bit)
+	if (!SEGUE_SENTENCES || !job->is_64_bit)
 		return;
 	if (has_long_mode())
 		segue_say(&job->log, SEGUE_LOG_INFO, "the kernel needs a 64-bit CPU");
@@ -278,7 +286,7 @@ static int load(struct job *job)
 		return error;
 	if ((error = try_to_place(job)) != SEGUE_OK)
 		return error;
-	return segue_check_by_search(job);
+	return check_further(job, CHECK_LAST);
 }
 
 /* A ROM may be mapped and in a range of the memory map too. */
@@ -326,6 +334,7 @@ static int load_alone(const struct segue_load_args *args)
 
 int segue_load(const struct segue_load_args *args)
 {
+	struct log log;
 	int error;
 
 	/* The fields of a structure of another size are unknown. */
@@ -334,8 +343,9 @@ int segue_load(const struct segue_load_args *args)
 	if (args->struct_size != sizeof *args)
 		return SEGUE_E_STRUCT_SIZE;
 	/* Never waits: this load may be a panic's that interrupted the other one. */
+	log = (struct log){.callback = args->log, .context = args->log_context};
 	if (!segue_begin())
-		return segue_refuse(&(struct log){.callback = args->log, .context = args->log_context}, SEGUE_E_BUSY, NULL);
+		return segue_refuse(&log, SEGUE_E_BUSY, NULL);
 	error = load_alone(args);
 	segue_end();
 	return error;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_range_from_multiboot(): untrusted bytes to struct segue_range. */
 #include "common/bytes.h"
-#include "multiboot_format.h"
+#include "common/multiboot_format.h"
 #include "segue.h"
 
 /* Multiboot 1, section 3.3: a size that does not count itself, then the entry. Those of Multiboot 2 begin with the same fields. */

@@ -34,7 +34,7 @@ struct busy {
 	uint32_t copy_count;
 };
 
-static struct plan_range busy_at(const struct busy *busy, uint32_t i)
+static IN_LINE struct plan_range busy_at(const struct busy *busy, uint32_t i)
 {
 	const struct job *job = busy->job;
 	struct plan_range r;

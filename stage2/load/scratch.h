@@ -9,8 +9,8 @@
 /* RAM that is neither source nor destination nor workspace. Only the largest ranges are stored. */
 #define SCRATCH_LIMIT 128u
 struct scratch {
-	struct plan_range ranges[SCRATCH_LIMIT]; /* sorted, disjoint */
 	uint32_t count;
+	struct plan_range ranges[SCRATCH_LIMIT]; /* sorted, disjoint */
 };
 
 /* Uses the arena temporarily. Refuses with SEGUE_E_WORKSPACE_SMALL. */

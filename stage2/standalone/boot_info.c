@@ -3,7 +3,7 @@
 #include "boot_info.h"
 #include "common/bytes.h"
 #include "fields.h"
-#include "multiboot_format.h"
+#include "common/multiboot_format.h"
 #include "standalone.h"
 #include "vbe.h"
 #include "vbe_format.h"

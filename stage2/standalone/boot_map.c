@@ -3,7 +3,7 @@
 #include "boot_info.h"
 #include "efi_format.h"
 #include "fields.h"
-#include "multiboot_format.h"
+#include "common/multiboot_format.h"
 #include "standalone.h"
 
 struct segue_range boot_range(uint64_t start, uint64_t size, uint32_t type)

@@ -211,19 +211,14 @@ static struct bytes read_piece(const char *what, uint32_t size, bool kernel)
 static void read_fiwix(void)
 {
 	uint8_t header[FIWIX_HEADER_SIZE];
+	uint32_t size;
 
 	stream_read(&fetch.stream, header, sizeof header);
-	for (int i = 0; i < 2; i++) {
-		uint32_t size = le32(header + 4 * i), left = stream_left(&fetch.stream);
-
-		if (size > left)
-			check(segue_refuse(&fetch.log, i ? SEGUE_E_FIWIX_INITRD : SEGUE_E_FIWIX_KERNEL, "%u bytes, %z left",
-					   size, (addr_t)left));
-		if (i == 0)
-			fetch.bundle.kernel = read_piece("a kernel", size, true);
-		else if (size)
-			fetch.bundle.initrd = read_piece("an initramfs", size, false);
-	}
+	check(segue_fiwix_size(&fetch.log, header, FIWIX_KERNEL, stream_left(&fetch.stream), &size));
+	fetch.bundle.kernel = read_piece("a kernel", size, true);
+	check(segue_fiwix_size(&fetch.log, header, FIWIX_INITRD, stream_left(&fetch.stream), &size));
+	if (size)
+		fetch.bundle.initrd = read_piece("an initramfs", size, false);
 }
 
 /* The rules of loaders/container/open.c. True: all of it is a kernel. */

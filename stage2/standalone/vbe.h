@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "multiboot_format.h"
+#include "common/multiboot_format.h"
 #include "segue.h"
 
 #define VBE_BUFFER_SIZE 1024u         /* below 1 MiB, from a 16-byte boundary; free before and after each call */

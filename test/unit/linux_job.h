@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "../../loaders/common/bytes.h"
+#include "../../loaders/container/magic.h"
 #include "../../loaders/linux.h"
 #include "../../loaders/common/placement.h"
 #include "../../loaders/common/memory_map.h"
@@ -94,11 +95,19 @@ static inline int world_prepare(struct world *w)
 	return error != SEGUE_OK ? error : segue_find_ram(&w->job);
 }
 
+/* As recognise.c does it: a kernel that starts in 16-bit code is the other loader's. */
+static inline int world_run(struct world *w)
+{
+	int error = segue_is_linux(&w->job.bundle.kernel) ? segue_loader_linux.load(&w->job) : LOADER_PASSES;
+
+	return error == LOADER_PASSES ? segue_loader_linux16.load(&w->job) : error;
+}
+
 static inline int world_load(struct world *w)
 {
 	int error = world_prepare(w);
 
-	return error != SEGUE_OK ? error : segue_loader_linux.load(&w->job);
+	return error != SEGUE_OK ? error : world_run(w);
 }
 
 static inline const struct segment *world_segment(const struct world *w, const char *name)

@@ -72,7 +72,7 @@ static int load(void)
 
 	if (error != SEGUE_OK)
 		return error;
-	return le32(kernel + 0x202) == 0x53726448 ? segue_loader_linux.load(&w.job) : segue_loader_linux_old.load(&w.job);
+	return world_run(&w);
 }
 
 static void load_ok(void)
@@ -219,7 +219,7 @@ static void test_before_there_were_versions(void **state)
 	(void)state;
 	begin(OLD, false);
 	w.args.flags = SEGUE_LOAD_BIOS;
-	assert_true(segue_loader_linux_old.recognise(&w.job.bundle.kernel));
+	assert_true(segue_loader_linux16.recognise(&w.job.bundle.kernel));
 	w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, INITRD_PHYS);
 	world_cmdline(&w, "root=/dev/fd0 vga=ask");
 	memcpy(expected, kernel, sizeof expected);
@@ -243,34 +243,34 @@ static void test_recognition_of_old_ones(void **state)
 
 	(void)state;
 	make_kernel(kernel, sizeof kernel, OLD, false);
-	assert_true(segue_loader_linux_old.recognise(&file));
+	assert_true(segue_loader_linux16.recognise(&file));
 	assert_false(segue_loader_linux.recognise(&file));
 	/* 5000 bytes are 312.5 paragraphs; the last may be short, but not missing */
 	file.size = SETUP_SIZE + 312 * 16 + 1;
-	assert_true(segue_loader_linux_old.recognise(&file));
+	assert_true(segue_loader_linux16.recognise(&file));
 	file.size = SETUP_SIZE + 312 * 16;
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	file.size = sizeof kernel;
 	put_le16(kernel + 0x1f4, 312);
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	put_le16(kernel + 0x1f4, 314);
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	put_le16(kernel + 0x1f4, 0);
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	put_le16(kernel + 0x1f4, 313);
 	kernel[0x1fe] = 0;
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	kernel[0x1fe] = 0x55;
 	/* no count of sectors: 4 */
 	kernel[0x1f1] = 0;
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	put_le16(kernel + 0x1f4, (KERNEL_SIZE - 2560 + 15) / 16);
-	assert_true(segue_loader_linux_old.recognise(&file));
+	assert_true(segue_loader_linux16.recognise(&file));
 	for (size_t size = 0; size < 0x206; size++) {
 		uint8_t *exact = malloc(size ? size : 1);
 
 		memcpy(exact, kernel, size);
-		assert_false(segue_loader_linux_old.recognise(&(struct bytes){exact, size, 0}));
+		assert_false(segue_loader_linux16.recognise(&(struct bytes){exact, size, 0}));
 		free(exact);
 	}
 }
@@ -458,14 +458,14 @@ static void test_a_large_zimage(void **state)
 	world_begin(&w, large, SETUP_SIZE + 0x80000, USUAL_MAP);
 	w.args.flags = SEGUE_LOAD_BIOS;
 	assert_int_equal(world_prepare(&w), SEGUE_OK);
-	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_OK);
+	assert_int_equal(world_run(&w), SEGUE_OK);
 	assert_int_equal(world_segment(&w, "Linux kernel")->size, 0x80000);
 
 	make_kernel(large, SETUP_SIZE + 0x80001, 0x202, false);
 	world_begin(&w, large, SETUP_SIZE + 0x80001, USUAL_MAP);
 	w.args.flags = SEGUE_LOAD_BIOS;
 	assert_int_equal(world_prepare(&w), SEGUE_OK);
-	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_E_LINUX_LOW);
+	assert_int_equal(world_run(&w), SEGUE_E_LINUX_LOW);
 
 	/* bytes after its end in the file are ignored; missing bytes are refused */
 	begin(0x202, false);
@@ -507,7 +507,7 @@ static void test_setup_code_size(void **state)
 		world_begin(&w, large, sizeof large, USUAL_MAP);
 		w.args.flags = SEGUE_LOAD_BIOS | SEGUE_LOAD_REAL_MODE;
 		assert_int_equal(world_prepare(&w), SEGUE_OK);
-		assert_int_equal(segue_loader_linux.load(&w.job), sectors == 67 ? SEGUE_OK : SEGUE_E_LINUX_HEADER);
+		assert_int_equal(world_run(&w), sectors == 67 ? SEGUE_OK : SEGUE_E_LINUX_HEADER);
 	}
 	assert_non_null(strstr(w.error, "setup code of 35328 bytes, at most 34816"));
 }

@@ -64,7 +64,7 @@ static void every_notation(void **state)
 		struct linux_kernel kernel = {0};
 		uint32_t vid_mode = segue_linux_vid_mode(&job.bundle.cmdline);
 
-		assert_int_equal(segue_linux_ask_video(&job, &kernel), SEGUE_OK);
+		segue_linux_ask_video(&job, &kernel);
 		if (vid_mode != cases[i].vid_mode || job.asks_video != cases[i].asks || job.video_mode != cases[i].mode)
 			fail_msg("%s: vid_mode 0x%x, asks %u, mode 0x%x", cases[i].line, vid_mode, job.asks_video, job.video_mode);
 		free((void *)(uintptr_t)job.bundle.cmdline.data);

@@ -94,8 +94,8 @@ static inline void add_module(struct loader_job *t, const void *data, size_t siz
 	};
 }
 
-/* Opens the blob and runs the loader on its kernel, which it must recognise. */
-static inline int run_loader(struct loader_job *t, const struct loader *loader)
+/* Opens the blob and runs the loader on its kernel, which it must recognise; NULL: the loader that recognise.c finds. */
+static inline int run_loader(struct loader_job *t, const struct segue_loader *loader)
 {
 	int error;
 
@@ -117,6 +117,8 @@ static inline int run_loader(struct loader_job *t, const struct loader *loader)
 		error = segue_open_blob(&t->job);
 	if (error)
 		return error;
+	if (!loader)
+		return segue_load_kernel(&t->job);
 	assert_true(loader->recognise(&t->job.bundle.kernel));
 	return loader->load(&t->job);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks the host's physical addresses: places.h. */
 #include "common/placement.h"
-#include "load/places.h"
+#include "leave/places.h"
 #include "leave/loaded.h"
 #include "leave/walk.h"
 
@@ -32,7 +32,7 @@ static bool try_offset(struct walk *walk, addr_t offset)
 }
 
 /* Finds where the page tables are mapped: at the offset of other memory, or as kernels usually map them. */
-static bool find_tables(const struct segue_load_args *args, struct walk *walk)
+static IN_LINE bool find_tables(const struct segue_load_args *args, struct walk *walk)
 {
 	addr_t base = (addr_t)args->data_base, linear = (addr_t)(uintptr_t)args->workspace + base;
 	addr_t offset = linear - (addr_t)args->workspace_phys;
@@ -88,13 +88,13 @@ static bool is_map_of_host(const struct segue_load_args *args)
 	return is_in_map(args, args->workspace_phys, args->workspace_phys + 1);
 }
 
-static int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
+static IN_LINE int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
 {
 	return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; expected %x" :
 			    "page %z is at %X by %s; expected %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
 }
 
-static const char *witness(const struct walk *walk)
+static OUT_OF_LINE const char *witness(const struct walk *walk)
 {
 	return walk->levels ? "the page tables" : "its address (paging is off)";
 }
@@ -135,7 +135,7 @@ static void warn_of_type(const struct job *job, addr_t start, addr_t end)
 	}
 }
 
-int segue_check_workspace_place(struct job *job)
+static int check_workspace(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	addr_t start = (addr_t)args->workspace_phys, end = start + (addr_t)args->workspace_size;
@@ -170,7 +170,7 @@ static void check_device(const struct job *job, const char *field, uint32_t addr
 		doubt(job, field, address, "not aligned to 256");
 }
 
-void segue_check_machine(struct job *job)
+static void check_machine(struct job *job)
 {
 	const struct segue_machine *machine = job->machine;
 	uint32_t type;
@@ -189,54 +189,13 @@ void segue_check_machine(struct job *job)
 		doubt(job, "framebuffer.type", type, "unknown");
 }
 
-int segue_make_extents(struct job *job, struct segue_part *part, const char *name, uint32_t number)
-{
-	const struct segue_load_args *args = job->args;
-	const uint8_t *data = part->data;
-	struct segue_extent *made = NULL, *last = NULL;
-	size_t size;
-
-	for (size_t at = 0; at < part->size; at += size) {
-		uint64_t told = translate(args, data + at);
-		size_t into = (size_t)(linear_of(job, data + at) % PAGE);
-		addr_t is = (addr_t)told;
-
-		size = PAGE - into;
-		if (size > part->size - at)
-			size = part->size - at;
-		if (told == SEGUE_NOT_MAPPED || is % PAGE != into)
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, told == SEGUE_NOT_MAPPED ?
-					    "by translate byte %z of %s %u is not mapped" :
-					    "by translate byte %z of %s %u, at offset %u in its page, is at %X: another offset",
-					    (addr_t)at, name, number, (uint32_t)into, told);
-		if (is != told)
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "by translate byte %z of %s %u is at %X", (addr_t)at, name, number,
-					    told);
-		if (last && last->addr + last->size == is) {
-			last->size += size;
-			continue;
-		}
-		/* Nothing else takes memory from the arena here, so the extents form an array. */
-		last = segue_arena_take(&job->arena, sizeof *last, sizeof(uint64_t));
-		if (!last)
-			return SEGUE_E_WORKSPACE_SMALL;
-		if (!made)
-			made = last;
-		last->addr = is;
-		last->size = size;
-		part->extent_count = (size_t)(last - made) + 1;
-	}
-	part->extents = made;
-	return SEGUE_OK;
-}
-
 /* Do the page tables map a part's byte elsewhere than its extents say? Sets both addresses. */
 static bool differs(const struct job *job, struct walk *walk, uint32_t part, size_t at, addr_t *told, addr_t *is)
 {
 	struct bytes bytes = {.data = (const uint8_t *)job->parts[part].data + at, .size = 1, .part = part};
 	addr_t run;
 
-	segue_physical(job, bytes, told, &run);
+	segue_physical(job, &bytes, told, &run);
 	*is = segue_walk(walk, linear_of(job, bytes.data));
 	return *is != WALK_UNKNOWN && *is != *told;
 }
@@ -248,18 +207,16 @@ static bool differs(const struct job *job, struct walk *walk, uint32_t part, siz
 static int check_by_walk(const struct job *job, struct walk *walk, uint32_t index)
 {
 	const struct segue_part *part = &job->parts[index];
-	const char *name = index == 0 ? "blob" : "module";
-	uint32_t number = index == 0 ? 0 : index - 1;
 	addr_t told, is;
 
 	for (size_t at = 0; at < part->size; at += PAGE - (size_t)(linear_of(job, (const uint8_t *)part->data + at) % PAGE)) {
 		if (!differs(job, walk, index, at, &told, &is))
 			continue;
 		if (!is_in_map(job->args, told, told + 1))
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; its extents say %x, which is not in the "
-					    "memory map", witness(walk), (addr_t)at, name, number, is, told);
-		segue_say(&job->log, SEGUE_LOG_WARNING, "by %s byte %z of %s %u is at %x, and its extents say %x: wrong, unless data is a copy",
-			  witness(walk), (addr_t)at, name, number, is, told);
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %p is at %x; its extents say %x, which is not in the "
+					    "memory map", witness(walk), (addr_t)at, index, is, told);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "by %s byte %z of %p is at %x, and its extents say %x: wrong, unless data is a copy",
+			  witness(walk), (addr_t)at, index, is, told);
 		break;
 	}
 	return SEGUE_OK;
@@ -275,8 +232,7 @@ static void check_by_map(const struct job *job, uint32_t index)
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0 || is_in_map(job->args, extents[i].addr, extents[i].addr + extents[i].size))
 			continue;
-		segue_say(&job->log, SEGUE_LOG_WARNING, "%s %u, extent %z, %x to %x, is not in the memory map", index == 0 ? "blob" : "module",
-			  index == 0 ? 0 : index - 1, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
+		segue_say(&job->log, SEGUE_LOG_WARNING, "%p, extent %z, %x to %x, is not in the memory map", index, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
 		return;
 	}
 }
@@ -290,7 +246,7 @@ static int check_parts_by_walk(const struct job *job, struct walk *walk)
 	return error;
 }
 
-int segue_check_part_places(const struct job *job)
+static int check_parts(struct job *job)
 {
 	struct walk walk;
 	int error = SEGUE_OK;
@@ -299,10 +255,12 @@ int segue_check_part_places(const struct job *job)
 		error = check_parts_by_walk(job, &walk);
 	for (size_t i = 0; i < job->part_count && error == SEGUE_OK; i++)
 		check_by_map(job, (uint32_t)i);
+	if (error == SEGUE_OK)
+		check_machine(job);
 	return error;
 }
 
-int segue_check_by_search(struct job *job)
+static int check_by_search(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	bool can_walk, known, before = job->tables.mapped != TABLES_NOT_KNOWN;
@@ -329,3 +287,24 @@ int segue_check_by_search(struct job *job)
 	loaded->sum = segue_loaded_sum(loaded);
 	return check_parts_by_walk(job, &walk);
 }
+
+/* Is the workspace still mapped to the same memory? true if that is unknown. */
+static bool is_there(const struct loaded *loaded)
+{
+	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
+	struct walk walk;
+
+	if (!segue_walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
+		return true;
+	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
+		addr_t is = segue_walk(&walk, linear + (addr_t)at);
+
+		if (is != loaded->workspace_phys + (addr_t)at && is != WALK_UNKNOWN)
+			return false;
+	}
+	return true;
+}
+
+const struct segue_check segue_check_host = {
+	.workspace = check_workspace, .parts = check_parts, .last = check_by_search, .is_there = is_there,
+};
