@@ -95,6 +95,7 @@ enum segue_error {
 	SEGUE_E_EXTENT_PLACE = 13,
 	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument's memory, the library or the log function lies in the workspace */
 	SEGUE_E_BUSY = 15,            /* another segue_load() is under way: on another CPU, or interrupted by this call */
+	SEGUE_E_BLOCK = 16,           /* what is asked for needs a block of purgatory that is not linked (segue_blocks) */
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -545,7 +546,7 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
  * should not take that memory before it has sent the CPU an INIT itself.
  *
  * Any number of CPUs may park. Of more than 128 the rest share one stack for NMIs, and get an INIT only with
- * SEGUE_LOAD_INIT_CPUS; without they halt.
+ * SEGUE_LOAD_INIT_CPUS; without they halt. Where segue_block_cpus is not linked a CPU prints a sentence and halts.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
 
@@ -716,6 +717,22 @@ int segue_bios_memory_map(const struct segue_bios_args *args, struct segue_range
  */
 int segue_range_from_multiboot(int version, const void *bytes, size_t size, struct segue_range *ranges, size_t limit,
 			       size_t *count);
+
+/*
+ * Purgatory's optional blocks: what segue_exec() can do only if the block is linked. The library has a table of all of them,
+ * alone in its object. A host that defines a table of its own gets that one instead, and what its table does not name is not
+ * linked; keep the order below. (--whole-archive and ld -r take all there is, and then a second table is an error of the
+ * linker.) SEGUE_BLOCKS of segue.mk does the same. What needs another block is refused with SEGUE_E_BLOCK.
+ *
+ *     const struct segue_block *const segue_blocks[] = { &segue_block_devices, NULL };
+ */
+extern const struct segue_block segue_block_cpus;      /* cpu_count of 2 or more, SEGUE_LOAD_INIT_CPUS, segue_park() */
+extern const struct segue_block segue_block_real_mode; /* SEGUE_LOAD_REAL_MODE, targets that start in 16-bit code */
+extern const struct segue_block segue_block_high;      /* a blob above 4 GiB; not in the i386 library */
+extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SEGUE_LOAD_DIGEST_REBOOT */
+extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
+extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
+extern const struct segue_block *const segue_blocks[];
 
 /* What a code means, in one static sentence; for a code that is none, a sentence that says so. */
 const char *segue_strerror(int code);

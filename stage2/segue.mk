@@ -11,6 +11,8 @@
 #     SEGUE_DIR      this tree; by default the one that holds this file
 #     SEGUE_ARCH     i386 or x86_64; or lists, for only the lists, if the host has its own rules
 #     SEGUE_OBJDIR   folder of the objects; by default build/segue-i386 or build/segue-x86_64
+#     SEGUE_BLOCKS   of cpus real_mode high digest devices catcher those that are linked; by default all; empty: none
+#                    (purgatory's optional blocks; segue.h says at segue_blocks what needs which)
 #     SEGUE_MEMORY   1: adds memcpy, memmove, memset and memcmp. They are weak: the host's own function wins
 #
 # To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
@@ -34,7 +36,7 @@ endif
 
 # ---- the lists, relative to SEGUE_DIR ----
 SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEGUE_DIR)/,$(1)))))
-SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load plan leave bios)
+SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load blocks plan leave bios)
 SEGUE_C := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.c))
 SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
 SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
@@ -43,8 +45,20 @@ SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_x86_64.asm))
 SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/purgatory/*.inc)
 # Tables of the numbers that C and NASM share; the build makes an .inc of each. One is for stage 1 and segue.elf.
 SEGUE_NUMBERS := $(filter-out %/standalone.c,$(call SEGUE_WILDCARD,stage2/numbers/*.c))
-# purgatory.asm includes most of the others; purgatory_embed.asm embeds the assembled file.
-SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
+# Flat binaries, embedded as bytes: of purgatory its core and each block in an object of its own.
+SEGUE_EMBED := stage2/bios/bios_embed.asm $(call SEGUE_WILDCARD,stage2/purgatory/*_embed.asm)
+# purgatory.asm includes the others.
+SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/purgatory/*.asm))
+
+# ---- what is chosen ----
+SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher
+SEGUE_BLOCKS ?= $(SEGUE_ALL_BLOCKS)
+SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_BLOCKS),$(SEGUE_BLOCKS))
+ifneq ($(strip $(SEGUE_UNKNOWN)),)
+$(error SEGUE_BLOCKS: Segue has no $(strip $(SEGUE_UNKNOWN)))
+endif
+SEGUE_LEFT_OUT := $(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
+SEGUE_DEFINES_blocks := -DSEGUE_BLOCKS $(SEGUE_BLOCKS:%=-DSEGUE_BLOCK_%)
 
 # ---- the flags ----
 # The only sections are .text, .rodata*, a .bss of 72 bytes at most (known.h) and, if pointers must be relocated,
@@ -60,43 +74,55 @@ SEGUE_CFLAGS_x86_64 := -m64 -mno-red-zone
 SEGUE_CFLAGS += $(SEGUE_CFLAGS_$(SEGUE_ARCH))
 # $(call SEGUE_TAKE_NUMBERS,OBJECT,FILE): the rows of a table in stage2/numbers/, found in its object, as lines for NASM.
 SEGUE_TAKE_NUMBERS = LC_ALL=C tr -c '[:print:]\n' ' ' < $(1) | sed -n 's/^:number \([A-Za-z0-9_.]*\)  *0*\([0-9][0-9]*\)$$/\1 equ \2/p' > $(2) && [ -s $(2) ]
+# $(call SEGUE_TAKE_BLOCKS,MAP,FILE): where NASM's map of purgatory has the core and each block, as lines for NASM.
+SEGUE_TAKE_BLOCKS = awk '$$5 == "progbits" { b = "block_" ($$6 == ".text" ? "core" : substr($$6, 2)); \
+	printf "%s.at equ 0x%s\n%s.start equ 0x%s\n%s.size equ 0x%s\n", b, $$1, b, $$2, b, $$4 }' $(1) > $(2) && [ -s $(2) ]
 SEGUE_NASM_i386 := elf32
 SEGUE_NASM_x86_64 := elf64
 
 ifneq ($(SEGUE_ARCH),lists)
 override SEGUE_OBJDIR := $(or $(strip $(SEGUE_OBJDIR)),build/segue-$(SEGUE_ARCH))
 SEGUE_HOST_CFLAGS ?= $(CFLAGS)
-SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/bios/bios_embed.asm stage2/purgatory/purgatory_embed.asm
-SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(SEGUE_C) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
+SEGUE_ASM := $(filter-out $(SEGUE_LEFT_OUT),$(SEGUE_ASM_$(SEGUE_ARCH)) $(SEGUE_EMBED))
+SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(filter-out $(SEGUE_LEFT_OUT),$(SEGUE_C)) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
 SEGUE_ASM_OBJECTS := $(patsubst %.asm,$(SEGUE_OBJDIR)/%.o,$(SEGUE_ASM))
 SEGUE_SOURCES := $(addprefix $(SEGUE_DIR)/,$(patsubst $(SEGUE_OBJDIR)/%.o,%.c,$(SEGUE_C_OBJECTS)) $(SEGUE_ASM))
 SEGUE_OBJECTS := $(SEGUE_C_OBJECTS) $(SEGUE_ASM_OBJECTS)
 SEGUE_LIBRARY := $(SEGUE_OBJDIR)/libsegue.a
 SEGUE_INC := $(SEGUE_NUMBERS:%.c=$(SEGUE_OBJDIR)/%.inc)
-SEGUE_ASSEMBLE = $(or $(NASM),nasm) -I$(SEGUE_DIR)/stage2/ -I$(SEGUE_OBJDIR)/stage2/
-SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS) -c
+SEGUE_ASSEMBLE = $(or $(NASM),nasm) -I$(SEGUE_DIR)/stage2/ -I$(SEGUE_OBJDIR)/stage2/ -I$(SEGUE_OBJDIR)/
+SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS)
 
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
+# What is chosen, in a file that is new when the choice is another: then all is made again.
+SEGUE_CHOICE := $(SEGUE_DEFINES_blocks)
+$(SEGUE_OBJDIR)/always: ;
+$(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always
+	@mkdir -p $(@D)
+	@echo '$(SEGUE_CHOICE)' | cmp -s - $@ || echo '$(SEGUE_CHOICE)' > $@
+$(SEGUE_C_OBJECTS) $(SEGUE_LIBRARY): $(SEGUE_OBJDIR)/choice
 $(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
-	$(SEGUE_COMPILE) -o $@ $<
+	$(SEGUE_COMPILE) $(SEGUE_DEFINES_$(basename $(@F))) -c -o $@ $<
 $(SEGUE_INC): $(SEGUE_OBJDIR)/%.inc: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
-	$(SEGUE_COMPILE) -o $@.object $<
+	$(SEGUE_COMPILE) -c -o $@.object $<
 	$(call SEGUE_TAKE_NUMBERS,$@.object,$@.new)
 	@rm $@.object && mv $@.new $@
-$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC) $(SEGUE_OBJDIR)/purgatory.bin $(SEGUE_OBJDIR)/bios_call.bin
+$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC) $(SEGUE_OBJDIR)/purgatory_blocks.inc $(SEGUE_OBJDIR)/bios_call.bin
 	@mkdir -p $(@D)
 	$(SEGUE_ASSEMBLE) -f $(SEGUE_NASM_$(SEGUE_ARCH)) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -DBIOS_CALL_BIN="'$(SEGUE_OBJDIR)/bios_call.bin'" -o $@ $<
 $(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES)) $(SEGUE_INC)
 	@mkdir -p $(@D)
-	$(SEGUE_ASSEMBLE) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+	$(SEGUE_ASSEMBLE) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -DMAP=$(@:.bin=.map) -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+$(SEGUE_OBJDIR)/purgatory_blocks.inc: $(SEGUE_OBJDIR)/purgatory.bin
+	$(call SEGUE_TAKE_BLOCKS,$(<:.bin=.map),$@)
 $(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(SEGUE_INC)
 	@mkdir -p $(@D)
 	$(SEGUE_ASSEMBLE) -f bin -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)
 	@rm -f $@
-	$(AR) rcsD $@ $^
+	$(AR) rcsD $@ $(SEGUE_OBJECTS)
 .DEFAULT_GOAL := $(SEGUE_GOAL)
 endif

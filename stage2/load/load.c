@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_load(): all that can fail, in the order in which it can. */
+#include "blocks/block.h"
 #include "common/memory_functions.h"
 #include "load/arrange.h"
 #include "common/placement.h"
@@ -8,7 +9,6 @@
 #include "common/memory_map.h"
 #include "load/places.h"
 #include "leave/processor.h"
-#include "load/quiet.h"
 
 #define LEAF_EXTENDED 0x80000000u     /* EAX: the highest of these leaves */
 #define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
@@ -73,7 +73,7 @@ static bool lies_in_workspace(const struct job *job)
 	const struct segue_load_args *args = job->args;
 	const void *const read[] = {
 		job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest,
-		&segue_known, segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)check_counts),
+		&segue_known, &segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)check_counts),
 		text_at(args, (uintptr_t)args->log), text_at(args, (uintptr_t)args->translate),
 	};
 
@@ -248,6 +248,9 @@ static int place_and_plan(struct job *job)
 	if ((error = segue_load_kernel(job)) != SEGUE_OK)
 		return error;
 	say_width(job);
+	if (segue_is_real_mode(&job->entry) &&
+	    (error = segue_need_block(job, BLOCK_REAL_MODE, "real_mode, for the target's 16-bit entry")) != SEGUE_OK)
+		return error;
 	return segue_arrange(job);
 }
 
@@ -273,9 +276,11 @@ static int load(struct job *job)
 		return error;
 	if ((error = prepare(job)) != SEGUE_OK)
 		return error;
-	if ((error = segue_foresee_screen(job)) != SEGUE_OK)
+	if ((error = segue_prepare_blocks(job)) != SEGUE_OK)
 		return error;
 	if ((error = segue_open_blob(job)) != SEGUE_OK)
+		return error;
+	if (job->bundle.digest && (error = segue_need_block(job, BLOCK_DIGEST, "digest, for that of the bundle")) != SEGUE_OK)
 		return error;
 	if ((error = try_to_place(job)) != SEGUE_OK)
 		return error;

@@ -14,13 +14,10 @@ struct housing {
 	uint32_t list_pages;
 };
 
-/* How many pages purgatory needs for this target; high: some sources lie above 4 GiB. */
-uint32_t segue_purgatory_pages(const struct job *job, bool high);
-
 /* May purgatory run there? */
 bool segue_is_good_home(const struct job *job, addr_t home, uint32_t pages);
 
-/* Puts purgatory into the workspace, and the catcher into its segment, and tells it all that it will need (purgatory.h). */
+/* Puts purgatory and its blocks into the workspace, and tells it all that it will need (purgatory.h). */
 void segue_write_purgatory(const struct job *job, const struct housing *housing);
 
 #endif
