@@ -19,7 +19,7 @@
 	means(SEGUE_E_EXTENT_PLACE, "extent not where told") \
 	means(SEGUE_E_WORKSPACE_USED, "the stack, the arguments or Segue itself lie in the workspace") \
 	means(SEGUE_E_BUSY, "another segue_load() is under way") \
-	means(SEGUE_E_BLOCK, "a block of purgatory is not linked") \
+	means(SEGUE_E_BLOCK, "needs a block of purgatory that is not linked") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "still gzip-compressed") \

@@ -32,8 +32,8 @@ extern const struct segue_block *const segue_blocks[] SEGUE_HIDDEN;
 extern const struct segue_block segue_block_cpus SEGUE_HIDDEN, segue_block_real_mode SEGUE_HIDDEN, segue_block_high SEGUE_HIDDEN,
 	segue_block_digest SEGUE_HIDDEN, segue_block_devices SEGUE_HIDDEN, segue_block_catcher SEGUE_HIDDEN;
 
-/* Adds the block to job->blocks. Refuses if it is not linked; needed: its name, and what it is needed for. */
-int segue_need_block(struct job *job, uint32_t id, const char *needed);
+/* Adds the block to job->blocks. Refuses if it is not linked. */
+int segue_need_block(struct job *job, uint32_t id);
 /* Needs the blocks that the arguments ask for, and calls their prepare(). */
 int segue_prepare_blocks(struct job *job);
 

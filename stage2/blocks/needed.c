@@ -9,26 +9,29 @@
 	(SEGUE_LOAD_QUIET_IOAPIC | SEGUE_LOAD_QUIET_LAPIC | SEGUE_LOAD_QUIET_HPET | SEGUE_LOAD_QUIET_PIT | \
 	 SEGUE_LOAD_QUIET_PIC | SEGUE_LOAD_QUIET_RTC | SEGUE_LOAD_QUIET_BUS_MASTERS | SEGUE_LOAD_QUIET_VGA | SEGUE_LOAD_QUIET_ALL)
 
-int segue_need_block(struct job *job, uint32_t id, const char *needed)
+int segue_need_block(struct job *job, uint32_t id)
 {
+	/* By the number of the bit in id. */
+	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher"};
+	const char *name = names[0];
+
 	job->blocks |= id;
 	for (const struct segue_block *const *each = segue_blocks; *each; each++)
 		if ((*each)->id == id)
 			return SEGUE_OK;
-	return segue_refuse(&job->log, SEGUE_E_BLOCK, "%s", needed);
+	for (; id > 1; id >>= 1)
+		name += sizeof names[0];
+	return segue_refuse(&job->log, SEGUE_E_BLOCK, "%s", name);
 }
 
 static int need_what_is_asked_for(struct job *job)
 {
-	static const struct {
-		uint32_t flags, id;
-		const char *needed;
-	} wishes[] = {
-		{SEGUE_LOAD_INIT_CPUS, BLOCK_CPUS, "cpus, for cpu_count or SEGUE_LOAD_INIT_CPUS"},
-		{SEGUE_LOAD_REAL_MODE, BLOCK_REAL_MODE, "real_mode, for SEGUE_LOAD_REAL_MODE"},
-		{SEGUE_LOAD_DIGEST_REBOOT, BLOCK_DIGEST, "digest, for digest or SEGUE_LOAD_DIGEST_REBOOT"},
-		{QUIET_FLAGS, BLOCK_DEVICES, "devices, for SEGUE_LOAD_QUIET_*"},
-		{SEGUE_LOAD_CATCHER, BLOCK_CATCHER, "catcher, for SEGUE_LOAD_CATCHER"},
+	static const uint32_t wishes[][2] = {
+		{SEGUE_LOAD_INIT_CPUS, BLOCK_CPUS},
+		{SEGUE_LOAD_REAL_MODE, BLOCK_REAL_MODE},
+		{SEGUE_LOAD_DIGEST_REBOOT, BLOCK_DIGEST},
+		{QUIET_FLAGS, BLOCK_DEVICES},
+		{SEGUE_LOAD_CATCHER, BLOCK_CATCHER},
 	};
 	uint32_t flags = job->args->flags;
 	int error = SEGUE_OK;
@@ -38,8 +41,8 @@ static int need_what_is_asked_for(struct job *job)
 	if (job->args->digest)
 		flags |= SEGUE_LOAD_DIGEST_REBOOT;
 	for (size_t i = 0; i < sizeof wishes / sizeof wishes[0] && error == SEGUE_OK; i++)
-		if (flags & wishes[i].flags)
-			error = segue_need_block(job, wishes[i].id, wishes[i].needed);
+		if (flags & wishes[i][0])
+			error = segue_need_block(job, wishes[i][1]);
 	/* Whether these two work is not known before the target is. */
 	job->blocks &= ~(BLOCK_REAL_MODE | BLOCK_DIGEST);
 	return error;

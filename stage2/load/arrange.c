@@ -429,8 +429,7 @@ int segue_arrange(struct job *job)
 		return error;
 	if ((error = segue_find_runs(job, &a->runs)) != SEGUE_OK)
 		return error;
-	if (ADDRESS_MAX > UINT32_MAX && a->runs.high &&
-	    (error = segue_need_block(job, BLOCK_HIGH, "high, for bytes above 4 GiB")) != SEGUE_OK)
+	if (ADDRESS_MAX > UINT32_MAX && a->runs.high && (error = segue_need_block(job, BLOCK_HIGH)) != SEGUE_OK)
 		return error;
 	if ((error = segue_find_scratch(job, &a->runs, &a->scratch)) != SEGUE_OK)
 		return error;

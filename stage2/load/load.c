@@ -248,8 +248,7 @@ static int place_and_plan(struct job *job)
 	if ((error = segue_load_kernel(job)) != SEGUE_OK)
 		return error;
 	say_width(job);
-	if (segue_is_real_mode(&job->entry) &&
-	    (error = segue_need_block(job, BLOCK_REAL_MODE, "real_mode, for the target's 16-bit entry")) != SEGUE_OK)
+	if (segue_is_real_mode(&job->entry) && (error = segue_need_block(job, BLOCK_REAL_MODE)) != SEGUE_OK)
 		return error;
 	return segue_arrange(job);
 }
@@ -280,7 +279,7 @@ static int load(struct job *job)
 		return error;
 	if ((error = segue_open_blob(job)) != SEGUE_OK)
 		return error;
-	if (job->bundle.digest && (error = segue_need_block(job, BLOCK_DIGEST, "digest, for that of the bundle")) != SEGUE_OK)
+	if (job->bundle.digest && (error = segue_need_block(job, BLOCK_DIGEST)) != SEGUE_OK)
 		return error;
 	if ((error = try_to_place(job)) != SEGUE_OK)
 		return error;

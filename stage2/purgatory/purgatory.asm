@@ -47,9 +47,9 @@
 ;       exception. An NMI in protected mode is then a shutdown. In real mode it runs the BIOS's handler, which returns
 ;       to CS * 16 + IP, not to the base that the CPU still has cached. None of these instructions faults by itself.
 ;   Other CPUs (cpus.asm)
-;   23. Each enters at offset PURGATORY_PARK of the page (park), from the gate, in the state of points 1 and 2. It holds the lock of
+;   23. Each enters at offset PURGATORY_PARK of the page, from the gate, in the state of points 1 and 2. It holds the lock of
 ;       struct parking (parking.h), which is in the workspace like this page. Until it releases the lock, the next page
-;       belongs to it.
+;       belongs to it. Without PURGATORY_CPUS (cpus.asm is not there) it prints a sentence, keeps the lock and halts.
 ;   24. Points 9 to 12 and 16 then hold for it. LDTR is 0, its local APIC is in xAPIC mode if its ID is below
 ;       255, and its ID is listed if it is not the BSP. It waits with interrupts off, on a stack of its own. An NMI is
 ;       ignored; a machine check, with CR4.MCE 0, is a shutdown.
@@ -136,7 +136,7 @@ no_idt_pointer:
 	dw 0
 	dd 0
 
-; enter_park: contract, point 23. Without cpus.asm a CPU that parks, which no segue_load() was told of, keeps the lock and halts.
+; enter_park: contract, point 23. Without cpus.asm no segue_load() was told of the CPU.
 ;   in        EAX   the page's address
 ;   out       does not return
 enter_park:
@@ -149,7 +149,7 @@ enter_park:
 	call print_text
 	jmp stop
 .text:
-	db "segue: a CPU parks, and the block cpus is not linked; stopped", 13, 10, 0
+	db "segue: a CPU parks, and cpus is not linked; stopped", 13, 10, 0
 
 ; EBP is the page's address from here to the jump.
 entry:
