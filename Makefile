@@ -27,9 +27,8 @@ SEGUE_DIR := .
 SEGUE_ARCH := lists
 include stage2/segue.mk
 # The library's C refers to its assembly; a program of the build machine links that too and never runs segue_exec().
-EMBED_ASM := stage2/purgatory/purgatory_embed.asm stage2/bios/bios_embed.asm
-ASM_i386 := $(patsubst %.asm,$(B)/i386/%.o,$(EMBED_ASM) $(SEGUE_ASM_i386))
-ASM_x86_64 := $(patsubst %.asm,$(B)/x86_64/%.o,$(EMBED_ASM) $(SEGUE_ASM_x86_64))
+ASM_i386 := $(patsubst %.asm,$(B)/i386/%.o,$(SEGUE_EMBED) $(SEGUE_ASM_i386))
+ASM_x86_64 := $(patsubst %.asm,$(B)/x86_64/%.o,$(SEGUE_EMBED) $(SEGUE_ASM_x86_64))
 
 # libsegue-codes.a: the same without sentences.
 LIBRARIES := libsegue.a libsegue-codes.a libsegue-memory.a
@@ -78,8 +77,9 @@ endef
 EMBED := -DPURGATORY_BIN="'$(B)/purgatory.bin'" -DBIOS_CALL_BIN="'$(B)/bios_call.bin'" -DMBR_BIN="'$(B)/mbr.bin'" -DBOOT_IMG="'$(B)/boot.img'"
 define assemble
 $(call begin,nasm)
-$(Q)$(NASM) -f $(1) -I$(dir $<) -Istage2/ -I$(B)/$(if $(filter elf64,$(1)),x86_64,i386)/stage2/ $(EMBED) -o $@ $<
+$(Q)$(NASM) -f $(1) -I$(dir $<) -Istage2/ -I$(B)/$(if $(filter elf64,$(1)),x86_64,i386)/stage2/ -I$(B)/ $(EMBED) -o $@ $<
 endef
+MAP = -DMAP="$(@:.bin=.map)"
 # $(call link,COMPILER AND FLAGS,LIBRARIES)
 define link
 $(call begin,link)
@@ -115,7 +115,7 @@ define library
 $(B)/$(1)/libsegue.a: $(SEGUE_C:%.c=$(B)/$(1)/%.o) $(ASM_$(1))
 $(B)/$(1)/libsegue-codes.a: $(patsubst %.c,$(B)/codes/$(1)/%.o,$(filter-out %/log.c,$(SEGUE_C))) $(ASM_$(1))
 $(B)/$(1)/libsegue-memory.a: $(SEGUE_MEMORY_C:%.c=$(B)/$(1)/%.o)
-$(B)/$(1)/stage2/purgatory/purgatory_embed.o: $(B)/purgatory.bin
+$(SEGUE_EMBED:%.asm=$(B)/$(1)/%.o): $(B)/purgatory_blocks.inc
 $(B)/$(1)/stage2/bios/bios_embed.o: $(B)/bios_call.bin
 endef
 $(foreach each,i386 x86_64,$(eval $(call library,$(each))))
@@ -127,7 +127,10 @@ $(NUMBERS): %.inc: %.o stage2/segue.mk
 one_for_both = $(Q)$(foreach each,$(1),cmp $(B)/i386/stage2/numbers/$(each).inc $(B)/x86_64/stage2/numbers/$(each).inc &&) :
 $(B)/purgatory.bin: stage2/purgatory/purgatory.asm $(SEGUE_PURGATORY_ASM) $(ASM_INCLUDES)
 	$(call one_for_both,hardware purgatory font)
-	$(call assemble,bin -l $(@:.bin=.lst))
+	$(call assemble,bin -l $(@:.bin=.lst) $(MAP))
+$(B)/purgatory_blocks.inc: $(B)/purgatory.bin stage2/segue.mk
+	$(call begin,numbers)
+	$(Q)$(call SEGUE_TAKE_BLOCKS,$(<:.bin=.map),$@)
 $(B)/bios_call.bin: stage2/bios/bios_call.asm $(ASM_INCLUDES)
 	$(call one_for_both,hardware bios)
 	$(call assemble,bin)
@@ -151,7 +154,6 @@ $(B)/segue.elf: $(B)/segue.debug.elf
 	$(Q)$(OBJCOPY32) --strip-all $< $@
 
 # ---- stage 1: the disk's boot sector; the CD's, followed by the second part and segue.elf ----
-MAP = -DMAP="$(@:.bin=.map)"
 $(B)/mbr.bin $(B)/cd.bin: $(B)/%.bin: stage1/%.asm $(ASM_INCLUDES)
 	$(call assemble,bin $(MAP))
 # It carries the sums of its own bytes, taken with the sums 0: it is assembled twice.
@@ -181,8 +183,15 @@ $(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(DISK_SHARED) $(B)/host
 # ---- budgets: printed by every build, and it fails over them ----
 BUDGET_PURGATORY := 4096
 BUDGET_BLOCKS := 12288
-# params.blocks, purgatory.h: the core's size
-PURGATORY_CORE = $$(od -An -tu4 -j88 -N4 $(B)/purgatory.bin | tr -d ' ')
+BUDGET_BLOCK_cpus := 640
+BUDGET_BLOCK_real_mode := 416
+BUDGET_BLOCK_high := 448
+BUDGET_BLOCK_digest := 2560
+BUDGET_BLOCK_devices := 3072
+BUDGET_BLOCK_catcher := 1280
+# The size of the core or a block
+block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
+PURGATORY_BLOCKS := $(patsubst stage2/blocks/block_%.c,%,$(filter stage2/blocks/block_%,$(SEGUE_C)))
 BUDGET_ELF := 106496
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
@@ -192,9 +201,10 @@ mapped = $$((0x$$(awk '$$2 == "$(2)" { print $$1 }' $(1))))
 budget = used=$(2); printf '  %-44s %6d of %6d bytes\n' $(1) "$$used" $(3); [ "$$used" -le $(3) ]
 .PHONY: budgets
 budgets: $(B)/purgatory.bin $(LIBRARIES:%=$(B)/i386/%) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img ## print what the budgets allow and what is used
-	@$(call budget,"purgatory core",$(PURGATORY_CORE),$(BUDGET_PURGATORY))
-	@$(call budget,"purgatory's optional blocks",$$(($$(wc -c < $(B)/purgatory.bin) - $(PURGATORY_CORE))),$(BUDGET_BLOCKS))
-	@CC='$(CC_i386)' LINK='$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE)' test/budgets $(B) $$(($$(wc -c < $(B)/purgatory.bin) - $(PURGATORY_CORE))) $(if $(filter clang,$(CC32)),clang)
+	@$(call budget,"purgatory core",$(call block,core),$(BUDGET_PURGATORY))
+	@$(call budget,"purgatory's optional blocks",$$(($$(wc -c < $(B)/purgatory.bin) - $(call block,core))),$(BUDGET_BLOCKS))
+	@$(foreach each,$(PURGATORY_BLOCKS),$(call budget,"  $(each)",$(call block,$(each)),$(BUDGET_BLOCK_$(each))) &&) :
+	@CC='$(CC_i386)' LINK='$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE)' test/budgets $(B) $(if $(filter clang,$(CC32)),clang)
 	@$(call budget,"segue.elf",$$(wc -c < $(B)/segue.elf),$(BUDGET_ELF))
 	@$(call budget,"boot sector",$(call mapped,$(B)/mbr.map,boot_sector_used),$(BUDGET_BOOT_SECTOR))
 	@$(call budget,"stage 1's second part",$(call mapped,$(B)/loader.map,loader_used),$(BUDGET_LOADER))

@@ -95,6 +95,7 @@ enum segue_error {
 	SEGUE_E_EXTENT_PLACE = 13,
 	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument, the library or the log function is in the workspace */
 	SEGUE_E_BUSY = 15,            /* another segue_load() is in progress: on another CPU, or interrupted by this call */
+	SEGUE_E_BLOCK = 16,           /* this load needs a block of purgatory that is not linked (segue_blocks) */
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -562,6 +563,7 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
  *
  * Any number of CPUs may park. Those after the first 128 share one stack for NMIs, and get an INIT only with
  * SEGUE_LOAD_INIT_CPUS; without that flag they halt.
+ * If segue_block_cpus is not linked, a CPU prints a sentence and halts.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
 
@@ -760,6 +762,20 @@ extern const struct segue_container segue_container_bundle, segue_container_fiwi
 extern const struct segue_container *const segue_containers[];
 extern const struct segue_check segue_check_host;
 extern const struct segue_check *const segue_checks[];
+
+/*
+ * A fourth table, segue_blocks (SEGUE_BLOCKS), has purgatory's optional blocks: what segue_exec() can do only if the block is
+ * linked. A load that needs another block is refused with SEGUE_E_BLOCK.
+ *
+ *     const struct segue_block *const segue_blocks[] = { &segue_block_devices, NULL };
+ */
+extern const struct segue_block segue_block_cpus;      /* cpu_count of 2 or more, SEGUE_LOAD_INIT_CPUS, segue_park() */
+extern const struct segue_block segue_block_real_mode; /* SEGUE_LOAD_REAL_MODE, targets that start in 16-bit code */
+extern const struct segue_block segue_block_high;      /* a blob above 4 GiB; not in the i386 library */
+extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SEGUE_LOAD_DIGEST_REBOOT */
+extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
+extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
+extern const struct segue_block *const segue_blocks[];
 
 /* Returns what a code means, as a static sentence. For an unknown code the sentence says so. */
 const char *segue_strerror(int code);

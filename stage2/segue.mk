@@ -15,7 +15,9 @@
 #
 #     SEGUE_PROTOCOLS  of linux multiboot elf linux16 boot_sector those that are linked; by default all
 #     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
-#     SEGUE_CHECKS     of host, in the same way: the checks of the addresses that the host tells
+#     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
+#     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher, in the same way: purgatory's optional blocks (segue.h says
+#                      at segue_blocks what needs which)
 #     SEGUE_SENTENCES  0: a refusal is a code, without a sentence; log gets nothing
 #
 # To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
@@ -39,7 +41,7 @@ endif
 
 # ---- the lists, relative to SEGUE_DIR ----
 SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEGUE_DIR)/,$(1)))))
-SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load plan leave bios)
+SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load blocks plan leave bios)
 SEGUE_C := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.c))
 SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
 SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/machine/*.h stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
@@ -48,21 +50,25 @@ SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_x86_64.asm))
 SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/machine/*.inc stage2/purgatory/*.inc)
 # Tables of the numbers that C and NASM share; the build makes an .inc of each. One is for stage 1 and segue.elf.
 SEGUE_NUMBERS := $(filter-out %/standalone.c,$(call SEGUE_WILDCARD,stage2/numbers/*.c))
-# purgatory.asm includes most of the others; purgatory_embed.asm embeds the assembled file.
-SEGUE_PURGATORY_ASM := $(call SEGUE_WILDCARD,stage2/purgatory/*.asm)
+# Flat binaries, embedded as bytes: of purgatory its core and each block in an object of its own.
+SEGUE_EMBED := stage2/bios/bios_embed.asm $(call SEGUE_WILDCARD,stage2/purgatory/*_embed.asm)
+# purgatory.asm includes the others.
+SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/purgatory/*.asm))
 
 # ---- what is chosen ----
 SEGUE_ALL_PROTOCOLS := linux multiboot elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
 SEGUE_ALL_CHECKS := host
+SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher
 SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
 SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
 SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)
+SEGUE_BLOCKS ?= $(SEGUE_ALL_BLOCKS)
 override SEGUE_SENTENCES := $(strip $(SEGUE_SENTENCES))
 SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_PROTOCOLS),$(SEGUE_PROTOCOLS)) $(filter-out $(SEGUE_ALL_CONTAINERS),$(SEGUE_CONTAINERS)) \
-	$(filter-out $(SEGUE_ALL_CHECKS),$(SEGUE_CHECKS))
+	$(filter-out $(SEGUE_ALL_CHECKS),$(SEGUE_CHECKS)) $(filter-out $(SEGUE_ALL_BLOCKS),$(SEGUE_BLOCKS))
 ifneq ($(strip $(SEGUE_UNKNOWN)),)
-$(error SEGUE_PROTOCOLS, SEGUE_CONTAINERS and SEGUE_CHECKS: Segue has no $(strip $(SEGUE_UNKNOWN)))
+$(error SEGUE_PROTOCOLS, SEGUE_CONTAINERS, SEGUE_CHECKS and SEGUE_BLOCKS: Segue has no $(strip $(SEGUE_UNKNOWN)))
 endif
 ifeq ($(strip $(SEGUE_PROTOCOLS)),)
 $(error SEGUE_PROTOCOLS names no protocol)
@@ -73,9 +79,11 @@ SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call 
 	$(call SEGUE_UNLESS,linux linux16,linux_%.c) $(call SEGUE_UNLESS,multiboot,multiboot%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
 	$(call SEGUE_UNLESS,multiboot elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
 	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
-	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c)
+	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c) \
+	$(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
 SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
 SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)
+SEGUE_DEFINES_blocks := -DSEGUE_BLOCKS $(SEGUE_BLOCKS:%=-DSEGUE_BLOCK_%)
 SEGUE_DEFINES_checks := -DSEGUE_CHECKS $(SEGUE_CHECKS:%=-DSEGUE_CHECK_%)
 SEGUE_DEFINES := $(if $(filter 0,$(SEGUE_SENTENCES)),-DSEGUE_SENTENCES=0)
 
@@ -93,26 +101,29 @@ SEGUE_CFLAGS_x86_64 := -m64 -mno-red-zone
 SEGUE_CFLAGS += $(SEGUE_CFLAGS_$(SEGUE_ARCH))
 # $(call SEGUE_TAKE_NUMBERS,OBJECT,FILE): the rows of a table in stage2/numbers/, found in its object, as lines for NASM.
 SEGUE_TAKE_NUMBERS = LC_ALL=C tr -c '[:print:]\n' ' ' < $(1) | sed -n 's/^:number \([A-Za-z0-9_.]*\)  *0*\([0-9][0-9]*\)$$/\1 equ \2/p' > $(2) && [ -s $(2) ]
+# $(call SEGUE_TAKE_BLOCKS,MAP,FILE): where NASM's map of purgatory has the core and each block, as lines for NASM.
+SEGUE_TAKE_BLOCKS = awk '$$5 == "progbits" { b = "block_" ($$6 == ".text" ? "core" : substr($$6, 2)); \
+	printf "%s.at equ 0x%s\n%s.start equ 0x%s\n%s.size equ 0x%s\n", b, $$1, b, $$2, b, $$4 }' $(1) > $(2) && [ -s $(2) ]
 SEGUE_NASM_i386 := elf32
 SEGUE_NASM_x86_64 := elf64
 
 ifneq ($(SEGUE_ARCH),lists)
 override SEGUE_OBJDIR := $(or $(strip $(SEGUE_OBJDIR)),build/segue-$(SEGUE_ARCH))
 SEGUE_HOST_CFLAGS ?= $(CFLAGS)
-SEGUE_ASM := $(SEGUE_ASM_$(SEGUE_ARCH)) stage2/bios/bios_embed.asm stage2/purgatory/purgatory_embed.asm
+SEGUE_ASM := $(filter-out $(SEGUE_LEFT_OUT),$(SEGUE_ASM_$(SEGUE_ARCH)) $(SEGUE_EMBED))
 SEGUE_C_OBJECTS := $(patsubst %.c,$(SEGUE_OBJDIR)/%.o,$(filter-out $(SEGUE_LEFT_OUT),$(SEGUE_C)) $(if $(filter 1,$(SEGUE_MEMORY)),$(SEGUE_MEMORY_C)))
 SEGUE_ASM_OBJECTS := $(patsubst %.asm,$(SEGUE_OBJDIR)/%.o,$(SEGUE_ASM))
 SEGUE_SOURCES := $(addprefix $(SEGUE_DIR)/,$(patsubst $(SEGUE_OBJDIR)/%.o,%.c,$(SEGUE_C_OBJECTS)) $(SEGUE_ASM))
 SEGUE_OBJECTS := $(SEGUE_C_OBJECTS) $(SEGUE_ASM_OBJECTS)
 SEGUE_LIBRARY := $(SEGUE_OBJDIR)/libsegue.a
 SEGUE_INC := $(SEGUE_NUMBERS:%.c=$(SEGUE_OBJDIR)/%.inc)
-SEGUE_ASSEMBLE = $(or $(NASM),nasm) -I$(SEGUE_DIR)/stage2/ -I$(SEGUE_OBJDIR)/stage2/
-SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS) -c
+SEGUE_ASSEMBLE = $(or $(NASM),nasm) -I$(SEGUE_DIR)/stage2/ -I$(SEGUE_OBJDIR)/stage2/ -I$(SEGUE_OBJDIR)/
+SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS)
 
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
 # What is chosen, in a file that is new when the choice is another: then all is made again.
-SEGUE_CHOICE := $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES)
+SEGUE_CHOICE := $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES_blocks) $(SEGUE_DEFINES)
 $(SEGUE_OBJDIR)/always: ;
 $(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always
 	@mkdir -p $(@D)
@@ -120,18 +131,20 @@ $(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always
 $(SEGUE_C_OBJECTS) $(SEGUE_LIBRARY): $(SEGUE_OBJDIR)/choice
 $(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
-	$(SEGUE_COMPILE) $(SEGUE_DEFINES) $(SEGUE_DEFINES_$(basename $(@F))) -o $@ $<
+	$(SEGUE_COMPILE) $(SEGUE_DEFINES) $(SEGUE_DEFINES_$(basename $(@F))) -c -o $@ $<
 $(SEGUE_INC): $(SEGUE_OBJDIR)/%.inc: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
-	$(SEGUE_COMPILE) -o $@.object $<
+	$(SEGUE_COMPILE) -c -o $@.object $<
 	$(call SEGUE_TAKE_NUMBERS,$@.object,$@.new)
 	@rm $@.object && mv $@.new $@
-$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC) $(SEGUE_OBJDIR)/purgatory.bin $(SEGUE_OBJDIR)/bios_call.bin
+$(SEGUE_ASM_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC) $(SEGUE_OBJDIR)/purgatory_blocks.inc $(SEGUE_OBJDIR)/bios_call.bin
 	@mkdir -p $(@D)
 	$(SEGUE_ASSEMBLE) -f $(SEGUE_NASM_$(SEGUE_ARCH)) -DPURGATORY_BIN="'$(SEGUE_OBJDIR)/purgatory.bin'" -DBIOS_CALL_BIN="'$(SEGUE_OBJDIR)/bios_call.bin'" -o $@ $<
 $(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) $(SEGUE_ASM_INCLUDES)) $(SEGUE_INC)
 	@mkdir -p $(@D)
-	$(SEGUE_ASSEMBLE) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+	$(SEGUE_ASSEMBLE) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -DMAP=$(@:.bin=.map) -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
+$(SEGUE_OBJDIR)/purgatory_blocks.inc: $(SEGUE_OBJDIR)/purgatory.bin
+	$(call SEGUE_TAKE_BLOCKS,$(<:.bin=.map),$@)
 $(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC)
 	@mkdir -p $(@D)
 	$(SEGUE_ASSEMBLE) -f bin -o $@ $<

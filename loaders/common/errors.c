@@ -19,6 +19,7 @@
 	means(SEGUE_E_EXTENT_PLACE, "extent not at its address") \
 	means(SEGUE_E_WORKSPACE_USED, "workspace overlaps the stack, the arguments or Segue itself") \
 	means(SEGUE_E_BUSY, "another segue_load() is running") \
+	means(SEGUE_E_BLOCK, "needs a block of purgatory that is not linked") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "gzip-compressed") \

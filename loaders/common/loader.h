@@ -86,6 +86,8 @@ struct job {
 	struct tables_way tables;     /* how the current page tables are read */
 	const char *protocol;         /* static: "Multiboot 1" */
 	struct entry_state entry;
+	uint32_t blocks;              /* of purgatory, that are needed: stage2/blocks/block.h */
+	int (*place_catcher)(struct job *job); /* NULL: not asked for */
 	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
 	addr_t catcher_dest;          /* physical; 0: none */
 	addr_t needs_memory;
@@ -134,12 +136,15 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 
 /*
  * Adds the catcher if the caller asked for it: a segment that the target's memory map reports as reserved. Call it
- * after the segments that must have their place first, and before segue_target_map(). purgatory_params.c fills in its
+ * after the segments that must have their place first, and before segue_target_map(). block_catcher.c fills in its
  * bytes later.
  */
 #define CATCHER_SIZE 16384u
 #define CATCHER_BYTES 2048u           /* the part that is copied; catcher.asm builds the rest at run time */
-int segue_place_catcher(struct job *job);
+static inline int segue_place_catcher(struct job *job)
+{
+	return job->place_catcher ? job->place_catcher(job) : SEGUE_OK;
+}
 
 /*
  * The target's memory map: the host's entries, in their order. RAM is split around each segment that has a target_type

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Placed segments -> plan -> replay -> purgatory's parameters, all in the workspace. */
+#include "blocks/block.h"
 #include "common/memory_functions.h"
 #include "load/arrange.h"
 #include "common/placement.h"
@@ -400,7 +401,7 @@ static int house_purgatory(struct arrangement *a)
 {
 	const struct job *job = a->job;
 	struct housing *housing = &a->housing;
-	uint32_t pages = segue_purgatory_pages(job, a->runs.high);
+	uint32_t pages = segue_purgatory_pages(job);
 
 	housing->pages = pages;
 	housing->home = job->workspace_phys;
@@ -429,6 +430,8 @@ int segue_arrange(struct job *job)
 	if ((error = write_segments(a, loaded)) != SEGUE_OK)
 		return error;
 	if ((error = segue_find_runs(job, &a->runs)) != SEGUE_OK)
+		return error;
+	if (ADDRESS_MAX > UINT32_MAX && a->runs.high && (error = segue_need_block(job, BLOCK_HIGH)) != SEGUE_OK)
 		return error;
 	if ((error = segue_find_scratch(job, &a->runs, &a->scratch)) != SEGUE_OK)
 		return error;

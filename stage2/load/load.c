@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_load(): everything that can fail. */
+#include "blocks/block.h"
 #include "common/memory_functions.h"
 #include "load/arrange.h"
 #include "common/placement.h"
@@ -9,7 +10,6 @@
 #include "leave/places.h"
 #include "leave/processor.h"
 #include "load/extents.h"
-#include "load/quiet.h"
 
 #define LEAF_EXTENDED 0x80000000u     /* EAX: the highest extended leaf */
 #define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
@@ -73,7 +73,7 @@ static bool lies_in_workspace(const struct job *job)
 	const struct segue_load_args *args = job->args;
 	const void *const read[] = {
 		job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest,
-		&segue_known, segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)check_counts),
+		&segue_known, &segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)check_counts),
 		text_at(args, (uintptr_t)args->log), text_at(args, (uintptr_t)args->translate),
 	};
 
@@ -256,6 +256,8 @@ static int place_and_plan(struct job *job)
 	if ((error = segue_load_kernel(job)) != SEGUE_OK)
 		return error;
 	say_width(job);
+	if (segue_is_real_mode(&job->entry) && (error = segue_need_block(job, BLOCK_REAL_MODE)) != SEGUE_OK)
+		return error;
 	return segue_arrange(job);
 }
 
@@ -280,9 +282,11 @@ static int load(struct job *job)
 		return error;
 	if ((error = prepare(job)) != SEGUE_OK)
 		return error;
-	if ((error = segue_foresee_screen(job)) != SEGUE_OK)
+	if ((error = segue_prepare_blocks(job)) != SEGUE_OK)
 		return error;
 	if ((error = segue_open_blob(job)) != SEGUE_OK)
+		return error;
+	if (job->bundle.digest && (error = segue_need_block(job, BLOCK_DIGEST)) != SEGUE_OK)
 		return error;
 	if ((error = try_to_place(job)) != SEGUE_OK)
 		return error;

@@ -14,13 +14,10 @@ struct housing {
 	uint32_t list_pages;
 };
 
-/* How many pages purgatory needs for this target. high: a source is above 4 GiB. */
-uint32_t segue_purgatory_pages(const struct job *job, bool high);
-
 /* May purgatory run at home? */
 bool segue_is_good_home(const struct job *job, addr_t home, uint32_t pages);
 
-/* Copies purgatory to the workspace and the catcher to its segment, and fills in their parameters (purgatory.h). */
+/* Copies purgatory and its blocks to the workspace, and fills in their parameters (purgatory.h). */
 void segue_write_purgatory(const struct job *job, const struct housing *housing);
 
 #endif

@@ -91,8 +91,6 @@ quiet_io_apic:
 .nobody:
 	ret
 
-FAMILY_6		equ 6 << 8	; CPUID_FAMILY; that, and IA32_APIC_BASE, are in cpus.asm
-
 APIC_VERSION		equ 0x30
 APIC_EOI		equ 0xb0
 APIC_SPURIOUS		equ 0xf0

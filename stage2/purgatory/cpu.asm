@@ -2,6 +2,9 @@
 ;
 ; Resets the CPU's state to what a target may expect. Each step runs only if the CPU has the feature.
 
+; CPUID.1:EAX
+CPUID_FAMILY	equ 0xf << 8
+FAMILY_6	equ 6 << 8
 ; CPUID.1:ECX
 CPUID_XSAVE	equ 1 << 26
 ; CPUID.(0DH,1):EAX

@@ -11,15 +11,9 @@
 	%error "struct parking has another number of vectors"
 %endif
 
-; All halted CPUs share one stack: only an NMI pushes to it, and it pushes the same values on every CPU.
-REST_STACK_TOP	equ PAGE + 512
-
 %if REST_STACK_TOP - PARKING_STACK < PURGATORY_DIGEST_AT + sha256_size
 	%error "a stack in the digest"
 %endif
-
-; CPUID.1
-CPUID_FAMILY	equ 0xf << 8		; EAX
 
 ; Local APIC (Intel SDM vol. 3, 10.4 and 10.12)
 MSR_X2APIC_ID		equ 0x802
@@ -146,7 +140,7 @@ apic_base:
 	mov eax, 1
 	cpuid
 	and eax, CPUID_FAMILY
-	cmp eax, 6 << 8
+	cmp eax, FAMILY_6
 	jb .none
 	and edx, CPUID_APIC | CPUID_MSR
 	cmp edx, CPUID_APIC | CPUID_MSR

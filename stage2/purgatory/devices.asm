@@ -3,9 +3,10 @@
 ; Quiets the devices that the host left running: afterwards none of them interrupts the target or writes into its
 ; memory, and a PC's standard devices are as the BIOS leaves them. segue.h says at each flag what its step does.
 
+; block_devices.c fills it in, at the block's start.
 devices_at:
 %if devices_at - $$ != 0
-	%error "PURGATORY_DEVICES_AT"
+	%error "struct purgatory_devices is not at the start"
 %endif
 	times devices_size db 0
 %define DEVICE(name) ebp + devices_at + devices. %+ name

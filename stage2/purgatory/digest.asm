@@ -63,8 +63,6 @@ digest_check:
 	ret
 
 BANNER_ROWS	equ 4
-ROW_SIZE	equ 80 * 2
-BANNER_CELL	equ 0x4f20		; a blank, white on red
 .wrong:
 	; EBX is the row on the screen, EDI the cell; 0: no screen
 	mov ebx, [PARAM(screen)]

@@ -8,7 +8,7 @@
 ;    1. 32-bit protected mode, CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off, interrupts off.
 ;    2. EAX holds the page's address. Purgatory relies on no other register, no stack and no table.
 ;    3. The next page (data_page) is writable and its contents may be lost: it holds the IDT, the TSS and the stack.
-;       The pages above that hold the optional blocks, if params asks for any of them.
+;       The pages above that hold the optional blocks that params ask for.
 ;    4. params is filled (purgatory.h). Its list ends, and no entry writes to where
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
@@ -35,7 +35,7 @@
 ;       it lies in the catcher, which is a segment.
 ;   15. A20 on.
 ;   16. NMIs unblocked, even if the host called from its NMI handler.
-;   With PURGATORY_REAL_MODE (real.asm) points 9 to 12 and 16 hold, except that CR0 is ET. Instead of the others:
+;   With PURGATORY_REAL_MODE (real_mode.asm) points 9 to 12 and 16 hold, except that CR0 is ET. Instead of the others:
 ;   17. Real mode. CS = code_selector, IP = EIP; DS, ES, FS, GS and SS = data_selector; each with base
 ;       selector * 16, limit 0xFFFF. EFLAGS 2, or with PURGATORY_INTERRUPTS 0x202.
 ;   18. General registers and ESP from params.
@@ -47,9 +47,9 @@
 ;       exception. An NMI in protected mode is then a shutdown. In real mode it runs the BIOS's handler, which returns
 ;       to CS * 16 + IP, not to the base that the CPU still has cached. None of these instructions faults by itself.
 ;   Other CPUs (cpus.asm)
-;   23. Each enters at offset PURGATORY_PARK of the page (park), from the gate, in the state of points 1 and 2. It holds the lock of
+;   23. Each enters at offset PURGATORY_PARK of the page, from the gate, in the state of points 1 and 2. It holds the lock of
 ;       struct parking (parking.h), which is in the workspace like this page. Until it releases the lock, the next page
-;       belongs to it.
+;       belongs to it. Without PURGATORY_CPUS (cpus.asm is not there) it prints a sentence, keeps the lock and halts.
 ;   24. Points 9 to 12 and 16 then hold for it. LDTR is 0, its local APIC is in xAPIC mode if its ID is below
 ;       255, and its ID is listed if it is not the BSP. It waits with interrupts off, on a stack of its own. An NMI is
 ;       ignored; a machine check, with CR4.MCE 0, is a shutdown.
@@ -71,6 +71,8 @@ IDT_VECTORS	equ 32
 TSS_AT		equ PAGE + IDT_VECTORS * 8
 TSS_SIZE	equ 104
 A20_PROBE_AT	equ TSS_AT + TSS_SIZE
+; One stack for all halted CPUs: only an NMI pushes to it, and it pushes the same values on every CPU.
+REST_STACK_TOP	equ PAGE + 512
 STACK_TOP	equ 2 * PAGE
 
 ; Purgatory's own selectors, in the GDT that it runs with
@@ -79,15 +81,15 @@ DATA		equ 0x10
 
 DR6_RESET	equ 0xffff0ff0
 
+; A text screen
+ROW_SIZE	equ 80 * 2
+BANNER_CELL	equ 0x4f20		; a blank, white on red
+
 start:
 	jmp entry
 	align 8
 arguments:
-	times params.blocks db 0
-	dd section..blocks.start
-	times params.catcher - (params.blocks + 4) db 0
-	dd section..catcher.start
-	times params_size - (params.catcher + 4) db 0
+	times params_size db 0
 %define PARAM(name) ebp + arguments + params. %+ name
 
 ; flat_descriptor access: base 0, limit 4 GiB, 32-bit
@@ -115,7 +117,7 @@ gdt_end:
 %if $ - start != PURGATORY_PARK
 	%error "PURGATORY_PARK"
 %endif
-	jmp near park
+	jmp near enter_park
 
 	align 4
 	dw 0
@@ -133,6 +135,21 @@ idt_pointer:
 no_idt_pointer:
 	dw 0
 	dd 0
+
+; enter_park: contract, point 23. Without cpus.asm no segue_load() was told of the CPU.
+;   in        EAX   the page's address
+;   out       does not return
+enter_park:
+	test byte [eax + arguments + params.flags + 1], PURGATORY_CPUS >> 8
+	jnz near park
+	cli
+	mov ebp, eax
+	lea esp, [ebp + STACK_TOP]
+	lea esi, [ebp + .text]
+	call print_text
+	jmp stop
+.text:
+	db "segue: a CPU parks, and cpus is not linked; stopped", 13, 10, 0
 
 ; EBP is the page's address from here to the jump.
 entry:
@@ -309,16 +326,29 @@ core_end:
 	%error "purgatory's core is larger than one page"
 %endif
 
-section .blocks follows=.text vstart=PURGATORY_DEVICES_AT align=16
+; The optional blocks (blocks/block.h), each for its place in purgatory's pages. The library has each in an object of its own:
+; the core enters one only if params say that it is there, and no block enters another. The devices are the last ones: they
+; are quieted before purgatory moves, so that it moves without them.
+section .cpus follows=.text vstart=PURGATORY_BLOCKS_AT align=16
+%include "cpus.asm"
+section .real_mode follows=.cpus vfollows=.cpus align=16 valign=16
+%include "real_mode.asm"
+section .high follows=.real_mode vfollows=.real_mode align=32 valign=32
+%include "high.asm"
+section .digest follows=.high vfollows=.high align=16 valign=16
+%include "digest.asm"
+section .devices follows=.digest vfollows=.digest align=16 valign=16
 %include "devices.asm"
 %include "pci.asm"
 %include "acpi.asm"
 %include "apic.asm"
 %include "vga.asm"
-%include "digest.asm"
-%include "high.asm"
-%include "real.asm"
-%include "cpus.asm"
-
-section .catcher follows=.blocks vstart=0 align=16
+blocks_end:
+; The catcher's place is a segment of the target.
+section .catcher follows=.devices vstart=0 align=16
 %include "catcher.asm"
+
+; Where each is in this file, for purgatory_blocks.inc
+%ifdef MAP
+	[map sections MAP]
+%endif

@@ -10,9 +10,9 @@
 #define PURGATORY_PAGE 4096u
 #define PURGATORY_PAGES 5u            /* the core, the page for IDT, TSS and stack, the optional blocks */
 #define PURGATORY_PLAIN_PAGES 2u      /* without the blocks */
+#define PURGATORY_BLOCKS_AT (PURGATORY_PLAIN_PAGES * PURGATORY_PAGE)
 #define PURGATORY_PARAMS_AT 8u        /* offset of the parameters in the core */
 #define PURGATORY_MAGIC 0x75676553u   /* "Segu" */
-#define PURGATORY_DEVICES_AT (PURGATORY_PLAIN_PAGES * PURGATORY_PAGE) /* offset of struct purgatory_devices in the workspace */
 #define PURGATORY_DIGEST_AT (PURGATORY_PAGE + 368u) /* offset of struct purgatory_digest */
 
 struct purgatory_params {
@@ -29,16 +29,15 @@ struct purgatory_params {
 	uint16_t serial;              /* I/O port for the exception printer; 0: none */
 	uint16_t flags;               /* PURGATORY_* */
 	uint32_t pages;
-	uint32_t blocks;              /* filled by the build: offset of the blocks in segue_purgatory_core */
 	uint32_t screen;              /* physical address of a VGA text screen of 80 columns; 0: none */
 	uint8_t digest[32];
 	uint32_t quiet;               /* devices to quiet: PURGATORY_QUIET_* */
 	uint32_t tables;              /* physical address of the page for high.asm, less than 2 MiB above home */
-	uint32_t catcher;             /* physical address; 0: none. As built: the catcher's offset in segue_purgatory_core */
+	uint32_t catcher;             /* physical address; 0: none */
 	uint32_t parking;             /* physical address of struct parking (parking.h) */
 };
 /* Offsets in the core: the GDT, after the parameters and a null descriptor; and where the gate brings a CPU that parks. */
-#define PURGATORY_GDT (PURGATORY_PARAMS_AT + (uint32_t)sizeof(struct purgatory_params) + 8u)
+#define PURGATORY_GDT (((PURGATORY_PARAMS_AT + (uint32_t)sizeof(struct purgatory_params) + 7u) & ~7u) + 8u)
 #define PURGATORY_PARK (PURGATORY_GDT + 4 * 8u)
 
 /* flags */
@@ -50,6 +49,7 @@ struct purgatory_params {
 #define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB: tables is filled */
 #define PURGATORY_PARKED 0x40u        /* other CPUs may wait in the workspace */
 #define PURGATORY_INIT_CPUS 0x80u     /* and others run: INIT to all */
+#define PURGATORY_CPUS 0x200u         /* cpus.asm is there: a CPU may park */
 #define PURGATORY_BOOT_CPU_ONLY 0x100u /* for the gate: there is an IA32_APIC_BASE, whose BSP bit must be set */
 
 /* Bits of quiet, those of SEGUE_LOAD_QUIET_* */
@@ -62,7 +62,7 @@ struct purgatory_params {
 #define PURGATORY_QUIET_BUS_MASTERS 0x8000u
 #define PURGATORY_QUIET_VGA 0x10000u
 
-/* The devices that purgatory quiets. The blocks begin with this structure. */
+/* The devices that purgatory quiets. Their block begins with this structure. */
 #define PURGATORY_IO_APICS 8u
 struct purgatory_devices {
 	uint32_t rsdp;                /* 0: purgatory searches for it */
@@ -82,8 +82,14 @@ struct purgatory_digest {
 	uint8_t block[64];            /* bytes that do not fill a block yet */
 };
 
-/* Core, blocks (from params.blocks on) and catcher (from params.catcher on) as the build assembled them; the size of all. */
-extern const uint8_t segue_purgatory_core[] SEGUE_HIDDEN;
-extern const uint32_t segue_purgatory_core_size SEGUE_HIDDEN;
+/* The core or a block, as it was assembled (*_embed.asm). */
+struct purgatory_bytes {
+	uint32_t at;                  /* offset from the core; the catcher's is 0: it has a place of its own */
+	uint32_t size;
+	uint8_t bytes[];
+};
+extern const struct purgatory_bytes segue_purgatory_core SEGUE_HIDDEN, segue_purgatory_cpus SEGUE_HIDDEN,
+	segue_purgatory_real_mode SEGUE_HIDDEN, segue_purgatory_high SEGUE_HIDDEN, segue_purgatory_digest SEGUE_HIDDEN,
+	segue_purgatory_devices SEGUE_HIDDEN, segue_purgatory_catcher SEGUE_HIDDEN;
 
 #endif

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Other CPUs of a host, parked, stopped by INIT, or both, do not disturb the target. Linux starts all of them again.
 segue_ready() refuses if they would disturb it."""
-import os
 import re
-import struct
 
 import pytest
 
@@ -12,7 +10,7 @@ import host_matrix
 from cells import INITRD, at
 from images import Part, grub_iso
 from other_cpus import PAGE, WAIT
-from qemu import BUILD
+from purgatory_blocks import offset_of
 from test_hosts import BAD, hand_over, host, machine, modules_of
 from test_state import LINUX, MULTIBOOT
 
@@ -157,10 +155,7 @@ def test_parked_from_vmx_root_and_x2apic(mode, tmp_path, row):
     """Checks the state of a CPU that waits. In Bochs 2.7 a disabled APIC cannot be enabled again, like on CPUs with
     x2APIC (Intel SDM vol. 3, 10.12.5.1): its log shows the steps up to there."""
     workspace = 0x2000000
-    with open(os.path.join(BUILD, "purgatory.bin"), "rb") as file:
-        purgatory = file.read()
-    core, = struct.unpack_from("<I", purgatory, 88)     # params.blocks
-    at = workspace + 2 * PAGE + purgatory.index(WAIT) - core
+    at = workspace + offset_of("cpus", WAIT)
     run = bochs_host(f"cpus-park-{mode}", mode, f"vmx x2apic cr4=all msr cd told=2 leaver=other wsp={workspace:x}",
                      tmp_path).run(at, WAIT, to_the_end=False)
     assert run.registers, run.serial[-2000:]

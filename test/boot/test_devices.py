@@ -21,6 +21,7 @@ import test_window
 from cells import INITRD, at
 from device_state import CHECKS, PCI_BUS_MASTER, WORDS, DeviceState, pics
 from images import Part, grub_iso, qemu_kernel, small_elf, write
+from purgatory_blocks import blocks
 from qemu import BUILD, LOGS, PATIENCE, ROOT, Qemu, QemuError
 from test_hosts import exec_address, high_memory, host
 from test_state import CPUID, MSR, connect, found, log_to, name32
@@ -284,7 +285,7 @@ def whole(devices, table):
 
 
 # struct purgatory_devices in the workspace, purgatory.h
-DEVICES_AT, RSDP_AT, USUAL_AT = 2 * 4096, 0, 40
+DEVICES_AT, RSDP_AT, USUAL_AT = blocks()["devices"][0], 0, 40
 
 
 def forget_usual(devices):
@@ -650,11 +651,10 @@ def block():
     """Return the offsets in the workspace of the instructions of devices.asm and its callees, from NASM's listing."""
     with open(os.path.join(BUILD, "purgatory.lst")) as file:
         listed = file.read()
-    listed = listed[listed.index(" quiet_devices:"):listed.index(" digest_begin:")]
-    return [BLOCKS + int(each[1], 16) for each in CODE.finditer(listed)]
+    listed = listed[listed.index(" quiet_devices:"):listed.index(" blocks_end:")]
+    return [blocks()["devices"][0] + int(each[1], 16) for each in CODE.finditer(listed)]
 
 
-BLOCKS = 2 * 4096
 WINDOW = ("i386-high", "mode=4k mce live=pic,pit,rtc,ioapic,hpet,vga,dma quiet=all", 0)
 
 

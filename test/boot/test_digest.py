@@ -13,6 +13,7 @@ import pytest
 import bochs
 from cells import INITRD, at
 from images import Part, grub_iso, qemu_kernel
+from purgatory_blocks import offset_of
 from qemu import BUILD, ROOT, Qemu
 from test_purgatory import at_exec
 from test_state import LINUX, SEGUE, Verdict, connect
@@ -225,8 +226,7 @@ def test_what_is_overwritten_after_the_move_is_found(tmp_path):
 def test_without_a_digest_nothing_is_digested(tmp_path):
     with machine("none", LINUX.path, gdb=True, paused=True, bits=32) as vm, connect(vm) as stub:
         workspace, _ = at_exec(stub)
-        update = workspace + stub.read_mem(workspace, 4 * PAGE).index(UPDATE)
-        stub.break_at(update)
+        assert UPDATE not in stub.read_mem(workspace, 5 * PAGE)
         stub.run()
         vm.wait_for(r"^INSPECT: \d+ ok, \d+ bad$", timeout=10)
 
@@ -242,9 +242,5 @@ def test_the_extensions_on_bochs(tmp_path):
     assert run.registers["CR4"] == 0 and Verdict(run.serial).bad == {}
     # Purgatory's GDT is in its first page.
     home = run.registers["GDT"]["base"] & -PAGE
-    with open(os.path.join(BUILD, "purgatory.bin"), "rb") as file:
-        core = file.read()
-    at, = struct.unpack_from("<I", core, 8 + 80)
-    fast = core.index(SHA256RNDS2)
-    run = bochs.Bochs("digest-fast", iso, cpu="tigerlake").run(home + 2 * PAGE + fast - at, SHA256RNDS2)
+    run = bochs.Bochs("digest-fast", iso, cpu="tigerlake").run(home + offset_of("digest", SHA256RNDS2), SHA256RNDS2)
     assert run.registers, "the SHA extensions were not used"

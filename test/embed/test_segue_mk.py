@@ -8,7 +8,7 @@ import embed
 from embed import ARCHES, MEMORY, ROOT, run
 
 # The folders that the library is made of, beside its memory functions and purgatory.
-ROOMS = ("loaders", "loaders/common", "loaders/container", "stage2/load", "stage2/plan", "stage2/leave", "stage2/bios")
+ROOMS = ("loaders", "loaders/common", "loaders/container", "stage2/load", "stage2/blocks", "stage2/plan", "stage2/leave", "stage2/bios")
 
 
 def project(folder, lines, *words, **more):
@@ -46,7 +46,7 @@ def test_lists(tmp_path):
         listed = project(tmp_path, f"SEGUE_ARCH := {arch}\nSEGUE_MEMORY = 1\ninclude {ROOT}/stage2/segue.mk\n"
                          "all:\n\t@printf '%s\\n' $(SEGUE_SOURCES)\n").split()
         files = [path for room in ROOMS for ending in (".c", f"_{arch}.asm") for path in ROOT.glob(f"{room}/*{ending}")]
-        files += [*ROOT.glob("stage2/memory/*.c"), ROOT / "stage2/bios/bios_embed.asm", ROOT / "stage2/purgatory/purgatory_embed.asm"]
+        files += [*ROOT.glob("stage2/memory/*.c"), ROOT / "stage2/bios/bios_embed.asm", *ROOT.glob("stage2/purgatory/*_embed.asm")]
         assert sorted(listed) == sorted(map(str, files))
 
 

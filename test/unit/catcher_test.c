@@ -102,7 +102,6 @@ static const struct purgatory_params *params_of(const void *at)
 /* Checks that the catcher's bytes are at this place, and that purgatory's parameters name it. */
 static void check_catcher(const struct loader_job *t, uint32_t dest)
 {
-	uint32_t offset = params_of(segue_purgatory_core)->catcher;
 	struct segue_segment s;
 
 	assert_true(find(t, "catcher", &s));
@@ -110,8 +109,8 @@ static void check_catcher(const struct loader_job *t, uint32_t dest)
 	assert_int_equal(s.size, CATCHER_SIZE);
 	assert_int_equal(s.file_size, CATCHER_BYTES);
 	assert_int_equal(s.in_digest, 0);
-	assert_memory_equal(t->workspace + (s.source - WORKSPACE_AT), segue_purgatory_core + offset,
-			    segue_purgatory_core_size - offset);
+	assert_memory_equal(t->workspace + (s.source - WORKSPACE_AT), segue_purgatory_catcher.bytes,
+			    segue_purgatory_catcher.size);
 	assert_int_equal(params_of(t->workspace)->catcher, dest);
 }
 

@@ -217,7 +217,7 @@ static void run(struct world *w)
 	assert_int_equal(params->flags & PURGATORY_HIGH, tables ? PURGATORY_HIGH : 0);
 	memmove(pointer(home), w->args.workspace, size);
 	if (tables) {
-		assert_true(tables % PAGE == 0 && tables >= home + PURGATORY_PAGES * PAGE && tables - home < 2 * MIB);
+		assert_true(tables % PAGE == 0 && tables >= home + size && tables - home < 2 * MIB);
 		memset(pointer(tables), 0x3c, PAGE);
 	}
 	executor_model((const struct segue_move *)(const void *)pointer(list));

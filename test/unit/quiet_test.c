@@ -72,7 +72,7 @@ static const struct purgatory_params *load(void)
 
 static const struct purgatory_devices *devices(void)
 {
-	return (const void *)(workspace + PURGATORY_DEVICES_AT);
+	return (const void *)(workspace + segue_purgatory_devices.at);
 }
 
 static void test_each_by_its_own_flag(void **state)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Places the catcher (SEGUE_LOAD_CATCHER). Its code is stage2/purgatory/catcher.asm. */
-#include "common/loader.h"
+/* The catcher (SEGUE_LOAD_CATCHER): purgatory/catcher.asm. */
+#include "blocks/block.h"
+#include "common/memory_functions.h"
 
-int segue_place_catcher(struct job *job)
+static int place_catcher(struct job *job)
 {
 	/* Placed from the top, because a target may treat the RAM below it (mem_upper) as all of its memory. */
 	static const struct place place = {
@@ -12,8 +13,6 @@ int segue_place_catcher(struct job *job)
 	struct bytes source = {.size = CATCHER_BYTES, .part = PART_WORKSPACE};
 	int error;
 
-	if (!(job->args->flags & SEGUE_LOAD_CATCHER))
-		return SEGUE_OK;
 	job->catcher = segue_arena_take(&job->arena, CATCHER_BYTES, sizeof(uint64_t));
 	if (!job->catcher)
 		return SEGUE_E_WORKSPACE_SMALL;
@@ -25,3 +24,24 @@ int segue_place_catcher(struct job *job)
 	}
 	return error;
 }
+
+/* The loader of the target calls it (segue_place_catcher()). */
+static int prepare_catcher(struct job *job)
+{
+	job->place_catcher = place_catcher;
+	return SEGUE_OK;
+}
+
+static void write_catcher(const struct job *job, struct purgatory_params *params)
+{
+	if (segue_is_real_mode(&job->entry))
+		segue_say(&job->log, SEGUE_LOG_WARNING, "a target in real mode gets no catcher");
+	if (!job->catcher)
+		return;
+	memcpy(job->catcher, segue_purgatory_catcher.bytes, segue_purgatory_catcher.size);
+	params->catcher = (uint32_t)job->catcher_dest;
+}
+
+const struct segue_block segue_block_catcher = {
+	.id = BLOCK_CATCHER, .bytes = &segue_purgatory_catcher, .prepare = prepare_catcher, .write = write_catcher,
+};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/* What purgatory quiets for a target (purgatory/devices.asm): SEGUE_LOAD_QUIET_* of segue.h become what that reads. */
+#include "blocks/block.h"
 #include "common/memory_functions.h"
 #include "common/placement.h"
-#include "purgatory/purgatory.h"
-#include "load/quiet.h"
 
 _Static_assert(SEGUE_LOAD_QUIET_IOAPIC == PURGATORY_QUIET_IOAPIC && SEGUE_LOAD_QUIET_LAPIC == PURGATORY_QUIET_LAPIC &&
 		       SEGUE_LOAD_QUIET_HPET == PURGATORY_QUIET_HPET && SEGUE_LOAD_QUIET_PIT == PURGATORY_QUIET_PIT &&
@@ -32,7 +32,11 @@ static uint32_t quiet_of(const struct job *job)
 	return QUIET_EACH;
 }
 
-int segue_foresee_screen(struct job *job)
+/*
+ * Where purgatory will put the screen into text mode, the target is told of that and of nothing else: job->machine
+ * becomes one that has no other. Refuses when the workspace is too small.
+ */
+static int foresee_screen(struct job *job)
 {
 	static const struct segue_framebuffer text = {
 		.addr = 0xb8000, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = SEGUE_FRAMEBUFFER_EGA_TEXT,
@@ -62,7 +66,7 @@ static void write_machine(const struct job *job, struct purgatory_devices *devic
 		devices->rsdp = (uint32_t)machine->rsdp;
 	if (devices->rsdp == 0 && machine->rsdp_copy && machine->rsdp_copy_size <= sizeof devices->rsdp_copy) {
 		memcpy(devices->rsdp_copy, machine->rsdp_copy, machine->rsdp_copy_size);
-		devices->rsdp = (uint32_t)job->workspace_phys + PURGATORY_DEVICES_AT + offsetof(struct purgatory_devices, rsdp_copy);
+		devices->rsdp = (uint32_t)job->workspace_phys + segue_purgatory_devices.at + offsetof(struct purgatory_devices, rsdp_copy);
 	}
 	devices->hpet = machine->hpet;
 	_Static_assert(sizeof devices->io_apic == sizeof machine->io_apic, "copied as it stands");
@@ -71,10 +75,10 @@ static void write_machine(const struct job *job, struct purgatory_devices *devic
 		devices->bios_masks = machine->bios_pic_masks;
 }
 
-void segue_write_quiet(const struct job *job)
+/* The block begins with the structure. */
+static void write_devices(const struct job *job, struct purgatory_params *params)
 {
-	struct purgatory_params *params = (void *)(job->workspace + PURGATORY_PARAMS_AT);
-	struct purgatory_devices *devices = (void *)(job->workspace + PURGATORY_DEVICES_AT);
+	struct purgatory_devices *devices = (void *)(job->workspace + segue_purgatory_devices.at);
 
 	params->quiet = quiet_of(job);
 	devices->bios_masks = BIOS_PIC_MASKS;
@@ -86,3 +90,7 @@ void segue_write_quiet(const struct job *job)
 	if (job->machine)
 		write_machine(job, devices);
 }
+
+const struct segue_block segue_block_devices = {
+	.id = BLOCK_DEVICES, .bytes = &segue_purgatory_devices, .prepare = foresee_screen, .write = write_devices,
+};

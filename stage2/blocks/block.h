@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Purgatory's optional blocks, as segue_load() sees them: a block's bytes, and what must be done for it. Only the table
+ * (blocks.c) names them all, so a host with a table of its own links no others (segue.h: segue_blocks).
+ *
+ * All blocks are assembled together with the core, each for its own place in purgatory's pages, so that calls between the
+ * core and a block are plain ones. A block refers to the core and to itself, and the core enters a block only if params say
+ * that it is there.
+ */
+#ifndef SEGUE_BLOCK_H
+#define SEGUE_BLOCK_H
+
+#include "common/loader.h"
+#include "purgatory/purgatory.h"
+
+#define BLOCK_CPUS 0x1u
+#define BLOCK_REAL_MODE 0x2u
+#define BLOCK_HIGH 0x4u               /* not on i386 */
+#define BLOCK_DIGEST 0x8u
+#define BLOCK_DEVICES 0x10u
+#define BLOCK_CATCHER 0x20u
+
+struct segue_block {
+	uint32_t id;                  /* BLOCK_* */
+	const struct purgatory_bytes *bytes;
+	/* Before the blob is opened, if the block is needed by then. NULL: nothing. */
+	int (*prepare)(struct job *job);
+	/* Tells purgatory, when the block is in the workspace. NULL: nothing. */
+	void (*write)(const struct job *job, struct purgatory_params *params);
+};
+extern const struct segue_block *const segue_blocks[] SEGUE_HIDDEN;
+extern const struct segue_block segue_block_cpus SEGUE_HIDDEN, segue_block_real_mode SEGUE_HIDDEN, segue_block_high SEGUE_HIDDEN,
+	segue_block_digest SEGUE_HIDDEN, segue_block_devices SEGUE_HIDDEN, segue_block_catcher SEGUE_HIDDEN;
+
+/* Adds the block to job->blocks. Refuses if it is not linked. */
+int segue_need_block(struct job *job, uint32_t id);
+/* Needs the blocks that the arguments ask for, and calls their prepare(). */
+int segue_prepare_blocks(struct job *job);
+
+/* Pages of purgatory where it runs after its move, with the blocks that still work there. */
+uint32_t segue_purgatory_pages(const struct job *job);
+/* Puts the needed blocks into the workspace and calls their write(). */
+void segue_write_blocks(const struct job *job, struct purgatory_params *params);
+
+/* CPUs that segue_load() was told of, or that get an INIT without being told of. */
+static inline bool segue_has_other_cpus(const struct job *job)
+{
+	return job->args->cpu_count > 1 || job->args->flags & SEGUE_LOAD_INIT_CPUS;
+}
+
+static inline bool segue_shuts_a20(const struct job *job)
+{
+	return segue_is_real_mode(&job->entry) && job->machine && job->machine->a20_was_shut;
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Which blocks a load needs, and whether they are linked. */
+#include "blocks/block.h"
+#include "common/memory_functions.h"
+
+/* These run before purgatory moves, or lie in a segment of the target. */
+#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER)
+#define QUIET_FLAGS \
+	(SEGUE_LOAD_QUIET_IOAPIC | SEGUE_LOAD_QUIET_LAPIC | SEGUE_LOAD_QUIET_HPET | SEGUE_LOAD_QUIET_PIT | \
+	 SEGUE_LOAD_QUIET_PIC | SEGUE_LOAD_QUIET_RTC | SEGUE_LOAD_QUIET_BUS_MASTERS | SEGUE_LOAD_QUIET_VGA | SEGUE_LOAD_QUIET_ALL)
+
+int segue_need_block(struct job *job, uint32_t id)
+{
+	/* By the number of the bit in id. */
+	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher"};
+	const char *name = names[0];
+
+	job->blocks |= id;
+	for (const struct segue_block *const *each = segue_blocks; *each; each++)
+		if ((*each)->id == id)
+			return SEGUE_OK;
+	for (; id > 1; id >>= 1)
+		name += sizeof names[0];
+	return segue_refuse(&job->log, SEGUE_E_BLOCK, "%s", name);
+}
+
+static int need_what_is_asked_for(struct job *job)
+{
+	static const uint32_t wishes[][2] = {
+		{SEGUE_LOAD_INIT_CPUS, BLOCK_CPUS},
+		{SEGUE_LOAD_REAL_MODE, BLOCK_REAL_MODE},
+		{SEGUE_LOAD_DIGEST_REBOOT, BLOCK_DIGEST},
+		{QUIET_FLAGS, BLOCK_DEVICES},
+		{SEGUE_LOAD_CATCHER, BLOCK_CATCHER},
+	};
+	uint32_t flags = job->args->flags;
+	int error = SEGUE_OK;
+
+	if (segue_has_other_cpus(job))
+		flags |= SEGUE_LOAD_INIT_CPUS;
+	if (job->args->digest)
+		flags |= SEGUE_LOAD_DIGEST_REBOOT;
+	for (size_t i = 0; i < sizeof wishes / sizeof wishes[0] && error == SEGUE_OK; i++)
+		if (flags & wishes[i][0])
+			error = segue_need_block(job, wishes[i][1]);
+	/* Whether these two work is not known before the target is. */
+	job->blocks &= ~(BLOCK_REAL_MODE | BLOCK_DIGEST);
+	return error;
+}
+
+int segue_prepare_blocks(struct job *job)
+{
+	int error = need_what_is_asked_for(job);
+
+	for (const struct segue_block *const *each = segue_blocks; *each && error == SEGUE_OK; each++)
+		if (job->blocks & (*each)->id && (*each)->prepare)
+			error = (*each)->prepare(job);
+	return error;
+}
+
+uint32_t segue_purgatory_pages(const struct job *job)
+{
+	uint32_t end = PURGATORY_BLOCKS_AT;
+
+	for (const struct segue_block *const *each = segue_blocks; *each; each++)
+		if (job->blocks & (*each)->id & ~BLOCKS_THAT_STAY && (*each)->bytes->at + (*each)->bytes->size > end)
+			end = (*each)->bytes->at + (*each)->bytes->size;
+	return (end + PURGATORY_PAGE - 1) / PURGATORY_PAGE;
+}
+
+void segue_write_blocks(const struct job *job, struct purgatory_params *params)
+{
+	/* A CPU that nobody has told of may park, too. */
+	uint32_t wanted = job->blocks | BLOCK_CPUS;
+
+	for (const struct segue_block *const *each = segue_blocks; *each; each++) {
+		const struct segue_block *block = *each;
+
+		if (!(wanted & block->id))
+			continue;
+		if (block->id != BLOCK_CATCHER)
+			memcpy(job->workspace + block->bytes->at, block->bytes->bytes, block->bytes->size);
+		if (block->write)
+			block->write(job, params);
+	}
+}

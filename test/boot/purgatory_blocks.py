@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+"""Where purgatory's core and its blocks are: in build/purgatory.bin, and in purgatory's pages."""
+import os
+import re
+
+from qemu import BUILD
+
+
+def blocks():
+    """Return {name: (offset in purgatory's pages, offset in the file, size)}."""
+    with open(os.path.join(BUILD, "purgatory_blocks.inc")) as file:
+        found = {(name, part): int(value, 16) for name, part, value in
+                 re.findall(r"^block_(\w+)\.(\w+) equ 0x([0-9A-Fa-f]+)$", file.read(), re.MULTILINE)}
+    return {name: tuple(found[name, part] for part in ("at", "start", "size")) for name, part in found if part == "at"}
+
+
+def offset_of(name, code):
+    """Return the offset in purgatory's pages of the first of these bytes in this block."""
+    at, start, size = blocks()[name]
+    with open(os.path.join(BUILD, "purgatory.bin"), "rb") as file:
+        return at + file.read()[start:start + size].index(code)
