@@ -88,7 +88,7 @@ bool media_look(const char *path, struct media *media)
 
 	*media = (struct media){ .kind = "", .options = options };
 	memset(options, 0, sizeof options);
-	/* a pipe can be read only once */
+	/* a pipe can be read only once, so it is not examined */
 	if (!stat(path, &status) && !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
 		return true;
 	image.in = file_open(path);
@@ -112,7 +112,7 @@ static bool read_piece(const char *path, const struct media *media, struct file 
 		return false;
 	}
 	image.in = file_open(path);
-	/* what a damaged header says may be far from what the file has */
+	/* a damaged header may give a size that the file does not have */
 	good = image.in && !fseeko(image.in, 0, SEEK_END) && fits(media->blob_at, media->blob_size, (uint64_t)ftello(image.in));
 	if (good) {
 		file->size = (size_t)media->blob_size;

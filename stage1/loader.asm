@@ -329,8 +329,8 @@ place:
 	rep stosb
 	ret
 
-; is_memory: tests the 4 bytes below EAX and overwrites them. Another write comes between, as the bus may hold the last
-; value.
+; is_memory: tests the 4 bytes below EAX and overwrites them. Before the read it writes another value elsewhere, because
+; without memory the bus may return the last value written.
 ;   mode      32-bit, flat
 ;   out       ZF = 1: memory
 is_memory:
@@ -359,7 +359,7 @@ gdt_data16 equ $ - gdt
 gdt_end:
 
 	align 4, db 0
-	dw 0				; so that the base is aligned
+	dw 0				; aligns the base
 gdt_pointer:
 	dw gdt_end - gdt - 1
 	dd LOADER_AT + gdt
@@ -388,7 +388,7 @@ image_end:
 %if image_end - $$ > LOADER_MAX
 	%error "segue.elf is too large for stage 1"
 %endif
-; read.inc reads 32 KiB before it looks.
+; read.inc reads 32 KiB before it checks the length.
 %if image_end - $$ < 32768 + SEAL_SECTOR
 	%error "segue.elf is too small for stage 1"
 %endif

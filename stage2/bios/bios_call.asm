@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; INT N from flat 32-bit code. A flat binary that stage 2 copies to a page boundary below 0x90000 (bios_call.c) and
-; then calls any number of times. It loops only if the BIOS has shut A20.
+; then calls any number of times. It has to wait for hardware only if the BIOS has shut A20.
 ;
 ; The image
 ;   +0   word: offset of the entry
@@ -16,7 +16,7 @@
 ;             FS = GS = SS = the page's segment; ESP below BIOS_CALL_SIZE, some 7 KiB of stack
 ;   out       registers as the BIOS returned them, with EFLAGS, DS and ES
 ;   restored  CR0, GDTR, IDTR, all segment registers, ESP, EBX ESI EDI EBP; DF = 0, IF = 0
-;   A20       open again; if it cannot be opened, a sentence (screen and COM1), and the machine stops
+;   A20       open; if it cannot be opened, a sentence is printed on the screen and on COM1, and the machine stops
 ;   clobbers  EAX ECX EDX EFLAGS
 ;   not reentrant
 
@@ -33,7 +33,7 @@ VGA_WHITE_ON_RED equ 0x4f00
 %include "machine/a20.inc"
 %include "machine/serial.inc"
 
-; Records that the dword before this point, or that many bytes earlier, is to be patched with the page's address.
+; patch_page [BYTES]: has the dword that ends here, or this many bytes earlier, patched with the page's address.
 %define patches
 %macro patch_page 0-1 0
 	%%here:
@@ -65,7 +65,7 @@ entry:
 	mov [ebx + callers_code], cs
 	sgdt [ebx + callers_gdt]
 	sidt [ebx + callers_idt]
-	; No string move: ES is not known.
+	; No string instruction, because the caller's ES may be anything.
 %assign at 0
 %rep registers_size / 4 - 1
 	mov eax, [edx + at]
@@ -77,7 +77,7 @@ entry:
 
 	bits 16
 word_mode:
-	; Load limits of 64 KiB, which stay in real mode.
+	; Load limits of 64 KiB: real mode keeps the limits of protected mode.
 	mov ax, gdt_data16
 	mov ds, ax
 	mov es, ax
@@ -181,7 +181,7 @@ kbc_ready:
 	kbc_wait
 	ret
 
-; a20_stays_shut: prints that, and stops
+; a20_stays_shut: prints that A20 stays shut, and stops
 ;   mode      32-bit, flat
 ;   in        EBX page; ESP in it
 a20_stays_shut:
@@ -230,8 +230,8 @@ real_idt:
 	dw 256 * 4 - 1
 	dd 0
 
-; The page's address is added to bits 16 to 39 of a descriptor, its base. The page is below 1 MiB, so the access byte above
-; does not change.
+; In a descriptor the page's address is added to bits 16 to 47, of which 16 to 39 are the base. The page is below 1 MiB, so
+; there is no carry into the access byte above the base.
 patch_table:
 	dw patches patch_flat_mode, gdt + gdt_code16 + 2, gdt + gdt_data16 + 2, gdt_pointer + 2, 0
 	dw segment_of_page, 0

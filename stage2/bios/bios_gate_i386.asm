@@ -1,7 +1,8 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; segue_bios_gate (bios_gate.inc), i386
-;   mode      32-bit, CPL 0; no paging, 32-bit paging or PAE; segments as segue_ready() demands, DS as SS; interrupts off
+;   mode      32-bit, CPL 0; no paging, 32-bit paging or PAE; segments as segue_ready() requires; DS equal to SS; interrupts
+;             off
 ;   in        EAX   struct crossing, an offset in DS
 ;   clobbers  EAX ECX EDX EFLAGS
 %include "leave/descend_i386.inc"
@@ -34,7 +35,7 @@
 .no_cr4:
 %endmacro
 
-; ESI becomes the host's CR3.
+; Sets ESI to the host's CR3, too.
 %macro paging_on 0
 	mov ecx, [ebp + leave.root]
 	test byte [ebx + crossing.cpu], CPU_CR4

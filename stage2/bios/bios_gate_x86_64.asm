@@ -12,7 +12,7 @@ MSR_GS_BASE	equ 0xc0000101
 EFER_LME	equ 1 << 8
 EFER_LMA	equ 1 << 10
 
-; SVME stays: clearing it while GIF is 0 is undefined (AMD APM vol. 2, 15.17).
+; SVME is not changed: clearing it while GIF is 0 is undefined (AMD APM vol. 2, 15.17).
 %macro no_long_mode 0
 	rdmsr
 	and eax, ~(EFER_LME | EFER_LMA)

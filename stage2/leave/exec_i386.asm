@@ -1,13 +1,13 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; segue_exec and segue_park, i386 (exec.inc)
-;   mode      32-bit, CPL 0, paging off, 32-bit or PAE; segments as segue_ready() demands
+;   mode      32-bit, CPL 0; no paging, 32-bit paging or PAE; segments as segue_ready() requires
 ;   in        EAX   offset of the workspace in SS; DS may be anything
 %include "leave/descend_i386.inc"
 
 %macro begin_gate 0
 	cli
-	; In an interrupt handler DS may still be a user's.
+	; In an interrupt handler DS may still be that of a user program.
 	mov edx, ss
 	mov ds, edx
 	mov edx, DR7_RESET
@@ -16,7 +16,7 @@
 	find_target edi, [segue_known + ecx * 4 - 4]
 %endmacro
 
-; ID stays, where there is CPUID.
+; Sets ID: it stays set only if the CPU has CPUID, which take_cr4 tests.
 %macro take_flags 0
 	push dword EFLAGS_FIXED | EFLAGS_ID
 	popfd
@@ -36,7 +36,8 @@
 	cpuid
 	test edx, CPUID_ANY_CR4
 	jz .no_cr4
-	; CET ends before a handler of ours may run, and PGE before our page tables: that flushes what is global.
+	; CET is turned off before one of the gate's handlers may run, and PGE, which flushes global pages, before the gate's
+	; page tables are loaded.
 	mov esi, cr4
 	and esi, CR4_KEPT
 	mov cr4, esi

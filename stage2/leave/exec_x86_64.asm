@@ -19,7 +19,7 @@
 	popfq
 %endmacro
 
-; CET ends before a handler of ours may run; with it on, that would have to keep to its rules.
+; CET is turned off before one of the gate's handlers may run: these do not follow its rules.
 %macro take_cr4 0
 	mov rsi, cr4
 	btr rsi, CR4_CET_BIT

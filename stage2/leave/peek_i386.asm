@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; segue_peek, i386 (peek.inc)
-;   mode      32-bit, CPL 0; DS and SS of one base
+;   mode      32-bit, CPL 0; DS and SS with the same base
 ;   in        EAX   struct peek
 %include "numbers/leave.inc"
 

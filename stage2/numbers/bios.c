@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For segue_bios(). bios_call.asm is assembled once for both architectures: what it uses may not depend on them. */
+/* For segue_bios(). bios_call.asm is assembled once for both architectures: numbers that it uses must be the same in both. */
 #include "bios/bios.h"
 #include "numbers/numbers.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For the gates and segue_peek(): of the architecture that this is compiled for. */
+/* For the gates and segue_peek(). This file is compiled for each architecture. */
 #include "leave/known.h"
 #include "leave/loaded.h"
 #include "leave/walk.h"

@@ -9,22 +9,25 @@
  * destination ends at E, b the one whose source ends there, l the length of the
  * shorter. Exchanging [E-l, E) with the last l bytes of a's source makes
  * [E-l, E) final, and the rest of W is an exchange of no more parts than
- * before. A part that overlaps itself would win many such steps in a row (for
- * example, a gigabyte rotated by a page); one looping exchange does them
- * together. So the length of the list grows with the number of parts and the
+ * before. A part that overlaps itself would take many such steps in a row (for
+ * example, a gigabyte rotated by a page); one overlapping SWAP does them all.
+ * So the length of the list grows with the number of parts and the
  * logarithm of their sizes, not with their sizes.
  *
- * Gaps in W do not matter: only the order does, and a part's source and its
- * destination are each one run.
+ * Gaps in W do not matter: only the order of the bytes does, and no gap is
+ * within a part's source or destination.
  */
 #include "plan/plan_internal.h"
 
-/* Parts: the real ones; one of no bytes, at the head of the list by source, a ring, and at the end of both orders; the junk. */
+/*
+ * Parts are stored in this order: the real ones, the head, the junk. The list by source is a ring. The head has no bytes: it
+ * closes the ring and ends both orders.
+ */
 struct exchange {
 	struct plan *plan;
 	struct part *parts;
 	uint32_t *by_src;     /* the real parts and the head */
-	uint32_t count, real; /* real: how many, and the index of the head */
+	uint32_t count, real; /* of all parts; of the real ones, which is the head's index */
 	uint32_t dst_last;
 };
 
@@ -106,9 +109,9 @@ static void order_by_src(struct exchange *x)
 		x->by_src[count] = x->real;
 }
 
-/* A walk over the bytes that are in one order and not in the other. */
+/* A walk over the bytes that are sources and not destinations, or the reverse. */
 struct difference {
-	bool by_src;        /* source bytes that are no destination; else the reverse */
+	bool by_src;        /* true: sources that are not destinations */
 	uint32_t in, other; /* next parts of the two orders */
 	addr_t at;
 };
@@ -122,7 +125,7 @@ static struct plan_range bytes_of(const struct exchange *x, uint32_t place, bool
 	return (struct plan_range){ start, start + part->size };
 }
 
-/* Puts the next run into *run. *run must be empty, and at the end it stays empty. */
+/* Puts the next run into *run, which must be empty. It stays empty at the end of the walk. */
 static void next_run(const struct exchange *x, struct difference *walk, struct plan_range *run)
 {
 	while (walk->in != x->real) {
@@ -164,7 +167,7 @@ static void append_junk(struct exchange *x)
 	}
 }
 
-/* Takes the next part from the real ones or from the junk: whichever comes first. Both are in this order. */
+/* Returns the next part in one of the orders, from the real ones or the junk. Each of the two is sorted in both orders. */
 static uint32_t merge(const struct exchange *x, uint32_t *real, uint32_t *junk, bool by_src)
 {
 	struct plan_range next = bytes_of(x, *real, by_src);
@@ -187,7 +190,7 @@ static void link_all(struct exchange *x)
 	}
 }
 
-/* Moves. Bytes that are displaced without reaching their place count as set aside. */
+/* Moves. Bytes that are moved, but not to their final place, count as set aside. */
 
 static void displace(struct exchange *x, addr_t dst, addr_t src, size_t size)
 {
@@ -195,7 +198,10 @@ static void displace(struct exchange *x, addr_t dst, addr_t src, size_t size)
 	segue_plan_copy(x->plan, dst, src, size);
 }
 
-/* Bytes of the part `to` move from here to there, their place; bytes of `from`, which are at there, may go anywhere. */
+/*
+ * Exchanges the bytes at `here`, of the part `to`, with those at `there`, of the part `from`. `there` is where the bytes at
+ * `here` belong. Junk need not be moved.
+ */
 static void trade(struct exchange *x, addr_t there, addr_t here, size_t size, bool to_junk, bool from_junk)
 {
 	if (!to_junk && !from_junk)
@@ -207,8 +213,9 @@ static void trade(struct exchange *x, addr_t there, addr_t here, size_t size, bo
 }
 
 /*
- * a's destination overlaps its source by at least the distance. All parts b
- * between a's source and the end pass below a's last bytes.
+ * a is not shorter than the distance that it moves up. One SWAP moves its last
+ * bytes, a multiple of the distance, to their destination. All parts b between
+ * a's source and the end move down by as many bytes.
  */
 static void slide_a(struct exchange *x, struct part *a)
 {
@@ -229,9 +236,10 @@ static void slide_a(struct exchange *x, struct part *a)
 }
 
 /*
- * The mirror image: b slides down within its own bytes, by a multiple of the
- * distance. The lowest bytes that slide trade places with all parts a between
- * b's destination and the end, which travel up to the end.
+ * The mirror image, for b, which moves down. Of its last bytes, a multiple of
+ * the distance, the lowest (as many as the distance) are exchanged with all parts
+ * a whose destinations are between b's destination and the end. Then one SWAP
+ * moves b's other bytes down and the parts a up to the end.
  */
 static void slide_b(struct exchange *x, struct part *b)
 {
@@ -244,7 +252,7 @@ static void slide_b(struct exchange *x, struct part *b)
 		trade(x, a->dst - travel, a->src, a->size, a->junk, b->junk);
 		a->dst -= size;
 		a->junk = b->junk;
-		/* If b is used up, the last of these takes its place in the list. */
+		/* If no bytes of b are left, the last of these parts takes b's place in the list. */
 		if (left == 0 && &x->parts[a->dst_prev] == b) {
 			a->dst_prev = b->dst_prev;
 			break;

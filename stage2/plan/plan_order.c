@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes the pieces one after the other. A piece may be written once no
+ * Writes the pieces one after another. A piece may be written once no
  * other waiting piece reads from its destination. These meetings of sources
  * and destinations are not stored: sources are disjoint and destinations are
  * disjoint, so the sources that meet a destination are one run of the order
@@ -8,7 +8,7 @@
  */
 #include "plan/plan_internal.h"
 
-/* A heap of blocked pieces, fewest pending bytes on top. It is built at the first cycle. */
+/* A heap of the blocked pieces, with the fewest pending bytes on top. It is built at the first cycle. */
 
 static void place(struct plan *p, uint32_t slot, uint32_t index)
 {
@@ -60,8 +60,8 @@ struct meeting {
 	bool readers;
 	uint32_t next;  /* in the order by source or by destination */
 	uint32_t index; /* the piece met */
-	addr_t from;  /* the bytes that both share: shared bytes from here */
-	uint32_t shared;
+	addr_t from;  /* the first byte that both have */
+	uint32_t shared; /* how many bytes both have */
 };
 
 /* Finds the next waiting piece; false at the end. */
@@ -97,8 +97,8 @@ static void begin_meeting(struct meeting *m, const struct piece *piece, bool rea
 }
 
 /*
- * The piece waits no more. Pieces that waited for its source become ready once nothing else is pending;
- * pieces that it waited for become sinks once they block no other piece.
+ * The piece no longer waits. A piece that waited for its source becomes ready if it has no other pending bytes.
+ * A piece that it waited for becomes a sink if it blocks no other piece.
  */
 static void retire(struct plan *p, uint32_t index)
 {
@@ -261,7 +261,7 @@ static void write_piece(struct plan *p, const struct piece *piece)
 	segue_plan_copy(p, from + shift, from, (size_t)(to - from));
 }
 
-/* Called when every waiting piece is blocked and blocks another. False if even the fewest pending bytes find no room. */
+/* Called when every waiting piece is blocked and blocks another. False if even the fewest pending bytes have no room. */
 static bool break_cycle(struct plan *p)
 {
 	uint32_t index;
@@ -279,7 +279,7 @@ static bool break_cycle(struct plan *p)
 	return true;
 }
 
-/* A sink blocks no piece, so it is written last and does not count when cycles are broken. */
+/* A sink blocks no piece, so it can be written after all others. Until then it is not counted among the waiting pieces. */
 static void put_off(struct plan *p, uint32_t index)
 {
 	if (!plan_waits(&p->pieces[index]))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sorts by address in linear time: a stable pass for each group of bits, except for the low bits that never differ. */
+/* Sorts by address in linear time: a stable pass for each group of bits. Low bits that are the same in all keys are skipped. */
 #include "plan/plan_sort.h"
 
 #define GROUP_BITS 7u

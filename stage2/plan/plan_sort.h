@@ -7,13 +7,13 @@
 #include "common/bytes.h"
 
 struct sort_entry {
-	uint32_t key; /* scratch: 32 bits of it */
+	uint32_t key; /* scratch: 32 bits of the key */
 	uint32_t index;
 };
 
 typedef addr_t sort_key(const void *context, uint32_t index);
 
-/* Fills entries with the indices below count, by ascending key. spare is as large. */
+/* Fills entries with the indices below count, by ascending key. spare is scratch of the same size. */
 void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count, sort_key *key, const void *context);
 
 #endif

@@ -101,7 +101,7 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 		if (writer->dst - writer->head >= end)
 			break;
 		if (writer->dst == writer->src) {
-			/* A piece in place must stay, so its bytes are read at the end. */
+			/* The bytes of a piece in place must not move: an exchange leaves them out, and they are copied after it. */
 			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
 			walk->hole.size = (uint32_t)(plan_min(writer->dst, end) - walk->hole.src);
 			walk->writer++;
@@ -110,7 +110,7 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 		if (low == high || writer->dst >= end)
 			continue;
 		if (walk->cut == PLAN_NONE) {
-			/* Find the first cut that lies in this piece. */
+			/* Find the first cut in this piece's source. */
 			while (low < high) {
 				uint32_t middle = low + (high - low) / 2;
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory is a list of disjoint runs by address. A run holds the original bytes
- * of some address, or zeros. A move replaces the runs of its destination by what
- * the runs of its source hold.
+ * Memory is a list of disjoint runs, sorted by address. A run holds the bytes that
+ * were at some address before the first move, or zeros. A move replaces the runs of
+ * its destination by copies of the runs of its source.
  *
- * All addresses at which moves start are known, and sorted first. Each has a run
- * reserved, its anchor, and each move knows the anchors of its two addresses: it
- * need not search for them. An anchor is live while it is in the list. A bitmap
- * with summaries says which are, and finds the last live one up to any other.
- * Runs that start elsewhere, where a move ends or inside what it moved, follow
- * in the list after the last live anchor below them.
+ * First all addresses at which moves start are sorted. Each has a run reserved for
+ * it, its anchor. A table has the anchors of each move's two addresses, so that a
+ * move need not search the list. An anchor is live while it is in the list. A
+ * bitmap with summaries marks the live anchors; with it the last live one at or
+ * below any anchor is found in a few steps. Runs that start at other addresses
+ * are in the list after the last live anchor below them.
  */
 #include "plan/plan_sort.h"
 #include "plan/replay.h"
@@ -18,13 +18,13 @@
 
 #define ZEROS REPLAY_ZEROS
 
-/* The run FIRST is the anchor of address 0, always live. Run 0 ends the list: it starts where no byte is. */
+/* The run FIRST is the anchor of address 0, always live. Run 0 ends the list: it starts at ADDRESS_MAX. */
 #define FIRST 1u
 
-/* What moves so far ahead will need is fetched into the cache. */
+/* The runs of the move that comes this many moves later are prefetched. */
 #define AHEAD 8u
 
-/* A workspace has no room for 64-bit pointers, and for nothing but the fields. */
+/* There are many runs, and a workspace is small: links have 32 bits, and the structure is packed. */
 #if UINTPTR_MAX > UINT32_MAX
 typedef uint32_t run_link;
 #else
@@ -33,8 +33,8 @@ typedef struct run *run_link;
 
 struct run {
 	addr_t start;
-	addr_t origin; /* what is here was there before the first move */
-	run_link next; /* in the list; of a freed run, the next freed one */
+	addr_t origin; /* where these bytes were before the first move, or ZEROS */
+	run_link next; /* the next run in the list; of a freed run, the next freed one */
 } __attribute__((packed, aligned(4)));
 
 #if UINTPTR_MAX > UINT32_MAX
@@ -61,7 +61,7 @@ static void set_next(const struct replay *r, struct run *run, struct run *next)
 }
 #endif
 
-/* Runs that are to be put into the list. They end before `to`. */
+/* Runs that will be put into the list. The last one ends at `to`. */
 struct chain {
 	struct run *first, *last;
 	addr_t to;
@@ -115,7 +115,7 @@ static void release(struct replay *r, struct run *run)
 	r->spare = run;
 }
 
-/* which anchors are live */
+/* the bitmap of live anchors */
 
 static void set_live(struct replay *r, uint32_t anchor)
 {
@@ -154,7 +154,7 @@ static uint32_t last_live(const struct replay *r, uint32_t anchor)
 
 /* runs */
 
-/* The last anchor that is not above `at`; the one given is not. */
+/* The last anchor at or below `at`. The search starts at the given one, which must not be above `at`. */
 static uint32_t anchor_at(const struct replay *r, uint32_t anchor, addr_t at)
 {
 	for (uint32_t step = 1; step != 0;) {
@@ -168,7 +168,7 @@ static uint32_t anchor_at(const struct replay *r, uint32_t anchor, addr_t at)
 	return anchor;
 }
 
-/* The run that holds `at`, of which this is the anchor. */
+/* The run that holds `at`. The anchor is the last one at or below `at`. */
 static struct run *run_at(const struct replay *r, uint32_t anchor, addr_t at)
 {
 	struct run *run = &r->runs[last_live(r, anchor)], *next;
@@ -191,7 +191,7 @@ static addr_t end_of(const struct replay *r, const struct run *run, addr_t end)
 	return next < end ? next : end;
 }
 
-/* Returns the run that starts at `at`. The anchor is not above it. */
+/* Makes a run start at `at` and returns it. The anchor must not be above `at`. */
 static struct run *split(struct replay *r, uint32_t anchor, addr_t at)
 {
 	struct run *before, *run;
@@ -214,7 +214,7 @@ static struct run *split(struct replay *r, uint32_t anchor, addr_t at)
 	return run;
 }
 
-/* Extends the chain by what [from, from+size) holds. The anchor is not above from. */
+/* Extends the chain by what [from, from+size) holds. The anchor must not be above from. */
 static void append(struct replay *r, struct chain *chain, uint32_t anchor, addr_t from, addr_t size)
 {
 	struct run *run = run_at(r, anchor_at(r, anchor, from), from), *new;
@@ -236,7 +236,7 @@ static void append(struct replay *r, struct chain *chain, uint32_t anchor, addr_
 	}
 }
 
-/* Puts the chain in the place of what is there, from the anchor on. */
+/* Replaces the runs from the anchor's address to the chain's end by the chain. */
 static void put(struct replay *r, uint32_t anchor, const struct chain *chain)
 {
 	struct run *high = split(r, anchor, chain->to), *last = split(r, anchor, r->runs[anchor].start), *run, *next, *place;
@@ -278,7 +278,7 @@ static void zero(struct replay *r, uint32_t anchor, addr_t size)
 	put(r, anchor, &chain);
 }
 
-/* Does [start, end) hold the bytes from origin on, or zeros? The anchor is not above start. */
+/* Checks that [start, start+size) holds the bytes from origin on, or zeros. The anchor must not be above start. */
 static void check(struct replay *r, enum replay_status blame, uint32_t anchor, addr_t start, addr_t size, addr_t origin)
 {
 	const struct run want = { .start = start, .origin = origin }, *run = run_at(r, anchor, start);
@@ -294,7 +294,7 @@ static void check(struct replay *r, enum replay_status blame, uint32_t anchor, a
 
 /* the list */
 
-/* The addresses 2i and 2i+1 are move i's; after these, the starts and ends of where moves may write. */
+/* The addresses 2i and 2i+1 are dst and src of move i; after these come the starts and ends of the allowed ranges. */
 static addr_t address_at(const void *context, uint32_t index)
 {
 	const struct replay *r = context;
@@ -306,7 +306,7 @@ static addr_t address_at(const void *context, uint32_t index)
 	return (addr_t)(index % 2 == 0 ? move->dst : move->src);
 }
 
-/* Makes the anchors. Returns which of them each address has. */
+/* Makes the anchors. Returns a table with the index of each address's anchor. */
 static uint32_t *make_anchors(struct replay *r)
 {
 	uint32_t count = 2 * r->move_count + r->allowed_count;
@@ -328,7 +328,7 @@ static uint32_t *make_anchors(struct replay *r)
 		addr_t start = address_at(r, address);
 
 		if (start > last->start) {
-			/* They may grow over entries that have been read. */
+			/* The anchors may overwrite sorted entries, but only those that have been read. */
 			if ((unsigned char *)(last + 2) > (unsigned char *)(sorted + i)) {
 				r->status = REPLAY_MEMORY;
 				return NULL;
@@ -341,7 +341,7 @@ static uint32_t *make_anchors(struct replay *r)
 	return anchors;
 }
 
-/* All of memory is as it was before the first move. */
+/* Sets memory to its state before the first move. */
 static void begin_pass(struct replay *r)
 {
 	uint32_t words = r->anchors;
@@ -367,11 +367,11 @@ static bool swaps(const struct segue_move *move)
 	return move->op == SEGUE_MOVE_SWAP_UP || move->op == SEGUE_MOVE_SWAP_DOWN;
 }
 
-/* Is the move one at all, and does it write only where it may? In this pass that is zeros. */
+/* Checks that the move is valid and writes only allowed bytes. In the first pass these hold zeros, and no others do. */
 static void check_move(struct replay *r, const struct segue_move *move, const uint32_t *anchors)
 {
 	addr_t dst = (addr_t)move->dst, src = (addr_t)move->src, size = move->size;
-	/* A copy within itself has to begin at the end that is not read any more. */
+	/* If source and destination overlap, the copy's direction must be the one that reads each byte before it is written. */
 	addr_t backwards = move->op == SEGUE_MOVE_COPY_UP ? dst - src : move->op == SEGUE_MOVE_COPY_DOWN ? src - dst : 0;
 
 	if (size == 0 || move->op > SEGUE_MOVE_LINK || dst != move->dst || src != move->src || dst > ADDRESS_MAX - size ||
@@ -491,7 +491,10 @@ enum replay_status segue_replay_check(struct replay *r, uint32_t index, addr_t d
 
 size_t segue_replay_memory(uint32_t ranges, uint32_t moves)
 {
-	/* A range: its bounds. Each of its two addresses and of a move's two: an entry, twice; or an anchor's number and two runs. */
+	/*
+	 * Each range needs its two bounds. Each address, two for a range and two for a move, needs two sort entries; later it
+	 * needs an anchor's index, two runs and its bits in the bitmap instead.
+	 */
 	uint64_t bytes = (uint64_t)ranges * (2 * sizeof(addr_t)) +
 		((uint64_t)ranges + moves) * (2 * (sizeof(struct sort_entry) + 2 * sizeof(struct run) + 1)) + 1024;
 

@@ -8,7 +8,7 @@
 #include "vbe.h"
 #include "vbe_format.h"
 
-#define RSDP_OLD_SIZE 20              /* ACPI 6.5, section 5.2.5.3: as ACPI 1.0 had it */
+#define RSDP_OLD_SIZE 20              /* ACPI 6.5, section 5.2.5.3: the RSDP of ACPI 1.0 */
 
 static size_t string_size(const char *string)
 {
@@ -19,7 +19,7 @@ static size_t string_size(const char *string)
 	return length + 1;
 }
 
-/* The position of the colour fields: red, green, blue, each position then size. */
+/* The colour fields: position and size of red, then of green, then of blue */
 static void read_colors(struct segue_framebuffer *framebuffer, const uint8_t *info)
 {
 	framebuffer->red_position = info[0];
@@ -85,7 +85,7 @@ static void read_multiboot1(struct boot_info *boot, const uint8_t *info)
 		framebuffer->type = GET8(info, multiboot_info, framebuffer_type);
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB)
 			read_colors(framebuffer, info + offsetof(struct multiboot_info, color_info_padding));
-		/* GRUB has padding at the specification's offset of red's size. */
+		/* GRUB has padding at the specification's offset, so red's size is 0 there (multiboot_format.h). */
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB && framebuffer->red_size == 0)
 			read_colors(framebuffer, info + offsetof(struct multiboot_info, color_info));
 	}
@@ -132,7 +132,7 @@ static void read_tag(struct boot_info *boot, uint32_t offset)
 		boot->mem_lower = GET32(tag, multiboot2_memory, mem_lower);
 		boot->mem_upper = GET32(tag, multiboot2_memory, mem_upper);
 	} else if (type == MULTIBOOT2_TAG_BOOT_DEVICE && size >= sizeof(struct multiboot2_boot_device)) {
-		/* as Multiboot 1, section 3.3, packs it; 0xff is no partition */
+		/* packed as in Multiboot 1, section 3.3; 0xff: no partition */
 		machine->boot_device = GET32(tag, multiboot2_boot_device, biosdev) << 24 |
 			(GET32(tag, multiboot2_boot_device, partition) & 255u) << 16 |
 			(GET32(tag, multiboot2_boot_device, sub_partition) & 255u) << 8 | 255u;
@@ -181,7 +181,7 @@ static size_t count_ranges(const struct boot_info *boot)
 	return count;
 }
 
-/* Multiboot 1, section 3.3: the drive, and of all of it no partition */
+/* Multiboot 1, section 3.3: the drive, and 0xff for no partition at each of the three levels */
 #define BOOT_DEVICE(drive) ((uint32_t)(drive) << 24 | 0xffffffu)
 
 static void read_stage1(struct boot_info *boot, const uint8_t *info)
@@ -226,7 +226,7 @@ bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr)
 	}
 	if (boot->cmdline)
 		boot_info_set_cmdline(boot, boot->cmdline);
-	/* GRUB in text mode passes a block of zeros, and Fiwix divides by its character size. */
+	/* GRUB in text mode passes a block of zeros. Fiwix divides by the block's character size. */
 	if ((boot->vbe.mode & VBE_MODE_NUMBER) < VBE_MODE_FIRST)
 		boot->machine.vbe = NULL;
 	if (boot->machine.framebuffer.type == SEGUE_FRAMEBUFFER_NONE && boot->machine.vbe)

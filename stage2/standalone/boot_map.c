@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The boot loader's memory map, whatever form it has. */
+/* Reads the boot loader's memory map, in each of its formats. */
 #include "boot_info.h"
 #include "efi_format.h"
 #include "fields.h"
@@ -35,7 +35,7 @@ static bool range_multiboot1(const struct boot_info *boot, size_t index, struct 
 			return false;
 		if (index-- == 0)
 			break;
-		/* size does not count itself. A size below that of the fields would loop without end. */
+		/* The size field does not count its own 4 bytes. An entry must at least have its fields, 20 bytes. */
 		uint32_t size = GET32(map + offset, multiboot_mmap, size);
 		if (size < 20 || size > boot->map_size - offset - 4)
 			return false;
@@ -52,7 +52,7 @@ static uint32_t type_from_efi(uint32_t type)
 	switch (type) {
 	case EFI_LOADER_CODE:
 	case EFI_LOADER_DATA:
-	case EFI_BOOT_SERVICES_CODE: /* the boot services are over: the header does not ask to keep them */
+	case EFI_BOOT_SERVICES_CODE: /* boot services have ended: segue.elf's header does not ask to keep them */
 	case EFI_BOOT_SERVICES_DATA:
 	case EFI_CONVENTIONAL:
 		return SEGUE_MEMORY_RAM;

@@ -3,12 +3,12 @@
 #include "common/bytes.h"
 
 #define FIRST_DESCRIPTOR 16u          /* ECMA-119, section 6.2.1 */
-#define DESCRIPTORS_MAX 32u           /* a medium has a handful */
+#define DESCRIPTORS_MAX 32u           /* more than any medium needs */
 #define DESCRIPTOR_PRIMARY 1
 #define DESCRIPTOR_END 255
-#define FOLDER_BLOCKS_MAX 1024u       /* 2 MiB: some 50,000 names */
+#define FOLDER_BLOCKS_MAX 1024u       /* 2 MiB: about 50,000 names */
 
-/* ECMA-119, section 9.1: directory record, without the name. Numbers are little-endian, then big-endian. */
+/* ECMA-119, section 9.1: directory record, without the name. Numbers are stored twice: little-endian, then big-endian. */
 struct record {
 	uint8_t size;
 	uint8_t attribute_blocks;
@@ -102,13 +102,13 @@ static const char *take_record(const uint8_t *record, struct iso_file *file)
 	return NULL;
 }
 
-/* Finds the record named by the path's next component, in this block of a folder. False: the block is broken. */
+/* Finds the record of the path's next component in a block of a folder; NULL if it has none. False: the block is broken. */
 static bool search_block(const uint8_t *block, uint32_t size, const char *part, const uint8_t **found)
 {
 	uint32_t at = 0;
 
 	*found = NULL;
-	/* ECMA-119, section 6.8.1.1: records end with the block; zeros follow */
+	/* ECMA-119, section 6.8.1.1: no record crosses a block's end; zeros fill the rest */
 	while (at < size && block[at] != 0) {
 		const uint8_t *record = block + at;
 		uint32_t record_size = record[0], name_size;
