@@ -11,9 +11,9 @@ int segue_check_ranges(const struct job *job, const struct segue_range *ranges, 
 	return SEGUE_OK;
 }
 
-/* Sweep state: which kinds of ranges cover [at, next). */
+/* Sweep state: which kinds of ranges cover [at, next); what is not RAM goes on up to `other_end`. */
 struct sweep {
-	uint64_t at, next;
+	uint64_t at, next, other_end;
 	bool ram, other;
 };
 
@@ -30,10 +30,13 @@ static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_
 			sweep->next = edge;
 		if (r->start > sweep->at)
 			continue;
-		if (r->type == SEGUE_MEMORY_RAM && !taken)
+		if (r->type == SEGUE_MEMORY_RAM && !taken) {
 			sweep->ram = true;
-		else
+		} else {
 			sweep->other = true;
+			if (r->end > sweep->other_end)
+				sweep->other_end = r->end;
+		}
 	}
 }
 
@@ -95,10 +98,14 @@ static void add_ram(struct target_map *map, const struct job *job, size_t entry)
 
 	for (; sweep.at < r->end; sweep.at = sweep.next) {
 		sweep.next = r->end;
+		sweep.other_end = 0;
 		sweep.other = false;
 		look_at(&sweep, all, entry, true);
 		look_at(&sweep, r, job->args->memory_map_count - entry, false);
 		type = sweep.other ? 0 : SEGUE_MEMORY_RAM;
+		/* Not edge by edge: where many entries overlap, the time would grow with the cube of their number. */
+		if (sweep.other)
+			sweep.next = sweep.other_end;
 		for (size_t i = 0; i < job->segment_count; i++) {
 			const struct segment *s = &job->segments[i];
 			const struct segue_range claim = {.start = s->dest, .end = s->dest + s->size};

@@ -223,7 +223,9 @@ static void append(struct replay *r, struct chain *chain, uint32_t anchor, addr_
 	for (; from != end && r->status == REPLAY_OK; run = next_of(r, run)) {
 		next = end_of(r, run, end);
 		origin = origin_at(run, from);
-		if (chain->last == NULL || origin_at(chain->last, chain->to) != origin) {
+		/* Bytes whose origins end at ADDRESS_MAX do not go on as zeros. */
+		if (chain->last == NULL || origin_at(chain->last, chain->to) != origin ||
+		    (origin == ZEROS && chain->last->origin != ZEROS)) {
 			new = new_run(r, chain->to, origin);
 			if (chain->last == NULL)
 				chain->first = new;

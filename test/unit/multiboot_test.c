@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Multiboot 1: the header, the kernel's place, and each field that is passed to it (specification 0.6.96). */
+#include <time.h>
 #include "elf_image.h"
 #include "loader_job.h"
 
@@ -485,6 +486,28 @@ static void overlapping_ranges(void **state)
 			fail_msg("%s: %zu ranges", cases[i].what, told);
 		free(t);
 	}
+}
+
+/* The time must not grow with the cube of the number of entries: it took half a minute. */
+static void many_overlapping_ranges(void **state)
+{
+	enum { COUNT = 2000 };
+	static struct segue_range map[COUNT];
+	struct segue_load_args args = {.memory_map = map, .memory_map_count = COUNT};
+	struct job job = {.args = &args};
+	clock_t start = clock();
+	size_t count;
+
+	(void)state;
+	for (uint64_t i = 0; i < COUNT; i++)
+		map[i] = (struct segue_range){i << 12, (i + COUNT) << 12, SEGUE_MEMORY_RAM, 0};
+	segue_target_map(&job, NULL, 0, &count);
+	assert_int_equal(count, COUNT);
+	for (uint64_t i = 0; i < COUNT; i++)
+		map[i].end = (2 * COUNT - i) << 12;
+	segue_target_map(&job, NULL, 0, &count);
+	assert_int_equal(count, 1);
+	assert_true(clock() - start < 4 * CLOCKS_PER_SEC);
 }
 
 static void lower_and_upper_memory(void **state)
@@ -1466,6 +1489,7 @@ int main(void)
 		cmocka_unit_test(fields_without_anything_known),
 		cmocka_unit_test(memory_map),
 		cmocka_unit_test(overlapping_ranges),
+		cmocka_unit_test(many_overlapping_ranges),
 		cmocka_unit_test(lower_and_upper_memory),
 		cmocka_unit_test(command_lines),
 		cmocka_unit_test(modules),

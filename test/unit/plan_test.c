@@ -739,6 +739,22 @@ static void replay_refuses(void **state)
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
 }
 
+/* Bytes from the last addresses, then zeros: the byte after the last one is neither a zero nor the byte at 0. */
+static void replay_ends_at_the_last_address(void **state)
+{
+	const struct plan_copy last = { 0x200, ADDRESS_MAX - 4, 4 }, wrapped = { 0x205, 0, 2 };
+	const struct plan_range room = { 0x100, 0x208 }, zeros = { 0x204, 0x208 };
+	struct replay where;
+
+	(void)state;
+	list_count = 0;
+	emit(NULL, &(struct segue_move){ 0x100, ADDRESS_MAX - 4, 4, SEGUE_MOVE_COPY_UP });
+	emit(NULL, &(struct segue_move){ 0x104, 0, 4, SEGUE_MOVE_ZERO });
+	emit(NULL, &(struct segue_move){ 0x200, 0x100, 8, SEGUE_MOVE_COPY_UP });
+	assert_int_equal(replay(&last, 1, &zeros, 1, &room, 1, &where), REPLAY_OK);
+	assert_int_equal(replay(&wrapped, 1, NULL, 0, &room, 1, &where), REPLAY_WRONG);
+}
+
 static void replay_in_any_arena(void **state)
 {
 	struct plan_copy copies[] = { { 0, 30, 20 }, { 20, 0, 20 }, { 40, 20, 10 }, { 60, 47, 3 } };
@@ -1052,6 +1068,7 @@ int main(void)
 		cmocka_unit_test(grows_like_n_log_n),
 		cmocka_unit_test(one_against_many),
 		cmocka_unit_test(replay_refuses),
+		cmocka_unit_test(replay_ends_at_the_last_address),
 		cmocka_unit_test(replay_in_any_arena),
 		cmocka_unit_test(replay_sees_what_bytes_say),
 		cmocka_unit_test(replay_catches_every_damage),
