@@ -66,6 +66,11 @@ static uint32_t sum_of(const void *from, size_t size)
 	return sum;
 }
 
+uint32_t segue_loaded_head_sum(const struct loaded *loaded)
+{
+	return sum_of(loaded, offsetof(struct loaded, head_sum));
+}
+
 uint32_t segue_loaded_sum(const struct loaded *loaded)
 {
 	const uint8_t *bytes = (const uint8_t *)loaded - LOADED_AT;

@@ -26,8 +26,9 @@ struct loaded {
 	const void *workspace;        /* its address at segue_load() */
 	addr_t workspace_phys;
 	size_t workspace_size;
-	struct tables_way tables;     /* as in struct job */
 	uint32_t flags, cpu_count;    /* arguments of segue_load() */
+	uint32_t head_sum;            /* segue_loaded_head_sum() */
+	struct tables_way tables;     /* as in struct job */
 	struct segue_description description;
 	struct segue_segment *segments;
 	struct list_page *list;
@@ -41,6 +42,8 @@ _Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory fin
  */
 #define PARK_WRITES_END (PURGATORY_PARK + 16u)
 uint32_t segue_loaded_sum(const struct loaded *loaded);
+/* The sum of the fields before head_sum, which segue_ready() reads before it makes the other one. */
+uint32_t segue_loaded_head_sum(const struct loaded *loaded);
 
 /* The state of a workspace that this copy of the library has loaded (known.h), or NULL. */
 const struct loaded *segue_loaded(const void *workspace);

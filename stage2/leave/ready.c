@@ -59,6 +59,9 @@ int segue_ready(const void *workspace, const char **sentence)
 	const struct loaded *loaded = segue_loaded(workspace);
 	int code = SEGUE_E_NOT_LOADED;
 
+	/* A wrong size or number of CPUs must not be used. */
+	if (loaded && segue_loaded_head_sum(loaded) != loaded->head_sum)
+		loaded = NULL;
 	/* Before the sum, because a host asks again and again until its other CPUs are parked. */
 	if (loaded && segue_cpus_are_missing(loaded)) {
 		code = SEGUE_E_READY_CPUS;

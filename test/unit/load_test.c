@@ -551,6 +551,12 @@ static void test_what_was_written_over_is_not_ready(void **state)
 	host.workspace[host.args.workspace_size - 1] ^= 1;
 	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
 	host.workspace[host.args.workspace_size - 1] ^= 1;
+	/* With a wrong number of CPUs a host would wait for ever; with a wrong size the sum would be of memory that is not there. */
+	for (size_t i = LOADED_AT; i < LOADED_AT + sizeof(struct loaded); i++) {
+		host.workspace[i] ^= 0x40;
+		assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
+		host.workspace[i] ^= 0x40;
+	}
 	/* As CPUs do when they park. */
 	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++)
 		host.workspace[written[i]] ^= 1;
