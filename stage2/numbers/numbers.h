@@ -3,6 +3,9 @@
  * Numbers that C and NASM share are defined in C. Each file of this folder has a table of them. After the file is compiled,
  * segue.mk (SEGUE_TAKE_NUMBERS) searches the object for the rows of the table, which are text, and writes them to FILE.inc.
  * NASM includes that as "numbers/FILE.inc". This works with any compiler and object format: nothing is linked or run.
+ *
+ * To add a number, add a row (NUMBER, OFFSET, EQU below) to the table of the .inc that your assembly includes. No makefile
+ * changes; test/source lists the headers that the tables may include.
  */
 #ifndef SEGUE_NUMBERS_H
 #define SEGUE_NUMBERS_H

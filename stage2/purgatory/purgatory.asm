@@ -180,6 +180,7 @@ entry:
 	je .quiet
 	call quiet_devices
 .quiet:
+	; At home all of the above runs again: params.quiet is 0 then, and stop_cpus and forget_target see where they run.
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
 	jne relocate
