@@ -100,10 +100,12 @@ SEGUE_CFLAGS_i386 := -m32
 SEGUE_CFLAGS_x86_64 := -m64 -mno-red-zone
 SEGUE_CFLAGS += $(SEGUE_CFLAGS_$(SEGUE_ARCH))
 # $(call SEGUE_TAKE_NUMBERS,OBJECT,FILE): the rows of a table in stage2/numbers/, found in its object, as lines for NASM.
-SEGUE_TAKE_NUMBERS = LC_ALL=C tr -c '[:print:]\n' ' ' < $(1) | sed -n 's/^:number \([A-Za-z0-9_.]*\)  *0*\([0-9][0-9]*\)$$/\1 equ \2/p' > $(2) && [ -s $(2) ]
+SEGUE_TAKE_NUMBERS = LC_ALL=C tr -c '[:print:]\n' ' ' < $(1) | sed -n 's/^:number \([A-Za-z0-9_.]*\)  *0*\([0-9][0-9]*\)$$/\1 equ \2/p' > $(2) && \
+	{ [ -s $(2) ] || { echo 'segue.mk: $(1) has no numbers: a flag of CFLAGS keeps the compiler from writing them (-fwhole-program?)' >&2; exit 1; }; }
 # $(call SEGUE_TAKE_BLOCKS,MAP,FILE): where NASM's map of purgatory has the core and each block, as lines for NASM.
 SEGUE_TAKE_BLOCKS = awk '$$5 == "progbits" { b = "block_" ($$6 == ".text" ? "core" : substr($$6, 2)); \
-	printf "%s.at equ 0x%s\n%s.start equ 0x%s\n%s.size equ 0x%s\n", b, $$1, b, $$2, b, $$4 }' $(1) > $(2) && [ -s $(2) ]
+	printf "%s.at equ 0x%s\n%s.start equ 0x%s\n%s.size equ 0x%s\n", b, $$1, b, $$2, b, $$4 }' $(1) > $(2) && \
+	{ [ -s $(2) ] || { echo 'segue.mk: $(1) has no sections: this NASM writes another kind of map' >&2; exit 1; }; }
 SEGUE_NASM_i386 := elf32
 SEGUE_NASM_x86_64 := elf64
 

@@ -56,6 +56,14 @@ def test_arch_is_asked_for(tmp_path, arch):
     run("make", "-s", cwd=tmp_path, status=2)
 
 
+def test_a_flag_that_drops_the_numbers(tmp_path):
+    """The table of what C and NASM share is missing from its object: the sentence names the object and the cause."""
+    (tmp_path / "Makefile").write_text(f"SEGUE_ARCH := i386\nSEGUE_OBJDIR := objects\ninclude {ROOT}/stage2/segue.mk\n")
+    said = run("sh", "-c", "make -s objects/stage2/numbers/font.inc CFLAGS='-O2 -fwhole-program' 2>&1", cwd=tmp_path, status=2)
+    assert "font.inc.object has no numbers" in said
+    assert not (tmp_path / "objects/stage2/numbers/font.inc").exists()
+
+
 def test_a_hosts_makefile(tmp_path):
     """Comments behind values; another build folder; implicit rules, -Werror, headers and a default goal of the host's own;
     a compiler that is set behind the include."""
