@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Options, with the command's own sentences and stricter than getopt_long() takes them. */
+/* Options: stricter than getopt_long(), and with sentences of our own. */
 #include <string.h>
 #include "disk.h"
 
@@ -19,7 +19,7 @@ int next_option(const struct command *command, int argc, char **argv, const char
 	option = getopt_long(argc, argv, letters, words, &index);
 	if (option == -1)
 		return -1;
-	/* the option itself, also where its argument is a word of its own */
+	/* The option's own word, also if its argument is the next word. */
 	word = argv[optind - 1];
 	if (index >= 0 && optarg == word)
 		word = argv[optind - 2];
@@ -28,11 +28,11 @@ int next_option(const struct command *command, int argc, char **argv, const char
 	else if (option == '?' && optopt && !strncmp(word, "--", 2))
 		complain_usage(command, "%.*s takes no argument", (int)strcspn(word, "="), word);
 	else if (option == '?' && optopt)
-		complain_usage(command, "-%c is no option", optopt);
+		complain_usage(command, "-%c is not an option", optopt);
 	else if (option == '?')
-		complain_usage(command, "%s is no option", word);
+		complain_usage(command, "%s is not an option", word);
 	else if (index >= 0 && !is_whole_name(word, words[index].name))
-		complain_usage(command, "%s is no option; --%s is, without abbreviation", word, words[index].name);
+		complain_usage(command, "%s is not an option; --%s must not be abbreviated", word, words[index].name);
 	else if (given[option] && !strchr(repeatable, option) && index >= 0)
 		complain_usage(command, "--%s is given twice", words[index].name);
 	else if (given[option] && !strchr(repeatable, option))

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The arguments that pack, iso and disk share, and the blob that comes of them. */
+/* The arguments that pack, iso and disk share, and the blob that is made from them. */
 #ifndef SEGUE_BLOB_H
 #define SEGUE_BLOB_H
 
 #include "dry_run.h"
 #include "output.h"
 
-/* The seal comes on top, and both lie below 4 GiB; ISO 9660 holds no larger file either. */
+/* Blob and seal must fit below 4 GiB. A file in ISO 9660 is not larger either. */
 #define BLOB_LIMIT (UINT32_MAX - 32u)
 
 struct module {
@@ -20,11 +20,11 @@ struct blob_arguments {
 	struct output initrd;
 	struct module *modules;
 	size_t module_count;
-	const char **inputs;          /* every file that is read */
+	const char **inputs;          /* all files that are read */
 	size_t input_count;
 };
 
-/* For next_option(), with the letters and those that may be repeated; a command adds its own names and ends the list. */
+/* For next_option(): the letters, those that may be repeated, and the names. A command adds its own and ends the list. */
 #define BLOB_LETTERS ":o:"
 #define BLOB_REPEATABLE "im"
 #define BLOB_ARGUMENTS \
@@ -38,36 +38,36 @@ struct blob_arguments {
 	{ "output", required_argument, NULL, 'o' }
 
 #define BLOB_ARGUMENTS_HELP \
-	"  --kernel FILE          a Linux, Multiboot or ELF kernel; gunzipped if need be\n" \
-	"  --initrd FILE          for Linux; several are put one behind the other, as Linux takes them\n" \
-	"  --module FILE[=ARGS]   a module for Multiboot kernels, with arguments; as often as you like. Of a\n" \
-	"                         name with = in it, the longest that is a file's is FILE.\n" \
+	"  --kernel FILE          a Linux, Multiboot or ELF kernel; it may be compressed by gzip\n" \
+	"  --initrd FILE          an initrd for Linux; several are joined in their order\n" \
+	"  --module FILE[=ARGS]   a module for Multiboot kernels, with arguments; may be repeated. FILE is the\n" \
+	"                         longest name of an existing file, so it may contain =.\n" \
 	"                         The target sees FILE's name without its folder as argv[0]\n" \
 	"  --cmdline WORDS        the kernel's arguments\n" \
 	"  --format bundle        a newc cpio archive, with files on 4096-byte boundaries (the default);\n" \
-	"                         cpio -t looks into it, cpio -o -H newc makes one too\n" \
-	"  --format fiwix         what Fiwix' kexec takes: two lengths, kernel, initrd\n" \
+	"                         cpio -t lists it, cpio -o -H newc makes one too\n" \
+	"  --format fiwix         the format of Fiwix's kexec: two lengths, kernel, initrd\n" \
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n" \
-	"  --digest               put a SHA-256 digest in, which is checked when all is in its place in memory\n"
+	"  --digest               add a SHA-256 digest, which is checked in memory before the target starts\n"
 
 #define OUTPUT_HELP \
-	"  -o, --output OUT       a new file or an ordinary one (no device or pipe, not - or /dev/stdout, and none\n" \
-	"                         that is read); it is replaced when all is done, and stays as it was if that fails\n"
+	"  -o, --output OUT       a new or ordinary file: no device or pipe, not - or /dev/stdout, and no file that\n" \
+	"                         is read. It is replaced when complete, and unchanged after a failure\n"
 
-/* What next_option() returned. A status: STATUS_OK, or a complaint has been made. */
+/* Takes an option that next_option() returned. Returns a status: STATUS_OK, or a complaint has been printed. */
 int blob_take_argument(const struct command *command, struct blob_arguments *arguments, int word);
-/* Once all are taken: is something missing, does OUT lie over a file that is read? A status. */
+/* After all options: is one missing, is OUT a file that is read? Returns a status. */
 int blob_check_arguments(const struct command *command, const struct blob_arguments *arguments);
-/* A file that is read beside those that blob_take_argument() knows of. */
+/* Adds a file that is read and is not an argument of blob_take_argument(). */
 void blob_add_input(struct blob_arguments *arguments, const char *path);
 void blob_free_arguments(struct blob_arguments *arguments);
 
-/* Makes the blob; the kernel has been looked at, the whole has not been tried. False: a complaint has been made. */
+/* Makes the blob. The kernel alone is checked; blob_try() checks the blob. False: a complaint has been printed. */
 bool blob_make(const struct blob_arguments *arguments, struct output *blob);
 
 /*
- * Tries the blob on a PC with a BIOS. name: whom to complain about; cmdline: NULL or in the place of the blob's own.
- * False: it is refused, with a complaint.
+ * Loads the blob in a dry run on a PC with a BIOS. name is the file in complaints; cmdline is NULL, or replaces the blob's.
+ * False: it is refused, and a complaint has been printed.
  */
 bool blob_try(const char *name, const struct output *blob, uint32_t flags, const char *cmdline);
 

@@ -5,7 +5,7 @@
 #include "blob.h"
 #include "staging.h"
 
-/* Several initrds are one: Linux takes archives one behind the other, each from a multiple of 4. */
+/* Joins initrds: Linux unpacks archives that follow each other, each at a multiple of 4. */
 static bool add_initrd(struct output *initrd, const char *path)
 {
 	struct file file;
@@ -97,7 +97,7 @@ int blob_check_arguments(const struct command *command, const struct blob_argume
 	if (!arguments->input_count || !arguments->out)
 		return complain_usage(command, "%s is missing", arguments->input_count ? "-o OUT" : "--kernel FILE");
 	if (arguments->fiwix && (arguments->module_count || arguments->cmdline || arguments->digest))
-		return complain_usage(command, "Fiwix's format has no place for a %s", arguments->cmdline ? "command line" :
+		return complain_usage(command, "Fiwix's format cannot hold a %s", arguments->cmdline ? "command line" :
 				      arguments->digest ? "digest" : "module");
 	for (i = 0; i < arguments->input_count; i++)
 		if (is_same_file(arguments->out, arguments->inputs[i]))

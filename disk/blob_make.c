@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The blob that pack, iso and disk make. The same input makes the same bytes: no time, user or inode number goes in. */
+/* The blob that pack, iso and disk make. It contains no time, user or inode number, so the same input makes the same bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +9,16 @@
 #include "digest.h"
 
 #define PAGE 4096u
-#define BLOCK 512u                    /* what cpio writes a multiple of */
+#define BLOCK 512u                    /* cpio writes multiples of this */
 #define NEWC_HEADER_SIZE 110u
 #define MODE_FILE 0100644u
 #define MODE_FOLDER 0040755u
-/* The machine on which the result is tried. */
+/* Memory of the machine in the dry run. */
 #define TRIAL_MEMORY (3ull << 30)
 
 /*
- * align: where the data shall start. The name's length counts NULs behind the name, and every
- * reader of newc takes the name to end at the first. Returns where the data starts.
+ * The data starts at a multiple of align: the name is padded with NULs, which its length counts. Readers of newc end the
+ * name at the first NUL. Returns the offset of the data.
  */
 static size_t put_member(struct output *out, const char *name, unsigned mode, const void *data, size_t size, size_t align)
 {
@@ -63,7 +63,7 @@ static void put_modules(struct output *out, const struct module *modules, size_t
 	}
 }
 
-/* Returns where the digest's digits are to be written, for which 0s stand; 0: it carries none. */
+/* Returns the offset of the digest's digits, which are '0' at first; 0 without a digest. */
 static size_t put_bundle(struct output *out, const struct file *kernel, const struct blob_arguments *arguments)
 {
 	const struct output *initrd = &arguments->initrd;
@@ -97,7 +97,7 @@ static void put_fiwix(struct output *out, const struct file *kernel, const struc
 	put(out, initrd->data, initrd->size);
 }
 
-/* Says what the library makes of the kernel, before its file is hidden in the result. */
+/* Checks the kernel alone first, so that a complaint names its file. */
 static bool check_kernel(const struct file *kernel)
 {
 	struct dry_run run = { .blob = { .file = *kernel } };
@@ -106,7 +106,7 @@ static bool check_kernel(const struct file *kernel)
 	if (!good)
 		complain(kernel->path, "%s", dry_run_refusal(&run));
 	else if (run.bundle.container[0])
-		complain(kernel->path, "this is a %s already, not a kernel",
+		complain(kernel->path, "this is already a %s, not a kernel",
 			 strcmp(run.bundle.container, "Fiwix") ? run.bundle.container : "Fiwix blob");
 	good = good && !run.bundle.container[0];
 	run.blob.file.data = NULL;
@@ -136,7 +136,7 @@ static bool check_digest(struct dry_run *run)
 
 	if (dry_run_open(run) || digest_is_right(run, right))
 		return true;
-	complain(run->blob.file.path, "the digest that it carries is wrong; %s is right", right);
+	complain(run->blob.file.path, "its digest is wrong; the right one is %s", right);
 	return false;
 }
 
@@ -157,7 +157,7 @@ bool blob_try(const char *name, const struct output *blob, uint32_t flags, const
 	return good;
 }
 
-/* Once all the rest is there: what the segments take from it says what the digest is. */
+/* After the rest of the bundle: the digest covers what the segments take from it. */
 static bool fill_digest(const struct blob_arguments *arguments, struct output *blob, size_t at)
 {
 	uint8_t digest[DIGEST_SIZE];
@@ -197,7 +197,7 @@ static bool make(const struct blob_arguments *arguments, const struct file *kern
 		digest = put_bundle(blob, kernel, arguments);
 	if (blob->size <= BLOB_LIMIT)
 		return !digest || fill_digest(arguments, blob, digest);
-	complain(arguments->out, "its %s are more than what fits below 4 GiB", human_size(blob->size));
+	complain(arguments->out, "its %s do not fit below 4 GiB", human_size(blob->size));
 	return false;
 }
 

@@ -4,7 +4,7 @@
 #include "common/bytes.h"
 #include "blob_seal.h"
 
-/* The last word may be cut short. */
+/* The last word may be incomplete. */
 static uint32_t word_at(const uint8_t *data, size_t size, size_t at)
 {
 	uint8_t word[4] = { 0 };
@@ -56,6 +56,6 @@ enum seal_state seal_look(const uint8_t *data, size_t size)
 
 const char *seal_words(enum seal_state state)
 {
-	return state == SEAL_SIZE ? "its seal is of a blob of another size: the file is cut, or something was added" :
-				    "its seal does not fit its bytes: the file is damaged";
+	return state == SEAL_SIZE ? "its seal is of a blob of another size: the file was truncated or extended" :
+				    "its seal does not match its bytes: the file is damaged";
 }

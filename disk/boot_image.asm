@@ -7,13 +7,13 @@
 disk_boot_sector:
 	incbin MBR_BIN
 %if $ - disk_boot_sector != 512
-	%error "the boot sector is no sector"
+	%error "the boot sector does not have 512 bytes"
 %endif
 disk_boot_image:
 	incbin BOOT_IMG
 disk_boot_image_end:
 
-; Without its first sector, which is for CDs, it lies between the boot sector and the partition.
+; On a disk it is between the boot sector and the partition, without its first sector, which only CDs use.
 %if disk_boot_image_end - disk_boot_image - 2048 > 2047 * 512
 	%error "the boot image does not fit before a partition at 1 MiB"
 %endif

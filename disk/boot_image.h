@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What boots an image: built by the Makefile from stage1/ and segue.elf, and part of the command (boot_image.asm). */
+/* The boot code of an image: built by the Makefile from stage1/ and segue.elf, embedded in the command (boot_image.asm). */
 #ifndef SEGUE_BOOT_IMAGE_H
 #define SEGUE_BOOT_IMAGE_H
 
 #include <stdint.h>
 
 #define BOOT_SECTOR_SIZE 512u
-/* In the boot sector: where the 64-bit LBA of what it loads is, and the partition table. */
+/* Offsets in the boot sector: the 64-bit LBA of stage 1's second part, the end of the code, the partition table. */
 #define BOOT_SECTOR_PATCH 0x1b0u
 #define BOOT_SECTOR_CODE_END 0x1b8u
 #define BOOT_SECTOR_TABLE 0x1beu

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "digest.h"
 
-/* Where in this process the byte lies that the dry run has at that address. */
+/* The byte of this process that the dry run has at this physical address. */
 static const uint8_t *byte_at(const struct dry_run *run, uint64_t address)
 {
 	const struct placed_file *placed = &run->blob;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The digest that a bundle carries: loaders/container/bundle.c says over what. */
+/* A bundle's digest. loaders/container/bundle.c says which bytes it covers. */
 #ifndef SEGUE_DIGEST_H
 #define SEGUE_DIGEST_H
 
@@ -8,14 +8,14 @@
 #define DIGEST_SIZE 32
 #define DIGEST_DIGITS (2 * DIGEST_SIZE)
 
-/* What the digest must be of what a dry run that went well (error is SEGUE_OK) has loaded. */
+/* Computes the right digest of what a successful dry run (error is SEGUE_OK) has loaded. */
 void digest_of(const struct dry_run *run, uint8_t digest[DIGEST_SIZE]);
-/* As hexadecimal digits and a NUL. */
+/* Writes it as hexadecimal digits and a NUL. */
 void digest_text(const uint8_t digest[DIGEST_SIZE], char text[DIGEST_DIGITS + 1]);
 
 /*
- * Is the digest in the bundle the right one? True where it carries none. text gets the right one.
- * The dry run must have been opened and gone well.
+ * Is the digest in the bundle right? True if the bundle has none. text is set to the right one.
+ * The dry run must have been opened, and its error must be SEGUE_OK.
  */
 bool digest_is_right(const struct dry_run *run, char text[DIGEST_DIGITS + 1]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segue disk: sector 0 the MBR, from sector 1 on loader and segue.elf, from sector 2048 on the one partition: a
- * header of one sector (container/media_format.h) and the blob.
+ * segue disk: the MBR in sector 0; stage 1's second part and segue.elf from sector 1; the one partition from sector 2048,
+ * with a header of one sector (container/media_format.h) and the blob.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,18 +15,18 @@
 #include "container/media_format.h"
 
 #define SECTOR 512u
-#define PARTITION_START 2048u         /* sectors: 1 MiB, where everybody starts the first one */
+#define PARTITION_START 2048u         /* sectors: 1 MiB, as partitioning tools place the first partition */
 #define ACTIVE 0x80u
 #define BOOT_SIGNATURE 0xaa55u
 
-/* As partition tables have it: BIOSes take the geometry from there. */
+/* The geometry of the partition table, which BIOSes use. */
 #define HEADS 255u
 #define TRACK 63u
 #define CYLINDERS_MAX 1024u
-/* And as a BIOS that translates nothing has it. */
+/* The geometry of a BIOS without translation. */
 #define PLAIN_HEADS 16u
 
-/* Sector 0 from its byte 440 on; as every PC's partitioning tool knows it. */
+/* The usual MBR from byte 440 on. */
 struct partition {
 	uint8_t active;
 	uint8_t first[3];             /* head, sector with the cylinder's bits 8 and 9, cylinder */
@@ -66,8 +66,8 @@ static uint64_t round_up(uint64_t value, uint32_t unit)
 }
 
 /*
- * The partition ends with a cylinder, the disk with one of a BIOS that translates nothing, too: by either geometry
- * every sector of the partition can be reached. The blob's 4 GiB keep both far from the table's 32 bits.
+ * The partition ends at a cylinder boundary, and the disk also at one of the geometry without translation, so that every
+ * sector of the partition can be reached by either. A blob below 4 GiB keeps both far below the table's 32 bits.
  */
 static struct sizes find_sizes(const struct medium *image)
 {
@@ -96,7 +96,7 @@ static void make_header(const struct medium *image, struct disk_header *header)
 	memcpy(header->options, image->options, strlen(image->options));
 }
 
-/* Disks are told from each other by the signature, so it comes of what is on them. */
+/* Operating systems identify a disk by its signature, so it is computed from the content. */
 static uint32_t find_signature(const struct medium *image, const struct disk_header *header)
 {
 	uLong sum = crc32_z(0, (const uint8_t *)header, sizeof *header);
@@ -178,7 +178,7 @@ const struct command command_disk = {
 	IMAGE_HELP
 	OUTPUT_HELP
 	"\n"
-	"OUT boots on a PC with a BIOS, or a UEFI with a CSM, from a disk or stick. It is one whole disk:\n"
+	"OUT boots from a disk or stick, on a PC with a BIOS or a UEFI with a CSM. It is the image of a whole disk:\n"
 	"\n"
 	"  sector 0               the boot sector, with the partition table\n"
 	"  sectors 1 to 2047      stage 1's second part and segue.elf\n"

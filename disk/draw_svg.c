@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plan as a picture: two columns of memory on one scale, low addresses below, and a band for
- * every move. Spans are to scale, but for those that would be too small to see or to label.
+ * The plan as a picture: two columns of memory on one scale, with low addresses at the bottom, and a band for each move.
+ * Spans are to scale, except those that would be too small to see or to label.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,20 +13,20 @@
 
 #define WIDTH 1080
 #define TOP 112
-#define SCALED 560                    /* pixels that are shared by size */
+#define SCALED 560                    /* pixels that are divided in proportion to the spans' sizes */
 #define LEFT_X 120
 #define COLUMN 260
 #define RIGHT_X (WIDTH - LEFT_X - COLUMN)
-#define LABELLED 19                   /* least height of a span that somebody has */
+#define LABELLED 19                   /* minimum height of a span that belongs to an item */
 #define UNLABELLED 12
-#define HOLE 26                       /* height of what is no memory, whatever its size */
+#define HOLE 26                       /* height of a gap without memory */
 #define TICK_DISTANCE 11
-#define BANDS 200u                    /* more moves than that are not drawn one by one */
+#define BANDS 200u                    /* moves after these are not drawn */
 
 struct drawing {
 	FILE *out;
 	const struct picture *p;
-	double *y;                    /* of each span's start; y[span_count]: the top of memory */
+	double *y;                    /* of the start of each span; y[span_count]: the end of memory */
 	double bottom;
 };
 
@@ -39,7 +39,7 @@ static const char *colour(size_t segment)
 	return segment == NOBODY ? "#8a929c" : colours[segment % (sizeof colours / sizeof *colours)];
 }
 
-/* Names come off the command line: only printable ASCII, and none that XML would read. */
+/* Names come from the command line: prints printable ASCII only, and escapes characters that XML interprets. */
 static void put_text(FILE *out, const char *text)
 {
 	for (; *text; text++) {
@@ -54,7 +54,7 @@ static void put_text(FILE *out, const char *text)
 	}
 }
 
-/* May this span's height say nothing of its size? */
+/* A gap has a fixed height, whatever its size. */
 static bool is_hole(const struct span *span)
 {
 	return !span->type && span->before == NOBODY && span->after == NOBODY;
@@ -143,7 +143,7 @@ static void put_rect(const struct drawing *d, int x, size_t span, const char *fi
 static void put_label(const struct drawing *d, int x, size_t first, size_t last, const char *fill, const char *name,
 		      uint64_t size)
 {
-	/* as many letters as fit beside the size */
+	/* As many letters as there is room for beside the size. */
 	char text[40];
 	size_t length = (size_t)snprintf(text, sizeof text, "%.27s", name);
 
@@ -172,7 +172,7 @@ static void put_ground(const struct drawing *d, int x)
 	}
 }
 
-/* The name goes into the tallest span of the item. */
+/* The name is drawn in the tallest span of the item. */
 static void put_before(const struct drawing *d)
 {
 	const struct picture *p = d->p;
@@ -231,7 +231,7 @@ static void put_after(const struct drawing *d)
 
 		if (span->after == NOBODY || (i && p->spans[i - 1].after == span->after))
 			continue;
-		/* beside the bytes, not the zeros, if there are any */
+		/* The label is beside the bytes, not the zeros, if there are bytes. */
 		while (last + 1 < p->span_count && p->spans[last + 1].after == span->after &&
 		       p->spans[last + 1].zeros == span->zeros)
 			last++;
@@ -240,7 +240,7 @@ static void put_after(const struct drawing *d)
 	}
 }
 
-/* Thin lines between what touches, so that neighbours of one colour are two. */
+/* Thin lines between adjacent spans, so that two of one colour can be told apart. */
 static void put_borders(const struct drawing *d)
 {
 	const struct picture *p = d->p;
@@ -295,7 +295,7 @@ static void put_band(const struct drawing *d, uint64_t source, uint64_t dest, ui
 	double a = y_of(d, source), b = y_of(d, source + size), c = y_of(d, dest), e = y_of(d, dest + size);
 	int left = LEFT_X + COLUMN, right = RIGHT_X, middle = (left + right) / 2;
 
-	/* never so thin that it cannot be seen */
+	/* A minimum width, so that it can be seen. */
 	if (a - b < 1.5)
 		b = a - 1.5;
 	if (c - e < 1.5)
@@ -350,7 +350,7 @@ static void put_legend(const struct drawing *d)
 		bool dots, dashed;
 	} entries[] = {
 		{ "#f3f5f7", "free RAM", false, false },
-		{ "url(#firmware)", "the firmware's", false, false },
+		{ "url(#firmware)", "firmware", false, false },
 		{ "#aab2bb", "files of the host", false, false },
 		{ "#5b6570", "workspace", false, false },
 		{ "#4e79a7", "zeros, or room", true, false },
@@ -371,7 +371,7 @@ static void put_legend(const struct drawing *d)
 		fprintf(d->out, "<text x=\"%d\" y=\"%.2f\" fill=\"#57606a\">%s</text>\n", x + 20, y + 11.5, entries[i].label);
 	}
 	fprintf(d->out, "<text x=\"%d\" y=\"%.2f\" fill=\"#8a929c\" font-size=\"11\">Numbers give the order of the moves. "
-		"Heights are to scale, but small ranges have a least height and what is no memory a fixed one.</text>\n",
+		"Heights are to scale, but small ranges have a minimum height, and gaps without memory a fixed one.</text>\n",
 		LEFT_X, d->bottom + 66);
 }
 

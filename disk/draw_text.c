@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory before and after as two bars of one scale, on which no small range vanishes. */
+/* Memory before and after as two bars on one scale. A small range still gets a column. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ static bool is_small_but_shown(const struct span *span)
 }
 
 /*
- * One column for each span that somebody has; the others share what is left by size, and so do
- * these. A long list of spans makes a wider bar.
+ * Each span that belongs to an item gets one column. The remaining columns are divided among all spans in proportion to
+ * size. Many spans make a wider bar.
  */
 static size_t share_columns(const struct picture *p, unsigned *columns)
 {
@@ -73,7 +73,7 @@ static void print_bar(const struct picture *p, const unsigned *columns, const ch
 	printf("|\n");
 }
 
-/* Addresses over the bars where there is room for them, each at the start of its span. */
+/* Prints addresses above the bars, each at the start of its span, if there is room. */
 static void print_addresses(const struct picture *p, const unsigned *columns, size_t width)
 {
 	size_t column = 0, printed = 0, i;

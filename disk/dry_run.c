@@ -7,7 +7,7 @@
 
 #define PAGE 4096u
 #define FOUR_GIB 0x100000000u
-/* Segue's least; then doubled until the blob's modules have room. */
+/* Starts with the minimum, and doubles until the blob's modules fit. */
 #define WORKSPACE_EXTENTS 64u
 #define WORKSPACE_LIMIT (64u << 20)
 
@@ -70,7 +70,7 @@ static bool overlap(uint64_t start, uint64_t size, uint64_t other, uint64_t othe
 	return size && other_size && start < other + other_size && other < start + size;
 }
 
-/* What of all that is placed already lies in [start, start + size)? Its start, or DRY_RUN_ANYWHERE. */
+/* The start of what is already placed in [start, start + size), or DRY_RUN_ANYWHERE. */
 static uint64_t in_the_way(const struct dry_run *run, uint64_t start, uint64_t size)
 {
 	const struct placed_file *blob = &run->blob;
@@ -86,7 +86,7 @@ static uint64_t in_the_way(const struct dry_run *run, uint64_t start, uint64_t s
 	return DRY_RUN_ANYWHERE;
 }
 
-/* Highest page in RAM below 4 GiB for so many bytes, between what other ranges and files have. */
+/* Finds the highest page-aligned free RAM of this size below 4 GiB. */
 static bool find_place(const struct dry_run *run, uint64_t size, uint64_t *place)
 {
 	size_t i;
@@ -96,7 +96,7 @@ static bool find_place(const struct dry_run *run, uint64_t size, uint64_t *place
 		const struct segue_range *range = &run->map.ranges[i];
 		uint64_t end = range->end < FOUR_GIB ? range->end : FOUR_GIB;
 
-		/* a host would not have its files in low memory */
+		/* A host would not put its files into low memory. */
 		while (range->type == SEGUE_MEMORY_RAM && end >= size && end - size >= range->start && end > 0x100000) {
 			uint64_t start = (end - size) & ~(uint64_t)(PAGE - 1), way;
 
@@ -133,7 +133,7 @@ static bool place_at(const struct dry_run *run, const char *what, uint64_t wante
 			return false;
 		}
 		if (in_the_way(run, wanted, size) != DRY_RUN_ANYWHERE) {
-			complain(what, "its %s at 0x%llx would lie over what is at 0x%llx", human_size(size),
+			complain(what, "its %s at 0x%llx would overlap what is placed at 0x%llx", human_size(size),
 				 (unsigned long long)wanted, (unsigned long long)in_the_way(run, wanted, size));
 			return false;
 		}
@@ -157,7 +157,7 @@ static bool place_file(const struct dry_run *run, struct placed_file *placed)
 	return true;
 }
 
-/* Fixed places first: what may lie anywhere goes around them. */
+/* Parts with a fixed place first, because the others can avoid them. */
 static bool place_all(struct dry_run *run)
 {
 	size_t i;
@@ -172,7 +172,7 @@ static bool place_all(struct dry_run *run)
 	{
 		size_t size = run->workspace_size;
 
-		/* so that it is not in its own way */
+		/* It must not collide with itself. */
 		run->workspace_size = 0;
 		if (run->workspace_at != DRY_RUN_ANYWHERE &&
 		    !place_at(run, "the workspace", run->workspace_at, size, &place))
@@ -199,7 +199,7 @@ static void load(struct dry_run *run)
 	struct segue_part *modules = allocate(run->module_count * sizeof *modules);
 	struct segue_load_args args = {
 		.struct_size = sizeof args,
-		/* such a machine has a BIOS; who says where it is needed says so (description.real_mode) */
+		/* The imaginary PC has a BIOS. description.real_mode tells the user that the target needs one. */
 		.flags = run->flags | SEGUE_LOAD_BIOS,
 		.blob = part_of(&run->blob),
 		.modules = modules,

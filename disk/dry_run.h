@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segue_load() on the build machine: files in this process stand for physical memory of a PC that
- * is not there. Nothing is moved.
+ * Runs segue_load() on the build machine: files in this process represent the physical memory of an imaginary PC. Nothing
+ * is moved.
  */
 #ifndef SEGUE_DRY_RUN_H
 #define SEGUE_DRY_RUN_H
@@ -15,15 +15,15 @@ struct machine_map {
 	struct segue_range *ranges;
 	size_t count;
 };
-/* A PC as QEMU's is: the EBDA, the ROM below 1 MiB, RAM to 3 GiB at most, the rest above 4 GiB. */
+/* The map of QEMU's PC: the EBDA, the ROM below 1 MiB, RAM to 3 GiB at most, the rest above 4 GiB. */
 void map_of_pc(uint64_t memory, struct machine_map *map);
-/* Lines as a kernel logs them, or START END TYPE. Complains and returns false. */
+/* Reads lines as Linux logs them, or START END TYPE. Returns false after a complaint. */
 bool map_from_file(const char *path, struct machine_map *map);
-/* End of the last range of RAM. */
+/* The end of the last range of RAM. */
 uint64_t map_top(const struct machine_map *map);
 void map_free(struct machine_map *map);
 
-/* A file and where the host has it. */
+/* A file, and its place in the host's memory. */
 struct placed_file {
 	struct file file;
 	const char *name;             /* argv[0] for a module */
@@ -48,9 +48,9 @@ struct dry_run {
 
 	/* results */
 	int error;                    /* of segue_load() */
-	struct bundle bundle;         /* if opened: what the blob holds */
+	struct bundle bundle;         /* if opened: the content of the blob */
 	bool opened;
-	struct sentence *sentences;   /* in the order they came */
+	struct sentence *sentences;   /* in the order in which they were logged */
 	size_t sentence_count;
 	uint64_t workspace_phys;
 	size_t workspace_size;
@@ -60,13 +60,13 @@ struct dry_run {
 	struct segue_description description; /* if error is SEGUE_OK */
 };
 
-/* Returns false, after a complaint, if the files do not fit into the machine; error and the rest otherwise. */
+/* Returns false after a complaint if the files do not fit into the machine; else true, with error and the other results set. */
 bool dry_run(struct dry_run *run);
-/* Only what the blob holds, without any machine. The return value is error. */
+/* Only reads the content of the blob, without a machine. Returns error. */
 int dry_run_open(struct dry_run *run);
-/* Why it was refused. */
+/* The sentence of the refusal. */
 const char *dry_run_refusal(const struct dry_run *run);
-/* "ELF segment 2" of several, "initrd" of one. */
+/* "ELF segment 2" if there are several of the name, else "initrd". */
 void dry_run_segment_name(const struct dry_run *run, size_t index, char *name, size_t size);
 void dry_run_free(struct dry_run *run);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Files, whole, and gunzipped where that is asked for. */
+/* Reads, unpacks and writes whole files. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
-#include "container/bundle_reader.h"
+#include "container/magic.h"
 #include "disk.h"
 
 #define READ_STEP (1u << 20)
-/* What Segue places lies below 4 GiB. */
+/* Segue places everything below 4 GiB. */
 #define FILE_LIMIT UINT32_MAX
 
 static struct {
@@ -41,7 +41,7 @@ bool file_is_input(const struct stat *status)
 	return false;
 }
 
-/* Known before it is read, if it is an ordinary file. */
+/* Checked before an ordinary file is read. */
 static bool is_too_large(FILE *in)
 {
 	struct stat status;
@@ -102,7 +102,7 @@ bool file_is_gzip(const struct file *file)
 	return is_gzip(file->data, file->size);
 }
 
-/* Inflates the member that starts at *at into out, and moves *at behind it. */
+/* Inflates the member at *at into out, and sets *at to its end. */
 static int inflate_member(const struct file *file, size_t *at, struct file *out, size_t *room)
 {
 	z_stream stream = { .next_in = file->data + *at, .avail_in = (uInt)(file->size - *at) };
@@ -133,7 +133,7 @@ bool file_gunzip(struct file *file)
 	struct file out = { .path = file->path, .packed_size = file->size };
 	size_t at = 0, room = 0;
 
-	/* a gzip file may be several; what follows the last, if it is none, is padding */
+	/* A gzip file may have several members. Other bytes after the last one are padding. */
 	do {
 		if (inflate_member(file, &at, &out, &room) != Z_STREAM_END) {
 			file_free(&out);

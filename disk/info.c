@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue info: what a file is to Segue, and what it asks for, or why it is refused. */
+/* segue info: which formats a file has, what its headers say, where Segue would place it, or why it is refused. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "media_file.h"
 #include "blob_seal.h"
 
-/* The machine that the file is tried on. */
+/* Memory of the machine in the dry run. */
 #define TRIAL_MEMORY (3ull << 30)
 
 static void print_bytes(const char *label, const struct bytes *bytes, const struct bytes *blob)
@@ -57,7 +57,7 @@ static void print_container(const struct dry_run *run)
 	}
 }
 
-/* The one that the bundle carries; where the target can be loaded, whether it is the right one. */
+/* Prints the bundle's digest, and whether it is right if the target can be loaded. */
 static void print_digest(const struct dry_run *run)
 {
 	char text[DIGEST_DIGITS + 1], right[DIGEST_DIGITS + 1];
@@ -122,7 +122,7 @@ static void print_result(const struct dry_run *run)
 	}
 }
 
-/* What a file that nobody knows is perhaps. */
+/* A guess about a file that is not recognised. */
 static void print_hint(const struct dry_run *run)
 {
 	static const struct {
@@ -216,7 +216,7 @@ static int run_info(int argc, char **argv)
 		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : SEGUE_LOAD_REAL_MODE;
 	}
 	if (argc - optind != 1)
-		return complain_usage(&command_info, "it takes one file");
+		return complain_usage(&command_info, "exactly one FILE is needed");
 	if (!media_read_blob(argv[optind], file, &media))
 		return STATUS_REFUSED;
 
@@ -252,9 +252,9 @@ const struct command command_info = {
 	.help =
 	"segue info [--elf-entry-32] [--linux16] FILE\n"
 	"\n"
-	"Says which formats FILE has, what its headers ask for, which of them Segue would boot it by, its\n"
-	"entry and the places of its parts in memory, or why Segue would refuse it. A file compressed by\n"
-	"gzip is gunzipped first; of an image that `segue iso` or `segue disk` made, it is the blob inside.\n"
+	"Says which formats FILE has, what its headers ask for, by which format Segue would boot it, its\n"
+	"entry and the places of its parts in memory, or why Segue would refuse it. A gzip file is unpacked\n"
+	"first. Of an image that `segue iso` or `segue disk` made, the blob inside is examined.\n"
 	"\n"
 	"  --elf-entry-32   the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16        a Linux is entered by its 16-bit setup code\n"

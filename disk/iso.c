@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segue iso: El Torito without emulation, and an MBR for the day when the image is written to a stick. xorriso makes
- * it; what goes in are ordinary files, so that xorriso alone can replace them later.
+ * segue iso: El Torito without emulation, and an MBR for an image that is written to a stick. xorriso makes it. Blob and
+ * options are ordinary files, so that xorriso alone can replace them later.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +12,13 @@
 #include "container/media_format.h"
 
 _Static_assert(sizeof ISO_BLOB_PATH == sizeof "/segue/blob" && sizeof ISO_OPTIONS_PATH == sizeof "/segue/options",
-	       "the names below are these without their slash");
+	       "the names below, without the first slash");
 
-/* The time that all files have, unless SOURCE_DATE_EPOCH says another: 1 January 1980. */
+/* The time of all files without SOURCE_DATE_EPOCH: 1 January 1980. */
 #define USUAL_TIME "315532800"
-/* A disk of less than a cylinder, 504 KiB, is none to SeaBIOS. */
+/* SeaBIOS ignores a disk that is smaller than a cylinder, 504 KiB. */
 #define LEAST_SIZE "1m"
-/* Nine digits end in 2001, eleven are no year that ISO 9660 can write. */
+/* Nine digits end in 2001. Eleven digits begin after the last year of ISO 9660. */
 #define TIME_DIGITS 10u
 
 static bool find_time(char *time, size_t size)
@@ -28,7 +28,7 @@ static bool find_time(char *time, size_t size)
 	if (!wish || !*wish)
 		wish = USUAL_TIME;
 	if (strspn(wish, "0123456789") != strlen(wish) || strlen(wish) > TIME_DIGITS) {
-		complain(NULL, "SOURCE_DATE_EPOCH is a number of seconds since 1970, not %s", wish);
+		complain(NULL, "SOURCE_DATE_EPOCH must be a number of seconds since 1970, not %s", wish);
 		return false;
 	}
 	snprintf(time, size, "%s", wish);
@@ -52,7 +52,7 @@ static bool run_xorriso(const char *time)
 	char dates[32], epoch[48];
 	char zone[] = "TZ=UTC", locale[] = "LC_ALL=C";
 	char *environment[] = { epoch, zone, locale, NULL };
-	/* -no_rc: no start-up files; -r: owner, group and rights are the same whoever makes it */
+	/* -no_rc: no start-up files. -r: owner, group and rights do not depend on the user. */
 	const char *const argv[] = {
 		"xorriso", "-no_rc", "-as", "mkisofs", "-quiet", "-V", "SEGUE", "-r", "-iso-level", "3",
 		"--set_all_file_dates", dates,
@@ -90,17 +90,17 @@ static int run(int argc, char **argv)
 
 const struct command command_iso = {
 	.name = "iso",
-	.summary = "make an ISO that boots by itself, as CD or on a stick",
+	.summary = "make an ISO that boots by itself, as a CD or on a stick",
 	.help =
 	IMAGE_USAGE("iso")
 	IMAGE_HELP
 	OUTPUT_HELP
 	"\n"
-	"OUT boots on a PC with a BIOS, or a UEFI with a CSM, as a CD and, written to a stick, as a disk. The\n"
-	"program xorriso makes it and must be in PATH. The same input makes the same bytes, also with another\n"
-	"time zone, user or locale; files have the time SOURCE_DATE_EPOCH, or 1980. On the ISO are\n"
+	"OUT boots as a CD and, written to a stick, as a disk, on a PC with a BIOS or a UEFI with a CSM. The\n"
+	"program xorriso makes it and must be in PATH. The same input makes the same bytes, in any time zone,\n"
+	"for any user and locale. Files have the time SOURCE_DATE_EPOCH, else 1980. The ISO holds these files:\n"
 	"\n"
-	"  /segue/blob            what is started; its last 32 bytes are a seal that is checked at the boot\n"
+	"  /segue/blob            the blob; its last 32 bytes are the seal, which is checked at the boot\n"
 	"  /segue/options         the --options\n"
 	"  /segue/boot.img        stage 1 and segue.elf\n"
 	"\n"

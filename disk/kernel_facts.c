@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kernels say of themselves in their headers, good or bad: whether Segue would boot one is
- * asked of the library, not here.
+ * Prints what the headers of a kernel say, right or wrong. The library decides whether Segue would boot it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,7 +46,7 @@ static void print_linux(const struct bytes *kernel)
 		"64-bit entry", "may lie above 4 GiB", "32-bit EFI handover", "64-bit EFI handover", "EFI kexec",
 		"5-level paging", "5-level paging on", "memory encryption"
 	};
-	/* absent fields read as 0 */
+	/* Fields that the header lacks read as 0. */
 	uint8_t h[offsetof(struct linux_boot_params, edd_mbr_sig_buffer)] = { 0 };
 	uint32_t version, text;
 
@@ -66,7 +65,7 @@ static void print_linux(const struct bytes *kernel)
 		putchar('\n');
 	}
 	fact("  setup code");
-	printf("%u sectors, header to 0x%x\n", *LINUX_AT(h, hdr.setup_sects) ? *LINUX_AT(h, hdr.setup_sects) : 4u,
+	printf("%u sectors, header to 0x%x\n", segue_linux_setup_size(LINUX_AT(h, hdr.setup_sects)) / 512 - 1,
 	       0x202u + *LINUX_AT(h, hdr.jump_distance));
 	fact("  loadflags");
 	print_flags(*LINUX_AT(h, hdr.loadflags), loadflags, 8);
@@ -111,7 +110,7 @@ static void print_multiboot(const struct bytes *kernel)
 	};
 	size_t i = 0;
 
-	for (; segue_multiboot_next(kernel, &i); i += MULTIBOOT_ALIGN) {
+	for (; segue_next_multiboot(kernel, &i); i += MULTIBOOT_ALIGN) {
 		const uint8_t *h = kernel->data + i;
 		uint32_t flags = le32(h + offsetof(struct multiboot_header, flags));
 
@@ -150,10 +149,10 @@ static void print_multiboot_2(const struct bytes *kernel)
 {
 	size_t i;
 
-	for (i = 0; i < MULTIBOOT_2_SEARCH && fits(i, 16, kernel->size); i += MULTIBOOT_2_ALIGN) {
+	for (i = 0; i < MULTIBOOT2_SEARCH && fits(i, 16, kernel->size); i += MULTIBOOT2_ALIGN) {
 		const uint8_t *h = kernel->data + i;
 
-		if (le32(h) != MULTIBOOT_2_HEADER_MAGIC || le32(h) + le32(h + 4) + le32(h + 8) + le32(h + 12) != 0)
+		if (le32(h) != MULTIBOOT2_HEADER_MAGIC || le32(h) + le32(h + 4) + le32(h + 8) + le32(h + 12) != 0)
 			continue;
 		fact("Multiboot 2");
 		printf("header at offset 0x%zx\n", i);

@@ -4,10 +4,10 @@
 
 #include "common/loader.h"
 
-/* "  label         " of a line of facts; print the rest and a newline behind it. */
+/* Prints "  label         ". The caller prints the rest of the line and a newline. */
 void fact(const char *label);
 
-/* Prints what the headers of a kernel say, of every format that it has at once. */
+/* Prints the headers of a kernel, of all formats that it has. */
 void print_kernel_facts(const struct bytes *kernel);
 
 #endif

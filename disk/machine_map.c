@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory maps of machines that are not there. */
+/* Memory maps of imaginary machines. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "dry_run.h"
 
 #define FOUR_GIB 0x100000000u
-#define LOW_END 0xc0000000u           /* QEMU's pc: RAM ends here at the latest, and goes on above 4 GiB */
+#define LOW_END 0xc0000000u           /* QEMU's pc: RAM below 4 GiB ends here at the latest; the rest is above 4 GiB */
 #define TABLES 0x20000u               /* at the end of RAM, for ACPI */
 
 static void add(struct machine_map *map, uint64_t start, uint64_t end, uint32_t type)
@@ -55,7 +55,7 @@ static uint32_t type_of(const char *word)
 	return (uint32_t)strtoul(word, NULL, 0);
 }
 
-/* "[mem 0xSTART-0xLAST] usable", as Linux logs it, or "START END TYPE"; may be empty. False: no such line. */
+/* Reads "[mem 0xSTART-0xLAST] usable", as Linux logs it, or "START END TYPE"; START may equal END. False: another line. */
 static bool parse_line(const char *line, uint64_t *start, uint64_t *end, uint32_t *type)
 {
 	unsigned long long first, second;
@@ -72,7 +72,7 @@ static bool parse_line(const char *line, uint64_t *start, uint64_t *end, uint32_
 	return *type && *end >= *start;
 }
 
-/* Is one of the first two words a number in hexadecimal that lacks its 0x? */
+/* Is one of the first two words a hexadecimal number without 0x? */
 static bool lacks_0x(const char *line)
 {
 	int i;
@@ -110,12 +110,12 @@ bool map_from_file(const char *path, struct machine_map *map)
 		if (good && end > start)
 			add(map, start, end, type);
 		else if (!good)
-			complain(path, "line %u is neither START END TYPE nor a line of Linux' log%s", number,
-				 lacks_0x(line) ? "; a number in hexadecimal begins with 0x" : "");
+			complain(path, "line %u is neither START END TYPE nor a line of Linux's log%s", number,
+				 lacks_0x(line) ? "; a hexadecimal number begins with 0x" : "");
 	}
 	fclose(in);
 	if (good && !map->count)
-		complain(path, "there is no line with a range");
+		complain(path, "no line has a range");
 	if (!good || !map->count)
 		map_free(map);
 	return good && map->count;

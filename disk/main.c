@@ -33,7 +33,7 @@ int complain_usage(const struct command *command, const char *format, ...)
 	va_start(list, format);
 	vfprintf(stderr, format, list);
 	va_end(list);
-	fprintf(stderr, "\n`segue help%s%s` says more.\n", command ? " " : "", command ? command->name : "");
+	fprintf(stderr, "\nSee `segue help%s%s`.\n", command ? " " : "", command ? command->name : "");
 	return STATUS_USAGE;
 }
 
@@ -51,12 +51,12 @@ static void print_help(FILE *out)
 {
 	size_t i;
 
-	fputs("segue packs what Segue boots, makes images of it, looks into it and plans it.\n\n", out);
+	fputs("segue packs kernels, makes bootable images, inspects files, and plans where Segue puts every byte.\n\n", out);
 	for (i = 0; i < COMMANDS; i++)
 		fprintf(out, "  segue %-6s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("  segue help [COMMAND]\n"
 	      "  segue --version\n"
-	      "\nExit status: 0 it went well, 1 a file is refused or cannot be read, 2 a wrong command line.\n",
+	      "\nExit status: 0 success, 1 a file is refused or cannot be read, 2 a wrong command line.\n",
 	      out);
 }
 
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
 {
 	int status = run(argc, argv);
 
-	/* a full disk shows only here */
+	/* The error of a full disk may come as late as here. */
 	if (fflush(stdout) || ferror(stdout))
 		return complain(NULL, "standard output cannot be written");
 	return status;

@@ -4,40 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include "container/media_format.h"
-#include "boot_image.h"
 #include "common/bytes.h"
 #include "media_file.h"
-
-/* ECMA-119 (ISO 9660): 6.2.1 the system area, 8.4 the primary volume descriptor, 9.1 directory records */
-#define BLOCK 2048u
-#define DESCRIPTOR_AT (16u * BLOCK)
-#define DESCRIPTOR_ID "\1CD001\1"
-#define DESCRIPTOR_ROOT 156u
-#define RECORD_EXTENT 2u
-#define RECORD_SIZE 10u
-#define RECORD_FLAGS 25u
-#define RECORD_NAME_LENGTH 32u
-#define RECORD_NAME 33u
-#define FLAG_FOLDER 2u
-#define FLAG_GOES_ON 0x80u
-/* No folder that we look into is anywhere near it. */
-#define FOLDER_LIMIT (1u << 20)
-
-#define SECTOR 512u
-#define ENTRY_TYPE 4u
-#define ENTRY_START 8u
-#define ENTRY_SIZE 16u
+#include "standalone/iso9660.h"
+#include "standalone/partition.h"
 
 static char options[DISK_OPTIONS_SIZE + 1];
-
-struct record {
-	uint64_t at;                  /* bytes */
-	uint32_t size;
-	uint8_t flags;
-};
 
 struct image_file {
 	const char *path;
@@ -49,135 +23,60 @@ static bool read_at(const struct image_file *image, uint64_t at, void *data, siz
 	return !fseeko(image->in, (off_t)at, SEEK_SET) && fread(data, 1, size, image->in) == size;
 }
 
-static struct record parse_record(const uint8_t *record)
+static const uint8_t *read_block(const struct iso *iso, uint64_t block)
 {
-	return (struct record){ (uint64_t)le32(record + RECORD_EXTENT) * BLOCK, le32(record + RECORD_SIZE),
-				record[RECORD_FLAGS] };
+	static uint8_t bytes[ISO_BLOCK];
+
+	return read_at(iso->medium, block * ISO_BLOCK, bytes, sizeof bytes) ? bytes : NULL;
 }
 
-/* "BLOB" and "BLOB.;1" are blob, "BLOB.X;1" is not: as segue.elf has it (iso9660.c). */
-static bool has_name(const uint8_t *record, const char *name)
+static const uint8_t *read_sector(void *image, uint64_t sector)
 {
-	const char *there = (const char *)record + RECORD_NAME;
-	size_t length = strlen(name), end = record[RECORD_NAME_LENGTH];
+	static uint8_t bytes[PARTITION_SECTOR];
 
-	if (length > end || strncasecmp(there, name, length))
-		return false;
-	length += length < end && there[length] == '.';
-	return length == end || there[length] == ';';
+	return read_at(image, sector * PARTITION_SECTOR, bytes, sizeof bytes) ? bytes : NULL;
 }
 
-static bool find_in_block(const uint8_t *block, const char *name, struct record *found)
+static bool look_at_iso(struct image_file *image, struct media *media)
 {
-	size_t at = 0;
+	struct iso iso = { .read = read_block, .medium = image };
+	struct iso_file file;
+	const char *why = iso_find(&iso, ISO_BLOB_PATH, &file);
 
-	while (at + RECORD_NAME < BLOCK && block[at]) {
-		const uint8_t *record = block + at;
-
-		at += record[0];
-		if (record[0] < RECORD_NAME || at > BLOCK || record[RECORD_NAME_LENGTH] > record[0] - RECORD_NAME)
-			return false;
-		if (has_name(record, name)) {
-			*found = parse_record(record);
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool find_in_folder(const struct image_file *image, const struct record *folder, const char *name,
-			   struct record *found)
-{
-	uint8_t *block = allocate(BLOCK);
-	bool there = false;
-	uint32_t at;
-
-	for (at = 0; !there && at < folder->size && at < FOLDER_LIMIT; at += BLOCK) {
-		if (!read_at(image, folder->at + at, block, BLOCK))
-			break;
-		there = find_in_block(block, name, found);
-	}
-	free(block);
-	return there;
-}
-
-/* path: "/folder/file" */
-static bool find_path(const struct image_file *image, const char *path, struct record *found)
-{
-	uint8_t root[RECORD_NAME];
-	char name[32];
-
-	if (!read_at(image, DESCRIPTOR_AT + DESCRIPTOR_ROOT, root, sizeof root))
-		return false;
-	*found = parse_record(root);
-	while (*path++) {
-		size_t length = strcspn(path, "/");
-
-		snprintf(name, sizeof name, "%.*s", (int)length, path);
-		path += length;
-		if (!find_in_folder(image, found, name, found) || !(found->flags & FLAG_FOLDER) != !*path)
-			return false;
-	}
-	return true;
-}
-
-static bool look_at_iso(const struct image_file *image, struct media *media)
-{
-	struct record record;
-	char id[sizeof DESCRIPTOR_ID - 1];
-
-	if (!read_at(image, DESCRIPTOR_AT, id, sizeof id) || memcmp(id, DESCRIPTOR_ID, sizeof id))
+	if (why == iso_none)
 		return true;
-	if (!find_path(image, ISO_BLOB_PATH, &record)) {
+	if (why == iso_missing)
 		complain(image->path, "an ISO without the file " ISO_BLOB_PATH);
+	else if (why)
+		complain(image->path, "an ISO, and its " ISO_BLOB_PATH ": %s", why);
+	if (why)
 		return false;
-	}
-	if (record.flags & FLAG_GOES_ON) {
-		complain(image->path, "its " ISO_BLOB_PATH " is in several pieces");
-		return false;
-	}
 	media->kind = "ISO";
-	media->blob_at = record.at;
-	media->blob_size = record.size;
-	if (find_path(image, ISO_OPTIONS_PATH, &record))
-		read_at(image, record.at, options, record.size < DISK_OPTIONS_SIZE ? record.size : DISK_OPTIONS_SIZE);
+	media->blob_at = (uint64_t)file.block * ISO_BLOCK;
+	media->blob_size = file.size;
+	if (!iso_find(&iso, ISO_OPTIONS_PATH, &file))
+		read_at(image, (uint64_t)file.block * ISO_BLOCK, options, file.size < DISK_OPTIONS_SIZE ? file.size : DISK_OPTIONS_SIZE);
 	options[strcspn(options, "\r\n")] = 0;
 	return true;
 }
 
-static bool look_at_header(const struct image_file *image, uint32_t start, struct media *media)
+static bool look_at_disk(struct image_file *image, struct media *media)
 {
-	struct disk_header header;
+	struct partition partition;
+	const char *why = partition_find(read_sector, image, &partition);
 
-	if (!read_at(image, (uint64_t)start * SECTOR, &header, sizeof header) ||
-	    memcmp(header.magic, DISK_HEADER_MAGIC, sizeof header.magic))
+	if (why == partition_no_table || why == partition_none)
 		return true;
-	if (le32(header.version) != 1 || le32(header.header_size) < sizeof header) {
-		complain(image->path, "a disk image of version %" PRIu32 ", and this Segue knows 1", le32(header.version));
+	if (why == partition_other_version)
+		complain(image->path, "a disk image of version %" PRIu32 ", and this Segue knows 1", partition.version);
+	else if (why)
+		complain(image->path, "a disk image: %s", why);
+	if (why)
 		return false;
-	}
 	media->kind = "disk image";
-	media->blob_at = (uint64_t)start * SECTOR + le32(header.header_size);
-	media->blob_size = le64(header.blob_size);
-	memcpy(options, header.options, sizeof header.options);
-	return true;
-}
-
-static bool look_at_disk(const struct image_file *image, struct media *media)
-{
-	uint8_t table[BOOT_SECTOR_SIZE - BOOT_SECTOR_TABLE];
-	size_t i;
-
-	if (!read_at(image, BOOT_SECTOR_TABLE, table, sizeof table) || le16(table + 4 * ENTRY_SIZE) != 0xaa55)
-		return true;
-	for (i = 0; i < 4; i++) {
-		const uint8_t *entry = table + i * ENTRY_SIZE;
-
-		/* another's partition of this type is passed over, as partition.c does */
-		if (entry[ENTRY_TYPE] == DISK_PARTITION_TYPE &&
-		    (!look_at_header(image, le32(entry + ENTRY_START), media) || *media->kind))
-			return *media->kind != 0;
-	}
+	media->blob_at = partition.sector * PARTITION_SECTOR;
+	media->blob_size = partition.size;
+	memcpy(options, partition.options, DISK_OPTIONS_SIZE);
 	return true;
 }
 
@@ -189,7 +88,7 @@ bool media_look(const char *path, struct media *media)
 
 	*media = (struct media){ .kind = "", .options = options };
 	memset(options, 0, sizeof options);
-	/* a pipe can be read only once */
+	/* a pipe can be read only once, so it is not examined */
 	if (!stat(path, &status) && !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
 		return true;
 	image.in = file_open(path);
@@ -213,7 +112,7 @@ static bool read_piece(const char *path, const struct media *media, struct file 
 		return false;
 	}
 	image.in = file_open(path);
-	/* what a damaged header says may be far from what the file has */
+	/* a damaged header may give a size that the file does not have */
 	good = image.in && !fseeko(image.in, 0, SEEK_END) && fits(media->blob_at, media->blob_size, (uint64_t)ftello(image.in));
 	if (good) {
 		file->size = (size_t)media->blob_size;

@@ -13,9 +13,9 @@ _Static_assert(BLOB_LIMIT + sizeof(struct seal) == UINT32_MAX, "a sealed blob");
 
 struct request {
 	struct blob_arguments arguments;
-	const char *ready;            /* NULL: the blob is to be made */
-	char line[DISK_OPTIONS_SIZE]; /* the options as they are written */
-	char words_of_line[DISK_OPTIONS_SIZE]; /* and split, for taken.cmdline */
+	const char *ready;            /* an existing blob; NULL: the blob is made from the arguments */
+	char line[DISK_OPTIONS_SIZE]; /* the options, as they are written to the image */
+	char words_of_line[DISK_OPTIONS_SIZE]; /* the same, split into words; taken.cmdline points into it */
 	struct options taken;
 };
 
@@ -33,7 +33,7 @@ static bool is_one_line(const char *text)
 	return true;
 }
 
-/* segue.elf would only find out at the boot. */
+/* Without this check a wrong option would be noticed only at the boot. */
 static int take_options(const struct command *command, struct request *request)
 {
 	char *word = memcpy(request->words_of_line, request->line, sizeof request->line);
@@ -47,7 +47,7 @@ static int take_options(const struct command *command, struct request *request)
 
 		if (verdict != OPTION_TAKEN)
 			return complain_usage(command, "--options: %s %s", verdict == OPTION_UNKNOWN ?
-					      "segue.elf knows no option" : "segue.elf does not take", word);
+					      "segue.elf has no option" : "segue.elf does not accept", word);
 	}
 	return STATUS_OK;
 }
@@ -59,9 +59,9 @@ static int read_options(const struct command *command, struct request *request, 
 	int status;
 
 	if (!is_one_line(options))
-		return complain_usage(command, "--options: it is one line of text, without control characters");
+		return complain_usage(command, "--options must be one line of text, without control characters");
 	if (length >= sizeof request->line)
-		return complain_usage(command, "--options: %zu bytes, and an image holds %zu", length,
+		return complain_usage(command, "--options has %zu bytes, and an image holds %zu", length,
 				      sizeof request->line - 1);
 	memcpy(request->line, options, length + 1);
 	status = take_options(command, request);
@@ -88,19 +88,19 @@ static int read_arguments(const struct command *command, int argc, char **argv, 
 	if (status)
 		return status;
 	if (argc - optind > 1)
-		return complain_usage(command, "it takes one BLOB, and %s is another", argv[optind + 1]);
+		return complain_usage(command, "only one BLOB is allowed, and %s is another", argv[optind + 1]);
 	request->ready = argv[optind];
 	if (!request->ready && !arguments->kernel)
 		return complain_usage(command, "--kernel FILE or BLOB is missing");
 	if (request->ready && (arguments->input_count || arguments->cmdline || arguments->fiwix))
-		return complain_usage(command, "%s is the whole blob; what belongs to a kernel goes with --kernel", request->ready);
+		return complain_usage(command, "%s is the whole blob; a kernel's options need --kernel", request->ready);
 	if (request->ready)
 		blob_add_input(arguments, request->ready);
 	status = blob_check_arguments(command, arguments);
 	return status ? status : read_options(command, request, options);
 }
 
-/* A blob that has a seal gets a new one, if the old is right. */
+/* The seal of a sealed blob is checked, and then made again. */
 static bool read_ready_blob(const char *path, struct output *blob)
 {
 	struct file file;
@@ -110,7 +110,7 @@ static bool read_ready_blob(const char *path, struct output *blob)
 	if (!media_look(path, &media))
 		return false;
 	if (*media.kind) {
-		complain(path, "this is an image already (%s), not a blob", media.kind);
+		complain(path, "this is already an image (%s), not a blob", media.kind);
 		return false;
 	}
 	if (!file_read_kernel(path, &file))
@@ -122,7 +122,7 @@ static bool read_ready_blob(const char *path, struct output *blob)
 	else if (seal != SEAL_NONE)
 		complain(path, "%s", seal_words(seal));
 	else if (blob->size > BLOB_LIMIT)
-		complain(path, "its %s are more than what fits below 4 GiB", human_size(blob->size));
+		complain(path, "its %s do not fit below 4 GiB", human_size(blob->size));
 	return seal == SEAL_GOOD || (seal == SEAL_NONE && blob->size <= BLOB_LIMIT);
 }
 
@@ -140,7 +140,7 @@ static bool make_blob(const struct request *request, struct output *blob)
 
 int media_make(const struct command *command, int argc, char **argv, bool (*write)(const struct medium *image))
 {
-	static struct request request; /* too large for a stack */
+	static struct request request; /* Too large for the stack. */
 	struct medium image = { .options = request.line };
 	int status = read_arguments(command, argc, argv, &request);
 

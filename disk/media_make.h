@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `segue iso` and `segue disk` share. */
+/* Shared by `segue iso` and `segue disk`. */
 #ifndef SEGUE_MEDIA_MAKE_H
 #define SEGUE_MEDIA_MAKE_H
 
@@ -12,8 +12,8 @@ struct medium {
 };
 
 /*
- * Reads the arguments, makes and tries the blob, and has write() make the image, which complains and returns
- * false when it cannot. Returns a status.
+ * Reads the arguments, makes and checks the blob, and calls write() to make the image. write() returns false after a
+ * complaint. Returns a status.
  */
 int media_make(const struct command *command, int argc, char **argv, bool (*write)(const struct medium *image));
 
@@ -23,8 +23,7 @@ int media_make(const struct command *command, int argc, char **argv, bool (*writ
 	"\n"
 #define IMAGE_HELP \
 	BLOB_ARGUMENTS_HELP \
-	"  BLOB                   instead of --kernel and what belongs to it: a bundle, or any kernel, that is\n" \
-	"                         there already\n" \
+	"  BLOB                   an existing bundle or kernel, instead of --kernel and the options above\n" \
 	"  --options WORDS        segue.elf's own command line: console=LIST, panic=SECONDS, verbose ...\n"
 
 #endif

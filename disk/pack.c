@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue pack: a kernel and what belongs to it in one file. */
+/* segue pack: makes one file of a kernel, its initrd or modules, and command lines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "blob.h"
@@ -25,7 +25,7 @@ static int read_arguments(int argc, char **argv, struct blob_arguments *argument
 	if (status)
 		return status;
 	if (optind < argc)
-		return complain_usage(&command_pack, "%s is no option", argv[optind]);
+		return complain_usage(&command_pack, "%s is not an option", argv[optind]);
 	if (!arguments->kernel)
 		return complain_usage(&command_pack, "--kernel FILE is missing");
 	return blob_check_arguments(&command_pack, arguments);
@@ -72,11 +72,11 @@ const struct command command_pack = {
 	"segue pack --kernel FILE [OPTION]... -o OUT\n"
 	"\n"
 	BLOB_ARGUMENTS_HELP
-	"  --seal                 end with the seal that is checked when OUT is read from a CD or a disk; `segue\n"
-	"                         iso` and `segue disk` put it there themselves\n"
+	"  --seal                 add the seal, which is checked when OUT is read from a CD or a disk; `segue\n"
+	"                         iso` and `segue disk` add it themselves\n"
 	OUTPUT_HELP
 	"\n"
-	"The same input makes the same bytes. What Segue would refuse to start is refused here, with a PC's\n"
-	"BIOS and memory; --format fiwix too.\n",
+	"The same input makes the same bytes. A blob that Segue would refuse to start on a PC with a BIOS is\n"
+	"refused here, also with --format fiwix.\n",
 	.run = run
 };

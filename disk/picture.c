@@ -14,7 +14,7 @@ static void add_item(struct item **items, size_t *count, uint64_t start, uint64_
 	snprintf(item->name, sizeof item->name, "%s", name);
 }
 
-/* a to z, then A to Z; what comes after those has none of its own */
+/* a to z, then A to Z. Later items share one character. */
 static char segment_letter(size_t index)
 {
 	return index < 26 ? (char)('a' + index) : index < 52 ? (char)('A' + index - 26) : '*';
@@ -99,7 +99,7 @@ static size_t item_at(const struct item *items, size_t count, uint64_t address)
 	return NOBODY;
 }
 
-/* Where ranges of the map overlap, what is not RAM counts. */
+/* If ranges overlap, the type that is not RAM wins. */
 static uint32_t type_at(const struct machine_map *map, uint64_t address)
 {
 	uint32_t type = 0;

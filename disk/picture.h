@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory before and after a plan, cut into spans: in a span nothing changes along the way, neither
- * before nor after. Both drawings are made from it.
+ * Memory before and after a plan, divided into spans. All bytes of a span belong to the same items, before and after.
+ * The text and the SVG are drawn from it.
  */
 #ifndef SEGUE_PICTURE_H
 #define SEGUE_PICTURE_H
@@ -21,9 +21,9 @@ struct span {
 	uint64_t start, end;
 	uint32_t type;                /* enum segue_memory_type; 0: no memory is there */
 	size_t before;                /* item of picture.before, or NOBODY */
-	size_t source;                /* segment that gets its bytes from here, or NOBODY */
+	size_t source;                /* segment whose bytes are copied from here, or NOBODY */
 	size_t after;                 /* item of picture.after, or NOBODY */
-	bool zeros;                   /* of the item after: no bytes of a file */
+	bool zeros;                   /* the item after has no bytes of a file here */
 };
 
 struct picture {
@@ -41,12 +41,11 @@ struct picture {
 void picture_make(const struct dry_run *run, struct picture *picture);
 void picture_free(struct picture *picture);
 
-/* The segment that a byte at this address after the plan belongs to, or NOBODY. */
+/* The segment that has this address after the plan, or NOBODY. */
 size_t picture_segment_at(const struct picture *picture, uint64_t address);
 
 void draw_text(const struct picture *picture);
-/* false, after a complaint, if it cannot be written. */
-/* path: a file as staging.h takes it. */
+/* path is an OUT of staging.h. Returns false after a complaint. */
 bool draw_svg(const struct picture *picture, const char *path);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue plan: what segue_load() would do with a blob on a machine, without that machine. */
+/* segue plan: shows what segue_load() would do with a blob on an imaginary machine. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,12 +74,12 @@ static int read_options(int argc, char **argv, struct options *options, struct d
 		else if (word == OPTION_WRONG)
 			return STATUS_USAGE;
 		else if (!parse_size(optarg, word == 'M' ? &options->memory : word == 'a' ? &run->blob.at : &run->workspace_at))
-			return complain_usage(&command_plan, "%s is no number, as 512M or 0x1000000", optarg);
+			return complain_usage(&command_plan, "%s is not a number such as 512M or 0x1000000", optarg);
 	}
 	if (argc - optind != 1)
-		return complain_usage(&command_plan, "it takes one blob");
+		return complain_usage(&command_plan, "exactly one BLOB is needed");
 	if (options->map && options->memory != NOT_GIVEN)
-		return complain_usage(&command_plan, "--map and --memory both say what memory there is; give one of them");
+		return complain_usage(&command_plan, "--map and --memory exclude each other");
 	if (options->memory == NOT_GIVEN)
 		options->memory = DEFAULT_MEMORY;
 	if (options->memory < LEAST_MEMORY)
@@ -100,13 +100,13 @@ static void print_sentences(const struct dry_run *run)
 			complain(run->blob.file.path, "warning: %s", run->sentences[i].text);
 }
 
-/* A wrong one stops the machine, when all has been moved. */
+/* A wrong digest would stop the machine after all moves. */
 static void warn_of_digest(struct dry_run *run)
 {
 	char right[DIGEST_DIGITS + 1];
 
 	if (dry_run_open(run) == SEGUE_OK && !digest_is_right(run, right))
-		complain(run->blob.file.path, "warning: the digest that it carries is wrong; %s is right", right);
+		complain(run->blob.file.path, "warning: its digest is wrong; the right one is %s", right);
 }
 
 static void print_heading(const struct options *options, const struct dry_run *run)
@@ -126,7 +126,7 @@ static void print_heading(const struct options *options, const struct dry_run *r
 		printf("%s of memory\n\n", human_size(options->memory));
 }
 
-/* What the library has found, and where it moves modules. */
+/* The library's SEGUE_LOG_INFO sentences. */
 static void print_found(const struct dry_run *run)
 {
 	size_t i;
@@ -173,7 +173,7 @@ static int plan(const struct options *options, struct dry_run *run)
 		return complain(options->blob, "%s (code %d)", dry_run_refusal(run), run->error);
 	print_heading(options, run);
 	print_found(run);
-	/* this opens the blob anew, and forgets the sentences */
+	/* Last, because it opens the blob again, which discards the sentences. */
 	warn_of_digest(run);
 	return draw(options, run);
 }
@@ -196,21 +196,21 @@ const struct command command_plan = {
 	.help =
 	"segue plan [OPTION]... BLOB\n"
 	"\n"
-	"Loads BLOB by the library's own code, into a machine that is not there, and draws its memory before\n"
-	"and after. Sizes and addresses are as 512M or 0x1000000.\n"
+	"Loads BLOB by the library's own code into an imaginary machine, and draws its memory before and\n"
+	"after. Sizes and addresses are written as 512M or 0x1000000.\n"
 	"\n"
-	"  --module FILE[=ARGS]   a file beside the blob, as an initrd; as often as you like\n"
-	"  --cmdline WORDS        instead of the blob's own\n"
-	"  --memory SIZE          of a PC (default 512M)\n"
-	"  --map FILE             its memory map instead: lines START END TYPE, with TYPE ram, reserved, acpi,\n"
-	"                         nvs or unusable, and 0x before a number in hexadecimal; or those with\n"
-	"                         [mem 0x...-0x...] from Linux' log\n"
+	"  --module FILE[=ARGS]   a file beside the blob, for example an initrd; may be repeated\n"
+	"  --cmdline WORDS        a command line instead of the blob's own\n"
+	"  --memory SIZE          the memory of a PC (default 512M)\n"
+	"  --map FILE             a memory map instead of a PC's: lines START END TYPE, with TYPE ram, reserved,\n"
+	"                         acpi, nvs or unusable, and 0x before a hexadecimal number; or lines with\n"
+	"                         [mem 0x...-0x...] from Linux's log\n"
 	"  --at ADDR              where the host has the blob (default: at the top of RAM below 4 GiB)\n"
 	"  --workspace ADDR       where the host has the workspace, a multiple of 4096 (default: below the files)\n"
-	"  --svg FILE             draw it as a picture too; FILE is a new file or an ordinary one that is not read\n"
+	"  --svg FILE             draw a picture too; FILE is a new or ordinary file, and not one that is read\n"
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16              a Linux is entered by its 16-bit setup code\n"
-	"  --catcher              with what prints the target's first exceptions\n"
+	"  --catcher              with the catcher, which prints the target's first exceptions\n"
 	"  --modules-stay         a Multiboot target's modules stay where they are, if they can\n"
 	"\n"
 	"Exit status: 0 it can be loaded, 1 it is refused or cannot be read, 2 a wrong command line.\n",

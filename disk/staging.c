@@ -14,16 +14,16 @@
 
 #define PATHS 8u
 #define NOT_STARTED 127
-/* Of a program that failed, so many bytes of its last words are shown at most. */
+/* How many bytes are shown of the output's end, if a program fails. */
 #define LAST_WORDS 800u
 
-/* A signal's handler reads them: an entry is complete before its count says that it is there. */
+/* A signal handler reads these, so path_count is raised after the entry is complete. */
 static char *paths[PATHS];
 static volatile sig_atomic_t path_count;
 static volatile sig_atomic_t child;
 static char *folder, *target;
 static const char *target_words;      /* as the user wrote it */
-static mode_t target_mode;            /* of what is replaced; 0: nothing is */
+static mode_t target_mode;            /* of the file that is replaced; 0: none is */
 
 static char *join(const char *start, const char *end)
 {
@@ -44,7 +44,7 @@ static const char *add_path(char *path)
 	return path;
 }
 
-/* Calls only what POSIX allows in a signal's handler. What is not there does not matter. */
+/* Calls only functions that POSIX allows in a signal handler. Errors for missing files are ignored. */
 static void remove_all(void)
 {
 	int i;
@@ -100,7 +100,7 @@ static bool is_standard_stream(const struct stat *status)
 	return false;
 }
 
-/* NULL: it may be replaced. */
+/* Why OUT must not be replaced, or NULL. */
 static const char *why_not(const char *out, const struct stat *status)
 {
 	if (S_ISDIR(status->st_mode))
@@ -108,13 +108,13 @@ static const char *why_not(const char *out, const struct stat *status)
 	if (file_is_input(status))
 		return OVER_AN_INPUT;
 	if (!S_ISREG(status->st_mode))
-		return "this is no ordinary file; write to one, then copy it there, with dd for example";
+		return "this is not an ordinary file; write to one, and copy it with dd, for example";
 	if (is_standard_stream(status))
-		return "standard output or error goes there, and they have sentences; name another file";
+		return "standard output or standard error goes to this file; name another file";
 	return access(out, W_OK) ? strerror(errno) : NULL;
 }
 
-/* A link stays, and what it leads to is replaced. Replacing a device would only take its name away. */
+/* The file that a link names is replaced, not the link. A rename over a device would remove the device's name. */
 static bool find_target(const char *out)
 {
 	struct stat status;
@@ -123,11 +123,11 @@ static bool find_target(const char *out)
 	target_words = out;
 	target_mode = 0;
 	if (!strcmp(out, "-")) {
-		complain(out, "standard output has sentences; name a file (./- is one of this name)");
+		complain(out, "standard output is used for messages; name a file (./- for one of this name)");
 		return false;
 	}
 	if (stat(out, &status)) {
-		why = errno != ENOENT ? strerror(errno) : !lstat(out, &status) ? "this is a link that leads nowhere" : NULL;
+		why = errno != ENOENT ? strerror(errno) : !lstat(out, &status) ? "a link to a file that does not exist" : NULL;
 		target = copy_string(out);
 	} else {
 		why = why_not(out, &status);
@@ -195,7 +195,7 @@ static void start(char *const *argv, char *const *environment)
 	_exit(NOT_STARTED);
 }
 
-/* The end of the log, as text. */
+/* Reads the end of the log as text. */
 static void read_last_words(const char *log, char *words, size_t size)
 {
 	FILE *in = fopen(log, "rb");
@@ -220,7 +220,7 @@ bool staging_run(char *const *argv, char *const *environment)
 	pid_t id;
 
 	fflush(NULL);
-	/* until we know whom to end */
+	/* A handler needs the child's id, to end the child. */
 	mask_signals(SIG_BLOCK);
 	id = fork();
 	if (!id)
@@ -238,15 +238,15 @@ bool staging_run(char *const *argv, char *const *environment)
 		return true;
 	read_last_words(log, words, sizeof words);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED && !words[0])
-		complain(target_words, "%s cannot be started; Debian's package of that name has it", argv[0]);
+		complain(target_words, "%s cannot be started; Debian has it in the package of that name", argv[0]);
 	else if (WIFEXITED(status))
-		complain(target_words, "%s fails with exit status %d:\n%s", argv[0], WEXITSTATUS(status), words);
+		complain(target_words, "%s failed with exit status %d:\n%s", argv[0], WEXITSTATUS(status), words);
 	else
-		complain(target_words, "%s is ended by signal %d:\n%s", argv[0], WTERMSIG(status), words);
+		complain(target_words, "%s was ended by signal %d:\n%s", argv[0], WTERMSIG(status), words);
 	return false;
 }
 
-/* On the disk before the old one goes: a crash leaves one of them whole. Not all that can be written can be synced. */
+/* The new file is on the disk before the old one is replaced, so a crash leaves one of them. Some files cannot be synced. */
 static bool sync_file(const char *path)
 {
 	int file = open(path, O_RDONLY);

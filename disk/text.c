@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers and words, in and out. */
+/* Reads and prints numbers and words. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +77,7 @@ bool parse_size(const char *text, uint64_t *value)
 		else if (*end == 'B')
 			end++;
 	}
-	/* memory has at most 2^52 bytes on these machines; this bound also catches strtoull's overflow */
+	/* x86 has at most 2^52 bytes of memory. The bound also catches strtoull()'s overflow. */
 	if (*end || number > (1ull << 52) >> shift)
 		return false;
 	*value = (uint64_t)number << shift;
@@ -98,7 +98,7 @@ static bool is_file(const char *path)
 	return !stat(path, &status) && !S_ISDIR(status.st_mode);
 }
 
-/* The '=' after the name, or NULL: all of text is one. */
+/* The '=' after the name, or NULL if all of text is the name. */
 static char *find_end_of_name(char *text)
 {
 	size_t end;

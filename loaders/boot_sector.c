@@ -13,19 +13,13 @@
 #include "common/memory_functions.h"
 #include "common/bytes.h"
 #include "common/loader.h"
+#include "container/magic.h"
 
 #define SECTOR 512u
-#define SIGNATURE_AT 510u
-#define SIGNATURE 0xaa55u
 #define SECTOR_PLACE 0x7c00u
 #define ENTRY_PLACE 0x7beu            /* an MBR moves itself to 0x600; its first entry is at 0x1be */
 #define ENTRY_SIZE 16u
 #define FIRST_HARD_DISK 0x80u
-
-static bool recognise(const struct bytes *file)
-{
-	return file->size == SECTOR && le16(file->data + SIGNATURE_AT) == SIGNATURE;
-}
 
 static void say_what_is_dropped(const struct job *job)
 {
@@ -69,4 +63,6 @@ static int load(struct job *job)
 	return add_partition_entry(job, machine->partition_entry);
 }
 
-const struct loader segue_loader_boot_sector = {.protocol = "boot sector", .recognise = recognise, .load = load};
+const struct segue_loader segue_loader_boot_sector = {
+	.protocol = "boot sector", .recognise = segue_is_boot_sector, .load = load, .family = FAMILY_BOOT_SECTOR,
+};

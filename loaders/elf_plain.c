@@ -3,17 +3,7 @@
  * Protocol "ELF": an executable without the header of any boot protocol. It is entered in flat 32-bit mode with all
  * registers zero, and gets neither a command line nor modules.
  */
-#include "multiboot.h"
-
-static void say_what_it_is_not(const struct job *job)
-{
-	size_t offset;
-	const char *why = segue_multiboot_nearly(&job->bundle.kernel, &offset);
-
-	if (why)
-		segue_say(&job->log, SEGUE_LOG_WARNING, "taken for a plain ELF: the Multiboot header at offset %x %s", (addr_t)offset,
-			  why);
-}
+#include "elf.h"
 
 static int load(struct job *job)
 {
@@ -24,7 +14,6 @@ static int load(struct job *job)
 	if (error)
 		return error;
 	job->is_64_bit = segue_elf_is_64_bit(&job->bundle.kernel);
-	say_what_it_is_not(job);
 	error = segue_elf_refuse_interpreter(job, &elf);
 	if (error)
 		return error;
@@ -39,8 +28,9 @@ static int load(struct job *job)
 	return segue_place_catcher(job);
 }
 
-const struct loader segue_loader_elf = {
+const struct segue_loader segue_loader_elf = {
 	.protocol = "ELF",
 	.recognise = segue_is_elf,
 	.load = load,
+	.family = FAMILY_ELF,
 };

@@ -29,10 +29,15 @@ struct linux_kernel {
 /* For "2.%s%u" in sentences: 2.01 is not 2.1. */
 #define LINUX_MINOR(kernel) ((kernel)->minor < 10 ? "0" : ""), (kernel)->minor
 
-/* Places the code of a zImage. */
-int segue_linux_place_low(struct job *job, struct linux_kernel *kernel);
-/* Places the setup code with its heap and the command line, fills in its header, and sets the entry there. */
-int segue_linux_setup(struct job *job, struct linux_kernel *kernel) SEGUE_HIDDEN;
+/*
+ * The steps of both entries (linux.c, linux_real.c): reads the header and finds the code; places the code; reads the command
+ * line, and places the initrd, with the modules as part of it; checks what came with the kernel, and says what it is.
+ */
+int segue_linux_open(struct job *job, struct linux_kernel *kernel);
+int segue_linux_place_kernel(struct job *job, struct linux_kernel *kernel);
+int segue_linux_pass(struct job *job, struct linux_kernel *kernel);
+int segue_linux_place_initrd(struct job *job, struct linux_kernel *kernel);
+int segue_linux_end(struct job *job, struct linux_kernel *kernel);
 
 /*
  * Places and fills in the zero page, the command line, and the part of the memory map that does not fit into the page.
@@ -56,6 +61,6 @@ bool segue_linux_is(const struct bytes *value, const char *text) SEGUE_HIDDEN;
 #define LINUX_VIDEO_ASK 0xfffdu
 uint32_t segue_linux_vid_mode(const struct bytes *line);
 /* Sets job->asks_video and video_mode from vga=, for a kernel whose setup code does not run. */
-int segue_linux_ask_video(struct job *job, struct linux_kernel *kernel);
+void segue_linux_ask_video(struct job *job, struct linux_kernel *kernel);
 
 #endif

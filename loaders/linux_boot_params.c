@@ -57,7 +57,7 @@ static void fill_text(const struct job *job, uint8_t *page)
  * The type is VESA's, not EFI's (0x70). Linux drives both alike (simplefb; vesafb, efifb), but there may be no EFI to
  * ask, and GRUB on a BIOS leaves a VESA framebuffer.
  */
-static void fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
+static OUT_OF_LINE void fill_framebuffer(uint8_t *page, const struct segue_framebuffer *f)
 {
 	uint32_t size = f->pitch * f->height; /* 16 bits each */
 	uint32_t colours = (uint32_t)f->red_size + f->green_size + f->blue_size;
@@ -117,7 +117,7 @@ static void fill_old_sizes(uint8_t *page, const struct segue_range *map, size_t 
  * Linux ignores a map of one entry and uses the sizes of the older BIOS calls: append_e820_table() in
  * arch/x86/kernel/e820.c. Splitting the entry in two gives the same map.
  */
-static size_t split_only_range(struct segue_range *map, size_t count)
+static OUT_OF_LINE size_t split_only_range(struct segue_range *map, size_t count)
 {
 	uint64_t at = ONE_MIB;
 

@@ -240,6 +240,12 @@ LINUX_OFFSET(linux_boot_params, e820_table, 0x2d0);
 LINUX_OFFSET(linux_boot_params, eddbuf, 0xd00);
 #undef LINUX_OFFSET
 
+/* The boot sector and the setup code, in bytes; boot.rst, setup_sects: 0 means 4. */
+static inline uint32_t segue_linux_setup_size(const uint8_t *setup_sects)
+{
+	return ((*setup_sects ? *setup_sects : 4u) + 1) * 512u;
+}
+
 /* Values in the setup header, boot.rst. */
 #define LINUX_LOADED_HIGH 0x01u       /* loadflags */
 #define LINUX_LOADER_UNDEFINED 0xffu  /* type_of_loader; Linux ignores the initrd if it is 0 */

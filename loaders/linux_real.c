@@ -6,6 +6,7 @@
  */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
+#include "container/magic.h"
 #include "linux.h"
 
 /* boot.rst, Memory Layout; Sample Boot Configuration */
@@ -19,10 +20,11 @@
 #define ENTRY_PARAGRAPHS 0x20u
 #define PARAGRAPH 16u
 #define CAN_USE_HEAP 0x80u
+#define BOOT_FLAG 0xaa55u
 /* The part of the setup code that is changed: the boot sector and the setup header, which ends at 0x301 at the latest. */
 #define HEADER_SIZE 1024u
 
-int segue_linux_place_low(struct job *job, struct linux_kernel *k)
+static int place_low(struct job *job, struct linux_kernel *k)
 {
 	uint32_t paragraphs = k->minor >= 4 ? le32(LINUX_HEADER_AT(k, syssize)) : le16(LINUX_HEADER_AT(k, syssize));
 
@@ -80,7 +82,7 @@ static void fill_header(const struct job *job, uint8_t *page, const struct linux
 }
 
 /* Adds the setup header, the setup code followed by heap and stack, and the command line, at adjacent addresses. */
-static int add_segments(struct job *job, const struct linux_kernel *k, addr_t base, uint32_t heap_end)
+static IN_LINE int add_segments(struct job *job, const struct linux_kernel *k, addr_t base, uint32_t heap_end)
 {
 	const struct bytes *line = &job->bundle.cmdline;
 	struct bytes rest = segue_bytes_at(k->setup, HEADER_SIZE, k->setup.size - HEADER_SIZE);
@@ -108,7 +110,7 @@ static int add_segments(struct job *job, const struct linux_kernel *k, addr_t ba
 	return segue_add_segment(job, "Linux command line", NO_NUMBER, base + heap_end, &text, 0, text.size);
 }
 
-int segue_linux_setup(struct job *job, struct linux_kernel *k)
+static int place_setup(struct job *job, struct linux_kernel *k)
 {
 	uint32_t heap_end = !k->low && k->minor >= 2 ? HEAP_END : OLD_HEAP_END;
 	addr_t base;
@@ -125,3 +127,42 @@ int segue_linux_setup(struct job *job, struct linux_kernel *k)
 	};
 	return add_segments(job, k, base, heap_end);
 }
+
+/* Recognises a kernel from before 2.00. It has only the boot flag, so the file must also be as long as its header says. */
+static bool is_old(const struct bytes *file)
+{
+	size_t setup, code;
+
+	if (file->size < 0x206 || le16(LINUX_AT(file->data, hdr.boot_flag)) != BOOT_FLAG)
+		return false;
+	setup = segue_linux_setup_size(LINUX_AT(file->data, hdr.setup_sects));
+	code = le16(LINUX_AT(file->data, hdr.syssize)) * (size_t)16;
+	return code != 0 && file->size > setup && file->size - setup <= code && code - (file->size - setup) < 16;
+}
+
+static bool recognise(const struct bytes *file)
+{
+	return segue_is_linux(file) || is_old(file);
+}
+
+static int load(struct job *job)
+{
+	struct linux_kernel k = {0};
+	int error;
+
+	if ((error = segue_linux_open(job, &k)) != SEGUE_OK)
+		return error;
+	if (!k.real_mode)
+		return segue_refuse_unlinked(&job->log, "Linux kernel with a 32-bit entry", "loader_linux");
+	if ((error = k.low ? place_low(job, &k) : segue_linux_place_kernel(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = segue_linux_pass(job, &k)) != SEGUE_OK)
+		return error;
+	if ((error = place_setup(job, &k)) != SEGUE_OK)
+		return error;
+	return segue_linux_end(job, &k);
+}
+
+const struct segue_loader segue_loader_linux16 = {
+	.protocol = "Linux", .recognise = recognise, .load = load, .family = FAMILY_LINUX,
+};

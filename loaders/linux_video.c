@@ -64,19 +64,18 @@ uint32_t segue_linux_vid_mode(const struct bytes *line)
 	return segue_linux_is(&value, "ask") ? LINUX_VIDEO_ASK : number_of(&value);
 }
 
-int segue_linux_ask_video(struct job *job, struct linux_kernel *k)
+void segue_linux_ask_video(struct job *job, struct linux_kernel *k)
 {
 	struct bytes value;
 	uint32_t mode;
 
 	(void)k;
 	if (!find_vga(&job->bundle.cmdline, &value))
-		return SEGUE_OK;
+		return;
 	mode = segue_linux_vid_mode(&job->bundle.cmdline);
 	job->asks_video = SEGUE_VIDEO_TEXT;
 	if (mode > VBE_BASE && mode <= VBE_BASE + VBE_MODE_MAX) {
 		job->asks_video = SEGUE_VIDEO_GRAPHICS;
 		job->video_mode = mode - VBE_BASE;
 	}
-	return SEGUE_OK;
 }

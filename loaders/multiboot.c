@@ -7,7 +7,7 @@
  * are plausible: an ELF file can be loaded without a header, and its code may contain the magic number.
  *
  * If no loader recognises a file, or it is loaded as a plain ELF, it may still contain a header that was meant to
- * count. A message then says where it is and why it does not count (segue_multiboot_nearly()).
+ * count. A message then says where it is and why it does not count (nearly()).
  *
  * Bit 16 says that the address fields are valid and replace the file's own headers (section 3.1.1). This also holds for
  * an ELF file, as in GRUB and QEMU. No section headers are passed then.
@@ -36,34 +36,20 @@ static size_t search_end(const struct bytes *file, size_t limit, size_t size)
 
 static bool has_version_2(const struct bytes *file)
 {
-	size_t end = search_end(file, MULTIBOOT_2_SEARCH, 16), i;
+	size_t end = search_end(file, MULTIBOOT2_SEARCH, 16), i;
 
-	for (i = 0; i < end; i += MULTIBOOT_2_ALIGN) {
+	for (i = 0; i < end; i += MULTIBOOT2_ALIGN) {
 		const uint8_t *p = file->data + i;
 
 		/* magic, architecture, length, checksum: their sum is 0 */
-		if (le32(p) == MULTIBOOT_2_HEADER_MAGIC && le32(p) + le32(p + 4) + le32(p + 8) + le32(p + 12) == 0)
+		if (le32(p) == MULTIBOOT2_HEADER_MAGIC && le32(p) + le32(p + 4) + le32(p + 8) + le32(p + 12) == 0)
 			return true;
 	}
 	return false;
 }
 
-bool segue_multiboot_next(const struct bytes *file, size_t *offset)
-{
-	size_t end = search_end(file, MULTIBOOT_SEARCH, MULTIBOOT_HEADER_MAGIC_FIELDS);
-
-	for (; *offset < end; *offset += MULTIBOOT_ALIGN)
-		if (FIELD(file->data + *offset, magic) == MULTIBOOT_HEADER_MAGIC)
-			return true;
-	return false;
-}
-
-static bool has_right_checksum(const uint8_t *p)
-{
-	return FIELD(p, magic) + FIELD(p, flags) + FIELD(p, checksum) == 0;
-}
-
-const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset)
+#if SEGUE_SENTENCES
+static const char *nearly(const struct bytes *file, size_t *offset)
 {
 	/* Far enough for a first segment that is aligned to 2 MiB in the file. */
 	size_t end = search_end(file, MULTIBOOT_NEARLY_SEARCH, MULTIBOOT_HEADER_MAGIC_FIELDS), i;
@@ -77,7 +63,7 @@ const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset)
 			continue;
 		*offset = i;
 		/* the flags word is missing: the word after the magic is the checksum for plausible flags */
-		if (has_right_checksum(p))
+		if (segue_has_multiboot_sum(p))
 			return aligned ? "is not in the first 8192 bytes" : "is not at a multiple of 4";
 		if (aligned && !((0u - FIELD(p, magic) - FIELD(p, flags)) & ~PLAUSIBLE_FLAGS))
 			return "has no flags";
@@ -86,16 +72,17 @@ const char *segue_multiboot_nearly(const struct bytes *file, size_t *offset)
 	}
 	return NULL;
 }
+#endif
 
 static enum found find_header(const struct bytes *file, size_t *offset)
 {
 	enum found found = FOUND_NOTHING;
 	size_t i = 0;
 
-	for (; segue_multiboot_next(file, &i); i += MULTIBOOT_ALIGN) {
+	for (; segue_next_multiboot(file, &i); i += MULTIBOOT_ALIGN) {
 		const uint8_t *p = file->data + i;
 
-		if (has_right_checksum(p)) {
+		if (segue_has_multiboot_sum(p)) {
 			*offset = i;
 			return FOUND_HEADER;
 		}
@@ -144,7 +131,7 @@ static int check_header(const struct log *log, const struct bytes *kernel, enum 
 	return SEGUE_OK;
 }
 
-static int refuse_address(const struct log *log, const char *what, uint32_t value, const char *why, addr_t limit)
+static IN_LINE int refuse_address(const struct log *log, const char *what, uint32_t value, const char *why, addr_t limit)
 {
 	return segue_refuse(log, SEGUE_E_MULTIBOOT_ADDRESS, "%s %x %s %x", what, (addr_t)value, why, limit);
 }
@@ -296,12 +283,15 @@ static int load(struct job *job)
 static const struct searched_header searched = {
 	.name = "Multiboot",
 	.is_stray = is_stray,
-	.nearly = segue_multiboot_nearly,
+#if SEGUE_SENTENCES
+	.nearly = nearly,
+#endif
 };
 
-const struct loader segue_loader_multiboot = {
+const struct segue_loader segue_loader_multiboot = {
 	.protocol = "Multiboot 1",
 	.recognise = recognise,
 	.load = load,
 	.searched = &searched,
+	.family = FAMILY_MULTIBOOT,
 };

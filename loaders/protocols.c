@@ -1,15 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot protocols, in the order in which they are tried (recognise.c). A separate file, because it refers to every
- * loader.
+ * The boot protocols that are linked, in the order in which they are tried (recognise.c). The table stands alone in an
+ * object: the table of a host that links less replaces it (segue.h, and SEGUE_PROTOCOLS in segue.mk).
  */
-#include "common/loader.h"
+#include "segue.h"
 
-const struct loader *const segue_loaders[] = {
+#ifndef SEGUE_PROTOCOLS
+#define SEGUE_PROTOCOL_linux 1
+#define SEGUE_PROTOCOL_multiboot 1
+#define SEGUE_PROTOCOL_elf 1
+#define SEGUE_PROTOCOL_linux16 1
+#define SEGUE_PROTOCOL_boot_sector 1
+#endif
+
+const struct segue_loader *const segue_loaders[] = {
+#ifdef SEGUE_PROTOCOL_linux
 	&segue_loader_linux,
+#endif
+#ifdef SEGUE_PROTOCOL_multiboot
 	&segue_loader_multiboot,
+#endif
+#ifdef SEGUE_PROTOCOL_elf
 	&segue_loader_elf,
-	&segue_loader_linux_old,
+#endif
+#ifdef SEGUE_PROTOCOL_linux16
+	&segue_loader_linux16,
+#endif
+#ifdef SEGUE_PROTOCOL_boot_sector
 	&segue_loader_boot_sector,
+#endif
 	NULL
 };

@@ -13,46 +13,119 @@
  * 7. Exactly 512 bytes that end with the boot flag: a boot sector. This comes last, because a small kernel may end with
  *    the boot flag too. A disk image begins with such a sector but is longer, so it is not recognised.
  *
- * protocols.c lists rules 5 to 7 as a table.
+ * protocols.c lists rules 5 to 7 as a table. A kernel that fits a rule whose loader is not in the table is refused, before the
+ * rules that come after; an old Linux (rule 6) is then not known.
  */
+#include "common/bytes.h"
 #include "common/loader.h"
 #include "container/magic.h"
 
-static const struct loader *const *find_loader(const struct bytes *kernel, const struct loader *const *from)
+static const struct segue_loader *const *find_loader(const struct bytes *kernel, const struct segue_loader *const *from)
 {
 	while (*from && !(*from)->recognise(kernel))
 		from++;
 	return from;
 }
 
+/* The first of the rules that the magic numbers fit, whether or not its loader is linked. */
+static enum family family_of(const struct bytes *kernel)
+{
+	if (segue_is_linux(kernel))
+		return FAMILY_LINUX;
+	for (size_t i = 0; segue_next_multiboot(kernel, &i); i += MULTIBOOT_ALIGN)
+		if (segue_has_multiboot_sum(kernel->data + i))
+			return FAMILY_MULTIBOOT;
+	if (segue_is_elf(kernel))
+		return FAMILY_ELF;
+	return segue_is_boot_sector(kernel) ? FAMILY_BOOT_SECTOR : FAMILY_NONE;
+}
+
+/* Why the first bytes that look like the header of a linked protocol are not one; NULL if none do. */
+static const char *nearly(const struct bytes *kernel, const char **name, size_t *offset)
+{
+	const char *why = NULL;
+
+	for (const struct segue_loader *const *each = segue_loaders; SEGUE_SENTENCES && *each && !why; each++) {
+		const struct searched_header *header = (*each)->searched;
+
+		if (!header)
+			continue;
+		*name = header->name;
+		why = header->nearly(kernel, offset);
+	}
+	return why;
+}
+
 static int refuse_unknown(const struct job *job, const char *what)
 {
 	const struct bytes *kernel = &job->bundle.kernel;
+	const char *name, *why;
 	size_t offset = 0;
 
-	for (const struct loader *const *each = segue_loaders; *each; each++) {
-		const struct searched_header *header = (*each)->searched;
-		const char *nearly = header ? header->nearly(kernel, &offset) : NULL;
+	why = nearly(kernel, &name, &offset);
+	if (!why)
+		return segue_refuse(&job->log, SEGUE_E_UNKNOWN, "%s of %z bytes", what, (addr_t)kernel->size);
+	return segue_refuse(&job->log, SEGUE_E_UNKNOWN, "%s of %z bytes; the %s header at offset %x %s", what, (addr_t)kernel->size,
+			    name, (addr_t)offset, why);
+}
 
-		if (nearly)
-			return segue_refuse(&job->log, SEGUE_E_UNKNOWN, "%s of %z bytes; the %s header at offset %x %s", what,
-					    (addr_t)kernel->size, header->name, (addr_t)offset, nearly);
+static int refuse_family(const struct job *job, enum family family)
+{
+	static const char *const names[][2] = {
+		[FAMILY_LINUX] = {"Linux kernel", "loader_linux"},
+		[FAMILY_MULTIBOOT] = {"Multiboot kernel", "loader_multiboot"},
+		[FAMILY_ELF] = {"plain ELF", "loader_elf"},
+		[FAMILY_BOOT_SECTOR] = {"boot sector", "loader_boot_sector"},
+	};
+
+	return segue_refuse_unlinked(&job->log, names[family][0], names[family][1]);
+}
+
+static void say_what_it_is_not(const struct job *job)
+{
+	const char *name, *why;
+	size_t offset;
+
+	why = nearly(&job->bundle.kernel, &name, &offset);
+	if (why)
+		segue_say(&job->log, SEGUE_LOG_WARNING, "taken for a plain ELF: the %s header at offset %x %s", name, (addr_t)offset, why);
+}
+
+static int load(struct job *job, const struct segue_loader *const *loader)
+{
+	const struct bytes *kernel = &job->bundle.kernel;
+	uint32_t family = (*loader)->family;
+	int error = LOADER_PASSES;
+
+	if (family == FAMILY_ELF)
+		say_what_it_is_not(job);
+	for (; error == LOADER_PASSES && *loader; loader++) {
+		if ((*loader)->family != family || !(*loader)->recognise(kernel))
+			continue;
+		job->protocol = (*loader)->protocol;
+		error = (*loader)->load(job);
 	}
-	return segue_refuse(&job->log, SEGUE_E_UNKNOWN, "%s of %z bytes", what, (addr_t)kernel->size);
+	/* Only Linux has two loaders. */
+	return error == LOADER_PASSES ? segue_refuse_unlinked(&job->log, "Linux kernel with a 16-bit entry", "loader_linux16") : error;
 }
 
 int segue_load_kernel(struct job *job)
 {
 	const struct bytes *kernel = &job->bundle.kernel;
 	const char *what = *job->bundle.container ? "kernel" : "blob", *packed = segue_compression(kernel);
-	const struct loader *const *loader, *const *next;
+	const struct segue_loader *const *loader, *const *next;
 	const struct searched_header *header;
+	enum family family;
 
 	if (segue_is_gzip(kernel))
 		return segue_refuse(&job->log, SEGUE_E_GZIP, "%s; " INITRD_HINT, what);
 	if (packed)
 		return segue_refuse(&job->log, SEGUE_E_COMPRESSED, "%s, by %s; " INITRD_HINT, what, packed);
 	loader = find_loader(kernel, segue_loaders);
+	family = family_of(kernel);
+	/* A linked loader of that family would have recognised it. */
+	if (family < (*loader ? (*loader)->family : FAMILY_NONE))
+		return refuse_family(job, family);
 	if (!*loader)
 		return refuse_unknown(job, what);
 	header = (*loader)->searched;
@@ -61,6 +134,5 @@ int segue_load_kernel(struct job *job)
 			  header->name);
 		loader = next;
 	}
-	job->protocol = (*loader)->protocol;
-	return (*loader)->load(job);
+	return load(job, loader);
 }

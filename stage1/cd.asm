@@ -1,10 +1,11 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The first 2048 bytes of the boot image of a CD: reads the rest of it, loader.asm and segue.elf, and enters it.
+; The first 2048 bytes of a CD's boot image. They read the rest of it, loader.asm and segue.elf, and enter loader.asm.
 ;
 ; On entry, from the firmware (El Torito 1.0, section 2.0: no emulation, load size 4 sectors of 512 bytes)
 ;   1. These bytes are at 0x7c00, entered at 0000:7C00 or at 07C0:0000: the code does not depend on CS.
-;   2. DL is the drive. Some firmware passes a wrong one: if it does not have the second part, 0xff down to 0x80 are tried.
+;   2. DL is the drive. Some firmware passes a wrong one: if that drive does not have the second part, 0xff down to 0x80
+;      are tried.
 ;   3. INT 13h AH=42h works for that drive, with sectors of 2048 bytes. AH=41h is not called: some firmware denies EDD for
 ;      CDs.
 ;   4. Segment registers, SP, DF and IF are set here; their values on entry do not matter.

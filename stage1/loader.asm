@@ -24,6 +24,7 @@
 ; sums 0.
 
 %include "stage1.inc"
+%include "machine/a20.inc"
 
 EFLAGS_ALWAYS_86 equ 0xf000		; bits 12 to 15: an 8086 has them set, a 286 in real mode clear
 EFLAGS_IOPL_NT	equ 0x7000
@@ -173,7 +174,7 @@ check_sums:
 	pop ds
 	ret
 
-; a20_is_open: writes the complement of the dword 1 MiB above; with A20 shut, both are the same memory
+; a20_is_open
 ;   mode      real
 ;   out       ZF = 0: open; FS 0
 ;   clobbers  EAX GS
@@ -182,16 +183,13 @@ a20_is_open:
 	mov fs, ax
 	dec ax
 	mov gs, ax
-	mov eax, [gs:A20_PROBE + 16]
-	not eax
-	mov [fs:A20_PROBE], eax
-	cmp eax, [gs:A20_PROBE + 16]
+	a20_test [gs:A20_PROBE + 16], [fs:A20_PROBE]
 	ret
 
-; open_a20: tries the BIOS, then port 0x92, then the keyboard controller
+; open_a20: tries the BIOS first
 ;   mode      real, IF = 1
-;   out       ZF = 0: open
-;   clobbers  EAX CX FS GS, and what the BIOS clobbers
+;   out       ZF = 0: open; IF = 0
+;   clobbers  EAX ECX FS GS, and what the BIOS clobbers
 open_a20:
 	push ds
 	push es
@@ -199,43 +197,15 @@ open_a20:
 	int 0x15
 	pop es
 	pop ds
-	call a20_is_open
-	jne .return
-	in al, PORT_SYSTEM_A
-	and al, ~SYSTEM_A_RESET & 0xff
-	or al, SYSTEM_A_A20
-	out PORT_SYSTEM_A, al
-	call a20_is_open
-	jne .return
 	cli
-	call kbc_ready
-	mov al, KBC_WRITE_OUT
-	out KBC_COMMAND, al
-	call kbc_ready
-	mov al, KBC_A20_ON
-	out KBC_DATA, al
-	call kbc_ready
-	mov al, KBC_PULSE_NONE		; some controllers only act after this command
-	out KBC_COMMAND, al
-	call kbc_ready
-	sti
-	; The controller is a slow microprocessor.
-	xor cx, cx
-.again:
-	call a20_is_open
-	loope .again
-.return:
+	a20_ladder ne
 	ret
 
-; kbc_ready: waits, with a limit, until the keyboard controller takes a byte
+; kbc_ready
 ;   mode      any
-;   clobbers  AL CX
+;   clobbers  AL ECX
 kbc_ready:
-	xor cx, cx
-.wait:
-	in al, KBC_COMMAND
-	test al, KBC_INPUT_FULL
-	loopnz .wait
+	kbc_wait
 	ret
 
 ; refuse: returns to real mode and prints the sentence by the BIOS
@@ -359,8 +329,8 @@ place:
 	rep stosb
 	ret
 
-; is_memory: tests the 4 bytes below EAX and overwrites them. Another write comes between, as the bus may hold the last
-; value.
+; is_memory: tests the 4 bytes below EAX and overwrites them. Before the read it writes another value elsewhere, because
+; without memory the bus may return the last value written.
 ;   mode      32-bit, flat
 ;   out       ZF = 1: memory
 is_memory:
@@ -389,7 +359,7 @@ gdt_data16 equ $ - gdt
 gdt_end:
 
 	align 4, db 0
-	dw 0				; so that the base is aligned
+	dw 0				; aligns the base
 gdt_pointer:
 	dw gdt_end - gdt - 1
 	dd LOADER_AT + gdt
@@ -418,7 +388,7 @@ image_end:
 %if image_end - $$ > LOADER_MAX
 	%error "segue.elf is too large for stage 1"
 %endif
-; read.inc reads 32 KiB before it looks.
+; read.inc reads 32 KiB before it checks the length.
 %if image_end - $$ < 32768 + SEAL_SECTOR
 	%error "segue.elf is too small for stage 1"
 %endif

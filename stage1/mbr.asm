@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; The boot sector of a disk or stick: reads the second part's first sector and enters it. That reads the rest.
+; The boot sector of a disk or stick. It reads the second part's first sector and enters it; that sector reads the rest.
 ;
 ; On entry, from the firmware
 ;   1. The sector is at 0x7c00, entered at 0000:7C00, or at 07C0:0000 by some firmware: the code does not depend on CS.

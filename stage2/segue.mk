@@ -11,9 +11,14 @@
 #     SEGUE_DIR      this tree; by default the one that holds this file
 #     SEGUE_ARCH     i386 or x86_64; or lists, for only the lists, if the host has its own rules
 #     SEGUE_OBJDIR   folder of the objects; by default build/segue-i386 or build/segue-x86_64
-#     SEGUE_BLOCKS   of cpus real_mode high digest devices catcher those that are linked; by default all; empty: none
-#                    (purgatory's optional blocks; segue.h says at segue_blocks what needs which)
 #     SEGUE_MEMORY   1: adds memcpy, memmove, memset and memcmp. They are weak: the host's own function wins
+#
+#     SEGUE_PROTOCOLS  of linux multiboot elf linux16 boot_sector those that are linked; by default all
+#     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
+#     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
+#     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher, in the same way: purgatory's optional blocks (segue.h says
+#                      at segue_blocks what needs which)
+#     SEGUE_SENTENCES  0: a refusal is a code, without a sentence; log gets nothing
 #
 # To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
 # NASM and AR. The include defines:
@@ -39,10 +44,10 @@ SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEG
 SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load blocks plan leave bios)
 SEGUE_C := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.c))
 SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
-SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
+SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/machine/*.h stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
 SEGUE_ASM_i386 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_i386.asm))
 SEGUE_ASM_x86_64 := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*_x86_64.asm))
-SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/purgatory/*.inc)
+SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/machine/*.inc stage2/purgatory/*.inc)
 # Tables of the numbers that C and NASM share; the build makes an .inc of each. One is for stage 1 and segue.elf.
 SEGUE_NUMBERS := $(filter-out %/standalone.c,$(call SEGUE_WILDCARD,stage2/numbers/*.c))
 # Flat binaries, embedded as bytes: of purgatory its core and each block in an object of its own.
@@ -51,14 +56,36 @@ SEGUE_EMBED := stage2/bios/bios_embed.asm $(call SEGUE_WILDCARD,stage2/purgatory
 SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/purgatory/*.asm))
 
 # ---- what is chosen ----
+SEGUE_ALL_PROTOCOLS := linux multiboot elf linux16 boot_sector
+SEGUE_ALL_CONTAINERS := bundle fiwix
+SEGUE_ALL_CHECKS := host
 SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher
+SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
+SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
+SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)
 SEGUE_BLOCKS ?= $(SEGUE_ALL_BLOCKS)
-SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_BLOCKS),$(SEGUE_BLOCKS))
+override SEGUE_SENTENCES := $(strip $(SEGUE_SENTENCES))
+SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_PROTOCOLS),$(SEGUE_PROTOCOLS)) $(filter-out $(SEGUE_ALL_CONTAINERS),$(SEGUE_CONTAINERS)) \
+	$(filter-out $(SEGUE_ALL_CHECKS),$(SEGUE_CHECKS)) $(filter-out $(SEGUE_ALL_BLOCKS),$(SEGUE_BLOCKS))
 ifneq ($(strip $(SEGUE_UNKNOWN)),)
-$(error SEGUE_BLOCKS: Segue has no $(strip $(SEGUE_UNKNOWN)))
+$(error SEGUE_PROTOCOLS, SEGUE_CONTAINERS, SEGUE_CHECKS and SEGUE_BLOCKS: Segue has no $(strip $(SEGUE_UNKNOWN)))
 endif
-SEGUE_LEFT_OUT := $(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
+ifeq ($(strip $(SEGUE_PROTOCOLS)),)
+$(error SEGUE_PROTOCOLS names no protocol)
+endif
+# $(call SEGUE_UNLESS,NAMES,FILES): these files, if none of the names is chosen.
+SEGUE_UNLESS = $(if $(filter $(1),$(SEGUE_PROTOCOLS) $(SEGUE_CONTAINERS)),,$(addprefix loaders/,$(2)))
+SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call SEGUE_UNLESS,linux16,linux_real.c) \
+	$(call SEGUE_UNLESS,linux linux16,linux_%.c) $(call SEGUE_UNLESS,multiboot,multiboot%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
+	$(call SEGUE_UNLESS,multiboot elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
+	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
+	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c) \
+	$(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
+SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
+SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)
 SEGUE_DEFINES_blocks := -DSEGUE_BLOCKS $(SEGUE_BLOCKS:%=-DSEGUE_BLOCK_%)
+SEGUE_DEFINES_checks := -DSEGUE_CHECKS $(SEGUE_CHECKS:%=-DSEGUE_CHECK_%)
+SEGUE_DEFINES := $(if $(filter 0,$(SEGUE_SENTENCES)),-DSEGUE_SENTENCES=0)
 
 # ---- the flags ----
 # The only sections are .text, .rodata*, a .bss of 72 bytes at most (known.h) and, if pointers must be relocated,
@@ -96,7 +123,7 @@ SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS)
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
 # What is chosen, in a file that is new when the choice is another: then all is made again.
-SEGUE_CHOICE := $(SEGUE_DEFINES_blocks)
+SEGUE_CHOICE := $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES_blocks) $(SEGUE_DEFINES)
 $(SEGUE_OBJDIR)/always: ;
 $(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always
 	@mkdir -p $(@D)
@@ -104,7 +131,7 @@ $(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always
 $(SEGUE_C_OBJECTS) $(SEGUE_LIBRARY): $(SEGUE_OBJDIR)/choice
 $(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
-	$(SEGUE_COMPILE) $(SEGUE_DEFINES_$(basename $(@F))) -c -o $@ $<
+	$(SEGUE_COMPILE) $(SEGUE_DEFINES) $(SEGUE_DEFINES_$(basename $(@F))) -c -o $@ $<
 $(SEGUE_INC): $(SEGUE_OBJDIR)/%.inc: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
 	$(SEGUE_COMPILE) -c -o $@.object $<
@@ -118,7 +145,7 @@ $(SEGUE_OBJDIR)/purgatory.bin: $(addprefix $(SEGUE_DIR)/,$(SEGUE_PURGATORY_ASM) 
 	$(SEGUE_ASSEMBLE) -f bin -I$(SEGUE_DIR)/stage2/purgatory/ -DMAP=$(@:.bin=.map) -o $@ $(SEGUE_DIR)/stage2/purgatory/purgatory.asm
 $(SEGUE_OBJDIR)/purgatory_blocks.inc: $(SEGUE_OBJDIR)/purgatory.bin
 	$(call SEGUE_TAKE_BLOCKS,$(<:.bin=.map),$@)
-$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(SEGUE_INC)
+$(SEGUE_OBJDIR)/bios_call.bin: $(SEGUE_DIR)/stage2/bios/bios_call.asm $(addprefix $(SEGUE_DIR)/,$(SEGUE_ASM_INCLUDES)) $(SEGUE_INC)
 	@mkdir -p $(@D)
 	$(SEGUE_ASSEMBLE) -f bin -o $@ $<
 $(SEGUE_LIBRARY): $(SEGUE_OBJECTS)

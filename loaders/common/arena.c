@@ -6,8 +6,8 @@
 
 void *segue_arena_refuse(const struct arena *arena, size_t size)
 {
-	segue_refuse(arena->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes, of which %z are left; %z more are needed", (addr_t)arena->size,
-		     (addr_t)(arena->end - arena->next), (addr_t)size);
+	(void)segue_refuse(arena->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes, of which %z are left; %z more are needed", (addr_t)arena->size,
+			   (addr_t)(arena->end - arena->next), (addr_t)size);
 	return NULL;
 }
 

@@ -39,19 +39,32 @@ typedef uint64_t addr_t;
 #define SEGUE_HIDDEN __attribute__((visibility("hidden")))
 
 /*
- * Reads join single bytes, because the prover follows sums but not casts. GCC turns an inlined le32 into four loads, so
- * le32 is a function call. Writes need no such care: they copy, and GCC makes one instruction of a copy.
+ * Bytes are read and written by copies, of which compilers make one instruction; joined from single bytes, GCC makes four
+ * loads of a number. A prover follows sums and no copies.
  */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bytes are copied");
 static inline uint16_t le16(const uint8_t *p)
 {
+#ifdef __FRAMAC__
 	return (uint16_t)(p[0] + 256u * p[1]);
-}
+#else
+	uint16_t value;
 
-IN_REGISTER uint32_t segue_le32(const uint8_t *p);
+	__builtin_memcpy(&value, p, sizeof value);
+	return value;
+#endif
+}
 
 static inline uint32_t le32(const uint8_t *p)
 {
-	return segue_le32(p);
+#ifdef __FRAMAC__
+	return p[0] + 256u * p[1] + 65536u * p[2] + 16777216u * p[3];
+#else
+	uint32_t value;
+
+	__builtin_memcpy(&value, p, sizeof value);
+	return value;
+#endif
 }
 
 static inline uint64_t le64(const uint8_t *p)
@@ -59,7 +72,6 @@ static inline uint64_t le64(const uint8_t *p)
 	return le32(p) + 4294967296u * (uint64_t)le32(p + 4);
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stores are copies");
 static inline void put_le16(uint8_t *p, uint16_t value)
 {
 	__builtin_memcpy(p, &value, sizeof value);
@@ -81,8 +93,9 @@ static inline addr_t le_addr(const uint8_t *p)
 	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
 }
 
-/* For a function that GCC would inline although that makes i386 code larger. */
+/* For a function that GCC would inline although that makes i386 code larger, and for one that it would not. */
 #define OUT_OF_LINE __attribute__((noinline))
+#define IN_LINE inline __attribute__((always_inline))
 
 /* Is [offset, offset + size) inside [0, limit)? */
 static inline bool fits(addr_t offset, addr_t size, addr_t limit)

@@ -15,15 +15,16 @@
 	means(SEGUE_E_NO_RAM, "no RAM below 4 GiB") \
 	means(SEGUE_E_FLAGS, "unknown flag") \
 	means(SEGUE_E_WORKSPACE_PARKED, "CPUs wait in the workspace") \
-	means(SEGUE_E_WORKSPACE_PLACE, "workspace not where told") \
-	means(SEGUE_E_EXTENT_PLACE, "extent not where told") \
-	means(SEGUE_E_WORKSPACE_USED, "the stack, the arguments or Segue itself lie in the workspace") \
-	means(SEGUE_E_BUSY, "another segue_load() is under way") \
+	means(SEGUE_E_WORKSPACE_PLACE, "workspace not at workspace_phys") \
+	means(SEGUE_E_EXTENT_PLACE, "extent not at its address") \
+	means(SEGUE_E_WORKSPACE_USED, "workspace overlaps the stack, the arguments or Segue itself") \
+	means(SEGUE_E_BUSY, "another segue_load() is running") \
 	means(SEGUE_E_BLOCK, "needs a block of purgatory that is not linked") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
-	means(SEGUE_E_GZIP, "still gzip-compressed") \
-	means(SEGUE_E_COMPRESSED, "still compressed") \
+	means(SEGUE_E_GZIP, "gzip-compressed") \
+	means(SEGUE_E_COMPRESSED, "compressed") \
+	means(SEGUE_E_NOT_LINKED, "its loader is not linked") \
 	means(SEGUE_E_FIWIX_KERNEL, "Fiwix kernel length past the blob") \
 	means(SEGUE_E_FIWIX_INITRD, "Fiwix initramfs length past the blob") \
 	means(SEGUE_E_BUNDLE_HEADER, "broken bundle header") \
@@ -39,7 +40,7 @@
 	means(SEGUE_E_ELF_CLASS, "unknown ELF class") \
 	means(SEGUE_E_ELF_DATA, "big-endian ELF") \
 	means(SEGUE_E_ELF_VERSION, "unknown ELF version") \
-	means(SEGUE_E_ELF_TYPE, "ELF is no executable") \
+	means(SEGUE_E_ELF_TYPE, "ELF not executable") \
 	means(SEGUE_E_ELF_MACHINE, "ELF for another machine") \
 	means(SEGUE_E_ELF_PHENTSIZE, "wrong ELF e_phentsize") \
 	means(SEGUE_E_ELF_NO_SEGMENTS, "ELF has nothing to load") \
@@ -48,7 +49,7 @@
 	means(SEGUE_E_ELF_SEGMENT_HIGH, "ELF segment not below 4 GiB") \
 	means(SEGUE_E_ELF_ENTRY, "ELF entry in no segment") \
 	means(SEGUE_E_ELF_64BIT, "64-bit ELF entry") \
-	means(SEGUE_E_ELF_INTERPRETER, "ELF wants an interpreter") \
+	means(SEGUE_E_ELF_INTERPRETER, "ELF needs an interpreter") \
 	means(SEGUE_E_MULTIBOOT_CHECKSUM, "wrong Multiboot checksum") \
 	means(SEGUE_E_MULTIBOOT_FLAGS, "unknown Multiboot flags") \
 	means(SEGUE_E_MULTIBOOT_TRUNCATED, "truncated Multiboot") \
@@ -75,7 +76,7 @@
 	means(SEGUE_E_PLAN_REPLAY, "defect in Segue") \
 	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
 	means(SEGUE_E_READY_WORKSPACE, "workspace has moved, or is not at workspace_phys") \
-	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as told") \
+	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as required") \
 	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
 	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page") \
 	means(SEGUE_E_READY_BOOT_CPU, "not the boot CPU") \
@@ -85,8 +86,8 @@
 	means(SEGUE_E_BIOS_GATE, "segue_bios()'s gate crosses a page") \
 	means(SEGUE_E_BIOS_LOW, "no base memory for real mode") \
 	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
-	means(SEGUE_E_BIOS_GONE, "no living BIOS") \
-	means(SEGUE_E_BIOS_MAP, "BIOS knows of no RAM above 1 MiB") \
+	means(SEGUE_E_BIOS_GONE, "no working BIOS") \
+	means(SEGUE_E_BIOS_MAP, "BIOS reports no RAM above 1 MiB") \
 	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges") \
 	means(SEGUE_E_BIOS_OVERLAP, "workspace over memory that the BIOS uses") \
 	means(SEGUE_E_RANGE_MAP, "broken Multiboot memory map") \

@@ -64,34 +64,35 @@ struct tables_way {
 	addr_t root;                  /* linear: where the root is read */
 };
 
+/* What is used most comes first: i386 reaches 127 bytes of a structure by shorter instructions. */
 struct job {
 	struct log log;
 	const struct segue_load_args *args;
-	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
+	struct segment *segments;     /* in the order they were added */
+	uint32_t *claims;             /* indices into segments, sorted by dest; the segments are disjoint */
+	size_t segment_count;
 	const struct segue_machine *machine; /* as the target will find it: quiet.h may change the screen of args->machine */
+	struct bundle bundle;
+	addr_t workspace_phys;
+	uint8_t *workspace;
+	struct range *ram;            /* RAM below ADDRESS_LIMIT, without firmware and kept ranges; sorted and disjoint */
+	size_t ram_count;
 	struct arena arena;
+
 	const struct segue_part *parts; /* [0] is the blob, the modules follow; extents are checked */
 	size_t part_count;
 	addr_t **extent_ends;         /* for each part with extents: the offset in the part at which every 16th extent ends */
-	addr_t workspace_phys;
-	uint8_t *workspace;
+	size_t segment_limit;
 	struct tables_way tables;     /* how the current page tables are read */
-
-	struct range *ram;            /* RAM below ADDRESS_LIMIT, without firmware and kept ranges; sorted and disjoint */
-	size_t ram_count;
-
-	struct bundle bundle;
 	const char *protocol;         /* static: "Multiboot 1" */
-	struct segment *segments;     /* in the order they were added */
-	uint32_t *claims;             /* indices into segments, sorted by dest; the segments are disjoint */
-	size_t segment_count, segment_limit;
 	struct entry_state entry;
 	uint32_t blocks;              /* of purgatory, that are needed: stage2/blocks/block.h */
 	int (*place_catcher)(struct job *job); /* NULL: not asked for */
 	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
 	addr_t catcher_dest;          /* physical; 0: none */
-	bool modules_stay;            /* as with SEGUE_LOAD_MODULES_STAY: the second try, after the first lacked RAM */
 	addr_t needs_memory;
+	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
+	bool modules_stay;            /* as with SEGUE_LOAD_MODULES_STAY: the second try, after the first lacked RAM */
 	bool is_64_bit;               /* the kernel's headers say that it is for a 64-bit CPU */
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* what segue_describe() reports */
@@ -146,9 +147,13 @@ static inline int segue_place_catcher(struct job *job)
 }
 
 /*
- * The target's memory map: the host's entries, in their order, split around each segment that has a target_type. Writes
- * at most limit entries to map. *count receives the full number, which may exceed limit; call with limit 0 to ask for
- * it. Call after all segments are added.
+ * The target's memory map: the host's entries, in their order. RAM is split around each segment that has a target_type
+ * and around entries of other types. Where two entries have the same RAM, the first keeps it. Targets read the map entry
+ * by entry: Linux's decompressor (process_e820_entries() in arch/x86/boot/compressed/kaslr.c) unpacks the kernel into any
+ * entry of RAM, whatever another entry says of that memory.
+ *
+ * Writes at most limit entries to map, which has at most twice the host's and two for each such segment. *count receives
+ * the full number, which may exceed limit; call with limit 0 to ask for it. Call after all segments are added.
  */
 void segue_target_map(const struct job *job, struct segue_range *map, size_t limit, size_t *count);
 
@@ -176,26 +181,37 @@ struct searched_header {
 	 */
 	bool (*is_stray)(const struct bytes *kernel);
 	/*
-	 * No loader recognises the kernel. Says why the first bytes that look like a header are not one; NULL if none
-	 * do.
+	 * No loader of a protocol with a header recognises the kernel. Says why the first bytes that look like a header are
+	 * not one; NULL if none do.
 	 */
 	const char *(*nearly)(const struct bytes *kernel, size_t *offset);
 };
 
+/* Protocols, in the order of the rules in recognise.c. */
+enum family { FAMILY_LINUX, FAMILY_MULTIBOOT, FAMILY_ELF, FAMILY_BOOT_SECTOR, FAMILY_NONE };
+
 /*
  * A boot protocol. recognise() looks at the bytes alone and tells whether the kernel uses this protocol. It also
- * accepts a broken kernel of this protocol, so that load() can say what is wrong with it. load() does the rest.
+ * accepts a broken kernel of this protocol, so that load() can say what is wrong with it. load() does the rest, or returns
+ * LOADER_PASSES before it has added a segment: then the next loader of the same family is for this kernel.
  */
-struct loader {
+#define LOADER_PASSES (-1)
+struct segue_loader {
 	const char *protocol;
 	bool (*recognise)(const struct bytes *kernel);
 	int (*load)(struct job *job);
 	const struct searched_header *searched; /* NULL: the magic has a fixed offset */
+	uint32_t family;              /* enum family */
 };
-/* Tried in this order (protocols.c); a NULL ends the array. */
-extern const struct loader *const segue_loaders[] SEGUE_HIDDEN;
-extern const struct loader segue_loader_multiboot SEGUE_HIDDEN, segue_loader_linux SEGUE_HIDDEN,
-	segue_loader_linux_old SEGUE_HIDDEN, segue_loader_elf SEGUE_HIDDEN, segue_loader_boot_sector SEGUE_HIDDEN;
+
+/* segue.h has it for hosts; hidden, it needs no GOT. */
+extern const struct segue_loader *const segue_loaders[] SEGUE_HIDDEN;
+
+/* Refuses what needs a loader or container that is not linked; name: "loader_linux". */
+static inline int segue_refuse_unlinked(const struct log *log, const char *what, const char *name)
+{
+	return segue_refuse(log, SEGUE_E_NOT_LINKED, "this is a %s, for segue_%s", what, name);
+}
 
 /* Sets job->protocol and runs the loader that recognises job->bundle.kernel. */
 int segue_load_kernel(struct job *job);

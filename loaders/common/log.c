@@ -64,6 +64,8 @@ static void put_hex(struct sentence *s, uint64_t value)
 
 static void format_sentence(struct sentence *s, const char *format, va_list list)
 {
+	uint32_t part;
+
 	for (; *format; format++) {
 		if (*format != '%') {
 			put(s, (unsigned char)*format);
@@ -75,6 +77,11 @@ static void format_sentence(struct sentence *s, const char *format, va_list list
 			break;
 		case 'b':
 			put_bytes(s, va_arg(list, const struct bytes *));
+			break;
+		case 'p':
+			part = va_arg(list, uint32_t);
+			put_string(s, part == 0 ? "blob " : "module ");
+			put_number(s, part == 0 ? 0 : part - 1);
 			break;
 		case 'u':
 			put_number(s, va_arg(list, uint32_t));

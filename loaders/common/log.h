@@ -27,6 +27,7 @@ static inline bool segue_tries_again(const struct log *log, int code)
  * Formats:
  *   %s  char *
  *   %b  struct bytes *, printed up to 64 bytes, unprintable ones as '?'
+ *   %p  uint32_t, the number of a part: "blob 0", "module 0"
  *   %u  uint32_t
  *   %x  addr_t, as 0x...
  *   %X  uint64_t, as 0x...
@@ -35,5 +36,17 @@ static inline bool segue_tries_again(const struct log *log, int code)
  */
 int segue_refuse(const struct log *log, int code, const char *format, ...);
 void segue_say(const struct log *log, int level, const char *format, ...);
+
+/*
+ * Compiled with SEGUE_SENTENCES 0, the library has codes and no sentences: the calls are checked by the compiler, and none is
+ * made, so that their strings go too.
+ */
+#ifndef SEGUE_SENTENCES
+#define SEGUE_SENTENCES 1
+#endif
+#if !SEGUE_SENTENCES
+#define segue_refuse(log, code, ...) (false ? segue_refuse(log, code, __VA_ARGS__) : (code))
+#define segue_say(log, level, ...) (false ? segue_say(log, level, __VA_ARGS__) : (void)0)
+#endif
 
 #endif

@@ -11,13 +11,14 @@ int segue_check_ranges(const struct job *job, const struct segue_range *ranges, 
 	return SEGUE_OK;
 }
 
-/* Sweep state: which kinds of ranges cover [at, next). */
+/* Sweep state: which kinds of ranges cover [at, next); what is not RAM goes on up to `other_end`. */
 struct sweep {
-	uint64_t at, next;
+	uint64_t at, next, other_end;
 	bool ram, other;
 };
 
-static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_t count, bool keep)
+/* taken: none of these ranges counts as RAM, whatever its type. */
+static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_t count, bool taken)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct segue_range *r = &ranges[i];
@@ -27,12 +28,15 @@ static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_
 			continue;
 		if (edge < sweep->next)
 			sweep->next = edge;
-		if (r->start > sweep->at || r->start == r->end)
+		if (r->start > sweep->at)
 			continue;
-		if (r->type == SEGUE_MEMORY_RAM && !keep)
+		if (r->type == SEGUE_MEMORY_RAM && !taken) {
 			sweep->ram = true;
-		else
+		} else {
 			sweep->other = true;
+			if (r->end > sweep->other_end)
+				sweep->other_end = r->end;
+		}
 	}
 }
 
@@ -42,13 +46,12 @@ int segue_find_ram(struct job *job)
 	/* Every start or end of a range can start a piece of RAM. */
 	size_t size = (args->memory_map_count + args->keep_count + 1) * 2 * sizeof *job->ram;
 	struct sweep sweep = {.at = 0};
+	struct range *last = NULL;
 
 	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	if (!job->ram)
 		return SEGUE_E_WORKSPACE_SMALL;
 	for (; sweep.at < ADDRESS_LIMIT; sweep.at = sweep.next) {
-		struct range *last = &job->ram[job->ram_count];
-
 		sweep.next = ADDRESS_LIMIT;
 		sweep.ram = sweep.other = false;
 		look_at(&sweep, args->memory_map, args->memory_map_count, false);
@@ -56,15 +59,13 @@ int segue_find_ram(struct job *job)
 		/* If entries that overlap disagree about an address, it is not RAM. */
 		if (!sweep.ram || sweep.other)
 			continue;
-		if (job->ram_count > 0 && last[-1].end == sweep.at)
-			last--;
-		else
-			job->ram_count++;
-		if (last->end != sweep.at)
+		if (!last || last->end != sweep.at) {
+			last = &job->ram[job->ram_count++];
 			last->start = (addr_t)sweep.at;
+		}
 		last->end = (addr_t)sweep.next;
 	}
-	return job->ram_count > 0 ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_NO_RAM, NULL);
+	return last ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_NO_RAM, NULL);
 }
 
 struct target_map {
@@ -87,30 +88,57 @@ static void add_range(struct target_map *map, uint64_t start, uint64_t end, uint
 	map->count++;
 }
 
+/* Adds an entry of RAM, split around what ranges of another type, earlier entries and segments have of it. */
+static void add_ram(struct target_map *map, const struct job *job, size_t entry)
+{
+	const struct segue_range *all = job->args->memory_map, *r = &all[entry];
+	struct sweep sweep = {.at = r->start};
+	uint32_t type, last = 0;
+	uint64_t start = r->start;
+
+	for (; sweep.at < r->end; sweep.at = sweep.next) {
+		sweep.next = r->end;
+		sweep.other_end = 0;
+		sweep.other = false;
+		look_at(&sweep, all, entry, true);
+		look_at(&sweep, r, job->args->memory_map_count - entry, false);
+		type = sweep.other ? 0 : SEGUE_MEMORY_RAM;
+		/* Not edge by edge: where many entries overlap, the time would grow with the cube of their number. */
+		if (sweep.other)
+			sweep.next = sweep.other_end;
+		for (size_t i = 0; i < job->segment_count; i++) {
+			const struct segment *s = &job->segments[i];
+			const struct segue_range claim = {.start = s->dest, .end = s->dest + s->size};
+
+			if (type == 0 || s->target_type == 0)
+				continue;
+			sweep.other = false;
+			look_at(&sweep, &claim, 1, true);
+			if (sweep.other)
+				type = s->target_type;
+		}
+		if (type == last)
+			continue;
+		if (last != 0)
+			add_range(map, start, sweep.at, last);
+		start = sweep.at;
+		last = type;
+	}
+	if (last != 0)
+		add_range(map, start, r->end, last);
+}
+
 void segue_target_map(const struct job *job, struct segue_range *ranges, size_t limit, size_t *count)
 {
 	struct target_map map = {.ranges = ranges, .limit = limit};
 
 	for (size_t i = 0; i < job->args->memory_map_count; i++) {
 		const struct segue_range *r = &job->args->memory_map[i];
-		uint64_t start = r->start;
 
-		for (size_t j = 0; r->type == SEGUE_MEMORY_RAM && j < job->segment_count; j++) {
-			const struct segment *s = &job->segments[job->claims[j]];
-
-			/*
-			 * A segment lies within one piece of job->ram, but that piece may join two adjacent entries of
-			 * the map.
-			 */
-			if (s->target_type == 0 || s->dest + s->size <= start || s->dest >= r->end)
-				continue;
-			add_range(&map, start, s->dest, r->type);
-			if (start < s->dest)
-				start = s->dest;
-			add_range(&map, start, s->dest + s->size < r->end ? s->dest + s->size : r->end, s->target_type);
-			start = s->dest + s->size;
-		}
-		add_range(&map, start, r->end, r->type);
+		if (r->type == SEGUE_MEMORY_RAM)
+			add_ram(&map, job, i);
+		else
+			add_range(&map, r->start, r->end, r->type);
 	}
 	*count = map.count;
 }
@@ -118,16 +146,12 @@ void segue_target_map(const struct job *job, struct segue_range *ranges, size_t 
 addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start)
 {
 	addr_t end = start, before;
-	size_t i;
 
 	do {
 		before = end;
-		for (i = 0; i < count; i++)
+		for (size_t i = 0; i < count; i++)
 			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
 				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
 	} while (end != before);
-	for (i = 0; i < count; i++)
-		if (map[i].type != SEGUE_MEMORY_RAM && map[i].start < end && map[i].end > start)
-			end = map[i].start > start ? (addr_t)map[i].start : start;
 	return end;
 }

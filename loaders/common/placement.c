@@ -103,7 +103,7 @@ static int refuse(const struct job *job, int code, const struct segment *s, cons
 			    s->dest, end_of(s), what, start, end);
 }
 
-static int check_fixed(const struct job *job, const struct segment *s)
+static IN_LINE int check_fixed(const struct job *job, const struct segment *s)
 {
 	addr_t end;
 	const struct segment *other;
@@ -200,7 +200,7 @@ static bool lies_well(const struct job *job, const struct bytes *source, addr_t 
 
 	if (place->not_in_place || source->size == 0)
 		return false;
-	segue_physical(job, *source, at, &run);
+	segue_physical(job, source, at, &run);
 	return run == source->size && (*at & (place->align - 1)) == 0 && add_addr(*at, size, &end) && *at >= place->min &&
 	       end <= place->max && segue_is_free(job, *at, end);
 }
@@ -285,25 +285,25 @@ const struct segue_extent *segue_extent_of(const struct job *job, const struct b
 	return extent;
 }
 
-void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run)
+void segue_physical(const struct job *job, const struct bytes *bytes, addr_t *start, addr_t *run)
 {
 	const struct segue_extent *extent;
 	addr_t into;
 
-	*run = bytes.size;
-	if (bytes.part == PART_WORKSPACE) {
-		*start = job->workspace_phys + (addr_t)(bytes.data - job->workspace);
+	*run = bytes->size;
+	if (bytes->part == PART_WORKSPACE) {
+		*start = job->workspace_phys + (addr_t)(bytes->data - job->workspace);
 		return;
 	}
-	*start = (uintptr_t)bytes.data;
-	extent = segue_extent_of(job, &bytes, &into);
+	*start = (uintptr_t)bytes->data;
+	extent = segue_extent_of(job, bytes, &into);
 	if (!extent)
 		return;
 	*start = (addr_t)extent->addr + into;
 	*run = (addr_t)extent->size - into;
 	/* Extents that touch form one run; empty extents between them do not matter. */
-	while (*run < bytes.size && ((++extent)->size == 0 || extent->addr == *start + *run))
+	while (*run < bytes->size && ((++extent)->size == 0 || extent->addr == *start + *run))
 		*run += (addr_t)extent->size;
-	if (*run > bytes.size)
-		*run = bytes.size;
+	if (*run > bytes->size)
+		*run = bytes->size;
 }

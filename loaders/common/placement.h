@@ -15,9 +15,9 @@ const struct segue_extent *segue_extent_of(const struct job *job, const struct b
 
 /*
  * The physical address of bytes: *start receives that of the first byte, *run how many bytes are contiguous from there,
- * at most bytes.size. bytes.size is not 0. The extents have been checked.
+ * at most bytes->size. bytes->size is not 0. The extents have been checked.
  */
-void segue_physical(const struct job *job, struct bytes bytes, addr_t *start, addr_t *run);
+void segue_physical(const struct job *job, const struct bytes *bytes, addr_t *start, addr_t *run);
 
 /* Is [start, end) in one range of job->ram? */
 bool segue_is_ram(const struct job *job, addr_t start, addr_t end);

@@ -7,9 +7,6 @@
 #include "common/bundle.h"
 #include "common/bytes.h"
 
-/* Is this a newc cpio archive, by its first six bytes? */
-bool segue_is_bundle(const struct bytes *blob);
-
 /* The newc header; bundle.c describes the format. */
 #define BUNDLE_HEADER_SIZE 110u
 #define BUNDLE_FIELDS 13u
@@ -45,9 +42,12 @@ int segue_bundle_name(struct bundle_reader *reader, const uint8_t *name);
 int segue_bundle_check(const struct bundle_reader *reader);
 int segue_bundle_take(const struct bundle_reader *reader);
 int segue_bundle_end(struct bundle_reader *reader);
+int segue_bundle_refuse(const struct bundle_reader *reader, int code); /* names the member */
 
 /* A Fiwix blob: two lengths, then the kernel at offset 8. */
 #define FIWIX_HEADER_SIZE 8u
-bool segue_is_fiwix(const struct bytes *blob);
+enum fiwix_piece { FIWIX_KERNEL, FIWIX_INITRD };
+/* The size of a piece, by the header's FIWIX_HEADER_SIZE bytes. Refuses one of more than left bytes. */
+int segue_fiwix_size(const struct log *log, const uint8_t *header, enum fiwix_piece piece, size_t left, uint32_t *size);
 
 #endif

@@ -13,29 +13,35 @@
 #include "container/container.h"
 #include "container/magic.h"
 
-bool segue_is_fiwix(const struct bytes *blob)
+static bool recognise(const struct bytes *blob)
 {
-	struct bytes rest;
-
-	if (blob->size <= FIWIX_HEADER_SIZE)
-		return false;
-	rest = segue_bytes_at(*blob, FIWIX_HEADER_SIZE, blob->size - FIWIX_HEADER_SIZE);
-	return segue_is_kernel(&rest) || segue_is_gzip(&rest);
+	return !segue_is_kernel(blob) && segue_is_fiwix(blob);
 }
 
-int segue_open_fiwix(const struct log *log, struct bundle *bundle, const struct bytes *blob)
+int segue_fiwix_size(const struct log *log, const uint8_t *header, enum fiwix_piece piece, size_t left, uint32_t *size)
 {
+	*size = le32(header + 4 * piece);
+	if (*size <= left)
+		return SEGUE_OK;
+	return segue_refuse(log, piece == FIWIX_KERNEL ? SEGUE_E_FIWIX_KERNEL : SEGUE_E_FIWIX_INITRD, "%u bytes, %z left", *size,
+			    (addr_t)left);
+}
+
+static int open(struct arena *arena, struct bundle *bundle, const struct bytes *blob)
+{
+	struct bytes *const pieces[] = {&bundle->kernel, &bundle->initrd};
 	size_t at = FIWIX_HEADER_SIZE;
+	uint32_t size;
 
-	bundle->container = "Fiwix";
-	for (int i = 0; i < 2; i++) {
-		uint32_t size = le32(blob->data + 4 * i);
+	for (enum fiwix_piece i = FIWIX_KERNEL; i <= FIWIX_INITRD; i++) {
+		int error = segue_fiwix_size(arena->log, blob->data, i, blob->size - at, &size);
 
-		if (size > blob->size - at)
-			return segue_refuse(log, i == 0 ? SEGUE_E_FIWIX_KERNEL : SEGUE_E_FIWIX_INITRD, "%u bytes, %z left",
-					    size, (addr_t)(blob->size - at));
-		*(i == 0 ? &bundle->kernel : &bundle->initrd) = segue_bytes_at(*blob, at, size);
+		if (error != SEGUE_OK)
+			return error;
+		*pieces[i] = segue_bytes_at(*blob, at, size);
 		at += size;
 	}
 	return SEGUE_OK;
 }
+
+const struct segue_container segue_container_fiwix = {.name = "Fiwix", .recognise = recognise, .open = open};

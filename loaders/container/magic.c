@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/bytes.h"
 #include "common/memory_functions.h"
+#include "container/bundle_reader.h"
 #include "container/magic.h"
+#include "common/multiboot_format.h"
 
 bool segue_is_linux(const struct bytes *file)
 {
@@ -16,6 +18,40 @@ bool segue_is_elf(const struct bytes *file)
 bool segue_is_kernel(const struct bytes *file)
 {
 	return segue_is_linux(file) || segue_is_elf(file);
+}
+
+bool segue_next_multiboot(const struct bytes *file, size_t *offset)
+{
+	for (; fits(*offset, MULTIBOOT_HEADER_MAGIC_FIELDS, file->size < MULTIBOOT_SEARCH ? file->size : MULTIBOOT_SEARCH);
+	     *offset += MULTIBOOT_ALIGN)
+		if (le32(file->data + *offset) == MULTIBOOT_HEADER_MAGIC)
+			return true;
+	return false;
+}
+
+bool segue_has_multiboot_sum(const uint8_t *p)
+{
+	return le32(p) + le32(p + 4) + le32(p + 8) == 0;
+}
+
+bool segue_is_boot_sector(const struct bytes *file)
+{
+	return file->size == 512 && le16(file->data + 510) == 0xaa55;
+}
+
+bool segue_is_bundle(const struct bytes *blob)
+{
+	return blob->size >= 6 && !memcmp(blob->data, "07070", 5) && (blob->data[5] == '1' || blob->data[5] == '2');
+}
+
+bool segue_is_fiwix(const struct bytes *blob)
+{
+	struct bytes rest;
+
+	if (blob->size <= FIWIX_HEADER_SIZE)
+		return false;
+	rest = segue_bytes_at(*blob, FIWIX_HEADER_SIZE, blob->size - FIWIX_HEADER_SIZE);
+	return segue_is_kernel(&rest) || segue_is_gzip(&rest);
 }
 
 bool segue_is_gzip(const struct bytes *file)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Identifies a file by a magic number at a fixed offset. Uses no loader, since a host may link only some of them.
+ * Identifies a file by a magic number. Uses no loader, since a host may link only some of them.
  * Exported to segue.elf and the segue command.
  */
 #ifndef SEGUE_MAGIC_H
@@ -17,6 +17,23 @@ bool segue_is_elf(const struct bytes *file);
 
 /* Is it Linux or ELF? */
 bool segue_is_kernel(const struct bytes *file);
+
+/* Multiboot 1, section 3.1: the header lies in the first 8192 bytes, at a multiple of 4. */
+#define MULTIBOOT_SEARCH 8192u
+#define MULTIBOOT_ALIGN 4u
+/*
+ * Finds the next magic number at *offset or above, where the specification allows one, whatever its checksum; false if
+ * none. segue_has_multiboot_sum(): is the checksum of the header at p right?
+ */
+bool segue_next_multiboot(const struct bytes *file, size_t *offset);
+bool segue_has_multiboot_sum(const uint8_t *p);
+
+/* 512 bytes that end with the boot flag */
+bool segue_is_boot_sector(const struct bytes *file);
+
+/* A newc cpio archive, by its first six bytes; a Fiwix blob, by the kernel behind its lengths */
+bool segue_is_bundle(const struct bytes *blob);
+bool segue_is_fiwix(const struct bytes *blob);
 
 /* RFC 1952, section 2.3.1: ID1, ID2, and CM 8 (deflate), the only method defined. */
 bool segue_is_gzip(const struct bytes *file);

@@ -61,19 +61,25 @@ int segue_open_blob(struct job *job)
 	const struct segue_part *part = &job->parts[0];
 	struct bundle *bundle = &job->bundle;
 	struct bytes blob = { part->data, part->size, 0 };
-	bool is_bundle;
+	const struct segue_container *const *container = segue_containers;
+	const char *name = NULL;
 	int error = SEGUE_OK;
 
 	if (!blob.size)
 		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);
 	drop_seal(&blob);
-	bundle->container = "";
-	is_bundle = segue_is_bundle(&blob);
-	set_string(&bundle->kernel_name, part->name && !is_bundle ? part->name : "kernel");
-	if (is_bundle)
-		error = segue_open_bundle(&job->arena, bundle, &blob);
+	while (*container && !(*container)->recognise(&blob))
+		container++;
+	if (segue_is_bundle(&blob))
+		name = "container_bundle";
 	else if (!segue_is_kernel(&blob) && segue_is_fiwix(&blob))
-		error = segue_open_fiwix(&job->log, bundle, &blob);
+		name = "container_fiwix";
+	if (!*container && name)
+		return segue_refuse_unlinked(&job->log, "container", name);
+	bundle->container = *container ? (*container)->name : "";
+	set_string(&bundle->kernel_name, part->name ? part->name : "kernel");
+	if (*container)
+		error = (*container)->open(&job->arena, bundle, &blob);
 	else
 		bundle->kernel = blob;
 	if (error)

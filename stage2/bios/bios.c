@@ -3,7 +3,9 @@
 #include "bios/bios.h"
 #include "bios/bios_map.h"
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "leave/processor.h"
+#include "machine/hardware.h"
 #include "common/memory_functions.h"
 
 #define LOW_LEAST PAGE                /* the vectors and the BIOS data area lie below */
@@ -106,7 +108,7 @@ static int check_args(const struct segue_bios_args *args, const void *registers)
 }
 
 /* Checks the state of the CPU that calls. */
-static int check_here(const struct segue_bios_args *args, const struct gate *gate, uint32_t cpu)
+static int check_here(const struct segue_bios_args *args, const struct gate *gate)
 {
 	const struct here here = {
 		.code_base = (addr_t)args->code_base, .data_base = (addr_t)args->data_base, .workspace = args->workspace,
@@ -115,7 +117,7 @@ static int check_here(const struct segue_bios_args *args, const struct gate *gat
 
 	if (code == SEGUE_E_READY_GATE)
 		return SEGUE_E_BIOS_GATE;
-	return code == SEGUE_OK && segue_bios_in_vmx(cpu) ? SEGUE_E_BIOS_VMX : code;
+	return code == SEGUE_OK && segue_cr4() & CR4_VMXE ? SEGUE_E_BIOS_VMX : code;
 }
 
 static struct crossing *prepare(const struct segue_bios_args *args, const struct gate *gate)
@@ -161,7 +163,7 @@ int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue
 	segue_gate_is(&gate, segue_bios_gate_start, segue_bios_gate_end);
 	cpu = segue_bios_cpu();
 	if (code == SEGUE_OK)
-		code = check_here(args, &gate, cpu);
+		code = check_here(args, &gate);
 	if (code != SEGUE_OK)
 		return refuse(args, code);
 	crossing = prepare(args, &gate);

@@ -6,7 +6,7 @@
  *   page 13     exchanged with base memory while the BIOS runs: the real-mode part, then the host's data
  *   page 17     the FPU's state
  *
- * The gate (bios_gate_i386.asm, bios_gate_x86_64.asm) saves the host's state and turns paging off as segue_exec() does. It
+ * The gate (bios_gate.inc) saves the host's state and turns paging off as segue_exec() does. It
  * returns through the same page and the same tables in reverse. The ground (bios_ground.inc) runs in between, with paging off.
  */
 #ifndef SEGUE_BIOS_H
@@ -61,20 +61,24 @@ extern const uint8_t segue_bios_gate_start[] SEGUE_HIDDEN, segue_bios_gate_end[]
 /* Offset in struct leave of the descriptor of the host's TSS: 8 or 16 bytes, to be filled in */
 extern const uint32_t segue_bios_tss_at SEGUE_HIDDEN;
 
+/* How the two PICs are set up. */
+struct pics {
+	uint8_t vectors[2], masks[2], icw4;
+};
+SEGUE_REGISTER_CALL void segue_bios_set_pics(const struct pics *pics);
+
 /*
  * Host state that C saves while the BIOS runs: bios_keep.c. segue_bios_put_back() restores it in reverse order.
  * segue_bios_keep() turns interrupts off.
  */
 struct kept {
 	uintptr_t flags, cr0, cr2, dr7;
-	uint8_t masks[2];             /* of the PICs */
+	struct pics pics;
 };
 uint32_t segue_bios_cpu(void);        /* CPU_* */
 void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, uint8_t *fpu);
 void segue_bios_put_back(const struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, const uint8_t *fpu);
 /* Copies TR's descriptor with the busy bit cleared, so that LTR accepts it. */
 void segue_bios_copy_task(uint8_t *descriptor, addr_t data_base);
-/* True if CR4.VMXE is on. */
-bool segue_bios_in_vmx(uint32_t cpu);
 
 #endif

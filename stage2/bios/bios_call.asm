@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; INT N from flat 32-bit code. A flat binary that stage 2 copies to a page boundary below 0x90000 (bios_call.c) and
-; then calls any number of times. It loops only if the BIOS has shut A20.
+; then calls any number of times. It has to wait for hardware only if the BIOS has shut A20.
 ;
 ; The image
 ;   +0   word: offset of the entry
@@ -16,7 +16,7 @@
 ;             FS = GS = SS = the page's segment; ESP below BIOS_CALL_SIZE, some 7 KiB of stack
 ;   out       registers as the BIOS returned them, with EFLAGS, DS and ES
 ;   restored  CR0, GDTR, IDTR, all segment registers, ESP, EBX ESI EDI EBP; DF = 0, IF = 0
-;   A20       open again; if it cannot be opened, a sentence (screen and COM1), and the machine stops
+;   A20       open; if it cannot be opened, a sentence is printed on the screen and on COM1, and the machine stops
 ;   clobbers  EAX ECX EDX EFLAGS
 ;   not reentrant
 
@@ -28,12 +28,12 @@ REGISTERS_AT	equ BIOS_CALL_SIZE - registers_size
 
 LIMIT_HIGH	equ 0xf
 
-COM1_DATA	equ COM1
-COM1_STATUS	equ COM1 + LSR
-COM1_CAN_SEND	equ LSR_THRE
 VGA_WHITE_ON_RED equ 0x4f00
 
-; Records that the dword before this point, or that many bytes earlier, is to be patched with the page's address.
+%include "machine/a20.inc"
+%include "machine/serial.inc"
+
+; patch_page [BYTES]: has the dword that ends here, or this many bytes earlier, patched with the page's address.
 %define patches
 %macro patch_page 0-1 0
 	%%here:
@@ -65,7 +65,7 @@ entry:
 	mov [ebx + callers_code], cs
 	sgdt [ebx + callers_gdt]
 	sidt [ebx + callers_idt]
-	; No string move: ES is not known.
+	; No string instruction, because the caller's ES may be anything.
 %assign at 0
 %rep registers_size / 4 - 1
 	mov eax, [edx + at]
@@ -77,7 +77,7 @@ entry:
 
 	bits 16
 word_mode:
-	; Load limits of 64 KiB, which stay in real mode.
+	; Load limits of 64 KiB: real mode keeps the limits of protected mode.
 	mov ax, gdt_data16
 	mov ds, ax
 	mov es, ax
@@ -139,9 +139,8 @@ flat_mode:
 	mov ebx, 0
 	patch_page
 	lea esp, [ebx + REGISTERS_AT]
-	call a20_is_open
-	je open_a20
-restore:
+	a20_ladder ne
+	je a20_stays_shut
 	lgdt [ebx + callers_gdt]
 	lidt [ebx + callers_idt]
 	jmp 0:.callers_code
@@ -166,46 +165,29 @@ callers_code equ $ - 2
 	pop ebx
 	ret
 
-; a20_is_open: writes the complement of the dword 1 MiB above; with A20 shut, both are the same memory
+; a20_is_open
 ;   mode      32-bit, flat
 ;   in        EBX page
 ;   out       ZF = 0: open
 ;   clobbers  EAX
 a20_is_open:
-	mov eax, [ebx + a20_probe + (1 << 20)]
-	not eax
-	mov [ebx + a20_probe], eax
-	cmp eax, [ebx + a20_probe + (1 << 20)]
+	a20_test [ebx + a20_probe + (1 << 20)], [ebx + a20_probe]
 	ret
 
-; open_a20: tries port 0x92, then the keyboard controller
+; kbc_ready
+;   mode      32-bit
+;   clobbers  AL ECX
+kbc_ready:
+	kbc_wait
+	ret
+
+; a20_stays_shut: prints that A20 stays shut, and stops
 ;   mode      32-bit, flat
 ;   in        EBX page; ESP in it
-;   out       continues at restore with A20 open; else stops with a sentence
-;   clobbers  EAX ECX EDX ESI EDI
-open_a20:
-	in al, PORT_SYSTEM_A
-	and al, ~SYSTEM_A_RESET & 0xff
-	or al, SYSTEM_A_A20
-	out PORT_SYSTEM_A, al
-	call a20_is_open
-	jne restore
-	call kbc_ready
-	mov al, KBC_WRITE_OUT
-	out KBC_COMMAND, al
-	call kbc_ready
-	mov al, KBC_A20_ON
-	out KBC_DATA, al
-	call kbc_ready
-	; The controller is a slow microprocessor.
-	mov ecx, 0x10000
-.again:
-	call a20_is_open
-	jne restore
-	loop .again
+a20_stays_shut:
 	lea esi, [ebx + .text]
 	mov edi, VGA_TEXT
-	mov edx, COM1_STATUS
+	mov edx, COM1
 .print:
 	movzx eax, byte [esi]
 	inc esi
@@ -214,33 +196,13 @@ open_a20:
 	or eax, VGA_WHITE_ON_RED
 	mov [edi], ax
 	add edi, 2
-	push eax
-	mov ecx, 0x10000		; limited, in case the port is stuck
-.busy:
-	in al, dx
-	test al, COM1_CAN_SEND
-	loopz .busy
-	pop eax
-	mov dl, COM1_DATA & 0xff
-	out dx, al
-	mov dl, COM1_STATUS & 0xff
+	put_character ebp
 	jmp .print
 .stop:
 	hlt
 	jmp .stop
 .text:
 	db "segue: the BIOS has shut the A20 gate, and it stays shut; stopped", 0
-
-; kbc_ready: waits, with a limit, until the keyboard controller takes a byte
-;   mode      32-bit
-;   clobbers  AL ECX
-kbc_ready:
-	mov ecx, 0x10000
-.wait:
-	in al, KBC_COMMAND
-	test al, KBC_INPUT_FULL
-	loopnz .wait
-	ret
 
 	align 8, db 0
 gdt:
@@ -268,8 +230,8 @@ real_idt:
 	dw 256 * 4 - 1
 	dd 0
 
-; The page's address is added to bits 16 to 39 of a descriptor, its base. The page is below 1 MiB, so the access byte above
-; does not change.
+; In a descriptor the page's address is added to bits 16 to 47, of which 16 to 39 are the base. The page is below 1 MiB, so
+; there is no carry into the access byte above the base.
 patch_table:
 	dw patches patch_flat_mode, gdt + gdt_code16 + 2, gdt + gdt_data16 + 2, gdt_pointer + 2, 0
 	dw segment_of_page, 0

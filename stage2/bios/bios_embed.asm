@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: MIT
-; stage2/bios/bios_call.asm as bytes. BIOS_CALL_BIN is its file.
+; Embeds stage2/bios/bios_call.asm as bytes. BIOS_CALL_BIN is the name of the assembled file.
 
 global segue_bios_call
 global segue_bios_call_end

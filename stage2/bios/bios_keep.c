@@ -3,7 +3,7 @@
 #include "bios/bios.h"
 #include "common/memory_functions.h"
 #include "leave/processor.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 
 #define CPUID_ECX_OSXSAVE 0x8000000u  /* CPUID.1:ECX */
 #define LEAF_XSAVE 0xdu
@@ -59,15 +59,6 @@ uint32_t segue_bios_cpu(void)
 	return cpu;
 }
 
-bool segue_bios_in_vmx(uint32_t cpu)
-{
-	uintptr_t cr4 = 0;
-
-	if (cpu & CPU_CR4)
-		__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return cr4 & CR4_VMXE;
-}
-
 void segue_bios_copy_task(uint8_t *descriptor, addr_t data_base)
 {
 	struct table gdtr;
@@ -93,20 +84,6 @@ static uint8_t in(uint32_t port)
 
 	__asm__ volatile("inb %w1, %b0" : "=a"(value) : "Nd"(port));
 	return value;
-}
-
-static void set_pics(uint32_t first, uint32_t second, uint32_t icw4, uint32_t mask_1, uint32_t mask_2)
-{
-	out(PIC_1, ICW1);
-	out(PIC_2, ICW1);
-	out(PIC_1 + 1, first);
-	out(PIC_2 + 1, second);
-	out(PIC_1 + 1, ICW3_1);
-	out(PIC_2 + 1, ICW3_2);
-	out(PIC_1 + 1, icw4);
-	out(PIC_2 + 1, icw4);
-	out(PIC_1 + 1, mask_1);
-	out(PIC_2 + 1, mask_2);
 }
 
 static void set_pit(uint32_t mode, uint32_t reload)
@@ -170,9 +147,13 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0 & ~(uintptr_t)(CR0_EM | CR0_TS)));
 	save_fpu(cpu, fpu);
 	if (args->flags & SEGUE_BIOS_PIC) {
-		kept->masks[0] = in(PIC_1 + 1);
-		kept->masks[1] = in(PIC_2 + 1);
-		set_pics(ICW2_BIOS_1, ICW2_BIOS_2, ICW4_8086, ~(uint32_t)args->irqs & 0xff, ~(uint32_t)args->irqs >> 8 & 0xff);
+		const struct pics bios = {.vectors = {ICW2_BIOS_1, ICW2_BIOS_2},
+					  .masks = {(uint8_t)~args->irqs, (uint8_t)(~args->irqs >> 8)}, .icw4 = ICW4_8086};
+
+		kept->pics = (struct pics){.vectors = {args->pic_vector[0], args->pic_vector[1]},
+					   .masks = {in(PIC_1 + 1), in(PIC_2 + 1)},
+					   .icw4 = args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4_8086 | ICW4_AEOI : ICW4_8086};
+		segue_bios_set_pics(&bios);
 	}
 	if (args->flags & SEGUE_BIOS_PIT)
 		set_pit(BIOS_PIT_MODE, 0);
@@ -183,8 +164,7 @@ void segue_bios_put_back(const struct kept *kept, const struct segue_bios_args *
 	if (args->flags & SEGUE_BIOS_PIT)
 		set_pit(args->pit_mode, args->pit_reload);
 	if (args->flags & SEGUE_BIOS_PIC)
-		set_pics(args->pic_vector[0], args->pic_vector[1],
-			 args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4_8086 | ICW4_AEOI : ICW4_8086, kept->masks[0], kept->masks[1]);
+		segue_bios_set_pics(&kept->pics);
 	put_back_fpu(cpu, fpu);
 	__asm__ volatile("mov %0, %%cr2" : : "r"(kept->cr2));
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0));

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include "bios/bios_map.h"
 #include "common/bytes.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 
 #define GET_MAP 0xe820u               /* ACPI 6.5, section 15.1 */
 #define GET_MAP_SIGNATURE 0x534d4150u /* "SMAP" */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Other CPUs, as the host's side sees them: who waits, and whether the rest can be stopped from here. */
-#include "load/loaded.h"
+/* segue_ready()'s checks of the other CPUs: are all parked, or can the rest be stopped by INIT from this CPU? */
+#include "leave/loaded.h"
 #include "leave/processor.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 
-#define ECX_VMX 0x20u
-
-/* IA32_APIC_BASE's lower half; 0 where there is none. */
+/* The low half of IA32_APIC_BASE; 0 if the CPU has none. */
 static uint32_t apic_base(const struct cpuid *f)
 {
 	uint32_t low, high;
@@ -17,39 +15,38 @@ static uint32_t apic_base(const struct cpuid *f)
 	return low;
 }
 
-/* Others may be in VMX root operation, where an INIT is held back, if this one could be. */
-static bool may_be_in_vmx(const struct cpuid *f)
+static const volatile struct parking *parking_of(const struct loaded *loaded)
 {
-	uintptr_t cr4;
-
-	if (!(f->ecx & ECX_VMX))
-		return false;
-	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return cr4 & CR4_VMXE;
+	return (const volatile struct parking *)(const void *)((const uint8_t *)loaded - LOADED_AT + PARKING_AT);
 }
 
-static const volatile struct parking *parking_of(const void *workspace)
+static uint32_t others_of(const struct loaded *loaded)
 {
-	return (const volatile struct parking *)(const void *)((const uint8_t *)workspace + PARKING_AT);
+	return loaded->cpu_count > 1 ? loaded->cpu_count - 1 : 0;
+}
+
+bool segue_cpus_are_missing(const struct loaded *loaded)
+{
+	return !(loaded->flags & SEGUE_LOAD_INIT_CPUS) && parking_of(loaded)->count < others_of(loaded);
 }
 
 int segue_cpus_ready(const struct loaded *loaded)
 {
-	uint32_t others = loaded->cpu_count > 1 ? loaded->cpu_count - 1 : 0;
-	uint32_t parked = parking_of(loaded->workspace)->count, base;
+	uint32_t others = others_of(loaded), parked = parking_of(loaded)->count, base;
 	struct cpuid features = segue_cpuid_features();
 	bool is_boot_cpu;
 
 	base = apic_base(&features);
-	/* Where nothing tells, there is one CPU, or the host knows. */
+	/* Without IA32_APIC_BASE this cannot be checked, and counts as the boot CPU. */
 	is_boot_cpu = base == 0 || base & APIC_BASE_BSP;
 	if (!is_boot_cpu && !(loaded->flags & SEGUE_LOAD_ANY_CPU))
 		return SEGUE_E_READY_BOOT_CPU;
-	/* Where the host tells of no others, the flag still promises that whoever else runs is stopped. */
+	/* With cpu_count 0 or 1 the flag still promises that all others get an INIT, so it must be possible to send one. */
 	if (parked == others && (others > 0 || !(loaded->flags & SEGUE_LOAD_INIT_CPUS) || base == 0))
 		return SEGUE_OK;
-	/* To CPUs that it knows nothing of, the boot CPU sends an INIT by one shorthand; from another it would hit that. */
+	/* CPUs that are not listed get the INIT to all but self, which from another CPU would reset the boot CPU. */
 	if (parked > others || !(loaded->flags & SEGUE_LOAD_INIT_CPUS) || !(base & APIC_BASE_EN) || !is_boot_cpu)
 		return SEGUE_E_READY_CPUS;
-	return may_be_in_vmx(&features) ? SEGUE_E_READY_VMX : SEGUE_OK;
+	/* If CR4.VMXE is set here, other CPUs may be in VMX root operation, which blocks INIT. */
+	return segue_cr4() & CR4_VMXE ? SEGUE_E_READY_VMX : SEGUE_OK;
 }

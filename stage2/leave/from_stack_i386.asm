@@ -1,8 +1,8 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; segue_exec() and segue_park() for hosts whose compiler has no regparm (include/segue.h).
-;   mode      as exec_i386.asm's
-;   in        the workspace on the stack, as cdecl has it
+;   mode      that of exec_i386.asm
+;   in        the workspace on the stack (cdecl)
 ;   out       does not return
 
 bits 32

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 
 struct known segue_known;
 
@@ -25,7 +25,7 @@ static uint32_t place_of(const void *workspace)
 	return i;
 }
 
-/* Of more than KNOWN_WORKSPACES the one that was loaded first is forgotten: a host may free memory without segue_unload(). */
+/* If the list is full, the oldest entry is dropped, because a host may free workspaces without segue_unload(). */
 void segue_know(const void *workspace, uint32_t serial)
 {
 	segue_forget(workspace);
@@ -41,7 +41,7 @@ void segue_forget(const void *workspace)
 		segue_known.workspaces[i] = i + 1 < KNOWN_WORKSPACES ? segue_known.workspaces[i + 1] : NULL;
 }
 
-/* What stands there, believed or not. */
+/* The loaded state by its magic numbers alone. */
 static const struct loaded *found(const void *workspace)
 {
 	const uint8_t *bytes = workspace;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which workspaces hold a target: the library's only state, in its .bss. RAM survives a warm reset, and memory that was never
- * cleared may hold anything, the magic numbers of an earlier boot's target too. So nothing in a workspace is believed
- * before its address stands here. The gates read it (leave.inc).
+ * The workspaces in which a target is loaded. RAM survives a warm reset, and memory that was never cleared may contain the
+ * magic numbers of an earlier boot's target. So the content of a workspace is used only if its address is listed here, in
+ * .bss. The gates read this list too (leave.inc).
  */
 #ifndef SEGUE_KNOWN_H
 #define SEGUE_KNOWN_H
@@ -14,13 +14,13 @@
 #define KNOWN_WORKSPACES 8u
 
 struct known {
-	/* The one that was loaded last is the first; NULLs at the end. No entry is ever missing while others move. */
+	/* The last loaded comes first; NULLs at the end. The list is shifted so that no entry is ever missing. */
 	const void *volatile workspaces[KNOWN_WORKSPACES];
-	uint32_t serial;              /* I/O port that the last load was told of, for the gates' refusals; 0: none */
+	uint32_t serial;              /* serial port of the last load, for the gates' refusals; 0: none */
 };
 extern struct known segue_known SEGUE_HIDDEN;
 
-/* One segue_load() at a time: false while another is under way, on this CPU or not. */
+/* Begins a segue_load(). False: another one is in progress, on this CPU or another. */
 bool segue_begin(void);
 void segue_end(void);
 

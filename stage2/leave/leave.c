@@ -2,7 +2,7 @@
 /* The leave page and its page tables: leave.h. */
 #include "common/memory_functions.h"
 #include "leave/leave.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 
 /* Intel SDM vol. 3, tables 4-4 to 4-20; a PAE page-directory-pointer entry has no R/W bit. */
 #define ENTRY_FLAGS (ENTRY_PRESENT | ENTRY_WRITABLE)
@@ -21,7 +21,7 @@ static uint32_t *entry_at(const struct leave_tables *tables, uint32_t table, uin
 uint32_t segue_leave_map(struct leave_tables *tables, unsigned levels, const addr_t linear[3])
 {
 	uint32_t root = take_table(tables);
-	/* Bits of the address at each level. An entry's lower 4 bytes are enough: every page lies below 4 GiB. */
+	/* Bits of the address at each level. An entry's lower 4 bytes are enough, because every page is below 4 GiB. */
 	unsigned bits = levels == 2 ? 10 : 9, entry_size = levels == 2 ? 4 : 8;
 
 	for (int i = 0; i < 3; i++) {
@@ -55,17 +55,17 @@ uint32_t segue_leave_map_57(struct leave_tables *tables, uint32_t root_48, const
 
 struct leave *segue_prepare_gate(struct leave_tables *tables, const struct gate *gate, addr_t code_base, addr_t data_base)
 {
-	/* What is mapped: the gate, the leave page as the host has it, and as it is. */
+	/* The pages that are mapped: the gate, and the leave page at its linear and its physical address. */
 	const addr_t linear[3] = {(addr_t)(uintptr_t)gate->start + code_base, (addr_t)(uintptr_t)tables->page + data_base,
 				  tables->phys};
 	uint32_t gate_at = (uint32_t)linear[0] & (PAGE - 1), leave_at;
 	struct leave *leave;
 
-	/* Across two pages, by an odd code_base, say, it only works with paging off: segue_ready_here() sees to that. */
+	/* A gate that crosses a page (an odd code_base) works with paging off only. segue_ready_here() checks that. */
 	if (!segue_gate_fits(gate_at, gate->size))
 		gate_at = 0;
 	leave_at = LEAVE_STACK + (gate_at >= LEAVE_SIZE ? 0 : PAGE - LEAVE_SIZE);
-	/* Text as the data segment has it. */
+	/* The gate's text, read through the data segment. */
 	memcpy(tables->page + gate_at, gate->start + (ptrdiff_t)(code_base - data_base), gate->size);
 	leave = (struct leave *)(void *)(tables->page + leave_at);
 	leave->linear = linear[1] + leave_at;

@@ -1,57 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* What the processor is: CPUID (Intel SDM vol. 2), where it may be missing. Not named cpuid.h, as the compiler has one. */
+/* CPUID (Intel SDM vol. 2), which old CPUs lack. Not named cpuid.h, because the compiler has a header of that name. */
 #ifndef SEGUE_PROCESSOR_H
 #define SEGUE_PROCESSOR_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "numbers/hardware.h"
-
-/* Leaf 1 */
-#define CPUID_FAMILY(eax) ((eax) >> 8 & 15u)
-#define CPUID_FAMILY_P6 6u
+#include "common/bytes.h"
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
 
-static inline struct cpuid segue_cpuid(uint32_t leaf)
-{
-	struct cpuid r;
-
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(0));
-	return r;
-}
-
-/* Can EFLAGS.ID be changed? (Intel SDM vol. 1, 3.4.3) */
-static inline bool segue_has_cpuid(void)
-{
-#if defined(__i386__)
-	uint32_t flags, changed;
-
-	__asm__ volatile("pushfl\n\tpopl %0\n\tmovl %0, %1\n\txorl %2, %1\n\tpushl %1\n\tpopfl\n\tpushfl\n\tpopl %1\n\t"
-			 "pushl %0\n\tpopfl"
-			 : "=&r"(flags), "=&r"(changed)
-			 : "i"(EFLAGS_ID)
-			 : "cc");
-	return (flags ^ changed) & EFLAGS_ID;
-#else
-	return true;
-#endif
-}
-
-/* Leaf 1; zeros where there is none. */
-static inline struct cpuid segue_cpuid_features(void)
-{
-	if (!segue_has_cpuid() || segue_cpuid(0).eax == 0)
-		return (struct cpuid){0, 0, 0, 0};
-	return segue_cpuid(1);
-}
-
-/* By leaf 1: is there an IA32_APIC_BASE? The Pentium has an APIC, but not this MSR. */
-static inline bool segue_has_apic_base(const struct cpuid *one)
-{
-	return (one->edx & CPUID_APIC) && (one->edx & CPUID_MSR) && CPUID_FAMILY(one->eax) >= CPUID_FAMILY_P6;
-}
+struct cpuid segue_cpuid(uint32_t leaf);
+bool segue_has_cpuid(void);
+/* Leaf 1; zeros if the CPU has none. */
+struct cpuid segue_cpuid_features(void);
+/* Does the CPU of this leaf 1 have IA32_APIC_BASE? */
+IN_REGISTER bool segue_has_apic_base(const struct cpuid *one);
+/* CR4, at CPL 0; 0 if the CPU has none. */
+uintptr_t segue_cr4(void);
 
 #endif

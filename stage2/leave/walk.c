@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables in force, walked: walk.h. Intel SDM vol. 3, 4.3 to 4.5. */
+/* Walks the page tables in force: walk.h. Intel SDM vol. 3, 4.3 to 4.5. */
 #include "common/memory_functions.h"
 #include "leave/processor.h"
 #include "leave/walk.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 
 #define CR4_FRED 0x100000000u
-/* Bits of a physical address; memory encryption has its own above (AMD APM vol. 2, 15.34.1; TDX: 47 or 51). */
+/* Bits of a physical address, without those of memory encryption above them (AMD APM vol. 2, 15.34.1; TDX: 47 or 51). */
 #define ENTRY_ADDRESS ((addr_t)0x3ffffffff000u)
 
 #define EFLAGS_IF 0x200u
@@ -20,7 +20,7 @@
 #define CODE_SEGMENT 0x00cf9b00u
 #endif
 
-/* walk->peek.value becomes the 8 bytes there. */
+/* Reads 8 bytes at a linear address to walk->peek.value. */
 static bool peek_at(struct walk *walk, addr_t linear)
 {
 	walk->peek.at = (uintptr_t)(linear - walk->data_base);
@@ -53,8 +53,8 @@ struct table_register {
 } __attribute__((packed));
 
 /*
- * A fault loads CS from the GDT, which a host need not have mapped while it takes no exception. So it is one of our own
- * first, at such a base that the selector finds our descriptor in it.
+ * A fault loads CS from the GDT, and a host may run without having its GDT mapped. So our own GDT is used at first, with a
+ * base such that the host's selector finds our descriptor.
  */
 static void begin_to_peek(struct walk *walk, uint32_t cs, addr_t code_base)
 {
@@ -69,7 +69,7 @@ static void begin_to_peek(struct walk *walk, uint32_t cs, addr_t code_base)
 	walk->peek.gdt_base = (uintptr_t)walk->code + (uintptr_t)walk->data_base - (cs & 0xfff8);
 }
 
-/* An NMI or a machine check is the host's meanwhile. Its GDT and IDT may not be there at all, so they are read with care. */
+/* NMIs and machine checks go to the host's handlers. Its GDT and IDT may be unmapped, so segue_peek() reads them. */
 static void take_tables_of_host(struct walk *walk, uint32_t cs)
 {
 	struct table_register gdtr, idtr;
@@ -89,8 +89,8 @@ static void take_tables_of_host(struct walk *walk, uint32_t cs)
 }
 
 /*
- * The base that we are told decides where our IDT lies, and the GDT tells the real one. A host that takes interrupts has its
- * GDT mapped, and a wrong base ends in the host's own handler if it does; another may not have it mapped.
+ * Our IDT's address depends on data_base, so it is checked against the GDT first. If interrupts are on, the GDT is mapped,
+ * and can be read directly, so that a fault goes to the host's handler. If they are off it may be unmapped.
  */
 static bool is_data_base(struct walk *walk)
 {
@@ -98,15 +98,6 @@ static bool is_data_base(struct walk *walk)
 
 	__asm__ volatile("pushf\n\tpop %0" : "=r"(flags));
 	return segue_is_data_base(walk->data_base, walk->levels == 0 || flags & EFLAGS_IF ? NULL : walk);
-}
-
-static uintptr_t read_cr4(void)
-{
-	uintptr_t cr4 = 0;
-
-	if (sizeof(uintptr_t) > 4 || segue_cpuid_features().edx & CPUID_ANY_CR4)
-		__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
-	return cr4;
 }
 
 bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base)
@@ -123,7 +114,7 @@ bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base)
 	if (!(cr0 & CR0_PG))
 		return is_data_base(walk);
 	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
-	cr4 = read_cr4();
+	cr4 = segue_cr4();
 #if ADDRESS_MAX > UINT32_MAX
 	walk->levels = cr4 & CR4_LA57 ? 5 : 4;
 	walk->root = cr3 & ENTRY_ADDRESS;
@@ -133,7 +124,7 @@ bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base)
 	walk->levels = cr4 & CR4_PAE ? PAE_LEVELS : 2;
 	walk->large = cr4 & CR4_PSE;
 	walk->root = cr3 & (cr4 & CR4_PAE ? ~31u : ~(PAGE - 1));
-	/* A handler would need ENDBR32, which older CPUs do not know. */
+	/* A handler would need ENDBR32, which is not an instruction of older CPUs. */
 	if (cr4 & CR4_CET)
 		return false;
 #endif
@@ -154,7 +145,7 @@ static unsigned entry_size(const struct walk *walk)
 	return walk->levels == 2 ? 4 : 8;
 }
 
-/* In 64-bit mode a linear address's upper bits are as its uppermost one that counts; dropped, or set again. */
+/* In 64-bit mode a linear address is sign-extended. These remove the sign bits, and add them. */
 static addr_t without_sign(const struct walk *walk, addr_t linear)
 {
 #if ADDRESS_MAX > UINT32_MAX
@@ -177,7 +168,7 @@ static addr_t with_sign(const struct walk *walk, addr_t linear)
 #endif
 }
 
-/* Where the window has the entry of that level for an address: for the next level up, where it has the entry's own. */
+/* The address of an entry in the recursive window; for each higher level, the entry of that entry's address. */
 static addr_t in_window(const struct walk *walk, addr_t linear, unsigned level)
 {
 	for (unsigned i = 0; i <= level; i++)
@@ -198,7 +189,7 @@ static bool read_entry(struct walk *walk, addr_t linear, addr_t *entry)
 #if ADDRESS_MAX > UINT32_MAX
 	*entry = (addr_t)high << 32 | low;
 #else
-	/* An address that addr_t does not hold. */
+	/* An address above 4 GiB does not fit addr_t. */
 	*entry = high & ENTRY_ADDRESS_HIGH ? low | WALK_ABOVE : low;
 #endif
 	return (*entry & ENTRY_PRESENT) != 0;
@@ -213,22 +204,22 @@ static bool is_page(const struct walk *walk, unsigned level, addr_t entry)
 	return walk->levels == 2 ? walk->large : level == 1 || (level == 2 && walk->levels > 3);
 }
 
-/* Is it in what the last walk's table maps? */
+/* Does the table where the last walk ended map this address too? */
 static bool is_near_last(const struct walk *walk, addr_t linear)
 {
-	/* In two steps: it may be all of the address. */
+	/* Two shifts, because one by the full width is undefined. */
 	addr_t within = ((addr_t)1 << (12 + index_bits(walk) * (walk->last_level + 1) - 1) << 1) - 1;
 
 	return walk->last_table && ((linear ^ walk->last_linear) & ~within) == 0;
 }
 
-/* With PAE the window shows the lower levels' tables only. */
+/* With PAE the window maps the tables of the lower levels only. */
 static bool is_looking_for_root(const struct walk *walk)
 {
 	return walk->levels == PAE_LEVELS && walk->way.mapped == TABLES_WINDOW && !walk->way.root;
 }
 
-/* sure: each table must be found to lie where it is read. */
+/* Walks to a linear address. sure: verify that each table is mapped where it is read. */
 static addr_t lead(struct walk *walk, addr_t linear, bool sure)
 {
 	bool near = sure && is_near_last(walk, linear);
@@ -265,7 +256,7 @@ static addr_t lead(struct walk *walk, addr_t linear, bool sure)
 	return WALK_UNKNOWN;
 }
 
-/* With PAE the window shows the four page directories, and among all that they map must be the root's page. */
+/* With PAE the window maps the four page directories. The root's page is searched for in all that they map. */
 static bool find_root(struct walk *walk)
 {
 	addr_t linear = 0, entry;
@@ -300,11 +291,11 @@ bool segue_walk_try(struct walk *walk, struct tables_way way)
 	return lead(walk, walk->way.root, false) == walk->root;
 }
 
-/* The root where any entry of the table of that level that is for an address would have it, or where it is such a slot. */
+/* Tries each entry of the table of that level for an address near: as the one that maps the root, or as a recursive slot. */
 static bool try_entries(struct walk *walk, addr_t near, unsigned level, enum tables_mapped mapped)
 {
 	unsigned shift = 12 + index_bits(walk) * level;
-	/* There is no use for PAE's uppermost level. */
+	/* PAE's top level is not tried; the next one has 2048 entries in four tables. */
 	unsigned bits = walk->levels == PAE_LEVELS && level == 1 ? 11 : index_bits(walk);
 	addr_t start = near >> (shift + bits - 1) >> 1 << (shift + bits - 1) << 1;
 	struct tables_way way = {.mapped = mapped};
@@ -326,7 +317,7 @@ bool segue_walk_search(struct walk *walk, const addr_t *near, unsigned count)
 	if (try_entries(walk, 0, top, TABLES_OFFSET) || try_entries(walk, 0, top, TABLES_WINDOW))
 		return true;
 	while (top-- > 0)
-		/* Page by page only in the kernel's image: elsewhere devices are mapped so, and would be read. */
+		/* Single pages are tried near the kernel's text only: elsewhere they may map devices, which would be read. */
 		for (unsigned i = 0; i < (top ? count : 1); i++)
 			if (try_entries(walk, near[i], top, TABLES_OFFSET))
 				return true;
@@ -336,4 +327,10 @@ bool segue_walk_search(struct walk *walk, const addr_t *near, unsigned count)
 addr_t segue_walk(struct walk *walk, addr_t linear)
 {
 	return walk->levels == 0 ? linear : lead(walk, linear, true);
+}
+
+bool segue_walk_again(struct walk *walk, addr_t code_base, addr_t data_base, struct tables_way way)
+{
+	return segue_walk_begin(walk, code_base, data_base) &&
+	       (walk->levels == 0 || (way.mapped != TABLES_NOT_KNOWN && segue_walk_try(walk, way)));
 }

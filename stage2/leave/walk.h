@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page tables in force, read as the CPU reads them: which physical address does a linear one lead to?
+ * Walks the page tables in force: to which physical address is a linear one mapped?
  *
- * Nothing is mapped for this. Hosts have their tables mapped at one offset from their physical addresses more often than
- * not, or by the tables themselves, one entry of the root leading to the root. Such a way proves itself: by tables that are
- * read so, the address where the root is read has to lead to the root. So does each table before it is believed. What
- * cannot be read, or does not agree, is unknown.
+ * Segue maps nothing for this. Most hosts map their tables at a constant offset from physical addresses (a direct map), or
+ * by a recursive slot: an entry of the root that points to the root. A way of reading is verified by its own result: by
+ * the tables read in this way, the address where the root is read must be mapped to the root. Each other table is verified
+ * in the same way before it is used. If a table cannot be read, or this check fails, the result is unknown.
  */
 #ifndef SEGUE_WALK_H
 #define SEGUE_WALK_H
@@ -13,14 +13,14 @@
 #include "common/loader.h"
 
 #define WALK_UNKNOWN ADDRESS_MAX
-#define WALK_ABOVE 0xfffff000u         /* i386: what lies above 4 GiB is said to be in this page, which holds no RAM */
-#define PEEK_VECTORS 19u              /* up to #MC: nothing else comes with interrupts off */
+#define WALK_ABOVE 0xfffff000u         /* i386: stands for any address above 4 GiB; this page is not RAM */
+#define PEEK_VECTORS 19u              /* up to #MC; with interrupts off no other vector occurs */
 #define PEEK_GATE (sizeof(uintptr_t) * 2)
 
 struct peek {
-	uintptr_t at;                 /* what is read, as the data segment has it */
+	uintptr_t at;                 /* offset in the data segment of the bytes to read */
 	uint32_t value[2];
-	uint16_t pad[3], idt_limit;   /* IDTR and GDTR, while it is read */
+	uint16_t pad[3], idt_limit;   /* IDTR and GDTR during the read */
 	uintptr_t idt_base;
 	uint16_t pad2[3], gdt_limit;
 	uintptr_t gdt_base;
@@ -34,41 +34,45 @@ struct walk {
 	addr_t root;                  /* physical */
 	struct tables_way way;        /* loader.h */
 	addr_t data_base;
-	unsigned levels;              /* 2, 3 (PAE), 4, 5; 0: paging is off, or it is not known */
+	unsigned levels;              /* 2, 3 (PAE), 4, 5; 0: paging is off, or unknown */
 	bool large;                   /* 32-bit paging: with pages of 4 MiB */
-	/* The table with the entry that the last walk ended at, its level, and an address in what it maps; table 0: none. */
+	/* The table where the last walk ended, an address that it maps, and its level; table 0: none. */
 	addr_t last_table, last_linear;
 	unsigned last_level;
 	struct peek peek;
-	uint8_t code[8];              /* a code segment as ours */
+	uint8_t code[8];              /* descriptor of a code segment like the present one */
 	uint8_t idt[PEEK_VECTORS * PEEK_GATE];
 };
 
-/* Reads the 8 bytes at peek->at. 0: they cannot be read. CPL 0; uses the caller's stack; interrupts are off meanwhile. */
+/* Reads the 8 bytes at peek->at. 0: the read faulted. CPL 0; uses the caller's stack; interrupts are off during the read. */
 IN_REGISTER uint32_t segue_peek(struct peek *peek);
 extern const uint8_t segue_peek_fault[] SEGUE_HIDDEN;
 
 /*
- * Do the data and stack segments have that base? At CPL 0: ready.c. Where walk is not NULL the GDT is read by segue_peek(),
- * and a fault answers yes: with another base there would have been no return from it.
+ * Do the data and stack segments have that base? Needs CPL 0. In segments.c. If walk is not NULL, the GDT is read by
+ * segue_peek(), and a fault counts as yes: with another base the fault would not have returned.
  */
 bool segue_is_data_base(addr_t data_base, struct walk *walk);
+/* i386: the same of the segment of that selector, which must be loaded. */
+bool segue_is_base(uint32_t selector, uint32_t is, uint32_t data_base, struct walk *walk);
 
 /*
- * Can this CPU's tables be walked at all? Not outside CPL 0, nor where an exception takes another way than by an IDT.
- * Then either paging is off, and every walk is good; or segue_walk_try() has to succeed.
+ * Can this CPU's tables be walked at all? False outside CPL 0, and if exceptions are not delivered through an IDT (FRED).
+ * If true, either paging is off and every walk succeeds, or segue_walk_try() must succeed first.
  */
 bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base);
-/* Are the tables to be read so? root is found, but with TABLES_WINDOW and PAE: there 0 has it looked for. */
+/* Can the tables be read in this way? way.root is computed, except for PAE with TABLES_WINDOW: there 0 searches for it. */
 bool segue_walk_try(struct walk *walk, struct tables_way way);
+/* Both, for a way that has been found before. */
+bool segue_walk_again(struct walk *walk, addr_t code_base, addr_t data_base, struct tables_way way);
 /*
- * Tries what is likely: the root where any entry of the root would map it; each slot of the root
- * as one that leads to it; then, for each lower level, the root as any entry of the table would map it that maps near[i] (of
- * single pages only near[0], the kernel's text). With five addresses up to 3072 reads with 32-bit paging, 4608 with PAE (and
- * all of a window's tables), 6656 with 4 levels, 9216 with 5.
+ * Tries likely ways: an offset by which any entry of the root would map the root; each slot of the root as a recursive
+ * slot; then for each lower level an offset by which any entry of the table for near[i] would map the root (for single
+ * pages only near[0], the kernel's text). With five addresses at most 3072 reads with 32-bit paging, 4608 with PAE (and
+ * all tables of a recursive slot), 6656 with 4 levels, 9216 with 5.
  */
 bool segue_walk_search(struct walk *walk, const addr_t *near, unsigned count);
-/* Where a linear address leads; WALK_UNKNOWN. */
+/* The physical address of a linear one, or WALK_UNKNOWN. */
 addr_t segue_walk(struct walk *walk, addr_t linear);
 
 #endif

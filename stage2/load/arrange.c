@@ -1,54 +1,55 @@
 /* SPDX-License-Identifier: MIT */
-/* Placed segments -> plan, replayed -> what purgatory is told, all in the workspace. */
+/* Placed segments -> plan -> replay -> purgatory's parameters, all in the workspace. */
 #include "blocks/block.h"
 #include "common/memory_functions.h"
 #include "load/arrange.h"
 #include "common/placement.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 #include "load/purgatory_params.h"
 #include "plan/replay.h"
 #include "load/runs.h"
 #include "load/scratch.h"
 
 /*
- * While it grows, its pages stand from the end of the planner's memory down, and the planner has what is below: neither
- * can tell how much it needs. Without room it is counted to its end, so that the refusal says what would do.
+ * The list grows down from the end of the planner's memory, and the planner uses the memory below it, because neither size
+ * is known beforehand. If the list meets the planner's memory, the rest is only counted, so that the refusal names a size.
  */
 struct list {
-	struct list_page *pages;      /* the first */
-	struct list_page *end;        /* of the memory */
+	struct list_page *pages;      /* the first page, after turn_list() */
+	struct list_page *end;        /* end of the memory */
 	size_t memory_size;
-	const size_t *held;           /* what the planner has of it, from its start */
-	size_t taken;                 /* bytes of pages */
+	const size_t *held;           /* bytes of the memory that the planner uses, from its start */
+	size_t taken;                 /* bytes of the list's pages */
 	bool full;                    /* an entry had no room */
 	uint32_t moves;
-	uint32_t count;               /* of entries: the moves, then what the digest is over */
+	uint32_t count;               /* of entries: the moves, then the ranges that the digest covers */
 };
 
+/* The large ones come last: i386 reaches the others by shorter instructions. */
 struct arrangement {
 	struct job *job;
-	struct runs runs;
-	struct scratch whole;         /* what is free */
-	struct scratch scratch;       /* of it, what the planner may use */
-	struct scratch left;          /* and what it has left */
-	struct scratch reserve;       /* for the list: out of the planner's reach */
 	struct list list;
-	struct plan_result result;
+	struct housing housing;
 	uint8_t *memory;              /* the planner's and the list's, then the replay's */
 	size_t memory_size;
-	struct housing housing;
 	bool moves_out;               /* purgatory and the list do not stay in the workspace */
+	struct runs runs;
+	struct plan_result result;
+	struct scratch whole;         /* free RAM */
+	struct scratch scratch;       /* the part that the planner may use */
+	struct scratch reserve;       /* for the list; the planner does not use it */
 };
 
 struct verification {
 	const struct job *job;
 	struct replay replay;
-	uint32_t count;               /* of the copies that have been checked */
+	uint32_t count;               /* copies checked so far */
 };
 
-static uint32_t pages_for(uint32_t entries)
+static OUT_OF_LINE uint32_t pages_for(uint32_t entries)
 {
-	/* An END follows the last entry, in a page of its own if need be. */
+	/* An END follows the last entry, if necessary on another page. */
 	return entries / LIST_MOVES + 1;
 }
 
@@ -71,7 +72,7 @@ static int emit(void *context, const struct segue_move *move)
 	return SEGUE_OK;
 }
 
-/* Turns the pages' order. */
+/* Reverses the order of the pages. */
 static void turn_list(struct list *list)
 {
 	struct list_page *low = list->end - pages_for(list->count), *high = list->end - 1;
@@ -86,8 +87,8 @@ static void turn_list(struct list *list)
 		}
 }
 
-/* Would a segment be written over the workspace? One that lies in it already is a table left in place. */
-static bool workspace_is_hit(const struct job *job)
+/* Would a segment overwrite the workspace? A table that stays in place in the workspace would not. */
+static OUT_OF_LINE bool workspace_is_hit(const struct job *job)
 {
 	addr_t start = job->workspace_phys, end = start + job->args->workspace_size;
 
@@ -102,7 +103,7 @@ static bool workspace_is_hit(const struct job *job)
 	return false;
 }
 
-/* What is left of the arena, up to its last whole page. */
+/* Takes the rest of the arena, up to its last page boundary. */
 static int divide_workspace(struct arrangement *a)
 {
 	struct arena *arena = &a->job->arena;
@@ -122,7 +123,7 @@ static int divide_workspace(struct arrangement *a)
 	return SEGUE_OK;
 }
 
-/* A bundle's own digest does not know what is handed over beside the bundle. */
+/* A bundle's own digest does not cover modules beside the bundle. */
 static bool is_in_digest(const struct job *job, const struct segment *s)
 {
 	uint32_t parts = job->bundle.digest && !job->args->digest ? 1 : PART_WORKSPACE;
@@ -146,7 +147,7 @@ static void add_digest(struct arrangement *a)
 	}
 }
 
-/* need: bytes of memory. What is planned with more may be another plan, and need more again. */
+/* need: bytes of memory. With more memory the plan may differ and need even more. */
 static int refuse_space(const struct arrangement *a, size_t need)
 {
 	if (need <= a->memory_size)
@@ -160,11 +161,11 @@ static size_t list_size(const struct arrangement *a)
 	return (size_t)pages_for(a->list.count) * PAGE;
 }
 
-/* Enough for the replay beside the list. */
+/* Bytes for the list and the replay. */
 static size_t replay_memory(const struct arrangement *a)
 {
-	return list_size(a) + segue_replay_memory(a->result.exchanged ? a->runs.copy_count : 0, (uint32_t)a->job->segment_count,
-						  SCRATCH_LIMIT, a->list.moves);
+	return list_size(a) + segue_replay_memory((a->result.exchanged ? a->runs.copy_count : 0) +
+						  (uint32_t)a->job->segment_count + SCRATCH_LIMIT, a->list.count);
 }
 
 static int plan_once(struct arrangement *a)
@@ -175,14 +176,13 @@ static int plan_once(struct arrangement *a)
 	struct plan_input input = {
 		.copies = list, .copy_count = copies, .lent = lent, .taken = &a->list.taken,
 		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.free = a->left.ranges, .free_count = a->scratch.count,
+		.free = a->scratch.ranges, .free_count = a->scratch.count,
 		.memory = a->memory, .memory_size = a->memory_size,
 		.emit = emit, .context = &a->list,
 	};
 	enum plan_status status;
 	size_t need;
 
-	a->left = a->scratch;
 	a->list.count = 0;
 	a->list.taken = PAGE;
 	a->list.full = false;
@@ -192,7 +192,7 @@ static int plan_once(struct arrangement *a)
 	need = list_size(a) + a->result.memory_used;
 	if (status == PLAN_MEMORY)
 		return refuse_space(a, list_size(a) + segue_plan_memory(copies, a->runs.zero_count, SCRATCH_LIMIT));
-	/* Segments are apart and inside RAM by now. */
+	/* The segments were checked to be disjoint and in RAM. */
 	if (status != PLAN_OK)
 		return segue_refuse(&a->job->log, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status,
 				    (addr_t)a->result.at.start, (addr_t)a->result.at.end);
@@ -203,7 +203,7 @@ static int plan_once(struct arrangement *a)
 	return SEGUE_OK;
 }
 
-/* Takes pages for the list while the planner has not set anything aside in them. */
+/* Takes pages for the list before the planner sets bytes aside in them. */
 static int reserve_pages(struct arrangement *a, uint32_t count)
 {
 	struct scratch *reserve = &a->reserve;
@@ -223,7 +223,7 @@ static int reserve_pages(struct arrangement *a, uint32_t count)
 	return SEGUE_OK;
 }
 
-/* Plans, and again with more pages held back for as long as the list needs more than there are. */
+/* Plans with a number of pages reserved for the list, and again with more while the list needs more. */
 static int make_plan(struct arrangement *a)
 {
 	uint32_t pages = a->moves_out ? 1 : 0;
@@ -239,7 +239,7 @@ static int make_plan(struct arrangement *a)
 	return error;
 }
 
-/* Puts the address of each page of the list, as a link, into the page before. */
+/* Writes the address of each page of the list, as a link, to the page before it. */
 static void link_list(struct arrangement *a)
 {
 	struct housing *housing = &a->housing;
@@ -256,7 +256,7 @@ static void link_list(struct arrangement *a)
 		else
 			a->list.pages[i - 1].link = (struct segue_move){.dst = page, .op = SEGUE_MOVE_LINK};
 	}
-	/* The END; its page may hold what an earlier plan left. */
+	/* The END. Its page may contain entries of an earlier plan. */
 	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));
 }
 
@@ -268,7 +268,7 @@ static void allow_source(void *context, const struct plan_copy *copy)
 		segue_replay_allow(&v->replay, copy->src, copy->src + copy->size);
 }
 
-/* Destinations and scratch; and where RAM is so full that bytes are exchanged, the sources too, but not what the host keeps. */
+/* A plan may write to destinations and scratch; if it exchanges bytes, also to sources, but not to what the host keeps. */
 static void allow_writes(const struct arrangement *a, struct verification *v)
 {
 	const struct job *job = a->job;
@@ -278,47 +278,49 @@ static void allow_writes(const struct arrangement *a, struct verification *v)
 
 		segue_replay_allow(&v->replay, s->dest, s->dest + s->source.size + s->zero_size);
 	}
+	for (uint32_t i = 0; i < a->scratch.count; i++)
+		segue_replay_allow(&v->replay, a->scratch.ranges[i].start, a->scratch.ranges[i].end);
 	if (a->result.exchanged != 0)
 		segue_each_copy(job, allow_source, v);
+}
+
+static const struct segue_move *entry_of(const void *list, uint32_t index)
+{
+	const struct list_page *pages = list;
+
+	return &pages[index / LIST_MOVES].moves[index % LIST_MOVES];
 }
 
 static void check_copy(void *context, const struct plan_copy *copy)
 {
 	struct verification *v = context;
 
-	segue_replay_copy(&v->replay, v->count++, copy);
+	segue_replay_check(&v->replay, v->count++, copy->dst, copy->size, copy->src);
 }
 
-/* The replay knows nothing of the planner; what it accepts does what the segments ask for. */
+/* The replay checks the plan independently of the planner: every segment must get its bytes. */
 static int replay(struct arrangement *a)
 {
 	struct job *job = a->job;
-	struct replay_input input = {
-		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
-		.writable = a->scratch.ranges, .writable_count = a->scratch.count,
-		.memory = a->memory, .memory_size = (size_t)((uint8_t *)a->list.pages - a->memory),
-	};
 	struct verification v = {.job = job};
-	struct replay_result result;
-	enum replay_status status;
+	struct replay *r = &v.replay;
 
-	status = segue_replay_begin(&v.replay, &input, &result);
-	if (status == REPLAY_OK)
-		allow_writes(a, &v);
-	for (uint32_t i = 0; i < a->list.count; i++)
-		segue_replay_move(&v.replay, &a->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES]);
+	segue_replay_begin(r, a->memory, (size_t)((uint8_t *)a->list.pages - a->memory));
+	allow_writes(a, &v);
+	segue_replay_moves(r, entry_of, a->list.pages, a->list.count);
 	segue_each_copy(job, check_copy, &v);
-	status = segue_replay_end(&v.replay);
-	if (status == REPLAY_OK)
+	for (uint32_t i = 0; i < a->runs.zero_count; i++)
+		segue_replay_check(r, v.count++, a->runs.zeros[i].start, a->runs.zeros[i].end - a->runs.zeros[i].start, REPLAY_ZEROS);
+	if (r->status == REPLAY_OK)
 		return SEGUE_OK;
-	/* An exchange writes into sources, and one of these must not be written. */
-	if (status == REPLAY_OUTSIDE && a->result.exchanged != 0)
-		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)result.at.start,
-				    (addr_t)result.at.end);
-	if (status == REPLAY_MEMORY)
+	/* An exchange writes to its source, and this source must not be written to. */
+	if (r->status == REPLAY_OUTSIDE && a->result.exchanged != 0)
+		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)r->at.start,
+				    (addr_t)r->at.end);
+	if (r->status == REPLAY_MEMORY)
 		return refuse_space(a, replay_memory(a));
-	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)status, result.index,
-			    (addr_t)result.at.start, (addr_t)result.at.end);
+	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)r->status, r->index,
+			    (addr_t)r->at.start, (addr_t)r->at.end);
 }
 
 static int write_segments(struct arrangement *a, struct loaded *loaded)
@@ -338,7 +340,7 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 		out->size = s->size;
 		out->file_size = s->source.size;
 		if (s->source.size > 0)
-			segue_physical(job, s->source, &at, &run);
+			segue_physical(job, &s->source, &at, &run);
 		out->source = at;
 		out->name = s->name;
 		out->number = s->number == NO_NUMBER ? 0 : s->number;
@@ -347,8 +349,8 @@ static int write_segments(struct arrangement *a, struct loaded *loaded)
 	return SEGUE_OK;
 }
 
-/* With high.asm's. */
-static uint32_t home_pages(const struct arrangement *a)
+/* With the page of high.asm. */
+static IN_LINE uint32_t home_pages(const struct arrangement *a)
 {
 	return a->housing.pages + (a->runs.high ? 1 : 0);
 }
@@ -394,7 +396,7 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->magic = LOADED_MAGIC;
 }
 
-/* Purgatory stays in the workspace, unless the target goes there. */
+/* Purgatory stays in the workspace unless the target is placed there. */
 static int house_purgatory(struct arrangement *a)
 {
 	const struct job *job = a->job;
@@ -409,7 +411,7 @@ static int house_purgatory(struct arrangement *a)
 			if (!segue_take_pages(&a->scratch, home_pages(a), &housing->home))
 				return segue_refuse(&job->log, SEGUE_E_NO_PURGATORY, "%u pages", home_pages(a));
 		while (!segue_is_good_home(job, housing->home, pages));
-	/* high.asm's page: by then the gate's first table is of no use; elsewhere it lies behind purgatory. */
+	/* high.asm's page: in the workspace a table of the gate, which is not needed any more; else the page after purgatory. */
 	if (a->runs.high)
 		housing->tables = housing->home + (a->moves_out ? pages * PURGATORY_PAGE : LEAVE_AT + PAGE);
 	return SEGUE_OK;

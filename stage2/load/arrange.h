@@ -5,8 +5,8 @@
 #include "common/loader.h"
 
 /*
- * From placed segments to what segue_exec() needs: the moves are planned and replayed, a home is found
- * for purgatory and its list, and all of it is written into the workspace.
+ * Takes placed segments: plans and replays the moves, finds memory for purgatory and its list, and writes to the workspace
+ * what segue_exec() needs.
  */
 int segue_arrange(struct job *job);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What is loaded: read back from the workspace. */
-#include "common/memory_functions.h"
-#include "leave/known.h"
-#include "load/loaded.h"
+/* Describes the target that is loaded, from the workspace. */
+#include "leave/loaded.h"
+#include "load/list.h"
 
 int segue_describe(const void *workspace, struct segue_description *description)
 {
@@ -55,23 +54,4 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
 			    : move->op == SEGUE_MOVE_SWAP_UP || move->op == SEGUE_MOVE_SWAP_DOWN ? SEGUE_MOVE_KIND_SWAP
 												: SEGUE_MOVE_KIND_COPY;
 	return SEGUE_OK;
-}
-
-void segue_unload(void *workspace)
-{
-	if (segue_loaded(workspace) && !segue_is_parking(workspace)) {
-		segue_forget(workspace);
-		memset((uint8_t *)workspace + PURGATORY_PARAMS_AT, 0, sizeof(struct purgatory_params));
-		memset((uint8_t *)workspace + LOADED_AT, 0, sizeof(struct loaded));
-	}
-}
-
-size_t segue_workspace_size(size_t extents)
-{
-	return SEGUE_WORKSPACE_SIZE(extents);
-}
-
-uint32_t segue_version(void)
-{
-	return SEGUE_VERSION;
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_load(): all that can fail, in the order in which it can. */
+/* segue_load(): everything that can fail. */
 #include "blocks/block.h"
 #include "common/memory_functions.h"
 #include "load/arrange.h"
 #include "common/placement.h"
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "common/memory_map.h"
-#include "load/places.h"
+#include "leave/places.h"
 #include "leave/processor.h"
+#include "load/extents.h"
 
-#define LEAF_EXTENDED 0x80000000u     /* EAX: the highest of these leaves */
+#define LEAF_EXTENDED 0x80000000u     /* EAX: the highest extended leaf */
 #define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
 #define LONG_MODE 0x20000000u
 #define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
 
-/* What is wrong with an array of count elements, of which the workspace has room to list limit; NULL: nothing. */
+/* Returns what is wrong with an array of count elements, or NULL. The workspace has room for limit of them. */
 static const char *count_is_wrong(const void *array, size_t count, size_t element, size_t limit)
 {
 	if (count == 0)
@@ -25,7 +26,7 @@ static const char *count_is_wrong(const void *array, size_t count, size_t elemen
 	return count > limit || count > (UINTPTR_MAX - (uintptr_t)array) / element ? ": more than the workspace can list" : NULL;
 }
 
-/* Before anything is read by them: a count of a structure that was not cleared leads anywhere. */
+/* Before the arrays are read: a structure that was not set to zeros has random counts. */
 static int check_counts(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
@@ -48,25 +49,24 @@ static int check_counts(const struct job *job)
 	for (size_t i = 0; i <= args->module_count; i++) {
 		const struct segue_part *part = i == 0 ? &args->blob : &args->modules[i - 1];
 
-		/* As segue_index_extents() lists them: one address for 16. */
+		/* segue_index_extents() stores one address for 16 extents. */
 		wrong = count_is_wrong(part->extents, part->extent_count, sizeof *part->extents,
 				       args->workspace_size / sizeof(addr_t) * 16);
 		if (wrong)
-			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s %u: extent_count is %z%s", i == 0 ? "blob" : "module",
-					    i == 0 ? 0 : (uint32_t)i - 1, (addr_t)part->extent_count, wrong);
+			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%p: extent_count is %z%s", (uint32_t)i, (addr_t)part->extent_count, wrong);
 	}
 	return SEGUE_OK;
 }
 
-/* As the data segment has it. */
-static const void *text_at(const struct segue_load_args *args, uintptr_t text)
+/* The address of code in the data segment. */
+static IN_LINE const void *text_at(const struct segue_load_args *args, uintptr_t text)
 {
 	return !text ? NULL : (const uint8_t *)text + (ptrdiff_t)(args->code_base - args->data_base);
 }
 
 /*
- * Does what is still to be read or run, or the stack (where the job lies), begin in the memory that is written over first?
- * Of the library a few places: a workspace is larger than what lies between them.
+ * Does the workspace contain the start of something that is still to be read or run, or the stack (the job is on it)? A few
+ * places in the library suffice, because a workspace is larger than the distance between them.
  */
 static bool lies_in_workspace(const struct job *job)
 {
@@ -81,6 +81,18 @@ static bool lies_in_workspace(const struct job *job)
 		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)
 			return true;
 	return false;
+}
+
+enum check_step { CHECK_WORKSPACE, CHECK_PARTS, CHECK_LAST };
+
+static int check_further(struct job *job, enum check_step step)
+{
+	int error = SEGUE_OK;
+
+	for (const struct segue_check *const *each = segue_checks; *each && error == SEGUE_OK; each++)
+		error = step == CHECK_WORKSPACE ? (*each)->workspace(job) :
+			step == CHECK_PARTS ? (*each)->parts(job) : (*each)->last(job);
+	return error;
 }
 
 static int check_workspace(struct job *job)
@@ -98,7 +110,7 @@ static int check_workspace(struct job *job)
 	if (args->workspace_phys > ADDRESS_LIMIT || size > ADDRESS_LIMIT - args->workspace_phys)
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", (addr_t)args->workspace_phys, size);
 	if (size < segue_workspace_size(0))
-		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the least is %z", size,
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the minimum is %z", size,
 				    (addr_t)segue_workspace_size(0));
 	if ((error = check_counts(job)) != SEGUE_OK) {
 		segue_unload(args->workspace);
@@ -106,7 +118,7 @@ static int check_workspace(struct job *job)
 	}
 	if (lies_in_workspace(job))
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
-	return segue_check_workspace_place(job);
+	return check_further(job, CHECK_WORKSPACE);
 }
 
 static int check_args(struct job *job)
@@ -121,8 +133,8 @@ static int check_args(struct job *job)
 }
 
 /*
- * The end of what can be a source: on i386 of what addr_t holds; else of physical memory, by this CPU, or on the build
- * machine, which is another one, by the architecture (Intel SDM vol. 3, 4.1.4).
+ * The end of addresses that can be a source. On i386 the limit is addr_t; on x86_64 this CPU's physical addresses; on the
+ * build machine, whose CPU is not the target's, the architecture's (Intel SDM vol. 3, 4.1.4).
  */
 static addr_t reach(void)
 {
@@ -135,7 +147,7 @@ static addr_t reach(void)
 #endif
 }
 
-/* Below end, and apart from the last page below 4 GiB: there is the reset vector, and moves are of 32 or of 64 bits. */
+/* Below end, and outside the last page below 4 GiB: the reset vector is there, and no move may straddle 4 GiB. */
 static bool is_in_reach(const struct segue_extent *extent, addr_t end)
 {
 	if (extent->addr > end || extent->size > end - extent->addr)
@@ -143,45 +155,41 @@ static bool is_in_reach(const struct segue_extent *extent, addr_t end)
 	return extent->addr + extent->size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
 }
 
-/* The sizes of a part's extents add up to its own, and all of it lies where a move can take it. */
-static int check_part(const struct job *job, size_t index)
+/* Checks that the sizes of a part's extents add up to its own, and that moves can read all of it. */
+static int check_part(const struct job *job, uint32_t index)
 {
 	const struct segue_part *part = &job->parts[index];
 	const struct segue_extent here = {.addr = (uintptr_t)part->data, .size = part->size};
 	const struct segue_extent *extents = part->extents ? part->extents : &here;
 	size_t count = part->extents ? part->extent_count : 1;
-	const char *name = index == 0 ? "blob" : "module";
-	uint32_t number = index == 0 ? 0 : (uint32_t)index - 1;
-	addr_t left = part->size, end = reach(); /* asked once: in a virtual machine CPUID takes long */
+	addr_t left = part->size, end = reach(); /* called once: in a virtual machine CPUID takes long */
 
 	if (index > 0 && part->size == 0)
-		segue_say(&job->log, SEGUE_LOG_WARNING, "module %u is empty", number);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "%p is empty", index);
 	if (!part->data && part->size)
-		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s %u has %z bytes and no address", name, number, left);
+		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%p has %z bytes and no address", index, left);
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0)
 			continue;
 		if (!is_in_reach(&extents[i], end))
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "%s %u, extent %z is not below %x, or is in the page at %x",
-					    name, number, (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "%p, extent %z is not below %x, or is in the page at %x", index,
+					    (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
 		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
 		    job->workspace_phys < extents[i].addr + extents[i].size)
-			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u, extent %z lies in the workspace", name, number,
-					    (addr_t)i);
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p, extent %z overlaps the workspace", index, (addr_t)i);
 		if (extents[i].size > left)
-			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u: extent %z is %z bytes too long", name, number,
-					    (addr_t)i, (addr_t)extents[i].size - left);
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: extent %z is %z bytes too long", index, (addr_t)i, (addr_t)extents[i].size - left);
 		left -= (addr_t)extents[i].size;
 	}
 	if (left != 0)
-		return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%s %u: %z bytes are in no extent", name, number, left);
+		return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: %z bytes are in no extent", index, left);
 	return SEGUE_OK;
 }
 
 static int take_parts(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	/* No more than the workspace has bytes: check_counts(). */
+	/* check_counts() has limited the count to the workspace's size. */
 	size_t count = args->module_count + 1, size = count * sizeof(struct segue_part);
 	struct segue_part *parts = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	int error;
@@ -195,14 +203,13 @@ static int take_parts(struct job *job)
 	job->part_count = count;
 	for (size_t i = 0; i < count; i++) {
 		error = !parts[i].extents && parts[i].data && args->translate ?
-			segue_make_extents(job, &parts[i], i == 0 ? "blob" : "module", i == 0 ? 0 : (uint32_t)i - 1) : SEGUE_OK;
+			segue_make_extents(job, &parts[i], (uint32_t)i) : SEGUE_OK;
 		if (error == SEGUE_OK)
-			error = check_part(job, i);
+			error = check_part(job, (uint32_t)i);
 		if (error != SEGUE_OK)
 			return error;
 	}
-	error = segue_index_extents(job);
-	return error == SEGUE_OK ? segue_check_part_places(job) : error;
+	return segue_index_extents(job);
 }
 
 static int prepare(struct job *job)
@@ -216,11 +223,12 @@ static int prepare(struct job *job)
 		return error;
 	if ((error = segue_check_ranges(job, args->keep, args->keep_count, "keep list")) != SEGUE_OK)
 		return error;
-	segue_check_machine(job);
+	if ((error = check_further(job, CHECK_PARTS)) != SEGUE_OK)
+		return error;
 	return segue_find_ram(job);
 }
 
-/* Is there a 64-bit mode here? On the build machine, which is another one, nothing can be said. */
+/* Does the CPU have a 64-bit mode? Unknown on the build machine, which is not the target's. */
 static bool has_long_mode(void)
 {
 #if ADDRESS_MAX == UINT32_MAX && !__STDC_HOSTED__
@@ -233,7 +241,7 @@ static bool has_long_mode(void)
 
 static void say_width(struct job *job)
 {
-	if (!job->is_64_bit)
+	if (!SEGUE_SENTENCES || !job->is_64_bit)
 		return;
 	if (has_long_mode())
 		segue_say(&job->log, SEGUE_LOG_INFO, "the kernel needs a 64-bit CPU");
@@ -266,7 +274,6 @@ static int try_to_place(struct job *job)
 	return place_and_plan(job);
 }
 
-/* In the order in which it can fail. */
 static int load(struct job *job)
 {
 	int error;
@@ -283,10 +290,10 @@ static int load(struct job *job)
 		return error;
 	if ((error = try_to_place(job)) != SEGUE_OK)
 		return error;
-	return segue_check_by_search(job);
+	return check_further(job, CHECK_LAST);
 }
 
-/* What is no RAM may be mapped, and in a range of the map: a ROM. */
+/* A ROM may be mapped and in a range of the memory map too. */
 static int check_memory(const struct job *job)
 {
 	for (size_t at = 0; at < job->args->workspace_size; at += PAGE) {
@@ -294,7 +301,7 @@ static int check_memory(const struct job *job)
 
 		*word = LOADED_MAGIC ^ (uint32_t)at;
 		if (*word != (LOADED_MAGIC ^ (uint32_t)at))
-			return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "page %z, at %x, does not keep what is written to it",
+			return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, "page %z, at %x, is not writable memory",
 					    (addr_t)at / PAGE, job->workspace_phys + (addr_t)at);
 	}
 	return SEGUE_OK;
@@ -312,7 +319,7 @@ static int load_alone(const struct segue_load_args *args)
 		return error;
 	if (segue_is_parking(args->workspace))
 		return segue_refuse(&job.log, SEGUE_E_WORKSPACE_PARKED, NULL);
-	/* From here on the workspace is ours, and what was loaded in it is no more. */
+	/* From here on the workspace is overwritten, so an earlier target in it is forgotten. */
 	segue_forget(args->workspace);
 	job.workspace = args->workspace;
 	job.workspace_phys = (addr_t)args->workspace_phys;
@@ -331,16 +338,18 @@ static int load_alone(const struct segue_load_args *args)
 
 int segue_load(const struct segue_load_args *args)
 {
+	struct log log;
 	int error;
 
-	/* Of a structure of another size nothing else is known to be there. */
+	/* The fields of a structure of another size are unknown. */
 	if (!args)
 		return SEGUE_E_ARGUMENT;
 	if (args->struct_size != sizeof *args)
 		return SEGUE_E_STRUCT_SIZE;
-	/* It is never waited for: a panic's load may have interrupted the one that is under way. */
+	/* Never waits: this load may be a panic's that interrupted the other one. */
+	log = (struct log){.callback = args->log, .context = args->log_context};
 	if (!segue_begin())
-		return segue_refuse(&(struct log){.callback = args->log, .context = args->log_context}, SEGUE_E_BUSY, NULL);
+		return segue_refuse(&log, SEGUE_E_BUSY, NULL);
 	error = load_alone(args);
 	segue_end();
 	return error;

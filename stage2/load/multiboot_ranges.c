@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_range_from_multiboot(): bytes that nobody vouches for, into struct segue_range. */
+/* segue_range_from_multiboot(): untrusted bytes to struct segue_range. */
 #include "common/bytes.h"
+#include "common/multiboot_format.h"
 #include "segue.h"
 
-/* Multiboot 1, section 3.3, mmap_*: u32 size of the rest, then u64 start, u64 length, u32 type. */
-#define ENTRY_SIZE 20u
-#define SIZE_FIELD 4u
-/* Multiboot 2, section 3.6: u32 total_size, u32 reserved, then tags; 3.6.8: the memory map's tag. */
-#define INFORMATION_HEADER 8u
-#define TAG_HEADER 8u
-#define TAG_ALIGN 8u
-#define TAG_END 0u
-#define TAG_MEMORY_MAP 6u
-#define MAP_HEADER 16u
+/* Multiboot 1, section 3.3: a size that does not count itself, then the entry. Those of Multiboot 2 begin with the same fields. */
+#define SIZE_FIELD offsetof(struct multiboot_mmap, base_addr)
+#define ENTRY_SIZE (sizeof(struct multiboot_mmap) - SIZE_FIELD)
+#define ENTRY_AT(field) (offsetof(struct multiboot_mmap, field) - SIZE_FIELD)
 
 struct list {
 	struct segue_range *ranges;
@@ -21,7 +16,7 @@ struct list {
 
 static bool put_range(struct list *list, const uint8_t *entry)
 {
-	uint64_t start = le64(entry), length = le64(entry + 8);
+	uint64_t start = le64(entry), length = le64(entry + ENTRY_AT(length));
 
 	if (length > UINT64_MAX - start)
 		return false;
@@ -30,7 +25,7 @@ static bool put_range(struct list *list, const uint8_t *entry)
 
 		range->start = start;
 		range->end = start + length;
-		range->type = le32(entry + 16);
+		range->type = le32(entry + ENTRY_AT(type));
 		range->reserved = 0;
 	}
 	list->count++;
@@ -55,17 +50,17 @@ static int read_map(struct list *list, const uint8_t *map, size_t size)
 	return list->count ? SEGUE_OK : SEGUE_E_RANGE_NONE;
 }
 
-/* Entries may become longer in later versions, and then begin as today's. */
+/* Later versions may have longer entries, which begin with these fields. */
 static int read_map_tag(struct list *list, const uint8_t *tag, size_t size)
 {
 	size_t at, entry_size;
 
-	if (size < MAP_HEADER)
+	if (size < sizeof(struct multiboot2_map))
 		return SEGUE_E_RANGE_MAP;
-	entry_size = le32(tag + 8);
+	entry_size = le32(tag + offsetof(struct multiboot2_map, entry_size));
 	if (entry_size < ENTRY_SIZE)
 		return SEGUE_E_RANGE_MAP;
-	for (at = MAP_HEADER; at < size; at += entry_size)
+	for (at = sizeof(struct multiboot2_map); at < size; at += entry_size)
 		if (entry_size > size - at || !put_range(list, tag + at))
 			return SEGUE_E_RANGE_MAP;
 	return SEGUE_OK;
@@ -73,27 +68,27 @@ static int read_map_tag(struct list *list, const uint8_t *tag, size_t size)
 
 static int read_information(struct list *list, const uint8_t *information, size_t size)
 {
-	size_t at = INFORMATION_HEADER, total;
+	size_t at = sizeof(struct multiboot2_info), total;
 
-	if (size < INFORMATION_HEADER)
+	if (size < sizeof(struct multiboot2_info))
 		return SEGUE_E_RANGE_MAP;
 	total = le32(information);
-	if (total < INFORMATION_HEADER || total > size)
+	if (total < sizeof(struct multiboot2_info) || total > size)
 		return SEGUE_E_RANGE_MAP;
-	while (total - at >= TAG_HEADER) {
-		uint32_t type = le32(information + at), tag_size = le32(information + at + 4);
+	while (total - at >= sizeof(struct multiboot2_tag)) {
+		uint32_t type = le32(information + at), tag_size = le32(information + at + offsetof(struct multiboot2_tag, size));
 
-		if (type == TAG_END)
+		if (type == MULTIBOOT2_TAG_END)
 			return list->count ? SEGUE_OK : SEGUE_E_RANGE_NONE;
-		if (tag_size < TAG_HEADER || tag_size > total - at)
+		if (tag_size < sizeof(struct multiboot2_tag) || tag_size > total - at)
 			return SEGUE_E_RANGE_MAP;
-		if (type == TAG_MEMORY_MAP && read_map_tag(list, information + at, tag_size) != SEGUE_OK)
+		if (type == MULTIBOOT2_TAG_MMAP && read_map_tag(list, information + at, tag_size) != SEGUE_OK)
 			return SEGUE_E_RANGE_MAP;
 		at += tag_size;
-		/* the next one's alignment is the information's own, which lies on such a boundary */
-		if ((size_t)(-at & (TAG_ALIGN - 1)) > total - at)
+		/* Offsets are aligned, because the information itself begins on an 8-byte boundary. */
+		if ((size_t)(-at & (MULTIBOOT2_TAG_ALIGN - 1)) > total - at)
 			break;
-		at += -at & (TAG_ALIGN - 1);
+		at += -at & (MULTIBOOT2_TAG_ALIGN - 1);
 	}
 	return SEGUE_E_RANGE_MAP;
 }

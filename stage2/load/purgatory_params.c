@@ -2,7 +2,7 @@
 /* Purgatory, as the workspace holds it: its code, and what it is told (struct purgatory_params). */
 #include "blocks/block.h"
 #include "common/memory_functions.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "leave/processor.h"
 #include "load/purgatory_params.h"
 

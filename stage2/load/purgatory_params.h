@@ -4,20 +4,20 @@
 
 #include "common/loader.h"
 
-/* Where purgatory and its list will run, and where the list lies until then. */
+/* Where purgatory and its list will run, and where the list is until then. */
 struct housing {
 	addr_t home;
 	uint32_t pages;               /* of purgatory */
-	addr_t tables;                /* a page for high.asm; 0: no source lies above 4 GiB */
+	addr_t tables;                /* a page for high.asm; 0: no source is above 4 GiB */
 	addr_t list;                  /* of its first page */
 	addr_t list_source;
 	uint32_t list_pages;
 };
 
-/* May purgatory run there? */
+/* May purgatory run at home? */
 bool segue_is_good_home(const struct job *job, addr_t home, uint32_t pages);
 
-/* Puts purgatory and its blocks into the workspace, and tells it all that it will need (purgatory.h). */
+/* Copies purgatory and its blocks to the workspace, and fills in their parameters (purgatory.h). */
 void segue_write_purgatory(const struct job *job, const struct housing *housing);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Segments to copies and zeros: a blob scattered over many extents gives as many copies. */
+/* Segments to copies and zeros. A segment of a scattered blob becomes one copy for each extent. */
 #include "common/placement.h"
 #include "load/runs.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* RAM for purgatory, its list, and bytes that are set aside. */
 #include "common/bytes.h"
-#include "plan/plan_internal.h"
+#include "plan/plan_sort.h"
 #include "purgatory/purgatory.h"
 #include "load/scratch.h"
 
@@ -18,7 +18,7 @@ static void add_range(struct scratch *scratch, addr_t start, addr_t end)
 				smallest = i;
 		if (end - start <= scratch->ranges[smallest].end - scratch->ranges[smallest].start)
 			return;
-		/* Close the gap, so that the order stays. */
+		/* Closing the gap keeps the order. */
 		for (scratch->count--; smallest < scratch->count; smallest++)
 			scratch->ranges[smallest] = scratch->ranges[smallest + 1];
 	}
@@ -27,17 +27,24 @@ static void add_range(struct scratch *scratch, addr_t start, addr_t end)
 	scratch->count++;
 }
 
-/* Index i of what is in use: the copies' sources first, then claims, then the workspace. */
-static struct plan_range busy_at(const struct job *job, const struct plan_copy *copies, uint32_t copy_count, uint32_t i)
+/* The memory in use: first the copies' sources, then the segments' destinations, then the workspace. */
+struct busy {
+	const struct job *job;
+	const struct plan_copy *copies;
+	uint32_t copy_count;
+};
+
+static IN_LINE struct plan_range busy_at(const struct busy *busy, uint32_t i)
 {
+	const struct job *job = busy->job;
 	struct plan_range r;
 
-	if (i < copy_count) {
-		r.start = copies[i].src;
-		r.end = r.start + copies[i].size;
-	} else if (i - copy_count < job->segment_count) {
-		r.start = job->segments[i - copy_count].dest;
-		r.end = r.start + job->segments[i - copy_count].size;
+	if (i < busy->copy_count) {
+		r.start = busy->copies[i].src;
+		r.end = r.start + busy->copies[i].size;
+	} else if (i - busy->copy_count < job->segment_count) {
+		r.start = job->segments[i - busy->copy_count].dest;
+		r.end = r.start + job->segments[i - busy->copy_count].size;
 	} else {
 		r.start = job->workspace_phys;
 		r.end = r.start + job->args->workspace_size;
@@ -45,36 +52,40 @@ static struct plan_range busy_at(const struct job *job, const struct plan_copy *
 	return r;
 }
 
+static addr_t busy_key(const void *context, uint32_t index)
+{
+	return busy_at(context, index).start;
+}
+
 int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch *scratch)
 {
 	uint32_t copy_count = runs->copy_count, count = (uint32_t)job->segment_count + copy_count + 1;
 	size_t size = (size_t)count * 2 * sizeof(struct sort_entry) + copy_count * sizeof(struct plan_copy);
 	uint8_t *mark = job->arena.next;
-	struct sort_entry *busy = segue_arena_take(&job->arena, size, sizeof(uint64_t));
-	struct plan_copy *copies = (struct plan_copy *)(void *)(busy + (size_t)count * 2);
-	addr_t reach = 0;           /* end of what is in use so far */
+	struct plan_copy *copies = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	struct busy busy = {job, copies, copy_count};
+	struct sort_entry *order = (struct sort_entry *)(void *)(copies + copy_count);
+	addr_t reach = 0;           /* highest end of the ranges in use so far */
 	uint32_t next = 0;
 
-	if (!busy)
+	if (!copies)
 		return SEGUE_E_WORKSPACE_SMALL;
 	segue_list_copies(job, copies);
-	for (uint32_t i = 0; i < count; i++) {
-		busy[i].key = busy_at(job, copies, copy_count, i).start;
-		busy[i].index = i;
-	}
-	segue_plan_sort(busy, busy + count, count);
+	segue_plan_sort(order, order + count, count, busy_key, &busy);
 	scratch->count = 0;
 	for (size_t i = 0; i < job->ram_count; i++) {
 		addr_t start = job->ram[i].start, end = job->ram[i].end;
 
-		/* Below 1 MiB lie things that no map names (EBDA, option ROMs' own data). */
+		/* Below 1 MiB is data that not every map lists (EBDA, data of option ROMs). */
 		if (start < ONE_MIB)
 			start = ONE_MIB;
 		if (start < reach)
 			start = reach;
-		for (; next < count && busy[next].key < end; next++) {
-			struct plan_range r = busy_at(job, copies, copy_count, busy[next].index);
+		for (; next < count; next++) {
+			struct plan_range r = busy_at(&busy, order[next].index);
 
+			if (r.start >= end)
+				break;
 			add_range(scratch, start, r.start);
 			if (r.end > reach)
 				reach = r.end;

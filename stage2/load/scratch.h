@@ -6,17 +6,17 @@
 #include "plan/plan.h"
 #include "load/runs.h"
 
-/* RAM that is neither source nor destination nor workspace; what is kept of it: the largest ranges. */
+/* RAM that is neither source nor destination nor workspace. Only the largest ranges are stored. */
 #define SCRATCH_LIMIT 128u
 struct scratch {
-	struct plan_range ranges[SCRATCH_LIMIT]; /* sorted, disjoint */
 	uint32_t count;
+	struct plan_range ranges[SCRATCH_LIMIT]; /* sorted, disjoint */
 };
 
-/* Uses the arena meanwhile and gives all of it back. Refuses with SEGUE_E_WORKSPACE_SMALL. */
+/* Uses the arena temporarily. Refuses with SEGUE_E_WORKSPACE_SMALL. */
 int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch *scratch);
 
-/* Takes count pages in one run, aligned; false: there are none. */
+/* Takes count contiguous pages on a page boundary. False: there are none. */
 bool segue_take_pages(struct scratch *scratch, uint32_t count, addr_t *start);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For segue_bios(). bios_call.asm is assembled once for both architectures: what it uses may not depend on them. */
+/* For segue_bios(). bios_call.asm is assembled once for both architectures: numbers that it uses must be the same in both. */
 #include "bios/bios.h"
 #include "numbers/numbers.h"
 
@@ -16,6 +16,7 @@ const struct number segue_numbers[] = {
 	CROSSING(ascend), CROSSING(tpr_at), CROSSING(tpr), CROSSING(result), CROSSING(registers), CROSSING(cr0), CROSSING(cr3),
 	CROSSING(cr4), CROSSING(efer), CROSSING(fs_base), CROSSING(gs_base), CROSSING(stack), CROSSING(cs), CROSSING(ss),
 	CROSSING(ds), CROSSING(es), CROSSING(fs), CROSSING(gs), CROSSING(ldtr), CROSSING(tr), CROSSING(gdtr), CROSSING(idtr),
+	OFFSET(pics, struct pics, vectors), OFFSET(pics, struct pics, masks), OFFSET(pics, struct pics, icw4),
 	NUMBER(CPU_CR4),
 	NUMBER(CPU_APIC),
 	NUMBER(CPU_APIC_BASE),

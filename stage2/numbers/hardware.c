@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "numbers/numbers.h"
 
 const struct number segue_numbers[] = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* For the gates and segue_peek(): of the architecture that this is compiled for. */
+/* For the gates and segue_peek(). This file is compiled for each architecture. */
 #include "leave/known.h"
+#include "leave/loaded.h"
 #include "leave/walk.h"
-#include "load/loaded.h"
 #include "numbers/numbers.h"
 
 #define LEAVE(field) OFFSET(leave, struct leave, field)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers that C and NASM share are written in C. Each file of this folder is a table of them. It is compiled, and the
- * object is searched for the rows, which are text: so it works with any compiler and object format, and nothing is linked or
- * run. segue.mk (SEGUE_TAKE_NUMBERS) makes FILE.inc of it, which NASM includes as "numbers/FILE.inc".
+ * Numbers that C and NASM share are defined in C. Each file of this folder has a table of them. After the file is compiled,
+ * segue.mk (SEGUE_TAKE_NUMBERS) searches the object for the rows of the table, which are text, and writes them to FILE.inc.
+ * NASM includes that as "numbers/FILE.inc". This works with any compiler and object format: nothing is linked or run.
  */
 #ifndef SEGUE_NUMBERS_H
 #define SEGUE_NUMBERS_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A line of text in the object, filled up with NULs: ":number NAME DIGITS". */
+/* A line of text in the object: ":number NAME", padded with NULs, then the digits. */
 struct number {
 	char name[56];
 	char digits[10];
@@ -24,13 +24,13 @@ struct number {
 	  DIGIT(value, 1u)}, \
 	 '\n'}
 
-/* NAME equ its value; it fits in 32 bits. */
+/* Defines NAME as its value, which must fit in 32 bits. */
 #define NUMBER(name) EQU(#name, name)
-/* PREFIX.FIELD and PREFIX_size, as NASM's struc has them. */
+/* Define PREFIX.FIELD and PREFIX_size, as NASM's STRUC would. */
 #define OFFSET(prefix, type, field) EQU(#prefix "." #field, offsetof(type, field))
 #define SIZE_OF(prefix, type) EQU(#prefix "_size", sizeof(type))
 
-/* The table of a file. */
+/* The table of each file */
 extern const struct number segue_numbers[];
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* For purgatory, which is assembled once for both architectures: no number here may depend on the architecture. */
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 #include "numbers/numbers.h"
 
 #define PARAM(field) OFFSET(params, struct purgatory_params, field)

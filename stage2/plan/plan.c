@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The planner, from the top:
- *   1. Sort by destination if unsorted, refuse overlaps, join neighbours (collect).
+ *   1. Refuse overlaps, join neighbours (collect).
  *   2. Give every source byte one reader. Other pieces that need the byte copy it
  *      from that reader's destination at the end. So shared sources add no
  *      ordering constraints, and n pieces meet at most 2n times (choose_readers).
@@ -14,37 +14,15 @@
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
 {
 	/* A core of n pieces takes up to n parts and 2n parts of junk in plan_exchange.c. */
-	uint64_t bytes = (uint64_t)copies * (sizeof(struct piece) + 3 * sizeof(uint32_t) + sizeof(struct cut) +
-		3 * sizeof(struct part)) + (uint64_t)zeros * (2 * sizeof(struct sort_entry)) +
-		PLAN_CUTS_SPARE * sizeof(struct cut) + 64;
+	uint64_t bytes = (uint64_t)copies * (sizeof(struct piece) + 4 * sizeof(uint32_t) + sizeof(struct cut) +
+		3 * sizeof(struct part)) + PLAN_CUTS_SPARE * sizeof(struct cut) + sizeof(struct part) + 64;
 
 	if (copies > PLAN_MAX || zeros > PLAN_MAX || free_ranges > PLAN_MAX || bytes > SIZE_MAX)
 		return 0;
 	return (size_t)bytes;
 }
 
-/* 1: sort by destination */
-
-static void refuse(struct plan *p, enum plan_status status, uint32_t index, const struct plan_range *at)
-{
-	p->status = status;
-	p->out->a = index;
-	p->out->at = *at;
-}
-
-static bool wraps(struct plan *p, uint32_t index, const struct plan_range *range)
-{
-	if (range->start > range->end)
-		refuse(p, PLAN_WRAPS, index, range);
-	return range->start > range->end;
-}
-
-static struct plan_range destination(const struct plan_input *in, uint32_t index)
-{
-	if (index >= in->copy_count)
-		return in->zeros[index - in->copy_count];
-	return (struct plan_range){ in->copies[index].dst, in->copies[index].dst + in->copies[index].size };
-}
+/* 1: the pieces */
 
 static void append_piece(struct plan *p, struct plan_copy copy)
 {
@@ -54,103 +32,73 @@ static void append_piece(struct plan *p, struct plan_copy copy)
 		p->out->in_place += copy.size;
 	else
 		p->out->payload += copy.size;
-	if (p->piece_count != 0 && piece->dst + piece->size == copy.dst && piece->src + piece->size == copy.src &&
-	    copy.size <= PIECE_MAX - piece->size) {
-		piece->size += (uint32_t)copy.size;
-		return;
-	}
 	while (copy.size != 0) {
 		uint32_t size = (uint32_t)plan_min(copy.size, PIECE_MAX);
 
-		piece = segue_plan_take(p, 1, sizeof(*piece), false);
-		if (piece == NULL)
-			return;
-		*piece = (struct piece){ .dst = copy.dst, .src = copy.src, .size = size, .blocks = PLAN_NONE };
-		p->piece_count++;
+		if (p->piece_count == 0 || piece->dst + piece->size != copy.dst || piece->src + piece->size != copy.src ||
+		    size > PIECE_MAX - piece->size) {
+			piece = segue_plan_take(p, 1, sizeof(*piece), false);
+			if (piece == NULL)
+				return;
+			*piece = (struct piece){ .dst = copy.dst, .src = copy.src, .blocks = PLAN_NONE };
+			p->piece_count++;
+		}
+		piece->size += size;
 		copy.dst += size;
 		copy.src += size;
 		copy.size -= size;
 	}
 }
 
-/* Refuses ranges that wrap. True if the copies, and the zeros, are in the order of their destinations. */
-static bool check_input(struct plan *p)
+static void refuse(struct plan *p, enum plan_status status, uint32_t index, addr_t start, addr_t end)
 {
-	const struct plan_input *in = p->in;
-	uint32_t most = in->copy_count + in->zero_count;
-	struct plan_range range;
-	addr_t last = 0;
-	bool sorted = true;
-
-	for (uint32_t i = 0; i < most; i++) {
-		if (i < in->copy_count) {
-			range.start = in->copies[i].src;
-			range.end = range.start + in->copies[i].size;
-			if (wraps(p, i, &range))
-				return false;
-		}
-		range = destination(in, i);
-		if (wraps(p, i, &range))
-			return false;
-		sorted = sorted && (i == in->copy_count || range.start >= last);
-		last = range.start;
-	}
-	for (uint32_t i = 0; i < in->free_count; i++) {
-		if (wraps(p, most + i, &in->free[i]))
-			return false;
-		p->room_total += in->free[i].end - in->free[i].start;
-	}
-	return sorted;
+	if (p->status != PLAN_OK)
+		return;
+	p->status = status;
+	p->out->index = index;
+	p->out->at.start = start;
+	p->out->at.end = end;
 }
 
-/* Returns the indices of copies and zeros, in the order of their destinations. */
-static struct sort_entry *sort_destinations(struct plan *p)
+static void check_end(struct plan *p, uint32_t index, addr_t start, addr_t size)
 {
-	uint32_t most = p->in->copy_count + p->in->zero_count;
-	struct sort_entry *entries = segue_plan_take(p, most, sizeof(*entries), true);
-	struct sort_entry *spare = segue_plan_take(p, most, sizeof(*entries), true);
-
-	if (spare == NULL)
-		return NULL;
-	for (uint32_t i = 0; i < most; i++) {
-		entries[i].key = destination(p->in, i).start;
-		entries[i].index = i;
-	}
-	segue_plan_sort(entries, spare, most);
-	return entries;
+	if (start + size < start)
+		refuse(p, PLAN_WRAPS, index, start, start + size);
 }
 
 static void collect(struct plan *p)
 {
 	const struct plan_input *in = p->in;
-	uint32_t most = in->copy_count + in->zero_count, copy = 0, zero = in->copy_count, previous = 0;
-	struct plan_range range, last = { 0, 0 };
-	struct sort_entry *entries = NULL;
+	uint32_t most = in->copy_count + in->zero_count, copy = 0, zero = 0;
+	addr_t reach = 0;
 
-	if (!check_input(p) && p->status == PLAN_OK)
-		entries = sort_destinations(p);
 	p->pieces = (struct piece *)(void *)p->low;
-	for (uint32_t i = 0; i < most && p->status == PLAN_OK; i++) {
-		uint32_t index;
+	while (copy + zero < most && p->status == PLAN_OK) {
+		struct plan_copy next;
+		uint32_t index = copy;
 
-		if (entries != NULL)
-			index = entries[i].index;
-		else if (zero == most || (copy < in->copy_count && in->copies[copy].dst <= destination(in, zero).start))
-			index = copy++;
-		else
-			index = zero++;
-		range = destination(in, index);
-		if (range.start == range.end)
-			continue;
-		if (range.start < last.end) {
-			range.end = plan_min(range.end, last.end);
-			refuse(p, PLAN_OVERLAP, previous, &range);
-			p->out->b = index;
-		} else if (index < in->copy_count) {
-			append_piece(p, in->copies[index]);
+		if (zero == in->zero_count || (copy < in->copy_count && in->copies[copy].dst <= in->zeros[zero].start)) {
+			next = in->copies[copy++];
+		} else {
+			next.dst = next.src = in->zeros[zero].start;
+			next.size = in->zeros[zero].end - next.dst;
+			index = in->copy_count + zero++;
 		}
-		last = range;
-		previous = index;
+		check_end(p, index, next.dst, next.size);
+		check_end(p, index, next.src, next.size);
+		if (next.size == 0)
+			continue;
+		if (next.dst < reach)
+			refuse(p, PLAN_OVERLAP, index, next.dst, plan_min(next.dst + next.size, reach));
+		reach = next.dst + next.size;
+		if (index < in->copy_count)
+			append_piece(p, next);
+	}
+	for (uint32_t i = 0; i < in->free_count; i++) {
+		addr_t size = in->free[i].end - in->free[i].start;
+
+		check_end(p, most + i, in->free[i].start, size);
+		p->room_total += size;
 	}
 }
 
@@ -164,6 +112,11 @@ static void cut_head(struct piece *piece, uint32_t size)
 	piece->head += size;
 }
 
+static addr_t source_key(const void *context, uint32_t index)
+{
+	return ((const struct piece *)context)[index].src;
+}
+
 /*
  * At the end of the covered sources, the piece that starts no later and
  * reaches furthest becomes the next reader. So a piece's other bytes are read
@@ -171,33 +124,30 @@ static void cut_head(struct piece *piece, uint32_t size)
  */
 static void choose_readers(struct plan *p)
 {
-	struct sort_entry *entries = segue_plan_take(p, p->piece_count, sizeof(*entries), true);
-	struct sort_entry *spare = segue_plan_take(p, p->piece_count, sizeof(*entries), true);
+	struct sort_entry *order = segue_plan_take(p, p->piece_count, sizeof(*order), true);
+	struct sort_entry *spare = segue_plan_take(p, p->piece_count, sizeof(*order), true);
+	struct piece *best = NULL;
 	addr_t covered = 0, reach = 0;
-	uint32_t count = 0, next = 0;
-	struct piece *piece, *best = NULL;
+	uint32_t next = 0;
 
 	p->by_src = segue_plan_take(p, p->piece_count, sizeof(*p->by_src), false);
 	if (p->by_src == NULL)
 		return;
-	for (uint32_t i = 0; i < p->piece_count; i++) {
-		piece = &p->pieces[i];
-		if (piece->dst == piece->src) {
-			cut_head(piece, piece->size);
-			continue;
-		}
-		entries[count].key = piece->src;
-		entries[count++].index = i;
-	}
-	segue_plan_sort(entries, spare, count);
+	segue_plan_sort(order, spare, p->piece_count, source_key, p->pieces);
 	for (;;) {
-		for (; next < count && entries[next].key <= covered; next++) {
-			struct piece *loser = piece = &p->pieces[entries[next].index];
+		for (; next < p->piece_count; next++) {
+			struct piece *piece = &p->pieces[order[next].index], *loser = piece;
 
-			if (piece->src + piece->size > reach) {
-				reach = piece->src + piece->size;
-				loser = best;
-				best = piece;
+			if (p->piece_count - next > PLAN_AHEAD)
+				__builtin_prefetch(&p->pieces[order[next + PLAN_AHEAD].index]);
+			if (piece->dst != piece->src) {
+				if (piece->src > covered)
+					break;
+				if (piece->src + piece->size > reach) {
+					reach = piece->src + piece->size;
+					loser = best;
+					best = piece;
+				}
 			}
 			if (loser != NULL)
 				cut_head(loser, loser->size);
@@ -207,8 +157,8 @@ static void choose_readers(struct plan *p)
 			p->by_src[p->node_count++] = (uint32_t)(best - p->pieces);
 			best = NULL;
 			covered = reach;
-		} else if (next < count) {
-			covered = entries[next].key;
+		} else if (next < p->piece_count) {
+			covered = p->pieces[order[next].index].src;
 		} else {
 			return;
 		}
@@ -252,13 +202,6 @@ static void finish(struct plan *p)
 		const struct plan_range *zero = &p->in->zeros[i];
 
 		segue_plan_emit(p, SEGUE_MOVE_ZERO, zero->start, 0, (size_t)(zero->end - zero->start));
-	}
-	for (uint32_t i = 0; p->room_top != 0 && p->status == PLAN_OK; i++) {
-		struct plan_range *range = &p->in->free[i];
-		addr_t used = plan_min(p->room_top, range->end - range->start);
-
-		range->start += used;
-		p->room_top -= used;
 	}
 }
 

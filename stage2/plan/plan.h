@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The planner turns a set of copies and zeros into an ordered list of moves
- * that purgatory executes one after the other. Sources may overlap destinations.
+ * that purgatory executes one after another. Sources may overlap destinations.
  * Pure C: no allocator, no libc, no recursion, no written global.
  */
 #ifndef SEGUE_STAGE2_PLAN_H
@@ -60,7 +60,7 @@ struct plan_range {
 enum plan_status {
 	PLAN_OK = 0,
 	PLAN_WRAPS,        /* a copy, zero range or free range ends past ADDRESS_MAX or before it starts */
-	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes */
+	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes, or are not in order */
 	PLAN_MEMORY,       /* the arena is too small; see segue_plan_memory() */
 	PLAN_TOO_MANY,     /* more than PLAN_MAX copies, zeros or free ranges */
 	PLAN_EMIT          /* the callback refused; its answer is in emit_status */
@@ -75,25 +75,25 @@ enum plan_status {
 typedef int plan_emit(void *context, const struct segue_move *move);
 
 struct plan_input {
-	/* Destinations are disjoint; sources may overlap each other and the destinations. */
+	/* Sorted by dst. Destinations are disjoint; sources may overlap each other and the destinations. */
 	const struct plan_copy *copies;
-	/* Disjoint from each other and from the destinations of the copies. */
+	/* Sorted by address. Disjoint from each other and from the destinations of the copies. */
 	const struct plan_range *zeros;
 	/*
 	 * RAM in which bytes may be set aside: disjoint from each other and from
-	 * all sources, destinations and zeros. The plan uses it from the front
-	 * and raises start past the used part; the rest stays the caller's.
+	 * all sources, destinations and zeros. The plan uses the first
+	 * result->scratch bytes of it.
 	 */
-	struct plan_range *free;
+	const struct plan_range *free;
 	uint32_t copy_count;
 	uint32_t zero_count;
 	uint32_t free_count;
-	/* Scratch of the planner, aligned to 8; unused once the call returns. */
+	/* The arena: scratch memory of the planner, aligned to 8; unused once the call returns. */
 	void *memory;
 	size_t memory_size;
-	/* Bytes at the end of memory that hold copies, in the order of dst: scratch, once the planner has read them. */
+	/* `copies` may be stored in this many bytes at the end of memory. The planner overwrites them after it has read them. */
 	size_t lent;
-	/* Bytes at the end of memory that emit() has taken, up to memory_size - result->memory_held; NULL: none. */
+	/* Number of bytes at the end of memory that emit() has taken, up to memory_size - result->memory_held; NULL: none. */
 	const size_t *taken;
 	plan_emit *emit;
 	void *context;
@@ -103,19 +103,17 @@ struct plan_result {
 	/* Valid if the plan succeeded. */
 	addr_t payload;  /* bytes whose place changes: dst != src */
 	uint64_t moved;  /* bytes written by COPY and SWAP (a SWAP writes twice its size) */
-	uint64_t aside;  /* of these, bytes that did not go to their place at once: moved <= payload + aside */
-	addr_t in_place; /* bytes already where they belong; never touched */
+	uint64_t aside;  /* of these, at most this many were not written to their final place: moved <= payload + aside */
+	addr_t in_place; /* bytes already in their final place; never written */
 	addr_t zeroed;   /* bytes of zeros */
-	addr_t scratch;  /* bytes taken from the free ranges */
+	addr_t scratch;  /* bytes used of the free ranges, from the start of the first */
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
-	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM; 0: sources are written only as destinations */
-	size_t memory_used; /* at most, without what emit() took */
-	size_t memory_held; /* from memory's start, when emit() is called */
-	/* The subject of a refusal, by index: copies from 0, then the zeros, then the free ranges. */
-	uint32_t a, b;        /* b: PLAN_OVERLAP */
-	struct plan_range at; /* PLAN_OVERLAP: the bytes both want; PLAN_WRAPS: the range as given */
-	size_t memory_need;   /* PLAN_MEMORY: at least this much is wanted */
+	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM; 0: only destinations, zeros and free RAM are written */
+	size_t memory_used; /* bytes of memory used at most, without those that emit() took */
+	size_t memory_held; /* bytes in use at memory's start when emit() is called */
+	uint32_t index;       /* the refused item: copies from 0, then the zeros, then the free ranges */
+	struct plan_range at; /* PLAN_OVERLAP: the bytes that an earlier destination has too; PLAN_WRAPS: the range as given */
 	int emit_status;      /* PLAN_EMIT */
 };
 
@@ -127,7 +125,7 @@ struct plan_result {
 enum plan_status segue_plan(const struct plan_input *input, struct plan_result *result);
 
 /*
- * An arena size that is always enough, beyond what emit() takes, if no copy is larger than 4 GiB; 0 if
+ * An arena size that is always enough if no copy is larger than 4 GiB. What emit() takes is needed in addition. 0 if
  * the counts are over PLAN_MAX. Most of it is for exchanges: without any, a third is enough.
  */
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges);

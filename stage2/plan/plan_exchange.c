@@ -9,53 +9,43 @@
  * destination ends at E, b the one whose source ends there, l the length of the
  * shorter. Exchanging [E-l, E) with the last l bytes of a's source makes
  * [E-l, E) final, and the rest of W is an exchange of no more parts than
- * before. A part that overlaps itself would win many such steps in a row (for
- * example, a gigabyte rotated by a page); one looping exchange does them
- * together. So the length of the list grows with the number of parts and the
+ * before. A part that overlaps itself would take many such steps in a row (for
+ * example, a gigabyte rotated by a page); one overlapping SWAP does them all.
+ * So the length of the list grows with the number of parts and the
  * logarithm of their sizes, not with their sizes.
  *
- * Gaps in W do not matter: only the order does, and a part's source and its
- * destination are each one run.
+ * Gaps in W do not matter: only the order of the bytes does, and no gap is
+ * within a part's source or destination.
  */
 #include "plan/plan_internal.h"
 
+/*
+ * Parts are stored in this order: the real ones, the head, the junk. The list by source is a ring. The head has no bytes: it
+ * closes the ring and ends both orders.
+ */
 struct exchange {
 	struct plan *plan;
 	struct part *parts;
-	uint32_t count, real;
-	uint32_t dst_last, src_last, src_first;
+	uint32_t *by_src;     /* the real parts and the head */
+	uint32_t count, real; /* of all parts; of the real ones, which is the head's index */
+	uint32_t dst_last;
 };
 
 /* the list by source */
 
-static void unlink_src(struct exchange *x, uint32_t index)
+static void unlink_src(struct exchange *x, const struct part *part)
 {
-	struct part *part = &x->parts[index];
-
-	if (part->src_prev != PLAN_NONE)
-		x->parts[part->src_prev].src_next = part->src_next;
-	else
-		x->src_first = part->src_next;
-	if (part->src_next != PLAN_NONE)
-		x->parts[part->src_next].src_prev = part->src_prev;
-	else
-		x->src_last = part->src_prev;
+	x->parts[part->src_prev].src_next = part->src_next;
+	x->parts[part->src_next].src_prev = part->src_prev;
 }
 
-static void insert_src(struct exchange *x, uint32_t index, uint32_t after)
+static void insert_src(struct exchange *x, struct part *part, uint32_t before)
 {
-	struct part *part = &x->parts[index];
+	struct part *next = &x->parts[before];
 
-	part->src_prev = after;
-	part->src_next = after != PLAN_NONE ? x->parts[after].src_next : x->src_first;
-	if (after != PLAN_NONE)
-		x->parts[after].src_next = index;
-	else
-		x->src_first = index;
-	if (part->src_next != PLAN_NONE)
-		x->parts[part->src_next].src_prev = index;
-	else
-		x->src_last = index;
+	part->src_next = before;
+	part->src_prev = next->src_prev;
+	next->src_prev = x->parts[part->src_prev].src_next = (uint32_t)(part - x->parts);
 }
 
 /* making the parts */
@@ -69,8 +59,6 @@ static void append(struct exchange *x, addr_t dst, addr_t src, uint32_t size, bo
 	part = segue_plan_take(x->plan, 1, sizeof(*part), false);
 	if (part == NULL)
 		return;
-	if (x->count == 0)
-		x->parts = part;
 	*part = (struct part){ .dst = dst, .src = src, .size = size, .junk = junk };
 	x->count++;
 }
@@ -79,80 +67,80 @@ static void append(struct exchange *x, addr_t dst, addr_t src, uint32_t size, bo
 static void split_pieces(struct exchange *x)
 {
 	struct plan *p = x->plan;
+	struct part *part;
 
+	x->parts = (struct part *)(void *)p->low;
 	for (uint32_t i = 0; i < p->piece_count; i++) {
 		struct piece *piece = &p->pieces[i];
-		struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+		struct hole_walk walk;
 		addr_t shift = piece->dst - piece->src, from = piece->src;
 
 		if (!plan_waits(piece))
 			continue;
 		piece->slot = x->count;
+		segue_plan_begin_holes(piece, &walk);
 		while (segue_plan_next_hole(p, piece, &walk)) {
 			append(x, from + shift, from, (uint32_t)(walk.hole.src - from), false);
 			from = walk.hole.src + walk.hole.size;
 		}
 		append(x, from + shift, from, (uint32_t)(piece->src + piece->size - from), false);
 	}
-	x->real = x->count;
+	x->real = x->count++;
+	part = segue_plan_take(p, 1, sizeof(*part), false);
+	if (part != NULL)
+		*part = (struct part){ ADDRESS_MAX, ADDRESS_MAX, 0, 0, x->real, x->real, 0 };
+	x->dst_last = x->real;
 }
 
-static void link_by_src(struct exchange *x)
+static void order_by_src(struct exchange *x)
 {
 	struct plan *p = x->plan;
+	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < p->node_count; i++) {
+	x->by_src = segue_plan_take(p, x->real + 1, sizeof(*x->by_src), true);
+	for (uint32_t i = 0; i < p->node_count && p->status == PLAN_OK; i++) {
 		const struct piece *piece = &p->pieces[p->by_src[i]];
 
-		if (!plan_waits(piece))
-			continue;
-		for (uint32_t k = piece->slot; k < x->real; k++) {
-			if (x->parts[k].src - piece->src >= piece->size)
-				break;
-			insert_src(x, k, x->src_last);
-		}
+		plan_fetch_ahead(p, i);
+		for (uint32_t k = piece->slot; plan_waits(piece) && x->parts[k].src - piece->src < piece->size; k++)
+			x->by_src[count++] = k;
 	}
+	if (p->status == PLAN_OK)
+		x->by_src[count] = x->real;
 }
 
-/* A walk over the bytes that are in one order and not in the other. */
+/* A walk over the bytes that are sources and not destinations, or the reverse. */
 struct difference {
-	bool by_src;        /* source bytes that are no destination; else the reverse */
+	bool by_src;        /* true: sources that are not destinations */
 	uint32_t in, other; /* next parts of the two orders */
 	addr_t at;
 };
 
-static uint32_t next_part(const struct exchange *x, uint32_t index, bool by_src)
+/* The bytes of a real part, by its place in one of the orders. */
+static struct plan_range bytes_of(const struct exchange *x, uint32_t place, bool by_src)
 {
-	if (by_src)
-		return x->parts[index].src_next;
-	return index + 1 < x->real ? index + 1 : PLAN_NONE;
+	const struct part *part = &x->parts[by_src ? x->by_src[place] : place];
+	addr_t start = by_src ? part->src : part->dst;
+
+	return (struct plan_range){ start, start + part->size };
 }
 
-/* Puts the next run into *run. *run must be empty, and at the end it stays empty. */
+/* Puts the next run into *run, which must be empty. It stays empty at the end of the walk. */
 static void next_run(const struct exchange *x, struct difference *walk, struct plan_range *run)
 {
-	while (walk->in != PLAN_NONE) {
-		const struct part *in = &x->parts[walk->in], *other;
-		addr_t start = walk->by_src ? in->src : in->dst, end = start + in->size;
-		addr_t other_start = ADDRESS_MAX, other_end = ADDRESS_MAX;
+	while (walk->in != x->real) {
+		struct plan_range in = bytes_of(x, walk->in, walk->by_src), other = bytes_of(x, walk->other, !walk->by_src);
 
-		start = plan_max(start, walk->at);
-		if (start >= end) {
-			walk->in = next_part(x, walk->in, walk->by_src);
-			continue;
-		}
-		if (walk->other != PLAN_NONE) {
-			other = &x->parts[walk->other];
-			other_start = walk->by_src ? other->dst : other->src;
-			other_end = other_start + other->size;
-		}
-		if (other_end <= start) {
-			walk->other = next_part(x, walk->other, !walk->by_src);
-		} else if (other_start <= start) {
-			walk->at = other_end;
+		in.start = plan_max(in.start, walk->at);
+		if (in.start >= in.end) {
+			walk->in++;
+		} else if (other.end <= in.start) {
+			walk->other++;
+		} else if (other.start <= in.start) {
+			walk->at = other.end;
 		} else {
-			run->start = start;
-			run->end = walk->at = plan_min(end, other_start);
+			in.end = walk->at = plan_min(in.end, other.start);
+			*run = in;
 			return;
 		}
 	}
@@ -160,7 +148,7 @@ static void next_run(const struct exchange *x, struct difference *walk, struct p
 
 static void append_junk(struct exchange *x)
 {
-	struct difference given = { true, x->src_first, 0, 0 }, taken = { false, 0, x->src_first, 0 };
+	struct difference given = { true, 0, 0, 0 }, taken = { false, 0, 0, 0 };
 	struct plan_range to = { 0, 0 }, from = { 0, 0 };
 
 	while (x->plan->status == PLAN_OK) {
@@ -179,30 +167,30 @@ static void append_junk(struct exchange *x)
 	}
 }
 
-/* Merges the real parts with the junk. Both are in the order of their destinations; the junk also in that of its sources. */
+/* Returns the next part in one of the orders, from the real ones or the junk. Each of the two is sorted in both orders. */
+static uint32_t merge(const struct exchange *x, uint32_t *real, uint32_t *junk, bool by_src)
+{
+	struct plan_range next = bytes_of(x, *real, by_src);
+
+	if (*junk == x->count || next.start < (by_src ? x->parts[*junk].src : x->parts[*junk].dst))
+		return by_src ? x->by_src[(*real)++] : (*real)++;
+	return (*junk)++;
+}
+
 static void link_all(struct exchange *x)
 {
-	uint32_t real = 0, junk = x->real, after = PLAN_NONE, next = x->src_first;
+	uint32_t real = 0, junk = x->real + 1, real_src = 0, junk_src = junk;
 
-	while (real < x->real || junk < x->count) {
-		uint32_t least;
+	for (uint32_t i = 1; i < x->count; i++) {
+		uint32_t next = merge(x, &real, &junk, false);
 
-		if (junk == x->count || (real < x->real && x->parts[real].dst < x->parts[junk].dst))
-			least = real++;
-		else
-			least = junk++;
-		x->parts[least].dst_prev = x->dst_last;
-		x->dst_last = least;
-	}
-	for (junk = x->real; junk < x->count; junk++) {
-		for (; next != PLAN_NONE && x->parts[next].src < x->parts[junk].src; next = x->parts[next].src_next)
-			after = next;
-		insert_src(x, junk, after);
-		after = junk;
+		x->parts[next].dst_prev = x->dst_last;
+		x->dst_last = next;
+		insert_src(x, &x->parts[merge(x, &real_src, &junk_src, true)], x->real);
 	}
 }
 
-/* Moves. Bytes that are displaced without reaching their place count as set aside. */
+/* Moves. Bytes that are moved, but not to their final place, count as set aside. */
 
 static void displace(struct exchange *x, addr_t dst, addr_t src, size_t size)
 {
@@ -210,7 +198,10 @@ static void displace(struct exchange *x, addr_t dst, addr_t src, size_t size)
 	segue_plan_copy(x->plan, dst, src, size);
 }
 
-/* Bytes of the part `to` move from here to there, their place; bytes of `from`, which are at there, may go anywhere. */
+/*
+ * Exchanges the bytes at `here`, of the part `to`, with those at `there`, of the part `from`. `there` is where the bytes at
+ * `here` belong. Junk need not be moved.
+ */
 static void trade(struct exchange *x, addr_t there, addr_t here, size_t size, bool to_junk, bool from_junk)
 {
 	if (!to_junk && !from_junk)
@@ -221,24 +212,16 @@ static void trade(struct exchange *x, addr_t there, addr_t here, size_t size, bo
 		displace(x, here, there, size);
 }
 
-static void unlink_dst_last(struct exchange *x)
-{
-	x->dst_last = x->parts[x->dst_last].dst_prev;
-}
-
 /*
- * a's destination overlaps its source by at least the distance. All parts b
- * between a's source and the end pass below a's last bytes.
+ * a is not shorter than the distance that it moves up. One SWAP moves its last
+ * bytes, a multiple of the distance, to their destination. All parts b between
+ * a's source and the end move down by as many bytes.
  */
-static void slide_a(struct exchange *x)
+static void slide_a(struct exchange *x, struct part *a)
 {
-	uint32_t index = x->dst_last;
-	struct part *a = &x->parts[index];
 	uint32_t left = a->size % (uint32_t)(a->dst - a->src), size = a->size - left;
 
-	for (uint32_t i = x->src_last; i != index; i = x->parts[i].src_prev) {
-		struct part *b = &x->parts[i];
-
+	for (struct part *b = &x->parts[x->real]; (b = &x->parts[b->src_prev]) != a; ) {
 		b->src -= size;
 		if (a->junk && !b->junk)
 			displace(x, b->src, b->src + size, b->size);
@@ -247,95 +230,88 @@ static void slide_a(struct exchange *x)
 		segue_plan_emit(x->plan, SEGUE_MOVE_SWAP_DOWN, a->dst + left, a->src + left, size);
 	a->size = left;
 	if (left == 0) {
-		unlink_dst_last(x);
-		unlink_src(x, index);
+		x->dst_last = a->dst_prev;
+		unlink_src(x, a);
 	}
 }
 
 /*
- * The mirror image: b slides down within its own bytes, by a multiple of the
- * distance. The lowest bytes that slide trade places with all parts a between
- * b's destination and the end, which travel up to the end.
+ * The mirror image, for b, which moves down. Of its last bytes, a multiple of
+ * the distance, the lowest (as many as the distance) are exchanged with all parts
+ * a whose destinations are between b's destination and the end. Then one SWAP
+ * moves b's other bytes down and the parts a up to the end.
  */
-static void slide_b(struct exchange *x)
+static void slide_b(struct exchange *x, struct part *b)
 {
-	uint32_t index = x->src_last, last = PLAN_NONE;
-	struct part *b = &x->parts[index];
 	uint32_t distance = (uint32_t)(b->src - b->dst), left = b->size % distance, size = b->size - left;
 	uint32_t travel = b->junk ? 0 : size - distance;
 	addr_t from = b->src + left;
+	struct part *a;
 
-	for (uint32_t i = x->dst_last; i != index; i = x->parts[i].dst_prev) {
-		struct part *a = &x->parts[i];
-
+	for (uint32_t i = x->dst_last; (a = &x->parts[i]) != b; i = a->dst_prev) {
 		trade(x, a->dst - travel, a->src, a->size, a->junk, b->junk);
 		a->dst -= size;
 		a->junk = b->junk;
-		last = i;
+		/* If no bytes of b are left, the last of these parts takes b's place in the list. */
+		if (left == 0 && &x->parts[a->dst_prev] == b) {
+			a->dst_prev = b->dst_prev;
+			break;
+		}
 	}
 	if (travel != 0)
 		segue_plan_emit(x->plan, SEGUE_MOVE_SWAP_UP, from, from + distance, travel);
 	b->size = left;
-	if (left == 0) {
-		x->parts[last].dst_prev = b->dst_prev;
-		unlink_src(x, index);
-	}
+	if (left == 0)
+		unlink_src(x, b);
 }
 
-static void step(struct exchange *x)
+static void step(struct exchange *x, struct part *a, struct part *b)
 {
-	uint32_t a_index = x->dst_last, b_index = x->src_last;
-	struct part *a = &x->parts[a_index], *b = &x->parts[b_index];
-	uint32_t size = a->size < b->size ? a->size : b->size;
+	uint32_t a_index = x->dst_last, size = a->size < b->size ? a->size : b->size;
 	addr_t from = a->src + (a->size - size);
 
 	trade(x, b->src + (b->size - size), from, size, a->junk, b->junk);
-	unlink_src(x, b_index);
-	insert_src(x, b_index, a_index);
+	unlink_src(x, b);
+	insert_src(x, b, a->src_next);
 	if (a->size > size) {
 		a->size -= size;
-		b->src = from;
-		return;
-	}
-	unlink_dst_last(x);
-	unlink_src(x, a_index);
-	if (b->size > size) {
-		/* b's record becomes b's tail, at a's old place; a's record becomes the rest of b. */
-		*a = (struct part){ b->dst, b->src, b->size - size, b->dst_prev, 0, 0, b->junk };
-		b->dst_prev = a_index;
-		b->dst += a->size;
-		b->size = size;
-		insert_src(x, a_index, x->src_last);
+	} else {
+		x->dst_last = a->dst_prev;
+		unlink_src(x, a);
+		if (b->size > size) {
+			/* b's record becomes b's tail, at a's old place; a's record becomes the rest of b. */
+			*a = (struct part){ b->dst, b->src, b->size - size, b->dst_prev, 0, 0, b->junk };
+			b->dst_prev = a_index;
+			b->dst += a->size;
+			b->size = size;
+			insert_src(x, a, x->real);
+		}
 	}
 	b->src = from;
 }
 
 void segue_plan_exchange(struct plan *p)
 {
-	struct exchange x = {
-		.plan = p, .dst_last = PLAN_NONE, .src_last = PLAN_NONE, .src_first = PLAN_NONE
-	};
+	struct exchange x = { .plan = p };
 
 	split_pieces(&x);
-	if (p->status != PLAN_OK)
-		return;
-	link_by_src(&x);
+	order_by_src(&x);
 	append_junk(&x);
 	if (p->status != PLAN_OK)
 		return;
 	link_all(&x);
-	while (x.dst_last != PLAN_NONE && p->status == PLAN_OK) {
-		const struct part *a = &x.parts[x.dst_last], *b = &x.parts[x.src_last];
+	while (x.dst_last != x.real && p->status == PLAN_OK) {
+		struct part *a = &x.parts[x.dst_last], *b = &x.parts[x.parts[x.real].src_prev];
 
 		if (a == b) {
-			unlink_src(&x, x.src_last);
-			unlink_dst_last(&x);
+			unlink_src(&x, a);
+			x.dst_last = a->dst_prev;
 		} else if (a->size >= a->dst - a->src) {
-			slide_a(&x);
+			slide_a(&x, a);
 		} else if (b->size >= b->src - b->dst) {
-			slide_b(&x);
+			slide_b(&x, b);
 		} else {
-			step(&x);
+			step(&x, a, b);
 		}
 	}
 }

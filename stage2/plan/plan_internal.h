@@ -6,13 +6,14 @@
 #include <stdbool.h>
 
 #include "plan/plan.h"
+#include "plan/plan_sort.h"
 
 #define PLAN_NONE UINT32_MAX
 
 /* Sizes have 32 bits, here and in the list: a larger copy is split at a multiple of a page. */
 #define PIECE_MAX 0xfffff000u
 
-/* Cuts: at most this many more than there are pieces. */
+/* There are at most this many more cuts than pieces. */
 #define PLAN_CUTS_SPARE 16u
 
 /*
@@ -23,16 +24,16 @@
 struct piece {
 	addr_t dst, src;
 	uint32_t size;
-	uint32_t head;      /* bytes just before dst (and src) that come from other pieces' destinations, at the end */
+	uint32_t head;      /* bytes just before dst (and src) that are copied from other pieces' destinations at the end */
 	union {
-		uint32_t pending;   /* waiting: bytes of the destination that other waiting pieces read */
-		uint32_t cut_first; /* set aside from the destination: the first cut, in the order of their addresses */
+		uint32_t pending;   /* while waiting: bytes of the destination that other waiting pieces read */
+		uint32_t cut_first; /* later: first of the cuts with the destination's former bytes; they are in order of src */
 	};
-	uint32_t slot;      /* blocked: place in the heap; put off: the piece put off before it; in the core: first part */
-	uint32_t blocks;    /* waiting pieces into whose destination the source reaches; PLAN_NONE once not waiting */
-	uint32_t writer;    /* first piece that ends past src */
+	uint32_t slot;      /* blocked: place in the heap; put off: the piece put off before it; exchanged: first part */
+	uint32_t blocks;    /* number of waiting pieces whose destination the source overlaps; PLAN_NONE: not waiting */
+	uint32_t writer;    /* first piece whose destination ends past src */
 	uint32_t reader;    /* first place in by_src whose source ends past dst */
-	uint32_t cut_count; /* not 0: cut_first counts, pending does not */
+	uint32_t cut_count; /* number of cuts; not 0: the union holds cut_first */
 };
 
 /* Bytes of a waiting piece that were at src and have been set aside at room. */
@@ -48,11 +49,6 @@ struct part {
 	uint32_t size;
 	uint32_t dst_prev, src_prev, src_next;
 	uint32_t junk;
-};
-
-struct sort_entry {
-	addr_t key;
-	uint32_t index;
 };
 
 struct plan {
@@ -81,8 +77,8 @@ struct plan {
 
 	/* The free ranges, counted as one run of bytes. */
 	addr_t room_total, room_used, room_top; /* all, in use now, in use at most so far */
-	addr_t room_at;     /* address of the next */
-	uint32_t room;        /* its range */
+	addr_t room_at;     /* address of the next byte to use */
+	uint32_t room;        /* the free range that has it */
 };
 
 static inline addr_t plan_min(addr_t a, addr_t b)
@@ -93,6 +89,14 @@ static inline addr_t plan_min(addr_t a, addr_t b)
 static inline addr_t plan_max(addr_t a, addr_t b)
 {
 	return a > b ? a : b;
+}
+
+/* For walks by source: prefetches the piece that comes this many steps later, because the pieces are sorted by dst. */
+#define PLAN_AHEAD 12u
+static inline void plan_fetch_ahead(const struct plan *p, uint32_t place)
+{
+	if (p->node_count - place > PLAN_AHEAD)
+		__builtin_prefetch(&p->pieces[p->by_src[place + PLAN_AHEAD]]);
 }
 
 static inline bool plan_waits(const struct piece *piece)
@@ -106,20 +110,18 @@ size_t segue_plan_left(const struct plan *);
 void segue_plan_emit(struct plan *, uint32_t op, addr_t dst, addr_t src, size_t size);
 void segue_plan_copy(struct plan *, addr_t dst, addr_t src, size_t size);
 
-/* A walk, by address, over the bytes of a waiting piece that need not or must not be read from the source. */
+/* A walk by address over a waiting piece's holes: source bytes that have been set aside, or that a piece in place has. */
 struct hole_walk {
 	uint32_t writer, cut;
 	struct cut hole;
 };
+void segue_plan_begin_holes(const struct piece *, struct hole_walk *);
 bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole_walk *);
 
-/* plan_sort.c */
-void segue_plan_sort(struct sort_entry *entries, struct sort_entry *spare, uint32_t count);
-
-/* plan_order.c: write every piece, one after the other. */
+/* plan_order.c: writes the pieces one after another. */
 void segue_plan_order(struct plan *);
 
-/* plan_exchange.c: write the waiting pieces without free RAM, by exchanging. */
+/* plan_exchange.c: writes the waiting pieces without free RAM, by exchanging. */
 void segue_plan_exchange(struct plan *);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes the pieces one after the other. A piece may be written once no
+ * Writes the pieces one after another. A piece may be written once no
  * other waiting piece reads from its destination. These meetings of sources
  * and destinations are not stored: sources are disjoint and destinations are
  * disjoint, so the sources that meet a destination are one run of the order
@@ -8,7 +8,7 @@
  */
 #include "plan/plan_internal.h"
 
-/* A heap of blocked pieces, fewest pending bytes on top. It is built at the first cycle. */
+/* A heap of the blocked pieces, with the fewest pending bytes on top. It is built at the first cycle. */
 
 static void place(struct plan *p, uint32_t slot, uint32_t index)
 {
@@ -16,25 +16,22 @@ static void place(struct plan *p, uint32_t slot, uint32_t index)
 	p->pieces[index].slot = slot;
 }
 
-static uint32_t pending_at(const struct plan *p, uint32_t slot)
-{
-	return p->pieces[p->heap[slot]].pending;
-}
-
 static void sift(struct plan *p, uint32_t slot, uint32_t index)
 {
-	uint32_t pending = p->pieces[index].pending;
+	const struct piece *pieces = p->pieces;
+	const uint32_t *heap = p->heap;
+	uint32_t pending = pieces[index].pending;
 
-	while (slot > 0 && pending_at(p, (slot - 1) / 2) > pending) {
-		place(p, slot, p->heap[(slot - 1) / 2]);
+	while (slot > 0 && pieces[heap[(slot - 1) / 2]].pending > pending) {
+		place(p, slot, heap[(slot - 1) / 2]);
 		slot = (slot - 1) / 2;
 	}
 	for (uint32_t child; (child = 2 * slot + 1) < p->heap_count; slot = child) {
-		if (child + 1 < p->heap_count && pending_at(p, child + 1) < pending_at(p, child))
+		if (child + 1 < p->heap_count && pieces[heap[child + 1]].pending < pieces[heap[child]].pending)
 			child++;
-		if (pending_at(p, child) >= pending)
+		if (pieces[heap[child]].pending >= pending)
 			break;
-		place(p, slot, p->heap[child]);
+		place(p, slot, heap[child]);
 	}
 	place(p, slot, index);
 }
@@ -63,8 +60,8 @@ struct meeting {
 	bool readers;
 	uint32_t next;  /* in the order by source or by destination */
 	uint32_t index; /* the piece met */
-	addr_t from;  /* the bytes that both share: shared bytes from here */
-	uint32_t shared;
+	addr_t from;  /* the first byte that both have */
+	uint32_t shared; /* how many bytes both have */
 };
 
 /* Finds the next waiting piece; false at the end. */
@@ -100,8 +97,8 @@ static void begin_meeting(struct meeting *m, const struct piece *piece, bool rea
 }
 
 /*
- * The piece waits no more. Pieces that waited for its source become ready once nothing else is pending;
- * pieces that it waited for become sinks once they block no other piece.
+ * The piece no longer waits. A piece that waited for its source becomes ready if it has no other pending bytes.
+ * A piece that it waited for becomes a sink if it blocks no other piece.
  */
 static void retire(struct plan *p, uint32_t index)
 {
@@ -137,6 +134,7 @@ static void start(struct plan *p)
 		struct piece *piece = &p->pieces[p->by_src[i]];
 		struct meeting m;
 
+		plan_fetch_ahead(p, i);
 		while (writer < p->piece_count && p->pieces[writer].dst + p->pieces[writer].size <= piece->src)
 			writer++;
 		piece->writer = writer;
@@ -228,14 +226,15 @@ static void restore(struct plan *p, const struct piece *piece, const struct cut 
 	segue_plan_copy(p, piece->dst + (cut->src - piece->src), cut->room, cut->size);
 }
 
-/* Copies the bytes that are still in the source, in the direction that its overlap needs, then those set aside. */
+/* Copies the bytes that are still in the source, and those set aside, in the direction that its overlap needs. */
 static void write_piece(struct plan *p, const struct piece *piece)
 {
 	bool down = piece->dst > piece->src;
 	addr_t shift = piece->dst - piece->src, from = piece->src, to = from + piece->size;
-	struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+	struct hole_walk walk;
 	uint32_t first = PLAN_NONE, *link = &first;
 
+	segue_plan_begin_holes(piece, &walk);
 	while (segue_plan_next_hole(p, piece, &walk)) {
 		uint32_t this = walk.cut - 1;
 
@@ -256,15 +255,13 @@ static void write_piece(struct plan *p, const struct piece *piece)
 			segue_plan_copy(p, from + shift, from, (size_t)(start - from));
 			from = end;
 		}
-	}
-	segue_plan_copy(p, from + shift, from, (size_t)(to - from));
-	for (uint32_t i = first; i != PLAN_NONE; i = p->cuts[i].next) {
 		restore(p, piece, &p->cuts[i]);
 		p->cuts_open--;
 	}
+	segue_plan_copy(p, from + shift, from, (size_t)(to - from));
 }
 
-/* Called when every waiting piece is blocked and blocks another. False if even the fewest pending bytes find no room. */
+/* Called when every waiting piece is blocked and blocks another. False if even the fewest pending bytes have no room. */
 static bool break_cycle(struct plan *p)
 {
 	uint32_t index;
@@ -282,7 +279,7 @@ static bool break_cycle(struct plan *p)
 	return true;
 }
 
-/* A sink blocks no piece, so it is written last and does not count when cycles are broken. */
+/* A sink blocks no piece, so it can be written after all others. Until then it is not counted among the waiting pieces. */
 static void put_off(struct plan *p, uint32_t index)
 {
 	if (!plan_waits(&p->pieces[index]))
@@ -299,11 +296,13 @@ static void exchange_rest(struct plan *p)
 	segue_plan_exchange(p);
 	for (uint32_t i = 0; i < p->piece_count && p->status == PLAN_OK; i++) {
 		const struct piece *piece = &p->pieces[i];
-		struct hole_walk walk = { .writer = piece->writer, .cut = PLAN_NONE };
+		struct hole_walk walk;
 
-		if (plan_waits(piece))
-			while (segue_plan_next_hole(p, piece, &walk))
-				restore(p, piece, &walk.hole);
+		if (!plan_waits(piece))
+			continue;
+		segue_plan_begin_holes(piece, &walk);
+		while (segue_plan_next_hole(p, piece, &walk))
+			restore(p, piece, &walk.hole);
 	}
 }
 

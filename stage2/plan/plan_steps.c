@@ -10,25 +10,24 @@ _Static_assert(_Alignof(struct part) <= ALIGNMENT && _Alignof(struct cut) <= ALI
 
 void *segue_plan_take(struct plan *p, uint32_t count, uint32_t size, bool high)
 {
-	uint64_t bytes = ((uint64_t)count * size + ALIGNMENT - 1) & ~(uint64_t)(ALIGNMENT - 1);
 	unsigned char *taken = p->low;
-	size_t used = (size_t)(p->low - p->start) + (size_t)(p->end - p->high);
+	size_t bytes, used;
 
 	if (p->status != PLAN_OK)
 		return NULL;
-	if (bytes > segue_plan_left(p)) {
+	if (count > segue_plan_left(p) / size) {
 		p->status = PLAN_MEMORY;
-		p->out->memory_need = bytes > SIZE_MAX - used ? SIZE_MAX : used + (size_t)bytes;
 		return NULL;
 	}
-	used += (size_t)bytes;
+	bytes = ((size_t)count * size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+	if (high)
+		taken = p->high -= bytes;
+	else
+		p->low += bytes;
+	p->out->memory_held = (size_t)(p->low - p->start);
+	used = p->out->memory_held + (size_t)(p->end - p->high);
 	if (used > p->out->memory_used)
 		p->out->memory_used = used;
-	if (high)
-		taken = p->high -= (size_t)bytes;
-	else
-		p->low += (size_t)bytes;
-	p->out->memory_held = (size_t)(p->low - p->start);
 	return taken;
 }
 
@@ -85,6 +84,12 @@ void segue_plan_copy(struct plan *p, addr_t dst, addr_t src, size_t size)
 
 /* holes */
 
+void segue_plan_begin_holes(const struct piece *piece, struct hole_walk *walk)
+{
+	walk->writer = piece->writer;
+	walk->cut = PLAN_NONE;
+}
+
 bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk)
 {
 	addr_t end = piece->src + piece->size;
@@ -96,7 +101,7 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 		if (writer->dst - writer->head >= end)
 			break;
 		if (writer->dst == writer->src) {
-			/* A piece in place must stay, so its bytes are read at the end. */
+			/* The bytes of a piece in place must not move: an exchange leaves them out, and they are copied after it. */
 			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
 			walk->hole.size = (uint32_t)(plan_min(writer->dst, end) - walk->hole.src);
 			walk->writer++;
@@ -105,7 +110,7 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 		if (low == high || writer->dst >= end)
 			continue;
 		if (walk->cut == PLAN_NONE) {
-			/* Find the first cut that lies in this piece. */
+			/* Find the first cut in this piece's source. */
 			while (low < high) {
 				uint32_t middle = low + (high - low) / 2;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Replays a finished list of moves, on ranges instead of bytes, and checks that
- * it does what was asked. It shares only struct segue_move and the input's types
- * with the planner, so that each checks the other.
+ * it does what was asked. It shares only struct segue_move and the sorting with the
+ * planner, so that each checks the other. It refuses a move if the sorting has
+ * misplaced one of its addresses.
  */
 #ifndef SEGUE_STAGE2_REPLAY_H
 #define SEGUE_STAGE2_REPLAY_H
@@ -11,56 +12,52 @@
 
 enum replay_status {
 	REPLAY_OK = 0,
-	REPLAY_MEMORY,    /* the arena is too small to say */
-	REPLAY_BAD_INPUT, /* a range of the input wraps or ends before it starts: `at` */
-	REPLAY_BAD_MOVE,  /* unknown op, size 0, or a range that wraps; `at` holds its dst range */
-	REPLAY_OUTSIDE,   /* a move writes bytes that are neither destination nor allowed: `at` */
-	REPLAY_WRONG      /* after the last move `at` does not hold what it has to */
+	REPLAY_MEMORY,    /* the arena is too small for the check */
+	REPLAY_BAD_INPUT, /* a range that is allowed or checked wraps or ends before it starts: `at` */
+	REPLAY_BAD_MOVE,  /* unknown op, size 0, a range that wraps, or source bytes overwritten before they are read; `at`: its dst */
+	REPLAY_OUTSIDE,   /* a move writes bytes that are not allowed: `at` */
+	REPLAY_WRONG      /* after the last move `at` does not hold what it should */
 };
 
-struct replay_input {
-	const struct plan_copy *copies;
-	const struct plan_range *zeros;
-	/* Further ranges that moves may write to: free RAM, and sources after an exchange. They may overlap any range. */
-	const struct plan_range *writable;
-	uint32_t copy_count;
-	uint32_t zero_count;
-	uint32_t writable_count;
-	void *memory; /* aligned to 8 */
-	size_t memory_size;
-};
+typedef const struct segue_move *replay_list(const void *list, uint32_t index);
 
-struct replay_result {
-	uint32_t index;       /* number of the move at fault; REPLAY_WRONG: of the copy, or copy_count and more, the zero */
-	struct plan_range at;
-};
+#define REPLAY_LEVELS 6u
 
-/* Feed with segue_replay_move() in list order between begin and end. */
 struct replay {
-	const struct replay_input *input;
-	struct replay_result *result;
-	void *nodes;
-	uint32_t node_count;
-	uint32_t used;
-	uint32_t spare;    /* head of the list of freed nodes */
-	uint32_t contents; /* root: which original bytes lie where */
-	uint32_t allowed;  /* root: where moves may write */
-	uint32_t moves;
-	enum replay_status status;
+	enum replay_status status; /* the first refusal; later steps do nothing */
+	uint32_t index;            /* of the refused move; REPLAY_WRONG: the argument of segue_replay_check() */
+	struct plan_range at;
+
+	unsigned char *low, *high, *end; /* of the memory; [low, high) is not in use */
+	addr_t *allowed;           /* where moves may write: starts and ends */
+	uint32_t allowed_count;
+	uint32_t move_count;
+	replay_list *move;
+	const void *list;
+	struct run *runs;
+	uint32_t anchors;          /* the runs with a lower index are anchors */
+	uint32_t near;             /* the anchor of the range checked last */
+	struct run *spare;         /* first of the freed runs */
+	uint32_t *live[REPLAY_LEVELS]; /* a bit for each anchor, then for each word of the level below */
 };
+
+/* The steps, in this order. The memory is aligned to 8. */
+void segue_replay_begin(struct replay *, void *memory, size_t size);
+
+/* Allows moves to write here: for destinations, free RAM, and sources if the plan exchanges. The ranges may overlap. */
+void segue_replay_allow(struct replay *, addr_t start, addr_t end);
+
+/* move() must return the entry of any index below count; it is called several times for each. Skips LINK, DIGEST and END. */
+void segue_replay_moves(struct replay *, replay_list *move, const void *list, uint32_t count);
 
 /*
- * For a caller that does not keep arrays of copies and ranges for the input. It passes them one by one: the further
- * writable ranges before the first move, the copies after the last move.
+ * Does [dst, dst+size) hold the bytes that were at src before the first move, or zeros (REPLAY_ZEROS)? Checks are fastest in
+ * ascending order of dst. Returns the status.
  */
-enum replay_status segue_replay_allow(struct replay *, addr_t start, addr_t end);
-enum replay_status segue_replay_copy(struct replay *, uint32_t index, const struct plan_copy *);
-enum replay_status segue_replay_begin(struct replay *, const struct replay_input *, struct replay_result *);
-/* LINK and DIGEST are skipped; END and everything after a refusal is ignored. */
-enum replay_status segue_replay_move(struct replay *, const struct segue_move *);
-enum replay_status segue_replay_end(struct replay *);
+#define REPLAY_ZEROS ADDRESS_MAX
+enum replay_status segue_replay_check(struct replay *, uint32_t index, addr_t dst, addr_t size, addr_t src);
 
-/* The memory that is enough for a list of so many moves from segue_plan(). */
-size_t segue_replay_memory(uint32_t copies, uint32_t zeros, uint32_t writable, uint32_t moves);
+/* Memory that is enough for this many allowed ranges and a list of this many moves from segue_plan(). */
+size_t segue_replay_memory(uint32_t allowed, uint32_t moves);
 
 #endif

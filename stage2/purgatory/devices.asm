@@ -113,37 +113,22 @@ quiet_pit:
 	out PIT_CHANNEL_0, al
 	ret
 
-PIC_DATA		equ 1		; the second of the two ports
+%include "machine/pic.inc"
 MASK_ALL		equ 0xffff
 
-; quiet_pics: ICW1 to ICW4 also end interrupts in service and clear latched edges (8259A data sheet)
+; quiet_pics
 ;   mode      32-bit, flat
 ;   in        EBP base
-;   clobbers  EAX ECX
+;   clobbers  EAX ECX EDX
 quiet_pics:
 	mov ecx, MASK_ALL
 	test byte [PARAM(flags)], PURGATORY_REAL_MODE
 	jz .masked
 	mov ecx, [DEVICE(bios_masks)]
 .masked:
-	mov al, ICW1
-	out PIC_1, al
-	out PIC_2, al
-	mov al, ICW2_BIOS_1
-	out PIC_1 + PIC_DATA, al
-	mov al, ICW2_BIOS_2
-	out PIC_2 + PIC_DATA, al
-	mov al, ICW3_1
-	out PIC_1 + PIC_DATA, al
-	mov al, ICW3_2
-	out PIC_2 + PIC_DATA, al
-	mov al, ICW4_8086
-	out PIC_1 + PIC_DATA, al
-	out PIC_2 + PIC_DATA, al
-	mov al, cl
-	out PIC_1 + PIC_DATA, al
-	mov al, ch
-	out PIC_2 + PIC_DATA, al
+	mov edx, ICW2_BIOS_2 << 8 | ICW2_BIOS_1
+	mov ah, ICW4_8086
+	set_pics
 	ret
 
 RTC_INDEX		equ 0x70	; bit 7 masks NMIs; it stays 0

@@ -3,6 +3,8 @@
 ; Text and numbers on the serial port and the debug port. These are macros because purgatory and the catcher have one set
 ; each: purgatory's is gone when the catcher prints.
 
+%include "machine/serial.inc"
+
 ; text_printers NAME: NAME_text and NAME_hexadecimal, which call NAME_character; that must clobber only EFLAGS
 %macro text_printers 1
 ; NAME_text: in ESI a text, EBP base; out ESI after its end; clobbers only EFLAGS
@@ -39,21 +41,8 @@
 %macro port_printer 2
 %1:
 	pushad
-	out DEBUG_PORT, al
 	movzx edx, word [%2]
-	test edx, edx
-	jz .done
-	mov ebx, eax
-	mov ecx, 0x20000
-	add edx, LSR
-.wait:
-	in al, dx
-	test al, LSR_THRE
-	loopz .wait
-	sub edx, LSR
-	mov eax, ebx
-	out dx, al
-.done:
+	put_character ebx
 	popad
 	ret
 %endmacro

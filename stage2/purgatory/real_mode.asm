@@ -14,7 +14,6 @@ SELECTOR_TSS	equ 0x18		; in the core's table
 SEGMENT_LIMIT	equ 0xffff
 IVT_LIMIT	equ 256 * 4 - 1
 RESET_GDT_LIMIT	equ 0xffff		; Intel SDM vol. 3, table 9-1
-A20_TRIES	equ 0x10000		; the controller is a slow microprocessor
 
 ; enter_real_mode
 ;   mode      32-bit, flat, CPL 0, paging off; reset_cpu has run
@@ -104,23 +103,7 @@ last_jump:
 ;   in        EBP base
 ;   clobbers  EAX ECX ESI EFLAGS
 shut_a20:
-	in al, PORT_SYSTEM_A
-	and al, ~(SYSTEM_A_RESET | SYSTEM_A_A20) & 0xff
-	out PORT_SYSTEM_A, al
-	call a20_is_open
-	je .shut
-	call kbc_ready
-	mov al, KBC_WRITE_OUT
-	out KBC_COMMAND, al
-	call kbc_ready
-	mov al, KBC_A20_OFF
-	out KBC_DATA, al
-	call kbc_ready
-	mov ecx, A20_TRIES
-.again:
-	call a20_is_open
-	loopne .again
-.shut:
+	a20_ladder e
 	ret
 
 	align 8, db 0

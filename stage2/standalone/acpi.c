@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds ACPI's RSDP: Multiboot 1 does not pass it, and on UEFI it is not where a target would look. */
 #include "boot_info.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 
 int memcmp(const void *a, const void *b, size_t size); /* stage2/memory */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include "bios/bios_call.h"
 
-#define BIOS_CALL_PAGE 0x1000u        /* where the real-mode part lies when stage 1 has started segue.elf (stage1.inc) */
+#define BIOS_CALL_PAGE 0x1000u        /* page of the real-mode part if stage 1 has started segue.elf (stage1.inc) */
 
 /*
  * Copies the real-mode part to page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000. Call it before

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "stage1.h"
 #include "boot_info.h"
-#include "boot_protocol.h"
 #include "common/bytes.h"
+#include "fields.h"
+#include "common/multiboot_format.h"
 #include "standalone.h"
 #include "vbe.h"
+#include "vbe_format.h"
 
-#define GET16(base, type, field) le16((base) + offsetof(struct type, field))
-#define GET32(base, type, field) le32((base) + offsetof(struct type, field))
-#define GET64(base, type, field) le64((base) + offsetof(struct type, field))
-#define GET8(base, type, field) ((base)[offsetof(struct type, field)])
-
-#define RSDP_OLD_SIZE 20              /* ACPI 6.5, section 5.2.5.3: as ACPI 1.0 had it */
+#define RSDP_OLD_SIZE 20              /* ACPI 6.5, section 5.2.5.3: the RSDP of ACPI 1.0 */
 
 static size_t string_size(const char *string)
 {
@@ -22,17 +19,7 @@ static size_t string_size(const char *string)
 	return length + 1;
 }
 
-/* [start, start + size) with an end that does not wrap. */
-static struct segue_range range_of(uint64_t start, uint64_t size, uint32_t type)
-{
-	struct segue_range range = { start, start + size, type, 0 };
-
-	if (range.end < start)
-		range.end = UINT64_MAX;
-	return range;
-}
-
-/* The position of the colour fields: red, green, blue, each position then size. */
+/* The colour fields: position and size of red, then of green, then of blue */
 static void read_colors(struct segue_framebuffer *framebuffer, const uint8_t *info)
 {
 	framebuffer->red_position = info[0];
@@ -55,52 +42,52 @@ static void framebuffer_from_vbe(struct segue_framebuffer *framebuffer, const st
 
 static void read_multiboot1(struct boot_info *boot, const uint8_t *info)
 {
-	uint32_t flags = GET32(info, multiboot1_info, flags);
+	uint32_t flags = GET32(info, multiboot_info, flags);
 	struct segue_framebuffer *framebuffer = &boot->machine.framebuffer;
 
-	boot->size = sizeof(struct multiboot1_info);
-	if (flags & MULTIBOOT1_INFO_MEMORY) {
-		boot->mem_lower = GET32(info, multiboot1_info, mem_lower);
-		boot->mem_upper = GET32(info, multiboot1_info, mem_upper);
+	boot->size = sizeof(struct multiboot_info);
+	if (flags & MULTIBOOT_INFO_MEMORY) {
+		boot->mem_lower = GET32(info, multiboot_info, mem_lower);
+		boot->mem_upper = GET32(info, multiboot_info, mem_upper);
 	}
-	if (flags & MULTIBOOT1_INFO_BOOT_DEVICE) {
-		boot->machine.boot_device = GET32(info, multiboot1_info, boot_device);
+	if (flags & MULTIBOOT_INFO_BOOT_DEVICE) {
+		boot->machine.boot_device = GET32(info, multiboot_info, boot_device);
 		boot->machine.has_boot_device = 1;
 	}
-	if (flags & MULTIBOOT1_INFO_CMDLINE)
-		boot->cmdline = physical(GET32(info, multiboot1_info, cmdline));
-	if (flags & MULTIBOOT1_INFO_LOADER_NAME)
-		boot->loader_name = physical(GET32(info, multiboot1_info, boot_loader_name));
-	if (flags & MULTIBOOT1_INFO_MODULES) {
-		boot->module_count = GET32(info, multiboot1_info, mods_count);
-		boot->modules_addr = GET32(info, multiboot1_info, mods_addr);
+	if (flags & MULTIBOOT_INFO_CMDLINE)
+		boot->cmdline = physical(GET32(info, multiboot_info, cmdline));
+	if (flags & MULTIBOOT_INFO_LOADER_NAME)
+		boot->loader_name = physical(GET32(info, multiboot_info, boot_loader_name));
+	if (flags & MULTIBOOT_INFO_MODULES) {
+		boot->module_count = GET32(info, multiboot_info, mods_count);
+		boot->modules_addr = GET32(info, multiboot_info, mods_addr);
 	}
-	if (flags & MULTIBOOT1_INFO_MEMORY_MAP) {
+	if (flags & MULTIBOOT_INFO_MEMORY_MAP) {
 		boot->map_kind = BOOT_MAP_MULTIBOOT1;
-		boot->map_addr = GET32(info, multiboot1_info, mmap_addr);
-		boot->map_size = GET32(info, multiboot1_info, mmap_length);
+		boot->map_addr = GET32(info, multiboot_info, mmap_addr);
+		boot->map_size = GET32(info, multiboot_info, mmap_length);
 	}
-	if (flags & MULTIBOOT1_INFO_VBE) {
-		boot->vbe.control_info = physical(GET32(info, multiboot1_info, vbe_control_info));
-		boot->vbe.mode_info = physical(GET32(info, multiboot1_info, vbe_mode_info));
-		boot->vbe.mode = (uint16_t)GET16(info, multiboot1_info, vbe_mode);
-		boot->vbe.interface_seg = (uint16_t)GET16(info, multiboot1_info, vbe_interface_seg);
-		boot->vbe.interface_off = (uint16_t)GET16(info, multiboot1_info, vbe_interface_off);
-		boot->vbe.interface_len = (uint16_t)GET16(info, multiboot1_info, vbe_interface_len);
+	if (flags & MULTIBOOT_INFO_VBE) {
+		boot->vbe.control_info = physical(GET32(info, multiboot_info, vbe_control_info));
+		boot->vbe.mode_info = physical(GET32(info, multiboot_info, vbe_mode_info));
+		boot->vbe.mode = (uint16_t)GET16(info, multiboot_info, vbe_mode);
+		boot->vbe.interface_seg = (uint16_t)GET16(info, multiboot_info, vbe_interface_seg);
+		boot->vbe.interface_off = (uint16_t)GET16(info, multiboot_info, vbe_interface_off);
+		boot->vbe.interface_len = (uint16_t)GET16(info, multiboot_info, vbe_interface_len);
 		boot->machine.vbe = &boot->vbe;
 	}
-	if (flags & MULTIBOOT1_INFO_FRAMEBUFFER) {
-		framebuffer->addr = GET64(info, multiboot1_info, framebuffer_addr_low);
-		framebuffer->pitch = GET32(info, multiboot1_info, framebuffer_pitch);
-		framebuffer->width = GET32(info, multiboot1_info, framebuffer_width);
-		framebuffer->height = GET32(info, multiboot1_info, framebuffer_height);
-		framebuffer->bpp = GET8(info, multiboot1_info, framebuffer_bpp);
-		framebuffer->type = GET8(info, multiboot1_info, framebuffer_type);
+	if (flags & MULTIBOOT_INFO_FRAMEBUFFER) {
+		framebuffer->addr = GET64(info, multiboot_info, framebuffer_addr);
+		framebuffer->pitch = GET32(info, multiboot_info, framebuffer_pitch);
+		framebuffer->width = GET32(info, multiboot_info, framebuffer_width);
+		framebuffer->height = GET32(info, multiboot_info, framebuffer_height);
+		framebuffer->bpp = GET8(info, multiboot_info, framebuffer_bpp);
+		framebuffer->type = GET8(info, multiboot_info, framebuffer_type);
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB)
-			read_colors(framebuffer, info + offsetof(struct multiboot1_info, color_info));
-		/* GRUB has padding at the specification's offset of red's size. */
+			read_colors(framebuffer, info + offsetof(struct multiboot_info, color_info_padding));
+		/* GRUB has padding at the specification's offset, so red's size is 0 there (multiboot_format.h). */
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB && framebuffer->red_size == 0)
-			read_colors(framebuffer, info + MULTIBOOT1_COLOR_INFO_GRUB);
+			read_colors(framebuffer, info + offsetof(struct multiboot_info, color_info));
 	}
 }
 
@@ -145,7 +132,7 @@ static void read_tag(struct boot_info *boot, uint32_t offset)
 		boot->mem_lower = GET32(tag, multiboot2_memory, mem_lower);
 		boot->mem_upper = GET32(tag, multiboot2_memory, mem_upper);
 	} else if (type == MULTIBOOT2_TAG_BOOT_DEVICE && size >= sizeof(struct multiboot2_boot_device)) {
-		/* as Multiboot 1, section 3.3, packs it; 0xff is no partition */
+		/* packed as in Multiboot 1, section 3.3; 0xff: no partition */
 		machine->boot_device = GET32(tag, multiboot2_boot_device, biosdev) << 24 |
 			(GET32(tag, multiboot2_boot_device, partition) & 255u) << 16 |
 			(GET32(tag, multiboot2_boot_device, sub_partition) & 255u) << 8 | 255u;
@@ -194,7 +181,7 @@ static size_t count_ranges(const struct boot_info *boot)
 	return count;
 }
 
-/* Multiboot 1, section 3.3: the drive, and of all of it no partition */
+/* Multiboot 1, section 3.3: the drive, and 0xff for no partition at each of the three levels */
 #define BOOT_DEVICE(drive) ((uint32_t)(drive) << 24 | 0xffffffu)
 
 static void read_stage1(struct boot_info *boot, const uint8_t *info)
@@ -224,7 +211,7 @@ bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr)
 {
 	*boot = (struct boot_info){ .addr = addr };
 	boot->machine.framebuffer.type = SEGUE_FRAMEBUFFER_NONE;
-	if (magic == MULTIBOOT1_LOADER_MAGIC) {
+	if (magic == MULTIBOOT_BOOTLOADER_MAGIC) {
 		boot->protocol = 1;
 		read_multiboot1(boot, physical(addr));
 	} else if (magic == MULTIBOOT2_LOADER_MAGIC) {
@@ -239,7 +226,7 @@ bool boot_info_read(struct boot_info *boot, uint32_t magic, uint32_t addr)
 	}
 	if (boot->cmdline)
 		boot_info_set_cmdline(boot, boot->cmdline);
-	/* GRUB in text mode passes a block of zeros, and Fiwix divides by its character size. */
+	/* GRUB in text mode passes a block of zeros. Fiwix divides by the block's character size. */
 	if ((boot->vbe.mode & VBE_MODE_NUMBER) < VBE_MODE_FIRST)
 		boot->machine.vbe = NULL;
 	if (boot->machine.framebuffer.type == SEGUE_FRAMEBUFFER_NONE && boot->machine.vbe)
@@ -256,12 +243,12 @@ bool boot_module_at(const struct boot_info *boot, size_t index, struct boot_modu
 	if (index >= boot->module_count)
 		return false;
 	if (boot->protocol == 1) {
-		entry = (const uint8_t *)physical(boot->modules_addr) + index * sizeof(struct multiboot1_module);
-		module->addr = GET32(entry, multiboot1_module, mod_start);
-		module->size = GET32(entry, multiboot1_module, mod_end) - module->addr;
+		entry = (const uint8_t *)physical(boot->modules_addr) + index * sizeof(struct multiboot_module);
+		module->addr = GET32(entry, multiboot_module, mod_start);
+		module->size = GET32(entry, multiboot_module, mod_end) - module->addr;
 		module->string = "";
-		if (GET32(entry, multiboot1_module, string) != 0)
-			module->string = physical(GET32(entry, multiboot1_module, string));
+		if (GET32(entry, multiboot_module, string) != 0)
+			module->string = physical(GET32(entry, multiboot_module, string));
 		return true;
 	}
 	for (tag = next_tag(boot, 0); tag; tag = next_tag(boot, tag)) {
@@ -279,99 +266,16 @@ bool boot_module_at(const struct boot_info *boot, size_t index, struct boot_modu
 	return false;
 }
 
-/* Without a map: RAM below 1 MiB, and above it up to the first hole (Multiboot 1, section 3.3). */
-static bool range_without_map(const struct boot_info *boot, size_t index, struct segue_range *range)
-{
-	if (index == 0)
-		*range = range_of(0, boot->mem_lower * (uint64_t)1024, SEGUE_MEMORY_RAM);
-	else
-		*range = range_of(0x100000, boot->mem_upper * (uint64_t)1024, SEGUE_MEMORY_RAM);
-	return index < 2;
-}
-
-static bool range_multiboot1(const struct boot_info *boot, size_t index, struct segue_range *range)
-{
-	const uint8_t *map = physical(boot->map_addr);
-	uint32_t offset = 0;
-
-	for (;;) {
-		if (boot->map_size - offset < sizeof(struct multiboot1_mmap_entry))
-			return false;
-		if (index-- == 0)
-			break;
-		/* size does not count itself. A size below that of the fields would loop without end. */
-		uint32_t size = GET32(map + offset, multiboot1_mmap_entry, size);
-		if (size < 20 || size > boot->map_size - offset - 4)
-			return false;
-		offset += 4 + size;
-	}
-	map += offset;
-	*range = range_of(GET64(map, multiboot1_mmap_entry, base_low),
-		GET64(map, multiboot1_mmap_entry, length_low), GET32(map, multiboot1_mmap_entry, type));
-	return true;
-}
-
-static uint32_t type_from_efi(uint32_t type)
-{
-	switch (type) {
-	case EFI_LOADER_CODE:
-	case EFI_LOADER_DATA:
-	case EFI_BOOT_SERVICES_CODE: /* the boot services are over: the header does not ask to keep them */
-	case EFI_BOOT_SERVICES_DATA:
-	case EFI_CONVENTIONAL:
-		return SEGUE_MEMORY_RAM;
-	case EFI_ACPI_RECLAIM:
-		return SEGUE_MEMORY_ACPI;
-	case EFI_ACPI_NVS:
-		return SEGUE_MEMORY_NVS;
-	case EFI_UNUSABLE:
-		return SEGUE_MEMORY_UNUSABLE;
-	default:
-		return SEGUE_MEMORY_RESERVED;
-	}
-}
-
-bool boot_range_at(const struct boot_info *boot, size_t index, struct segue_range *range)
-{
-	const uint8_t *entry;
-
-	if (boot->map_kind == BOOT_MAP_NONE)
-		return range_without_map(boot, index, range);
-	if (boot->map_kind == BOOT_MAP_MULTIBOOT1)
-		return range_multiboot1(boot, index, range);
-	if (boot->map_kind == BOOT_MAP_BIOS) {
-		if (index < boot->range_count)
-			*range = boot->ranges[index];
-		return index < boot->range_count;
-	}
-	if (boot->map_entry_size == 0 || index >= boot->map_size / boot->map_entry_size)
-		return false;
-	entry = (const uint8_t *)physical(boot->map_addr) + index * boot->map_entry_size;
-	if (boot->map_kind == BOOT_MAP_EFI) {
-		if (boot->map_entry_size < sizeof(struct efi_memory_descriptor))
-			return false;
-		*range = range_of(GET64(entry, efi_memory_descriptor, physical_low),
-			GET64(entry, efi_memory_descriptor, pages_low) << 12,
-			type_from_efi(GET32(entry, efi_memory_descriptor, type)));
-		return true;
-	}
-	if (boot->map_entry_size < sizeof(struct multiboot2_mmap_entry))
-		return false;
-	*range = range_of(GET64(entry, multiboot2_mmap_entry, base_low),
-		GET64(entry, multiboot2_mmap_entry, length_low), GET32(entry, multiboot2_mmap_entry, type));
-	return true;
-}
-
 static struct segue_range range_of_string(const char *string)
 {
 	if (!string)
-		return range_of(0, 0, 0);
-	return range_of(physical_address(string), string_size(string), 0);
+		return boot_range(0, 0, 0);
+	return boot_range(physical_address(string), string_size(string), 0);
 }
 
 static struct segue_range range_of_bytes(const void *bytes, size_t size)
 {
-	return range_of(bytes ? physical_address(bytes) : 0, bytes ? size : 0, 0);
+	return boot_range(bytes ? physical_address(bytes) : 0, bytes ? size : 0, 0);
 }
 
 bool boot_occupied_at(const struct boot_info *boot, size_t index, struct segue_range *range)
@@ -380,7 +284,7 @@ bool boot_occupied_at(const struct boot_info *boot, size_t index, struct segue_r
 
 	switch (index) {
 	case 0:
-		*range = range_of(boot->addr, boot->size, 0);
+		*range = boot_range(boot->addr, boot->size, 0);
 		return true;
 	case 1:
 		*range = range_of_bytes(boot->cmdline, boot->cmdline_size);
@@ -389,24 +293,24 @@ bool boot_occupied_at(const struct boot_info *boot, size_t index, struct segue_r
 		*range = range_of_string(boot->loader_name);
 		return true;
 	case 3:
-		*range = range_of(boot->map_addr, boot->map_size, 0);
+		*range = boot_range(boot->map_addr, boot->map_size, 0);
 		return true;
 	case 4:
-		*range = range_of(boot->modules_addr, boot->protocol == 1 ?
-			boot->module_count * (uint64_t)sizeof(struct multiboot1_module) : 0, 0);
+		*range = boot_range(boot->modules_addr, boot->protocol == 1 ?
+			boot->module_count * (uint64_t)sizeof(struct multiboot_module) : 0, 0);
 		return true;
 	case 5:
-		*range = range_of_bytes(boot->vbe.control_info, 512);
+		*range = range_of_bytes(boot->vbe.control_info, VBE_CONTROL_INFO_SIZE);
 		return true;
 	case 6:
-		*range = range_of_bytes(boot->vbe.mode_info, 256);
+		*range = range_of_bytes(boot->vbe.mode_info, VBE_MODE_INFO_SIZE);
 		return true;
 	default:
 		break;
 	}
 	if (!boot_module_at(boot, (index - 7) / 2, &module))
 		return false;
-	*range = index % 2 ? range_of(module.addr, module.size, 0) : range_of_string(module.string);
+	*range = index % 2 ? boot_range(module.addr, module.size, 0) : range_of_string(module.string);
 	return true;
 }
 

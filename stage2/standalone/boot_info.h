@@ -43,6 +43,9 @@ void boot_info_set_map(struct boot_info *boot, const struct segue_range *ranges,
 /* Sets the command line, that of the medium. It is not copied. */
 void boot_info_set_cmdline(struct boot_info *boot, char *cmdline);
 
+/* [start, start + size), with an end that does not wrap. */
+struct segue_range boot_range(uint64_t start, uint64_t size, uint32_t type);
+
 /* Module and memory map range number index; false past the last. */
 bool boot_module_at(const struct boot_info *boot, size_t index, struct boot_module *module);
 bool boot_range_at(const struct boot_info *boot, size_t index, struct segue_range *range);

@@ -37,7 +37,7 @@ static void read_sector(const struct options *options, struct disk *disk, uint32
 	for (uint32_t i = 0; i < SECTOR; i++)
 		sector[i] = from[i];
 	if (sector[SIGNATURE_AT] != 0x55 || sector[SIGNATURE_AT + 1] != 0xaa) {
-		say(SEGUE_LOG_ERROR, "Refused: drive 0x%02x: sector %u is no boot sector: it does not end with 55 aa.",
+		say(SEGUE_LOG_ERROR, "Refused: drive 0x%02x: sector %u is not a boot sector: it does not end with 55 aa.",
 			options->chain_drive, number);
 		give_up();
 	}
@@ -62,7 +62,7 @@ void chain_parts(const struct options *options, uint32_t buffer, struct boot_inf
 	if (!buffer)
 		refuse_drive(options, "there is no BIOS to read it with");
 	if (!disk_open(&disk, options->chain_drive, false, buffer))
-		refuse_drive(options, "the BIOS knows of no such drive");
+		refuse_drive(options, "the BIOS has no such drive");
 	read_sector(options, &disk, 0);
 	if (options->chain_partition) {
 		find_partition(options, &disk);

@@ -7,11 +7,11 @@
 #include "options.h"
 #include "parts.h"
 
-#define CHAIN_BUFFER_SIZE 4096u       /* a sector: the BIOS of a drive says how long they are, or does not */
+#define CHAIN_BUFFER_SIZE 4096u       /* one sector, of the largest size */
 
 /*
- * Reads the sector that the options name. It becomes the only part, its drive becomes the machine's boot device, and
- * the partition's entry is passed along. A sector that cannot be read, or is no boot sector, is refused.
+ * Reads the sector that the options name. It becomes the only part, its drive the machine's boot device, and the
+ * partition's entry is passed too. A sector that cannot be read, or is not a boot sector, is refused.
  *
  * buffer: physical address of CHAIN_BUFFER_SIZE free bytes below 1 MiB that cross no 64 KiB boundary, with bios_open()
  * called before; 0: there is no BIOS, which is refused too.

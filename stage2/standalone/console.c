@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 #include "options.h"
 
@@ -8,7 +8,7 @@ static struct {
 	size_t serial_count;
 	bool vga, framebuffer, debug_port;
 	bool open, no_screen;
-	int level;                    /* the highest that is shown */
+	int level;                    /* the highest level that is printed */
 	uint32_t over;                /* characters of a line that the next say_over() replaces; 0: none */
 	uint32_t column;              /* of the line that say_over() is writing */
 } console = { .level = SEGUE_LOG_INFO };
@@ -35,7 +35,7 @@ static void open_serial(uint16_t port, uint32_t speed)
 		console.serial_count++;
 }
 
-/* NULL, or the reason why the screen that the user wants cannot be written to. */
+/* NULL, or why the screen that the user chose cannot be written to. */
 static const char *open_screen(const struct options *options, const struct segue_framebuffer *framebuffer)
 {
 	const char *why = NULL;
@@ -82,7 +82,7 @@ void console_open(const struct options *options, const struct segue_framebuffer 
 		options_default(&all);
 		open_serial(all.serial[0].port, all.serial[0].speed);
 		why = open_screen(&all, framebuffer);
-		say(SEGUE_LOG_WARNING, "console= names nothing that is there: showing this wherever it can be.");
+		say(SEGUE_LOG_WARNING, "console= names no device of this machine; printing to the default.");
 	}
 	if (why)
 		say(SEGUE_LOG_WARNING, "Nothing can be shown on the framebuffer at 0x%llx: %s.",

@@ -2,7 +2,7 @@
 #include "bios_services.h"
 #include "drive.h"
 #include "common/bytes.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 
 #define RESET 0x0000u
@@ -14,11 +14,11 @@
 #define EDD_PACKET 0x1u               /* in CX: functions 42h to 44h, 47h and 48h are there */
 #define FLOPPIES_END 0x80u
 
-#define TRANSFER 65536u               /* the most that is read at once */
+#define TRANSFER 65536u               /* the most bytes that are read at once */
 #define TRIES 5                       /* of one sector: floppies and old CD drives need to spin up */
 #define STATUS_BOUNDARY 0x09u
-#define STATUS_FAR 0xfeu              /* our own: no cylinder of INT 13h reaches there */
-#define STATUS_NONE 0xffu             /* carry, and AH says nothing */
+#define STATUS_FAR 0xfeu              /* our own: the sector is beyond the last cylinder of INT 13h */
+#define STATUS_NONE 0xffu             /* carry, but AH is 0 */
 
 #define READ_PACKET_AT 0x600u         /* stage1.inc */
 
@@ -37,7 +37,7 @@ _Static_assert(offsetof(struct packet, offset) == 4, "EDD 3.0, section 4.2.2");
 _Static_assert(offsetof(struct packet, segment) == 6, "EDD 3.0, section 4.2.2");
 _Static_assert(offsetof(struct packet, sector) == 8, "EDD 3.0, section 4.2.2");
 
-/* EDD 3.0, section 4.2.8: drive parameters, as EDD 1.0 had them */
+/* EDD 3.0, section 4.2.8: drive parameters, the fields of EDD 1.0 */
 struct parameters {
 	uint8_t size[2], flags[2];
 	uint8_t cylinders[4], heads[4], sectors[4];
@@ -80,7 +80,7 @@ static void read_parameters(struct disk *disk)
 	put_le16(parameters + offsetof(struct parameters, size), sizeof(struct parameters));
 	if (call(disk, &registers))
 		disk->sector_count = le64(parameters + offsetof(struct parameters, sector_count));
-	/* what SeaBIOS says of a CD */
+	/* SeaBIOS reports this for a CD. */
 	if (disk->sector_count == UINT64_MAX)
 		disk->sector_count = 0;
 }
@@ -157,7 +157,7 @@ static void reset(struct disk *disk)
 	disk->status = status;
 }
 
-/* Reads in one call: at most the limit and, without EDD, at most to the end of the track. */
+/* The sectors of one call: at most the limit and, without EDD, at most to the end of the track. */
 static uint32_t most(const struct disk *disk, uint64_t sector, uint32_t count)
 {
 	uint32_t rest;

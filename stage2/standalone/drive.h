@@ -12,12 +12,12 @@ struct disk {
 	bool edd;
 	uint32_t sector_size;         /* bytes: 512 or 2048 */
 	uint32_t buffer;              /* physical address of the transfer buffer: 64 KiB, on a 64 KiB boundary */
-	uint32_t limit;               /* sectors a call: begins with 64 KiB's, is halved where the BIOS refuses */
-	uint32_t heads, sectors;      /* of the geometry, where EDD is missing */
-	uint64_t sector_count;        /* of the medium; 0: the BIOS does not say, as of a CD */
-	uint32_t reduced;             /* what the call before had to go down to; 0: it had not */
+	uint32_t limit;               /* sectors per call: 64 KiB at first, halved if the BIOS refuses */
+	uint32_t heads, sectors;      /* the geometry, if there is no EDD */
+	uint64_t sector_count;        /* of the medium; 0: the BIOS does not report it, as for a CD */
+	uint32_t reduced;             /* the reduced count of the last disk_read(); 0: not reduced */
 	uint8_t status;               /* AH of the last refusal (INT 13h status) */
-	uint64_t bad_sector;          /* and where it was */
+	uint64_t bad_sector;          /* the sector of that refusal */
 };
 
 /*
@@ -32,7 +32,7 @@ bool disk_open(struct disk *disk, uint8_t drive, bool optical, uint32_t buffer);
  */
 uint32_t disk_read(struct disk *disk, uint64_t sector, uint32_t count);
 
-/* One sector, in one try: is it there? bad_sector stays. */
+/* Can this sector be read, in one try? Does not change bad_sector. */
 bool disk_has(struct disk *disk, uint64_t sector);
 
 /* The meaning of an INT 13h status, in a few words. */

@@ -10,8 +10,8 @@
 #define PAGE 4096u
 #define LISTS_SIZE 65536u             /* of the modules, and of the parts: some 1000 */
 #define NAME_MAX 8192u                /* bytes of a member's name that are looked at; `segue pack` pads to 4096 */
-#define LISTS_CEILING 0xf00000u       /* out of the way of kernels, which like 16 MiB and what follows */
-/* Pieces that any kernel may get go below: many kernels map only the start of memory. */
+#define LISTS_CEILING 0xf00000u       /* above the place of most kernels, which begin at 16 MiB or below */
+/* Modules are placed below this limit: many kernels map only the start of memory. */
 #define NEAR 0x20000000u
 
 static struct fetch {
@@ -48,7 +48,7 @@ static void check(int code)
 static uint8_t *take_room(uint64_t start, uint32_t size)
 {
 	if (!room_take(fetch.room, start, (start + size + PAGE - 1) & ~(uint64_t)(PAGE - 1)))
-		media_refuse(fetch.stream.media->path, "its pieces lie in too many places of memory");
+		media_refuse(fetch.stream.media->path, "its pieces need too many separate ranges of memory");
 	return physical((uint32_t)start);
 }
 
@@ -77,7 +77,7 @@ static uint8_t *place(const char *what, uint32_t size)
 	return take_room(at, size);
 }
 
-/* Places a kernel as its first bytes ask. */
+/* Places a kernel where its header asks for. */
 static uint8_t *place_kernel(uint32_t size)
 {
 	uint32_t peeked = stream_peek(&fetch.stream, STREAM_PEEK_MAX);
@@ -94,7 +94,7 @@ static uint8_t *place_kernel(uint32_t size)
 	return take_room(wish.start, size);
 }
 
-/* ---- a bundle: bundle.c's own steps, on what has been read so far ---- */
+/* ---- a bundle: the steps of bundle.c, on the bytes read so far ---- */
 static void check_left(uint32_t size)
 {
 	if (size > stream_left(&fetch.stream))
@@ -211,19 +211,14 @@ static struct bytes read_piece(const char *what, uint32_t size, bool kernel)
 static void read_fiwix(void)
 {
 	uint8_t header[FIWIX_HEADER_SIZE];
+	uint32_t size;
 
 	stream_read(&fetch.stream, header, sizeof header);
-	for (int i = 0; i < 2; i++) {
-		uint32_t size = le32(header + 4 * i), left = stream_left(&fetch.stream);
-
-		if (size > left)
-			check(segue_refuse(&fetch.log, i ? SEGUE_E_FIWIX_INITRD : SEGUE_E_FIWIX_KERNEL, "%u bytes, %z left",
-					   size, (addr_t)left));
-		if (i == 0)
-			fetch.bundle.kernel = read_piece("a kernel", size, true);
-		else if (size)
-			fetch.bundle.initrd = read_piece("an initramfs", size, false);
-	}
+	check(segue_fiwix_size(&fetch.log, header, FIWIX_KERNEL, stream_left(&fetch.stream), &size));
+	fetch.bundle.kernel = read_piece("a kernel", size, true);
+	check(segue_fiwix_size(&fetch.log, header, FIWIX_INITRD, stream_left(&fetch.stream), &size));
+	if (size)
+		fetch.bundle.initrd = read_piece("an initramfs", size, false);
 }
 
 /* The rules of loaders/container/open.c. True: all of it is a kernel. */
@@ -241,12 +236,12 @@ static bool read_blob(void)
 	return fetch.bundle.kernel.size == fetch.stream.size;
 }
 
-/* ---- what segue_load() gets ---- */
+/* ---- the arguments of segue_load() ---- */
 static const char *string(const struct bytes *text)
 {
 	uint8_t *bytes = (uint8_t *)(uintptr_t)text->data;
 
-	/* read_text() has left room */
+	/* read_text() has left room for the NUL */
 	if (bytes)
 		bytes[text->size] = 0;
 	return (const char *)bytes;
@@ -303,7 +298,7 @@ void fetch_parts(struct media *media, struct room *room, struct parts *parts)
 	else if (whole)
 		fetch.bundle.kernel.size -= SEAL_SIZE;
 	else if (left < SEAL_SIZE)
-		media_refuse(media->path, "its pieces reach into its seal: it was cut short before it was sealed");
+		media_refuse(media->path, "its pieces overlap its seal: it was cut short before it was sealed");
 	copy_close();
 	list_parts(parts);
 }

@@ -3,7 +3,7 @@
 #include "standalone.h"
 
 #define COLUMNS_WANTED 80u
-#define WIDTH_DOUBLE 720u             /* from here on dots are two pixels wide at least */
+#define WIDTH_DOUBLE 720u             /* screens of this width or more use dots of at least two pixels */
 #define COLUMNS_MAX 160u
 #define ROWS_MAX 100u
 #define CELL_WIDTH (FONT_WIDTH + 1)
@@ -19,7 +19,7 @@ static struct {
 	uint32_t scale;
 	uint32_t columns, rows;
 	uint32_t column, row;
-	/* The characters on the screen, kept here because a framebuffer is slow to write and slower to read. */
+	/* A copy of the screen's characters, because a framebuffer is slow to write and slower to read. */
 	char shown[ROWS_MAX][COLUMNS_MAX];
 } screen;
 
@@ -63,10 +63,10 @@ static const char *why_not(const struct segue_framebuffer *framebuffer)
 		return why;
 	if (framebuffer->width < CELL_WIDTH || framebuffer->height < CELL_HEIGHT || framebuffer->width > 65536 ||
 	    framebuffer->height > 65536 || framebuffer->pitch / ((framebuffer->bpp + 7u) / 8) < framebuffer->width)
-		return "its width, height and pitch make no sense";
+		return "its width, height or pitch is invalid";
 	if (framebuffer->addr + (uint64_t)framebuffer->pitch * framebuffer->height > 0x100000000u ||
 	    framebuffer->addr > UINT32_MAX)
-		return "it lies above 4 GiB, where 32-bit code does not reach";
+		return "it is above 4 GiB, which 32-bit code cannot address";
 	return NULL;
 }
 

@@ -3,12 +3,12 @@
 #include "common/bytes.h"
 
 #define FIRST_DESCRIPTOR 16u          /* ECMA-119, section 6.2.1 */
-#define DESCRIPTORS_MAX 32u           /* a medium has a handful */
+#define DESCRIPTORS_MAX 32u           /* more than any medium needs */
 #define DESCRIPTOR_PRIMARY 1
 #define DESCRIPTOR_END 255
-#define FOLDER_BLOCKS_MAX 1024u       /* 2 MiB: some 50,000 names */
+#define FOLDER_BLOCKS_MAX 1024u       /* 2 MiB: about 50,000 names */
 
-/* ECMA-119, section 9.1: directory record, without the name. Numbers are little-endian, then big-endian. */
+/* ECMA-119, section 9.1: directory record, without the name. Numbers are stored twice: little-endian, then big-endian. */
 struct record {
 	uint8_t size;
 	uint8_t attribute_blocks;
@@ -52,6 +52,7 @@ _Static_assert(offsetof(struct descriptor, blocks) == 80, "ECMA-119, section 8.4
 _Static_assert(offsetof(struct descriptor, block_size) == 128, "ECMA-119, section 8.4.12");
 _Static_assert(offsetof(struct descriptor, root) == 156, "ECMA-119, section 8.4.18");
 
+const char iso_none[] = "the medium has no ISO 9660 file system";
 const char iso_missing[] = "there is no such file on the medium";
 static const char broken[] = "its folder on the medium is broken";
 
@@ -101,13 +102,13 @@ static const char *take_record(const uint8_t *record, struct iso_file *file)
 	return NULL;
 }
 
-/* Finds the record named by the path's next component, in this block of a folder. False: the block is broken. */
+/* Finds the record of the path's next component in a block of a folder; NULL if it has none. False: the block is broken. */
 static bool search_block(const uint8_t *block, uint32_t size, const char *part, const uint8_t **found)
 {
 	uint32_t at = 0;
 
 	*found = NULL;
-	/* ECMA-119, section 6.8.1.1: records end with the block; zeros follow */
+	/* ECMA-119, section 6.8.1.1: no record crosses a block's end; zeros fill the rest */
 	while (at < size && block[at] != 0) {
 		const uint8_t *record = block + at;
 		uint32_t record_size = record[0], name_size;
@@ -128,18 +129,20 @@ static bool search_block(const uint8_t *block, uint32_t size, const char *part, 
 }
 
 /* Looks up the path's next component in a folder. */
-static const char *enter(struct media *media, const char *path, const char *part, struct iso_file *file)
+static const char *enter(const struct iso *iso, const char *part, struct iso_file *file)
 {
 	struct iso_file folder = *file;
 	bool is_folder, want_folder = *part_end(part) == '/';
 
-	if (folder.size > FOLDER_BLOCKS_MAX * MEDIA_BLOCK)
+	if (folder.size > FOLDER_BLOCKS_MAX * ISO_BLOCK)
 		return broken;
-	for (uint32_t at = 0; at < folder.size; at += MEDIA_BLOCK) {
-		uint32_t size = folder.size - at < MEDIA_BLOCK ? folder.size - at : MEDIA_BLOCK;
-		const uint8_t *record;
+	for (uint32_t at = 0; at < folder.size; at += ISO_BLOCK) {
+		uint32_t size = folder.size - at < ISO_BLOCK ? folder.size - at : ISO_BLOCK;
+		const uint8_t *block = iso->read(iso, (uint64_t)folder.block + at / ISO_BLOCK), *record;
 
-		if (!search_block(media_block(media, path, (uint64_t)folder.block + at / MEDIA_BLOCK), size, part, &record))
+		if (!block)
+			return "its folder on the medium cannot be read";
+		if (!search_block(block, size, part, &record))
 			return broken;
 		if (!record)
 			continue;
@@ -159,29 +162,30 @@ static bool is_descriptor(const uint8_t *block)
 	return true;
 }
 
-static const char *find_root(struct media *media, const char *path, struct iso_file *root)
+static const char *find_root(struct iso *iso, struct iso_file *root)
 {
 	for (uint32_t i = 0; i < DESCRIPTORS_MAX; i++) {
-		const uint8_t *block = media_block(media, path, FIRST_DESCRIPTOR + i);
+		const uint8_t *block = iso->read(iso, FIRST_DESCRIPTOR + i);
 
-		if (!is_descriptor(block) || block[0] == DESCRIPTOR_END)
+		if (!block || !is_descriptor(block) || block[0] == DESCRIPTOR_END)
 			break;
 		if (block[0] != DESCRIPTOR_PRIMARY)
 			continue;
-		if (le16(block + offsetof(struct descriptor, block_size)) != MEDIA_BLOCK)
+		if (le16(block + offsetof(struct descriptor, block_size)) != ISO_BLOCK)
 			return "the medium's blocks do not have 2048 bytes";
-		media->end = (uint64_t)le32(block + offsetof(struct descriptor, blocks)) *
-			     (MEDIA_BLOCK / media->disk.sector_size);
+		iso->blocks = le32(block + offsetof(struct descriptor, blocks));
 		return take_record(block + offsetof(struct descriptor, root), root);
 	}
-	return "the medium has no ISO 9660 file system";
+	return iso_none;
 }
 
-const char *iso_find(struct media *media, const char *path, struct iso_file *file)
+const char *iso_find(struct iso *iso, const char *path, struct iso_file *file)
 {
-	const char *why = find_root(media, path, file);
+	const char *why;
 
+	iso->path = path;
+	why = find_root(iso, file);
 	for (const char *part = path; !why && *part == '/'; part = part_end(part + 1))
-		why = enter(media, path, part + 1, file);
+		why = enter(iso, part + 1, file);
 	return why;
 }

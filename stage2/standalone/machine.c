@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The PC: ports, the interval timer, the keyboard controller, reset. */
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
 
 #define KEYBOARD_FROM_MOUSE 0x20
@@ -39,7 +39,7 @@ void wait_50_ms(void)
 	port_write8(PIT_CHANNEL_2, (PIT_HZ / 20) & 255u);
 	port_write8(PIT_CHANNEL_2, (PIT_HZ / 20) >> 8);
 	port_write8(PORT_SYSTEM_B, control | SYSTEM_B_GATE_2);
-	/* A port read takes about a microsecond: without a timer the loop's limit ends this, less exactly. */
+	/* A port read takes about a microsecond, so without a timer the loop's limit ends the wait approximately. */
 	for (uint32_t tries = 0; tries < 1000000; tries++)
 		if (port_read8(PORT_SYSTEM_B) & SYSTEM_B_OUT_2)
 			break;

@@ -58,7 +58,7 @@ static void read_map(void)
 	if (count)
 		boot_info_set_map(&boot, map, count);
 	else if (boot.protocol == BOOT_STAGE1)
-		media_refuse("Memory", "the BIOS knows of none above 1 MiB");
+		media_refuse("Memory", "the BIOS reports none above 1 MiB");
 }
 
 static void read_options(void)
@@ -88,9 +88,9 @@ static void read_options(void)
 		enum option_verdict verdict = options_take(&scratch, word);
 
 		if (verdict == OPTION_UNKNOWN)
-			say(SEGUE_LOG_WARNING, "Command line: \"%s\" is no option of segue.elf; ignored.", word);
+			say(SEGUE_LOG_WARNING, "Command line: \"%s\" is not an option of segue.elf; ignored.", word);
 		else if (verdict == OPTION_VALUE)
-			say(SEGUE_LOG_WARNING, "Command line: \"%s\" has a value that is none; ignored.", word);
+			say(SEGUE_LOG_WARNING, "Command line: \"%s\" has an invalid value; ignored.", word);
 	}
 }
 

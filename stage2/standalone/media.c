@@ -11,8 +11,8 @@ void media_refuse(const char *what, const char *sentence)
 }
 
 /*
- * The sectors that the medium has, if they are fewer than it should have; else 0. If the BIOS does not say, the last sector that
- * it should have tells: a scratch elsewhere leaves that one readable. Then halving finds the end.
+ * Returns the number of sectors on the medium, if it has fewer than it should have; else 0. If the BIOS does not report it,
+ * the last sector is read: it is readable if only another sector is damaged. Else a binary search finds the end.
  */
 static uint64_t find_end(const struct media *media)
 {

@@ -4,6 +4,7 @@
 #define STANDALONE_MEDIA_H
 
 #include "drive.h"
+#include "iso9660.h"
 #include "segue.h"
 
 #define MEDIA_BUFFER 0x10000u         /* in the map at the head of stage1.inc */
@@ -26,7 +27,7 @@ struct media {
 uint32_t media_read(struct media *media, const char *what, uint64_t sector, uint32_t count);
 
 /* Reads block number block, of MEDIA_BLOCK bytes. This overwrites the block returned before. */
-#define MEDIA_BLOCK 2048u
+#define MEDIA_BLOCK ISO_BLOCK
 const uint8_t *media_block(struct media *media, const char *what, uint64_t block);
 
 /* Prints "Refused: WHAT: SENTENCE." and does not return. */

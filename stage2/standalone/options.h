@@ -71,8 +71,8 @@ struct options {
 
 enum option_verdict {
 	OPTION_TAKEN,
-	OPTION_UNKNOWN,               /* a word that means nothing */
-	OPTION_VALUE                  /* a known word with a value that means nothing */
+	OPTION_UNKNOWN,               /* not an option */
+	OPTION_VALUE                  /* an option with an invalid value */
 };
 
 void options_default(struct options *options);

@@ -2,9 +2,7 @@
 #include "container/media_format.h"
 #include "common/bytes.h"
 #include "partition.h"
-#include "standalone.h"
 
-#define SECTOR 512u
 #define TABLE 446u                    /* IBM PC: partition table in the master boot record */
 #define ENTRIES 4u
 #define SIGNATURE 510u
@@ -20,6 +18,10 @@ _Static_assert(offsetof(struct entry, type) == 4, "partition table entry");
 _Static_assert(offsetof(struct entry, sector) == 8, "partition table entry");
 _Static_assert(offsetof(struct entry, count) == 12, "partition table entry");
 
+const char partition_no_table[] = "the disk has no partition table";
+const char partition_none[] = "the disk has no partition of type 7f with Segue's header";
+const char partition_other_version[] = "its header is of another version";
+
 static bool is_header(const uint8_t *header)
 {
 	static const char magic[] = DISK_HEADER_MAGIC;
@@ -30,32 +32,27 @@ static bool is_header(const uint8_t *header)
 	return true;
 }
 
-static const char *take_header(struct media *media, const uint8_t *header, uint32_t sector, uint32_t count)
+static const char *take_header(const uint8_t *header, uint32_t sector, uint32_t count, struct partition *found)
 {
-	const uint8_t *options = header + offsetof(struct disk_header, options);
-
-	if (le32(header + offsetof(struct disk_header, header_size)) != SECTOR ||
-	    le32(header + offsetof(struct disk_header, version)) != 1)
-		return "its header is of another version";
-	media->sector = (uint64_t)sector + 1;
-	media->end = (uint64_t)sector + count;
-	media->size = le64(header + offsetof(struct disk_header, blob_size));
-	if (media->size > (count - UINT64_C(1)) * SECTOR)
+	found->version = le32(header + offsetof(struct disk_header, version));
+	if (le32(header + offsetof(struct disk_header, header_size)) != PARTITION_SECTOR || found->version != 1)
+		return partition_other_version;
+	found->sector = (uint64_t)sector + 1;
+	found->end = (uint64_t)sector + count;
+	found->size = le64(header + offsetof(struct disk_header, blob_size));
+	found->options = (const char *)header + offsetof(struct disk_header, options);
+	if (found->size > (count - UINT64_C(1)) * PARTITION_SECTOR)
 		return "its header says that the blob is larger than the partition";
-	for (size_t i = 0; i < DISK_OPTIONS_SIZE; i++)
-		media->options[i] = (char)options[i];
-	media->options[DISK_OPTIONS_SIZE] = 0;
 	return NULL;
 }
 
-const char *partition_find(struct media *media)
+const char *partition_find(partition_reader *read, void *disk, struct partition *found)
 {
 	uint8_t table[ENTRIES * sizeof(struct entry)];
-	const uint8_t *sector = physical(MEDIA_BUFFER);
+	const uint8_t *sector = read(disk, 0);
 
-	media_read(media, media->path, 0, 1);
-	if (sector[SIGNATURE] != 0x55 || sector[SIGNATURE + 1] != 0xaa)
-		return "the disk has no partition table";
+	if (!sector || sector[SIGNATURE] != 0x55 || sector[SIGNATURE + 1] != 0xaa)
+		return partition_no_table;
 	for (size_t i = 0; i < sizeof table; i++)
 		table[i] = sector[TABLE + i];
 	for (const uint8_t *entry = table; entry < table + sizeof table; entry += sizeof(struct entry)) {
@@ -64,9 +61,9 @@ const char *partition_find(struct media *media)
 
 		if (entry[offsetof(struct entry, type)] != DISK_PARTITION_TYPE || count == 0)
 			continue;
-		media_read(media, media->path, first, 1);
-		if (is_header(sector))
-			return take_header(media, sector, first, count);
+		sector = read(disk, first);
+		if (sector && is_header(sector))
+			return take_header(sector, first, count, found);
 	}
-	return "the disk has no partition of type 7f with Segue's header";
+	return partition_none;
 }

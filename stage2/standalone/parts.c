@@ -81,7 +81,7 @@ static void check_modules(const struct boot_info *boot)
 	for (size_t i = 0; boot_module_at(boot, i, &module); i++) {
 		if (module.addr + (uint64_t)module.size <= end)
 			continue;
-		say(SEGUE_LOG_ERROR, "Refused: module %u, 0x%08x to 0x%08llx, lies beyond RAM, which ends at 0x%08llx.", (unsigned)i,
+		say(SEGUE_LOG_ERROR, "Refused: module %u, 0x%08x to 0x%08llx, is beyond RAM, which ends at 0x%08llx.", (unsigned)i,
 			module.addr, (unsigned long long)module.addr + module.size, (unsigned long long)end);
 		refuse_with_code(SEGUE_E_NO_PLACE);
 	}

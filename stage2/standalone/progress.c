@@ -3,8 +3,8 @@
 #include "show.h"
 #include "standalone.h"
 
-#define TICKS 0x46cu                  /* BIOS data area: 18.2 a second ... */
-#define TICKS_A_DAY 0x1800b0u         /* ... back to 0 at midnight */
+#define TICKS 0x46cu                  /* BIOS data area: ticks, 18.2 a second */
+#define TICKS_A_DAY 0x1800b0u         /* the ticks of a day; the count then starts again at 0 */
 #define TICKS_IN_10_S 182u
 #define STEP 4u                       /* 0.22 s */
 

@@ -4,7 +4,7 @@
 
 static uint32_t patience;             /* seconds until a reboot; 0: none */
 
-/* segue_load()'s last refusal, kept until it is known that a larger workspace does not help. */
+/* segue_load()'s last refusal. It is printed only if a larger workspace does not help. */
 static struct {
 	char text[256];
 	size_t length;

@@ -5,9 +5,9 @@
 
 #include "boot_info.h"
 
-#define ROOM_FLOOR 0x100000u          /* below lies what the firmware and the BIOS still use */
+#define ROOM_FLOOR 0x100000u          /* memory below is used by the firmware and the BIOS */
 #define ROOM_CEILING 0x100000000u
-#define ROOM_TAKEN_MAX 64             /* neighbours count as one */
+#define ROOM_TAKEN_MAX 64             /* adjacent ranges are merged */
 
 struct room {
 	const struct boot_info *boot;
@@ -16,8 +16,8 @@ struct room {
 };
 
 /*
- * The highest page-aligned run of size bytes within [floor, ceiling) that is free; 0 if there is none. The run
- * lies in one range of the map.
+ * The highest page-aligned free run of size bytes within [floor, ceiling); 0 if there is none. The run is in one range of
+ * the map.
  */
 uint32_t room_find(const struct room *room, uint64_t floor, uint64_t ceiling, uint32_t size);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The sums of a blob's seal (container/seal.h), taken while it is read. */
+/* The sums of a blob's seal (container/seal.h), computed while the blob is read. */
 #ifndef STANDALONE_SEAL_CHECK_H
 #define STANDALONE_SEAL_CHECK_H
 

@@ -117,7 +117,7 @@ void show_target(const void *workspace, bool verbose)
 		(unsigned long long)description.moved, (unsigned long long)description.set_aside,
 		(unsigned long long)description.zeroed);
 	if (description.has_digest)
-		say(SEGUE_LOG_INFO, "Digest: SHA-256, checked when all is in its place.");
+		say(SEGUE_LOG_INFO, "Digest: SHA-256, checked after all moves.");
 	say(SEGUE_LOG_DEBUG, "Purgatory: 0x%08x, %u bytes; workspace: 0x%08x", description.purgatory,
 		description.purgatory_size, physical_address(workspace));
 	show_moves(workspace);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What stage 1 passes to segue.elf: EAX is STAGE1_MAGIC, EBX the address of this structure. It lies below
- * 1 MiB, in memory that stage 2 may use again once it has read it. Otherwise the machine is as a Multiboot
- * loader would leave it: flat 32-bit segments, paging and interrupts off, A20 on. stage1.inc has
- * the map of the first megabyte.
+ * What stage 1 passes to segue.elf: EAX is STAGE1_MAGIC, EBX the address of this structure. It is below 1 MiB, in memory
+ * that stage 2 may use again after it has read it. The rest of the state is that of a Multiboot loader: flat 32-bit
+ * segments, paging and interrupts off, A20 on. The map of the first megabyte is in stage1.inc.
  */
 #ifndef STAGE1_H
 #define STAGE1_H

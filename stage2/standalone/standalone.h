@@ -13,7 +13,7 @@
 struct boot_info;
 struct options;
 
-/* machine.c: memory as a flat host sees it (a test on the build machine has its own) */
+/* machine.c: physical addresses, which are pointers in a flat host (a test on the build machine has its own version) */
 void *physical(uint32_t addr);
 uint32_t physical_address(const void *pointer);
 
@@ -39,7 +39,7 @@ void format_text(void (*put)(void *context, char c), void *context, const char *
 /* serial.c */
 struct serial_port {
 	uint16_t base;
-	uint16_t failures;            /* characters in a row that the port did not take */
+	uint16_t failures;            /* consecutive characters that the port did not accept */
 };
 bool serial_open(struct serial_port *port, uint16_t base, uint32_t speed);
 void serial_put(struct serial_port *port, char c);
@@ -70,7 +70,7 @@ void console_flush(void);
 /* The I/O port of the first serial port that is open; 0: none is. */
 uint32_t console_serial_port(void);
 bool console_enter_pressed(void);
-/* Prints one line. level: enum segue_log_level; lines above the user's level are not shown. */
+/* Prints one line. level is of enum segue_log_level; lines above the user's level are not printed. */
 void say(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints a line, shorter than the screen's width, over the previous line of say_over(). */
 void say_over(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -26,7 +26,7 @@ static void sum_to(struct stream *stream, uint32_t end)
 	stream->summed = end;
 }
 
-/* The seal may lie across two chunks. */
+/* The seal may be split between two chunks. */
 static void keep_seal(struct stream *stream)
 {
 	uint32_t at = stream->sum_end > stream->chunk_at ? stream->sum_end - stream->chunk_at : 0;
@@ -57,7 +57,7 @@ void stream_open(struct stream *stream, struct media *media)
 {
 	*stream = (struct stream){ .media = media, .size = (uint32_t)media->size };
 	if (media->size >= UINT32_MAX)
-		media_refuse(media->path, "it is larger than the 4 GiB that 32-bit code reaches");
+		media_refuse(media->path, "it is larger than the 4 GiB that 32-bit code can address");
 	stream->sum_end = stream->size < SEAL_SIZE ? stream->size : stream->size - SEAL_SIZE;
 	progress_start(stream->size);
 }

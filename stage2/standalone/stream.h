@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The blob on a medium as one run of bytes, read once from start to end; its seal is checked on the way. */
+/* Reads the blob on a medium once, from start to end, and checks its seal. */
 #ifndef STANDALONE_STREAM_H
 #define STANDALONE_STREAM_H
 
@@ -12,10 +12,10 @@ struct stream {
 	struct media *media;
 	uint32_t size;                /* of the blob, seal included */
 	uint32_t at;                  /* offset of the next byte */
-	/* the blob's chunk that the transfer buffer holds: */
+	/* the chunk of the blob in the transfer buffer: */
 	uint32_t chunk_at, chunk_size;
-	uint32_t used;                /* of it, bytes that were read */
-	uint32_t summed;              /* and bytes that are in the sums */
+	uint32_t used;                /* bytes of it that were read */
+	uint32_t summed;              /* bytes of it that are in the sums */
 	uint32_t sum_end;             /* offset in the blob: the seal is not in its own sums */
 	struct seal_check check;
 	uint8_t seal[SEAL_SIZE];

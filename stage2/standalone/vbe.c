@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "vbe.h"
 #include "bios_services.h"
-#include "boot_protocol.h"
-#include "numbers/hardware.h"
+#include "machine/hardware.h"
 #include "standalone.h"
+#include "vbe_format.h"
 
 #define SET_TEXT_MODE_3 0x0003u
 #define SET_CURSOR 0x0200u            /* BH page, DH row, DL column */
@@ -20,9 +20,9 @@
 #define MODE_IN_USE 0x3fffu           /* BX of GET_MODE without its flags */
 
 #define VERSION_2 0x200u
-/* The buffer: what the list of modes may lie in, then what is read for each of them. */
+/* Offsets in the buffer: the block that may hold the list of modes, then the block of one mode. */
 #define SECOND_AT VBE_CONTROL_INFO_SIZE
-#define MODES_MAX 256u                /* a list without an end is cut here */
+#define MODES_MAX 256u                /* the end of a list without a terminator */
 #define MODES_END 0xffffu
 #define NO_MODE 0u
 
@@ -80,11 +80,11 @@ static const char *read_control_info(struct vbe *vbe, uint32_t buffer)
 		return "the BIOS has no VESA BIOS Extensions";
 	copy(vbe->control_info, buffer, VBE_CONTROL_INFO_SIZE);
 	if (vbe_le16(CONTROL(vbe, version)) < VERSION_2)
-		return "the BIOS's VESA BIOS Extensions are older than 2.0 and know no linear framebuffer";
+		return "the BIOS's VESA BIOS Extensions are older than 2.0 and have no linear framebuffer";
 	return NULL;
 }
 
-/* The list may lie in the buffer, so it is read before any other call. */
+/* The list may be in the buffer, so it is read before any other call. */
 static size_t read_modes(const struct vbe *vbe, uint16_t modes[MODES_MAX])
 {
 	const uint8_t *pointer = CONTROL(vbe, modes);
@@ -166,7 +166,7 @@ static uint32_t choose(const struct vbe *vbe, const struct vbe_wish *asked, uint
 	return best;
 }
 
-/* VBE 3.0, section 4.13: optional. Without it the three stay 0, which is how Multiboot 1, section 3.3, has it. */
+/* VBE 3.0, section 4.13: optional. Without it the three fields are 0, as Multiboot 1, section 3.3, specifies. */
 static void read_interface(struct segue_vbe *passed, uint32_t buffer)
 {
 	struct segue_bios_registers registers = { 0 };

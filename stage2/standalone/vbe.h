@@ -6,13 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "common/multiboot_format.h"
 #include "segue.h"
 
 #define VBE_BUFFER_SIZE 1024u         /* below 1 MiB, from a 16-byte boundary; free before and after each call */
-#define VBE_CONTROL_INFO_SIZE 512u    /* VBE 3.0, section 4.3 */
-#define VBE_MODE_INFO_SIZE 256u       /* VBE 3.0, section 4.4 */
 #define VBE_MODE_NUMBER 0x1ffu        /* VBE 3.0, section 3: the bits of a mode's number */
-#define VBE_MODE_FIRST 0x100u         /* ... below are the VGA's own, which VBE has no information on */
+#define VBE_MODE_FIRST 0x100u         /* numbers below are the VGA's own modes, of which VBE has no information */
 
 /*
  * The requested mode; 0: any.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "vbe.h"
-#include "boot_protocol.h"
+#include "vbe_format.h"
 
 #define VERSION_3 0x300u
 #define DEPTH_ANY 32u

@@ -7,7 +7,7 @@
 
 _Static_assert(VIDEO_BUFFER_SIZE >= VBE_BUFFER_SIZE, "vbe.h");
 
-static struct vbe vbe;                /* the target gets copies of its blocks, so it stays */
+static struct vbe vbe;                /* static, because the target gets copies of its blocks */
 
 /* Describes a screen in a few words, for sentences. */
 struct words {
@@ -157,7 +157,7 @@ bool video_settle(struct boot_info *boot, const struct options *options, const v
 	if (why)
 		say(SEGUE_LOG_WARNING, "Video: %s is asked for, but %s: %s.", asked.text, why, got.text);
 	else if (!is_met(machine, video, &wish))
-		say(SEGUE_LOG_WARNING, "Video: %s is asked for, the nearest that there is: %s.", asked.text, got.text);
+		say(SEGUE_LOG_WARNING, "Video: %s is asked for, the nearest available is %s.", asked.text, got.text);
 	else
 		say(SEGUE_LOG_INFO, "Video: %s.", got.text);
 	return changed;

@@ -87,16 +87,16 @@ ABSENT = (
     (("virtual", "entry"), lambda virtual, entry: virtual == "cet-jump" and entry in ("call", *BROKEN),
      "an indirect jump is its own way to come in"),
     (("entry", "interrupts"), lambda entry, interrupts: entry in BROKEN and interrupts == "pit",
-     "an interrupt on a broken stack is the host's own end"),
+     "the host cannot take an interrupt on a broken stack"),
     (("entry", "flags"), lambda entry, flags: entry in BROKEN and flags == "tf",
-     "a step trap on a broken stack is the host's own end"),
+     "the host cannot take a step trap on a broken stack"),
     (("entry", "breakpoints"), lambda entry, breakpoints: entry in BROKEN and breakpoints == "gd",
-     "DR7.GD makes the first touch of DR7 a fault, which on a broken stack is the host's own end"),
+     "DR7.GD makes the first access to DR7 fault, which the host cannot take on a broken stack"),
     (("flags", "breakpoints", "emulator"), lambda flags, breakpoints, emulator: flags == "tf" and breakpoints == "on" and
      emulator not in ("tigerlake", "pentium"),
      "QEMU 7.2 aborts (an assertion on its lock) where DR7 is written in a step with breakpoints armed"),
     (("flags", "breakpoints"), lambda flags, breakpoints: flags == "tf" and breakpoints == "gd",
-     "the host's own step handler would meet DR7.GD"),
+     "the host's own step handler accesses DR7, and DR7.GD makes that fault"),
 )
 
 

@@ -215,7 +215,7 @@ def test_no_bios(mode, tmp_path):
     with Qemu("bios-none-" + mode, memory="256M", bits=64, cpu="max", **boot) as vm:
         found = vm.wait_for(r"^host: segue_bios: (\d+)", timeout=60, but_not=BAD)
         assert int(found[1]) == REFUSED_GONE
-        assert re.search("^host: segue says .* no living BIOS", vm.serial(), re.MULTILINE)
+        assert re.search("^host: segue says .* no working BIOS", vm.serial(), re.MULTILINE)
         assert not re.search("^BAD: ", vm.serial(), re.MULTILINE)
 
 

@@ -174,7 +174,7 @@ BAD = {
     "truncated ELF": (cut_kernel, "multiboot1", r"ELF segment past the file's end: segment 1, "),
     "wild ELF": (wild_segment, "multiboot1", r"segment outside RAM: ELF segment 1 at 0x70000000 to "),
     "zeros": (lambda: bytes(65536), "multiboot1", r"not a kernel Segue knows: blob of 65536 bytes"),
-    "gzip": (lambda: b"\x1f\x8b\x08" + bytes(65533), "linux", r"still gzip-compressed: blob"),
+    "gzip": (lambda: b"\x1f\x8b\x08" + bytes(65533), "linux", r"gzip-compressed: blob"),
 }
 
 

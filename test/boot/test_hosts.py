@@ -305,7 +305,7 @@ def test_ready_refuses(build, line, code, row):
     assert int(said[1]) == code
 
 
-BY_THE_TABLES = r"^host: segue says \(0\) (workspace not where told: page 0 is at \S+ by (?:the page tables|its address \(paging is off\)); told was \S+)\n"
+BY_THE_TABLES = r"^host: segue says \(0\) (workspace not at workspace_phys: page 0 is at \S+ by (?:the page tables|its address \(paging is off\)); expected \S+)\n"
 NOT_VERIFIED = r"^host: segue says \(2\) (workspace_phys was not verified: .*)\n"
 WORKSPACE_PLACE = 12
 
@@ -494,8 +494,9 @@ def test_real_target_in_bochs(mode, target, marker, state, targets, tmp_path, ro
     check_said(said, line)
 
 
-# Codes of segue_load() that only unit tests show: for permanently parked CPUs, a second segue_load(), a bare ELF64, setup_data, a part above 4
-# GiB, completely full RAM, and defects. For a block that is not linked (16) test/embed/test_blocks.py has hosts.
+# Codes of segue_load() that only unit tests show: for permanently parked CPUs, a second segue_load() during the first, a
+# bare ELF64, setup_data, a part above 4 GiB, completely full RAM, and defects. For a block that is not linked (16)
+# test/embed/test_blocks.py has hosts.
 NOT_REFUSED_HERE = {11, 15, 16, 72, 118, 130, 136, 137, 138}
 FIRST_READY_CODE = 150
 
@@ -662,5 +663,5 @@ def all_pairs(factors):
 
 @pytest.mark.parametrize("build", ["i386-low", "i386-mid", "i386-high", "x86_64"])
 def test_the_gate_lies_in_one_page(build):
-    """The gate's alignment keeps it in one page, wherever the linker puts it: stage2/leave/leave.inc, GATE_ALIGN."""
+    """The gate's alignment keeps it in one page, wherever the linker puts it: stage2/leave/leave.h, GATE_ALIGN."""
     assert exec_address(build) % 2048 == 0

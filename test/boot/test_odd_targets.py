@@ -100,7 +100,7 @@ def test_words_of_a_command_line(way, name, line, mode, segue, tmp_path):
 
 @pytest.mark.parametrize("kib, sentence", [
     (1152, r"^Refused: segue\.elf needs RAM from 0x00100000 to 0x001[0-9A-F]{5}, and there is less\.$"),
-    (1216, r"^Refused: module 0, 0x\w+ to 0x\w+, lies beyond RAM, which ends at 0x00130000\.$"),
+    (1216, r"^Refused: module 0, 0x\w+ to 0x\w+, is beyond RAM, which ends at 0x00130000\.$"),
     (1408, r"^Refused: no free memory for a workspace of \d+ bytes; the largest free piece has \d+\.$"),
 ])
 def test_little_memory(kib, sentence, segue):
@@ -112,7 +112,7 @@ def test_little_memory(kib, sentence, segue):
 def test_compressed(name, magic, segue, tmp_path):
     write(str(tmp_path / "k"), magic + bytes(5000))
     with Qemu(f"odd-{name}", **qemu_kernel(Part(segue, "console=ttyS0"), [Part(str(tmp_path / "k"))])) as vm:
-        vm.wait_for(rf"^Refused: still compressed: blob, by {name}; if it is an initrd, hand it over after the kernel\.", timeout=20)
+        vm.wait_for(rf"^Refused: compressed: blob, by {name}; if it is an initrd, hand it over after the kernel\.", timeout=20)
 
 
 # ---- boot loaders that put a file's name first ----

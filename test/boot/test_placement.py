@@ -26,7 +26,7 @@ HOSTS = {
     "host-long-high": ("x86_64", "mode=long blob=high-odd"),
 }
 WAYS = ["kernel", "grub1", "grub2", "uefi2", "ide-cd", "ahci-disk", "bundle", "bundle-cd", *HOSTS]
-LOW, LOW_END = 0x10000, 0x80000     # loaders/multiboot_info.c
+LOW, LOW_END = 0x10000, 0x80000     # LOW_TABLES, loaders/multiboot_place.c
 
 
 def up(value, align):

@@ -72,10 +72,10 @@ def test_the_second_drive(segue, tmp_path):
 
 
 @pytest.mark.parametrize("option, sentence", [
-    ("chain=fd0", r"drive 0x00: (sector 0 cannot be read: .*|the BIOS knows of no such drive)\."),
-    ("chain=hd3", r"drive 0x83: the BIOS knows of no such drive\."),
+    ("chain=fd0", r"drive 0x00: (sector 0 cannot be read: .*|the BIOS has no such drive)\."),
+    ("chain=hd3", r"drive 0x83: the BIOS has no such drive\."),
     ("chain=hd0,3", r"partition 3 of drive 0x80: the partition table has no such entry\."),
-    ("chain=hd1", r"drive 0x81: sector 0 is no boot sector: it does not end with 55 aa\."),
+    ("chain=hd1", r"drive 0x81: sector 0 is not a boot sector: it does not end with 55 aa\."),
     ("chain=hd2,1", r"drive 0x82: sector 4096 cannot be read: .*\."),
 ])
 def test_what_cannot_be_chained(option, sentence, segue, tmp_path):

@@ -84,7 +84,7 @@ def test_target_draws(options, extra, size, segue, targets):
         wait_for_diagonal(vm, size)
         said = re.search(r"^Video: (.*)\.$", vm.serial(), re.MULTILINE)[1]
     if extra:
-        assert said == "1024x768x32 is asked for, the nearest that there is: 1024x768x24"
+        assert said == "1024x768x32 is asked for, the nearest available is 1024x768x24"
     else:
         assert said == f"{size[0]}x{size[1]}x{16 if options.endswith('16') else 32}"
 

@@ -123,11 +123,11 @@ def test_usage_errors(words, tmp_path):
     (["info", "--linux16", "--linux16", "a"], "--linux16 is given twice"),
     (["plan", "--memory", "1G", "--memory", "2G", "a"], "--memory is given twice"),
     (["plan", "--map", "map", "--memory", "1G", "a"], "--map and --memory"),
-    (["pack", "--modul", "a"], "--modul is no option; --module is, without abbreviation"),
-    (["pack", "--modul=a=b"], "--modul=a=b is no option; --module is, without abbreviation"),
-    (["iso", "--opt", ""], "--opt is no option; --options is"), (["info", "--linux", "a"], "--linux is no option"),
-    (["plan", "--m", "a"], "--m is no option"), (["plan", "--work", "4096", "a"], "--work is no option"),
-    (["pack", "--nonsense"], "--nonsense is no option"), (["disk", "-x"], "-x is no option"),
+    (["pack", "--modul", "a"], "--modul is not an option; --module must not be abbreviated"),
+    (["pack", "--modul=a=b"], "--modul=a=b is not an option; --module must not be abbreviated"),
+    (["iso", "--opt", ""], "--opt is not an option; --options must"), (["info", "--linux", "a"], "--linux is not an option"),
+    (["plan", "--m", "a"], "--m is not an option"), (["plan", "--work", "4096", "a"], "--work is not an option"),
+    (["pack", "--nonsense"], "--nonsense is not an option"), (["disk", "-x"], "-x is not an option"),
     (["pack", "--cmdline"], "--cmdline needs an argument"), (["iso", "-o"], "-o needs an argument"),
     (["pack", "--seal=yes"], "--seal takes no argument"),
     (["plan", "--workspace", "0x123", "a"], "--workspace 0x123 is not on a page"),
@@ -238,7 +238,7 @@ def test_pack_orders_many_modules(files):
 @pytest.mark.parametrize("kernel, sentence", [
     (b"", "empty blob"),
     (b"just text, no kernel at all", "not a kernel Segue knows: kernel of 27 bytes"),
-    (struct.pack("<II", 70000 + 1024, 0) + linux_kernel(), "is a Fiwix blob already"),
+    (struct.pack("<II", 70000 + 1024, 0) + linux_kernel(), "is already a Fiwix blob"),
     (struct.pack("<II", 71025, 0) + linux_kernel(), "71025 bytes, 71024 left"),
 ], ids=["empty", "text", "fiwix", "fiwix-too-long"])
 def test_pack_refuses(files, kernel, sentence):
@@ -251,7 +251,7 @@ def test_pack_refuses(files, kernel, sentence):
 def test_pack_refuses_a_bundle_as_kernel(files):
     segue("pack", "--kernel", files / "vmlinuz", "-o", files / "inner")
     done = segue("pack", "--kernel", files / "inner", "-o", files / "out", status=1)
-    assert "is a bundle already" in done.stderr
+    assert "is already a bundle" in done.stderr
 
 
 def test_pack_refuses_files(files):
@@ -541,7 +541,7 @@ def test_plan_with_a_map_from_a_log(files):
     for line in ("0 9fc00 ram", "0 0x9fc00 ram\nf0000 100000 ram", "0xf0000 FFFFF 1"):
         (files / "map").write_text(line + "\n")
         done = segue("plan", files / "mb.elf", "--map", files / "map", status=1)
-        assert f"line {len(line.splitlines())} is neither" in done.stderr and "a number in hexadecimal begins with 0x" in done.stderr
+        assert f"line {len(line.splitlines())} is neither" in done.stderr and "a hexadecimal number begins with 0x" in done.stderr
     for line in ("nonsense", "0 0x1000 fc", "[mem 0x5-0x3] usable", "0 0x1000 face it"):
         (files / "map").write_text(line + "\n")
         done = segue("plan", files / "mb.elf", "--map", files / "map", status=1)

@@ -93,12 +93,12 @@ def test_a_wrong_one_is_a_warning(files, name):
     told = segue("info", out).stdout
     assert "which is right" not in told
     assert re.search(rf"^  warning +the digest must be {right}$", told, re.MULTILINE)
-    assert f"the digest that it carries is wrong; {right} is right" in segue("plan", out).stderr
+    assert f"its digest is wrong; the right one is {right}" in segue("plan", out).stderr
 
 
 def test_refusals(files):
     done = segue("pack", "--digest", "--format", "fiwix", "--kernel", files / "vmlinuz", "-o", files / "x", status=2)
-    assert "Fiwix's format has no place for a digest" in done.stderr
+    assert "Fiwix's format cannot hold a digest" in done.stderr
     (files / "elf64").write_bytes(elf_64())
     done = segue("pack", "--digest", "--kernel", files / "elf64", "-o", files / "x", status=1)
     assert "no digest can be made: " in done.stderr and not (files / "x").exists()

@@ -332,7 +332,7 @@ def test_images_are_looked_into(kind, files):
     assert moved(text) == moved(segue("info", files / "bundle").stdout)
     assert "Linux in a bundle" in segue("plan", files / "out").stdout
     done = segue(kind, files / "out", "-o", files / "no", status=1)
-    assert "an image already" in done.stderr and not (files / "no").exists()
+    assert "already an image" in done.stderr and not (files / "no").exists()
 
 
 def test_anothers_partition_of_the_same_type_is_passed_over(files):
@@ -361,6 +361,21 @@ def test_cut_images_are_told(kind, files):
         assert "version 2" in segue("info", files / "other", status=1).stderr
 
 
+def test_images_are_read_as_segue_elf_does(files):
+    """One reader: what it refuses at the boot, the command refuses too, in the same words."""
+    _, image = make("disk", files, "--kernel", files / "vmlinuz")
+    (files / "small").write_bytes(image[:0x1CA] + struct.pack("<I", 2) + image[0x1CE:])
+    assert "larger than the partition" in segue("info", files / "small", status=1).stderr
+    _, image = make("iso", files, "--kernel", files / "vmlinuz")
+    record = image.index(b"blob.;1") - 33
+    (files / "woven").write_bytes(image[:record + 26] + b"\1" + image[record + 27:])
+    assert "interleaved" in segue("info", files / "woven", status=1).stderr
+    descriptor = 16 * 2048
+    (files / "second").write_bytes(image[:descriptor] + b"\0" + image[descriptor + 1:descriptor + 2048]
+                                   + image[descriptor:descriptor + 2048] + image[descriptor + 4096:])
+    assert re.search(r"^  image +ISO", segue("info", files / "second").stdout, re.M)
+
+
 def test_info_reads_a_pipe(files):
     os.mkfifo(files / "pipe")
     writer = subprocess.Popen(["cp", files / "vmlinuz", files / "pipe"])
@@ -375,7 +390,7 @@ def test_image_usage(kind, files):
     for words, sentence in ((["-o", "out"], "is missing"), (["--kernel", "mb.elf"], "-o OUT is missing"), (["mb.elf"], "-o OUT is missing"),
                             (["mb.elf", "vmlinuz", "-o", "out"], "vmlinuz"), (["mb.elf", "--initrd", "initrd", "-o", "out"], "whole blob"),
                             (["mb.elf", "--cmdline", "x", "-o", "out"], "whole blob"), (["mb.elf", "--kernel", "mb.elf", "-o", "out"], "whole"),
-                            (["--initrd", "initrd", "-o", "out"], "is missing"), (["--frob", "mb.elf", "-o", "out"], "--frob is no option")):
+                            (["--initrd", "initrd", "-o", "out"], "is missing"), (["--frob", "mb.elf", "-o", "out"], "--frob is not an option")):
         before = set(files.iterdir())
         done = segue(kind, *words, status=2, cwd=files)
         assert sentence in done.stderr and done.stdout == "" and set(files.iterdir()) == before
@@ -394,7 +409,7 @@ def test_image_refusals(kind, files):
                                  (["video"], "old", "video: "), (["--kernel", "video"], "old", "video: "),
                                  (["mb.elf"], "mb.elf", "a file that is read"), (["--kernel", "mb.elf"], "mb.elf", "a file that is read"),
                                  (["--kernel", "vmlinuz", "--initrd", "initrd"], "initrd", "a file that is read"),
-                                 (["mb.elf"], "folder", "this is a folder"), (["mb.elf"], "/dev/null", "no ordinary file"),
+                                 (["mb.elf"], "folder", "this is a folder"), (["mb.elf"], "/dev/null", "not an ordinary file"),
                                  (["mb.elf"], "no/where", "no/where: ")):
         done = segue(kind, *words, "-o", out, status=1, cwd=files)
         assert sentence in done.stderr and done.stdout == "", (words, done.stderr)
@@ -459,15 +474,15 @@ def test_only_ordinary_files_are_written(inputs, line):
     os.mkfifo(inputs / "pipe")
     try:
         os.mknod(inputs / "full", stat.S_IFCHR | 0o666, os.makedev(1, 7))
-        device = [("full", "no ordinary file")]
+        device = [("full", "not an ordinary file")]
     except PermissionError:
         device = []
     (inputs / "folder").mkdir()
     (inputs / "to-pipe").symlink_to("pipe")
     (inputs / "to-nothing").symlink_to("nothing")
     before = tree(inputs)
-    for out, sentence in (("pipe", "no ordinary file"), ("to-pipe", "no ordinary file"), *device, ("folder", "this is a folder"),
-                          ("/dev/stdout", "no ordinary file"), ("-", "standard output has sentences"), ("to-nothing", "a link that leads nowhere"),
+    for out, sentence in (("pipe", "not an ordinary file"), ("to-pipe", "not an ordinary file"), *device, ("folder", "this is a folder"),
+                          ("/dev/stdout", "not an ordinary file"), ("-", "standard output is used for messages"), ("to-nothing", "a link to a file that does not exist"),
                           ("nowhere/out", "nowhere/out: ")):
         done = writes(line, inputs, out, status=1)
         assert sentence in done.stderr, done.stderr
@@ -481,7 +496,7 @@ def test_standard_output_is_not_replaced(inputs, line):
     with open(inputs / "log", "w") as log:
         done = subprocess.run([SEGUE, *line.format(out="/dev/stdout", **INPUTS).split()], cwd=inputs, stdout=log,
                               stderr=subprocess.PIPE, text=True, timeout=60)
-        assert done.returncode == 1 and "standard output or error goes there" in done.stderr
+        assert done.returncode == 1 and "standard output or standard error goes to this file" in done.stderr
         assert os.fstat(log.fileno()).st_ino == os.stat(inputs / "log").st_ino
 
 

@@ -80,7 +80,7 @@ def cells(*rows):
             for mistake, change, sentence, archs in rows for arch in archs]
 
 
-TABLES = r"workspace not where told: page {} is at 0x[0-9a-f]+ by the page tables; told was 0x[0-9a-f]+"
+TABLES = r"workspace not at workspace_phys: page {} is at 0x[0-9a-f]+ by the page tables; expected 0x[0-9a-f]+"
 REFUSED = cells(
     ("off", "as_it_stands", TABLES.format(0), ARCHES),
     ("off", "with_extent", TABLES.format(0), ARCHES),
@@ -88,12 +88,12 @@ REFUSED = cells(
     ("virtual", "with_extent", TABLES.format(0), ("i386",)),
     ("virtual", "as_it_stands", "workspace not below 4 GiB: .*", ("x86_64",)),
     ("scattered", "as_it_stands", TABLES.format(3), ARCHES),
-    ("told", "as_it_stands", r"workspace not where told: page 3 is at 0x[0-9a-f]+ by translate; told was 0x[0-9a-f]+", ARCHES),
-    ("right", "without_extents", r"extent not where told: by the page tables byte 0 of blob 0 is at 0x[0-9a-f]+; told was "
+    ("told", "as_it_stands", r"workspace not at workspace_phys: page 3 is at 0x[0-9a-f]+ by translate; expected 0x[0-9a-f]+", ARCHES),
+    ("right", "without_extents", r"extent not at its address: by the page tables byte 0 of blob 0 is at 0x[0-9a-f]+; its extents say "
      r"0xc[0-9a-f]+, which is not in the memory map", ("i386",)),
     ("right", "without_extents", r"extent out of reach: .*", ("x86_64",)),
     ("rom", "as_it_stands", r"the workspace, 0xfffc0000 to 0x[0-9a-f]+, is in the memory map's range \d+, which is not RAM\n"
-     r"workspace not where told: page 0, at 0xfffc0000, does not keep what is written to it", ARCHES),
+     r"workspace not at workspace_phys: page 0, at 0xfffc0000, is not writable memory", ARCHES),
     ("right", "another_size", "unknown struct_size", ARCHES),
 )
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a fuzzer as a bundle, or as a Fiwix blob if they are none. */
+/* The fuzzer's bytes as a bundle, or else as a Fiwix blob. */
 #include "check_bundle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bundles and Fiwix blobs that are nearly right, around kernels that are. */
+/* Nearly valid bundles and Fiwix blobs with valid kernels. */
 #include "check_bundle.h"
 #include "generate_bundle.h"
 

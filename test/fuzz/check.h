@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Loads a blob as a host would, and checks more than that nothing crashes. For every accepted blob it checks:
- * - the segments lie in RAM and are disjoint;
+ * - the segments are in RAM and disjoint;
  * - their bytes come from the blob, the modules or the workspace;
- * - the entry lies in loaded bytes;
+ * - the entry is in loaded bytes;
  * - the plan, executed byte by byte on a simulated memory, puts every byte in its place and writes only RAM that it may
  *   write.
  *
  * The simulated machine has 4 MiB. The last eight bytes of the input describe its layout: flags, how the blob is
- * scattered, where the blob and the workspace lie, the number of modules, and what the host keeps.
+ * scattered, the places of the blob and the workspace, the number of modules, and the ranges that the host keeps.
  */
 #ifndef FUZZ_CHECK_H
 #define FUZZ_CHECK_H
@@ -28,6 +28,8 @@
 #define MODULES_MAX 3u
 #define MODULE_SIZE_MAX 0x1800u
 #define LAYOUT_SIZE 8u
+/* The memory map's entry that makes a hole in another entry's RAM */
+#define HOLE 4u
 
 struct layout {
 	uint8_t flags, scatter, blob, workspace, modules, map, keep, cmdline;
@@ -37,7 +39,7 @@ struct world {
 	struct segue_load_args args;
 	struct segue_part modules[MODULES_MAX];
 	struct segue_extent extents[1 + MODULES_MAX][EXTENTS_MAX];
-	struct segue_range map[6], keep[1];
+	struct segue_range map[HOLE + 1], keep[1];
 	uint8_t module_bytes[MODULES_MAX][MODULE_SIZE_MAX];
 	uint64_t cursor;
 	int error_sentences;
@@ -121,24 +123,38 @@ static inline void lay_out(struct world *w, struct segue_part *part, struct segu
 	part->extent_count = count;
 }
 
-/* The map that the target must get: the host's map, split around the catcher. */
+/* The map that the target must get: the host's, in its order, with the hole and the catcher cut out of RAM. */
 #define TOLD_MAX 8
 static inline size_t told_map(const struct world *w, struct segue_range *told)
 {
+	struct segue_range cuts[2] = {0}, swap;
 	struct segue_segment s = {.name = ""};
 	size_t count = 0;
 
 	for (size_t i = 0; strcmp(s.name, "catcher") && segue_segment_at(w->args.workspace, i, &s) == SEGUE_OK; i++)
 		;
 	CHECK(!strcmp(s.name, "catcher") == !!(w->args.flags & SEGUE_LOAD_CATCHER), "the catcher");
+	if (!strcmp(s.name, "catcher"))
+		cuts[0] = (struct segue_range){s.dest, s.dest + s.size, SEGUE_MEMORY_RESERVED, 0};
+	/* The hole is told by its own entry, the last. */
+	if (w->args.memory_map_count > HOLE)
+		cuts[1] = (struct segue_range){w->map[HOLE].start, w->map[HOLE].end, 0, 0};
+	if (cuts[0].start > cuts[1].start) {
+		swap = cuts[0];
+		cuts[0] = cuts[1];
+		cuts[1] = swap;
+	}
 	for (size_t i = 0; i < w->args.memory_map_count; i++) {
 		struct segue_range r = w->map[i];
 
-		if (!strcmp(s.name, "catcher") && r.type == SEGUE_MEMORY_RAM && r.start <= s.dest && s.dest + s.size <= r.end) {
-			if (r.start < s.dest)
-				told[count++] = (struct segue_range){r.start, s.dest, SEGUE_MEMORY_RAM, 0};
-			told[count++] = (struct segue_range){s.dest, s.dest + s.size, SEGUE_MEMORY_RESERVED, 0};
-			r.start = s.dest + s.size;
+		for (size_t k = 0; k < 2 && r.type == SEGUE_MEMORY_RAM; k++) {
+			if (cuts[k].end <= r.start || cuts[k].start >= r.end)
+				continue;
+			if (r.start < cuts[k].start)
+				told[count++] = (struct segue_range){r.start, cuts[k].start, SEGUE_MEMORY_RAM, 0};
+			if (cuts[k].type != 0)
+				told[count++] = cuts[k];
+			r.start = cuts[k].end;
 		}
 		if (r.start < r.end)
 			told[count++] = r;
@@ -185,10 +201,10 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 	w->map[1] = (struct segue_range){0x9fc00, 0x100000, SEGUE_MEMORY_RESERVED, 0};
 	w->map[2] = (struct segue_range){0x100000, MEMORY_SIZE, SEGUE_MEMORY_RAM, 0};
 	w->map[3] = (struct segue_range){MEMORY_SIZE, 0x100000000, SEGUE_MEMORY_RESERVED, 0};
-	args->memory_map_count = 4;
+	args->memory_map_count = HOLE;
 	if (layout->map) {
-		/* a hole; sources may lie in it, since they are only read */
-		w->map[4] = (struct segue_range){layout->map * 0x4000u, layout->map * 0x4000u + 0x3000, SEGUE_MEMORY_ACPI, 0};
+		/* sources may lie in it, since they are only read */
+		w->map[HOLE] = (struct segue_range){layout->map * 0x4000u, layout->map * 0x4000u + 0x3000, SEGUE_MEMORY_ACPI, 0};
 		args->memory_map_count++;
 	}
 	if (layout->keep) {

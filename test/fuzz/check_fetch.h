@@ -14,6 +14,7 @@
 #include "container/seal.h"
 #include "stage1.h"
 #include "boot_info.c"
+#include "boot_map.c"
 #undef AT
 #undef PAGE
 #include "room.c"

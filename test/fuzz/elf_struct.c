@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ELF files that are nearly right. */
+/* Nearly valid ELF files. */
 #include "check.h"
 #include "generate.h"
 

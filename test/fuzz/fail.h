@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* For a harness's own loops over bytes: tracing them teaches the fuzzer nothing, and costs more than the parser. */
+/* For a harness's own loops over bytes: their coverage does not help the fuzzer, and costs more than the parser's. */
 #define FUZZ_UNTRACED __attribute__((noinline, no_sanitize("coverage")))
 
 #define FAIL(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr), abort())

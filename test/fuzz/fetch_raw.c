@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a fuzzer as a blob on a medium. */
+/* The fuzzer's bytes as a blob on a medium. */
 #include "check_fetch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

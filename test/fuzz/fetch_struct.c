@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bundles that are nearly right, and long enough to lie across what is read at once. */
+/* Nearly valid bundles that are longer than one chunk of a read. */
 #include "check_fetch.h"
 #define stream generator
 #include "generate_bundle.h"
@@ -11,7 +11,7 @@ FUZZ_UNTRACED static void fill_long(uint8_t *data, size_t size, uint8_t kind)
 		data[i] = (uint8_t)(i * 7 + kind);
 }
 
-/* A member of some sizes around what is read at once. */
+/* A member with a size near that of a chunk. */
 static void add_long_member(struct file *f, struct generator *s)
 {
 	static const char *const names[] = { "initrd", "modules/05-long", "modules/07-long", "kernel" };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a fuzzer as a bzImage, with what makes one recognised put there three times of four. */
+/* The fuzzer's bytes as a bzImage. Three times of four the bytes by which one is recognised are written first. */
 #include "check_linux.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

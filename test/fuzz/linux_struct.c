@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bzImages that are nearly right: every field that the loader reads, plain or at an edge. */
+/* Nearly valid bzImages: each field that the loader reads has a usual value or one at a limit. */
 #include "check_linux.h"
 #include "generate.h"
 
@@ -31,7 +31,7 @@ static void generate(struct file *f, struct stream *s)
 		put(f, 0x250, take_number(s, 0x180000), 8);
 	put(f, 0x258, take_number(s, 0x100000u + take_8(s) * 0x1000u), 8);
 	put(f, 0x260, take_number(s, take_8(s) * 0x100u), 4);
-	/* from before there was a header */
+	/* from before protocol 2.00 */
 	if (take_8(s) >= 0xf0) {
 		put(f, 0x1f4, (f->size - setup + 15) / 16, 2);
 		put(f, 0x202, 0, 4);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a fuzzer as a blob of any kind. */
+/* The fuzzer's bytes as a blob of any kind. */
 #include "check_multiboot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blobs of every kind that are nearly right: a kernel as it is, in a bundle, or behind Fiwix's lengths. */
+/* Nearly valid blobs of every kind: a plain kernel, a kernel in a bundle, or one after Fiwix's lengths. */
 #include "check_multiboot.h"
 #include "generate.h"
 

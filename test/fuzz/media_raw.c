@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a fuzzer as a CD, as an ISO on a disk, or as a disk of `segue disk`. */
+/* The fuzzer's bytes as a CD, as an ISO on a disk, or as a disk of `segue disk`. */
 #include "check_media.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

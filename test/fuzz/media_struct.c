@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Media that are nearly right: folders of records, or partitions with headers, with small lies in their numbers. */
+/* Nearly valid media: folders of records, or partitions with headers, with small errors in their numbers. */
 #include "check_media.h"
 #define stream generator
 #include "generate.h"
@@ -40,7 +40,7 @@ static size_t write_record(struct generator *s, uint8_t *p, size_t room)
 	return size;
 }
 
-/* The last record may be cut at the block's end, and the first ones are as long as is needed to get there. */
+/* The last record may be truncated at the block's end; the first ones are made long enough to reach it. */
 static void write_folder(struct generator *s, uint8_t *block)
 {
 	size_t at = 0, size, lead = take_8(s) % 16 * 128u;

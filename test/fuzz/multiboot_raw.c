@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a fuzzer as a kernel, with the checksum of a Multiboot header mended. */
+/* The fuzzer's bytes as a kernel, with the checksum of a Multiboot header corrected. */
 #include "check_multiboot.h"
 
-/* The first magic gets the checksum that belongs to its flags, three times of four: a fuzzer would seldom guess it. */
+/* Three times of four the first header gets the right checksum, because a fuzzer seldom guesses it. */
 static void mend(uint8_t *kernel, size_t size)
 {
 	for (size_t i = 0; i + 12 <= size && i < 8192; i += 4)

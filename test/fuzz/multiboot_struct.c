@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot kernels that are nearly right: ELF and flat ones. */
+/* Nearly valid Multiboot kernels: ELF and flat ones. */
 #include "check_multiboot.h"
 #include "generate.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of a fuzzer as a Multiboot memory map (the first byte even) or as Multiboot 2's information (odd). */
+/* The fuzzer's bytes as a Multiboot memory map (first byte even) or as Multiboot 2 information (odd). */
 #include <stdint.h>
 #include <string.h>
 #include "fail.h"
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CHECK((code == SEGUE_OK) == (count > 0) && count <= size / 20, "code %d with %zu ranges of %zu bytes", code, count, size);
 	for (size_t i = 0; i < count; i++)
 		CHECK(all[i].start <= all[i].end && all[i].reserved == 0, "range %zu", i);
-	/* Less room: the same count, the same first ranges, and nothing past them. */
+	/* With less room: the same count and first ranges, and nothing is written after them. */
 	memset(some, 0x5a, sizeof some);
 	memset(untouched, 0x5a, sizeof untouched);
 	CHECK(segue_range_from_multiboot(version, data, size, some, limit, &again) ==

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory maps that are right, of a fuzzer's numbers: what goes in comes out, and no byte less will do. */
+/* Valid memory maps with the fuzzer's numbers: the same ranges are returned, and one byte less is refused. */
 #include <stdint.h>
 #include <string.h>
 #include "common/bytes.h"

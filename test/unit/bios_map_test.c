@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The BIOS's memory map, from BIOSes of every kind: what they tell, and in which way they tell it wrongly. */
+/* The BIOS's memory map, from simulated BIOSes: correct answers, and the errors that BIOSes make. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static struct {
 	int ends_by_carry, endless, forgets_signature;
 	uint32_t e801[4];             /* AX BX CX DX; all 0: not known */
 	uint32_t function_88, base_memory;
-	int refuse_from;              /* this call and later ones are refused; 0: none */
+	int refuse_from;              /* this call and all later ones fail; 0: none */
 	int calls, map_calls;
 } bios;
 
@@ -41,7 +41,7 @@ static void e820(struct segue_bios_registers *r)
 	assert_int_equal(r->ecx, 24);
 	assert_int_equal(r->es, SEGMENT);
 	assert_int_equal(r->edi, OFFSET);
-	/* ACPI 3.0: a BIOS that knows 20 bytes only leaves this alone */
+	/* ACPI 3.0: a BIOS that returns 20 bytes does not write this field */
 	assert_int_equal(data[20], 1);
 	if (i >= bios.count && !bios.endless) {
 		r->eflags |= CARRY;
@@ -102,7 +102,7 @@ static void add(uint64_t base, uint64_t length, uint32_t type, uint32_t size, ui
 	bios.entries[bios.count++] = (struct entry){base, length, type, size, attributes};
 }
 
-/* Reads with so much room: the code, and *count. */
+/* Reads with room for this many ranges. Returns the code, and sets *count. */
 static int read_into(size_t limit, size_t *count)
 {
 	struct bios_map map = {.call = call, .data = data, .segment = SEGMENT, .offset = OFFSET, .ranges = ranges, .limit = limit};
@@ -159,7 +159,7 @@ static void test_endless(void **state)
 	assert_int_equal(read_into(BIOS_MAP_MAX, &count), SEGUE_OK);
 	assert_int_equal(count, BIOS_MAP_MAX);
 	assert_int_equal(bios.map_calls, BIOS_MAP_MAX);
-	/* and where nothing of it counts: E801 */
+	/* E820 returns no usable range: E801 is used */
 	start();
 	add(0x100000, 0xff00000, 1, 24, 0);
 	bios.endless = 1;
@@ -182,7 +182,7 @@ static void test_more_than_room(void **state)
 		assert_int_equal(read_into(limit, &count), limit < 5 ? SEGUE_E_BIOS_MAP_LIMIT : SEGUE_OK);
 		assert_int_equal(count, limit);
 	}
-	/* the short way has three or four */
+	/* without E820 there are three or four ranges */
 	for (size_t limit = 0; limit < 5; limit++) {
 		start();
 		bios.e801[2] = 0x3c00;
@@ -196,7 +196,7 @@ static void test_fallbacks(void **state)
 	size_t count;
 
 	(void)state;
-	/* carry at the first call; no signature; nothing above 1 MiB: all as if there were no E820 */
+	/* carry at the first call, no signature, or nothing above 1 MiB: treated as a BIOS without E820 */
 	for (int how = 0; how < 3; how++) {
 		start();
 		if (how > 0)
@@ -235,7 +235,7 @@ static void test_no_memory(void **state)
 	assert_int_equal(read_into(BIOS_MAP_MAX, &count), SEGUE_E_BIOS_MAP);
 }
 
-/* Whichever call is refused, its code comes back, and there is no other. */
+/* A failing call's code is returned, and no further call is made. */
 static void test_refused_call(void **state)
 {
 	size_t count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What segue_bios() refuses before it touches the machine: each with its code, its sentence, and an untouched workspace. */
+/* The refusals of segue_bios(): each has its code and its sentence, and leaves the workspace unchanged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +83,7 @@ static const struct {
 	{"over ROM", over_rom, SEGUE_E_BIOS_OVERLAP, "0xff000 to 0x114000"},
 	{"data in the workspace", data_inside, SEGUE_E_WORKSPACE_USED, "arguments"},
 	{"data across its start", data_across, SEGUE_E_WORKSPACE_USED, "arguments"},
-	/* What is right to the last byte comes as far as a program of an operating system can. */
+	/* With correct arguments it goes on to the check that fails in a user program. */
 	{"highest", highest, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
 	{"behind low", behind_low, SEGUE_E_READY_PRIVILEGE, "CPL 0"},
 	{"before low", before_low, SEGUE_E_READY_PRIVILEGE, "CPL 0"},

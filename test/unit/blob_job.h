@@ -32,7 +32,7 @@ static inline void blob_pad(struct blob *blob, size_t align)
 		blob_add(blob, "", 1);
 }
 
-/* A member with every field that a test may want wrong. name_size counts the NUL. */
+/* A member with all fields that a test may set to a wrong value. name_size counts the NUL. */
 static inline void newc_add_raw(struct blob *blob, const char *magic, unsigned mode, unsigned links, const char *name,
 				size_t name_size, const void *data, size_t size)
 {
@@ -62,14 +62,14 @@ static inline void newc_end(struct blob *blob)
 	newc_add_raw(blob, "070701", 0, 1, "TRAILER!!!", 11, "", 0);
 }
 
-/* A job as segue_load() makes it, for what looks at blobs only. */
+/* A job as segue_load() makes it, for functions that read the blob only. */
 struct blob_job {
 	struct job job;
 	struct segue_load_args args;
 	struct segue_part parts[4];
-	char sentence[256];           /* the last that was logged as an error */
+	char sentence[256];           /* the last sentence at SEGUE_LOG_ERROR */
 	int sentences;
-	struct range ram;             /* there is some, but no kernel fits */
+	struct range ram;             /* some RAM, but too little for any kernel */
 	uint8_t memory[16384];
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Boot sectors: what is one, what it gets, and what segue_load() tells purgatory of targets in real mode. */
+/* Boot sectors: recognition, entry state, and purgatory's parameters for targets in real mode. */
 #include "loader_job.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "purgatory/purgatory.h"
 
 static uint8_t sector[512];
@@ -172,7 +172,7 @@ static void what_purgatory_is_told(void **state)
 	free(t);
 }
 
-/* Bit 20 of an address reads as 0 when A20 is shut. */
+/* With A20 disabled, bit 20 of every address is 0. */
 static void where_purgatory_shuts_a20(void **state)
 {
 	static const uint32_t workspaces[] = {0x3000000, 0x3100000, 0x30fe000, 0x31ff000};
@@ -193,7 +193,7 @@ static void where_purgatory_shuts_a20(void **state)
 	}
 }
 
-/* RAM in odd megabytes only: nowhere to go. */
+/* RAM in odd megabytes only: no place for purgatory. */
 static void no_place_to_shut_a20(void **state)
 {
 	static const struct segue_range odd[] = {

@@ -69,7 +69,7 @@ static void kernel_alone(void **state)
 	assert_int_equal(b.job.bundle.module_count, 0);
 }
 
-/* What find . | cpio -o -H newc makes: folders, "./", any order, garbage to the end of a block. */
+/* The output of find . | cpio -o -H newc: folders, "./", any order, padding to the end of a block. */
 static void as_find_lists_it(void **state)
 {
 	(void)state;
@@ -218,7 +218,7 @@ static void digest(void **state)
 
 	for (i = 0; i < sizeof ends / sizeof *ends; i++) {
 		setup(state);
-		/* modules before and behind it stay one array */
+		/* the modules before and after it form one array */
 		newc_add_text(&blob, "modules/00-a", "a");
 		snprintf(text, sizeof text, "%s%s", DIGEST_DIGITS, ends[i]);
 		newc_add_text(&blob, i & 1 ? "./digest" : "digest", text);
@@ -382,7 +382,7 @@ static void add_link(const char *name, const char *text)
 	newc_add_raw(&blob, "070701", NEWC_FILE, 2, name, strlen(name) + 1, text, strlen(text));
 }
 
-/* cpio writes a file with several names with its last name only. */
+/* cpio writes the data of a file with several names under its last name only. */
 static void hard_links(void **state)
 {
 	size_t other;
@@ -407,14 +407,14 @@ static void hard_links(void **state)
 	assert_int_equal(open_blob(), SEGUE_OK);
 	assert_true(bytes_are(b.job.bundle.kernel, "words\n"));
 	assert_true(bytes_are(b.job.bundle.cmdline, "words"));
-	/* a NUL in what becomes a command line by its other name */
+	/* a NUL in a file that is a command line by its other name */
 	setup(state);
 	newc_add_text(&blob, "kernel", "K");
 	add_link("cmdline", "");
 	newc_add_raw(&blob, "070701", NEWC_FILE, 2, "modules/00-a", 13, "a\0b", 3);
 	newc_end(&blob);
 	refused(SEGUE_E_BUNDLE_CMDLINE, "");
-	/* another file's bytes are not these: the inode, or the device, is another one */
+	/* a member with another inode or device is another file */
 	for (size_t field = 0; field < 9; field += field ? 1 : 7) {
 		setup(state);
 		newc_add_text(&blob, "kernel", "K");
@@ -473,7 +473,7 @@ static void headers(void **state)
 	refused(SEGUE_E_BUNDLE_HEADER, "header at offset 0x0");
 }
 
-/* Cut anywhere before the trailer's NUL, the archive is refused, and never read past its end (ASan). */
+/* An archive that is truncated anywhere before the trailer's NUL is refused, and never read past its end (ASan). */
 static void truncated_anywhere(void **state)
 {
 	size_t size, whole;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the catcher goes, what the target's map says of it, and what purgatory is told: through segue_load(). */
+/* The catcher's place, its range in the target's map, and purgatory's parameters for it: through segue_load(). */
 #include "loader_job.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "purgatory/purgatory.h"
 
 #define MIB 0x100000u
@@ -99,7 +99,7 @@ static const struct purgatory_params *params_of(const void *at)
 	return (const void *)((const uint8_t *)at + PURGATORY_PARAMS_AT);
 }
 
-/* It is at this place, as the build has made it, and purgatory knows. */
+/* Checks that the catcher's bytes are at this place, and that purgatory's parameters name it. */
 static void check_catcher(const struct loader_job *t, uint32_t dest)
 {
 	struct segue_segment s;
@@ -122,7 +122,7 @@ static void check_none(const struct loader_job *t)
 	assert_int_equal(params_of(t->workspace)->catcher, 0);
 }
 
-/* How many ranges of the map of count entries, each so many bytes, say this; base, and length, at the offset. */
+/* Counts the entries of a map that have this base, length and type. An entry has size bytes, with the base at an offset. */
 static unsigned ranges(const uint8_t *map, size_t count, size_t entry, size_t offset, uint64_t start, uint64_t end, uint32_t type)
 {
 	unsigned found = 0;
@@ -180,7 +180,7 @@ static void check_linux_map(const struct loader_job *t, uint64_t start, uint64_t
 	assert_int_equal(ranges(page + 0x2d0, page[0x1e8], 20, 0, start, end, type), 1);
 }
 
-/* The initrd lies at the top already, and stays. */
+/* The initrd is at the top already, and is not moved. */
 static void test_linux(void **state)
 {
 	static const uint8_t initrd[3 * 4096] = "initrd";
@@ -214,12 +214,12 @@ static void test_plain_elf(void **state)
 	assert_int_equal(load(t), SEGUE_OK);
 	check_catcher(t, HIGHEST);
 	assert_int_equal(segue_describe(t->workspace, &d), SEGUE_OK);
-	/* it takes what it makes its tables in for zeros */
+	/* it assumes zeros where it makes its tables */
 	assert_int_equal(d.zeroed, CATCHER_SIZE - CATCHER_BYTES);
 	free(t);
 }
 
-/* A module at the top that is to stay stays where it lies. */
+/* A module at the top is not moved if modules stay. */
 static void test_modules_do_not_give_way(void **state)
 {
 	static const uint8_t module[100];
@@ -237,7 +237,7 @@ static void test_modules_do_not_give_way(void **state)
 	free(t);
 }
 
-/* In RAM that mem_upper does not count it costs nothing of that; nor may it lie in what the host keeps. */
+/* RAM that mem_upper does not count is preferred, so that mem_upper does not shrink. Kept memory is not used. */
 static void test_ram_in_pieces(void **state)
 {
 	static const struct segue_range pieces[] = {
@@ -260,6 +260,29 @@ static void test_ram_in_pieces(void **state)
 	t->args.keep_count = 1;
 	assert_int_equal(load(t), SEGUE_OK);
 	check_catcher(t, 0x6000000 - CATCHER_SIZE);
+	free(t);
+}
+
+/* Two entries have the same RAM, or it lies across two entries: each of its bytes is told once. */
+static void test_entries_that_meet(void **state)
+{
+	static const struct segue_range twice[] = {
+		{0, 0x9fc00, SEGUE_MEMORY_RAM, 0},
+		{MIB, 0x7001000, SEGUE_MEMORY_RAM, 0},
+		{0x6000000, 0x7007000, SEGUE_MEMORY_RAM, 0},
+		{0x5000000, 0x7007000, SEGUE_MEMORY_RAM, 0},
+	};
+	struct loader_job *t = begin(make_multiboot);
+
+	(void)state;
+	set_map(t, twice, 4);
+	assert_int_equal(load(t), SEGUE_OK);
+	check_catcher(t, 0x7000000);
+	check_multiboot_map(t, MIB, 0x7000000, SEGUE_MEMORY_RAM);
+	check_multiboot_map(t, 0x7000000, 0x7001000, SEGUE_MEMORY_RESERVED);
+	check_multiboot_map(t, 0x7001000, 0x7004000, SEGUE_MEMORY_RESERVED);
+	check_multiboot_map(t, 0x7004000, 0x7007000, SEGUE_MEMORY_RAM);
+	assert_int_equal(mem_upper(t), (0x7000000 - MIB) / 1024);
 	free(t);
 }
 
@@ -286,7 +309,7 @@ static void test_tight_memory(void **state)
 	free(t);
 }
 
-/* The workspace is in its way: purgatory runs elsewhere, and the plan, which is replayed, knows. */
+/* It overlaps the workspace, so purgatory moves out, and the replay accepts the plan. */
 static void test_where_the_workspace_lies(void **state)
 {
 	struct loader_job *t = begin(make_multiboot);
@@ -335,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_plain_elf),
 		cmocka_unit_test(test_modules_do_not_give_way),
 		cmocka_unit_test(test_ram_in_pieces),
+		cmocka_unit_test(test_entries_that_meet),
 		cmocka_unit_test(test_tight_memory),
 		cmocka_unit_test(test_where_the_workspace_lies),
 		cmocka_unit_test(test_real_mode),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* copy.asm as segue.elf has it, in a 32-bit program: copies and sums against plain C, with SSE2 and without. */
+/* Compares segue.elf's copy.asm with plain C, in a 32-bit program: copies and sums, with and without SSE2. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Purgatory's SHA-256 on the build machine, fed through the mover as a list's DIGEST entries are. From stdin, for
- * each digest: whether to use the SHA extensions, the number of runs, their sizes, then their bytes, all numbers
- * u32. To stdout: for each the 32 bytes. Exit status 3 where the CPU lacks the extensions that are asked for. A time
- * in seconds goes to stderr when there is an argument. test/boot/test_digest.py compares with hashlib.
+ * Runs purgatory's SHA-256 on the build machine, through the mover, as for a list's DIGEST entries. Reads from stdin for
+ * each digest, as u32: whether to use the SHA extensions, the number of runs, their sizes; then their bytes. Writes each
+ * digest (32 bytes) to stdout. Exit status 3: the CPU lacks the extensions. With an argument, prints the time in seconds to
+ * stderr. test/boot/test_digest.py compares the digests with hashlib's.
  */
 #include <cpuid.h>
 #include <stdbool.h>
@@ -66,7 +66,7 @@ int main(int argc, char **argv)
 		if (!sizes || !list || !runs || !read_words(sizes, count))
 			return 1;
 		for (uint32_t i = 0; i < count; i++) {
-			/* Every alignment, and not a byte of room behind. */
+			/* Every alignment, with the allocation's end directly after the bytes. */
 			unsigned shift = i & 15;
 
 			runs[i] = malloc(sizes[i] + shift);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Over which bytes purgatory is told to make the digest: the list that segue_load() writes is executed on a model
- * of physical memory, and what its DIGEST entries find must be the same on every machine, however the target came.
+ * The bytes that the digest covers: executes the list of segue_load() on a model of physical memory. The bytes of its DIGEST
+ * entries must be the same on every machine, and for every way in which the host gets the target.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,8 @@
 #include <cmocka.h>
 #include "blob_job.h"
 #include "elf_image.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 
 #define MIB 0x100000u
 #define MEMORY (40 * MIB)
@@ -29,7 +30,7 @@ struct machine {
 	uint32_t top;                 /* of RAM */
 	uint32_t hole;                /* a reserved MiB from here on; 0: none */
 	uint32_t workspace, parts;    /* where they lie */
-	uint32_t piece;               /* parts lie in pieces of so many bytes, the last first; 0: whole */
+	uint32_t piece;               /* size of the pieces of a part, which are in reverse order; 0: one piece */
 };
 static const struct machine machines[] = {
 	{"plain", 32 * MIB, 0, 22 * MIB, 24 * MIB, 0},
@@ -41,7 +42,7 @@ static const struct machine machines[] = {
 	{"on itself", 32 * MIB, 0, 22 * MIB, 16 * MIB - 777, 0},
 };
 
-/* What is loaded: data as the host reads it, and the bytes that the digest must be over. */
+/* A part: its data, and the bytes that the digest must cover. */
 struct target {
 	const char *protocol;
 	struct blob kernel, initrd, modules[MODULES_MAX];
@@ -99,7 +100,7 @@ static void make_linux(struct target *t, size_t initrd, size_t modules)
 	add_files(t, initrd, modules);
 }
 
-/* Two segments, of which the second lies lower; a Multiboot header and a section that floats, or neither. */
+/* Two segments, the second at a lower address; a Multiboot header and a section without a fixed place, or neither. */
 static void make_elf(struct target *t, bool multiboot, size_t initrd, size_t modules)
 {
 	static struct image image;
@@ -176,7 +177,7 @@ static void open_host(const struct machine *m)
 	};
 }
 
-/* Puts a part into memory and says where it lies. */
+/* Puts a part into memory, and fills in its extents. */
 static void place(const struct machine *m, struct segue_part *part, const struct blob *blob)
 {
 	struct segue_extent *extents = &host.extents[host.extent_count];
@@ -254,7 +255,7 @@ static void move(const struct segue_move *m)
 	}
 }
 
-/* Walks the list as purgatory does; what DIGEST entries find is added to found. Returns the number of moves. */
+/* Walks the list as purgatory does, and appends the bytes of DIGEST entries to found. Returns the number of moves. */
 static size_t run_list(struct blob *found)
 {
 	uint32_t page = params()->list, source = params()->list_source;
@@ -425,7 +426,7 @@ static void symbols_that_find_no_room(void **state)
 	make_elf(&target, true, 0, 0);
 	make_bundle(&target, DIGITS, &bundle);
 	open_host(&full);
-	/* only the kernel's second segment and the tables find room between 1 MiB and the hole, which has no end */
+	/* between 1 MiB and the hole, which has no end, there is room for the kernel's second segment and the tables only */
 	host.map[3].end = 2 * MIB;
 	host.map[2].end = 2 * MIB + 0x3000;
 	host.map[4] = (struct segue_range){32 * MIB, 36 * MIB, SEGUE_MEMORY_RESERVED, 0};

@@ -8,7 +8,7 @@
 
 #define ELF_HEADERS(segments) (52u + (segments) * 32u)
 
-/* segments: so many are to follow by put_segment(). */
+/* segments: how many put_segment() will add. */
 static inline void put_elf_header(uint8_t *p, uint32_t entry, uint16_t segments)
 {
 	memset(p, 0, ELF_HEADERS(segments));

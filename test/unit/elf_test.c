@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* ELF: what becomes a segment, where the entry is, and what is refused by which sentence. */
+/* ELF: segments, entry, and the sentence of each refusal. */
 #include "elf_image.h"
 #include "loader_job.h"
 
 static struct image image;
 
-/* Two segments: code at 1 MiB, and data with zeros behind it at 2 MiB. */
+/* Two segments: code at 1 MiB, and data followed by zeros at 2 MiB. */
 static void two_segments(bool is_64)
 {
 	new_image(&image, is_64, 0x100010);
@@ -146,11 +146,11 @@ static void what_is_ignored(void **state)
 
 	(void)state;
 	two_segments(false);
-	/* nothing in it: neither its offset nor its addresses count */
+	/* an empty segment: its offset and addresses are ignored */
 	add_program_header(&image, PT_LOAD, 0xfffffff0, 0xfffffff0, 0xfffffff0, 0, 0);
 	/* no PT_LOAD */
 	add_program_header(&image, 0x6474e551, 0xfffffff0, 0, 0, 0x1000, 0x10);
-	/* zeros only: its offset does not count */
+	/* zeros only: its offset is ignored */
 	add_program_header(&image, PT_LOAD, 0xfffffff0, 0x300000, 0x300000, 0, 0x40);
 	t = load_image(SEGUE_OK);
 	assert_int_equal(t->job.segment_count, 3);
@@ -161,7 +161,7 @@ static void what_is_ignored(void **state)
 	free(t);
 }
 
-/* Entries behind the table: an interpreter, a segment in the firmware's data, one that would have the entry. */
+/* Ignored headers after the end of the table: an interpreter, a segment over the BIOS's data, one with the entry. */
 static void what_is_behind_the_table(void **state)
 {
 	static const uint32_t types[] = {PT_INTERP, PT_LOAD};
@@ -318,7 +318,7 @@ static void kinds_of_program(void **state)
 	free(t);
 }
 
-/* However short the file is, it is refused, and nothing behind its end is read (the buffer is exact for ASan). */
+/* A file truncated at any length is refused, and not read past its end (the buffer has the exact size, for ASan). */
 static void every_truncation(void **state)
 {
 	(void)state;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What purgatory's mover does, in C: the words of stage2/plan/plan.h, byte by byte.
- * Addresses are this program's own.
+ * A model in C of purgatory's mover: executes the moves of stage2/plan/plan.h byte by byte, on this program's own memory.
  */
 #ifndef SEGUE_TEST_EXECUTOR_MODEL_H
 #define SEGUE_TEST_EXECUTOR_MODEL_H

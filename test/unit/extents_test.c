@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blobs in pieces: extents of any length, order and place, above 4 GiB too, up to a million. Where bytes move,
- * physical addresses are this program's own, so that what purgatory would do is done to real memory.
+ * Blobs in pieces: up to a million extents of any length, order and place, also above 4 GiB. Tests that move bytes use this
+ * program's addresses as physical ones, so that purgatory's moves are executed on real memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,8 @@
 #include "common/bytes.h"
 #include "elf_headers.h"
 #include "executor_model.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 
@@ -45,7 +46,7 @@ static void take_sentence(void *context, int level, const char *text)
 		snprintf(sentence, sizeof sentence, "%s", text);
 }
 
-/* A machine whose RAM is this program's: some below 4 GiB, and where addr_t holds it some above. */
+/* A machine whose RAM is this program's memory: some below 4 GiB, and, if addr_t allows it, some above. */
 struct world {
 	uint8_t *low, *high;
 	struct segue_load_args args;
@@ -99,7 +100,7 @@ static uint32_t any_size(uint32_t most)
 	}
 }
 
-/* Anywhere in RAM but in the workspace; sometimes right behind the one before, or over it. */
+/* Anywhere in RAM except the workspace; sometimes directly after the previous one, or overlapping it. */
 static uint64_t any_place(const struct world *w, uint32_t number, uint64_t size)
 {
 	const struct segue_extent *before = number && w->extents[number - 1].size ? &w->extents[number - 1] : NULL;
@@ -131,7 +132,7 @@ static void scatter(struct world *w)
 	w->args.blob.size = 0;
 	w->args.blob.extent_count = count;
 	for (uint32_t i = 0; i < count; i++) {
-		/* The headers lie in one, so that they can be written before it is known who else has their bytes. */
+		/* The headers are in one extent, so that they can be written before the others, which may share bytes, are chosen. */
 		uint64_t size = i == 0 ? HEADERS + any(PAGE) : any_size(3 * PAGE);
 
 		w->extents[i].addr = any_place(w, i, size);
@@ -148,7 +149,7 @@ static bool lies_apart(const struct world *w, uint32_t dest, uint32_t size)
 	return dest + size <= LOW_AT + LOW_SIZE;
 }
 
-/* Segments of any bytes of the file, also of the same, anywhere in low RAM. */
+/* Segments with any bytes of the file, also shared ones, anywhere in low RAM. */
 static void choose_segments(struct world *w)
 {
 	uint32_t file = (uint32_t)w->args.blob.size;
@@ -198,7 +199,7 @@ static bool reaches_high(const uint8_t *list)
 	return false;
 }
 
-/* As purgatory does it: the list to its place, purgatory to its own, the moves. What must last until the end does. */
+/* As purgatory does: moves the list and itself, then executes the moves. Checks that nothing in use is overwritten. */
 static void run(struct world *w)
 {
 	const struct purgatory_params *params = (const void *)((const uint8_t *)w->args.workspace + PURGATORY_PARAMS_AT);
@@ -225,7 +226,7 @@ static void run(struct world *w)
 		assert_int_equal(pointer(tables)[i], 0x3c);
 }
 
-/* Where the host was told that a byte of the blob lies. */
+/* The address of a byte of the blob, by its extents. */
 static uint64_t physical_of(const struct world *w, uint64_t offset)
 {
 	const struct segue_extent *extent = w->extents;
@@ -296,7 +297,7 @@ static void test_random_scatterings(void **state)
 	close_world(&w);
 }
 
-/* extents == NULL: physical is what data says, wherever that is. */
+/* extents == NULL: data is the physical address. */
 static void test_flat_above_4_gib(void **state)
 {
 	struct world w;
@@ -329,15 +330,15 @@ static void test_flat_above_4_gib(void **state)
 
 #define MANY 1000000u
 #define SLOT 2048u
-/* Slots: as dense where they lie low as can be, so that many are in the target's way. */
+/* Slots: as dense as possible in low memory, so that many overlap the target. */
 #define MANY_LOW (HAS_HIGH ? MANY * 15 / 16 : MANY)
 #define MANY_HIGH (MANY / 4)
 #define MANY_LOW_END 0xc0000000u
 #define MANY_HIGH_END (0x100000000 + MANY_HIGH * SLOT)
 #define MANY_WORKSPACE (MANY_LOW_END - 0x20000000u)
-#define MANY_SECONDS 40                /* a quarter suffices an idle machine, with sanitizers */
+#define MANY_SECONDS 40                /* on an idle machine a quarter of this suffices, with sanitizers */
 
-/* A blob too large to be there: pages that nobody writes to cost nothing. */
+/* A blob larger than this machine's memory: pages that are never written to cost nothing. */
 struct many {
 	struct segue_load_args args;
 	struct segue_range map[2];
@@ -346,7 +347,7 @@ struct many {
 	uint8_t *data;
 };
 
-/* Each extent in a slot of its own, of all memory but the workspace, in no order: odd places, odd lengths. */
+/* Each extent in its own slot of all memory except the workspace, in random order, with odd addresses and lengths. */
 static void open_many(struct many *m, size_t more)
 {
 	uint32_t low = MANY_LOW, high = HAS_HIGH ? MANY_HIGH : 0;
@@ -382,7 +383,7 @@ static void open_many(struct many *m, size_t more)
 	m->args.workspace = aligned_alloc(PAGE, m->args.workspace_size);
 }
 
-/* In the CPU's time, which other programs hardly lengthen. */
+/* In CPU time, on which other programs have little influence. */
 static double load_many(struct many *m)
 {
 	struct segue_description d = {.struct_size = sizeof d};
@@ -407,7 +408,7 @@ static void close_many(struct many *m)
 	free(m->args.workspace);
 }
 
-/* One segment of it all. */
+/* One segment with all bytes. */
 static double load_one_segment(void)
 {
 	struct many m;
@@ -424,7 +425,7 @@ static double load_one_segment(void)
 	return seconds;
 }
 
-/* newc (loaders/container/bundle.c), whose headers lie a few pages apart. Returns where the next member starts. */
+/* A newc member (loaders/container/bundle.c), with headers a few pages apart. Returns the offset of the next member. */
 static size_t put_member(struct many *m, size_t at, const char *name, uint32_t size, size_t *data)
 {
 	*data = at + 110 + strlen(name) + 1;
@@ -438,7 +439,7 @@ static size_t put_member(struct many *m, size_t at, const char *name, uint32_t s
 
 #define MANY_MODULES 8000u
 
-/* A segment for each module, the last in the archive the first in order: each asks anew where its bytes lie. */
+/* A segment for each module, in reverse order of the archive, so that each starts a new search for its extents. */
 static double load_modules(void)
 {
 	struct many m;
@@ -464,7 +465,7 @@ static double load_modules(void)
 	return seconds;
 }
 
-/* Where the extents were searched from the first for each segment, the second would take two and a half times as long. */
+/* If each segment's search began at the first extent, the second case would take two and a half times as long. */
 static void test_a_million_extents(void **state)
 {
 	double one, many;

@@ -10,7 +10,7 @@
 #include "leave/leave.h"
 
 #define PHYS 0x12345000u              /* of the leave page; the tables follow it */
-#define FAULT 1u                      /* no page's address */
+#define FAULT 1u                      /* not the address of a page */
 
 struct mode {
 	unsigned levels, bits;
@@ -35,7 +35,7 @@ static uint64_t read_entry(const struct memory *m, uint64_t table, uint64_t inde
 	return entry;
 }
 
-/* Intel SDM vol. 3, 4.3 to 4.5: the page that a linear address is in, or FAULT. Bits that are reserved must be 0. */
+/* Intel SDM vol. 3, 4.3 to 4.5: returns the page of a linear address, or FAULT. Reserved bits must be 0. */
 static uint64_t walk(const struct memory *m, const struct mode *mode, uint64_t root, uint64_t linear)
 {
 	uint64_t table = root;
@@ -77,7 +77,7 @@ static uint64_t random_page(const struct mode *mode)
 	return sign_extend(at, mode->levels == 4 ? 48 : 57);
 }
 
-/* All three lead to the leave page, and their neighbours to nothing. */
+/* All three addresses are mapped to the leave page, and their neighbours are not mapped. */
 static void check(const struct memory *m, const struct mode *mode, uint32_t root, const addr_t linear[3])
 {
 	assert_in_range(m->count, 0, LEAVE_TABLES);
@@ -89,7 +89,7 @@ static void check(const struct memory *m, const struct mode *mode, uint32_t root
 
 			if (mode->levels < 4)
 				next &= 0xffffffff;
-			/* 5-level tables have one table for all: there what looks the same in 48 bits is the same */
+			/* 5-level tables share one 4-level table, so addresses that are equal in 48 bits are mapped too */
 			for (int j = 0; j < 3; j++)
 				ours |= ((next ^ linear[j]) & (mode->levels == 5 ? 0xfffffffff000 : ~(uint64_t)0xfff)) == 0;
 			if (!ours)
@@ -122,7 +122,7 @@ static void check_mode(const struct mode *mode)
 	for (int turn = 0; turn < 4000; turn++) {
 		addr_t linear[3] = {(addr_t)random_page(mode) + turn % 4096, (addr_t)random_page(mode), PHYS};
 
-		/* any two in one page, in neighbouring ones, in one table */
+		/* any two of them in one page, in adjacent pages, or in one table */
 		if (turn % 8 == 1)
 			linear[0] = PHYS + 0x400;
 		if (turn % 8 == 2)
@@ -173,7 +173,7 @@ struct loaded_gate {
 	const struct leave *leave;
 };
 
-/* base, of code and data alike, moves the gate's linear address and not what is read. */
+/* base, of code and data, changes the gate's linear address but not the bytes that are copied. */
 static void prepare(struct loaded_gate *g, uint32_t phys, uint32_t base)
 {
 	static const struct segue_machine machine = {.serial_port = 0x3f8};
@@ -188,7 +188,7 @@ static void prepare(struct loaded_gate *g, uint32_t phys, uint32_t base)
 	memcpy(&g->leave, g->workspace + LEAVE_POINTER_AT, sizeof g->leave);
 }
 
-/* The gate's copy stands at the gate's own place in its page, apart from the structure and its stack. */
+/* The gate's copy has the gate's own offset in its page, and does not overlap the structure and its stack. */
 static void check_leave_page(uint32_t base)
 {
 	struct loaded_gate g;
@@ -201,7 +201,7 @@ static void check_leave_page(uint32_t base)
 	assert_in_range(size, 1, GATE_LIMIT);
 	assert_int_equal(g.leave->gate & ~(PAGE - 1), PHYS);
 	at = g.leave->gate % PAGE;
-	/* across two pages it cannot be, and paging is off then */
+	/* if the gate crosses a page, that offset is impossible, and paging must be off */
 	assert_int_equal(at, gate_at + size <= PAGE ? gate_at : 0);
 	assert_memory_equal(page + at, segue_gate, size);
 	leave_at = (size_t)((const uint8_t *)g.leave - page);
@@ -223,7 +223,7 @@ static void test_the_leave_page(void **state)
 		check_leave_page(base);
 }
 
-/* Both roots lead the gate, the structure and its physical address to the leave page. */
+/* Both roots map the gate, the structure and its physical address to the leave page. */
 static void test_the_roots(void **state)
 {
 	struct loaded_gate g;

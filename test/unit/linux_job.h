@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "../../loaders/common/bytes.h"
+#include "../../loaders/container/magic.h"
 #include "../../loaders/linux.h"
 #include "../../loaders/common/placement.h"
 #include "../../loaders/common/memory_map.h"
@@ -64,7 +65,7 @@ static void world_begin(struct world *w, const uint8_t *kernel, size_t size,
 	};
 }
 
-/* One more file beside the kernel, in one physical run. */
+/* Adds a file beside the kernel, in one physical run. */
 static inline struct bytes world_part(struct world *w, const void *data, size_t size, uint64_t phys)
 {
 	uint32_t i = (uint32_t)w->job.part_count++;
@@ -94,11 +95,19 @@ static inline int world_prepare(struct world *w)
 	return error != SEGUE_OK ? error : segue_find_ram(&w->job);
 }
 
+/* As recognise.c does it: a kernel that starts in 16-bit code is the other loader's. */
+static inline int world_run(struct world *w)
+{
+	int error = segue_is_linux(&w->job.bundle.kernel) ? segue_loader_linux.load(&w->job) : LOADER_PASSES;
+
+	return error == LOADER_PASSES ? segue_loader_linux16.load(&w->job) : error;
+}
+
 static inline int world_load(struct world *w)
 {
 	int error = world_prepare(w);
 
-	return error != SEGUE_OK ? error : segue_loader_linux.load(&w->job);
+	return error != SEGUE_OK ? error : world_run(w);
 }
 
 static inline const struct segment *world_segment(const struct world *w, const char *name)
@@ -109,7 +118,7 @@ static inline const struct segment *world_segment(const struct world *w, const c
 	return NULL;
 }
 
-/* What lies at a physical address of the target; NULL: nothing that a source gives. */
+/* The source bytes for a physical address of the target; NULL: no segment has source bytes there. */
 static inline const uint8_t *world_at(const struct world *w, uint64_t address, size_t size)
 {
 	for (size_t i = 0; i < w->job.segment_count; i++) {

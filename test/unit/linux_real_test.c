@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux kernels through their 16-bit entry, of every protocol version: where each piece goes, each field of the
- * setup header, the entry state, each refusal. Offsets are written as numbers, from Documentation/x86/boot.rst.
+ * Linux kernels of every protocol version by their 16-bit entry: the place of each piece, each field of the setup header, the
+ * entry state, each refusal. Offsets are written as numbers, from Documentation/x86/boot.rst.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #define SETUP_SIZE 2048u              /* three sectors and the boot sector */
 #define CODE_SIZE 5000u
 #define KERNEL_SIZE (SETUP_SIZE + CODE_SIZE)
-#define OLD 0u                        /* in the place of a version: from before there was one */
+#define OLD 0u                        /* stands for a kernel from before there was a version field */
 
 static const struct segue_range usual_map[] = {
 	{0, 0x9fc00, 1, 0}, {0x9fc00, 0xa0000, 2, 0}, {0xf0000, 0x100000, 2, 0},
@@ -72,7 +72,7 @@ static int load(void)
 
 	if (error != SEGUE_OK)
 		return error;
-	return le32(kernel + 0x202) == 0x53726448 ? segue_loader_linux.load(&w.job) : segue_loader_linux_old.load(&w.job);
+	return world_run(&w);
 }
 
 static void load_ok(void)
@@ -110,7 +110,7 @@ static void assert_entry(uint32_t base, uint32_t heap_end)
 	assert_int_equal(e->eax | e->ebx | e->ecx | e->edx | e->esi | e->edi | e->ebp, 0);
 }
 
-/* The setup code as in the file but for these fields; zeros from its end to the heap's; then the command line. */
+/* The setup code equals the file's except for these fields; zeros up to the heap's end; then the command line. */
 static void assert_setup(uint32_t base, uint32_t heap_end, const uint8_t *expected, const char *line)
 {
 	const struct segment *header = world_segment(&w, "Linux setup header"), *code = world_segment(&w, "Linux setup code");
@@ -187,7 +187,7 @@ static void test_zimage_of_every_version(void **state)
 	(void)state;
 	for (unsigned version = 0x200; version <= 0x20f; version++) {
 		begin(version, false);
-		/* a zImage needs no asking for */
+		/* a zImage uses the 16-bit entry without a flag */
 		w.args.flags = SEGUE_LOAD_BIOS;
 		w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, INITRD_PHYS);
 		memcpy(expected, kernel, sizeof expected);
@@ -219,7 +219,7 @@ static void test_before_there_were_versions(void **state)
 	(void)state;
 	begin(OLD, false);
 	w.args.flags = SEGUE_LOAD_BIOS;
-	assert_true(segue_loader_linux_old.recognise(&w.job.bundle.kernel));
+	assert_true(segue_loader_linux16.recognise(&w.job.bundle.kernel));
 	w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, INITRD_PHYS);
 	world_cmdline(&w, "root=/dev/fd0 vga=ask");
 	memcpy(expected, kernel, sizeof expected);
@@ -243,34 +243,34 @@ static void test_recognition_of_old_ones(void **state)
 
 	(void)state;
 	make_kernel(kernel, sizeof kernel, OLD, false);
-	assert_true(segue_loader_linux_old.recognise(&file));
+	assert_true(segue_loader_linux16.recognise(&file));
 	assert_false(segue_loader_linux.recognise(&file));
 	/* 5000 bytes are 312.5 paragraphs; the last may be short, but not missing */
 	file.size = SETUP_SIZE + 312 * 16 + 1;
-	assert_true(segue_loader_linux_old.recognise(&file));
+	assert_true(segue_loader_linux16.recognise(&file));
 	file.size = SETUP_SIZE + 312 * 16;
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	file.size = sizeof kernel;
 	put_le16(kernel + 0x1f4, 312);
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	put_le16(kernel + 0x1f4, 314);
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	put_le16(kernel + 0x1f4, 0);
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	put_le16(kernel + 0x1f4, 313);
 	kernel[0x1fe] = 0;
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	kernel[0x1fe] = 0x55;
 	/* no count of sectors: 4 */
 	kernel[0x1f1] = 0;
-	assert_false(segue_loader_linux_old.recognise(&file));
+	assert_false(segue_loader_linux16.recognise(&file));
 	put_le16(kernel + 0x1f4, (KERNEL_SIZE - 2560 + 15) / 16);
-	assert_true(segue_loader_linux_old.recognise(&file));
+	assert_true(segue_loader_linux16.recognise(&file));
 	for (size_t size = 0; size < 0x206; size++) {
 		uint8_t *exact = malloc(size ? size : 1);
 
 		memcpy(exact, kernel, size);
-		assert_false(segue_loader_linux_old.recognise(&(struct bytes){exact, size, 0}));
+		assert_false(segue_loader_linux16.recognise(&(struct bytes){exact, size, 0}));
 		free(exact);
 	}
 }
@@ -287,7 +287,7 @@ static void test_the_bios_is_needed(void **state)
 	begin(OLD, false);
 	w.args.flags = 0;
 	load_refused(SEGUE_E_LINUX_REAL_MODE, "zImage");
-	/* with a BIOS, but not asked for: the 32-bit entry */
+	/* with a BIOS but without the flag: the 32-bit entry */
 	begin(0x20f, true);
 	put_le32(kernel + 0x1f4, (CODE_SIZE + 15) / 16);
 	w.args.flags = SEGUE_LOAD_BIOS;
@@ -307,7 +307,7 @@ static void test_no_32_bit_entry(void **state)
 	assert_int_equal(le32(world_segment(&w, "Linux setup header")->source.data + 0x214), 0);
 }
 
-/* memdisk: what nothing is known of gets its initrd as far away as can be */
+/* memdisk: its memory needs are unknown, so its initrd is placed as far away as possible */
 static void test_no_size(void **state)
 {
 	(void)state;
@@ -318,7 +318,7 @@ static void test_no_size(void **state)
 	load_ok();
 	assert_code(0x100000, CODE_SIZE);
 	assert_int_equal(world_segment(&w, "initrd")->dest, 0x7fdd000);
-	/* from 2.10 on init_size says what it needs */
+	/* from 2.10 on init_size gives its memory needs */
 	begin(0x20a, true);
 	put_le32(kernel + 0x1f4, 0);
 	w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, 0x200000);
@@ -339,7 +339,7 @@ static void test_a_kernel_that_moves(void **state)
 	assert_code(0x1000000, CODE_SIZE);
 	assert_int_equal(le32(world_segment(&w, "Linux setup header")->source.data + 0x214), 0x1000000);
 
-	/* RAM for init_size at no multiple of kernel_alignment, but of a lesser one */
+	/* RAM for init_size only at a multiple of a smaller alignment than kernel_alignment */
 	begin(0x20f, true);
 	w.args.memory_map = map;
 	w.args.memory_map_count = 2;
@@ -439,7 +439,7 @@ static void test_low_memory(void **state)
 	w.args.memory_map_count = 2;
 	load_refused(SEGUE_E_LINUX_LOW, "38913 bytes for the setup code, its heap and the command line, from 0x90000 on");
 
-	/* kept memory is gone round where the place is free, and not where it is not */
+	/* kept memory is avoided if the place is not fixed, and refused if it is */
 	begin(0x202, true);
 	w.args.keep = &(struct segue_range){0x10000, 0x10234, 0, 0};
 	w.args.keep_count = 1;
@@ -458,16 +458,16 @@ static void test_a_large_zimage(void **state)
 	world_begin(&w, large, SETUP_SIZE + 0x80000, USUAL_MAP);
 	w.args.flags = SEGUE_LOAD_BIOS;
 	assert_int_equal(world_prepare(&w), SEGUE_OK);
-	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_OK);
+	assert_int_equal(world_run(&w), SEGUE_OK);
 	assert_int_equal(world_segment(&w, "Linux kernel")->size, 0x80000);
 
 	make_kernel(large, SETUP_SIZE + 0x80001, 0x202, false);
 	world_begin(&w, large, SETUP_SIZE + 0x80001, USUAL_MAP);
 	w.args.flags = SEGUE_LOAD_BIOS;
 	assert_int_equal(world_prepare(&w), SEGUE_OK);
-	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_E_LINUX_LOW);
+	assert_int_equal(world_run(&w), SEGUE_E_LINUX_LOW);
 
-	/* what follows it in its file is not its own; what is missing is refused */
+	/* bytes after its end in the file are ignored; missing bytes are refused */
 	begin(0x202, false);
 	put_le16(kernel + 0x1f4, 100);
 	load_ok();
@@ -493,7 +493,7 @@ static void test_setup_code_size(void **state)
 	kernel[0x1f1] = 0;
 	load_ok();
 	assert_int_equal(world_segment(&w, "Linux setup code")->source.size, 2560 - 1024);
-	/* the least: no setup code behind the header's sector */
+	/* the minimum: no setup code after the header's sector */
 	begin(0x202, true);
 	kernel[0x1f1] = 1;
 	load_ok();
@@ -507,7 +507,7 @@ static void test_setup_code_size(void **state)
 		world_begin(&w, large, sizeof large, USUAL_MAP);
 		w.args.flags = SEGUE_LOAD_BIOS | SEGUE_LOAD_REAL_MODE;
 		assert_int_equal(world_prepare(&w), SEGUE_OK);
-		assert_int_equal(segue_loader_linux.load(&w.job), sectors == 67 ? SEGUE_OK : SEGUE_E_LINUX_HEADER);
+		assert_int_equal(world_run(&w), sectors == 67 ? SEGUE_OK : SEGUE_E_LINUX_HEADER);
 	}
 	assert_non_null(strstr(w.error, "setup code of 35328 bytes, at most 34816"));
 }

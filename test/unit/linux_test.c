@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Linux loader on kernels made here: each field that Linux gets, each place that is chosen, each
- * refusal. Offsets are written as numbers, from Documentation/x86/boot.rst and zero-page.rst, so that
- * a wrong one in linux.h shows.
+ * The Linux loader, with kernels made here: each field that Linux gets, each place that is chosen, each refusal. Offsets are
+ * written as numbers, from Documentation/x86/boot.rst and zero-page.rst, so that the tests find a wrong one in linux.h.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +48,7 @@ static void make_kernel(uint16_t version)
 	put_le16(kernel + 0x20c, 0x1000);
 	put_le16(kernel + 0x20e, 0x100);         /* kernel_version: at 0x300 */
 	memcpy(kernel + 0x300, release, sizeof release);
-	kernel[0x211] = 0x01 | 0x02 | 0x20 | 0x40 | 0x80; /* LOADED_HIGH and all that we clear */
+	kernel[0x211] = 0x01 | 0x02 | 0x20 | 0x40 | 0x80; /* LOADED_HIGH and all bits that the loader clears */
 	put_le32(kernel + 0x214, 0x100000);
 	put_le32(kernel + 0x218, 0xdeadbeef);
 	put_le32(kernel + 0x21c, 0xdeadbeef);
@@ -97,7 +96,7 @@ static void load_ok(void)
 	assert_int_equal(w.job.entry.edi | w.job.entry.ebp | w.job.entry.esp, 0);
 }
 
-/* Refused with this code, by one sentence that has this in it. */
+/* Checks that it is refused with this code, and one sentence that contains this text. */
 static void load_refused(int code, const char *part)
 {
 	int error = world_load(&w);
@@ -162,7 +161,7 @@ static void test_whole_page(void **state)
 	assert_int_equal(w.job.needs_memory, 0x800000);
 	s = world_segment(&w, "initrd");
 	assert_int_equal(s->dest, 0x7fdd000);
-	assert_int_equal(s->size, 0x3000);               /* the last page is its own */
+	assert_int_equal(s->size, 0x3000);               /* the last page belongs to it alone */
 	assert_ptr_equal(s->source.data, initrd);
 	assert_int_equal(s->source.size, 10000);
 	assert_int_equal(world_segment(&w, "Linux boot parameters")->size, 0x1000 + sizeof line);
@@ -309,7 +308,7 @@ static void test_truncated(void **state)
 	make_kernel(0x20f);
 	world_begin(&w, kernel, 1024 + 312 * 16 + 1, USUAL_MAP);
 	load_ok();
-	/* no measure before 2.04 */
+	/* before 2.04 syssize is not used */
 	make_kernel(0x203);
 	put_le16(kernel + 0x1f4, 0xffff);
 	world_begin(&w, kernel, 1025, USUAL_MAP);
@@ -394,7 +393,7 @@ static void test_header_refused(void **state)
 	begin(0x20f);
 	put_le64(kernel + 0x258, 0xfffff000);
 	load_refused(SEGUE_E_LINUX_HEADER, "pref_address 0xfffff000");
-	/* it would move itself down to where nothing is claimed */
+	/* it would move itself down to memory that is not claimed for it */
 	begin(0x20f);
 	kernel[0x234] = 0;
 	put_le64(kernel + 0x258, 0xff000);
@@ -434,7 +433,7 @@ static void test_kernel_relocated(void **state)
 	assert_int_equal(w.job.entry.eip, 0x1500000);
 	assert_int_equal(le32(page() + 0x230), 0x100000);
 
-	/* Before 2.10 there is no lesser alignment. */
+	/* Before 2.10 there is no min_alignment. */
 	begin(0x209);
 	put_le32(kernel + 0x214, 0x1000000);
 	keep[0] = (struct segue_range){0x1000000, 0x1100000, 0, 0};
@@ -443,7 +442,7 @@ static void test_kernel_relocated(void **state)
 	w.args.keep_count = 2;
 	load_refused(SEGUE_E_LINUX_PLACE, ": 20000 bytes, aligned to 0x200000, between 0x1000000 and 0xfffff000");
 
-	/* One byte too little at the least alignment; what is below pref_address does not count. */
+	/* One byte too little at min_alignment; memory below pref_address is not used. */
 	begin(0x20f);
 	keep[0] = (struct segue_range){0x1000000, 0x1010000, 0, 0};
 	keep[1] = (struct segue_range){0x180ffff, 0x8000000, 0, 0};
@@ -470,7 +469,7 @@ static void test_kernel_relocated_oddly(void **state)
 	struct segue_range keep[2] = {{0x1000000, 0x1001000, 0, 0}, {0x1f00000, 0x8000000, 0, 0}};
 
 	(void)state;
-	/* a least alignment above the usual one is none */
+	/* a min_alignment above kernel_alignment is ignored */
 	begin(0x20f);
 	kernel[0x235] = 22;
 	w.args.keep = keep;
@@ -483,7 +482,7 @@ static void test_kernel_relocated_oddly(void **state)
 	w.args.keep = keep;
 	w.args.keep_count = 2;
 	load_refused(SEGUE_E_LINUX_PLACE, "aligned to 0x200000");
-	/* where it lands aligned it needs no more than init_size, nor less than its code */
+	/* at an aligned address it needs exactly init_size, but at least its code's size */
 	begin(0x20f);
 	put_le64(kernel + 0x258, 0x1000400);
 	w.args.keep = keep;
@@ -516,7 +515,7 @@ static void test_kernel_not_relocatable(void **state)
 	w.args.keep = &keep;
 	w.args.keep_count = 1;
 	load_refused(SEGUE_E_LINUX_PLACE, "aligned to 0x1, between 0x100000 and 0x1800000");
-	/* 2.04 and before know of no relocation, whatever the byte says. */
+	/* 2.04 and before have no relocation, so the byte is ignored. */
 	begin(0x204);
 	keep = (struct segue_range){0x100000, 0x101000, 0, 0};
 	w.args.keep = &keep;
@@ -698,7 +697,7 @@ static void test_initrd_below_mem_option(void **state)
 	world_cmdline(&w, "mem=3000000000");
 	load_ok();
 	assert_int_equal(le32(page() + 0x218), (3000000000u - 10000) / 4096 * 4096 - 4096);
-	/* what lies above the end of memory does not stay there */
+	/* an initrd above the end of memory is moved */
 	assert_int_equal(initrd_at(0x20f, 0x7000000, 0x7fffffff, "mem=64M"), 0x3ffd000);
 }
 
@@ -744,7 +743,7 @@ static void test_no_initrd(void **state)
 	assert_int_equal(le32(page() + 0x218), 0);
 	assert_int_equal(le32(page() + 0x21c), 0);
 	assert_null(world_segment(&w, "initrd"));
-	/* an empty module is none */
+	/* an empty module is ignored */
 	begin(0x20f);
 	world_module(&w, initrd, 0, 0x3000000);
 	load_ok();
@@ -780,7 +779,7 @@ static void test_several_initrds(void **state)
 	assert_int_equal(s[2].dest, start + 12 + 4096);
 	assert_ptr_equal(s[2].source.data, initrd + 300);
 	assert_int_equal(s[2].dest + s[2].size, start + 0x2000);
-	/* one module and no initrd in the blob: an initrd like any */
+	/* one module, and no initrd in the blob: it is the initrd */
 	begin(0x20f);
 	world_module(&w, initrd, sizeof initrd, 0x3000000);
 	load_ok();
@@ -792,7 +791,7 @@ static void test_several_initrds(void **state)
 	load_ok();
 	assert_int_equal(le32(page() + 0x21c), 5);
 	assert_ptr_equal(world_segment(&w, "initrd")->source.data, initrd);
-	/* more than can be counted */
+	/* more than 4 GiB */
 	begin(0x20f);
 	w.job.bundle.initrd = world_part(&w, initrd, 1, 0x3000000);
 	world_module(&w, initrd, SIZE_MAX, 0x3000000);
@@ -826,13 +825,13 @@ static void test_command_line(void **state)
 	begin(0x205);
 	world_cmdline(&w, line);
 	load_refused(SEGUE_E_LINUX_CMDLINE, ": 256 bytes, at most 255");
-	/* none: still an empty string */
+	/* no command line: an empty string */
 	begin(0x20f);
 	load_ok();
 	assert_int_equal(*world_at(&w, le32(page() + 0x228), 1), 0);
 }
 
-/* 0x90000 is not to be had. */
+/* 0x90000 is not free. */
 static void test_old_page_refused(void **state)
 {
 	static const struct segue_range map[] = {{0, 0x90800, 1, 0}, {0x100000, 0x8000000, 1, 0}};
@@ -874,7 +873,7 @@ static void check_e820(const uint8_t *entry, const struct segue_range *range)
 	assert_int_equal(le32(entry + 16), range->type);
 }
 
-/* append_e820_table() takes one entry for none: two halves are the same map. */
+/* append_e820_table() ignores a map of one entry, so RAM is split into two entries. */
 static void test_e820_of_one_range(void **state)
 {
 	static const struct { struct segue_range whole; uint64_t at; } cases[] = {
@@ -920,7 +919,7 @@ static void test_e820(void **state)
 	for (size_t i = 128; i < 200; i++)
 		check_e820(node + 16 + (i - 128) * 20, &many[i]);
 	assert_int_equal(w.warnings, 0);
-	/* nothing in the table lies on anything else, and what was taken to fill it is given back */
+	/* no two entries overlap, and the memory used to make the table is freed */
 	for (size_t length = 0; length < 9; length++) {
 		const struct segment *s;
 		uint64_t more;
@@ -936,7 +935,7 @@ static void test_e820(void **state)
 		assert_int_equal(s->source.size, s->size);
 		assert_ptr_equal(w.job.arena.next, s->source.data + s->size);
 	}
-	/* no setup_data before 2.09: said, not silent */
+	/* no setup_data before 2.09: a warning */
 	begin_many(0x208, 129);
 	load_ok();
 	assert_int_equal(page()[0x1e8], 128);
@@ -950,7 +949,7 @@ static void test_setup_data(void **state)
 	struct segue_range keep = {0x2000000, 0x2001000, 0, 0};
 
 	(void)state;
-	/* a list of the host's, in memory it keeps, goes through as it is */
+	/* a list of the host in kept memory is passed on unchanged */
 	begin(0x209);
 	put_le64(kernel + 0x250, 0x2000000);
 	w.args.keep = &keep;
@@ -975,7 +974,7 @@ static void test_setup_data(void **state)
 	begin(0x209);
 	put_le64(kernel + 0x250, 0x100000);
 	load_refused(SEGUE_E_LINUX_SETUP_DATA, "0x100000 is not kept, Linux kernel is to lie there");
-	/* what is there before 2.09 is something else (iPXE: a date) */
+	/* before 2.09 the bytes there are something else (iPXE: a date) */
 	begin(0x208);
 	put_le64(kernel + 0x250, 0xfffffffffffffff8);
 	load_ok();
@@ -1001,7 +1000,7 @@ static void test_rsdp_copy(void **state)
 	assert_int_equal(s->size, 0x1000);
 	assert_int_equal(s->target_type, SEGUE_MEMORY_ACPI);
 	assert_memory_equal(world_at(&w, at, sizeof rsdp), rsdp, sizeof rsdp);
-	/* the target's map has the page as ACPI's, cut out of RAM at its end */
+	/* in the target's map the page is ACPI's, taken from the end of RAM */
 	assert_int_equal(page()[0x1e8], 7);
 	check_e820(page() + 0x2d0 + 3 * 20, &(struct segue_range){0x100000, 0x7fdf000, 1, 0});
 	check_e820(page() + 0x2d0 + 4 * 20, &(struct segue_range){0x7fdf000, 0x7fe0000, 3, 0});
@@ -1014,7 +1013,7 @@ static void test_rsdp_copy(void **state)
 		w.args.machine = &machine;
 		load_refused(SEGUE_E_NO_PLACE, "ACPI RSDP");
 	}
-	/* an address that stays valid goes first */
+	/* an address that stays valid is preferred */
 	machine.rsdp = 0xe0000;
 	begin(0x20f);
 	w.args.machine = &machine;
@@ -1148,7 +1147,7 @@ static void test_text_screen(void **state)
 		assert_int_equal(page()[0x01], 24);
 		assert_int_equal(w.warnings, 0);
 	}
-	/* 255 is the most that there is room for: of a larger one Linux is told of none, which it leaves alone */
+	/* 255 is the most that the field holds; a larger screen is not passed, and Linux does not touch it */
 	m.framebuffer.width = m.framebuffer.height = 255;
 	begin_framebuffer(&m);
 	load_ok();
@@ -1161,12 +1160,12 @@ static void test_text_screen(void **state)
 		m.framebuffer.height = i ? 25 : 336;
 		begin_framebuffer(&m);
 		load_ok();
-		put_le16((uint8_t *)(uintptr_t)page() + 2, 0); /* ext_mem_k, of another field's business */
+		put_le16((uint8_t *)(uintptr_t)page() + 2, 0); /* ext_mem_k, which is not part of the screen */
 		assert_memory_equal(page(), nothing, 0x40);
 		assert_int_equal(w.warnings, 1);
 		assert_non_null(strstr(w.warning, i ? "no text screen of 256 by 25" : "no text screen of 80 by 336"));
 	}
-	/* nothing known: text, 80 by 25 */
+	/* an unknown screen: text, 80 by 25 */
 	begin(0x20f);
 	load_ok();
 	assert_int_equal(page()[0x07], 80);
@@ -1198,7 +1197,7 @@ static void test_old_memory_sizes(void **state)
 	assert_int_equal(le16(page() + 0x02), 0xffff);
 }
 
-/* Whatever there is too little of workspace for, it says so. */
+/* With any too small workspace there is a refusal with its sentence. */
 static void test_small_workspace(void **state)
 {
 	int error = SEGUE_E_WORKSPACE_SMALL, refusals = 0;

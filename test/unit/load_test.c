@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_load() as a host sees it: arguments, the workspace's size, refusals that leave no trace, what is described. */
+/* segue_load() as a host calls it: arguments, the workspace's size, refusals that change nothing, descriptions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,8 @@
 #include "common/bytes.h"
 #include "elf_headers.h"
 #include "leave/known.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
+#include "load/list.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 
@@ -21,7 +22,7 @@
 #define BLOB_PHYS (32 * MIB)
 #define ENTRY 0x200000u
 
-/* What an extent can reach: load.c. */
+/* The limit of an extent's addresses: load.c. */
 #if ADDRESS_MAX > UINT32_MAX
 #define REACH 0x10000000000000
 #define REACHES "extent 0 is not below 0x10000000000000"
@@ -36,7 +37,7 @@ struct host {
 	struct segue_extent extent;
 	uint8_t *workspace;
 	char sentence[256];
-	char warning[256];            /* the last one */
+	char warning[256];            /* the last sentence */
 };
 
 static void take_sentence(void *context, int level, const char *sentence)
@@ -145,7 +146,7 @@ static void test_unload_forgets(void **state)
 	assert_int_equal(segue_ready(host.workspace, &why), SEGUE_E_NOT_LOADED);
 	assert_non_null(why);
 	assert_int_equal(segue_load(&host.args), SEGUE_OK);
-	/* This is a program of an operating system: not a place to leave from. */
+	/* This is a user program, so segue_ready() refuses. */
 	assert_int_not_equal(segue_ready(host.workspace, &why), SEGUE_OK);
 	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_READY_PRIVILEGE);
 	segue_unload(host.workspace);
@@ -155,7 +156,7 @@ static void test_unload_forgets(void **state)
 	close_host(&host);
 }
 
-/* A CPU that waits in a workspace, or is on its way there, keeps it as it is. */
+/* A workspace in which a CPU is parked, or about to park, must not change. */
 static void test_a_workspace_with_parked_cpus_stays(void **state)
 {
 	struct host host;
@@ -179,7 +180,7 @@ static void test_a_workspace_with_parked_cpus_stays(void **state)
 	free(before);
 }
 
-/* What an earlier boot, or a host that ran before this one, left there says nothing: it is not this boot's. */
+/* A target that an earlier boot or another host left in the workspace is not accepted. */
 static void test_what_was_there_before_is_not_believed(void **state)
 {
 	struct host before, host;
@@ -231,7 +232,7 @@ const char *__asan_default_options(void)
 	return "detect_stack_use_after_return=0";
 }
 
-/* Whatever a fresh workspace holds, what segue_load() writes to it is the same, and depends on none of it. */
+/* The result of segue_load() does not depend on the content of the workspace. */
 static void test_a_fresh_workspace_may_hold_anything(void **state)
 {
 	static const uint8_t fills[] = {0x00, 0xff, 0x5a};
@@ -247,7 +248,7 @@ static void test_a_fresh_workspace_may_hold_anything(void **state)
 		seen[i] = malloc(size);
 		memcpy(seen[i], host.workspace, size);
 	}
-	/* All but the sum, which is over what was not written, too. */
+	/* Except the sum, which also covers bytes that were not written. */
 	for (int i = 0; i < 3; i++)
 		memset(seen[i] + LOADED_AT + offsetof(struct loaded, sum), 0, sizeof(uint32_t));
 	for (size_t at = 0; at < size; at++) {
@@ -263,7 +264,7 @@ static void test_a_fresh_workspace_may_hold_anything(void **state)
 	close_host(&host);
 }
 
-/* Several may be loaded at once; a host that frees workspaces without segue_unload() is not refused for it. */
+/* Several may be loaded at a time; a host that frees workspaces without segue_unload() is not refused. */
 static void test_the_last_eight_are_known(void **state)
 {
 	struct host host[9];
@@ -284,7 +285,7 @@ static void test_the_last_eight_are_known(void **state)
 		close_host(&host[i]);
 }
 
-/* What is to be read, or is run on, is not written over. */
+/* A workspace that overlaps arguments, code or the stack is refused. */
 static void test_arguments_in_the_workspace(void **state)
 {
 	struct host host;
@@ -310,7 +311,7 @@ static void test_arguments_in_the_workspace(void **state)
 	host.args.digest = host.workspace + 2 * PAGE;
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
 	host.args.digest = NULL;
-	/* A stack that this function runs on, too. */
+	/* Also the stack that this function runs on. */
 	host.args.workspace = (void *)(((uintptr_t)&here & ~(uintptr_t)(PAGE - 1)) - size + PAGE);
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_USED);
 	host.args.workspace = host.workspace;
@@ -318,7 +319,7 @@ static void test_arguments_in_the_workspace(void **state)
 	close_host(&host);
 }
 
-/* What is in the workspace holds for the place where segue_load() had it. */
+/* A loaded workspace is valid only at the address that segue_load() got. */
 static void test_a_workspace_that_moved_is_not_ready(void **state)
 {
 	struct host host;
@@ -336,12 +337,12 @@ static void test_a_workspace_that_moved_is_not_ready(void **state)
 	close_host(&host);
 }
 
-/* One wrong thing each; the sentence has to name it. */
+/* Each has one error, which the sentence must name. */
 struct refusal {
 	const char *name;
 	void (*spoil)(struct host *host);
 	int code;
-	const char *sentence;         /* a part of it; "": none is given */
+	const char *sentence;         /* a part of the sentence; "": no sentence */
 };
 
 static void no_struct_size(struct host *h) { h->args.struct_size = 0; }
@@ -442,7 +443,7 @@ static const struct refusal refusals[] = {
 	{"extent across 4 GiB", extent_across, SEGUE_E_EXTENT_HIGH, "0xfffff000"},
 	{"extent to the last page", extent_to_the_last_page, SEGUE_E_EXTENT_HIGH, "extent 0"},
 	{"extent wraps", extent_wraps, SEGUE_E_EXTENT_HIGH, "extent 0"},
-	{"in the workspace", in_workspace, SEGUE_E_EXTENTS, "extent 0 lies in the workspace"},
+	{"in the workspace", in_workspace, SEGUE_E_EXTENTS, "extent 0 overlaps the workspace"},
 	{"map backwards", backwards, SEGUE_E_MEMORY_MAP, "memory map 1"},
 	{"no RAM", no_ram, SEGUE_E_NO_RAM, "RAM"},
 	{"short of RAM", short_of_ram, SEGUE_E_SEGMENT_NOT_RAM, "ELF segment 0 at 0x200000 to 0x204e20; RAM is 0x100000 to 0x203a98"},
@@ -460,7 +461,7 @@ static void test_refusals_leave_no_trace(void **state)
 		int code;
 
 		open_small(&host);
-		/* What was loaded before must be gone too; but a workspace that is refused is not touched. */
+		/* A target that was loaded before must be forgotten too; but a refused workspace is unchanged. */
 		assert_int_equal(segue_load(&host.args), SEGUE_OK);
 		if (i < UNTOUCHED)
 			segue_unload(host.workspace);
@@ -474,7 +475,7 @@ static void test_refusals_leave_no_trace(void **state)
 	assert_int_equal(segue_load(NULL), SEGUE_E_ARGUMENT);
 }
 
-/* context: what to look for, and whether it came. */
+/* context: the text to look for, and whether it was logged. */
 struct search {
 	const char *text;
 	bool found;
@@ -510,8 +511,8 @@ static void test_a_machine_that_was_not_cleared(void **state)
 	host.args.machine = &machine;
 	assert_true(warns(&host, "machine.rsdp is 0xa5a5a5a5a5a5a5a5, in no range of the memory map, and not used; was machine set to "
 			  "zeros first?"));
-	assert_true(warns(&host, "machine.hpet is 0xa5a5a5a5, not on 256 bytes; was machine set to zeros first?"));
-	assert_true(warns(&host, "machine.io_apic[0] is 0xa5a5a5a5, not on 256 bytes; was machine set to zeros first?"));
+	assert_true(warns(&host, "machine.hpet is 0xa5a5a5a5, not aligned to 256; was machine set to zeros first?"));
+	assert_true(warns(&host, "machine.io_apic[0] is 0xa5a5a5a5, not aligned to 256; was machine set to zeros first?"));
 	assert_true(warns(&host, "machine.framebuffer.type is 0xa5, unknown; was machine set to zeros first?"));
 	machine.rsdp = UINT64_MAX;
 	assert_true(warns(&host, "machine.rsdp is 0xffffffffffffffff, in no range of the memory map, and not used; was machine set to "
@@ -532,7 +533,7 @@ static void test_a_workspace_that_is_not_ram_is_warned_of(void **state)
 	close_host(&host);
 }
 
-/* A write by the host into what it has given away. */
+/* The host writes to memory that belongs to Segue. */
 static void test_what_was_written_over_is_not_ready(void **state)
 {
 	static const size_t kept[] = {0, PURGATORY_PARAMS_AT + 20, 3 * PAGE, LOADED_AT + 4};
@@ -550,7 +551,7 @@ static void test_what_was_written_over_is_not_ready(void **state)
 	host.workspace[host.args.workspace_size - 1] ^= 1;
 	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_NOT_LOADED);
 	host.workspace[host.args.workspace_size - 1] ^= 1;
-	/* As CPUs that park do. */
+	/* As CPUs do when they park. */
 	for (size_t i = 0; i < sizeof written / sizeof written[0]; i++)
 		host.workspace[written[i]] ^= 1;
 	assert_int_equal(segue_ready(host.workspace, NULL), SEGUE_E_READY_PRIVILEGE);
@@ -565,11 +566,11 @@ static void load_again(void *context, int level, const char *sentence)
 	(void)level, (void)sentence;
 	args.log = take_sentence;
 	assert_int_equal(segue_load(&args), SEGUE_E_BUSY);
-	assert_string_equal(host->sentence, "another segue_load() is under way");
+	assert_string_equal(host->sentence, "another segue_load() is running");
 	host->warning[0] = '!';
 }
 
-/* As from the handler of an interrupt, or on another CPU. */
+/* A second call, as from an interrupt handler or on another CPU. */
 static void test_one_load_at_a_time(void **state)
 {
 	struct host host;
@@ -596,7 +597,7 @@ static void test_an_empty_module_is_warned_of(void **state)
 	close_host(&host);
 }
 
-/* A module follows the kernel, but where RAM is so full that purgatory has no home then, it stays where it is. */
+/* A module follows the kernel. If RAM is so full that there is no place for purgatory then, it stays where it is. */
 static void test_full_memory_leaves_a_module_in_place(void **state)
 {
 	static const uint32_t header[] = {0x1badb002, 0, 0u - 0x1badb002};
@@ -628,11 +629,11 @@ static void test_full_memory_leaves_a_module_in_place(void **state)
 	}
 }
 
-/* Page by page: the blob's lie from the top down, those of the workspace one behind the other but for a broken one. */
+/* Pages: the blob's are in reverse order; those of the workspace are contiguous, except a broken one. */
 struct pages {
 	const struct host *host;
 	size_t hole, broken;          /* numbers of pages; SIZE_MAX: none */
-	bool frames;                  /* only the pages' addresses are told */
+	bool frames;                  /* translate knows addresses of page starts only */
 	uint64_t high;                /* added to the blob's */
 };
 
@@ -662,7 +663,7 @@ static void open_translated(struct host *host, struct pages *pages)
 	host->args.translate_context = pages;
 }
 
-/* Each byte is moved from where translate says that it is. */
+/* Each byte is moved from the address that translate returned. */
 static void test_extents_are_made_by_translate(void **state)
 {
 	struct host host;
@@ -700,11 +701,11 @@ static void test_translate_refuses(void **state)
 	assert_int_equal(segue_load(&host.args), SEGUE_E_EXTENT_PLACE);
 	assert_non_null(strstr(host.sentence, "of blob 0 is not mapped"));
 	pages.hole = SIZE_MAX;
-	/* malloc() puts nothing on a page's start */
+	/* malloc() never returns a page-aligned address here */
 	assert_int_not_equal((uintptr_t)host.args.blob.data % PAGE, 0);
 	pages.frames = true;
 	assert_int_equal(segue_load(&host.args), SEGUE_E_EXTENT_PLACE);
-	snprintf(expected, sizeof expected, "byte 0 of blob 0, which is byte %u of its page, is at %#x: another one of a page",
+	snprintf(expected, sizeof expected, "byte 0 of blob 0, at offset %u in its page, is at %#x: another offset",
 		 (unsigned)((uintptr_t)host.args.blob.data % PAGE), BLOB_PHYS);
 	assert_non_null(strstr(host.sentence, expected));
 	pages.frames = false;
@@ -713,7 +714,7 @@ static void test_translate_refuses(void **state)
 	pages.high = 0;
 	pages.broken = 7;
 	assert_int_equal(segue_load(&host.args), SEGUE_E_WORKSPACE_PLACE);
-	snprintf(expected, sizeof expected, "page 7 is at %#x by translate; told was %#x", WORKSPACE_PHYS + 9 * PAGE,
+	snprintf(expected, sizeof expected, "page 7 is at %#x by translate; expected %#x", WORKSPACE_PHYS + 9 * PAGE,
 		 WORKSPACE_PHYS + 7 * PAGE);
 	assert_non_null(strstr(host.sentence, expected));
 	close_host(&host);
@@ -725,7 +726,7 @@ static void count_warnings(void *context, int level, const char *sentence)
 		++*(int *)context;
 }
 
-/* Extents in no range are warned of, once a part; in a reserved one, or across two ranges, they are not. */
+/* An extent outside all ranges gives a warning, once a part; one in a reserved range or across two ranges does not. */
 static void test_extents_outside_the_map(void **state)
 {
 	static const struct {
@@ -752,7 +753,7 @@ static void test_extents_outside_the_map(void **state)
 	}
 }
 
-/* A map that names nothing of the host's is one for the target alone: a warning, and no refusal. */
+/* A map without any memory of the host was made for the target: a warning, and no refusal. */
 static void test_a_map_without_the_host(void **state)
 {
 	struct host host;
@@ -784,17 +785,17 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 89);
+	assert_int_equal(known, 90);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 
-/* Executes the list that purgatory would walk, links and all, on a model of physical memory. */
+/* Executes purgatory's list with its links on a model of physical memory. */
 static void run_list(struct host *host, uint8_t *memory)
 {
 	const struct purgatory_params *params = (const void *)(host->workspace + PURGATORY_PARAMS_AT);
 	uint32_t page = params->list, source = params->list_source;
 
-	/* As purgatory's relocate does. */
+	/* Like purgatory's relocate. */
 	for (uint32_t i = 0; params->list != params->list_source && i < params->list_pages; i++) {
 		memcpy(memory + page, memory + source, PAGE);
 		source += PAGE;
@@ -829,7 +830,7 @@ static void run_list(struct host *host, uint8_t *memory)
 	}
 }
 
-/* A blob of pages scattered over memory, some of them where the target goes; the workspace in its way or not. */
+/* A blob of scattered pages, some where the target is placed; with a workspace that the target overlaps, or not. */
 static void scattered(uint32_t pages, uint32_t workspace_at, bool expect_out)
 {
 	uint32_t memory_size = (uint32_t)(pages * 3 + 8192) * PAGE, room = pages * 3 / 2 + 64;
@@ -854,11 +855,11 @@ static void scattered(uint32_t pages, uint32_t workspace_at, bool expect_out)
 		slots[j] = slot;
 	}
 	open_host(&host, blob, size, workspace_size);
-	/* memory_size has room behind the slots for a workspace out of the way */
+	/* memory_size has room after the slots for a workspace that nothing overlaps */
 	host.args.workspace_phys = workspace_at ? workspace_at : (memory_size - (uint32_t)workspace_size) & ~(PAGE - 1);
 	host.map[2].end = memory_size;
 	for (uint32_t i = 0, next = 0; i < count; i++) {
-		/* the workspace is no place for a piece of the blob in this model */
+		/* no piece of the blob may be in the workspace */
 		while (slots[next] < host.args.workspace_phys + workspace_size && slots[next] + PAGE > host.args.workspace_phys)
 			next++;
 		extents[i] = (struct segue_extent){.addr = slots[next++], .size = PAGE};

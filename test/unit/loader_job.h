@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A job as segue_load() makes it, for tests of one loader: 128 MiB of RAM, the blob at 64 MiB, the
- * workspace at 48 MiB, modules from 80 MiB on, each 1 MiB further. What the loader adds can be read
- * at its physical address in the target.
+ * A job as segue_load() makes it, for tests of one loader: 128 MiB of RAM, the blob at 64 MiB, the workspace at 48 MiB,
+ * modules from 80 MiB on, 1 MiB apart. The bytes that the loader adds can be read by their physical address in the target.
  */
 #ifndef TEST_LOADER_JOB_H
 #define TEST_LOADER_JOB_H
@@ -32,7 +31,7 @@ struct loader_job {
 	struct segue_part parts[1 + TEST_MODULES];
 	struct segue_extent extents[1 + TEST_MODULES];
 	struct segue_range map[16];
-	char sentence[512];           /* the last error's or warning's */
+	char sentence[512];           /* the last sentence of an error or a warning */
 	int warnings;
 	_Alignas(4096) uint8_t workspace[WORKSPACE_SIZE];
 };
@@ -95,8 +94,8 @@ static inline void add_module(struct loader_job *t, const void *data, size_t siz
 	};
 }
 
-/* Opens the blob and runs the loader on its kernel, which it must recognise. */
-static inline int run_loader(struct loader_job *t, const struct loader *loader)
+/* Opens the blob and runs the loader on its kernel, which it must recognise; NULL: the loader that recognise.c finds. */
+static inline int run_loader(struct loader_job *t, const struct segue_loader *loader)
 {
 	int error;
 
@@ -118,6 +117,8 @@ static inline int run_loader(struct loader_job *t, const struct loader *loader)
 		error = segue_open_blob(&t->job);
 	if (error)
 		return error;
+	if (!loader)
+		return segue_load_kernel(&t->job);
 	assert_true(loader->recognise(&t->job.bundle.kernel));
 	return loader->load(&t->job);
 }
@@ -134,7 +135,7 @@ static inline const struct segment *segment_with(const struct loader_job *t, uin
 	return NULL;
 }
 
-/* What the target finds at addr: size bytes out of one segment's source. */
+/* The bytes that the target finds at addr: size bytes of one segment's source. */
 static inline const uint8_t *target(const struct loader_job *t, uint64_t addr, uint64_t size)
 {
 	const struct segment *s = segment_with(t, addr);

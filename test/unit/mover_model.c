@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Purgatory's mover against the C model of it: moves of every kind at random
- * sizes, alignments and overlaps, single and in chained lists. 32-bit, as the
- * mover is. A COPY only ever runs in the direction that does not overwrite
- * what it has still to read; the planner makes no other.
+ * Compares purgatory's mover with its C model: moves of every kind with random sizes, alignments and overlaps, single and in
+ * linked lists. A 32-bit program, like the mover. A COPY always runs in the direction that does not overwrite bytes before
+ * they are read; the planner makes no other.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +26,7 @@ static uint32_t chance(uint32_t below)
 	return seed % below;
 }
 
-/* True if it comes back with DF clear. */
+/* True if it returns with DF clear. */
 static bool execute(const struct segue_move *first)
 {
 	uint32_t flags;
@@ -46,7 +45,7 @@ static struct segue_move random_move(uint32_t most)
 	uint32_t src = chance(MEMORY - size + 1), dst = chance(MEMORY - size + 1);
 	struct segue_move move = { .size = size, .op = 1 + chance(5) };
 
-	/* Near each other as often as not. */
+	/* Half of the time the addresses are near each other. */
 	if (chance(2)) {
 		uint32_t near = chance(2) ? chance(8) : chance(2 * size);
 

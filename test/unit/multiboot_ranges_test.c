@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_range_from_multiboot(): maps as boot loaders pass them, and every way in which one can be cut or lie. */
+/* segue_range_from_multiboot(): maps as boot loaders pass them, truncated at every length, and with wrong sizes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ static void put_entry(const struct segue_range *range)
 	size += 20;
 }
 
-/* more: bytes after an entry, as ACPI 3.0's attributes. */
+/* more: additional bytes in an entry, such as ACPI 3.0's attributes. */
 static void make_1(size_t more)
 {
 	memset(bytes, 0xa5, sizeof bytes);
@@ -43,7 +43,7 @@ static void make_1(size_t more)
 	}
 }
 
-/* A command line of seven bytes before the map, so that it is aligned to be found. */
+/* A command line of seven bytes before the map's tag, which must be aligned to be found. */
 static void make_2(size_t entry_size)
 {
 	size_t tag = 24;
@@ -68,7 +68,7 @@ static void make_2(size_t entry_size)
 	put_le32(bytes, (uint32_t)size);
 }
 
-/* On the heap, at an odd address, with its end where the allocation ends: a byte read too many is seen. */
+/* On the heap, at an odd address, up to the end of the allocation, so that ASan reports a read past the end. */
 static int read_copy(int version, size_t length, struct segue_range *ranges, size_t limit, size_t *count)
 {
 	uint8_t *copy = malloc(length + 1);
@@ -130,7 +130,7 @@ static void cut_anywhere(void **state)
 	make_2(24);
 	for (size_t length = 0; length < size; length++) {
 		expect(2, length, SEGUE_E_RANGE_MAP);
-		/* total_size agrees with the cut */
+		/* total_size is the truncated size */
 		put_le32(bytes, (uint32_t)length);
 		expect(2, length, SEGUE_E_RANGE_MAP);
 		put_le32(bytes, (uint32_t)size);
@@ -176,7 +176,7 @@ static void lies(void **state)
 	put_le64(bytes + 4, 1);
 	put_le64(bytes + 12, UINT64_MAX);
 	expect(1, size, SEGUE_E_RANGE_MAP);
-	/* the last entry is cut */
+	/* the last entry is truncated */
 	make_2(24);
 	put_le32(bytes + 28, (uint32_t)(16 + 24 * KNOWN - 4));
 	expect(2, size, SEGUE_E_RANGE_MAP);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1: the header, where the kernel goes, and each field that it is passed (specification 0.6.96). */
+/* Multiboot 1: the header, the kernel's place, and each field that is passed to it (specification 0.6.96). */
+#include <time.h>
 #include "elf_image.h"
 #include "loader_job.h"
 
 #define HEADER_AT 0x400u
 #define MAGIC 0x1badb002u
-/* Offsets in the header (section 3.1) and in the information (section 3.3), apart from the loader's own. */
+/* Offsets in the header (section 3.1) and in the information (section 3.3), written independently of the loader's. */
 enum { HEADER_ADDR = 12, LOAD_ADDR = 16, LOAD_END_ADDR = 20, BSS_END_ADDR = 24, ENTRY_ADDR = 28 };
 enum {
 	FLAGS = 0, MEM_LOWER = 4, MEM_UPPER = 8, BOOT_DEVICE = 12, CMDLINE = 16, MODS_COUNT = 20, MODS_ADDR = 24,
@@ -33,7 +34,7 @@ static void elf_kernel(bool is_64, uint32_t flags)
 	put_header(image.at + HEADER_AT, flags);
 }
 
-/* A flat kernel, whose header lies at its offset 0x400 = address 0x100400. */
+/* A flat kernel. Its header is at offset 0x400, address 0x100400. */
 static void flat_kernel(uint32_t flags)
 {
 	uint8_t *p = image.at + HEADER_AT;
@@ -143,7 +144,7 @@ static void first_good_header_counts(void **state)
 
 	(void)state;
 	flat_kernel(0);
-	/* a broken one before it, and a good one behind it that could not be loaded */
+	/* a broken header before it, and a valid one after it that could not be loaded */
 	put_header(image.at + 0x100, 0);
 	image.at[0x108]++;
 	put_header(image.at + 0x800, 0x8000);
@@ -160,13 +161,13 @@ static void broken_headers(void **state)
 	refused(SEGUE_E_MULTIBOOT_CHECKSUM, "offset 0x400");
 	put_le32(image.at + HEADER_AT + 4, 0x12345678);
 	refused(SEGUE_E_MULTIBOOT_CHECKSUM, "offset 0x400");
-	/* outside of the 8 KiB there is nothing that could be broken */
+	/* after 8 KiB a broken header is ignored */
 	memset(&image, 0, sizeof image);
 	put_header(image.at + 8192, 0);
 	image.at[8192 + 8]++;
 	assert_false(recognised(IMAGE_SIZE));
 
-	/* in an ELF file it must look like a header */
+	/* in an ELF file only bytes that look like a header count */
 	elf_kernel(false, 3);
 	image.at[HEADER_AT + 8]++;
 	refused(SEGUE_E_MULTIBOOT_CHECKSUM, "offset 0x400");
@@ -193,7 +194,7 @@ static void version_2_only(void **state)
 	refused(SEGUE_E_MULTIBOOT_2, "Multiboot 2 only");
 	image.at[HEADER_AT + 12]++;
 	assert_false(recognised(IMAGE_SIZE));
-	/* both: version 1 it is */
+	/* both headers: version 1 is used */
 	elf_kernel(false, 0);
 	put_header_2(image.at + HEADER_AT + 16, 0);
 	free(load_image(SEGUE_OK));
@@ -248,7 +249,7 @@ static void truncated_header(void **state)
 	}
 }
 
-/* A header is as long as its flags say. */
+/* The flags determine the length of a header. */
 static void short_header_at_the_end(void **state)
 {
 	(void)state;
@@ -269,7 +270,7 @@ static void neither_elf_nor_addresses(void **state)
 
 static void flat_images(void **state)
 {
-	/* what differs from flat_kernel(); then the segment: destination, offset in the file, size, zeros; entry */
+	/* differences from flat_kernel(); then the expected segment (destination, file offset, size, zeros) and entry */
 	static const struct {
 		uint32_t header, load, load_end, bss_end, entry;
 		uint32_t dest, offset, size, zeros;
@@ -339,7 +340,7 @@ static void address_refusals(void **state)
 		put_le32(image.at + HEADER_AT + cases[i].field, cases[i].value);
 		refused(cases[i].code, cases[i].part);
 	}
-	/* where something before load_addr is not loaded, the file ends that much earlier in memory */
+	/* bytes before load_addr are not loaded, so the end of the file is that much lower in memory */
 	flat_kernel(0);
 	put_le32(image.at + HEADER_AT + HEADER_ADDR, 0x100000);
 	put_le32(image.at + HEADER_AT + LOAD_END_ADDR, 0x103c01);
@@ -429,6 +430,86 @@ static void memory_map(void **state)
 	free(t);
 }
 
+/* No entry of RAM has what another entry has, so a target can read the map entry by entry. */
+static void overlapping_ranges(void **state)
+{
+	static const struct {
+		const char *what;
+		struct segue_range map[6], told[6];
+		size_t count, told_count;
+	} cases[] = {
+		{"reserved after RAM",
+		 {{0x100000, 0x8000000, 1, 0}, {0x7000000, 0x7032000, 2, 0}},
+		 {{0x100000, 0x7000000, 1, 0}, {0x7032000, 0x8000000, 1, 0}, {0x7000000, 0x7032000, 2, 0}}, 2, 3},
+		{"reserved before RAM",
+		 {{0x7000000, 0x7032000, 2, 0}, {0x100000, 0x8000000, 1, 0}},
+		 {{0x7000000, 0x7032000, 2, 0}, {0x100000, 0x7000000, 1, 0}, {0x7032000, 0x8000000, 1, 0}}, 2, 3},
+		{"over both ends, and several in between",
+		 {{0xff001, 0x100fff, 3, 0}, {0x100000, 0x8000000, 1, 0}, {0x200000, 0x210000, 4, 0}, {0x208000, 0x220001, 5, 0},
+		  {0x7fff000, 0x8001000, 2, 0}},
+		 {{0xff001, 0x100fff, 3, 0}, {0x100fff, 0x200000, 1, 0}, {0x220001, 0x7fff000, 1, 0}, {0x200000, 0x210000, 4, 0},
+		  {0x208000, 0x220001, 5, 0}, {0x7fff000, 0x8001000, 2, 0}}, 5, 6},
+		{"RAM twice",
+		 {{0x100000, 0x4000000, 1, 0}, {0x200000, 0x300000, 1, 0}, {0x3000000, 0x8000000, 1, 0}, {0x100000, 0x8000000, 1, 0}},
+		 {{0x100000, 0x4000000, 1, 0}, {0x4000000, 0x8000000, 1, 0}}, 4, 2},
+		{"all of an entry; ranges that are empty or end where RAM begins; above 4 GiB",
+		 {{0x100000, 0x8000000, 1, 0}, {0x140000000, 0x150000000, 1, 0}, {0x120000000, 0x180000000, 0, 0},
+		  {0x5000000, 0x5000000, 2, 0}, {0x8000000, 0x8001000, 2, 0}, {0x100000000, 0x110000000, 1, 0}},
+		 {{0x100000, 0x8000000, 1, 0}, {0x120000000, 0x180000000, 0, 0}, {0x8000000, 0x8001000, 2, 0},
+		  {0x100000000, 0x110000000, 1, 0}}, 6, 4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct loader_job *t;
+		const uint8_t *p;
+		size_t told;
+
+		elf_kernel(false, 0);
+		PUT(&image, segment_at(&image, 0), program_header, p_paddr, 0x120000);
+		PUT(&image, segment_at(&image, 0), program_header, p_vaddr, 0x120000);
+		PUT(&image, image.at, header, e_entry, 0x120000);
+		t = new_job(image.at, image.size);
+		set_map(t, cases[i].map, cases[i].count);
+		run(t, SEGUE_OK);
+		told = field(t, MMAP_LENGTH) / 24;
+		p = target(t, field(t, MMAP_ADDR), field(t, MMAP_LENGTH));
+		for (size_t k = 0; k < told; k++, p += 24) {
+			const struct segue_range *want = &cases[i].told[k];
+
+			if (k >= cases[i].told_count || le64(p + 4) != want->start || le64(p + 12) != want->end - want->start ||
+			    le32(p + 20) != want->type)
+				fail_msg("%s: range %zu is %#llx, %#llx bytes, %u", cases[i].what, k, (unsigned long long)le64(p + 4),
+					 (unsigned long long)le64(p + 12), le32(p + 20));
+		}
+		if (told != cases[i].told_count)
+			fail_msg("%s: %zu ranges", cases[i].what, told);
+		free(t);
+	}
+}
+
+/* The time must not grow with the cube of the number of entries: it took half a minute. */
+static void many_overlapping_ranges(void **state)
+{
+	enum { COUNT = 2000 };
+	static struct segue_range map[COUNT];
+	struct segue_load_args args = {.memory_map = map, .memory_map_count = COUNT};
+	struct job job = {.args = &args};
+	clock_t start = clock();
+	size_t count;
+
+	(void)state;
+	for (uint64_t i = 0; i < COUNT; i++)
+		map[i] = (struct segue_range){i << 12, (i + COUNT) << 12, SEGUE_MEMORY_RAM, 0};
+	segue_target_map(&job, NULL, 0, &count);
+	assert_int_equal(count, COUNT);
+	for (uint64_t i = 0; i < COUNT; i++)
+		map[i].end = (2 * COUNT - i) << 12;
+	segue_target_map(&job, NULL, 0, &count);
+	assert_int_equal(count, 1);
+	assert_true(clock() - start < 4 * CLOCKS_PER_SEC);
+}
+
 static void lower_and_upper_memory(void **state)
 {
 	static const struct {
@@ -464,7 +545,7 @@ static void lower_and_upper_memory(void **state)
 		struct loader_job *t;
 
 		elf_kernel(false, 0);
-		/* out of the way of the holes */
+		/* not in the holes */
 		PUT(&image, segment_at(&image, 0), program_header, p_paddr, 0x120000);
 		PUT(&image, segment_at(&image, 0), program_header, p_vaddr, 0x120000);
 		PUT(&image, image.at, header, e_entry, 0x120000);
@@ -511,7 +592,7 @@ static void command_lines(void **state)
 		run(t, SEGUE_OK);
 		assert_true(has_flag(t, 2));
 		assert_string_at(t, field(t, CMDLINE), cases[i].expected);
-		/* the same rule for modules, but for the name where none is known */
+		/* the same rule for modules, with another name if none is known */
 		snprintf(expected, sizeof expected, "%s%s", cases[i].name ? "" : "module",
 			 cases[i].expected + (cases[i].name ? 0 : strlen("kernel")));
 		assert_string_at(t, le32(module_entry(t, 0) + 8), expected);
@@ -544,7 +625,7 @@ static void modules(void **state)
 	assert_ptr_equal(target(t, 0x101000, sizeof first), first);
 	assert_int_equal(segment_with(t, 0x101000)->number, 0);
 	assert_int_equal(segment_with(t, 0x103000)->number, 2);
-	/* an empty one is listed where it would lie: kernels take the last one's end for the start of free memory */
+	/* an empty module has the address of its place: kernels use the last one's end as the start of free memory */
 	p = module_entry(t, 1);
 	assert_int_equal(le32(p), 0x101000 + sizeof first);
 	assert_int_equal(le32(p + 4), 0x101000 + sizeof first);
@@ -557,10 +638,10 @@ static void modules(void **state)
 	free(t);
 }
 
-/* After the kernel on a page, wherever the bytes lie and whatever the header's flags ask for. */
+/* After the kernel, on a page boundary, independent of the bytes' place and the header's flags. */
 static void where_modules_go(void **state)
 {
-	/* where the module's bytes lie; flags of the header; where the target finds them with SEGUE_LOAD_MODULES_STAY */
+	/* place of the module's bytes; flags of the header; their place in the target with SEGUE_LOAD_MODULES_STAY */
 	static const struct {
 		uint64_t addr;
 		uint32_t flags, stays;
@@ -569,7 +650,7 @@ static void where_modules_go(void **state)
 		{0x2000000, 0, 0x2000000},
 		{0x2000010, 1, 0x101000},
 		{0x2000010, 0, 0x101000},
-		/* where the kernel goes */
+		/* the kernel's place */
 		{0x100000, 1, 0x101000},
 		{0x100ff0, 0, 0x101000},
 		{0x101000, 0, 0x101000},
@@ -606,7 +687,7 @@ static void scattered_module(void **state)
 	static const uint64_t second[] = {0x2002000, 0x2001000};
 
 	(void)state;
-	/* apart; neighbours, which are one run */
+	/* separate; adjacent, which count as one run */
 	for (int one_run = 0; one_run < 2; one_run++)
 		for (int stay = 0; stay < 2; stay++) {
 			struct segue_extent extents[2] = {{0x2000000, 0x1000}, {second[one_run], 0x1000}};
@@ -626,7 +707,7 @@ static void scattered_module(void **state)
 		}
 }
 
-/* What a test says of memory: [start, end) of RAM beside the first 0x9fc00 bytes, and where the kernel lies. */
+/* The memory of a test: [start, end) of RAM besides the first 0x9fc00 bytes, and the kernel's place. */
 static struct loader_job *load_with_modules(uint32_t kernel, const struct segue_range *ram, size_t ranges, size_t count,
 					    const size_t *sizes)
 {
@@ -644,7 +725,7 @@ static struct loader_job *load_with_modules(uint32_t kernel, const struct segue_
 	return t;
 }
 
-/* Where RAM is full or the kernel high: each case says where its modules go, and what is said of it. */
+/* Full RAM, or a kernel at a high address: each case has the modules' places and the sentence. */
 static void modules_where_room_is_short(void **state)
 {
 	static const struct {
@@ -665,7 +746,7 @@ static void modules_where_room_is_short(void **state)
 		 "after the kernel, which ends at 0x7100000"},
 		{"a kernel below 1 MiB", 0x90000, {{0x100000, 0x7100000, 1, 0}}, 1, 1, {0x100}, {0x100000}, NULL},
 		{"all RAM is used", 0x100000, {{0x100000, 0x402000, 1, 0}}, 1, 2, {0x300000, 0x1000}, {0x101000, 0x401000}, NULL},
-		/* a large one fits only before, a small one that follows only after: in their order they do not */
+		/* a large module fits only before the kernel, a small one only after it: not both in their order */
 		{"one by one", 0x300000, {{0x100000, 0x302000, 1, 0}}, 1, 3, {0x1000, 0x1ff000, 0x1000},
 		 {0x100000, 0x101000, 0x301000}, "after the kernel, which ends at 0x301000"},
 		{"not in their order", 0x200000, {{0x100000, 0x302000, 1, 0}}, 1, 3, {0x80000, 0x101000, 0x80000},
@@ -691,10 +772,10 @@ static void modules_where_room_is_short(void **state)
 
 static void add_sections(void);
 
-/* One rule: not the place of the blob, of the modules or of the workspace decides, but what the target is. */
+/* The placement depends on the target only, not on the place of the blob, the modules or the workspace. */
 static void one_rule_for_all_ways(void **state)
 {
-	/* kernel, modules 0 and 1, workspace: as segue.elf finds them from a disk, from GRUB, from QEMU, in a host's pages */
+	/* places of kernel, modules 0 and 1, workspace: as from a disk, from GRUB, from QEMU, in a host's pages */
 	static const uint64_t ways[][4] = {
 		{0x7000000, 0x6000000, 0x6800000, 0x7f00000},
 		{0x124000, 0x171000, 0x471000, 0x7f00000},
@@ -736,7 +817,7 @@ static void one_rule_for_all_ways(void **state)
 	}
 }
 
-/* Fiwix takes what follows the last string table, or the last module, for free. */
+/* Fiwix uses the memory after the last string table, or after the last module, as free memory. */
 static void sections_lie_between_kernel_and_modules(void **state)
 {
 	static uint8_t module[0x1800];
@@ -775,7 +856,7 @@ static void many_modules(void **state)
 	for (uint32_t i = 0; i < TEST_MODULES; i++) {
 		snprintf(names[i], sizeof names[i], "m%u", i);
 		add_module(t, module[i], sizeof module[i], names[i], NULL);
-		/* none on a page: all of them move */
+		/* none on a page boundary: all of them move */
 		t->extents[1 + i].addr = 0x2000008 + i * 16;
 	}
 	run(t, SEGUE_OK);
@@ -808,7 +889,7 @@ static void no_room_for_a_module(void **state)
 	free(t);
 }
 
-/* The initrd of a bundle is the first module, and is named so. */
+/* The initrd of a bundle is the first module, with the name initrd. */
 static void initrd_of_a_bundle(void **state)
 {
 	static uint8_t initrd[100];
@@ -897,12 +978,12 @@ static void symbols(void **state)
 			PUT(&image, before + i * size, section_header, sh_addr, addr);
 			assert_memory_equal(p, before + i * size, size);
 		}
-		/* neighbours in the file are one segment; kernel, information, headers, and three of sections */
+		/* adjacent sections form one segment: kernel, information, headers, and three of sections */
 		assert_int_equal(t->job.segment_count, 6);
 		assert_ptr_equal(segment_with(t, section_address(&image, headers + 3 * size)),
 				 segment_with(t, section_address(&image, headers + 5 * size)));
 		assert_int_equal(t->warnings, 0);
-		/* the file itself is as it was */
+		/* the file is unchanged */
 		assert_int_equal(section_address(&image, section_at(&image, 4)), 0);
 		free(t);
 	}
@@ -914,7 +995,7 @@ static void sections_without_room(void **state)
 	struct loader_job *t;
 
 	(void)state;
-	/* a large section finds no place, symbols and names do */
+	/* there is no place for a large section, but for symbols and names */
 	elf_kernel(false, 0);
 	add_section(&image, 0, 0, 0, 0, 0);
 	add_section(&image, 1, 0, 0, 0x400, 0x2100);
@@ -937,7 +1018,7 @@ static void sections_without_room(void **state)
 	}
 	free(t);
 
-	/* the names are with the large one: no section headers, but the kernel runs */
+	/* the names are in the large one: no section headers, but the kernel is started */
 	elf_kernel(false, 0);
 	add_section(&image, 0, 0, 0, 0, 0);
 	add_section(&image, 1, 0, 0, 0x400, 0x2100);
@@ -953,7 +1034,7 @@ static void sections_without_room(void **state)
 	free(t);
 }
 
-/* What has no bytes does not part its neighbours, and keeps its header. */
+/* A section without bytes does not separate its neighbours, and its header is unchanged. */
 static void section_without_bytes_between(void **state)
 {
 	(void)state;
@@ -1027,7 +1108,7 @@ static void more_section_headers_than_there_is_room_for(void **state)
 	}
 }
 
-/* They are a bonus: the kernel starts without them, and a warning says what is wrong. */
+/* Without section headers the kernel is started, and a warning says what is wrong with them. */
 static void starts_without_sections(const char *part)
 {
 	struct loader_job *t = load_image(SEGUE_OK);
@@ -1061,7 +1142,7 @@ static void broken_section_headers(void **state)
 		starts_without_sections("section 4, ");
 		PUT(&image, section_at(&image, 4), section_header, sh_offset, 0xffffffff);
 		starts_without_sections("bytes at offset 0xffffffff");
-		/* even section 0, and what is behind the table does not count */
+		/* section 0 too; headers after the end of the table are ignored */
 		PUT(&image, section_at(&image, 4), section_header, sh_offset, 0x2018);
 		put_le32(section_at(&image, 0) + 4, 1);
 		PUT(&image, section_at(&image, 0), section_header, sh_size, IMAGE_SIZE + 1);
@@ -1070,10 +1151,10 @@ static void broken_section_headers(void **state)
 		add_section(&image, 1, 0, 0, 0, IMAGE_SIZE + 1);
 		put_le16(image.at + (is_64 ? 60 : 48), 8);
 		free(load_image(SEGUE_OK));
-		/* none at all: whatever e_shoff says */
+		/* no section headers: e_shoff is ignored */
 		put_le16(image.at + (is_64 ? 60 : 48), 0);
 		free(load_image(SEGUE_OK));
-		/* names in a section that there is not */
+		/* e_shstrndx names a section that does not exist */
 		elf_kernel(is_64, 0);
 		add_sections();
 		put_le16(image.at + (is_64 ? 62 : 50), 8);
@@ -1129,14 +1210,14 @@ static void framebuffers(void **state)
 		assert_int_equal(field(t, FB_HEIGHT), s->height);
 		assert_int_equal(info(t)[FB_BPP], s->bpp);
 		assert_int_equal(info(t)[FB_TYPE], s->type);
-		/* the palette of an indexed one: no colours, nowhere */
+		/* the palette of an indexed one: no colours, no address */
 		assert_memory_equal(info(t) + FB_COLOR, color, 6);
 		assert_false(has_flag(t, 11));
 		free(t);
 	}
 }
 
-/* A structure of zeros, which has the type of an indexed one. */
+/* A structure of zeros, which has the type INDEXED. */
 static void unknown_framebuffer(void **state)
 {
 	struct loader_job *t;
@@ -1179,7 +1260,7 @@ static void vbe(void **state)
 
 static void wish_for_a_video_mode(void **state)
 {
-	/* the header's mode type, width, height, depth; the screen that there is; a warning? */
+	/* the header's mode type, width, height, depth; the present screen; a warning? */
 	static const struct {
 		uint32_t type, width, height, depth;
 		struct segue_framebuffer screen;
@@ -1220,7 +1301,7 @@ static void wish_for_a_video_mode(void **state)
 		assert_int_equal(t->job.video_depth, cases[i].depth);
 		assert_int_equal(t->job.video_mode, 0);
 		free(t);
-		/* a host that will set the mode needs no warning that it is not set yet */
+		/* no warning for a host that will set the mode later */
 		t = new_job(image.at, image.size);
 		t->args.flags = SEGUE_LOAD_VIDEO;
 		t->args.machine = &t->machine;
@@ -1237,13 +1318,13 @@ static void wish_for_a_video_mode(void **state)
 }
 
 /*
- * Below 640 KiB, where kernels have mapped it before they read it; clear of what the firmware and Xen use there, and
- * not past a kernel that lies there, which may take memory from its end on. Else below the kernel, or past it at a
+ * Below 640 KiB, where kernels have mapped it before they read it, but not in memory that the firmware or Xen uses, and not
+ * after a kernel that is there, because it may use the memory after its end. Else below the kernel, or above it at a
  * distance.
  */
 static void where_the_information_goes(void **state)
 {
-	/* RAM below 640 KiB; the end of RAM; where the kernel lies, with 0x1000 bytes; where the information and headers go */
+	/* RAM below 640 KiB; the end of RAM; place of the kernel (0x1000 bytes); places of the information and headers */
 	static const struct {
 		uint32_t low, low_end, ram, kernel, info, headers;
 	} cases[] = {
@@ -1251,9 +1332,9 @@ static void where_the_information_goes(void **state)
 		{0, 0x9fc00, 0x8000000, 0x1000000, 0x10000, 0x100c0},
 		{0, 0x9fc00, 0x8000000, 0x20000, 0x10000, 0x100c0},
 		{0x12340, 0x9fc00, 0x8000000, 0x100000, 0x12340, 0x12400},
-		/* only a little room there: the information takes it */
+		/* only a little room: for the information only */
 		{0x10000, 0x100e0, 0x8000000, 0x1000000, 0x10000, 0x100000},
-		/* past a kernel that lies low: from the top */
+		/* after a kernel at a low address: from the top */
 		{0, 0x9fc00, 0x8000000, 0, 0x7ff40, 0x7ff10},
 		{0, 0x9fc00, 0x8000000, 0x10000, 0x7ff40, 0x7ff10},
 		{0, 0x9fc00, 0x8000000, 0x10020, 0x7ff40, 0x7ff10},
@@ -1262,10 +1343,10 @@ static void where_the_information_goes(void **state)
 		{0x80000, 0x9fc00, 0x8000000, 0x100000, 0x201000, 0x2010c0},
 		{0x80000, 0x9fc00, 0x8000000, 0x100200, 0x100000, 0x1000c0},
 		{0x80000, 0x9fc00, 0x8000000, 0x100080, 0x201080, 0x100000},
-		/* no room past it at a distance, or none at all */
+		/* no room after it at a distance, or none at all */
 		{0x80000, 0x9fc00, 0x200000, 0x100000, 0x101000, 0x1010c0},
 		{0x80000, 0x9fc00, 0x201010, 0x100000, 0x101000, 0x1010c0},
-		/* at the end of what is used of the address space */
+		/* at the end of the usable address space */
 		{0x80000, 0x9fc00, 0xffffffff, 0xffff0000, 0x100000, 0x1000c0},
 	};
 
@@ -1288,7 +1369,7 @@ static void where_the_information_goes(void **state)
 			run(t, SEGUE_OK);
 			if (t->job.entry.ebx != cases[i].info || field(t, SYMS_ADDR) != cases[i].headers)
 				fail_msg("case %zu: %#x and %#x", i, t->job.entry.ebx, field(t, SYMS_ADDR));
-			/* the BIOS's own data are the target's if it wants them, with a warning */
+			/* a segment over the BIOS's data is allowed, with a warning */
 			assert_int_equal(t->warnings, cases[i].kernel == 0);
 			free(t);
 		}
@@ -1318,14 +1399,14 @@ static void workspace_too_small(void **state)
 	free(t);
 }
 
-/* What a plain ELF says of a header that was perhaps meant to count; and a file that nobody takes. */
+/* The warning for a plain ELF with a nearly right header; and the sentence for an unknown file with one. */
 static void headers_nearly_right(void **state)
 {
 	static uint8_t large[0x300000];
 	static const struct {
 		size_t at;
 		uint32_t words[3];
-		const char *sentence;         /* NULL: no word */
+		const char *sentence;         /* NULL: no sentence */
 	} cases[] = {
 		{0x2000, {MAGIC, 3, 0u - MAGIC - 3}, "at offset 0x2000 is not in the first 8192 bytes"},
 		{0x1ff8, {MAGIC, 0, 0u - MAGIC}, "at offset 0x1ff8 is not in the first 8192 bytes"},
@@ -1334,7 +1415,7 @@ static void headers_nearly_right(void **state)
 		{0x1400, {MAGIC, 0u - MAGIC, 1}, "at offset 0x1400 has no flags"},
 		{0x1400, {MAGIC, 0u - MAGIC - 3, 1}, "at offset 0x1400 has no flags"},
 		{0x1400, {MAGIC, 0x12345678, 1}, "at offset 0x1400 has a wrong checksum"},
-		/* code may compare with the magic, and data past 8 KiB may hold it */
+		/* code may contain the magic to compare with it, and data after 8 KiB may contain it */
 		{0x1402, {MAGIC, 0x12345678, 1}, NULL}, {0x2000, {MAGIC, 0x12345678, 1}, NULL},
 	};
 
@@ -1351,7 +1432,8 @@ static void headers_nearly_right(void **state)
 			put_le32(large + cases[i].at + 4 * k, cases[i].words[k]);
 		assert_false(segue_loader_multiboot.recognise(&kernel));
 		t = new_job(large, sizeof large);
-		assert_int_equal(run_loader(t, &segue_loader_elf), SEGUE_OK);
+		assert_int_equal(run_loader(t, NULL), SEGUE_OK);
+		assert_string_equal(t->job.protocol, "ELF");
 		assert_int_equal(t->warnings, cases[i].sentence != NULL);
 		if (cases[i].sentence) {
 			assert_sentence(t, "taken for a plain ELF: the Multiboot header ");
@@ -1372,7 +1454,7 @@ static void a_64_bit_cpu(void **state)
 		assert_int_equal(t->job.is_64_bit, is_64);
 		free(t);
 	}
-	/* ELF32 for x86-64, and a flat kernel, of which nothing is known */
+	/* ELF32 for x86-64; and a flat kernel, which does not tell */
 	elf_kernel(false, 0);
 	put_le16(image.at + 18, 62);
 	{
@@ -1406,6 +1488,8 @@ int main(void)
 		cmocka_unit_test(addresses_win_over_elf),
 		cmocka_unit_test(fields_without_anything_known),
 		cmocka_unit_test(memory_map),
+		cmocka_unit_test(overlapping_ranges),
+		cmocka_unit_test(many_overlapping_ranges),
 		cmocka_unit_test(lower_and_upper_memory),
 		cmocka_unit_test(command_lines),
 		cmocka_unit_test(modules),

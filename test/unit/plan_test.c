@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The planner where plan_worlds does not reach: refusals, known bad cases of
- * other planners, large addresses and sizes, lists that must stay short, and
- * growth. Plans on ranges too large to execute are judged by the replay, and
- * the replay is judged by the bytes of executor_model.
+ * Tests of the planner that plan_worlds does not cover: refusals, cases that other planners get wrong, large addresses and
+ * sizes, short lists, and growth. Plans on ranges that are too large to execute are checked by the replay, and the replay
+ * is checked with the bytes of executor_model.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,12 +36,33 @@ static int emit(void *context, const struct segue_move *move)
 	return 0;
 }
 
+static int by_start(const void *a, const void *b)
+{
+	const addr_t *left = a, *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* A copy in the order that the planner wants. The items begin with their address. */
+static void *sorted(const void *items, uint32_t count, size_t size)
+{
+	void *copy = malloc(count * size + 1);
+
+	assert_non_null(copy);
+	if (count != 0)
+		memcpy(copy, items, count * size);
+	qsort(copy, count, size, by_start);
+	return copy;
+}
+
 static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
-	uint32_t zero_count, struct plan_range *free_ranges, uint32_t free_count)
+	uint32_t zero_count, const struct plan_range *free_ranges, uint32_t free_count)
 {
 	size_t size = segue_plan_memory(copy_count, zero_count, free_count);
+	struct plan_copy *sorted_copies = sorted(copies, copy_count, sizeof(*copies));
+	struct plan_range *sorted_zeros = sorted(zeros, zero_count, sizeof(*zeros));
 	struct plan_input input = {
-		.copies = copies, .zeros = zeros, .free = free_ranges,
+		.copies = sorted_copies, .zeros = sorted_zeros, .free = free_ranges,
 		.copy_count = copy_count, .zero_count = zero_count, .free_count = free_count,
 		.memory = malloc(size), .memory_size = size, .emit = emit
 	};
@@ -52,6 +72,8 @@ static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count
 	list_count = 0;
 	status = segue_plan(&input, &result);
 	free(input.memory);
+	free(sorted_copies);
+	free(sorted_zeros);
 	if (status == PLAN_OK) {
 		assert_int_equal(result.moves, list_count);
 		assert_true(result.moved <= result.payload + result.aside);
@@ -60,32 +82,49 @@ static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count
 	return status;
 }
 
-static enum replay_status replay(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
-	uint32_t zero_count, const struct plan_range *writable, uint32_t writable_count, struct replay_result *where)
+static const struct segue_move *entry(const void *context, uint32_t index)
 {
-	size_t size = segue_replay_memory(copy_count, zero_count, writable_count, (uint32_t)list_count);
-	struct replay_input input = {
-		.copies = copies, .zeros = zeros, .writable = writable,
-		.copy_count = copy_count, .zero_count = zero_count, .writable_count = writable_count,
-		.memory = malloc(size), .memory_size = size
-	};
-	struct replay state;
-	enum replay_status status;
-
-	assert_non_null(input.memory);
-	segue_replay_begin(&state, &input, where);
-	for (size_t i = 0; i < list_count; i++)
-		segue_replay_move(&state, &list[i]);
-	status = segue_replay_end(&state);
-	free(input.memory);
-	return status;
+	(void)context;
+	return &list[index];
 }
 
-/* Plans without any free byte and has the replay judge it; sources may be written if pieces were exchanged. */
+/* Replays the list. The memory is the replay's own, and freed. */
+static enum replay_status replay_in(struct replay *r, void *memory, size_t size, const struct plan_copy *copies,
+	uint32_t copy_count, const struct plan_range *zeros, uint32_t zero_count, const struct plan_range *writable,
+	uint32_t writable_count)
+{
+	segue_replay_begin(r, memory, size);
+	for (uint32_t i = 0; i < copy_count; i++)
+		segue_replay_allow(r, copies[i].dst, copies[i].dst + copies[i].size);
+	for (uint32_t i = 0; i < zero_count; i++)
+		segue_replay_allow(r, zeros[i].start, zeros[i].end);
+	for (uint32_t i = 0; i < writable_count; i++)
+		segue_replay_allow(r, writable[i].start, writable[i].end);
+	segue_replay_moves(r, entry, NULL, (uint32_t)list_count);
+	for (uint32_t i = 0; i < copy_count; i++)
+		segue_replay_check(r, i, copies[i].dst, copies[i].size, copies[i].src);
+	for (uint32_t i = 0; i < zero_count; i++)
+		segue_replay_check(r, copy_count + i, zeros[i].start, zeros[i].end - zeros[i].start, REPLAY_ZEROS);
+	return r->status;
+}
+
+static enum replay_status replay(const struct plan_copy *copies, uint32_t copy_count, const struct plan_range *zeros,
+	uint32_t zero_count, const struct plan_range *writable, uint32_t writable_count, struct replay *where)
+{
+	size_t size = segue_replay_memory(copy_count + zero_count + writable_count, (uint32_t)list_count);
+	void *memory = malloc(size);
+
+	assert_non_null(memory);
+	replay_in(where, memory, size, copies, copy_count, zeros, zero_count, writable, writable_count);
+	free(memory);
+	return where->status;
+}
+
+/* Plans without free memory and replays the plan; sources may be written if pieces were exchanged. */
 static void plan_full(const struct plan_copy *copies, uint32_t count)
 {
 	struct plan_range *sources = malloc(count * sizeof(*sources));
-	struct replay_result where;
+	struct replay where;
 
 	assert_non_null(sources);
 	assert_int_equal(plan(copies, count, NULL, 0, NULL, 0), PLAN_OK);
@@ -115,37 +154,53 @@ static void refuses_wrapping_ranges(void **state)
 
 	(void)state;
 	assert_int_equal(plan(dst, 2, NULL, 0, NULL, 0), PLAN_WRAPS);
-	assert_int_equal(result.a, 1);
+	assert_int_equal(result.index, 1);
 	assert_true(result.at.start == UINT64_MAX - 4);
 	assert_int_equal(plan(src, 2, NULL, 0, NULL, 0), PLAN_WRAPS);
-	assert_int_equal(result.a, 1);
+	assert_int_equal(result.index, 1);
 	assert_true(result.at.start == UINT64_MAX - 4 && result.at.end == 1);
 	assert_int_equal(plan(edge, 2, NULL, 0, NULL, 0), PLAN_OK);
 	assert_int_equal(plan(NULL, 0, &zero, 1, NULL, 0), PLAN_WRAPS);
 	assert_int_equal(plan(NULL, 0, NULL, 0, room, 2), PLAN_WRAPS);
-	assert_int_equal(result.a, 1);
+	assert_int_equal(result.index, 1);
 	assert_int_equal(list_count, 0);
 }
 
 static void refuses_overlapping_destinations(void **state)
 {
-	struct plan_copy copies[] = { { 500, 0, 100 }, { 100, 1000, 50 }, { 149, 2000, 10 } };
-	struct plan_range zeros[] = { { 700, 800 }, { 599, 605 } }, pair[] = { { 9, 12 }, { 0, 10 } };
+	struct plan_copy copies[] = { { 100, 1000, 50 }, { 149, 2000, 10 }, { 500, 0, 100 } };
+	struct plan_range zeros[] = { { 599, 605 }, { 700, 800 } }, pair[] = { { 0, 10 }, { 9, 12 } };
 
 	(void)state;
 	assert_int_equal(plan(copies, 3, NULL, 0, NULL, 0), PLAN_OVERLAP);
-	assert_int_equal(result.a, 1);
-	assert_int_equal(result.b, 2);
+	assert_int_equal(result.index, 1);
 	assert_true(result.at.start == 149 && result.at.end == 150);
-	copies[2].dst = 150;
+	copies[1].dst = 150;
 	assert_int_equal(plan(copies, 3, NULL, 0, NULL, 0), PLAN_OK);
 	assert_int_equal(plan(copies, 3, zeros, 2, NULL, 0), PLAN_OVERLAP);
-	assert_int_equal(result.a, 0);
-	assert_int_equal(result.b, 3 + 1);
+	assert_int_equal(result.index, 3);
 	assert_true(result.at.start == 599 && result.at.end == 600);
 	assert_int_equal(plan(NULL, 0, pair, 2, NULL, 0), PLAN_OVERLAP);
-	assert_int_equal(result.a, 1);
-	assert_int_equal(result.b, 0);
+	assert_int_equal(result.index, 1);
+}
+
+static void refuses_what_is_not_in_order(void **state)
+{
+	struct plan_copy copies[] = { { 500, 0, 100 }, { 100, 1000, 50 } };
+	struct plan_range zeros[] = { { 700, 800 }, { 600, 610 } };
+	uint64_t memory[512];
+	struct plan_input input = { .copies = copies, .copy_count = 2, .memory = memory, .memory_size = sizeof(memory), .emit = emit };
+
+	(void)state;
+	list_count = 0;
+	assert_int_equal(segue_plan(&input, &result), PLAN_OVERLAP);
+	assert_int_equal(result.index, 1);
+	input.copy_count = 1;
+	input.zeros = zeros;
+	input.zero_count = 2;
+	assert_int_equal(segue_plan(&input, &result), PLAN_OVERLAP);
+	assert_int_equal(result.index, 2);
+	assert_int_equal(list_count, 0);
 }
 
 static void refuses_too_many(void **state)
@@ -163,11 +218,11 @@ static void refuses_too_many(void **state)
 	}
 }
 
-/* With every arena from none to enough: it succeeds or says how much it wants, more than it had, and stays inside. */
+/* With every arena size from 0 to enough: it succeeds, or asks for more than it had; it never writes outside. */
 static void lives_in_any_arena(void **state)
 {
 	static const struct plan_copy copies[] = {
-		{ 0, 40, 20 }, { 20, 0, 20 }, { 40, 20, 20 }, { 60, 63, 9 }, { 80, 63, 5 }, { 70, 90, 3 }, { 91, 70, 2 }
+		{ 0, 40, 20 }, { 20, 0, 20 }, { 40, 20, 20 }, { 60, 63, 9 }, { 70, 90, 3 }, { 80, 63, 5 }, { 91, 70, 2 }
 	};
 	size_t enough = segue_plan_memory(COUNT(copies), 1, 1), step = 8, refused = 0;
 	unsigned char *memory = malloc(enough + 64);
@@ -190,9 +245,6 @@ static void lives_in_any_arena(void **state)
 		if (status == PLAN_OK)
 			continue;
 		assert_int_equal(status, PLAN_MEMORY);
-		assert_true(result.memory_need > size);
-		assert_true(result.memory_need <= enough);
-		assert_true(room.start == 200);
 		refused = size;
 	}
 	assert_in_range(refused, 100, enough - step);
@@ -222,7 +274,7 @@ static void stops_when_the_list_is_full(void **state)
 	assert_int_equal(calls, 3);
 }
 
-/* what a plan looks like */
+/* the form of plans */
 
 static void leaves_what_is_in_place(void **state)
 {
@@ -263,7 +315,7 @@ static void takes_the_direction_of_the_overlap(void **state)
 	expect_move(0, SEGUE_MOVE_COPY_UP, 100, 0, 100);
 }
 
-/* A source read by many adds no cycle: one reads it, the others copy from there. */
+/* A source of many moves adds no cycle: one move reads it, the others copy from its destination. */
 static void shares_sources(void **state)
 {
 	struct plan_copy copies[100];
@@ -282,7 +334,7 @@ static void zeros_come_last(void **state)
 {
 	struct plan_copy copies[] = { { 0, 1000, 100 }, { 500, 1100, 100 } };
 	struct plan_range zeros[] = { { 1050, 1150 }, { 900, 1000 } };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	assert_int_equal(plan(copies, 2, zeros, 2, NULL, 0), PLAN_OK);
@@ -293,12 +345,12 @@ static void zeros_come_last(void **state)
 	assert_int_equal(replay(copies, 2, zeros, 2, NULL, 0, &where), REPLAY_OK);
 }
 
-/* Two large pieces of which only a page is in the way: the page is set aside, and taken from the front of what is free. */
+/* Two large pieces that overlap by a page: only the page is set aside, at the start of free memory. */
 static void sets_little_aside(void **state)
 {
 	struct plan_copy copies[] = { { 0x1000000, 0x5000000, 0x2000000 }, { 0x6fff000, 0x2fff000, 0x1000000 } };
 	struct plan_range room[] = { { 0x100, 0x100 }, { 0x10000, 0x10800 }, { 0x20000, 0x28000 }, { 0x40000, 0x50000 } };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	copies[1].dst = 0x6000000;
@@ -308,18 +360,17 @@ static void sets_little_aside(void **state)
 	assert_int_equal(result.scratch, 0x1000);
 	assert_int_equal(result.moved, result.payload + 0x1000);
 	assert_int_equal(result.exchanged, 0);
-	assert_true(room[1].start == 0x10800 && room[2].start == 0x20800 && room[3].start == 0x40000);
-	room[1].start = 0x10000;
-	room[2].start = 0x20000;
+	/* The first of it, and no more. */
+	room[2].end = 0x20800;
 	assert_int_equal(replay(copies, 2, NULL, 0, room, 3, &where), REPLAY_OK);
 }
 
-/* Free RAM in crumbs: when the notes of where what is run out half way, the rest is exchanged. */
+/* Free RAM in tiny ranges: when there is no more room to record set-aside pieces, the rest is exchanged. */
 static void gives_up_on_crumbs(void **state)
 {
 	struct plan_copy copies[] = { { 0x1000, 0x2000, 100 }, { 0x2000, 0x1000, 100 }, { 0x3000, 0x1064, 7 }, { 0x1064, 0x3000, 7 } };
 	struct plan_range crumbs[200], whole[] = { { 0x8000, 0x9000 }, { 0x1000, 0x3007 } };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	for (uint32_t size = 1; size <= 8; size++) {
@@ -331,7 +382,7 @@ static void gives_up_on_crumbs(void **state)
 	}
 }
 
-/* Many cycles one after the other in the same free page. */
+/* Many cycles use the same free page one after another. */
 static void uses_free_ram_again(void **state)
 {
 	static struct plan_copy copies[2000];
@@ -348,8 +399,8 @@ static void uses_free_ram_again(void **state)
 }
 
 /*
- * Neither free RAM nor the notes of what is where pile up: each group needs
- * eight notes, and is done before the next, which is dearer, is begun.
+ * Free RAM and records of set-aside pieces are reused: each group needs eight records, and is finished before the next
+ * group, which costs more, begins.
  */
 static void forgets_what_is_done(void **state)
 {
@@ -371,8 +422,8 @@ static void forgets_what_is_done(void **state)
 }
 
 /*
- * Two pages change places, and a chain of small pieces waits for one of them.
- * Setting the chain's bytes aside would be cheap and of no use.
+ * Two pages are exchanged, and a chain of small pieces depends on one of them. Setting the chain's bytes aside would be
+ * cheap, but would not break the cycle.
  */
 static void breaks_the_cycle_not_the_tail(void **state)
 {
@@ -380,13 +431,13 @@ static void breaks_the_cycle_not_the_tail(void **state)
 		{ 0xff8, 0x5000, 0x1008 }, { 0x5000, 0x1000, 0x1000 },
 		{ 0x6000, 0x9000, 0x8 }, { 0x9000, 0xa000, 0x10 }, { 0xa000, 0xb000, 0x20 }, { 0xb000, 0xc000, 0x30 }
 	};
-	struct plan_range room = { 0x100000, 0x200000 }, whole = room;
-	struct replay_result where;
+	struct plan_range room = { 0x100000, 0x200000 };
+	struct replay where;
 
 	(void)state;
 	assert_int_equal(plan(copies, COUNT(copies), NULL, 0, &room, 1), PLAN_OK);
 	assert_int_equal(result.aside, 0x1000);
-	assert_int_equal(replay(copies, COUNT(copies), NULL, 0, &whole, 1, &where), REPLAY_OK);
+	assert_int_equal(replay(copies, COUNT(copies), NULL, 0, &room, 1, &where), REPLAY_OK);
 }
 
 /* cases that other planners are known to get wrong */
@@ -411,7 +462,7 @@ static void grub_order_by_source(void **state)
 	assert_int_equal(result.aside, 0);
 }
 
-/* Fiwix's RAM disk: a blob right below where the kernel has to go, initrd behind it, all of it shifted up by little. */
+/* Fiwix's RAM disk: the blob is directly below the kernel's destination, with the initrd after it; all moves up a little. */
 static void blob_shifted_up(void **state)
 {
 	struct plan_copy copies[] = { { 0x1000000, 0xfff008, 0x600000 }, { 0x1600000, 0x15ff008, 0x1e00000 } };
@@ -423,7 +474,7 @@ static void blob_shifted_up(void **state)
 	assert_int_equal(list[0].op, SEGUE_MOVE_COPY_DOWN);
 }
 
-/* lists stay short without a free byte */
+/* lists stay short without free memory */
 
 static void turns_memory_in_place(void **state)
 {
@@ -476,7 +527,7 @@ static unsigned bits(uint64_t number)
 	return count;
 }
 
-/* Interval exchanges of all of a memory, of lengths alike, wide apart, or almost in proportion. */
+/* Exchanges of two intervals that fill memory: of nearly equal, very different, or nearly proportional lengths. */
 static void exchanges_intervals(void **state)
 {
 	static struct plan_copy copies[1000];
@@ -509,13 +560,13 @@ static void exchanges_intervals(void **state)
 	}
 }
 
-/* Above 4 GiB, and larger than an entry can say. */
+/* Above 4 GiB, and larger than the size field of an entry. */
 static void large_numbers(void **state)
 {
 	uint64_t g = 0x40000000;
 	struct plan_copy up = { 100 * g, 101 * g, 11 * g }, down = { 101 * g, 100 * g, 11 * g };
 	struct plan_range zero = { 300 * g, 309 * g + 1 };
-	struct replay_result where;
+	struct replay where;
 	uint64_t sum = 0;
 
 	(void)state;
@@ -537,12 +588,23 @@ static void large_numbers(void **state)
 	assert_int_equal(replay(NULL, 0, &zero, 1, NULL, 0, &where), REPLAY_OK);
 }
 
+struct times {
+	double plan, replay;
+};
+
+static double seconds_since(clock_t start)
+{
+	return (double)(clock() - start) / CLOCKS_PER_SEC;
+}
+
 /* n scattered pages: half of them cyclic, a few free pages. */
-static double plan_pages(uint32_t n)
+static struct times time_pages(uint32_t n)
 {
 	struct plan_copy *copies = malloc(n * sizeof(*copies));
 	uint32_t *order = malloc(2 * n * sizeof(*order));
 	struct plan_range room = { 0x1000, 0x4000000 };
+	struct replay where;
+	struct times times;
 	clock_t start;
 
 	assert_true(copies != NULL && order != NULL);
@@ -556,15 +618,18 @@ static double plan_pages(uint32_t n)
 		copies[i] = (struct plan_copy){ 0x10000000 + (uint64_t)i * 4096, 0x10000000 + (uint64_t)order[i] * 4096, 4096 };
 	start = clock();
 	assert_int_equal(plan(copies, n, NULL, 0, &room, 1), PLAN_OK);
-	start = clock() - start;
+	times.plan = seconds_since(start);
 	assert_true(result.moves <= n + 100);
 	assert_true(result.memory_used <= 104 * (size_t)n + 1024);
+	start = clock();
+	assert_int_equal(replay(copies, n, NULL, 0, &room, 1, &where), REPLAY_OK);
+	times.replay = seconds_since(start);
 	free(order);
 	free(copies);
-	return (double)start / CLOCKS_PER_SEC;
+	return times;
 }
 
-/* Where there is no free byte: one exchange less than pages in each cycle, and little more memory. */
+/* Without free memory: one exchange less than pages in each cycle, and little more memory. */
 static void turns_pages_in_place(void **state)
 {
 	uint32_t n = 10000;
@@ -581,23 +646,25 @@ static void turns_pages_in_place(void **state)
 	free(copies);
 }
 
-/* Ten times the pages: 13 times the work at most, and what the caches add; squared would be a hundred times. */
+/* Ten times the pages: at most 13 times the work, plus cache effects; quadratic work would be a hundred times. */
 static void grows_like_n_log_n(void **state)
 {
-	double last = 0;
+	struct times last = { 0, 0 };
 
 	(void)state;
 	for (uint32_t n = 1000; n <= 1000000; n *= 10) {
-		double time = plan_pages(n);
+		struct times times = time_pages(n);
 
-		print_message("%8u pages: %.4f s\n", n, time);
-		if (last > 0.004)
-			assert_true(time < 45 * last);
-		last = time;
+		print_message("%8u pages: plan %.4f s, replay %.4f s\n", n, times.plan, times.replay);
+		if (last.plan > 0.004)
+			assert_true(times.plan < 45 * last.plan);
+		if (last.replay > 0.004)
+			assert_true(times.replay < 45 * last.replay);
+		last = times;
 	}
 }
 
-/* n pieces that all wait for one long piece and it for them, and set-asides by the thousand. */
+/* n pieces and one long piece that depend on each other, with thousands of pieces set aside. */
 static void one_against_many(void **state)
 {
 	uint32_t n = 100000;
@@ -614,10 +681,9 @@ static void one_against_many(void **state)
 	assert_int_equal(plan(copies, n + 1, NULL, 0, &room, 1), PLAN_OK);
 	assert_int_equal(result.exchanged, 0);
 	assert_true(result.aside <= 16 * n);
-	room.end = room.start;
-	room.start = 0x1000;
+	room.end = room.start + result.scratch;
 	{
-		struct replay_result where;
+		struct replay where;
 
 		assert_int_equal(replay(copies, n + 1, NULL, 0, &room, 1, &where), REPLAY_OK);
 	}
@@ -641,7 +707,7 @@ static void replay_refuses(void **state)
 {
 	struct plan_copy copy = { 0, 10, 20 }, odd = { UINT64_MAX - 3, 10, 20 };
 	struct plan_range zero = { 40, 50 }, reversed = { 2, 1 };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	list_count = 0;
@@ -655,7 +721,7 @@ static void replay_refuses(void **state)
 	one_move(SEGUE_MOVE_COPY_UP, 0, 10, 20);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_OK);
 	one_move(SEGUE_MOVE_COPY_DOWN, 0, 10, 20);
-	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_WRONG);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
 	one_move(SEGUE_MOVE_COPY_UP, 0, 10, 21);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_OUTSIDE);
 	assert_true(where.index == 0 && where.at.start == 20 && where.at.end == 21);
@@ -673,10 +739,25 @@ static void replay_refuses(void **state)
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
 }
 
+/* Bytes from the last addresses, then zeros: the byte after the last one is neither a zero nor the byte at 0. */
+static void replay_ends_at_the_last_address(void **state)
+{
+	const struct plan_copy last = { 0x200, ADDRESS_MAX - 4, 4 }, wrapped = { 0x205, 0, 2 };
+	const struct plan_range room = { 0x100, 0x208 }, zeros = { 0x204, 0x208 };
+	struct replay where;
+
+	(void)state;
+	list_count = 0;
+	emit(NULL, &(struct segue_move){ 0x100, ADDRESS_MAX - 4, 4, SEGUE_MOVE_COPY_UP });
+	emit(NULL, &(struct segue_move){ 0x104, 0, 4, SEGUE_MOVE_ZERO });
+	emit(NULL, &(struct segue_move){ 0x200, 0x100, 8, SEGUE_MOVE_COPY_UP });
+	assert_int_equal(replay(&last, 1, &zeros, 1, &room, 1, &where), REPLAY_OK);
+	assert_int_equal(replay(&wrapped, 1, NULL, 0, &room, 1, &where), REPLAY_WRONG);
+}
+
 static void replay_in_any_arena(void **state)
 {
 	struct plan_copy copies[] = { { 0, 30, 20 }, { 20, 0, 20 }, { 40, 20, 10 }, { 60, 47, 3 } };
-	struct replay_result where;
 	struct replay run;
 	size_t enough;
 	unsigned char *memory;
@@ -684,22 +765,15 @@ static void replay_in_any_arena(void **state)
 
 	(void)state;
 	plan_full(copies, 4);
-	enough = segue_replay_memory(4, 0, 4, (uint32_t)list_count);
+	enough = segue_replay_memory(4 + 1, (uint32_t)list_count);
 	memory = malloc(enough);
 	assert_non_null(memory);
 	for (size_t size = 0; size <= enough; size += 4) {
 		struct plan_range all = { 0, 100 };
-		struct replay_input input = {
-			.copies = copies, .copy_count = 4, .writable = &all, .writable_count = 1,
-			.memory = memory, .memory_size = size
-		};
 		enum replay_status status;
 
 		memset(memory, 0xa5, enough);
-		segue_replay_begin(&run, &input, &where);
-		for (size_t i = 0; i < list_count; i++)
-			segue_replay_move(&run, &list[i]);
-		status = segue_replay_end(&run);
+		status = replay_in(&run, memory, size, copies, 4, NULL, 0, &all, 1);
 		for (size_t i = size; i < enough; i++)
 			assert_int_equal(memory[i], 0xa5);
 		assert_true(status == REPLAY_OK || status == REPLAY_MEMORY);
@@ -710,13 +784,13 @@ static void replay_in_any_arena(void **state)
 	free(memory);
 }
 
-/* Any moves at all: what the model leaves is what the replay says, byte for byte, and nothing else is. */
+/* Random moves: the replay must predict every byte of the model's memory. */
 static void replay_sees_what_bytes_say(void **state)
 {
 	static unsigned char bytes[120];
 	struct plan_copy copies[120];
 	struct plan_range zeros[120], all = { (uintptr_t)bytes, (uintptr_t)bytes + sizeof(bytes) };
-	struct replay_result where;
+	struct replay where;
 
 	(void)state;
 	for (uint32_t round = 0; round < 20000; round++) {
@@ -758,25 +832,210 @@ static void replay_sees_what_bytes_say(void **state)
 	}
 }
 
-/* However many moves, in 120 bytes there are no more than 120 runs. */
+/* A little memory of which every byte is another, with room for moves that miss it by one. */
+#define CELLS 160u
+#define EDGE 4u
+static unsigned char cells[CELLS + 2 * EDGE];
+static bool writable_cells[CELLS + 2 * EDGE];
+
+struct asked {
+	struct plan_copy copies[32];
+	struct plan_range zeros[32], writable[2];
+	uint32_t copy_count, zero_count, writable_count;
+};
+
+static void ask_copy(struct asked *w, uint32_t dst, uint32_t src, uint32_t size)
+{
+	addr_t base = (uintptr_t)cells + EDGE;
+
+	if (size != 0)
+		w->copies[w->copy_count++] = (struct plan_copy){ base + dst, base + src, size };
+}
+
+/* Pieces side by side up to `end`, from anywhere, some of them zeros. */
+static void ask_anything(struct asked *w, uint32_t end)
+{
+	addr_t base = (uintptr_t)cells + EDGE;
+
+	for (uint32_t dst = 0, size; dst < end && w->copy_count + w->zero_count < 24; dst += size) {
+		size = 1 + (uint32_t)chance(chance(3) ? 8 : 40);
+		if (size > end - dst)
+			size = end - dst;
+		if (chance(8) == 0)
+			w->zeros[w->zero_count++] = (struct plan_range){ base + dst, base + dst + size };
+		else
+			ask_copy(w, dst, (uint32_t)chance(end - size + 1), size);
+	}
+}
+
+/* All of memory up to `end` in another order. */
+static void ask_exchange(struct asked *w, uint32_t end)
+{
+	uint32_t size = 1 + (uint32_t)chance(end / 3), other = 1 + (uint32_t)chance(end / 3), middle = end - size - other;
+
+	ask_copy(w, 0, size + middle, other);
+	ask_copy(w, other, size, middle);
+	ask_copy(w, other + middle, 0, size);
+}
+
+/* What the replay has to say of the list, by the bytes. */
+static enum replay_status judge(const struct asked *w)
+{
+	struct segue_move end = { .op = SEGUE_MOVE_END };
+	bool outside = false;
+
+	for (size_t i = 0; i < list_count; i++) {
+		const struct segue_move *m = &list[i];
+		uint64_t ahead = m->op == SEGUE_MOVE_COPY_UP ? m->dst - m->src : m->op == SEGUE_MOVE_COPY_DOWN ? m->src - m->dst : 0;
+
+		if (ahead != 0 && ahead < m->size)
+			return REPLAY_BAD_MOVE;
+		for (uint32_t k = 0; k < m->size; k++)
+			if (!writable_cells[m->dst - (uintptr_t)cells + k] ||
+			    ((m->op == SEGUE_MOVE_SWAP_UP || m->op == SEGUE_MOVE_SWAP_DOWN) && !writable_cells[m->src - (uintptr_t)cells + k]))
+				outside = true;
+	}
+	if (outside)
+		return REPLAY_OUTSIDE;
+	for (uint32_t i = 0; i < sizeof(cells); i++)
+		cells[i] = (unsigned char)(i + 1);
+	emit(NULL, &end);
+	executor_model(list);
+	list_count--;
+	for (uint32_t i = 0; i < w->copy_count; i++)
+		for (uint32_t k = 0; k < w->copies[i].size; k++)
+			if (cells[w->copies[i].dst - (uintptr_t)cells + k] != w->copies[i].src - (uintptr_t)cells + k + 1)
+				return REPLAY_WRONG;
+	for (uint32_t i = 0; i < w->zero_count; i++)
+		for (addr_t at = w->zeros[i].start; at < w->zeros[i].end; at++)
+			if (cells[at - (uintptr_t)cells] != 0)
+				return REPLAY_WRONG;
+	return REPLAY_OK;
+}
+
+/* Damages the list at one move. False if this damage does not apply. */
+static bool damage(uint32_t kind, size_t at)
+{
+	struct segue_move move = list[at];
+
+	switch (kind) {
+	case 0: /* dropped */
+		memmove(&list[at], &list[at + 1], (--list_count - at) * sizeof(*list));
+		return true;
+	case 1: /* doubled */
+		emit(NULL, &move);
+		memmove(&list[at + 1], &list[at], (list_count - 1 - at) * sizeof(*list));
+		return true;
+	case 2: /* swapped with the next */
+		if (at + 1 == list_count)
+			return false;
+		list[at] = list[at + 1];
+		list[at + 1] = move;
+		return true;
+	case 3:
+		list[at].dst++;
+		return true;
+	case 4:
+		list[at].dst--;
+		return true;
+	case 5:
+		list[at].src++;
+		return move.op != SEGUE_MOVE_ZERO;
+	case 6:
+		list[at].src--;
+		return move.op != SEGUE_MOVE_ZERO;
+	case 7:
+		list[at].size++;
+		return true;
+	case 8:
+		return --list[at].size != 0;
+	case 9: /* the wrong one of two like ops */
+		list[at].op = move.op == SEGUE_MOVE_SWAP_UP ? SEGUE_MOVE_SWAP_DOWN : SEGUE_MOVE_SWAP_UP;
+		return move.op == SEGUE_MOVE_SWAP_UP || move.op == SEGUE_MOVE_SWAP_DOWN;
+	default: /* zeros instead */
+		list[at].op = SEGUE_MOVE_ZERO;
+		return move.op != SEGUE_MOVE_ZERO;
+	}
+}
+
+/* Every single move of many lists, damaged in every such way: the replay says what the bytes say. */
+static void replay_catches_every_damage(void **state)
+{
+	const uint32_t kinds = 11;
+	uint32_t verdicts[REPLAY_WRONG + 1] = { 0 };
+
+	(void)state;
+	for (uint32_t world = 0; world < 600; world++) {
+		struct plan_range room = { (uintptr_t)cells + EDGE + CELLS - 20, (uintptr_t)cells + EDGE + CELLS };
+		struct asked w = { .copy_count = 0 };
+		struct segue_move *good;
+		size_t good_count;
+		struct replay where;
+
+		if (world % 3 == 0)
+			ask_exchange(&w, 6 + (uint32_t)chance(CELLS - 26));
+		else
+			ask_anything(&w, 6 + (uint32_t)chance(CELLS - 26));
+		assert_int_equal(plan(w.copies, w.copy_count, w.zeros, w.zero_count, &room, world % 2), PLAN_OK);
+		if (result.exchanged != 0)
+			w.writable[w.writable_count++] = (struct plan_range){ (uintptr_t)cells + EDGE, room.start };
+		if (world % 2 != 0)
+			w.writable[w.writable_count++] = room;
+		memset(writable_cells, 0, sizeof(writable_cells));
+		for (uint32_t i = 0; i < w.copy_count; i++)
+			memset(writable_cells + (w.copies[i].dst - (uintptr_t)cells), 1, w.copies[i].size);
+		for (uint32_t i = 0; i < w.zero_count; i++)
+			memset(writable_cells + (w.zeros[i].start - (uintptr_t)cells), 1, w.zeros[i].end - w.zeros[i].start);
+		for (uint32_t i = 0; i < w.writable_count; i++)
+			memset(writable_cells + (w.writable[i].start - (uintptr_t)cells), 1, w.writable[i].end - w.writable[i].start);
+		good_count = list_count;
+		good = malloc(good_count * sizeof(*good) + 1);
+		assert_non_null(good);
+		memcpy(good, list, good_count * sizeof(*good));
+		assert_int_equal(judge(&w), REPLAY_OK);
+		for (uint32_t at = 0; at < good_count; at++) {
+			for (uint32_t kind = 0; kind < kinds; kind++) {
+				enum replay_status verdict, truth;
+
+				list_count = good_count;
+				memcpy(list, good, good_count * sizeof(*good));
+				if (!damage(kind, at))
+					continue;
+				truth = judge(&w);
+				verdict = replay(w.copies, w.copy_count, w.zeros, w.zero_count, w.writable, w.writable_count, &where);
+				if (verdict != truth)
+					fail_msg("world %u, move %u, damage %u: the replay says %u, the bytes say %u", (unsigned)world,
+						(unsigned)at, (unsigned)kind, (unsigned)verdict, (unsigned)truth);
+				verdicts[verdict]++;
+			}
+		}
+		free(good);
+	}
+	print_message("damaged lists: %u still right, %u no moves, %u write outside, %u wrong\n", (unsigned)verdicts[REPLAY_OK],
+		(unsigned)verdicts[REPLAY_BAD_MOVE], (unsigned)verdicts[REPLAY_OUTSIDE], (unsigned)verdicts[REPLAY_WRONG]);
+	assert_true(verdicts[REPLAY_OK] > 1000 && verdicts[REPLAY_BAD_MOVE] > 100);
+	assert_true(verdicts[REPLAY_OUTSIDE] > 1000 && verdicts[REPLAY_WRONG] > 10000);
+}
+
+/* 120 bytes have at most 120 runs and 120 anchors, for any number of moves. */
 static void replay_needs_no_more_for_more_moves(void **state)
 {
-	static uint64_t memory[5 * 400];
+	static uint64_t memory[4 * 20000 + 5 * 400];
 	struct plan_range all = { 1000, 1120 };
-	struct replay_input input = { .writable = &all, .writable_count = 1, .memory = memory, .memory_size = sizeof(memory) };
-	struct replay_result where;
 	struct replay run;
 
 	(void)state;
-	assert_int_equal(segue_replay_begin(&run, &input, &where), REPLAY_OK);
+	list_count = 0;
 	for (uint32_t i = 0; i < 20000; i++) {
 		uint32_t size = 1 + (uint32_t)chance(60);
 		struct segue_move move = { all.start + chance(120 - size + 1), all.start + chance(120 - size + 1), size,
 			1 + (uint32_t)chance(5) };
 
-		assert_int_equal(segue_replay_move(&run, &move), REPLAY_OK);
+		if (move.op <= SEGUE_MOVE_COPY_DOWN)
+			move.op = move.dst < move.src ? SEGUE_MOVE_COPY_UP : SEGUE_MOVE_COPY_DOWN;
+		emit(NULL, &move);
 	}
-	assert_int_equal(segue_replay_end(&run), REPLAY_OK);
+	assert_int_equal(replay_in(&run, memory, sizeof(memory), NULL, 0, NULL, 0, &all, 1), REPLAY_OK);
 }
 
 int main(void)
@@ -784,6 +1043,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_wrapping_ranges),
 		cmocka_unit_test(refuses_overlapping_destinations),
+		cmocka_unit_test(refuses_what_is_not_in_order),
 		cmocka_unit_test(refuses_too_many),
 		cmocka_unit_test(lives_in_any_arena),
 		cmocka_unit_test(stops_when_the_list_is_full),
@@ -808,8 +1068,10 @@ int main(void)
 		cmocka_unit_test(grows_like_n_log_n),
 		cmocka_unit_test(one_against_many),
 		cmocka_unit_test(replay_refuses),
+		cmocka_unit_test(replay_ends_at_the_last_address),
 		cmocka_unit_test(replay_in_any_arena),
 		cmocka_unit_test(replay_sees_what_bytes_say),
+		cmocka_unit_test(replay_catches_every_damage),
 		cmocka_unit_test(replay_needs_no_more_for_more_moves),
 	};
 

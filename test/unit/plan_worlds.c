@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The planner over all small worlds: every placement of up to four segments
- * in a little memory, each byte copied from anywhere or zero, with and
- * without free cells. Each plan runs byte by byte and is compared with what
- * was asked; the replay has to agree, on good plans and on damaged ones.
- * Then larger worlds at random.
+ * Tests the planner on all small worlds: every placement of up to four segments in a few bytes of memory, each byte copied
+ * from anywhere or zero, with and without free cells. Each plan is executed byte by byte and its result is checked. The
+ * replay must agree, for correct plans and for damaged ones. Then larger random worlds follow.
  *
- * Linked with purgatory's own mover (MOVER defined, 32-bit) or with the C
- * model of it. Usage: plan_worlds [seconds], 50 if not given.
+ * Linked with purgatory's mover (MOVER defined, 32-bit) or with its C model. Usage: plan_worlds [seconds], default 50.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +23,7 @@
 #define GUARD 16u
 #define GUARD_BYTE 0xee
 
-/* A world's numbers are offsets; the arena is where they are counted from. */
+/* A world's numbers are offsets from the arena's start. */
 struct world {
 	struct plan_copy copies[PIECES_MAX];
 	struct plan_range zeros[PIECES_MAX], frees[RANGES_MAX];
@@ -113,8 +110,8 @@ static bool run(const struct world *w, const bool *writable, bool *outside)
 }
 
 /*
- * Does some order of the copies, neighbours joined, read every byte before it
- * is written? Then nothing need be set aside.
+ * Is there an order of the copies, with adjacent ones joined, that reads every byte before it is written? Then nothing need
+ * be set aside.
  */
 static bool acyclic(const struct world *w)
 {
@@ -151,31 +148,40 @@ static bool acyclic(const struct world *w)
 	return count == 0;
 }
 
+static const struct segue_move *entry(const void *context, uint32_t index)
+{
+	(void)context;
+	return &list[index];
+}
+
 static struct world at; /* the world with the program's own addresses */
 
 static enum replay_status replay(bool exchanged)
 {
-	struct plan_range writable[RANGES_MAX + PIECES_MAX];
-	struct replay_input input = {
-		.copies = at.copies, .zeros = at.zeros, .writable = writable,
-		.copy_count = at.copy_count, .zero_count = at.zero_count,
-		.memory = replay_memory
-	};
-	struct replay_result result;
 	struct replay state;
+	size_t size = segue_replay_memory(2 * at.copy_count + at.zero_count + at.free_count, list_count + 1);
+	uint32_t index = 0;
 
-	for (uint32_t i = 0; i < at.free_count; i++)
-		writable[input.writable_count++] = at.frees[i];
-	for (uint32_t i = 0; i < at.copy_count && exchanged; i++)
-		writable[input.writable_count++] = (struct plan_range){
-			at.copies[i].src, at.copies[i].src + at.copies[i].size };
-	input.memory_size = segue_replay_memory(at.copy_count, at.zero_count, input.writable_count, list_count);
-	if (input.memory_size > sizeof(replay_memory))
+	if (size > sizeof(replay_memory))
 		abort();
-	segue_replay_begin(&state, &input, &result);
-	for (uint32_t i = 0; i <= list_count; i++)
-		segue_replay_move(&state, &list[i]);
-	return segue_replay_end(&state);
+	segue_replay_begin(&state, replay_memory, size);
+	for (uint32_t i = 0; i < at.free_count; i++)
+		segue_replay_allow(&state, at.frees[i].start, at.frees[i].end);
+	for (uint32_t i = 0; i < at.zero_count; i++)
+		segue_replay_allow(&state, at.zeros[i].start, at.zeros[i].end);
+	for (uint32_t i = 0; i < at.copy_count; i++) {
+		const struct plan_copy *copy = &at.copies[i];
+
+		segue_replay_allow(&state, copy->dst, copy->dst + copy->size);
+		if (exchanged)
+			segue_replay_allow(&state, copy->src, copy->src + copy->size);
+	}
+	segue_replay_moves(&state, entry, NULL, list_count + 1);
+	for (uint32_t i = 0; i < at.copy_count; i++)
+		segue_replay_check(&state, index++, at.copies[i].dst, at.copies[i].size, at.copies[i].src);
+	for (uint32_t i = 0; i < at.zero_count; i++)
+		segue_replay_check(&state, index++, at.zeros[i].start, at.zeros[i].end - at.zeros[i].start, REPLAY_ZEROS);
+	return state.status;
 }
 
 static uint32_t seed = 1;
@@ -188,7 +194,7 @@ static uint32_t chance(uint32_t below)
 	return seed % below;
 }
 
-/* One damage to a good list: do the bytes and the replay see the same? */
+/* Damages a correct list in one place: do the bytes and the replay agree? */
 static void damage(const struct world *w, const bool *writable, bool exchanged)
 {
 	uint32_t i = chance(list_count), k = chance(list_count);
@@ -226,7 +232,7 @@ static void damage(const struct world *w, const bool *writable, bool exchanged)
 
 		if (move->op != SEGUE_MOVE_ZERO &&
 		    (move->src < (uintptr_t)guarded || move->src > (uintptr_t)guarded + sizeof(guarded) - ARENA_MAX / 2 - 1))
-			goto out; /* a ZERO become a COPY from nowhere */
+			goto out; /* a ZERO that became a COPY has no valid source */
 		/* The mover need not behave like the model then. */
 		backwards = (move->op == SEGUE_MOVE_COPY_UP && distance > 0 && distance < (int64_t)move->size) ||
 			(move->op == SEGUE_MOVE_COPY_DOWN && distance < 0 && -distance < (int64_t)move->size);
@@ -238,7 +244,7 @@ static void damage(const struct world *w, const bool *writable, bool exchanged)
 	damaged++;
 	if (right && !outside)
 		damaged_right++;
-	/* A byte written outside may be put back or be the same by chance, so then the replay may know better. */
+	/* A byte written outside may be restored, or be the same by chance, so the replay may refuse more than the bytes show. */
 	if (verdict == REPLAY_OK && (!right || outside))
 		show(w, "the replay accepts a list that is wrong", damaged);
 	else if (verdict == REPLAY_WRONG && right)
@@ -271,9 +277,14 @@ static void check(const struct world *w)
 	at.zero_count = w->zero_count;
 	at.free_count = w->free_count;
 	for (uint32_t i = 0; i < w->copy_count; i++) {
-		at.copies[i] = w->copies[i];
-		at.copies[i].dst += base;
-		at.copies[i].src += base;
+		uint32_t k = i;
+
+		/* Worlds are not in order, the planner's input is. */
+		for (; k > 0 && at.copies[k - 1].dst > w->copies[i].dst + base; k--)
+			at.copies[k] = at.copies[k - 1];
+		at.copies[k] = w->copies[i];
+		at.copies[k].dst += base;
+		at.copies[k].src += base;
 		if (w->copies[i].dst == w->copies[i].src)
 			in_place += w->copies[i].size;
 		else
@@ -299,12 +310,15 @@ static void check(const struct world *w)
 		return;
 	}
 	for (uint32_t i = 0; i < w->free_count; i++) {
-		for (uint64_t k = w->frees[i].start; k < at.frees[i].start - base; k++)
-			writable[k] = true;
-		scratch += at.frees[i].start - base - w->frees[i].start;
+		uint64_t used = w->frees[i].end - w->frees[i].start;
+
+		if (used > result.scratch - scratch)
+			used = result.scratch - scratch;
+		for (uint64_t k = 0; k < used; k++)
+			writable[w->frees[i].start + k] = true;
+		scratch += used;
 		/* For the replay: what was taken. */
-		at.frees[i].end = at.frees[i].start;
-		at.frees[i].start = w->frees[i].start + base;
+		at.frees[i].end = at.frees[i].start + used;
 	}
 	for (uint32_t i = 0; i < w->copy_count && result.exchanged; i++)
 		for (uint64_t k = 0; k < w->copies[i].size; k++)
@@ -329,7 +343,7 @@ static void check(const struct world *w)
 		show(w, "too many bytes moved", (unsigned long)moved);
 	if (result.aside != 0 && acyclic(w))
 		show(w, "bytes set aside without need", (unsigned long)result.aside);
-	/* The replay takes as long as all the rest. */
+	/* The replay takes as long as everything else together. */
 	if (w->cells <= 6 || worlds % 4 == 0) {
 		replays++;
 		if (replay(result.exchanged != 0) != REPLAY_OK)
@@ -345,7 +359,7 @@ static void check(const struct world *w)
 		damage(w, writable, result.exchanged != 0);
 }
 
-/* With no free cells, with all that nobody uses, and with the first of these alone. */
+/* Without free cells, with all unused cells, and with the first of them only. */
 static void check_with_free(struct world *w)
 {
 	bool used[ARENA_MAX] = { false };
@@ -376,7 +390,7 @@ static void check_with_free(struct world *w)
 	check(w);
 }
 
-/* All ways to place `left` more segments from cell `from` up. */
+/* All placements of `left` more segments from cell `from` on. */
 static void place(struct world *w, uint32_t left, uint32_t from)
 {
 	if (left == 0) {
@@ -397,7 +411,7 @@ static void place(struct world *w, uint32_t left, uint32_t from)
 	}
 }
 
-/* Segments that mostly fill the memory, in an order that is not that of their places. */
+/* Segments that nearly fill the memory, in an order that differs from their places. */
 static void random_world(void)
 {
 	struct world w = { .cells = 8 + chance(ARENA_MAX - 8) };
@@ -422,7 +436,7 @@ static void random_world(void)
 	check_with_free(&w);
 }
 
-/* The sources are the destinations in another order, every byte once: nothing is free, much is cyclic. */
+/* The sources are a permutation of the destinations: nothing is free, and there are many cycles. */
 static void random_permutation(void)
 {
 	struct world w = { .cells = 4 + chance(ARENA_MAX - 4) };

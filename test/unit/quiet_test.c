@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SEGUE_LOAD_QUIET_*: what purgatory is asked for and told of the machine, and what the target is told of its screen. */
+/* SEGUE_LOAD_QUIET_*: purgatory's parameters for devices, and the screen that the target is told of. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include "common/bytes.h"
 #include "elf_image.h"
-#include "load/loaded.h"
+#include "leave/loaded.h"
 #include "multiboot.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
@@ -88,7 +88,7 @@ static void test_each_by_its_own_flag(void **state)
 	assert_int_equal(load()->quiet, 0);
 }
 
-/* The block runs where it was loaded, so it needs no room where purgatory goes to. */
+/* The block runs in the workspace, so it needs no room at purgatory's home. */
 static void test_all(void **state)
 {
 	(void)state;
@@ -124,7 +124,7 @@ static void test_what_the_host_knows(void **state)
 	machine.rsdp = 0xf1230;
 	machine.rsdp_copy = rsdp;
 	machine.rsdp_copy_size = sizeof rsdp;
-	/* As much RAM as would have to be written to, to look who is there */
+	/* with so much RAM, device addresses overlap it, and probing would write to RAM */
 	map[2] = (struct segue_range){0xfe000000, 0xffff0000, SEGUE_MEMORY_RAM, 0};
 	load();
 	assert_int_equal(devices()->rsdp, 0xf1230);
@@ -171,7 +171,7 @@ static void test_the_target_is_told_of_text(void **state)
 		machine.framebuffer = graphics;
 		machine.vbe = &vbe;
 		load();
-		/* What the host gave is as it was. */
+		/* The host's structures are unchanged. */
 		assert_ptr_equal(args.machine, &machine);
 		assert_memory_equal(&machine.framebuffer, &graphics, sizeof graphics);
 		told = information();
@@ -191,7 +191,7 @@ static void test_the_target_is_told_of_text(void **state)
 	assert_int_equal(information()->framebuffer_type, SEGUE_FRAMEBUFFER_EGA_TEXT);
 }
 
-/* A wrong digest is shown on the screen that there will be. */
+/* A wrong digest is shown on the screen that purgatory sets. */
 static void test_the_digest_has_a_screen(void **state)
 {
 	static const uint8_t digest[32];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a blob is taken for, also where two rules would claim it, and Fiwix's format. */
+/* Recognition of blobs, also if two rules match; and Fiwix's format. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* Opens the blob and asks the loaders; what they say of these stumps does not matter here. */
+/* Opens the blob and asks the loaders. Their errors for these incomplete files are ignored. */
 static int load(void)
 {
 	int error;
@@ -118,7 +118,7 @@ static void kernels_in_a_bundle(void **state)
 	taken_for("bundle", "ELF");
 }
 
-/* Two rules claim each of these. */
+/* Two rules match each of these. */
 static void linux_before_multiboot(void **state)
 {
 	(void)state;
@@ -224,13 +224,13 @@ static void fiwix_lengths(void **state)
 		fiwix(KERNEL_SIZE - 4, past[i] - KERNEL_SIZE + 4, linux_kernel);
 		refused(SEGUE_E_FIWIX_INITRD, " bytes, 4 left");
 	}
-	/* a kernel that is cut short is none */
+	/* a truncated kernel is not recognised */
 	for (i = 0; i < 0x200; i += 0x20) {
 		setup(state);
 		fiwix((uint32_t)i, 0, linux_kernel);
 		refused(SEGUE_E_UNKNOWN, ": kernel of ");
 	}
-	/* but for its boot sector */
+	/* except its boot sector */
 	setup(state);
 	fiwix(0x200, 0, linux_kernel);
 	assert_int_equal(load(), SEGUE_E_BOOT_SECTOR_BIOS);
@@ -327,7 +327,7 @@ static void names_and_modules_of_a_plain_kernel(void **state)
 	assert_int_equal(b.job.bundle.modules[0].args.size, 0);
 }
 
-/* Whatever the first bytes of a kernel are cut to, nothing is read past them (ASan). */
+/* A kernel truncated at any length is not read past its end (ASan). */
 static void short_blobs(void **state)
 {
 	size_t size;
@@ -349,7 +349,7 @@ static void short_blobs(void **state)
 	}
 }
 
-/* By name, and not only gzip; what only begins alike is none of them. */
+/* The sentence names the compressor, not only gzip. A file with only similar first bytes is not compressed. */
 static void other_compressions(void **state)
 {
 	static const struct {
@@ -389,7 +389,7 @@ static void other_compressions(void **state)
 	}
 }
 
-/* A Linux from before HdrS, or a boot sector, whose bytes hold a Multiboot header that says nothing of where it goes. */
+/* A Linux from before HdrS, or a boot sector, that contains a Multiboot header without a load address. */
 static void stray_multiboot(void **state)
 {
 	static const struct {
@@ -418,7 +418,7 @@ static void stray_multiboot(void **state)
 			blob_add(&blob, flat_kernel, size);
 			taken_for("", !cases[i].stray ? "Multiboot 1" : size == 512 ? "boot sector" : "Linux");
 		}
-	/* with nobody to yield to, its own loader says what is wrong */
+	/* if no other loader matches, the Multiboot loader refuses it */
 	flat_kernel[0x1f4] = 0;
 	put_multiboot(flat_kernel + 0x100, 0);
 	free(blob.data);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Boot information of Multiboot 1 and 2: each field that the standalone host takes over. */
+/* Boot information of Multiboot 1 and 2: each field that the standalone host reads. */
 #include "standalone_memory.h"
 #include "boot_info.c"
+#include "boot_map.c"
 
 static struct boot_info boot;
 
@@ -59,7 +60,7 @@ static void multiboot1_nothing(void **state)
 {
 	(void)state;
 	multiboot1_start(0);
-	memset(memory + INFO + 4, 0x11, 116); /* nothing of it is valid */
+	memset(memory + INFO + 4, 0x11, 116); /* no field is valid */
 	multiboot1_read();
 	assert_null(boot.cmdline);
 	assert_null(boot.loader_name);
@@ -87,7 +88,7 @@ static void multiboot1_fields(void **state)
 	put32(0x21004, 0x400123);
 	put32(0x21008, 0x22000);
 	put_text(0x22000, "kernel args");
-	memory[0] = 'x';              /* what lies at 0 is no string */
+	memory[0] = 'x';              /* address 0 is no string */
 	put32(0x21010, 0x500000);
 	put32(0x21014, 0x500000);
 	put32(INFO + 64, 0x23000);
@@ -132,7 +133,7 @@ static void multiboot1_map(void **state)
 	assert_int_equal(boot.range_count, 3);
 	assert_range(0, 0, 0x9fc00, 1);
 	assert_range(1, 0x100000000, 0x180000000, 3);
-	assert_range(2, 0xfffffffffffff000, UINT64_MAX, 2); /* it wraps: cut off */
+	assert_range(2, 0xfffffffffffff000, UINT64_MAX, 2); /* it wraps: truncated */
 	assert_true(is_occupied(0x20000) && is_occupied(0x2004b) && !is_occupied(0x2004c));
 }
 
@@ -149,7 +150,7 @@ static void multiboot1_map_broken(void **state)
 	assert_int_equal(boot.range_count, 1);
 
 	put32(INFO + 44, 24 + 24);
-	put32(0x20000, 0);            /* would go on for ever */
+	put32(0x20000, 0);            /* would be an endless loop */
 	multiboot1_read();
 	assert_int_equal(boot.range_count, 1);
 
@@ -197,7 +198,7 @@ static void multiboot1_framebuffer(void **state)
 	multiboot1_read();
 	assert_framebuffer();
 
-	/* GRUB 2's place for them */
+	/* GRUB 2's offset for them */
 	memset(memory + INFO + 110, 0, 2);
 	memcpy(memory + INFO + 112, colors, sizeof colors);
 	multiboot1_read();
@@ -246,7 +247,7 @@ static void multiboot1_vbe(void **state)
 	multiboot1_read();
 	assert_int_equal(boot.machine.framebuffer.type, SEGUE_FRAMEBUFFER_NONE);
 	assert_non_null(boot.machine.vbe);
-	put32(INFO + 80, 0x0003);     /* GRUB in text mode: no mode of VBE's, and nothing is known of it */
+	put32(INFO + 80, 0x0003);     /* GRUB in text mode: no VBE mode, so the screen is unknown */
 	multiboot1_read();
 	assert_null(boot.machine.vbe);
 	put32(INFO + 80, 0x4115);
@@ -310,10 +311,10 @@ static void multiboot2_map(void **state)
 
 	(void)state;
 	tags_start();
-	map = tag_add_map(17, 48, 1); /* tag 6 counts, wherever it stands */
+	map = tag_add_map(17, 48, 1); /* tag 6 is used, at any position */
 	put32(map, 7);
 	put64(map + 24, 77);
-	map = tag_add_map(6, 32, 2);  /* entries may have grown */
+	map = tag_add_map(6, 32, 2);  /* entries may be longer */
 	put_map_entry(map, 0x100000, 0x1000, 1);
 	put_map_entry(map + 32, 0x200000, 0x2000, 20);
 	map = tag_add_map(17, 48, 1);
@@ -392,7 +393,7 @@ static void multiboot2_broken(void **state)
 	assert_string_equal(boot.cmdline, "seen");
 	assert_null(boot.loader_name);
 
-	tags_start();                 /* without the end's tag, to the last byte and one more */
+	tags_start();                 /* without an end tag: up to the last byte, and one byte more */
 	tag_add_text(1, "1234567");
 	tag = tag_add(14, 28);
 	put32(INFO, tag + 28 - INFO);
@@ -411,7 +412,7 @@ static void multiboot2_broken(void **state)
 	assert_true(boot_info_read(&boot, 0x36d76289, INFO));
 	assert_null(boot.cmdline);
 
-	for (uint32_t type = 1; type < 18; type++) { /* tags with nothing in them */
+	for (uint32_t type = 1; type < 18; type++) { /* empty tags */
 		tags_start();
 		tag_add(type, 8);
 		assert_true(tags_read(&boot));
@@ -462,7 +463,7 @@ static void names_of_files(void **state)
 	assert_false(boot_strings_name_file(&boot));
 }
 
-/* Stage 1 brings a drive; map and command line come from the BIOS and the medium. */
+/* Stage 1 passes a drive; map and command line come from the BIOS and the medium. */
 static void stage1(void **state)
 {
 	static const struct segue_range map[] = { { 0, 0x9fc00, 1, 0 }, { 0x100000, 0x200000, 1, 0 } };
@@ -489,7 +490,7 @@ static void stage1(void **state)
 	boot_info_set_cmdline(&boot, options);
 	assert_string_equal(boot.cmdline, "quiet");
 	assert_int_equal(boot.cmdline_size, 6);
-	/* its structure may be written over */
+	/* its structure may be overwritten */
 	assert_false(is_occupied(INFO));
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sectors and the memory map from a BIOS that answers what the test wants. */
+/* Sectors and the memory map from a simulated BIOS. */
 #include "standalone_memory.h"
 #include "drive.c"
 #include "bios_memory.c"
@@ -11,10 +11,10 @@ static struct disk disk;
 /* ---- the BIOS ---- */
 static struct {
 	bool edd, geometry, silent;
-	uint32_t largest;             /* sectors a call; more is refused with status ... */
+	uint32_t largest;             /* most sectors per call; a larger call fails with the status below */
 	uint8_t too_large;
-	uint64_t bad_sector;          /* unreadable ... */
-	uint32_t bad_times;           /* ... so often */
+	uint64_t bad_sector;          /* unreadable sector */
+	uint32_t bad_times;           /* how often it fails */
 	uint32_t heads, sectors;
 	uint64_t sector_count;
 	uint32_t reads, resets, sectors_read;
@@ -180,7 +180,7 @@ static void edd_disk(void **state)
 	assert_true(disk.edd);
 	assert_int_equal(disk.sector_size, 512);
 	assert_int_equal(disk.sector_count, 0x123456789);
-	/* 128 are too many for this one: 64, and 64 from then on */
+	/* 128 are too many for this BIOS: 64, in all later calls too */
 	assert_int_equal(disk_read(&disk, 0x100000007, 1000), 64);
 	assert_int_equal(disk.limit, 64);
 	assert_int_equal(disk_read(&disk, 7, 1000), 64);
@@ -217,7 +217,7 @@ static void one_sector_at_a_time(void **state)
 	assert_int_equal(bios.reads, 9);
 }
 
-/* A BIOS that takes less, and says something else: found out by the second call. */
+/* A BIOS with a smaller limit and another status: detected at the second call. */
 static void too_large_without_saying(void **state)
 {
 	(void)state;
@@ -246,7 +246,7 @@ static void error_once(void **state)
 	assert_int_equal(bios.reads, 2);
 	assert_int_equal(bios.resets, 1);
 	assert_int_equal(disk.limit, 32);
-	/* again and again, but not for ever */
+	/* several tries, but not endless */
 	bios.bad_times = 8;
 	assert_int_equal(disk_read(&disk, 110, 32), 1);
 	assert_int_equal(disk_read(&disk, 111, 31), 31);
@@ -356,7 +356,7 @@ static void map_fallbacks(void **state)
 	(void)state;
 	start();
 	assert_int_equal(bios_memory_map(map, 0x8000), 0);
-	/* a map that ends before it says anything of use */
+	/* a map that ends before a usable range */
 	describe(0, 0x9fc00, 1, 20, 0);
 	bios.function_88 = true;
 	assert_int_equal(bios_memory_map(map, 0x8000), 3);

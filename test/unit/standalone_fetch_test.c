@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The blob from a medium to its places. What segue_load() makes of the pieces is compared with what it makes of the
- * whole blob; both on the build machine, with physical addresses in a machine of 64 MiB.
+ * Reads the blob from a medium to its places. segue_load() must give the same result for these pieces as for the whole blob.
+ * Both run on the build machine, with physical addresses in a machine of 64 MiB.
  */
 #define MEMORY_SIZE 0x4000000u
 #include "standalone_medium.h"
@@ -10,6 +10,7 @@
 #include "container/seal.h"
 #include "stage1.h"
 #include "boot_info.c"
+#include "boot_map.c"
 #undef AT
 #undef PAGE
 #include "room.c"
@@ -32,8 +33,8 @@
 #define MIB 0x100000u
 #define RAM_END 0x3fe0000u
 #define BLOB_SECTOR 30u               /* on every medium here */
-#define WORKSPACE 0x3000000u          /* for segue_load() on both sides; 1 MiB is kept free of all else */
-#define WHOLE 0x1800000u              /* where the whole blob lies, for comparison */
+#define WORKSPACE 0x3000000u          /* for both calls of segue_load(); nothing else is placed in this MiB */
+#define WHOLE 0x1800000u              /* place of the whole blob, for comparison */
 
 static struct boot_info boot;
 static struct room room;
@@ -116,7 +117,7 @@ static void add_multiboot(const char *name, size_t size)
 	free(kernel);
 }
 
-/* As `segue pack` pads: names are made longer by NULs until the data starts a page. */
+/* As `segue pack` pads: names are padded with NULs until the data starts on a page boundary. */
 static void add_padded(const char *name, const uint8_t *data, size_t size)
 {
 	char padded[PAGE * 2] = { 0 };
@@ -156,7 +157,7 @@ static void insert(uint32_t sector_size, uint32_t largest)
 
 	free(image);
 	image = calloc(1, BLOB_SECTOR * sector_size + size);
-	/* what follows the blob in its last sector is not zero on purpose */
+	/* the rest of the last sector is not zero on purpose */
 	memset(image + BLOB_SECTOR * sector_size, 0x5a, size);
 	memcpy(image + BLOB_SECTOR * sector_size, blob.data, blob.size);
 	memset(&drive, 0, sizeof drive);
@@ -196,7 +197,7 @@ static void assert_refused(const char *sentence)
 	assert_said("Waiting; Enter reboots.");
 }
 
-/* ---- what segue_load() makes of it ---- */
+/* ---- the result of segue_load() ---- */
 static struct loaded_view {
 	struct segue_load_args args;
 	struct segue_part modules[8];
@@ -266,7 +267,7 @@ static const uint8_t *bytes_of(const struct loaded_view *view, const struct segu
 	return view == &whole ? blob.data + (segment->source - WHOLE) : memory + segment->source;
 }
 
-/* Where a text is in the tables of the protocol: how often. */
+/* Counts the occurrences of a text in the protocol's tables. */
 static unsigned texts(const struct loaded_view *view, const char *text)
 {
 	unsigned count = 0;
@@ -282,7 +283,7 @@ static unsigned texts(const struct loaded_view *view, const char *text)
 	return count;
 }
 
-/* A bundle's initrd is a module to Multiboot, as is a piece that was one. */
+/* A bundle's initrd is a module for Multiboot, also as a separate piece. */
 static const char *name_of(const struct segue_segment *segment)
 {
 	return strcmp(segment->name, "initrd") ? segment->name : "module";
@@ -344,7 +345,7 @@ static void linux_bundle(bool kernel_first)
 	free(initrd);
 }
 
-/* The point of it all: nothing is left to move, and every byte came up in 64 KiB steps. */
+/* Every byte is read to its final place, in 64 KiB steps, and no move is left. */
 static void linux_lies_where_it_should(void **state)
 {
 	static const char *const list[] = { "console=ttyS0 quiet", NULL };
@@ -359,13 +360,13 @@ static void linux_lies_where_it_should(void **state)
 	assert_null(strstr(spoken, "seal"));
 	assert_int_equal(parts.count, 2);
 	assert_int_equal(physical_address(parts.parts[0].data), 0x1000000 - 1536);
-	/* the highest place below WORKSPACE's kept MiB, lists and all */
+	/* the highest place below the MiB of WORKSPACE, with the lists */
 	assert_true(physical_address(parts.parts[1].data) >= 0x1500000);
 	assert_int_equal(parts.digest[0], 0);
 	assert_int_equal(parts.digest[31], 0xff);
 	load_pieces();
 	assert_int_equal(segue_describe(pieces.workspace, &description), SEGUE_OK);
-	/* but for the protocol's own table, which this kernel wants low */
+	/* except the protocol's table, which must be low for this kernel */
 	assert_true(description.moved < 8192 && description.payload > 8 * MIB);
 	for (size_t i = 0; i < 2; i++)
 		assert_int_equal(pieces.segments[i].dest, pieces.segments[i].source);
@@ -424,7 +425,7 @@ static void multiboot_modules(void **state)
 	assert_texts(list);
 }
 
-/* A file with several names; a command line's NUL is not written over what lies next to a file of whole pages. */
+/* A file with several names. The NUL of a command line must not overwrite the piece next to a file of whole pages. */
 static void hard_links(void **state)
 {
 	static char text[4097];
@@ -448,7 +449,7 @@ static void hard_links(void **state)
 	assert_texts(list);
 }
 
-/* Memory below 1 MiB is the BIOS's and segue.elf's own, even where the map calls it RAM and a header asks for it. */
+/* Memory below 1 MiB is used by the BIOS and segue.elf, even if the map calls it RAM and a header asks for it. */
 static void low_kernel(void **state)
 {
 	uint8_t *kernel = bzimage(70000);
@@ -466,7 +467,7 @@ static void low_kernel(void **state)
 	assert_memory_equal(parts.parts[0].data, blob.data, blob.size);
 }
 
-/* Each leaves a gap up to the page where the one before begins: they are neighbours all the same. */
+/* Pieces with a gap up to the next page boundary still count as adjacent. */
 static void many_modules(void **state)
 {
 	char name[40];
@@ -487,7 +488,7 @@ static void many_modules(void **state)
 	assert_int_equal(parts.count, 1 + 3 * ROOM_TAKEN_MAX);
 }
 
-/* Sectors and steps of all kinds: the sums and the pieces come out the same. */
+/* Any sizes of sectors and steps give the same sums and pieces. */
 static void any_steps(void **state)
 {
 	static const uint32_t largest[] = { 1, 2, 3, 5, 7, 31, 63, 100, 127 };
@@ -508,7 +509,7 @@ static void any_steps(void **state)
 		}
 }
 
-/* Kernels as they are, of sizes that put the seal at, across and behind the ends of sectors and chunks. */
+/* Plain kernels, with sizes that put the seal before, across and after the ends of sectors and chunks. */
 static void whole_kernels(void **state)
 {
 	static const size_t ends[] = { 65536, 131072, 67584 };
@@ -570,11 +571,11 @@ static void fiwix_blobs(void **state)
 	fiwix(300001, false);
 	put_le32(blob.data + 4, 300002);
 	assert_refused("Code 31:");
-	/* one that was cut short before it was sealed: what follows the rest of it is no initramfs */
+	/* truncated before it was sealed: the bytes after the rest are not an initramfs */
 	fiwix(300001, false);
 	blob.size -= 32;
 	seal();
-	assert_refused("Refused: /segue/blob: its pieces reach into its seal");
+	assert_refused("Refused: /segue/blob: its pieces overlap its seal");
 }
 
 static void damaged(void **state)
@@ -587,7 +588,7 @@ static void damaged(void **state)
 		assert_refused("Refused: /segue/blob: what was read is not what was written");
 		blob.data[(at + 1) * 1500007]--;
 	}
-	/* two sectors that have changed places */
+	/* two sectors are exchanged */
 	for (size_t i = 0; i < 2048; i++) {
 		uint8_t byte = blob.data[2 * MIB + i];
 
@@ -659,7 +660,7 @@ static void broken_bundles(void **state)
 	add_bzimage("kernel", 5000);
 	blob.data[20] = 'g';
 	assert_refused("Code 40:");
-	/* a length that wraps: it is not read around the end of memory */
+	/* a length that wraps: nothing is read beyond the end of memory */
 	blob_start();
 	add_bzimage("kernel", 5000);
 	memcpy(blob.data + 6 + 6 * 8, "FFFFFFF0", 8);
@@ -670,7 +671,7 @@ static void broken_bundles(void **state)
 	assert_refused("Code 41:");
 }
 
-/* A name that NULs make longer than what is kept of it. */
+/* A name that is padded with NULs beyond the buffer for names. */
 static void long_names(void **state)
 {
 	char name[20000] = "kernel";
@@ -712,7 +713,7 @@ static void memory_too_small(void **state)
 	map_count = 2;
 	add_bzimage("kernel", 9 * MIB);
 	assert_refused("Refused: /segue/blob: a kernel of 9437184 bytes does not fit");
-	/* there is no room at its place, but there is some */
+	/* no room at its place, but elsewhere */
 	blob_start();
 	add_bzimage("kernel", 2 * MIB);
 	newc_end(&blob);
@@ -733,10 +734,10 @@ static void kernel_place(void **state)
 		bool found;
 		uint64_t from, end;
 	} cases[] = {
-		{ 0x211, 1, 1, true, 0x1000000 - 1536, 0x1500000 }, /* as it is */
+		{ 0x211, 1, 1, true, 0x1000000 - 1536, 0x1500000 }, /* unchanged */
 		{ 0x260, 4, 0x1000, true, 0x1000000 - 1536, 0x1000000 + 10000 }, /* init_size less than the code */
 		{ 0x234, 1, 0, true, 0x100000 - 1536, 0x1500000 }, /* not relocatable: to code32_start */
-		{ 0x230, 4, 0x2000000, true, 0x1000000 - 1536, 0x2500000 }, /* it runs higher than it is loaded */
+		{ 0x230, 4, 0x2000000, true, 0x1000000 - 1536, 0x2500000 }, /* it runs at a higher address than it is loaded */
 		{ 0x206, 2, 0x204, true, 0x100000 - 1536, 0x100000 + 40000 }, /* four times the code, before 2.10 */
 		{ 0x1f1, 1, 0, true, 0x1000000 - 2560, 0x1500000 },  /* four sectors of setup code */
 		{ 0x211, 1, 0, false, 0, 0 }, { 0x214, 4, 0, false, 0, 0 }, { 0x202, 4, 0, false, 0, 0 },
@@ -766,7 +767,7 @@ static void kernel_place(void **state)
 	}
 }
 
-/* What the kernel says of the initrd's place, and what it needs itself. */
+/* The kernel's limit for the initrd, and the memory that it needs itself. */
 static void initrd_place(void **state)
 {
 	static const struct segue_range tight[] = { { 0, 0x9fc00, 1, 0 }, { MIB, 0x1500000, 1, 0 }, { 0x1500000, 0x4000000, 2, 0 } };
@@ -779,7 +780,7 @@ static void initrd_place(void **state)
 	assert_true(fetches());
 	start = physical_address(parts.parts[1].data);
 	assert_true(start >= 0x2a00000 && start + parts.parts[1].size <= 0x3000000);
-	/* above the kernel is no room but what it will unpack itself to */
+	/* the only room above the kernel is where it unpacks itself */
 	linux_bundle(true);
 	map = tight;
 	map_count = 3;
@@ -791,7 +792,7 @@ static void initrd_place(void **state)
 	assert_same_view();
 }
 
-/* Everything that is placed is apart from everything else, and from what was taken before. */
+/* No piece overlaps another, or memory that was taken before. */
 static void apart(void **state)
 {
 	(void)state;
@@ -810,13 +811,13 @@ static void apart(void **state)
 		assert_true(end[0] <= start[1] || end[1] <= start[0]);
 		for (uint32_t at = MIB; at < MIB + 0x20000; at++)
 			assert_int_equal(memory[at], 0xcc);
-		/* nothing below the transfer buffer but the packet, nothing from it to the EBDA */
+		/* below the transfer buffer only the packet is written, and nothing between the buffer and the EBDA */
 		for (uint32_t at = 0x20000; at < MIB; at++)
 			assert_int_equal(memory[at], 0xcc);
 	}
 }
 
-/* Thirty ticks a read: every step shows; the line is replaced, and the last one stays. */
+/* Thirty ticks per read, so every step is shown; each line replaces the previous one, and the last one stays. */
 static void progress_line(void **state)
 {
 	(void)state;
@@ -833,7 +834,7 @@ static void progress_line(void **state)
 	progress_update(4 * MIB);
 	assert_string_equal(spoken, "Reading: 3072 KiB of 30 MiB, 10%, 13977 KiB/s\r");
 	spoken[0] = 0;
-	put32(TICKS, 172);            /* midnight has gone by: 182 ticks in all */
+	put32(TICKS, 172);            /* across midnight: 182 ticks in all */
 	progress_update(15 * MIB);
 	progress_end(30 * MIB);
 	assert_string_equal(spoken, "Reading: 15360 KiB of 30 MiB, 50%, 1536 KiB/s\rRead: 30 MiB in 10.0 s, 3072 KiB/s.\r");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Text on a graphics screen: pixels of every size, scaling, wrapping, scrolling, and what is refused. */
+/* Text on a graphics screen: pixels of every size, scaling, wrapping, scrolling, and refusals. */
 #include "standalone_memory.h"
 #include "framebuffer.c"
 
@@ -61,7 +61,7 @@ static void put_all(const char *text)
 		framebuffer_put(*text++);
 }
 
-/* Nothing beside the pixels: not before, not behind, not between the lines. */
+/* Nothing outside the pixels is written: not before, after, or between the lines. */
 static void assert_guards(void)
 {
 	for (uint32_t i = 0; i < MEMORY_SIZE; i++) {
@@ -71,7 +71,7 @@ static void assert_guards(void)
 	}
 }
 
-/* Where pixels are set: the smallest rectangle around them, and how many. */
+/* The smallest rectangle around the pixels that are set, and their number. */
 static void assert_ink(uint32_t left, uint32_t top, uint32_t right, uint32_t bottom, uint32_t count)
 {
 	uint32_t found[4] = { UINT32_MAX, UINT32_MAX, 0, 0 }, n = 0;
@@ -111,7 +111,7 @@ static void every_depth(void **state)
 		put_all("\n  A");
 		assert_ink(12, 11, 13, 12, 1);
 		assert_int_equal(pixel(12, 11), depths[i].ink);
-		put_all("\x01");      /* no character of ours: the box */
+		put_all("\x01");      /* a character without a glyph: the box */
 		assert_ink(12, 11, 23, 20, 2);
 		put_all("B");
 		assert_ink(12, 11, 29, 20, 1 + 1 + 45);
@@ -141,7 +141,7 @@ static void another_screen(void **state)
 	open_screen(60, 30, 32);
 	put_all("B\n A");
 	new_screen(120, 40, 16);
-	screen.row = 2;               /* as the first has left it */
+	screen.row = 2;               /* the first screen's state */
 	screen.column = 9;
 	assert_null(framebuffer_open(&f));
 	put_all("A");
@@ -181,7 +181,7 @@ static void wraps_and_scrolls(void **state)
 	put_all("          A");
 	assert_ink(0, 11, 1, 12, 1);
 	open_screen(60, 30, 32);
-	put_all("B\n A\n  A\n   A");  /* B goes */
+	put_all("B\n A\n  A\n   A");  /* B scrolls out */
 	assert_ink(6, 1, 19, 22, 3);
 	put_all("\n\n\n");
 	assert_ink(UINT32_MAX, UINT32_MAX, 0, 0, 0);
@@ -191,7 +191,7 @@ static void wraps_and_scrolls(void **state)
 static void odd_sizes(void **state)
 {
 	(void)state;
-	open_screen(65, 37, 32);      /* no whole number of cells */
+	open_screen(65, 37, 32);      /* not a multiple of the cell size */
 	put_all("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBB\nBBBBBBBBBB");
 	assert_ink(0, 1, 59, 30, 30 * 45);
 	assert_guards();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where on a medium the blob is: ISO 9660 by path, and the partition of a disk that `segue disk` made. */
+/* Finds the blob on a medium: by path in ISO 9660, and in the partition of a disk that `segue disk` made. */
 #include "standalone_medium.h"
 #include "container/media_format.h"
 #include "container/seal.h"
@@ -27,7 +27,7 @@ static void put(uint8_t *p, uint32_t size, uint64_t value)
 		*p++ = (uint8_t)value;
 }
 
-/* A directory record at p; where the next one begins. */
+/* Writes a directory record at p. Returns the address of the next one. */
 static uint8_t *add_record(uint8_t *p, const char *name, uint32_t name_size, uint32_t first, uint32_t size, uint8_t flags)
 {
 	uint32_t length = (33 + name_size + 1) & ~1u;
@@ -75,7 +75,7 @@ static void make_iso(const char *blob, const char *options)
 	descriptor(17, 1);
 	descriptor(18, 255);
 	p = folder(20);
-	for (int i = 0; i < 35; i++) /* so that what counts is not in the block's first sectors */
+	for (int i = 0; i < 35; i++) /* so that the records are not in the block's first sectors */
 		p = add_file(p, "OTHER.;1", 50, 10);
 	add_record(p, "SEGUE", 5, 21, 2048, 2);
 	p = folder(21);
@@ -175,7 +175,7 @@ static void large_folder(void **state)
 	insert(2048);
 	assert_true(opens(STAGE1_CD));
 	assert_int_equal(media.size, 77);
-	/* behind the folder's end it does not count */
+	/* a record after the folder's end is ignored */
 	add_record(folder(20), "SEGUE", 5, 21, 4 * 2048 + 40 * 44, 2);
 	assert_refused(STAGE1_CD, "Refused: /segue/blob: there is no such file on the medium.");
 }
@@ -197,7 +197,7 @@ static void bad_iso(void **state)
 	make_iso("BLOB.;1", NULL);
 	put(block(17) + 128, 2, 512);
 	assert_refused(STAGE1_CD, "do not have 2048 bytes");
-	for (uint32_t i = 16; i < BLOCKS; i++) /* descriptors without an end */
+	for (uint32_t i = 16; i < BLOCKS; i++) /* descriptors without a terminator */
 		descriptor(i, 2);
 	assert_refused(STAGE1_CD, "no ISO 9660 file system");
 
@@ -206,20 +206,20 @@ static void bad_iso(void **state)
 	record[25] = 2;
 	assert_refused(STAGE1_CD, "there is no such file"); /* a folder */
 	record[25] = 4;
-	assert_refused(STAGE1_CD, "there is no such file"); /* an associated file: not this one */
+	assert_refused(STAGE1_CD, "there is no such file"); /* an associated file, which is ignored */
 	record[25] = 0x80;
 	assert_refused(STAGE1_CD, "several pieces");
 	record[25] = 0;
 	record[26] = 1;
 	assert_refused(STAGE1_CD, "interleaved");
 	record[26] = 0;
-	record[32] = 200;             /* the name reaches past its record */
+	record[32] = 200;             /* the name exceeds its record */
 	assert_refused(STAGE1_CD, "broken");
 	record[32] = 7;
 	record[0] = 32;               /* shorter than a record */
 	assert_refused(STAGE1_CD, "broken");
 	make_iso("BLOB.;1", NULL);
-	record = block(21);           /* a record that reaches past its block */
+	record = block(21);           /* a record that exceeds its block */
 	for (int i = 0; i < 8; i++, record += 250)
 		add_record(record, "A", 1, 1, 1, 0)[-34] = 250;
 	record[0] = 60;
@@ -250,7 +250,7 @@ static void unreadable(void **state)
 	assert_false(opens(STAGE1_CD));
 	assert_said("Refused: /segue/blob: sector 21 of drive 0xe0 cannot be read: read error (status 0x11).");
 	assert_null(strstr(spoken, "cut short"));
-	/* a medium that ends before */
+	/* the medium ends before the blob */
 	insert(2048);
 	drive.size = 21 * 2048;
 	assert_false(opens(STAGE1_CD));
@@ -262,7 +262,7 @@ static void unreadable(void **state)
 	assert_true(opens(STAGE1_CD));
 }
 
-/* The size that the ISO says it has, in its primary volume descriptor, against what the medium has. */
+/* The ISO's size in its primary volume descriptor, compared with the medium's. */
 static void cut_iso(void **state)
 {
 	char sentence[96];
@@ -282,7 +282,7 @@ static void cut_iso(void **state)
 			assert_said(sentence);
 		}
 	}
-	/* a scratch: what follows it is there */
+	/* a damaged sector: later ones are readable */
 	insert(2048);
 	drive.size_unknown = true;
 	drive.bad_sector = 40;
@@ -308,7 +308,7 @@ static uint8_t *make_disk(const char *options)
 	memset(image, 0, sizeof image);
 	image[510] = 0x55;
 	image[511] = 0xaa;
-	image[446 + 4] = 0x7f;        /* somebody else's, of the same type */
+	image[446 + 4] = 0x7f;        /* another system's partition of the same type */
 	put(image + 446 + 8, 4, 20);
 	put(image + 446 + 12, 4, 10);
 	image[462 + 4] = 0x7f;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A BIOS drive that is an array, a console that remembers, and the end of the road as a jump back into the test. */
+/* Stubs: a BIOS drive on an array, a console that records its lines, and give_up() as a jump back into the test. */
 #ifndef STANDALONE_MEDIUM_H
 #define STANDALONE_MEDIUM_H
 
@@ -16,16 +16,16 @@
 static struct {
 	uint8_t *data;
 	uint64_t size;
-	bool size_unknown;            /* the BIOS says all ones, as SeaBIOS of a CD */
+	bool size_unknown;            /* the BIOS reports all ones, as SeaBIOS does for a CD */
 	uint32_t sector_size;
 	uint32_t largest;             /* sectors a call */
-	uint64_t bad_sector;          /* with its status; 0: none */
+	uint64_t bad_sector;          /* status of the refusal; 0: none */
 	uint8_t status;
 	uint32_t bad_times;
 	uint32_t reads;
 } drive;
 
-/* What a read has not filled of the transfer buffer, from here on, is nobody's to look at: ASan says who does. */
+/* The rest of the transfer buffer, which a read has not filled, is poisoned: ASan reports an access. */
 static inline void guard_buffer(uint32_t from)
 {
 	ASAN_UNPOISON_MEMORY_REGION(memory + MEDIA_BUFFER, MEDIA_BUFFER_SIZE);
@@ -78,7 +78,7 @@ void bios_call(uint8_t vector, struct segue_bios_registers *r)
 	r->eflags = r->eax = 0;
 }
 
-/* ---- what copy.asm does; test/unit/copy_model.c holds it to that ---- */
+/* ---- a model of copy.asm; test/unit/copy_model.c compares both ---- */
 void copy_open(void)
 {
 }
@@ -161,7 +161,7 @@ void reboot(void)
 	longjmp(end_of_road, 1);
 }
 
-/* False: what was called has refused, and spoken holds what it said. */
+/* False: the function refused, and its sentence is in spoken. */
 #define GOES_ON(call) (spoken[0] = 0, !setjmp(end_of_road)) && ((call), true)
 
 static inline void assert_said(const char *part)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The first megabytes of a machine for the pure parts of the standalone host, and what loaders put there. */
+/* The first megabytes of a machine, with a boot loader's structures in them, for the pure parts of the standalone host. */
 #ifndef STANDALONE_MEMORY_H
 #define STANDALONE_MEMORY_H
 
@@ -25,7 +25,7 @@ void *physical(uint32_t addr)
 	return memory + addr;
 }
 
-/* 0 for what is none of the machine's memory, such as a string literal of the code under test */
+/* 0 for a pointer outside the machine's memory, such as a string literal of the code under test */
 uint32_t physical_address(const void *pointer)
 {
 	const uint8_t *byte = pointer;
@@ -61,7 +61,7 @@ static inline void tags_start(void)
 	tag_end = INFO + 8;
 }
 
-/* A tag with room for size bytes in all; where it starts. */
+/* Adds a tag of size bytes. Returns its start. */
 static inline uint32_t tag_add(uint32_t type, uint32_t size)
 {
 	uint32_t tag = tag_end;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of segue.elf, and the formatter that its messages go through. */
+/* The command line of segue.elf, and the formatter of its messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ static size_t count;
 
 static bool split(const char *text)
 {
-	/* what lies behind the line must stay */
+	/* bytes after the line must not change */
 	memset(line, '!', sizeof line);
 	strcpy(line, text);
 	bool closed = options_split(line, &count);
@@ -107,7 +107,7 @@ static void consoles(void **state)
 	assert_true(o.vga && !o.framebuffer && o.debug_port);
 	assert_int_equal(take("console=fb,0x2E8,1200,8n1"), OPTION_VALUE);
 	assert_int_equal(take("console=fb,0x2E8,12008n1"), OPTION_VALUE);
-	assert_int_equal(take("console=fb,0x2E8,1200"), OPTION_TAKEN); /* a second one adds */
+	assert_int_equal(take("console=fb,0x2E8,1200"), OPTION_TAKEN); /* a second one is added */
 	assert_int_equal(o.serial_count, 3);
 	assert_serial(2, 0x2e8, 1200);
 	assert_true(o.vga && o.framebuffer);
@@ -144,7 +144,7 @@ static void consoles_refused(void **state)
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		options_default(&o);
 		assert_int_equal(take(wrong[i]), OPTION_VALUE);
-		/* and nothing of it is taken */
+		/* and it changes no option */
 		assert_true(!o.console_given && o.vga && o.framebuffer && o.serial_count == 1);
 	}
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the standalone host finds room for its workspace, and where ACPI's root pointer is looked for. */
+/* How the standalone host finds room for its workspace, and ACPI's root pointer. */
 #include "standalone_memory.h"
 #include "boot_info.c"
+#include "boot_map.c"
 #include "room.c"
 #include "acpi.c"
 
@@ -115,7 +116,7 @@ static void around_information(void **state)
 	struct room high_room = { .boot = &high };
 
 	(void)state;
-	/* the information in the RAM that there is: Multiboot 1, its map, a module's list and string */
+	/* RAM that contains the information: Multiboot 1, its map, a module's list and string */
 	memset(memory, 0, sizeof memory);
 	put32(0x10e000, 1 << 3 | 1 << 6);
 	put32(0x10e000 + 20, 1);
@@ -142,7 +143,7 @@ static void around_taken(void **state)
 	assert_int_equal(find(0x1000), 0x7fde000);
 	assert_true(room_take(&room, 0x7fdd000, 0x7fde001));
 	assert_int_equal(find(0x1000), 0x7fdc000);
-	/* neighbours count as one */
+	/* adjacent ranges are merged */
 	assert_int_equal(room.taken_count, 2);
 	for (uint32_t i = 1; i <= 2 * ROOM_TAKEN_MAX; i++)
 		assert_true(room_take(&room, 0x7fdd000 - 0x1000 * i, 0x7fde000 - 0x1000 * i));
@@ -154,7 +155,7 @@ static void around_taken(void **state)
 	room.taken_count = 0;
 }
 
-/* Bounds of the caller's own, and the largest piece there is. */
+/* The caller's bounds, and the largest piece. */
 static void within_bounds(void **state)
 {
 	(void)state;
@@ -206,7 +207,7 @@ static uint32_t acpi_find_rsdp(struct boot_info *info)
 	return (uint32_t)info->machine.rsdp;
 }
 
-/* A boot loader's copy, and what there is of the original. */
+/* A boot loader's copy, with and without the original. */
 static void rsdp_copy(void **state)
 {
 	const struct entry efi[] = {{0x100000, 0x80000, 1}, {0x180000, 0x10000, 3}};
@@ -223,7 +224,7 @@ static void rsdp_copy(void **state)
 	acpi_settle_rsdp(&boot);
 	assert_null(boot.machine.rsdp_copy);
 	assert_int_equal(boot.machine.rsdp, 0x180010);
-	/* another one: the copy stays */
+	/* the original differs: the copy is kept */
 	copy[16]++;
 	boot.machine.rsdp = 0;
 	boot.machine.rsdp_copy = copy;
@@ -231,7 +232,7 @@ static void rsdp_copy(void **state)
 	acpi_settle_rsdp(&boot);
 	assert_ptr_equal(boot.machine.rsdp_copy, copy);
 	assert_int_equal(boot.machine.rsdp, 0);
-	/* the BIOS's: a target finds it there */
+	/* in the BIOS area: a target finds it there */
 	put_rsdp(0xf0000);
 	memcpy(copy, memory + 0xf0000, 20);
 	acpi_settle_rsdp(&boot);
@@ -249,7 +250,7 @@ static void rsdp(void **state)
 	(void)state;
 	tags_start();
 	machine(efi, 4);
-	put_rsdp(0x100000);           /* in RAM: left over from something */
+	put_rsdp(0x100000);           /* in RAM: an old copy, which is ignored */
 	assert_true(tags_read(&boot));
 	assert_int_equal(acpi_find_rsdp(&boot), 0);
 	put_rsdp(0x19ffe0);
@@ -270,10 +271,10 @@ static void rsdp(void **state)
 	memory[0xf0000] = 0;
 	put_rsdp(0x9fc00 + 0x3e0);
 	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
-	memory[0x40e] = 0x00;         /* a segment of 0 is no segment */
+	memory[0x40e] = 0x00;         /* a segment of 0 is ignored */
 	put_rsdp(0);
 	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
-	memory[0x40e] = 0xc0;         /* and this, where the BIOS data area says so */
+	memory[0x40e] = 0xc0;         /* and this one, in the EBDA */
 	memory[0x40f] = 0x9f;
 	put_rsdp(0x9fc00 + 0x10);
 	assert_int_equal(acpi_find_rsdp(&boot), 0);

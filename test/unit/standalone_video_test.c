@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Video modes, set by a BIOS of the test's own: which mode is chosen, what is passed on, and what BIOSes do wrong. */
+/* Video modes with a simulated BIOS: which mode is chosen, what the target is told, and errors of BIOSes. */
 #include <stdio.h>
 #include "standalone_memory.h"
 #include "format.c"
@@ -17,7 +17,7 @@ struct mode {
 	uint32_t attributes;          /* 0: SUPPORTED */
 	uint32_t linear_pitch;
 	uint32_t addr;                /* 0: LFB */
-	uint32_t model;               /* 0: what fits the depth */
+	uint32_t model;               /* 0: the size for the depth */
 };
 
 static struct {
@@ -25,11 +25,11 @@ static struct {
 	size_t count;
 	uint32_t version;             /* 0: no VBE */
 	uint32_t list;                /* linear address */
-	uint32_t pitch_more;          /* bytes a line is longer than it must */
+	uint32_t pitch_more;          /* additional bytes per line */
 	bool no_signature, refuses_mode, sets_another, no_interface, no_text, in_graphics;
 	uint8_t edid[128];
 	uint32_t edid_answers;        /* AX */
-	uint32_t set, texts, calls;   /* what it was told */
+	uint32_t set, texts, calls;   /* the arguments that it got */
 } bios;
 
 static const struct mode usual[] = {
@@ -70,7 +70,7 @@ static void give_control_info(uint32_t addr)
 static const struct mode *find_mode(uint32_t number)
 {
 	for (size_t i = 0; i < bios.count; i++)
-		if (bios.modes[i].number == (number & 0x1ff)) /* does not mind what it does not know */
+		if (bios.modes[i].number == (number & 0x1ff)) /* ignores unknown functions */
 			return &bios.modes[i];
 	return NULL;
 }
@@ -108,7 +108,7 @@ void bios_call(uint8_t vector, struct segue_bios_registers *r)
 		bios.in_graphics = bios.no_text;
 		return;
 	}
-	r->eax = 0x014f;              /* known, failed */
+	r->eax = 0x014f;              /* supported, failed */
 	if (!bios.version) {
 		r->eax = function;
 		return;
@@ -172,7 +172,7 @@ static void new_bios(const struct mode *modes, size_t count)
 }
 #define NEW_BIOS(modes) new_bios(modes, sizeof modes / sizeof *modes)
 
-/* Nothing outside of the buffer was written. */
+/* Nothing outside the buffer was written. */
 static void assert_guards(void)
 {
 	for (uint32_t i = 0; i < MEMORY_SIZE; i++)
@@ -218,7 +218,7 @@ static void sets_a_mode(void **state)
 	assert_true(result.touched);
 	assert_int_equal(bios.texts, 0);
 	assert_guards();
-	/* far pointers in the block may lead into the block as the BIOS wrote it */
+	/* far pointers in the block may point into the block itself */
 	assert_memory_equal(memory + BUFFER, result.control_info, 512);
 
 	NEW_BIOS(usual);
@@ -256,7 +256,7 @@ static void chooses(void **state)
 		{ 320, 200, 16, 0x111 },      /* all are larger: the smallest of the kind */
 		{ 320, 200, 8, 0x100 },
 		{ 800, 0, 0, 0x143 }, { 0, 768, 0, 0x144 }, { 4000, 0, 16, 0x11a },
-		{ 0, 0, 0, 0x144 },           /* no monitor says its size: 1024x768 */
+		{ 0, 0, 0, 0x144 },           /* no monitor reports its size: 1024x768 */
 		{ 0, 0, 16, 0x117 },
 	};
 
@@ -272,7 +272,7 @@ static void chooses(void **state)
 	}
 	NEW_BIOS(few);
 	assert_null(set_mode(0, 640, 480, 16));
-	assert_int_equal(bios.set, 0x142);    /* the deepest; the first of two that are alike */
+	assert_int_equal(bios.set, 0x142);    /* the deepest; the first of two equal ones */
 }
 
 static void by_number(void **state)
@@ -291,11 +291,11 @@ static void by_number(void **state)
 	assert_int_equal(bios.set, 0);
 }
 
-/* Modes that nobody can use are not there. */
+/* Unusable modes are ignored. */
 static void leaves_out(void **state)
 {
 	static const struct mode bad[] = {
-		{ 0x120, 1024, 768, 32, 0x9a, 0, 0, 0 },  /* not supported by what there is of monitor and memory */
+		{ 0x120, 1024, 768, 32, 0x9a, 0, 0, 0 },  /* not supported by the monitor and the memory */
 		{ 0x121, 1024, 768, 32, 0x93, 0, 0, 0 },  /* monochrome */
 		{ 0x122, 1024, 768, 32, 0x8b, 0, 0, 0 },  /* text */
 		{ 0x123, 1024, 768, 32, 0x1b, 0, 0, 0 },  /* banks only */
@@ -349,7 +349,7 @@ static void versions(void **state)
 	assert_null(set_mode(0, 640, 480, 32));
 	assert_int_equal(result.framebuffer.pitch, 2568);
 	NEW_BIOS(usual);
-	bios.pitch_more = 8;                  /* version 3 whose field is empty */
+	bios.pitch_more = 8;                  /* version 3 with an empty field */
 	assert_null(set_mode(0, 640, 480, 24));
 	assert_int_equal(result.framebuffer.pitch, 1928);
 	NEW_BIOS(usual);
@@ -369,20 +369,20 @@ static void versions(void **state)
 static void lists(void **state)
 {
 	(void)state;
-	/* in the buffer, where it is written over by what is read next if it is not read before */
+	/* in the buffer, where the next call overwrites it, so it must be read first */
 	NEW_BIOS(usual);
 	bios.list = BUFFER + 0x22;
 	assert_null(set_mode(0, 1024, 768, 32));
 	assert_int_equal(bios.set, 0x144);
 	assert_guards();
-	/* without an end: one and the same mode for ever */
+	/* without a terminator: the same mode repeated */
 	NEW_BIOS(usual);
 	for (uint32_t i = 0; i < 0x10000; i++)
 		memory[LIST + i] = i & 1 ? 1 : 0x44;
 	assert_null(set_mode(0, 1024, 768, 32));
 	assert_int_equal(bios.set, 0x144);
 	assert_true(bios.calls < 300);
-	/* nowhere, and at the end of what real mode reaches */
+	/* an invalid pointer, and the last address of real mode */
 	NEW_BIOS(usual);
 	bios.list = 0;
 	assert_non_null(set_mode(0, 1024, 768, 32));
@@ -390,7 +390,7 @@ static void lists(void **state)
 	NEW_BIOS(usual);
 	bios.list = 0xfffff;
 	assert_non_null(set_mode(0, 1024, 768, 32));
-	/* numbers that are none, and unknown ones */
+	/* invalid and unknown mode numbers */
 	NEW_BIOS(usual);
 	put16(LIST, 0x8144);
 	put16(LIST + 2, 0x0344);
@@ -430,7 +430,7 @@ static void monitors(void **state)
 	put_edid(1000, 600);
 	assert_null(set_mode(0, 0, 0, 16));
 	assert_int_equal(bios.set, 0x114);
-	/* only where any size will do */
+	/* only if any size was requested */
 	NEW_BIOS(usual);
 	put_edid(1280, 1024);
 	assert_null(set_mode(0, 640, 480, 0));
@@ -468,7 +468,7 @@ static void modes_that_fail(void **state)
 	assert_true(result.touched);
 }
 
-/* ---- what is wanted, and what the user is told ---- */
+/* ---- requests, and the sentences about them ---- */
 
 static struct segue_description target;
 static struct boot_info boot;
@@ -578,7 +578,7 @@ static void target_gets_what_it_asks_for(void **state)
 	assert_int_equal(boot.machine.vbe->mode, 0x4143);
 	assert_int_equal(changes, 1);
 	assert_said(SEGUE_LOG_INFO, "Video: 800x600x32.");
-	/* it is there already, or any will do */
+	/* it is set already, or any size was requested */
 	new_machine(&grub_screen);
 	target_asks(1024, 768, 32);
 	assert_false(settle(BUFFER));
@@ -595,18 +595,18 @@ static void target_gets_what_it_asks_for(void **state)
 	target_asks(0, 0, 16);
 	assert_true(settle(BUFFER));
 	assert_int_equal(bios.set, 0x117);
-	/* the same picture, but now its number is known */
+	/* the same mode, but now its number is known */
 	new_machine(&grub_screen);
 	target_asks(0, 0, 0);
 	target.video_mode = 0x144;
 	assert_true(settle(BUFFER));
 	assert_int_equal(boot.machine.vbe->mode, 0x4144);
-	/* not quite */
+	/* nearly the same */
 	new_machine(&text_screen);
 	target_asks(1280, 800, 32);
 	assert_true(settle(BUFFER));
-	assert_said(SEGUE_LOG_WARNING, "Video: 1280x800x32 is asked for, the nearest that there is: 1024x768x32.");
-	/* the user knows better */
+	assert_said(SEGUE_LOG_WARNING, "Video: 1280x800x32 is asked for, the nearest available is 1024x768x32.");
+	/* the user's option has priority */
 	new_machine(&text_screen);
 	target_asks(800, 600, 32);
 	user = (struct options){ .video = OPTION_VIDEO_SIZE, .video_width = 640, .video_height = 480 };
@@ -643,7 +643,7 @@ static void to_text(void **state)
 		assert_int_equal(changes, 1);
 		assert_said(SEGUE_LOG_INFO, "Video: text 80x25.");
 	}
-	/* 16-bit code is left alone with the text it has */
+	/* for a target in 16-bit code the present text mode is kept */
 	new_machine(&text_screen);
 	target.real_mode = target.asks_video = 1;
 	assert_false(settle(BUFFER));
@@ -656,7 +656,7 @@ static void to_text(void **state)
 	assert_said(SEGUE_LOG_WARNING, "Video: text is asked for, but the BIOS has no text screen: no screen.");
 }
 
-/* A wish that cannot be met is a warning, and the screen is one that can be read. */
+/* A request that cannot be met gives a warning, and the screen is readable. */
 static void wishes_that_fail(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How much workspace a plan needs: what SEGUE_WORKSPACE_SIZE() promises for a scattered blob, and what a refusal says. */
+/* How much workspace a plan needs: SEGUE_WORKSPACE_SIZE() for a scattered blob, and the size in a refusal's sentence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ static void take_sentence(void *context, int level, const char *text)
 		snprintf(sentence, sizeof sentence, "%s", text);
 }
 
-/* A blob of which only the headers are ever touched, in RAM that is the target's region, its spare bytes and the workspace. */
+/* A blob of which only the headers are read, in RAM with the target's region, some spare bytes and the workspace. */
 struct machine {
 	struct segue_load_args args;
 	struct segue_range map[2];
@@ -87,7 +87,7 @@ static void shuffle(uint32_t *order, uint32_t count)
 	}
 }
 
-/* Segments that fill RAM to the last byte, in another order than their bytes lie there. Returns where RAM ends. */
+/* Segments that fill RAM completely, in an order that differs from their bytes'. Returns the end of RAM. */
 static uint64_t fill_ram(struct machine *m)
 {
 	uint32_t sizes[SEGMENTS], order[SEGMENTS];
@@ -110,7 +110,7 @@ static uint64_t fill_ram(struct machine *m)
 	return at;
 }
 
-/* Exchanges may need more than SEGUE_WORKSPACE_SIZE() says: then the sentence does, and with that much it goes on. */
+/* Exchanges may need more than SEGUE_WORKSPACE_SIZE(). The sentence names a size, with which it succeeds. */
 static void test_refused_plan_names_its_need(void **state)
 {
 	(void)state;
@@ -118,7 +118,7 @@ static void test_refused_plan_names_its_need(void **state)
 		struct segue_description d;
 		struct machine m;
 		uint64_t ram_end;
-		/* Without what the segments above 32 want: for 32-bit records that would be enough. */
+		/* Without the extents that segments above 32 count as: this would suffice for 32-bit records. */
 		size_t size = segue_workspace_size(SEGMENTS);
 		unsigned turns = 0;
 		int error;
@@ -141,7 +141,7 @@ static void test_refused_plan_names_its_need(void **state)
 	}
 }
 
-/* Pages that lie where the target goes, in no order, each across two pages of it; spread over more than that, or not. */
+/* Pages in random order in the target's region, each across two of its pages; spread over a larger region, or not. */
 static void load_pages(uint32_t pages, uint32_t headers, uint32_t spread)
 {
 	struct segue_description d;

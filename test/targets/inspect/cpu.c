@@ -24,7 +24,7 @@
 #define EDX_APIC		(1u << 9)
 #define EDX_SEP			(1u << 11)
 #define EDX_PAT			(1u << 16)
-/* VME DE PSE TSC PAE MCE PGE FXSR: each has a bit of its own in CR4 */
+/* VME DE PSE TSC PAE MCE PGE FXSR: each adds a bit to CR4 */
 #define EDX_NEEDS_CR4		(1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 6 | 1u << 7 | \
 				 1u << 13 | 1u << 24)
 #define ECX_XSAVE		(1u << 26)
@@ -130,7 +130,7 @@ static void read_cpuid(void)
 	cpu.signature = r[0];
 	cpu.ecx = r[2];
 	cpu.edx = r[3];
-	/* a CPU without extended leaves answers with its last basic one */
+	/* a CPU without extended leaves returns its last basic leaf */
 	cpuid(0x80000000, 0, r);
 	if (r[0] > 0x80000000 && r[0] <= 0x8000ffff) {
 		cpuid(0x80000001, 0, r);
@@ -200,7 +200,7 @@ static void read_xcr0(void)
 	cpu.has_xcr0 = true;
 }
 
-/* Is the byte a megabyte away another byte? Writes to our own one only. */
+/* Is the byte one megabyte away a different byte? Writes only to our own byte. */
 static bool a20_open(void)
 {
 	static volatile uint32_t ours;
@@ -282,7 +282,7 @@ static void print_interrupt_controllers(void)
 {
 	print("pic1.mask = %x\n", in8(0x21));
 	print("pic2.mask = %x\n", in8(0xa1));
-	/* xAPIC mode, globally enabled, and where every CPU has it */
+	/* in xAPIC mode, globally enabled, and at the default address */
 	if (cpu.apic_base.there && (cpu.apic_base.value & ~(uint64_t)0x3ff) == 0xfee00800) {
 		uint32_t base = 0xfee00000;
 
@@ -370,14 +370,14 @@ static bool is_flat(struct descriptor d, bool code)
 	       (d.access & 0xfe) == (code ? 0x9a : 0x92) && (d.flags & 0xe) == 0xc;
 }
 
-/* Multiboot leaves GDTR undefined: only the hidden parts count, and software cannot see them. */
+/* Multiboot leaves GDTR undefined: only the hidden parts of segments count, which software cannot read. */
 static void judge_flat(const struct saved *state, const char *name, uint32_t selector, bool code,
 		       bool gdt_promised)
 {
 	struct descriptor d = descriptor_of(state, selector & 0xffff);
 
 	if (!gdt_promised && !is_flat(d, code))
-		not_applicable(name, "the GDT in memory does not show it, and need not");
+		not_applicable(name, "not in the GDT in memory, as the protocol allows");
 	else
 		expect_that(is_flat(d, code), name, code ? "a flat 32-bit code segment" :
 			    "a flat 32-bit data segment", "base %x limit %x access %x flags %x",
@@ -502,7 +502,7 @@ static void judge_segue_cpu(const struct saved *state)
 		expect("segue.x87.status", cpu.x87_status, 0);
 		expect("segue.x87.tags", cpu.x87_tags, X87_TAGS_EMPTY);
 	} else {
-		not_applicable("segue.x87", "no x87 answers, or CR0 forbids to ask");
+		not_applicable("segue.x87", "no x87, or CR0 forbids its instructions");
 	}
 }
 

@@ -74,7 +74,7 @@ enum {
 	HDR_SETUP_DATA = 0x250,
 	HDR_PREF_ADDRESS = 0x258,
 	HDR_INIT_SIZE = 0x260,
-	HDR_LIMIT = 0x290,		/* where the next field of boot_params starts */
+	HDR_LIMIT = 0x290,		/* offset of the next field of boot_params */
 	E820_TABLE = 0x2d0,
 	E820_MAX = 128,
 	E820_BYTES = 20,
@@ -117,7 +117,7 @@ static uint64_t ramdisk_size(void)
 	return wide(field(HDR_RAMDISK_SIZE), field(EXT_RAMDISK_SIZE));
 }
 
-/* ESI may be anything: is there a setup header where it points to? */
+/* ESI may have any value: does it point to a setup header? */
 static bool has_params(const struct saved *state)
 {
 	params = state->esi;
@@ -199,7 +199,7 @@ static void print_setup_data(uint32_t *number)
 		uint32_t node = (uint32_t)next;
 
 		if (next + 16 > UINT32_MAX) {
-			print("setup_data.%u = out of reach at %X\n", i, next);
+			print("setup_data.%u = above 4 GiB at %X\n", i, next);
 			return;
 		}
 		print("setup_data.%u = at %x type %x len %x crc32 %x\n", i, node, peek32(node + 8),
@@ -241,7 +241,7 @@ void linux_print(const struct saved *state)
 	print_setup_data(&number);
 }
 
-/* Of the bytes that no field occupies; unknown fields must be zero (boot.rst). */
+/* Bytes outside all fields: unknown fields must be zero (boot.rst). */
 static void judge_zero(const char *name, uint32_t start, uint32_t end)
 {
 	uint32_t wrong = 0, first = 0;
@@ -268,7 +268,7 @@ static void judge_zeros(void)
 	judge_zero("protocol.zero.0xeec", PAD_EEC, BOOT_PARAMS_SIZE);
 }
 
-/* What the image's header says has arrived as it was in the file. */
+/* The fields of the image's header must have the values of the file. */
 static void judge_header(void)
 {
 	expect("protocol.hdr.boot_flag", peek16(params + HDR_BOOT_FLAG), 0xaa55);
@@ -292,7 +292,7 @@ static void judge_place(const struct saved *state)
 	expect_that(map_has_ram(state->entry, end), "protocol.load.in_ram", "init_size bytes of available memory",
 		    "[%x, %X)", state->entry, end);
 	expect_that(!ranges_meet(params, params + BOOT_PARAMS_SIZE, state->entry, end),
-		    "protocol.boot_params", "apart from the kernel", "%x", params);
+		    "protocol.boot_params", "outside the kernel", "%x", params);
 }
 
 static void judge_ramdisk(const struct saved *state)
@@ -310,7 +310,7 @@ static void judge_ramdisk(const struct saved *state)
 		    start, end);
 	expect_that(!ranges_meet(start, end, state->entry, kernel_end) &&
 		    !ranges_meet(start, end, params, params + BOOT_PARAMS_SIZE),
-		    "protocol.ramdisk.apart", "apart from kernel and boot_params", "[%X, %X)", start, end);
+		    "protocol.ramdisk.apart", "outside kernel and boot_params", "[%X, %X)", start, end);
 }
 
 static void judge_command_line(const struct saved *state)
@@ -327,7 +327,7 @@ static void judge_command_line(const struct saved *state)
 	expect_that(!ranges_meet(start, start + length + 1, state->entry, kernel_end) &&
 		    !ranges_meet(start, start + length + 1, ramdisk(), ramdisk() + ramdisk_size()) &&
 		    !ranges_meet(start, start + length + 1, params, params + BOOT_PARAMS_SIZE),
-		    "protocol.cmdline.apart", "apart from kernel, ramdisk and boot_params", "%x", start);
+		    "protocol.cmdline.apart", "outside kernel, ramdisk and boot_params", "%x", start);
 }
 
 void linux_judge(const struct saved *state, bool strict)

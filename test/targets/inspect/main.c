@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inspector: prints the machine and the tables that its boot loader left, and judges
- * them. Options, as words of its command line (commas or spaces between them):
- *   strict   judge by Segue's own contract too, not only by the protocol
- *   catcher  with Segue's catcher, whose tables are there then
- *   exit     leave QEMU by isa-debug-exit at port 0xF4 (status 33: all ok, 35: not), or Bochs
+ * The inspector: a target that prints its entry state and the boot loader's tables, and checks them.
+ * Options, as words of its command line (commas or spaces between them):
+ *   strict   check against Segue's own contract too, not only against the protocol
+ *   catcher  expect the tables of Segue's catcher
+ *   exit     end QEMU by isa-debug-exit at port 0xF4 (status 33: all ok, 35: not), or Bochs
  *   reboot   reset the machine
  */
 #include "state.h"
@@ -26,7 +26,7 @@ enum {
 	COMMAND_LINE_MAX = 4096,
 };
 
-/* What PUSHAD and the CPU leave on the stack: save.asm, exception */
+/* The stack after PUSHAD and the CPU's pushes: save.asm, exception */
 struct frame {
 	uint32_t edi, esi, ebp, esp, ebx, edx, ecx, eax;
 	uint32_t vector, error, eip, cs, eflags;
@@ -43,7 +43,7 @@ void handle_exception(struct frame *frame);
 void inspect_main(const struct saved *state, enum variant variant);
 
 static uint32_t idt[2 * VECTORS];
-/* 0x10 and 0x18 stay what Linux's protocol says, our own code and data come behind */
+/* 0x10 and 0x18 are as Linux's protocol specifies; our own code and data segments follow */
 static uint32_t gdt[2 * 5];
 
 void handle_exception(struct frame *frame)
@@ -64,7 +64,7 @@ static void take_over(void)
 {
 	struct pseudo_descriptor gdtr, idtr;
 
-	/* not as initialisers: clang would put absolute addresses into constants */
+	/* not as initialisers, because clang would make constants with absolute addresses */
 	gdtr.limit = sizeof(gdt) - 1;
 	gdtr.base = (uint32_t)(uintptr_t)gdt;
 	idtr.limit = sizeof(idt) - 1;
@@ -163,7 +163,7 @@ void inspect_main(const struct saved *state, enum variant variant)
 	take_over();
 	cpu_read(state);
 	line = command_line(state, variant);
-	/* a plain ELF executable gets no command line: it is there for Segue's contract */
+	/* a plain ELF executable gets no command line, so it always checks Segue's contract */
 	strict = variant == VARIANT_ELF || has_option(line, "strict");
 	catcher = has_option(line, "catcher");
 	print("Segue's inspector\n");

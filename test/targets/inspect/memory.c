@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading untrusted memory, the loader's memory map, and our own place in it. */
+/* Reads untrusted memory, the loader's memory map, and our own place in it. */
 #include "state.h"
 #include "inspect_output.h"
 
@@ -13,7 +13,7 @@ uint32_t peek8(uint32_t address)
 {
 	uint32_t value;
 
-	/* GCC takes a load from a small constant address for a NULL dereference */
+	/* GCC treats a load from a small constant address as a NULL dereference */
 	__asm__ volatile("movzbl (%1), %0" : "=r"(value) : "r"(address));
 	return value;
 }
@@ -62,7 +62,7 @@ void map_add(uint64_t start, uint64_t length, uint32_t type)
 	range->type = type;
 }
 
-/* All of [start, end) is available and none of it is claimed by another type. */
+/* Is all of [start, end) available, and no part of it in a range of another type? */
 bool map_has_ram(uint64_t start, uint64_t end)
 {
 	bool progress = true;
@@ -134,7 +134,7 @@ uint32_t crc32(uint32_t start, uint32_t size)
 	return ~crc;
 }
 
-/* Counts and then clears: from here on .bss is ours, whatever the loader did. */
+/* Counts bytes of .bss that are not zero, then clears .bss, so that we can use it. */
 uint32_t clear_bss(void)
 {
 	uint32_t wrong = 0;
@@ -147,7 +147,7 @@ uint32_t clear_bss(void)
 	return wrong;
 }
 
-/* What the loader had to copy is there to the last byte, what it had to zero is zero. */
+/* Checks that the loader copied all bytes, up to the last one, and zeroed .bss. */
 void image_judge(bool loader_zeroes_bss, uint32_t nonzero_bss)
 {
 	uint32_t word = 1, wrong = 0;

@@ -38,7 +38,7 @@ enum {
 	INFO_FB_BPP = 108,
 	INFO_FB_TYPE = 109,
 	INFO_FB_COLOUR = 110,
-	INFO_FB_COLOUR_ALIGNED = 112,	/* where the specification's multiboot.h, and so GRUB, has it */
+	INFO_FB_COLOUR_ALIGNED = 112,	/* the offset in the specification's multiboot.h, which GRUB uses */
 	INFO_SIZE = 116,
 	MODULE_SIZE = 16,
 	PAGE = 4096,
@@ -76,7 +76,7 @@ enum {
 	SYM_BYTES = 16,
 };
 
-/* Looked up by its name in the symbol table that the loader passes. */
+/* Searched by its name in the symbol table that the loader passes. */
 const uint32_t inspect_landmark = 0x5e60e;
 
 static uint32_t info;
@@ -107,7 +107,7 @@ static uint32_t section_at(uint32_t i)
 	return field(INFO_SHDR_ADDR) + field(INFO_SHDR_SIZE) * i;
 }
 
-/* Entries whose size field says too little end the walk. */
+/* An entry with a too small size field ends the loop. */
 static uint32_t next_mmap(uint32_t entry)
 {
 	return peek32(entry) < 20 ? 0 : entry + 4 + peek32(entry);
@@ -277,7 +277,7 @@ static uint32_t string_end(uint32_t address)
 static void judge_placed(const char *name, uint32_t start, uint32_t end)
 {
 	expect_that(start != 0 && start <= end && apart_from_image(start, end), name,
-		    "somewhere apart from the kernel", "[%x, %x)", start, end);
+		    "outside the kernel", "[%x, %x)", start, end);
 }
 
 static void judge_modules(void)
@@ -320,7 +320,7 @@ static bool same_string(uint32_t address, const char *want)
 	return want[i] == 0 && peek8(address + i) == 0;
 }
 
-/* The value of our own symbol, found the way a debugger in the target would. */
+/* The value of our own symbol, found as a debugger in the target would find it. */
 static uint32_t find_landmark(void)
 {
 	uint32_t count = field(INFO_SHDR_NUM);
@@ -412,7 +412,7 @@ void multiboot_judge(const struct saved *state, bool video, bool strict)
 	expect_that(has(HAS_ELF), "segue.flags.elf", "set", "%x", field(INFO_FLAGS));
 	expect_that(has(HAS_CMDLINE), "segue.flags.cmdline", "set", "%x", field(INFO_FLAGS));
 	expect_that(has(HAS_LOADER_NAME), "segue.flags.boot_loader_name", "set", "%x", field(INFO_FLAGS));
-	/* the target may write there: not the firmware's, not the hole below 1 MiB */
+	/* writable by the target: not the firmware's, and not the hole below 1 MiB */
 	expect_that(map_has_ram(info, info + INFO_SIZE) && info >= 0x1000, "segue.ebx.in_ram",
 		    "available memory above the first page", "[%x, %x)", info, info + INFO_SIZE);
 }

@@ -200,7 +200,7 @@ void expect_that(bool good, const char *name, const char *want, const char *form
 		good_items++;
 	else
 		bad_items++;
-	screen_off = good;	/* the screen is short: it shows what is wrong */
+	screen_off = good;	/* the screen is short, so it shows wrong items only */
 	print(good ? "ok: %s = " : "BAD: %s: got ", name);
 	va_start(list, format);
 	print_list(format, list);

@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: MIT
-; The image's last bytes: a sequence that the inspector can compute again.
+; The image's last bytes: a sequence that the inspector computes again and compares.
 global inspect_pattern:data hidden
 global inspect_pattern_end:data hidden
 

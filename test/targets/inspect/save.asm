@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
-; What both entries share: everything but the general registers goes into the saved
-; state, then our own GDT replaces the loader's. Position-independent.
+; Shared by both entries: saves all state except the general registers, then replaces the loader's GDT by
+; our own. Position-independent.
 %include "save.inc"
 
 extern inspect_main

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ; The bzImage: boot sector and setup header (Linux's Documentation/x86/boot.rst), a small
-; 16-bit setup, then the payload. The 16-bit way in only collects what the payload needs
-; and enters it by the 32-bit protocol, with EAX telling so.
+; 16-bit setup, then the payload. The 16-bit setup only collects what the payload needs, and
+; enters it by the 32-bit protocol, with a mark in EAX.
 %include "layout.inc"
 %include "variant.inc"
 
@@ -24,7 +24,7 @@ CR0_PE		equ 1 << 0
 
 	times 0x1ef - ($ - $$) db 0
 sentinel:
-	db	0xff			; a loader that copies too much lets this through
+	db	0xff			; a loader that copies too much copies this byte
 	db	0
 header:
 	db	SETUP_SECTS

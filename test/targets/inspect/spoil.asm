@@ -1,14 +1,14 @@
 ; SPDX-License-Identifier: MIT
-; Spoils the CPU's state, for the state tests: put into memory at ORIGIN and jumped to by the
-; gdb stub, goes on at BACK. What the CPU has is said by the test:
+; Spoils the CPU's state, for the state tests. The gdb stub puts it into memory at ORIGIN and jumps to it; it continues
+; at BACK. The test defines what the CPU has:
 ;   -DCR4=value        bits to set in CR4
 ;   -DSYSENTER -DPAT   those MSRs
 ;   -DEFER=value       EFER, and -DSYSCALL: STAR, LSTAR, CSTAR, FMASK
 ;   -DXCR0             XCR0 = 7; CR4 must hold OSXSAVE
-;   -DKEEP             keep EBX and ESI, where the protocols pass their tables; EAX always
+;   -DKEEP             keep EBX and ESI, in which the protocols pass their tables; EAX is always kept
 ;   -DX87              leave CR0.EM and CR0.TS, so that the target can see the x87's state
-;   -DPAGING           paging on, in 4 MiB pages where all is where it was
-;   -DTABLES           GDTR, CS, DS, ES and SS too, which segue_exec() may rely on
+;   -DPAGING           paging on, with an identity map of 4 MiB pages
+;   -DTABLES           also GDTR, CS, DS, ES and SS, on which segue_exec() may rely
 bits 32
 org ORIGIN
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine as the loader left it, and what the parts of the inspector share. */
+/* The saved entry state, and declarations that the inspector's files share. */
 #ifndef INSPECT_STATE_H
 #define INSPECT_STATE_H
 
@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* to the end of each source file: the bzImage's payload runs anywhere, without a GOT */
+/* for the rest of each source file: the bzImage's payload runs at any address, without a GOT */
 #pragma GCC visibility push(hidden)
 
-/* variant.inc says the same */
+/* the same numbers as in variant.inc */
 enum variant {
 	VARIANT_MULTIBOOT,
 	VARIANT_MULTIBOOT_VIDEO,
@@ -18,7 +18,7 @@ enum variant {
 	VARIANT_ELF,
 };
 
-/* save.inc says the same */
+/* the same layout as in save.inc */
 struct saved {
 	uint32_t eax, ecx, edx, ebx, esp, ebp, esi, edi;
 	uint32_t eflags;

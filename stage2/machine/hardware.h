@@ -68,7 +68,7 @@
 /* Intel SDM vol. 3, 3.4.2 */
 #define SELECTOR_RPL 3u
 #define SELECTOR_TI 4u
-#define SELECTOR_FLAGS 7u             /* both */
+#define SELECTOR_FLAGS 7u             /* RPL and TI */
 
 /* Page-table entries (Intel SDM vol. 3, tables 4-4 to 4-20) */
 #define ENTRY_PRESENT 0x1u
@@ -98,7 +98,7 @@
 #define SYSTEM_B_OUT_2 0x20u
 /* Keyboard controller (8042) */
 #define KBC_DATA 0x60u
-#define KBC_COMMAND 0x64u             /* when it is read, its status */
+#define KBC_COMMAND 0x64u             /* a read returns the status */
 #define KBC_OUTPUT_FULL 0x1u
 #define KBC_INPUT_FULL 0x2u
 #define KBC_WRITE_OUT 0xd1u
@@ -112,13 +112,13 @@
 #define PIT_CONTROL 0x43u
 #define PIT_ONE_SHOT_2 0xb0u          /* channel 2, low then high byte, mode 0, binary */
 #define PIT_HZ 1193182u
-/* Interrupt controllers (8259A); the second port of each is the next one */
+/* Interrupt controllers (8259A): the first of each one's two ports */
 #define PIC_1 0x20u
 #define PIC_2 0xa0u
 #define ICW1 0x11u                    /* edge-triggered, two PICs, ICW4 follows */
 #define ICW2_BIOS_1 0x08u
 #define ICW2_BIOS_2 0x70u
-#define ICW3_1 0x04u                  /* the second is on line 2 */
+#define ICW3_1 0x04u                  /* the second PIC is on line 2 */
 #define ICW3_2 0x02u
 #define ICW4_8086 0x01u
 /* Intel chipsets since PIIX3 */
@@ -136,8 +136,8 @@
 #define DEBUG_PORT 0xe9u
 
 /* The first megabyte */
-#define BDA_EBDA 0x40eu               /* word in the BIOS data area: segment of the extended one */
-#define BASE_MEMORY 0x413u            /* word: KiB below the EBDA */
+#define BDA_EBDA 0x40eu               /* word in the BIOS data area: segment of the EBDA */
+#define BASE_MEMORY 0x413u            /* word in the BIOS data area: KiB of base memory */
 #define BASE_MEMORY_LEAST 256u
 #define BASE_MEMORY_MOST 640u
 #define VGA_TEXT 0xb8000u

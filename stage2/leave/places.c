@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Physical addresses as the host tells them, against what else is known: places.h. */
+/* Checks the host's physical addresses: places.h. */
 #include "common/placement.h"
-#include "load/places.h"
+#include "leave/places.h"
+#include "leave/loaded.h"
 #include "leave/walk.h"
 
-/* What a kernel's linear addresses begin with, mostly: powers of two from 256 MiB on (from 1 GiB on in 64-bit mode). */
+/* Kernels are mostly linked at multiples of a power of two from 256 MiB on (64-bit: from 1 GiB on). */
 #define KERNEL_BASE(linear, bits) ((linear) & ~(((addr_t)1 << (bits)) - 1))
 
 static addr_t linear_of(const struct job *job, const void *at)
@@ -12,7 +13,7 @@ static addr_t linear_of(const struct job *job, const void *at)
 	return (addr_t)(uintptr_t)at + (addr_t)job->args->data_base;
 }
 
-/* The host's own parts, by number; NULL behind the last. */
+/* Part i of the host's arguments; NULL after the last. */
 static const struct segue_part *part_at(const struct segue_load_args *args, size_t i)
 {
 	if (i == 0)
@@ -30,8 +31,8 @@ static bool try_offset(struct walk *walk, addr_t offset)
 	return segue_walk_try(walk, (struct tables_way){.mapped = TABLES_OFFSET, .at = offset});
 }
 
-/* Where are the page tables mapped? By what the host has told of other memory, or as kernels do it. */
-static bool find_tables(const struct segue_load_args *args, struct walk *walk)
+/* Finds where the page tables are mapped: at the offset of other memory, or as kernels usually map them. */
+static IN_LINE bool find_tables(const struct segue_load_args *args, struct walk *walk)
 {
 	addr_t base = (addr_t)args->data_base, linear = (addr_t)(uintptr_t)args->workspace + base;
 	addr_t offset = linear - (addr_t)args->workspace_phys;
@@ -47,21 +48,21 @@ static bool find_tables(const struct segue_load_args *args, struct walk *walk)
 	for (unsigned bits = 28; bits < 32; bits++)
 		if (try_offset(walk, KERNEL_BASE(linear, bits)) || try_offset(walk, KERNEL_BASE(text, bits)))
 			return true;
-	/* A page too many or too few. */
+	/* workspace_phys may be wrong by one page. */
 	return try_offset(walk, offset - PAGE) || try_offset(walk, offset + PAGE);
 }
 
 static bool search_tables(const struct segue_load_args *args, struct walk *walk)
 {
 	addr_t base = (addr_t)args->data_base;
-	/* The text, the workspace, the last address, the blob, the stack. */
+	/* Near the text, the workspace, the last address, the blob and the stack. */
 	const addr_t near[] = {(addr_t)(uintptr_t)segue_peek_fault + (addr_t)args->code_base, (addr_t)(uintptr_t)args->workspace + base,
 			       ADDRESS_MAX, (addr_t)(uintptr_t)args->blob.data + base, (addr_t)(uintptr_t)walk + base};
 
 	return segue_walk_search(walk, near, sizeof near / sizeof near[0]);
 }
 
-/* Is all of it in ranges of the memory map, of whatever type? */
+/* Is all of it in ranges of the memory map, of any type? */
 static bool is_in_map(const struct segue_load_args *args, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; start < end && i < args->memory_map_count; i++) {
@@ -75,7 +76,7 @@ static bool is_in_map(const struct segue_load_args *args, uint64_t start, uint64
 	return start >= end;
 }
 
-/* Does the memory map name what the host says is its own? One that a host made for the target may leave it out. */
+/* Does the memory map contain any memory that the host named? A map that was made for the target need not. */
 static bool is_map_of_host(const struct segue_load_args *args)
 {
 	const struct segue_part *part;
@@ -87,13 +88,13 @@ static bool is_map_of_host(const struct segue_load_args *args)
 	return is_in_map(args, args->workspace_phys, args->workspace_phys + 1);
 }
 
-static int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
+static IN_LINE int refuse_page(const struct job *job, addr_t offset, uint64_t is, const char *by)
 {
-	return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; told was %x" :
-			    "page %z is at %X by %s; told was %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
+	return segue_refuse(&job->log, SEGUE_E_WORKSPACE_PLACE, is == SEGUE_NOT_MAPPED ? "page %z is not mapped, %X, by %s; expected %x" :
+			    "page %z is at %X by %s; expected %x", offset / PAGE, is, by, (addr_t)job->args->workspace_phys + offset);
 }
 
-static const char *witness(const struct walk *walk)
+static OUT_OF_LINE const char *witness(const struct walk *walk)
 {
 	return walk->levels ? "the page tables" : "its address (paging is off)";
 }
@@ -118,7 +119,7 @@ static int check_pages(const struct job *job, struct walk *walk, bool *all_known
 	return SEGUE_OK;
 }
 
-/* A ROM, say; but some hosts are loaded into what firmware calls reserved. */
+/* It may be a ROM. Only a warning, because some hosts are loaded into memory that firmware calls reserved. */
 static void warn_of_type(const struct job *job, addr_t start, addr_t end)
 {
 	const struct segue_load_args *args = job->args;
@@ -134,7 +135,7 @@ static void warn_of_type(const struct job *job, addr_t start, addr_t end)
 	}
 }
 
-int segue_check_workspace_place(struct job *job)
+static int check_workspace(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	addr_t start = (addr_t)args->workspace_phys, end = start + (addr_t)args->workspace_size;
@@ -162,21 +163,21 @@ static void doubt(const struct job *job, const char *field, uint64_t value, cons
 	segue_say(&job->log, SEGUE_LOG_WARNING, "machine.%s is %X, %s; was machine set to zeros first?", field, value, why);
 }
 
-/* Registers of devices begin on 256 bytes at the least (Intel 82093AA data sheet, 3.0; IA-PC HPET 1.0a, 2.3.1). */
+/* Device registers are aligned to 256 bytes at least (Intel 82093AA data sheet, 3.0; IA-PC HPET 1.0a, 2.3.1). */
 static void check_device(const struct job *job, const char *field, uint32_t address)
 {
 	if (address % 256)
-		doubt(job, field, address, "not on 256 bytes");
+		doubt(job, field, address, "not aligned to 256");
 }
 
-void segue_check_machine(struct job *job)
+static void check_machine(struct job *job)
 {
 	const struct segue_machine *machine = job->machine;
 	uint32_t type;
 
 	if (!machine)
 		return;
-	/* Linux reads there before it can take a fault. The BIOS's areas below 1 MiB are not in every map. */
+	/* Linux reads the RSDP before it can handle a fault. Not every map contains the BIOS's areas below 1 MiB. */
 	if (machine->rsdp >= ONE_MIB && (machine->rsdp == UINT64_MAX || !is_in_map(job->args, machine->rsdp, machine->rsdp + 1))) {
 		doubt(job, "rsdp", machine->rsdp, "in no range of the memory map, and not used");
 		job->rsdp_is_wrong = true;
@@ -188,77 +189,34 @@ void segue_check_machine(struct job *job)
 		doubt(job, "framebuffer.type", type, "unknown");
 }
 
-int segue_make_extents(struct job *job, struct segue_part *part, const char *name, uint32_t number)
-{
-	const struct segue_load_args *args = job->args;
-	const uint8_t *data = part->data;
-	struct segue_extent *made = NULL, *last = NULL;
-	size_t size;
-
-	for (size_t at = 0; at < part->size; at += size) {
-		uint64_t told = translate(args, data + at);
-		size_t into = (size_t)(linear_of(job, data + at) % PAGE);
-		addr_t is = (addr_t)told;
-
-		size = PAGE - into;
-		if (size > part->size - at)
-			size = part->size - at;
-		if (told == SEGUE_NOT_MAPPED || is % PAGE != into)
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, told == SEGUE_NOT_MAPPED ?
-					    "by translate byte %z of %s %u is not mapped" :
-					    "by translate byte %z of %s %u, which is byte %u of its page, is at %X: another one of a page",
-					    (addr_t)at, name, number, (uint32_t)into, told);
-		if (is != told)
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "by translate byte %z of %s %u is at %X", (addr_t)at, name, number,
-					    told);
-		if (last && last->addr + last->size == is) {
-			last->size += size;
-			continue;
-		}
-		/* Nothing else is taken meanwhile: they lie one after the other. */
-		last = segue_arena_take(&job->arena, sizeof *last, sizeof(uint64_t));
-		if (!last)
-			return SEGUE_E_WORKSPACE_SMALL;
-		if (!made)
-			made = last;
-		last->addr = is;
-		last->size = size;
-		part->extent_count = (size_t)(last - made) + 1;
-	}
-	part->extents = made;
-	return SEGUE_OK;
-}
-
-/* Where a part's byte lies by the page tables, if they tell something else than its extents. */
+/* Do the page tables map a part's byte elsewhere than its extents say? Sets both addresses. */
 static bool differs(const struct job *job, struct walk *walk, uint32_t part, size_t at, addr_t *told, addr_t *is)
 {
 	struct bytes bytes = {.data = (const uint8_t *)job->parts[part].data + at, .size = 1, .part = part};
 	addr_t run;
 
-	segue_physical(job, bytes, told, &run);
+	segue_physical(job, &bytes, told, &run);
 	*is = segue_walk(walk, linear_of(job, bytes.data));
 	return *is != WALK_UNKNOWN && *is != *told;
 }
 
 /*
- * What the host reads at data may be a copy, so that tables which lead elsewhere prove nothing; but with an address that
- * no map has they do.
+ * data may be a copy of the file, so page tables that differ from the extents prove nothing; but together with an extent
+ * outside the memory map they do.
  */
 static int check_by_walk(const struct job *job, struct walk *walk, uint32_t index)
 {
 	const struct segue_part *part = &job->parts[index];
-	const char *name = index == 0 ? "blob" : "module";
-	uint32_t number = index == 0 ? 0 : index - 1;
 	addr_t told, is;
 
 	for (size_t at = 0; at < part->size; at += PAGE - (size_t)(linear_of(job, (const uint8_t *)part->data + at) % PAGE)) {
 		if (!differs(job, walk, index, at, &told, &is))
 			continue;
 		if (!is_in_map(job->args, told, told + 1))
-			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %s %u is at %x; told was %x, which is not in the "
-					    "memory map", witness(walk), (addr_t)at, name, number, is, told);
-		segue_say(&job->log, SEGUE_LOG_WARNING, "by %s byte %z of %s %u is at %x, and its extents say %x: wrong, unless data is a copy",
-			  witness(walk), (addr_t)at, name, number, is, told);
+			return segue_refuse(&job->log, SEGUE_E_EXTENT_PLACE, "by %s byte %z of %p is at %x; its extents say %x, which is not in the "
+					    "memory map", witness(walk), (addr_t)at, index, is, told);
+		segue_say(&job->log, SEGUE_LOG_WARNING, "by %s byte %z of %p is at %x, and its extents say %x: wrong, unless data is a copy",
+			  witness(walk), (addr_t)at, index, is, told);
 		break;
 	}
 	return SEGUE_OK;
@@ -274,16 +232,9 @@ static void check_by_map(const struct job *job, uint32_t index)
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0 || is_in_map(job->args, extents[i].addr, extents[i].addr + extents[i].size))
 			continue;
-		segue_say(&job->log, SEGUE_LOG_WARNING, "%s %u, extent %z, %x to %x, is not in the memory map", index == 0 ? "blob" : "module",
-			  index == 0 ? 0 : index - 1, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
+		segue_say(&job->log, SEGUE_LOG_WARNING, "%p, extent %z, %x to %x, is not in the memory map", index, (addr_t)i, (addr_t)extents[i].addr, (addr_t)(extents[i].addr + extents[i].size));
 		return;
 	}
-}
-
-static bool walk_again(struct walk *walk, addr_t code_base, addr_t data_base, struct tables_way way)
-{
-	return segue_walk_begin(walk, code_base, data_base) &&
-	       (walk->levels == 0 || (way.mapped != TABLES_NOT_KNOWN && segue_walk_try(walk, way)));
 }
 
 static int check_parts_by_walk(const struct job *job, struct walk *walk)
@@ -295,19 +246,21 @@ static int check_parts_by_walk(const struct job *job, struct walk *walk)
 	return error;
 }
 
-int segue_check_part_places(const struct job *job)
+static int check_parts(struct job *job)
 {
 	struct walk walk;
 	int error = SEGUE_OK;
 
-	if (walk_again(&walk, (addr_t)job->args->code_base, (addr_t)job->args->data_base, job->tables))
+	if (segue_walk_again(&walk, (addr_t)job->args->code_base, (addr_t)job->args->data_base, job->tables))
 		error = check_parts_by_walk(job, &walk);
 	for (size_t i = 0; i < job->part_count && error == SEGUE_OK; i++)
 		check_by_map(job, (uint32_t)i);
+	if (error == SEGUE_OK)
+		check_machine(job);
 	return error;
 }
 
-int segue_check_by_search(struct job *job)
+static int check_by_search(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	bool can_walk, known, before = job->tables.mapped != TABLES_NOT_KNOWN;
@@ -323,7 +276,7 @@ int segue_check_by_search(struct job *job)
 	can_walk = can_walk && (before ? segue_walk_try(&walk, job->tables) :
 				       args->flags & SEGUE_LOAD_SEARCH_TABLES && search_tables(args, &walk));
 	error = check_pages(job, can_walk ? &walk : NULL, &known);
-	/* No warning: nothing need be wrong, and a kernel that has its tables mapped nowhere would hear it at each load. */
+	/* Not a warning: a correct kernel that does not map its tables would get it at each load. */
 	if (error == SEGUE_OK && !known)
 		segue_say(&job->log, SEGUE_LOG_INFO, "workspace_phys was not verified: the page tables were not found, and there is no "
 			  "translate");
@@ -335,12 +288,13 @@ int segue_check_by_search(struct job *job)
 	return check_parts_by_walk(job, &walk);
 }
 
-bool segue_workspace_is_there(const struct loaded *loaded)
+/* Is the workspace still mapped to the same memory? true if that is unknown. */
+static bool is_there(const struct loaded *loaded)
 {
 	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
 	struct walk walk;
 
-	if (!walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
+	if (!segue_walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
 		return true;
 	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
 		addr_t is = segue_walk(&walk, linear + (addr_t)at);
@@ -350,3 +304,7 @@ bool segue_workspace_is_there(const struct loaded *loaded)
 	}
 	return true;
 }
+
+const struct segue_check segue_check_host = {
+	.workspace = check_workspace, .parts = check_parts, .last = check_by_search, .is_there = is_there,
+};

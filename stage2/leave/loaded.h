@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Layout of the workspace after segue_load():
+ *   page 0   purgatory's core, with params filled in
+ *   page 1   purgatory's IDT, TSS and stack
+ *   page 2   purgatory's optional blocks, if the target needs any
+ *   page 5   for segue_exec() to leave the host (leave.h): the gate's copy and its page tables
+ *   page 17  where other CPUs are parked (parking.h)
+ *   page 18  struct loaded, then the arena: parts, segments, the protocol's tables, the list
+ */
+#ifndef SEGUE_LOADED_H
+#define SEGUE_LOADED_H
+
+#include "common/loader.h"
+#include "leave/parking.h"
+#include "purgatory/purgatory.h"
+
+#define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
+#define LOADED_MAGIC 0x64616f4c       /* "Load" */
+
+struct list_page;                      /* load/list.h */
+
+struct loaded {
+	uint32_t magic;
+	addr_t code_base, data_base;  /* arguments of segue_load() */
+	const void *workspace;        /* its address at segue_load() */
+	addr_t workspace_phys;
+	size_t workspace_size;
+	struct tables_way tables;     /* as in struct job */
+	uint32_t flags, cpu_count;    /* arguments of segue_load() */
+	struct segue_description description;
+	struct segue_segment *segments;
+	struct list_page *list;
+	uint32_t sum;                 /* segue_loaded_sum(), which leaves this field out */
+};
+_Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");
+
+/*
+ * The sum of the bytes that must not change after segue_load(): all but purgatory's stack and what parking CPUs write (their
+ * page, the leave page and its tables, and purgatory's pointer to its GDT, which is before PARK_WRITES_END).
+ */
+#define PARK_WRITES_END (PURGATORY_PARK + 16u)
+uint32_t segue_loaded_sum(const struct loaded *loaded);
+
+/* The state of a workspace that this copy of the library has loaded (known.h), or NULL. */
+const struct loaded *segue_loaded(const void *workspace);
+
+/* Was this workspace loaded when the host had it mapped at another address? */
+bool segue_has_moved(const void *workspace);
+
+/* Is a CPU parked in this workspace, or about to park? Then it must not be written to. */
+bool segue_is_parking(const void *workspace);
+
+/* Must more CPUs park, by what was loaded? Reads the workspace only. */
+bool segue_cpus_are_missing(const struct loaded *loaded);
+
+/* segue_ready()'s checks of this CPU and the others. Needs CPL 0. */
+int segue_cpus_ready(const struct loaded *loaded);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program of the build machine that gives a file to segue_load(), and prints the code and the sentence. With the word
+ * wrong workspace_phys is wrong; with real the target is to start in real mode.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "segue.h"
+
+static unsigned char workspace[SEGUE_WORKSPACE_SIZE(1)] __attribute__((aligned(4096)));
+static char last[512];
+
+static void keep(void *context, int level, const char *sentence)
+{
+	(void)context;
+	if (level == SEGUE_LOG_ERROR)
+		snprintf(last, sizeof last, "%s", sentence);
+}
+
+/* A machine of 256 MiB, with the workspace and the file at addresses of their own. */
+static uint64_t translate(void *context, const void *at)
+{
+	const unsigned char *file = context, *byte = at;
+
+	if (byte >= workspace && byte < workspace + sizeof workspace)
+		return 0x8000000 + (uint64_t)(byte - workspace);
+	return 0x4000000 + (uint64_t)(byte - file);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct segue_range map[] = {{0, 0x9f000, SEGUE_MEMORY_RAM, 0}, {0x100000, 0x10000000, SEGUE_MEMORY_RAM, 0}};
+	struct segue_load_args args = {.struct_size = sizeof args, .flags = SEGUE_LOAD_BIOS, .memory_map = map, .memory_map_count = 2};
+	unsigned char *file = aligned_alloc(4096, 0x1000000);
+	const char *word = argc > 2 ? argv[2] : "";
+	FILE *in = argc > 1 ? fopen(argv[1], "rb") : NULL;
+
+	if (!file || !in)
+		return 1;
+	args.blob.data = file;
+	args.blob.size = fread(file, 1, 0x1000000, in);
+	args.workspace = workspace;
+	args.workspace_phys = !strcmp(word, "wrong") ? 0x9000000 : 0x8000000;
+	if (!strcmp(word, "real"))
+		args.flags |= SEGUE_LOAD_REAL_MODE;
+	args.workspace_size = sizeof workspace;
+	args.translate = translate;
+	args.translate_context = file;
+	args.log = keep;
+	printf("%d ", segue_load(&args));
+	printf("%s\n", last);
+	return 0;
+}
