@@ -38,53 +38,47 @@ typedef uint64_t addr_t;
  */
 #define SEGUE_HIDDEN __attribute__((visibility("hidden")))
 
-/*
- * Bytes are read and written by copies, of which compilers make one instruction; joined from single bytes, GCC makes four
- * loads of a number. A prover follows sums and no copies.
- */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "bytes are copied");
-static inline uint16_t le16(const uint8_t *p)
-{
-#ifdef __FRAMAC__
-	return (uint16_t)(p[0] + 256u * p[1]);
-#else
-	uint16_t value;
+/* For a function that GCC would inline although that makes i386 code larger, and for one that it would not. */
+#define OUT_OF_LINE __attribute__((noinline))
+#define IN_LINE inline __attribute__((always_inline))
 
-	__builtin_memcpy(&value, p, sizeof value);
-	return value;
-#endif
+/*
+ * Little-endian, at any alignment and on any machine. Compilers make one instruction of bytes that are joined in this way; of
+ * sums and products GCC makes four loads.
+ */
+static IN_LINE uint16_t le16(const uint8_t *p)
+{
+	return (uint16_t)((uint32_t)p[0] | ((uint32_t)p[1] << 8));
 }
 
-static inline uint32_t le32(const uint8_t *p)
+static IN_LINE uint32_t le32(const uint8_t *p)
 {
-#ifdef __FRAMAC__
-	return p[0] + 256u * p[1] + 65536u * p[2] + 16777216u * p[3];
-#else
-	uint32_t value;
-
-	__builtin_memcpy(&value, p, sizeof value);
-	return value;
-#endif
+	return (uint32_t)p[0] | ((uint32_t)p[1] << 8) | ((uint32_t)p[2] << 16) | ((uint32_t)p[3] << 24);
 }
 
 static inline uint64_t le64(const uint8_t *p)
 {
-	return le32(p) + 4294967296u * (uint64_t)le32(p + 4);
+	return le32(p) + ((uint64_t)le32(p + 4) << 32);
 }
 
-static inline void put_le16(uint8_t *p, uint16_t value)
+static IN_LINE void put_le16(uint8_t *p, uint16_t value)
 {
-	__builtin_memcpy(p, &value, sizeof value);
+	p[0] = (uint8_t)value;
+	p[1] = (uint8_t)(value >> 8);
 }
 
-static inline void put_le32(uint8_t *p, uint32_t value)
+static IN_LINE void put_le32(uint8_t *p, uint32_t value)
 {
-	__builtin_memcpy(p, &value, sizeof value);
+	p[0] = (uint8_t)value;
+	p[1] = (uint8_t)(value >> 8);
+	p[2] = (uint8_t)(value >> 16);
+	p[3] = (uint8_t)(value >> 24);
 }
 
 static inline void put_le64(uint8_t *p, uint64_t value)
 {
-	__builtin_memcpy(p, &value, sizeof value);
+	put_le32(p, (uint32_t)value);
+	put_le32(p + 4, (uint32_t)(value >> 32));
 }
 
 /* Reads a 64-bit address or size. A value of 4 GiB or more becomes ADDRESS_MAX, which fails every check. */
@@ -92,10 +86,6 @@ static inline addr_t le_addr(const uint8_t *p)
 {
 	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
 }
-
-/* For a function that GCC would inline although that makes i386 code larger, and for one that it would not. */
-#define OUT_OF_LINE __attribute__((noinline))
-#define IN_LINE inline __attribute__((always_inline))
 
 /* Is [offset, offset + size) inside [0, limit)? */
 static inline bool fits(addr_t offset, addr_t size, addr_t limit)
