@@ -56,6 +56,15 @@ def test_arch_is_asked_for(tmp_path, arch):
     run("make", "-s", cwd=tmp_path, status=2)
 
 
+def test_what_it_defines_is_not_overridden(tmp_path):
+    """With the objects for a name, the rule of the archive would write an archive over the first of them, and read it."""
+    text = project(tmp_path, f"SEGUE_DIR := {ROOT}\nSEGUE_ARCH := i386\nSEGUE_OBJDIR := objects\n"
+                   f"include {ROOT}/stage2/segue.mk\nmine: $(SEGUE_LIBRARY)\n", "-pn", "SEGUE_LIBRARY=$(SEGUE_OBJECTS)",
+                   "SEGUE_OBJECTS=mine.o")
+    assert "objects/libsegue.a" in targets(text) and "objects/stage2/load/load.o" in targets(text)
+    assert "mine.o" not in targets(text)
+
+
 def test_a_flag_that_drops_the_numbers(tmp_path):
     """The table of what C and NASM share is missing from its object: the sentence names the object and the cause."""
     (tmp_path / "Makefile").write_text(f"SEGUE_ARCH := i386\nSEGUE_OBJDIR := objects\ninclude {ROOT}/stage2/segue.mk\n")
