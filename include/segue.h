@@ -451,7 +451,7 @@ struct segue_load_args {
 
 	/*
 	 * The host's function from virtual to physical addresses, or NULL. It is called for each page of the workspace, which
-	 * is refused if the page is not at workspace_phys, and for each page of a part without extents, to make its extents.
+	 * is refused if the page is not at workspace_phys (only with segue_check_host), and for each page of a part without extents, to make its extents.
 	 */
 	segue_translate_fn *translate;
 	void *translate_context;
@@ -739,18 +739,19 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
 			       size_t *count);
 
 /*
- * What segue_load() can start: the protocols and containers of these tables, tried in their order, up to a NULL. The library
- * has tables with all of them, each alone in its object. If the host defines a table of its own, the linker takes that one
- * instead, and what it does not name is not linked. Keep the order below. (--whole-archive and ld -r take everything, and then
- * a second table is an error of the linker.) SEGUE_PROTOCOLS and SEGUE_CONTAINERS of segue.mk do the same. A blob of another
- * kind is refused with SEGUE_E_NOT_LINKED.
+ * What segue_load() can start: the protocols and containers of these tables, tried in their order, up to a NULL. The
+ * library has tables with all of them, each alone in its object. If the host defines a table of its own, the linker
+ * takes that one instead, and what it does not name is not linked. Keep the order below. (--whole-archive, also with ld
+ * -r, takes everything, and then a second table is an error of the linker.) Without the NULL, segue_load() reads on past
+ * the table. SEGUE_PROTOCOLS and SEGUE_CONTAINERS of segue.mk do the same. A blob of another kind is refused with
+ * SEGUE_E_NOT_LINKED.
  *
  *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
  *     const struct segue_container *const segue_containers[] = { NULL };
  *
  * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate and the
  * page tables: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, and their warnings. A host whose addresses are known to be right
- * may leave it empty.
+ * may leave it empty. Then a wrong workspace_phys resets the machine, also if translate is given.
  */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */

@@ -4,7 +4,7 @@
 #     SEGUE_DIR := segue
 #     SEGUE_ARCH := i386
 #     include $(SEGUE_DIR)/stage2/segue.mk
-#     kernel.elf: $(OBJECTS) $(SEGUE_OBJECTS)
+#     kernel.elf: $(OBJECTS) $(SEGUE_LIBRARY)
 #
 # A host's file that calls it is compiled with -I$(SEGUE_DIR)/include. To be set before the include:
 #
@@ -24,8 +24,8 @@
 # NASM and AR. The include defines:
 #
 #     SEGUE_SOURCES  every file that is compiled or assembled
-#     SEGUE_OBJECTS  the objects
-#     SEGUE_LIBRARY  $(SEGUE_OBJDIR)/libsegue.a, instead of SEGUE_OBJECTS: a link takes only the objects it needs
+#     SEGUE_LIBRARY  $(SEGUE_OBJDIR)/libsegue.a: a link takes only the objects it needs
+#     SEGUE_OBJECTS  the objects, for a link that takes all of them
 #     SEGUE_CFLAGS   the flags of the C files, added after the host's own
 #
 # All its names begin with SEGUE_, and the host's default goal does not change.
@@ -65,6 +65,13 @@ SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
 SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)
 SEGUE_BLOCKS ?= $(SEGUE_ALL_BLOCKS)
 override SEGUE_SENTENCES := $(strip $(SEGUE_SENTENCES))
+override SEGUE_MEMORY := $(strip $(SEGUE_MEMORY))
+ifneq ($(filter-out 0 1,$(SEGUE_SENTENCES) $(SEGUE_MEMORY)),)
+$(error SEGUE_SENTENCES and SEGUE_MEMORY are 0 or 1, not '$(filter-out 0 1,$(SEGUE_SENTENCES) $(SEGUE_MEMORY))')
+endif
+ifneq ($(strip $(SEGUE_PROTOCOL)$(SEGUE_CONTAINER)$(SEGUE_CHECK)$(SEGUE_BLOCK)),)
+$(error The names are SEGUE_PROTOCOLS, SEGUE_CONTAINERS, SEGUE_CHECKS and SEGUE_BLOCKS)
+endif
 SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_PROTOCOLS),$(SEGUE_PROTOCOLS)) $(filter-out $(SEGUE_ALL_CONTAINERS),$(SEGUE_CONTAINERS)) \
 	$(filter-out $(SEGUE_ALL_CHECKS),$(SEGUE_CHECKS)) $(filter-out $(SEGUE_ALL_BLOCKS),$(SEGUE_BLOCKS))
 ifneq ($(strip $(SEGUE_UNKNOWN)),)
@@ -124,13 +131,14 @@ SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS)
 
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
-# What is chosen, in a file that is new when the choice is another: then all is made again.
-SEGUE_CHOICE := $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES_blocks) $(SEGUE_DEFINES)
+# The choice and the compiler with its flags, in a file that is written when they change. Then everything is compiled again.
+SEGUE_CHOICE = $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES_blocks) $(SEGUE_DEFINES) \
+	$(subst ','\'',$(SEGUE_COMPILE))
 $(SEGUE_OBJDIR)/always: ;
 $(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always
 	@mkdir -p $(@D)
 	@echo '$(SEGUE_CHOICE)' | cmp -s - $@ || echo '$(SEGUE_CHOICE)' > $@
-$(SEGUE_C_OBJECTS) $(SEGUE_LIBRARY): $(SEGUE_OBJDIR)/choice
+$(SEGUE_C_OBJECTS) $(SEGUE_INC) $(SEGUE_LIBRARY): $(SEGUE_OBJDIR)/choice
 $(SEGUE_C_OBJECTS): $(SEGUE_OBJDIR)/%.o: $(SEGUE_DIR)/%.c $(addprefix $(SEGUE_DIR)/,stage2/segue.mk $(SEGUE_HEADERS))
 	@mkdir -p $(@D)
 	$(SEGUE_COMPILE) $(SEGUE_DEFINES) $(SEGUE_DEFINES_$(basename $(@F))) -c -o $@ $<

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where purgatory's core and its blocks are: in build/purgatory.bin, and in purgatory's pages."""
+"""Where purgatory's core and its blocks are, in build/purgatory.bin and in purgatory's pages; and its numbers."""
 import os
 import re
 
@@ -12,6 +12,12 @@ def blocks():
         found = {(name, part): int(value, 16) for name, part, value in
                  re.findall(r"^block_(\w+)\.(\w+) equ 0x([0-9A-Fa-f]+)$", file.read(), re.MULTILINE)}
     return {name: tuple(found[name, part] for part in ("at", "start", "size")) for name, part in found if part == "at"}
+
+
+def number(name):
+    """Return one of the numbers of purgatory's that the build takes from C."""
+    with open(os.path.join(BUILD, "i386/stage2/numbers/purgatory.inc")) as file:
+        return int(re.search(rf"^{re.escape(name)} equ (\d+)$", file.read(), re.MULTILINE)[1])
 
 
 def offset_of(name, code):

@@ -14,6 +14,7 @@ import pytest
 
 from images import Part, qemu_kernel, small_elf
 from other_cpus import WAIT
+from purgatory_blocks import number
 from qemu import BUILD, LOGS, PATIENCE, Qemu
 from test_hosts import high_memory
 from test_purgatory import RESET_CPU
@@ -32,7 +33,6 @@ HOSTS = {
 ENTRY = 0x200000
 LEAVE_AT = 5 * 4096     # stage2/leave/leave.h
 BLOCKS_AT = 2 * 4096    # purgatory.asm
-TABLES_AT = 8 + 124     # purgatory.h: params.tables
 VECTOR_UD, VECTOR_MC = 6, 18
 CR4_MCE = 1 << 6
 CR0_TARGET, CR0_TS = 0x11, 1 << 3
@@ -84,7 +84,8 @@ class Window:
         if snapshot:
             # QEMU keeps snapshots in a disk image: in the temporary file that takes the writes to this one.
             boot["args"] += ["-drive", f"if=none,file={small},format=raw,snapshot=on"]
-        if "blob=high" in words:
+        self.high = "blob=high" in words
+        if self.high:
             boot.update(high_memory("16M"))
         self.vm = Qemu(f"window-{name}", **{"memory": "16M", "bits": 64, "cpu": "max", "gdb": True, "paused": True, **boot})
 
@@ -107,7 +108,8 @@ class Window:
         workspace = registers.get("RDI") if self.base else registers["EAX"]
         pages = self.stub.read_mem(workspace, LEAVE_AT)
         page = pages[:4096]
-        self.tables, = struct.unpack_from("<I", page, TABLES_AT)
+        self.tables, = struct.unpack_from("<I", page, number("PURGATORY_PARAMS_AT") + number("params.tables"))
+        assert bool(self.tables) == self.high
         # params.home: purgatory does not move for a target this small
         self.workspace_phys, = struct.unpack_from("<I", page, 12)
         self.last = self.workspace_phys + LAST_LIDT.search(page).start() + LAST_LIDT_SIZE

@@ -65,6 +65,28 @@ def test_what_it_defines_is_not_overridden(tmp_path):
     assert "mine.o" not in targets(text)
 
 
+@pytest.mark.parametrize("line, said", [
+    ("SEGUE_SENTENCES := no", "not 'no'"), ("SEGUE_MEMORY := yes", "not 'yes'"),
+    ("SEGUE_PROTOCOL := multiboot", "The names are SEGUE_PROTOCOLS"), ("SEGUE_BLOCK := cpus", "and SEGUE_BLOCKS")])
+def test_a_value_that_means_nothing(tmp_path, line, said):
+    """It would be ignored, and everything linked."""
+    (tmp_path / "Makefile").write_text(f"SEGUE_ARCH := i386\n{line}\ninclude {ROOT}/stage2/segue.mk\nall:\n")
+    assert said in run("sh", "-c", "make -s 2>&1", cwd=tmp_path, status=2)
+
+
+def test_other_flags_compile_anew(tmp_path):
+    """A kernel that changes its calling convention must not link objects of the old one."""
+    (tmp_path / "Makefile").write_text(f"SEGUE_ARCH := i386\nSEGUE_OBJDIR := objects\ninclude {ROOT}/stage2/segue.mk\n")
+    command = ["make", "-s", "objects/loaders/common/log.o", f"CC={embed.compiler('gcc', 'i386')}"]
+    log = tmp_path / "objects/loaders/common/log.o"
+    run(*command, "CFLAGS=-O2", cwd=tmp_path)
+    first = log.stat().st_mtime_ns
+    run(*command, "CFLAGS=-O2", cwd=tmp_path)
+    assert log.stat().st_mtime_ns == first
+    run(*command, "CFLAGS=-O2 -mregparm=3 -DQUOTED='\"a b\"'", cwd=tmp_path)
+    assert log.stat().st_mtime_ns != first
+
+
 def test_a_flag_that_drops_the_numbers(tmp_path):
     """The table of what C and NASM share is missing from its object: the sentence names the object and the cause."""
     (tmp_path / "Makefile").write_text(f"SEGUE_ARCH := i386\nSEGUE_OBJDIR := objects\ninclude {ROOT}/stage2/segue.mk\n")
