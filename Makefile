@@ -204,7 +204,7 @@ budgets: $(B)/purgatory.bin $(LIBRARIES:%=$(B)/i386/%) $(B)/segue.elf $(B)/mbr.b
 	@$(call budget,"purgatory core",$(call block,core),$(BUDGET_PURGATORY))
 	@$(call budget,"purgatory's optional blocks",$$(($$(wc -c < $(B)/purgatory.bin) - $(call block,core))),$(BUDGET_BLOCKS))
 	@$(foreach each,$(PURGATORY_BLOCKS),$(call budget,"  $(each)",$(call block,$(each)),$(BUDGET_BLOCK_$(each))) &&) :
-	@CC='$(CC_i386)' LINK='$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE)' test/budgets $(B) $(if $(filter clang,$(CC32)),clang)
+	@WERROR=$(WERROR) CC='$(CC_i386)' LINK='$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE)' test/budgets $(B) $(if $(filter clang,$(CC32)),clang)
 	@$(call budget,"segue.elf",$$(wc -c < $(B)/segue.elf),$(BUDGET_ELF))
 	@$(call budget,"boot sector",$(call mapped,$(B)/mbr.map,boot_sector_used),$(BUDGET_BOOT_SECTOR))
 	@$(call budget,"stage 1's second part",$(call mapped,$(B)/loader.map,loader_used),$(BUDGET_LOADER))
