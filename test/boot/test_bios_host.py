@@ -156,7 +156,7 @@ def test_a_target_after_it(mode, emulator, target, row):
     build, mode_words = MODES[mode]
     with machine(f"bios-then-{mode}-{target.name}", build, f"{mode_words} {ALL} map=bios bios=run",
                  modules_of(target.load()), memory="24M", bits=64 if emulator == "x86_64" else 32, cpu="max") as vm:
-        vm.wait_for(r"^INSPECT: \d+ ok, 0 bad", timeout=60, but_not=BAD + "|^INSPECT: \d+ ok, [1-9]")
+        vm.wait_for(r"^INSPECT: \d+ ok, 0 bad", timeout=60, but_not=BAD + r"|^INSPECT: \d+ ok, [1-9]")
         said = vm.serial()
         row(vm.elapsed())
     assert re.search(r"^BIOS: 0 bad", said, re.MULTILINE)
