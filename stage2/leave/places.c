@@ -284,7 +284,6 @@ static int check_by_search(struct job *job)
 		return error;
 	loaded = (struct loaded *)(void *)(job->workspace + LOADED_AT);
 	loaded->tables = walk.way;
-	loaded->sum = segue_loaded_sum(loaded);
 	return check_parts_by_walk(job, &walk);
 }
 

@@ -448,7 +448,5 @@ int segue_arrange(struct job *job)
 	segue_prepare_leave(job);
 	link_list(a);
 	segue_write_purgatory(job, &a->housing);
-	loaded->head_sum = segue_loaded_head_sum(loaded);
-	loaded->sum = segue_loaded_sum(loaded);
 	return SEGUE_OK;
 }

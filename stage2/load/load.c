@@ -310,6 +310,7 @@ static int check_memory(const struct job *job)
 static int load_alone(const struct segue_load_args *args)
 {
 	struct job job = {.args = args, .log = {.callback = args->log, .context = args->log_context}, .machine = args->machine};
+	struct loaded *loaded;
 	int error;
 
 	if (!args->workspace)
@@ -329,11 +330,16 @@ static int load_alone(const struct segue_load_args *args)
 		return error;
 	memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
 	error = load(&job);
-	if (error != SEGUE_OK)
+	if (error != SEGUE_OK) {
 		memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
-	else
-		segue_know(job.workspace, args->machine ? (uint16_t)args->machine->serial_port : 0);
-	return error;
+		return error;
+	}
+	loaded = (void *)(job.workspace + LOADED_AT);
+	/* The first is a part of what the second is over. */
+	loaded->head_sum = segue_loaded_head_sum(loaded);
+	loaded->sum = segue_loaded_sum(loaded);
+	segue_know(job.workspace, args->machine ? (uint16_t)args->machine->serial_port : 0);
+	return SEGUE_OK;
 }
 
 int segue_load(const struct segue_load_args *args)
