@@ -20,6 +20,11 @@
 #define BLOCK_DEVICES 0x10u
 #define BLOCK_CATCHER 0x20u
 
+/* All that SEGUE_LOAD_QUIET_ALL stands for. */
+#define QUIET_EACH \
+	(SEGUE_LOAD_QUIET_IOAPIC | SEGUE_LOAD_QUIET_LAPIC | SEGUE_LOAD_QUIET_HPET | SEGUE_LOAD_QUIET_PIT | \
+	 SEGUE_LOAD_QUIET_PIC | SEGUE_LOAD_QUIET_RTC | SEGUE_LOAD_QUIET_BUS_MASTERS | SEGUE_LOAD_QUIET_VGA)
+
 struct segue_block {
 	uint32_t id;                  /* BLOCK_* */
 	const struct purgatory_bytes *bytes;

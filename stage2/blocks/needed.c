@@ -5,9 +5,6 @@
 
 /* These run before purgatory moves, or lie in a segment of the target. */
 #define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER)
-#define QUIET_FLAGS \
-	(SEGUE_LOAD_QUIET_IOAPIC | SEGUE_LOAD_QUIET_LAPIC | SEGUE_LOAD_QUIET_HPET | SEGUE_LOAD_QUIET_PIT | \
-	 SEGUE_LOAD_QUIET_PIC | SEGUE_LOAD_QUIET_RTC | SEGUE_LOAD_QUIET_BUS_MASTERS | SEGUE_LOAD_QUIET_VGA | SEGUE_LOAD_QUIET_ALL)
 
 int segue_need_block(struct job *job, uint32_t id)
 {
@@ -30,7 +27,7 @@ static int need_what_is_asked_for(struct job *job)
 		{SEGUE_LOAD_INIT_CPUS, BLOCK_CPUS},
 		{SEGUE_LOAD_REAL_MODE, BLOCK_REAL_MODE},
 		{SEGUE_LOAD_DIGEST_REBOOT, BLOCK_DIGEST},
-		{QUIET_FLAGS, BLOCK_DEVICES},
+		{QUIET_EACH | SEGUE_LOAD_QUIET_ALL, BLOCK_DEVICES},
 		{SEGUE_LOAD_CATCHER, BLOCK_CATCHER},
 	};
 	uint32_t flags = job->args->flags;
@@ -70,7 +67,7 @@ uint32_t segue_purgatory_pages(const struct job *job)
 
 void segue_write_blocks(const struct job *job, struct purgatory_params *params)
 {
-	/* A CPU that nobody has told of may park, too. */
+	/* A CPU that segue_load() was not told of may park too. */
 	uint32_t wanted = job->blocks | BLOCK_CPUS;
 
 	for (const struct segue_block *const *each = segue_blocks; *each; each++) {

@@ -15,11 +15,6 @@ static uint32_t apic_base(const struct cpuid *f)
 	return low;
 }
 
-static const volatile struct parking *parking_of(const struct loaded *loaded)
-{
-	return (const volatile struct parking *)(const void *)((const uint8_t *)loaded - LOADED_AT + PARKING_AT);
-}
-
 static uint32_t others_of(const struct loaded *loaded)
 {
 	return loaded->cpu_count > 1 ? loaded->cpu_count - 1 : 0;
@@ -27,12 +22,12 @@ static uint32_t others_of(const struct loaded *loaded)
 
 bool segue_cpus_are_missing(const struct loaded *loaded)
 {
-	return !(loaded->flags & SEGUE_LOAD_INIT_CPUS) && parking_of(loaded)->count < others_of(loaded);
+	return !(loaded->flags & SEGUE_LOAD_INIT_CPUS) && segue_parking_of(loaded)->count < others_of(loaded);
 }
 
 int segue_cpus_ready(const struct loaded *loaded)
 {
-	uint32_t others = others_of(loaded), parked = parking_of(loaded)->count, base;
+	uint32_t others = others_of(loaded), parked = segue_parking_of(loaded)->count, base;
 	struct cpuid features = segue_cpuid_features();
 	bool is_boot_cpu;
 

@@ -89,10 +89,7 @@ bool segue_has_moved(const void *workspace)
 
 bool segue_is_parking(const void *workspace)
 {
-	const volatile struct parking *parking;
+	const struct loaded *loaded = segue_loaded(workspace);
 
-	if (!segue_loaded(workspace))
-		return false;
-	parking = (const volatile struct parking *)(const void *)((const uint8_t *)workspace + PARKING_AT);
-	return parking->lock || parking->count;
+	return loaded && (segue_parking_of(loaded)->lock || segue_parking_of(loaded)->count);
 }

@@ -51,6 +51,12 @@ const struct loaded *segue_loaded(const void *workspace);
 /* Was this workspace loaded when the host had it mapped at another address? */
 bool segue_has_moved(const void *workspace);
 
+/* volatile: other CPUs write to it. */
+static inline const volatile struct parking *segue_parking_of(const struct loaded *loaded)
+{
+	return (const volatile struct parking *)(const void *)((const uint8_t *)loaded - LOADED_AT + PARKING_AT);
+}
+
 /* Is a CPU parked in this workspace, or about to park? Then it must not be written to. */
 bool segue_is_parking(const void *workspace);
 
