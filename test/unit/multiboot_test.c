@@ -430,6 +430,21 @@ static void memory_map(void **state)
 	free(t);
 }
 
+/* Loads a kernel at an address that is RAM in all of the maps below. */
+static struct loader_job *run_with_map(const struct segue_range *map, size_t count)
+{
+	struct loader_job *t;
+
+	elf_kernel(false, 0);
+	PUT(&image, segment_at(&image, 0), program_header, p_paddr, 0x120000);
+	PUT(&image, segment_at(&image, 0), program_header, p_vaddr, 0x120000);
+	PUT(&image, image.at, header, e_entry, 0x120000);
+	t = new_job(image.at, image.size);
+	set_map(t, map, count);
+	run(t, SEGUE_OK);
+	return t;
+}
+
 /* No entry of RAM has what another entry has, so a target can read the map entry by entry. */
 static void overlapping_ranges(void **state)
 {
@@ -465,13 +480,7 @@ static void overlapping_ranges(void **state)
 		const uint8_t *p;
 		size_t told;
 
-		elf_kernel(false, 0);
-		PUT(&image, segment_at(&image, 0), program_header, p_paddr, 0x120000);
-		PUT(&image, segment_at(&image, 0), program_header, p_vaddr, 0x120000);
-		PUT(&image, image.at, header, e_entry, 0x120000);
-		t = new_job(image.at, image.size);
-		set_map(t, cases[i].map, cases[i].count);
-		run(t, SEGUE_OK);
+		t = run_with_map(cases[i].map, cases[i].count);
 		told = field(t, MMAP_LENGTH) / 24;
 		p = target(t, field(t, MMAP_ADDR), field(t, MMAP_LENGTH));
 		for (size_t k = 0; k < told; k++, p += 24) {
@@ -544,14 +553,7 @@ static void lower_and_upper_memory(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct loader_job *t;
 
-		elf_kernel(false, 0);
-		/* not in the holes */
-		PUT(&image, segment_at(&image, 0), program_header, p_paddr, 0x120000);
-		PUT(&image, segment_at(&image, 0), program_header, p_vaddr, 0x120000);
-		PUT(&image, image.at, header, e_entry, 0x120000);
-		t = new_job(image.at, image.size);
-		set_map(t, cases[i].map, cases[i].count);
-		run(t, SEGUE_OK);
+		t = run_with_map(cases[i].map, cases[i].count);
 		if (field(t, MEM_LOWER) != cases[i].lower || field(t, MEM_UPPER) != cases[i].upper)
 			fail_msg("%s: %u and %u, not %u and %u", cases[i].what, field(t, MEM_LOWER), field(t, MEM_UPPER),
 				 cases[i].lower, cases[i].upper);
