@@ -31,7 +31,7 @@ bool segue_has_multiboot_sum(const uint8_t *p);
 /* 512 bytes that end with the boot flag */
 bool segue_is_boot_sector(const struct bytes *file);
 
-/* A newc cpio archive, by its first six bytes; a Fiwix blob, by the kernel behind its lengths */
+/* segue_is_bundle(): do the first six bytes say newc cpio archive? segue_is_fiwix(): is there a kernel after the two lengths? */
 bool segue_is_bundle(const struct bytes *blob);
 bool segue_is_fiwix(const struct bytes *blob);
 

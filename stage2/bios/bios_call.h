@@ -9,7 +9,7 @@
 
 /* The real-mode part and its stack. */
 #define BIOS_CALL_SIZE 0x2000u
-_Static_assert(BIOS_CALL_SIZE == SEGUE_BIOS_DATA_AT, "data is behind it");
+_Static_assert(BIOS_CALL_SIZE == SEGUE_BIOS_DATA_AT, "the data follows it");
 _Static_assert(sizeof(struct segue_bios_registers) == 36, "segue.h");
 
 /*

@@ -30,7 +30,7 @@ struct segue_block {
 	const struct purgatory_bytes *bytes;
 	/* Before the blob is opened, if the block is needed by then. NULL: nothing. */
 	int (*prepare)(struct job *job);
-	/* Tells purgatory, when the block is in the workspace. NULL: nothing. */
+	/* Fills in the block's parameters, after its bytes are in the workspace. NULL: it has none. */
 	void (*write)(const struct job *job, struct purgatory_params *params);
 };
 extern const struct segue_block *const segue_blocks[] SEGUE_HIDDEN;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What purgatory quiets for a target (purgatory/devices.asm): SEGUE_LOAD_QUIET_* of segue.h become what that reads. */
+/* The devices that purgatory quiets (purgatory/devices.asm): SEGUE_LOAD_QUIET_* of segue.h become its parameters. */
 #include "blocks/block.h"
 #include "common/memory_functions.h"
 #include "common/placement.h"
@@ -23,15 +23,15 @@ static uint32_t quiet_of(const struct job *job)
 
 	if (!(flags & SEGUE_LOAD_QUIET_ALL))
 		return flags & QUIET_EACH;
-	/* Who starts in real mode asks the BIOS for its disk, and that asks a controller. */
+	/* A target in real mode reads its disk through the BIOS, whose controller may be a bus master. */
 	if (segue_is_real_mode(&job->entry))
 		return QUIET_EACH & ~(~flags & SEGUE_LOAD_QUIET_BUS_MASTERS);
 	return QUIET_EACH;
 }
 
 /*
- * Where purgatory will put the screen into text mode, the target is told of that and of nothing else: job->machine
- * becomes one that has no other. Refuses when the workspace is too small.
+ * If purgatory will set text mode, the target must be told of that screen only: job->machine becomes a copy without the
+ * host's. Refuses if the workspace is too small.
  */
 static int foresee_screen(struct job *job)
 {
@@ -79,7 +79,7 @@ static void write_devices(const struct job *job, struct purgatory_params *params
 
 	params->quiet = quiet_of(job);
 	devices->bios_masks = BIOS_PIC_MASKS;
-	/* Purgatory looks there for who answers, and an IO-APIC does so after a write only. */
+	/* Purgatory probes the usual addresses, and to probe an IO-APIC it must write: so not to RAM. */
 	if (!segue_is_ram(job, USUAL_IO_APIC, USUAL_IO_APIC + 1))
 		devices->usual_io_apic = USUAL_IO_APIC;
 	if (!segue_is_ram(job, USUAL_HPET, USUAL_HPET + 1))

@@ -3,7 +3,6 @@
 #include "blocks/block.h"
 #include "common/memory_functions.h"
 
-/* What purgatory needs to check the digest, and to show a wrong one. */
 static void write_digest(const struct job *job, struct purgatory_params *params)
 {
 	_Static_assert(SEGUE_LOAD_DIGEST_REBOOT == PURGATORY_DIGEST_REBOOT, "copied as it stands");

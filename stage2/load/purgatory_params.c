@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Purgatory, as the workspace holds it: its code, and what it is told (struct purgatory_params). */
+/* Writes purgatory's core and its parameters (struct purgatory_params) to the workspace. */
 #include "blocks/block.h"
 #include "common/memory_functions.h"
 #include "leave/loaded.h"
@@ -8,7 +8,7 @@
 
 _Static_assert(offsetof(struct entry_state, eip) == 32 && offsetof(struct entry_state, ebx) == 4, "purgatory.h: registers");
 
-/* What shuts A20 goes on running only where bit 20 of its addresses is 0. */
+/* Code that shuts A20 can continue only if bit 20 of its addresses is 0. */
 bool segue_is_good_home(const struct job *job, addr_t home, uint32_t pages)
 {
 	addr_t last = home + pages * PURGATORY_PAGE - 1;
@@ -24,7 +24,7 @@ static bool only_for_boot_cpu(const struct job *job)
 	return !(job->args->flags & SEGUE_LOAD_ANY_CPU) && segue_has_apic_base(&features);
 }
 
-/* Where what has no console of its own prints. */
+/* Where purgatory prints an exception or a wrong digest. */
 static void write_console(const struct job *job, struct purgatory_params *params)
 {
 	const struct segue_framebuffer *screen = segue_screen(job);

@@ -82,9 +82,9 @@ struct purgatory_digest {
 	uint8_t block[64];            /* bytes that do not fill a block yet */
 };
 
-/* The core or a block, as it was assembled (*_embed.asm). */
+/* The bytes of the core or of a block, which *_embed.asm puts into the library. */
 struct purgatory_bytes {
-	uint32_t at;                  /* offset from the core; the catcher's is 0: it has a place of its own */
+	uint32_t at;                  /* offset from the core; 0 for the catcher, which is a segment of the target */
 	uint32_t size;
 	uint8_t bytes[];
 };
