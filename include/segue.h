@@ -6,6 +6,7 @@
  *   segue_park()   stops another CPU; called on each other CPU that runs, after segue_load()
  *   segue_ready()  says whether segue_exec() may be called at this point
  *   segue_exec()   cannot fail and does not return
+ *   segue_call()   the same for a target that comes back: returns when the target has jumped back
  *   segue_bios()   makes a BIOS call from any mode of the host, and returns; only before segue_load()
  *
  * The host is the kernel that calls. The target is the kernel to start. The blob is the file that holds the target.
@@ -96,6 +97,10 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument, the library or the log function is in the workspace */
 	SEGUE_E_BUSY = 15,            /* another segue_load() is in progress: on another CPU, or interrupted by this call */
 	SEGUE_E_BLOCK = 16,           /* this load needs a block of purgatory that is not linked (segue_blocks) */
+	/* 17: SEGUE_E_TARGET_MEMORY */
+	SEGUE_E_STAGING = 18,         /* staging is too small, out of reach, or overlaps itself, the workspace or target_memory */
+	/* SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, or with the workspace in target_memory */
+	SEGUE_E_RETURN = 19,
 
 	/* recognising the blob */
 	SEGUE_E_EMPTY = 20,           /* the blob has no bytes */
@@ -197,6 +202,15 @@ enum segue_error {
 	SEGUE_E_BIOS_MAP = 175,          /* the BIOS reports no RAM above 1 MiB */
 	SEGUE_E_BIOS_MAP_LIMIT = 176,    /* the BIOS's map has more ranges than the array */
 	SEGUE_E_BIOS_OVERLAP = 177,      /* the workspace overlaps the BIOS's memory, or the pages that real mode borrows */
+
+	/* segue_call(); also the codes of segue_ready() */
+	SEGUE_E_CALL_VMX = 180,          /* CR4.VMXE is set: the state of VMX root operation cannot be kept */
+	/* paging is on and segue_call()'s gate crosses a page: the library's text or code_base is not aligned to 2048 */
+	SEGUE_E_CALL_GATE = 181,
+	SEGUE_E_CALL_RETURN = 182,       /* the target was loaded without SEGUE_LOAD_RETURN */
+	/* the target has not left an address in its memory at which it can be entered again */
+	SEGUE_E_CALL_OVER = 183,
+	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and nothing is loaded any more */
 
 	/* segue_range_from_multiboot() */
 	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is truncated, or a range wraps */
@@ -390,7 +404,14 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
  * For the time in which you port. Takes some milliseconds, and reads addresses that may be mapped to a device.
  */
 #define SEGUE_LOAD_SEARCH_TABLES 0x80000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0xfffffu
+/*
+ * For segue_call(): the target can come back. Needs target_memory and staging. Excludes SEGUE_LOAD_ANY_CPU and
+ * SEGUE_LOAD_DIGEST_REBOOT. The target's command line gets " kexec_jump_back_entry=0x...", Linux's also "nr_cpus=1".
+ */
+#define SEGUE_LOAD_RETURN       0x100000u
+/* Target memory that no segment covers is zero at the target's first entry. Without this flag it is as the host left it. */
+#define SEGUE_LOAD_CLEAR        0x200000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3fffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -455,6 +476,21 @@ struct segue_load_args {
 	 */
 	segue_translate_fn *translate;
 	void *translate_context;
+
+	/* Ranges of RAM that the target may use. All of it is placed there. None: all RAM. */
+	const struct segue_range *target_memory;
+	size_t target_memory_count;
+
+	/*
+	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, byte by byte in their order, except what
+	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
+	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
+	 * be memory of the blob. Blob and staging belong to Segue until segue_unload().
+	 */
+	const struct segue_extent *staging;
+	size_t staging_count;
+	const struct segue_range *unused;
+	size_t unused_count;
 };
 
 /*
@@ -466,6 +502,8 @@ struct segue_load_args {
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
+/* The same with SEGUE_LOAD_RETURN, for so many extents of staging, and ranges of target_memory and unused. */
+#define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
 
 /*
  * How addresses are checked
@@ -566,6 +604,46 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_exec(void *workspace);
  * If segue_block_cpus is not linked, a CPU prints a sentence and halts.
  */
 SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
+
+/*
+ * Calls to a target that comes back.
+ *
+ * segue_call() keeps the state of this CPU and of its devices in the workspace, exchanges the host's memory in target_memory
+ * with staging, and enters the target as segue_exec() does. The target comes back by a jump to an address in the workspace
+ * (segue_target.h). Then all is exchanged again, and segue_call() returns. Called once more, it goes on in the target where
+ * that has left. Between two calls the target's memory lies in staging, in the order of target_memory.
+ *
+ * Before: segue_load() with SEGUE_LOAD_RETURN. The requirements are those of segue_exec(), but there must be a stack, and
+ * VMX must be off. Other CPUs are parked before each call. They get their INIT, and the host starts them anew after it.
+ *
+ * Restored: all of the host's memory but workspace, staging and unused target memory; general registers as a call preserves
+ * them; EFLAGS, GDTR, IDTR, LDTR, TR, the segment registers and their bases; CR0, CR2, CR3, CR4, EFER, XCR0; DR0 to DR3, DR6
+ * and DR7; x87, SSE, AVX and all other state of XSAVE; the MSRs PAT, SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE,
+ * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, those of CET and of FRED, each if
+ * the CPU has it. Not restored: MTRRs, the TSC, performance counters, microcode, and what other devices the target has used.
+ */
+/* flags of struct segue_call_args */
+/* Sets up the PICs with pic_vector after the return. Their masks are restored in any case. */
+#define SEGUE_CALL_PIC      0x1u
+#define SEGUE_CALL_PIC_AEOI 0x2u      /* the host uses automatic EOI (ICW4) */
+#define SEGUE_CALL_PIT      0x4u      /* restarts the PIT's counter 0 with pit_mode and pit_reload after the return */
+#define SEGUE_CALL_KNOWN_FLAGS 0x7u
+
+struct segue_call_args {
+	uint32_t struct_size;         /* sizeof(struct segue_call_args) */
+	uint32_t flags;               /* SEGUE_CALL_* */
+	void *workspace;              /* as it was at segue_load() */
+	uint32_t word;                /* in: for the target; out: from the target, if SEGUE_OK is returned */
+	uint8_t pic_vector[2];        /* ICW2 of the first PIC and the second */
+	uint16_t pit_reload;          /* counts at 1193182 Hz; 0: 65536 */
+	uint16_t pit_mode;            /* 0 to 5 */
+};
+/*
+ * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Then the target is unloaded. Any
+ * other code is a refusal before anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS,
+ * SEGUE_E_NOT_LOADED, SEGUE_E_READY_*, SEGUE_E_CALL_*.
+ */
+int segue_call(struct segue_call_args *args);
 
 /* What video mode a target requests. */
 enum segue_video {
@@ -776,6 +854,7 @@ extern const struct segue_block segue_block_high;      /* a blob above 4 GiB; no
 extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SEGUE_LOAD_DIGEST_REBOOT */
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
+extern const struct segue_block segue_block_return;    /* SEGUE_LOAD_RETURN */
 extern const struct segue_block *const segue_blocks[];
 
 /* Returns what a code means, as a static sentence. For an unknown code the sentence says so. */

@@ -16,8 +16,8 @@
 #     SEGUE_PROTOCOLS  of linux multiboot elf linux16 boot_sector those that are linked; by default all
 #     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
 #     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
-#     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher, in the same way: purgatory's optional blocks (segue.h says
-#                      at segue_blocks what needs which)
+#     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher return, in the same way: purgatory's optional blocks
+#                      (segue.h says at segue_blocks what needs which)
 #     SEGUE_SENTENCES  0: a refusal is a code, without a sentence; log gets nothing
 #
 # To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
@@ -41,7 +41,7 @@ endif
 
 # ---- the lists, relative to SEGUE_DIR ----
 SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEGUE_DIR)/,$(1)))))
-SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load blocks plan leave bios)
+SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load blocks plan leave bios return)
 SEGUE_C := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.c))
 SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
 SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/machine/*.h stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
@@ -59,7 +59,7 @@ SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/pur
 SEGUE_ALL_PROTOCOLS := linux multiboot elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
 SEGUE_ALL_CHECKS := host
-SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher
+SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher return
 SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
 SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
 SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)

@@ -4,6 +4,7 @@
 # ---- the inspector: a target that judges how it was booted ----
 INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf plain.elf bzimage)
 INSPECT_SRC := test/targets/inspect
+comma := ,
 # -fpie: one set of objects for all four, and the bzImage's payload is position-independent.
 # -fcf-protection=none: where a compiler has it on by default, it refuses -march=i386.
 CC_inspect = $(CC32) $(FREE) $(I386) -fpie -fvisibility=hidden -fcf-protection=none
@@ -24,11 +25,18 @@ $(B)/inspect/payload.bin: $(B)/inspect/payload.elf
 $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin $(wildcard $(INSPECT_SRC)/*.inc)
 	$(call assemble,bin -I$(B)/inspect/)
 
+# ---- a target that comes back: linked at 16 MiB ----
+CALL_TARGET := $(B)/call/call.elf
+CC_call = $(CC32) $(FREE) $(I386) -fno-pie -Iinclude -fcf-protection=none
+$(eval $(call objects,call,test/targets/call/,elf32))
+$(CALL_TARGET): test/targets/call/call.ld $(B)/call/entry.o $(B)/call/main.o
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(SCRIPT) -Wl$(comma)--defsym$(comma)TARGET_AT=0x1000000)
+
 # ---- host kernels of our own: a boot stage, and in it a kernel that links the library ----
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output
-HOST_KERNEL := kernel cpus tables state devices refusals bios hostile witness output
+HOST_KERNEL := kernel cpus tables state devices refusals bios calls hostile witness output
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000
@@ -36,9 +44,9 @@ HOST_LINK_i386-fiwix := 0xc0000000
 HOST_MORE_i386-fiwix := fiwix/host.o fiwix/kexec.o
 HOST_LINK_x86_64 := 0
 .PHONY: hosts
-hosts: $(HOSTS) ## host kernels for the tests (build/hosts/)
-CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -fvisibility=hidden -fcf-protection=none
-CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -fvisibility=hidden -fcf-protection=none
+hosts: $(HOSTS) $(CALL_TARGET) ## host kernels for the tests (build/hosts/)
+CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -Itest/targets/call -fvisibility=hidden -fcf-protection=none
+CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -Itest/targets/call -fvisibility=hidden -fcf-protection=none
 $(eval $(call objects,hosts/i386,$(HOSTS_SRC)/,elf32))
 $(eval $(call objects,hosts/x86_64,$(HOSTS_SRC)/,elf64))
 # static-pie: the kernel carries its relocations, and the boot stage applies them.

@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A run of bytes in one part. Part 0 is the blob, part 1 + i is module i. PART_WORKSPACE marks our own bytes. */
+/*
+ * A run of bytes in one part. Part 0 is the blob, part 1 + i is module i. The part after the last module is all memory: data
+ * is a physical address. PART_WORKSPACE marks our own bytes.
+ */
 #define PART_WORKSPACE 0xffffffffu
 struct bytes {
 	const uint8_t *data;

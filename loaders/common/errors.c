@@ -20,6 +20,8 @@
 	means(SEGUE_E_WORKSPACE_USED, "workspace overlaps the stack, the arguments or Segue itself") \
 	means(SEGUE_E_BUSY, "another segue_load() is running") \
 	means(SEGUE_E_BLOCK, "needs a block of purgatory that is not linked") \
+	means(SEGUE_E_STAGING, "staging not as required") \
+	means(SEGUE_E_RETURN, "SEGUE_LOAD_RETURN is not possible") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "gzip-compressed") \
@@ -90,6 +92,11 @@
 	means(SEGUE_E_BIOS_MAP, "BIOS reports no RAM above 1 MiB") \
 	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges") \
 	means(SEGUE_E_BIOS_OVERLAP, "workspace over memory that the BIOS uses") \
+	means(SEGUE_E_CALL_VMX, "CR4.VMXE is on") \
+	means(SEGUE_E_CALL_GATE, "segue_call()'s gate crosses a page") \
+	means(SEGUE_E_CALL_RETURN, "loaded without SEGUE_LOAD_RETURN") \
+	means(SEGUE_E_CALL_OVER, "the target cannot be entered again") \
+	means(SEGUE_E_DIGEST, "wrong digest") \
 	means(SEGUE_E_RANGE_MAP, "broken Multiboot memory map") \
 	means(SEGUE_E_RANGE_NONE, "no Multiboot memory map") \
 	means(SEGUE_E_RANGE_LIMIT, "Multiboot memory map has too many ranges")

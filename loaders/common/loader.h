@@ -64,6 +64,11 @@ struct tables_way {
 	addr_t root;                  /* linear: where the root is read */
 };
 
+/* Bytes of the host in target_memory, and where in staging they are kept. */
+struct save {
+	addr_t dest, source, size;
+};
+
 /* What is used most comes first: i386 reaches 127 bytes of a structure by shorter instructions. */
 struct job {
 	struct log log;
@@ -91,6 +96,10 @@ struct job {
 	uint8_t *catcher;             /* CATCHER_BYTES of workspace; NULL: none */
 	addr_t catcher_dest;          /* physical; 0: none */
 	addr_t needs_memory;
+	addr_t return_page;           /* physical (return/return_page.h); 0: the target does not come back */
+	struct save *saves;           /* sorted by dest */
+	size_t save_count;
+	struct range spare;           /* a part of the workspace, physical, in which bytes may be set aside */
 	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
 	bool modules_stay;            /* as with SEGUE_LOAD_MODULES_STAY: the second try, after the first lacked RAM */
 	bool is_64_bit;               /* the kernel's headers say that it is for a 64-bit CPU */

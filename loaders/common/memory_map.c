@@ -65,6 +65,23 @@ int segue_find_ram(struct job *job)
 		}
 		last->end = (addr_t)sweep.next;
 	}
+	if (args->target_memory_count) {
+		size_t out = 0;
+		struct range *was = job->ram;
+		struct range *now = segue_arena_take(&job->arena, (job->ram_count + args->target_memory_count) * sizeof *now, 8);
+
+		if (!now)
+			return SEGUE_E_WORKSPACE_SMALL;
+		for (size_t i = 0; i < job->ram_count; i++)
+			for (size_t k = 0; k < args->target_memory_count; k++) {
+				addr_t s = was[i].start, e = was[i].end;
+				if (args->target_memory[k].start > s) s = (addr_t)args->target_memory[k].start;
+				if (args->target_memory[k].end < e) e = (addr_t)args->target_memory[k].end;
+				if (s < e) now[out++] = (struct range){s, e};
+			}
+		job->ram = now;
+		job->ram_count = out;
+	}
 	return last ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_NO_RAM, NULL);
 }
 

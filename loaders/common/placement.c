@@ -75,11 +75,8 @@ static int grow(struct job *job)
 	return SEGUE_OK;
 }
 
-/*
- * Adds a segment whose address is checked. An empty segment claims nothing and would break the binary search, so it is
- * skipped.
- */
-static int add(struct job *job, const struct segment *segment)
+/* An empty segment claims nothing and would break the binary search, so it is skipped. */
+int segue_add_known(struct job *job, const struct segment *segment)
 {
 	uint32_t *claim;
 	int error;
@@ -143,7 +140,7 @@ int segue_add_segment(struct job *job, const char *name, uint32_t number, addr_t
 	if (size == 0)
 		return SEGUE_OK;
 	error = check_fixed(job, &s);
-	return error != SEGUE_OK ? error : add(job, &s);
+	return error != SEGUE_OK ? error : segue_add_known(job, &s);
 }
 
 /* Finds the lowest fit, or the highest, in the gap [start, end). */
@@ -215,7 +212,7 @@ int segue_add_floating(struct job *job, const char *name, uint32_t number, const
 				    number == NO_NUMBER ? 0u : number, size, (addr_t)place->align, place->min, place->max);
 	if (dest)
 		*dest = s.dest;
-	return add(job, &s);
+	return segue_add_known(job, &s);
 }
 
 int segue_add_table(struct job *job, const char *name, size_t size, const struct place *place,
@@ -233,7 +230,7 @@ int segue_add_table(struct job *job, const char *name, size_t size, const struct
 
 int segue_index_extents(struct job *job)
 {
-	size_t size = job->part_count * sizeof *job->extent_ends;
+	size_t size = (job->part_count + 1) * sizeof *job->extent_ends;
 
 	job->extent_ends = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	if (!job->extent_ends)

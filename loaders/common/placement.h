@@ -19,6 +19,9 @@ const struct segue_extent *segue_extent_of(const struct job *job, const struct b
  */
 void segue_physical(const struct job *job, const struct bytes *bytes, addr_t *start, addr_t *run);
 
+/* Adds a segment at an address that no other one claims and that needs no check. Refuses with SEGUE_E_WORKSPACE_SMALL. */
+int segue_add_known(struct job *job, const struct segment *segment);
+
 /* Is [start, end) in one range of job->ram? */
 bool segue_is_ram(const struct job *job, addr_t start, addr_t end);
 

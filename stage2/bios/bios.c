@@ -11,6 +11,7 @@
 #define LOW_LEAST PAGE                /* the vectors and the BIOS data area lie below */
 #define VIDEO_START 0xa0000u          /* video memory and ROMs, up to 1 MiB */
 #define PIT_MODE_MOST 5u
+#define BIOS_PIT_MODE 3u
 
 static uint32_t low_of(const struct segue_bios_args *args)
 {
@@ -120,12 +121,12 @@ static int check_here(const struct segue_bios_args *args, const struct gate *gat
 	return code == SEGUE_OK && segue_cr4() & CR4_VMXE ? SEGUE_E_BIOS_VMX : code;
 }
 
-static struct crossing *prepare(const struct segue_bios_args *args, const struct gate *gate)
+static struct bios_crossing *prepare(const struct segue_bios_args *args, const struct gate *gate)
 {
 	uint8_t *workspace = args->workspace;
 	uint32_t phys = (uint32_t)args->workspace_phys;
 	struct leave_tables tables = {.page = workspace + BIOS_LEAVE_AT, .phys = phys + BIOS_LEAVE_AT};
-	struct crossing *crossing = args->workspace;
+	struct bios_crossing *crossing = args->workspace;
 	const uint8_t *ground = segue_bios_ground;
 	struct leave *leave;
 
@@ -135,8 +136,8 @@ static struct crossing *prepare(const struct segue_bios_args *args, const struct
 	leave = segue_prepare_gate(&tables, gate, (addr_t)args->code_base, (addr_t)args->data_base);
 	leave->purgatory = leave->entry = phys + GROUND_AT;
 	leave->serial = (uint16_t)args->serial_port;
-	segue_bios_copy_task((uint8_t *)leave + segue_bios_tss_at, (addr_t)args->data_base);
-	crossing->leave = (uintptr_t)leave;
+	segue_copy_task((uint8_t *)leave + segue_cross_tss_at, (addr_t)args->data_base);
+	crossing->crossing.leave = (uintptr_t)leave;
 	crossing->image = phys + BIOS_LOW_AT;
 	crossing->low = low_of(args);
 	crossing->low_size = low_size_of(args);
@@ -146,11 +147,36 @@ static struct crossing *prepare(const struct segue_bios_args *args, const struct
 	return crossing;
 }
 
+/* Sets PICs and PIT up as the BIOS expects them. pics receives the host's setup. */
+static void lend_devices(const struct segue_bios_args *args, struct pics *pics)
+{
+	if (args->flags & SEGUE_BIOS_PIC) {
+		const struct pics bios = {.vectors = {ICW2_BIOS_1, ICW2_BIOS_2},
+					  .masks = {(uint8_t)~args->irqs, (uint8_t)(~args->irqs >> 8)}, .icw4 = ICW4_8086};
+
+		*pics = (struct pics){.vectors = {args->pic_vector[0], args->pic_vector[1]},
+				      .icw4 = args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4_8086 | ICW4_AEOI : ICW4_8086};
+		segue_read_pic_masks(pics);
+		segue_set_pics(&bios);
+	}
+	if (args->flags & SEGUE_BIOS_PIT)
+		segue_set_pit(BIOS_PIT_MODE, 0);
+}
+
+static void take_devices(const struct segue_bios_args *args, const struct pics *pics)
+{
+	if (args->flags & SEGUE_BIOS_PIT)
+		segue_set_pit(args->pit_mode, args->pit_reload);
+	if (args->flags & SEGUE_BIOS_PIC)
+		segue_set_pics(pics);
+}
+
 int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue_bios_registers *registers)
 {
 	struct gate gate;
-	struct crossing *crossing;
+	struct bios_crossing *crossing;
 	struct kept kept;
+	struct pics pics;
 	uint8_t *fpu;
 	uint32_t cpu;
 	int code;
@@ -160,20 +186,22 @@ int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue
 	code = check_args(args, registers);
 	if (code == SEGUE_E_STRUCT_SIZE)
 		return code;
-	segue_gate_is(&gate, segue_bios_gate_start, segue_bios_gate_end);
-	cpu = segue_bios_cpu();
+	segue_gate_is(&gate, segue_cross_start, segue_cross_end);
+	cpu = segue_cpu_has();
 	if (code == SEGUE_OK)
 		code = check_here(args, &gate);
 	if (code != SEGUE_OK)
 		return refuse(args, code);
 	crossing = prepare(args, &gate);
-	crossing->cpu = cpu;
+	crossing->crossing.cpu = cpu;
 	crossing->vector = vector;
 	crossing->registers = *registers;
 	fpu = (uint8_t *)args->workspace + BIOS_FPU_AT;
-	segue_bios_keep(&kept, args, cpu, fpu);
-	segue_bios_gate(crossing);
-	segue_bios_put_back(&kept, args, cpu, fpu);
+	segue_keep(&kept, cpu, fpu);
+	lend_devices(args, &pics);
+	segue_cross(&crossing->crossing);
+	take_devices(args, &pics);
+	segue_put_back(&kept, cpu, fpu);
 	if (crossing->result != SEGUE_OK)
 		return refuse(args, crossing->result);
 	*registers = crossing->registers;

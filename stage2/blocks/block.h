@@ -19,6 +19,7 @@
 #define BLOCK_DIGEST 0x8u
 #define BLOCK_DEVICES 0x10u
 #define BLOCK_CATCHER 0x20u
+#define BLOCK_RETURN 0x40u
 
 /* All that SEGUE_LOAD_QUIET_ALL stands for. */
 #define QUIET_EACH \
@@ -28,19 +29,27 @@
 struct segue_block {
 	uint32_t id;                  /* BLOCK_* */
 	const struct purgatory_bytes *bytes;
-	/* Before the blob is opened, if the block is needed by then. NULL: nothing. */
+	/* Before the blob is opened, if the block is needed by then. NULL: nothing, as for all of these. */
 	int (*prepare)(struct job *job);
-	/* Fills in the block's parameters, after its bytes are in the workspace. NULL: it has none. */
+	/* After the blob is opened: job->bundle is known. */
+	int (*opened)(struct job *job);
+	/* After the loader has added the target's segments. */
+	int (*placed)(struct job *job);
+	/* Fills in the block's parameters, after its bytes are in the workspace. */
 	void (*write)(const struct job *job, struct purgatory_params *params);
 };
 extern const struct segue_block *const segue_blocks[] SEGUE_HIDDEN;
 extern const struct segue_block segue_block_cpus SEGUE_HIDDEN, segue_block_real_mode SEGUE_HIDDEN, segue_block_high SEGUE_HIDDEN,
-	segue_block_digest SEGUE_HIDDEN, segue_block_devices SEGUE_HIDDEN, segue_block_catcher SEGUE_HIDDEN;
+	segue_block_digest SEGUE_HIDDEN, segue_block_devices SEGUE_HIDDEN, segue_block_catcher SEGUE_HIDDEN,
+	segue_block_return SEGUE_HIDDEN;
 
 /* Adds the block to job->blocks. Refuses if it is not linked. */
 int segue_need_block(struct job *job, uint32_t id);
 /* Needs the blocks that the arguments ask for, and calls their prepare(). */
 int segue_prepare_blocks(struct job *job);
+/* Calls opened() or placed() of the blocks that are needed. */
+enum blocks_told { BLOCKS_OPENED, BLOCKS_PLACED };
+int segue_tell_blocks(struct job *job, enum blocks_told what);
 
 /* Pages of purgatory where it runs after its move, with the blocks that still work there. */
 uint32_t segue_purgatory_pages(const struct job *job);

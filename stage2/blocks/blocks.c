@@ -12,6 +12,7 @@
 #define SEGUE_BLOCK_digest 1
 #define SEGUE_BLOCK_devices 1
 #define SEGUE_BLOCK_catcher 1
+#define SEGUE_BLOCK_return 1
 #endif
 
 const struct segue_block *const segue_blocks[] = {
@@ -32,6 +33,9 @@ const struct segue_block *const segue_blocks[] = {
 #endif
 #ifdef SEGUE_BLOCK_catcher
 	&segue_block_catcher,
+#endif
+#ifdef SEGUE_BLOCK_return
+	&segue_block_return,
 #endif
 	NULL
 };

@@ -3,13 +3,13 @@
 #include "blocks/block.h"
 #include "common/memory_functions.h"
 
-/* These run before purgatory moves, or lie in a segment of the target. */
-#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER)
+/* These run before purgatory moves, or lie elsewhere. */
+#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER | BLOCK_RETURN)
 
 int segue_need_block(struct job *job, uint32_t id)
 {
 	/* By the number of the bit in id. */
-	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher"};
+	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return"};
 	const char *name = names[0];
 
 	job->blocks |= id;
@@ -29,6 +29,7 @@ static int need_what_is_asked_for(struct job *job)
 		{SEGUE_LOAD_DIGEST_REBOOT, BLOCK_DIGEST},
 		{QUIET_EACH | SEGUE_LOAD_QUIET_ALL, BLOCK_DEVICES},
 		{SEGUE_LOAD_CATCHER, BLOCK_CATCHER},
+		{SEGUE_LOAD_RETURN, BLOCK_RETURN},
 	};
 	uint32_t flags = job->args->flags;
 	int error = SEGUE_OK;
@@ -55,6 +56,19 @@ int segue_prepare_blocks(struct job *job)
 	return error;
 }
 
+int segue_tell_blocks(struct job *job, enum blocks_told what)
+{
+	int error = SEGUE_OK;
+
+	for (const struct segue_block *const *each = segue_blocks; *each && error == SEGUE_OK; each++) {
+		int (*tell)(struct job *) = what == BLOCKS_OPENED ? (*each)->opened : (*each)->placed;
+
+		if (job->blocks & (*each)->id && tell)
+			error = tell(job);
+	}
+	return error;
+}
+
 uint32_t segue_purgatory_pages(const struct job *job)
 {
 	uint32_t end = PURGATORY_BLOCKS_AT;
@@ -75,7 +89,7 @@ void segue_write_blocks(const struct job *job, struct purgatory_params *params)
 
 		if (!(wanted & block->id))
 			continue;
-		if (block->id != BLOCK_CATCHER)
+		if (block->bytes->at >= PURGATORY_BLOCKS_AT)
 			memcpy(job->workspace + block->bytes->at, block->bytes->bytes, block->bytes->size);
 		if (block->write)
 			block->write(job, params);

@@ -18,7 +18,7 @@
 #define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
 #define LOADED_MAGIC 0x64616f4c       /* "Load" */
 
-struct list_page;                      /* load/list.h */
+struct list_page;                      /* list.h */
 
 struct loaded {
 	uint32_t magic;
@@ -32,6 +32,7 @@ struct loaded {
 	struct segue_description description;
 	struct segue_segment *segments;
 	struct list_page *list;
+	void *return_area;            /* return/return_page.h; NULL: the target does not come back */
 	uint32_t sum;                 /* segue_loaded_sum(), which leaves this field out */
 };
 _Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");

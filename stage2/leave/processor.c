@@ -5,13 +5,19 @@
 /* Leaf 1 */
 #define CPUID_FAMILY(eax) ((eax) >> 8 & 15u)
 #define CPUID_FAMILY_P6 6u
+#define LEAF_EXTENDED 0x80000000u
 
-struct cpuid segue_cpuid(uint32_t leaf)
+struct cpuid segue_cpuid_at(uint32_t leaf, uint32_t subleaf)
 {
 	struct cpuid r;
 
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(0));
+	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
 	return r;
+}
+
+struct cpuid segue_cpuid(uint32_t leaf)
+{
+	return segue_cpuid_at(leaf, 0);
 }
 
 /* Can EFLAGS.ID be changed? (Intel SDM vol. 1, 3.4.3) */
@@ -36,6 +42,19 @@ struct cpuid segue_cpuid_features(void)
 	if (!segue_has_cpuid() || segue_cpuid(0).eax == 0)
 		return (struct cpuid){0, 0, 0, 0};
 	return segue_cpuid(1);
+}
+
+/* CPUs without extended leaves return garbage there, or the last basic leaf. */
+struct cpuid segue_cpuid_if(uint32_t leaf, uint32_t subleaf)
+{
+	uint32_t first = leaf & LEAF_EXTENDED, last;
+
+	if (!segue_has_cpuid())
+		return (struct cpuid){0, 0, 0, 0};
+	last = segue_cpuid(first).eax;
+	if (last < leaf || last > (first | 0xffff))
+		return (struct cpuid){0, 0, 0, 0};
+	return segue_cpuid_at(leaf, subleaf);
 }
 
 /* The Pentium has an APIC without this MSR. */

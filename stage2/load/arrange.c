@@ -5,9 +5,10 @@
 #include "load/arrange.h"
 #include "common/placement.h"
 #include "leave/loaded.h"
-#include "load/list.h"
+#include "leave/list.h"
 #include "load/purgatory_params.h"
 #include "plan/replay.h"
+#include "return/return_page.h"
 #include "load/runs.h"
 #include "load/scratch.h"
 
@@ -126,7 +127,7 @@ static int divide_workspace(struct arrangement *a)
 /* A bundle's own digest does not cover modules beside the bundle. */
 static bool is_in_digest(const struct job *job, const struct segment *s)
 {
-	uint32_t parts = job->bundle.digest && !job->args->digest ? 1 : PART_WORKSPACE;
+	size_t parts = job->bundle.digest && !job->args->digest ? 1 : job->part_count;
 
 	return s->source.size > 0 && s->source.part < parts && !s->optional;
 }
@@ -165,7 +166,8 @@ static size_t list_size(const struct arrangement *a)
 static size_t replay_memory(const struct arrangement *a)
 {
 	return list_size(a) + segue_replay_memory((a->result.exchanged ? a->runs.copy_count : 0) +
-						  (uint32_t)a->job->segment_count + SCRATCH_LIMIT, a->list.count);
+						  (uint32_t)(a->job->segment_count + a->job->args->staging_count) + SCRATCH_LIMIT,
+						  a->list.count);
 }
 
 static int plan_once(struct arrangement *a)
@@ -268,7 +270,10 @@ static void allow_source(void *context, const struct plan_copy *copy)
 		segue_replay_allow(&v->replay, copy->src, copy->src + copy->size);
 }
 
-/* A plan may write to destinations and scratch; if it exchanges bytes, also to sources, but not to what the host keeps. */
+/*
+ * A plan may write to destinations, staging and scratch; if it exchanges bytes, also to sources, but not to what the host
+ * keeps, nor, if the target comes back, to memory that is not the target's.
+ */
 static void allow_writes(const struct arrangement *a, struct verification *v)
 {
 	const struct job *job = a->job;
@@ -278,6 +283,9 @@ static void allow_writes(const struct arrangement *a, struct verification *v)
 
 		segue_replay_allow(&v->replay, s->dest, s->dest + s->source.size + s->zero_size);
 	}
+	for (size_t i = 0; job->return_page && i < job->args->staging_count; i++)
+		segue_replay_allow(&v->replay, (addr_t)job->args->staging[i].addr,
+				   (addr_t)(job->args->staging[i].addr + job->args->staging[i].size));
 	for (uint32_t i = 0; i < a->scratch.count; i++)
 		segue_replay_allow(&v->replay, a->scratch.ranges[i].start, a->scratch.ranges[i].end);
 	if (a->result.exchanged != 0)
@@ -393,6 +401,8 @@ static void write_description(const struct arrangement *a, struct loaded *loaded
 	loaded->flags = a->job->args->flags;
 	loaded->cpu_count = a->job->args->cpu_count;
 	loaded->list = a->list.pages;
+	if (a->job->return_page)
+		loaded->return_area = a->job->workspace + (a->job->return_page - a->job->workspace_phys);
 	loaded->magic = LOADED_MAGIC;
 }
 
@@ -406,13 +416,17 @@ static int house_purgatory(struct arrangement *a)
 	housing->pages = pages;
 	housing->home = job->workspace_phys;
 	a->moves_out = workspace_is_hit(job) || !segue_is_good_home(job, housing->home, pages);
+	if (a->moves_out && job->return_page)
+		return segue_refuse(&job->log, SEGUE_E_RETURN, "A20 is to be shut, and the workspace is at an odd MiB");
 	if (a->moves_out)
 		do
 			if (!segue_take_pages(&a->scratch, home_pages(a), &housing->home))
 				return segue_refuse(&job->log, SEGUE_E_NO_PURGATORY, "%u pages", home_pages(a));
 		while (!segue_is_good_home(job, housing->home, pages));
 	/* high.asm's page: in the workspace a table of the gate, which is not needed any more; else the page after purgatory. */
-	if (a->runs.high)
+	if (a->runs.high && job->return_page)
+		housing->tables = job->return_page + RETURN_HIGH_AT;
+	else if (a->runs.high)
 		housing->tables = housing->home + (a->moves_out ? pages * PURGATORY_PAGE : LEAVE_AT + PAGE);
 	return SEGUE_OK;
 }

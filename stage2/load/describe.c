@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Describes the target that is loaded, from the workspace. */
 #include "leave/loaded.h"
-#include "load/list.h"
+#include "leave/list.h"
 
 int segue_describe(const void *workspace, struct segue_description *description)
 {

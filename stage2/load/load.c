@@ -9,12 +9,12 @@
 #include "common/memory_map.h"
 #include "leave/places.h"
 #include "leave/processor.h"
+#include "leave/reach.h"
 #include "load/extents.h"
 
 #define LEAF_EXTENDED 0x80000000u     /* EAX: the highest extended leaf */
 #define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
 #define LONG_MODE 0x20000000u
-#define LEAF_ADDRESSES 0x80000008u    /* EAX, bits 7 to 0: the physical addresses' width (Intel SDM vol. 2, CPUID) */
 
 /* Returns what is wrong with an array of count elements, or NULL. The workspace has room for limit of them. */
 static const char *count_is_wrong(const void *array, size_t count, size_t element, size_t limit)
@@ -38,6 +38,9 @@ static int check_counts(const struct job *job)
 		{"module_count", args->modules, args->module_count, sizeof *args->modules},
 		{"memory_map_count", args->memory_map, args->memory_map_count, sizeof *args->memory_map},
 		{"keep_count", args->keep, args->keep_count, sizeof *args->keep},
+		{"target_memory_count", args->target_memory, args->target_memory_count, sizeof *args->target_memory},
+		{"staging_count", args->staging, args->staging_count, sizeof *args->staging},
+		{"unused_count", args->unused, args->unused_count, sizeof *args->unused},
 	};
 	const char *wrong;
 
@@ -73,6 +76,7 @@ static bool lies_in_workspace(const struct job *job)
 	const struct segue_load_args *args = job->args;
 	const void *const read[] = {
 		job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest,
+		args->target_memory, args->staging, args->unused,
 		&segue_known, &segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)check_counts),
 		text_at(args, (uintptr_t)args->log), text_at(args, (uintptr_t)args->translate),
 	};
@@ -132,29 +136,6 @@ static int check_args(struct job *job)
 	return SEGUE_OK;
 }
 
-/*
- * The end of addresses that can be a source. On i386 the limit is addr_t; on x86_64 this CPU's physical addresses; on the
- * build machine, whose CPU is not the target's, the architecture's (Intel SDM vol. 3, 4.1.4).
- */
-static addr_t reach(void)
-{
-#if ADDRESS_MAX == UINT32_MAX
-	return ADDRESS_LIMIT;
-#elif __STDC_HOSTED__
-	return (addr_t)1 << 52;
-#else
-	return (addr_t)1 << (segue_cpuid(LEAF_ADDRESSES).eax & 0xff);
-#endif
-}
-
-/* Below end, and outside the last page below 4 GiB: the reset vector is there, and no move may straddle 4 GiB. */
-static bool is_in_reach(const struct segue_extent *extent, addr_t end)
-{
-	if (extent->addr > end || extent->size > end - extent->addr)
-		return false;
-	return extent->addr + extent->size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
-}
-
 /* Checks that the sizes of a part's extents add up to its own, and that moves can read all of it. */
 static int check_part(const struct job *job, uint32_t index)
 {
@@ -162,7 +143,7 @@ static int check_part(const struct job *job, uint32_t index)
 	const struct segue_extent here = {.addr = (uintptr_t)part->data, .size = part->size};
 	const struct segue_extent *extents = part->extents ? part->extents : &here;
 	size_t count = part->extents ? part->extent_count : 1;
-	addr_t left = part->size, end = reach(); /* called once: in a virtual machine CPUID takes long */
+	addr_t left = part->size, end = segue_reach(); /* called once: in a virtual machine CPUID takes long */
 
 	if (index > 0 && part->size == 0)
 		segue_say(&job->log, SEGUE_LOG_WARNING, "%p is empty", index);
@@ -171,7 +152,7 @@ static int check_part(const struct job *job, uint32_t index)
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].size == 0)
 			continue;
-		if (!is_in_reach(&extents[i], end))
+		if (!segue_is_in_reach(&extents[i], end))
 			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "%p, extent %z is not below %x, or is in the page at %x", index,
 					    (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
 		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
@@ -190,15 +171,16 @@ static int take_parts(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	/* check_counts() has limited the count to the workspace's size. */
-	size_t count = args->module_count + 1, size = count * sizeof(struct segue_part);
-	struct segue_part *parts = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	size_t count = args->module_count + 1;
+	/* The last part, all memory, stays zero (bundle.h). */
+	struct segue_part *parts = segue_arena_take(&job->arena, (count + 1) * sizeof *parts, sizeof(uint64_t));
 	int error;
 
 	if (!parts)
 		return SEGUE_E_WORKSPACE_SMALL;
 	parts[0] = args->blob;
 	if (args->module_count > 0)
-		memcpy(parts + 1, args->modules, size - sizeof *parts);
+		memcpy(parts + 1, args->modules, args->module_count * sizeof *parts);
 	job->parts = parts;
 	job->part_count = count;
 	for (size_t i = 0; i < count; i++) {
@@ -258,6 +240,8 @@ static int place_and_plan(struct job *job)
 	say_width(job);
 	if (segue_is_real_mode(&job->entry) && (error = segue_need_block(job, BLOCK_REAL_MODE)) != SEGUE_OK)
 		return error;
+	if ((error = segue_tell_blocks(job, BLOCKS_PLACED)) != SEGUE_OK)
+		return error;
 	return segue_arrange(job);
 }
 
@@ -285,6 +269,8 @@ static int load(struct job *job)
 	if ((error = segue_prepare_blocks(job)) != SEGUE_OK)
 		return error;
 	if ((error = segue_open_blob(job)) != SEGUE_OK)
+		return error;
+	if ((error = segue_tell_blocks(job, BLOCKS_OPENED)) != SEGUE_OK)
 		return error;
 	if (job->bundle.digest && (error = segue_need_block(job, BLOCK_DIGEST)) != SEGUE_OK)
 		return error;

@@ -20,8 +20,42 @@ static void each_scattered(const struct job *job, const struct segment *s, take_
 	}
 }
 
+/* Puts the saves among the segments' copies, in the order of their destinations. */
+struct merge {
+	const struct job *job;
+	size_t saves;                 /* taken so far */
+	take_copy *take;
+	void *context;
+};
+
+static void take_saves(struct merge *merge, addr_t limit)
+{
+	for (; merge->saves < merge->job->save_count; merge->saves++) {
+		const struct save *save = &merge->job->saves[merge->saves];
+		struct plan_copy copy = {save->dest, save->source, save->size};
+
+		if (save->dest >= limit)
+			return;
+		merge->take(merge->context, &copy);
+	}
+}
+
+static void take_in_order(void *context, const struct plan_copy *copy)
+{
+	struct merge *merge = context;
+
+	take_saves(merge, copy->dst);
+	merge->take(merge->context, copy);
+}
+
 void segue_each_copy(const struct job *job, take_copy *take, void *context)
 {
+	struct merge merge = {job, 0, take, context};
+
+	if (job->save_count > 0) {
+		take = take_in_order;
+		context = &merge;
+	}
 	for (size_t i = 0; i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[job->claims[i]];
 		struct plan_copy copy = {s->dest, (uintptr_t)s->source.data, s->source.size};
@@ -36,6 +70,7 @@ void segue_each_copy(const struct job *job, take_copy *take, void *context)
 		}
 		take(context, &copy);
 	}
+	take_saves(&merge, ADDRESS_MAX);
 }
 
 static void count_copy(void *context, const struct plan_copy *copy)
@@ -43,7 +78,7 @@ static void count_copy(void *context, const struct plan_copy *copy)
 	struct runs *runs = context;
 
 	runs->copy_count++;
-	if ((uint64_t)copy->src >> 32 != 0)
+	if ((uint64_t)(copy->src | copy->dst) >> 32 != 0)
 		runs->high = true;
 }
 

@@ -94,6 +94,7 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 		}
 		add_range(scratch, start, end);
 	}
+	add_range(scratch, job->spare.start, job->spare.end);
 	job->arena.next = mark;
 	return SEGUE_OK;
 }

@@ -6,11 +6,11 @@
 #include "plan/plan.h"
 #include "load/runs.h"
 
-/* RAM that is neither source nor destination nor workspace. Only the largest ranges are stored. */
+/* RAM that is neither source nor destination nor workspace, and job->spare. Only the largest ranges are stored. */
 #define SCRATCH_LIMIT 128u
 struct scratch {
 	uint32_t count;
-	struct plan_range ranges[SCRATCH_LIMIT]; /* sorted, disjoint */
+	struct plan_range ranges[SCRATCH_LIMIT]; /* disjoint; sorted, but job->spare is the last */
 };
 
 /* Uses the arena temporarily. Refuses with SEGUE_E_WORKSPACE_SMALL. */

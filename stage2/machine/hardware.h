@@ -53,6 +53,9 @@
 #define APIC_BASE_EXTD 0x400u         /* x2APIC */
 #define APIC_BASE_EN 0x800u
 #define MSR_EFER 0xc0000080u
+#define EFER_LME 0x100u
+#define EFER_LMA 0x400u
+#define MSR_S_CET 0x6a2u
 
 /* Local APIC (Intel SDM vol. 3, 10.4) */
 #define APIC_USUAL 0xfee00000u
@@ -121,6 +124,7 @@
 #define ICW3_1 0x04u                  /* the second PIC is on line 2 */
 #define ICW3_2 0x02u
 #define ICW4_8086 0x01u
+#define ICW4_AEOI 0x02u
 /* Intel chipsets since PIIX3 */
 #define PORT_RESET_CONTROL 0xcf9u
 #define RESET_SYSTEM 0x2u

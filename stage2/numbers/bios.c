@@ -3,7 +3,7 @@
 #include "bios/bios.h"
 #include "numbers/numbers.h"
 
-#define CROSSING(field) OFFSET(crossing, struct crossing, field)
+#define BIOS(field) OFFSET(bios, struct bios_crossing, field)
 #define REGISTER(field) OFFSET(registers, struct segue_bios_registers, field)
 
 const struct number segue_numbers[] = {
@@ -12,14 +12,7 @@ const struct number segue_numbers[] = {
 	REGISTER(es), REGISTER(eflags),
 	SIZE_OF(registers, struct segue_bios_registers),
 
-	CROSSING(leave), CROSSING(cpu), CROSSING(vector), CROSSING(image), CROSSING(low), CROSSING(low_size), CROSSING(entry),
-	CROSSING(ascend), CROSSING(tpr_at), CROSSING(tpr), CROSSING(result), CROSSING(registers), CROSSING(cr0), CROSSING(cr3),
-	CROSSING(cr4), CROSSING(efer), CROSSING(fs_base), CROSSING(gs_base), CROSSING(stack), CROSSING(cs), CROSSING(ss),
-	CROSSING(ds), CROSSING(es), CROSSING(fs), CROSSING(gs), CROSSING(ldtr), CROSSING(tr), CROSSING(gdtr), CROSSING(idtr),
-	OFFSET(pics, struct pics, vectors), OFFSET(pics, struct pics, masks), OFFSET(pics, struct pics, icw4),
-	NUMBER(CPU_CR4),
-	NUMBER(CPU_APIC),
-	NUMBER(CPU_APIC_BASE),
+	BIOS(vector), BIOS(image), BIOS(low), BIOS(low_size), BIOS(entry), BIOS(tpr_at), BIOS(tpr), BIOS(result), BIOS(registers),
 	NUMBER(SEGUE_E_BIOS_LOW),
 	NUMBER(SEGUE_E_BIOS_GONE),
 };

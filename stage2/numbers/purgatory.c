@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* For purgatory, which is assembled once for both architectures: no number here may depend on the architecture. */
 #include "leave/loaded.h"
-#include "load/list.h"
+#include "leave/list.h"
+#include "return/return_page.h"
 #include "numbers/numbers.h"
 
 #define PARAM(field) OFFSET(params, struct purgatory_params, field)
@@ -9,6 +10,7 @@
 #define DEVICE(field) OFFSET(devices, struct purgatory_devices, field)
 #define DIGEST(field) OFFSET(sha256, struct purgatory_digest, field)
 #define PARKING(field) OFFSET(parking, struct parking, field)
+#define RETURN(field) OFFSET(return_page, struct return_page, field)
 #define MOVE(field) OFFSET(move, struct segue_move, field)
 
 const struct number segue_numbers[] = {
@@ -29,6 +31,7 @@ const struct number segue_numbers[] = {
 	REGISTER(ebp, 6), REGISTER(esp, 7), REGISTER(eip, 8),
 	PARAM(code_selector), PARAM(serial), PARAM(flags), PARAM(pages), PARAM(screen), PARAM(digest),
 	PARAM(quiet), PARAM(tables), PARAM(catcher), PARAM(parking),
+	PARAM(return_page),
 	SIZE_OF(params, struct purgatory_params),
 	EQU("params.digest_size", sizeof(((struct purgatory_params *)0)->digest)),
 
@@ -41,6 +44,16 @@ const struct number segue_numbers[] = {
 	NUMBER(PURGATORY_PARKED),
 	NUMBER(PURGATORY_INIT_CPUS),
 	NUMBER(PURGATORY_CPUS),
+	NUMBER(PURGATORY_TO_HOST),
+
+	RETURN(purgatory), RETURN(exchanges), RETURN(crossing), RETURN(leave), RETURN(result), RETURN(word), RETURN(ebp),
+	RETURN(esp), RETURN(eip),
+	NUMBER(RETURN_ENTRY_AT),
+	NUMBER(RETURN_PATCH_1),
+	NUMBER(RETURN_PATCH_2),
+	NUMBER(RETURN_STACK_TOP),
+	EQU("crossing.ascend", offsetof(struct crossing, ascend)),
+	NUMBER(SEGUE_E_DIGEST),
 
 	NUMBER(PURGATORY_QUIET_IOAPIC),
 	NUMBER(PURGATORY_QUIET_LAPIC),

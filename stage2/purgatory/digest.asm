@@ -60,10 +60,14 @@ digest_check:
 	mov ecx, params.digest_size / 4
 	repe cmpsd
 	jne .wrong
+.done:
 	ret
 
 BANNER_ROWS	equ 4
 .wrong:
+	; A host that is to come back gets a code instead; ZF is 0.
+	cmp dword [PARAM(return_page)], 0
+	jne .done
 	; EBX is the row on the screen, EDI the cell; 0: no screen
 	mov ebx, [PARAM(screen)]
 	mov edi, ebx

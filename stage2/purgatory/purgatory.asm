@@ -180,6 +180,11 @@ entry:
 	je .quiet
 	call quiet_devices
 .quiet:
+	; A target that comes back may have left anything in these registers; high.asm needs EFER to be 0.
+	test byte [PARAM(flags) + 1], PURGATORY_TO_HOST >> 8
+	jz .from_host
+	call reset_cpu
+.from_host:
 	; At home all of the above runs again: params.quiet is 0 then, and stop_cpus and forget_target see where they run.
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
@@ -200,6 +205,7 @@ entry:
 	test byte [PARAM(flags)], PURGATORY_DIGEST
 	jz .as_it_must_be
 	call digest_check
+	jne come_back_at_once
 .as_it_must_be:
 	; EBP and ESP are loaded last, and no register is left for the jump: the values become immediates. They are written
 	; before reset_cpu, whose CR0 write and returns flush any CPU's prefetch queue.
@@ -214,6 +220,8 @@ entry:
 	mov eax, [PARAM(code_selector)]
 	mov [ebp + last_steps.cs], ax
 	call reset_cpu
+	test byte [PARAM(flags) + 1], PURGATORY_TO_HOST >> 8
+	jnz go_to_host
 	test byte [PARAM(flags)], PURGATORY_REAL_MODE
 	jnz enter_real_mode
 
@@ -259,6 +267,20 @@ last_steps:
 	jmp 0:strict dword 0
 .eip	equ $ - 6
 .cs	equ $ - 2
+
+; go_to_host: enters the host that the target has come back to
+;   in        EBP base
+go_to_host:
+	mov eax, to_host
+	jmp short in_return_page
+
+; come_back_at_once: takes all moves back by the list of exchanges, and enters the host
+;   in        EBP base
+come_back_at_once:
+	mov eax, wrong_digest
+in_return_page:
+	add eax, [PARAM(return_page)]
+	jmp eax
 
 ; forget_target: clears the marks of a loaded target in the workspace; a later kernel might find them there
 ;   in        EBP base; does nothing if that is not the workspace
@@ -348,6 +370,10 @@ blocks_end:
 ; The catcher's place is a segment of the target.
 section .catcher follows=.devices vstart=0 align=16
 %include "catcher.asm"
+
+; As is the place of the page that the target comes back to.
+section .return follows=.catcher vstart=RETURN_ENTRY_AT align=16
+%include "return.asm"
 
 ; Where each is in this file, for purgatory_blocks.inc
 %ifdef MAP

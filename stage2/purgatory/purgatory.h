@@ -35,6 +35,7 @@ struct purgatory_params {
 	uint32_t tables;              /* physical address of the page for high.asm, less than 2 MiB above home */
 	uint32_t catcher;             /* physical address; 0: none */
 	uint32_t parking;             /* physical address of struct parking (parking.h) */
+	uint32_t return_page;         /* physical address (return/return_page.h); 0: the target does not come back */
 };
 /* Offsets in the core: the GDT, after the parameters and a null descriptor; and where the gate brings a CPU that parks. */
 #define PURGATORY_GDT (((PURGATORY_PARAMS_AT + (uint32_t)sizeof(struct purgatory_params) + 7u) & ~7u) + 8u)
@@ -50,6 +51,7 @@ struct purgatory_params {
 #define PURGATORY_PARKED 0x40u        /* other CPUs may wait in the workspace */
 #define PURGATORY_INIT_CPUS 0x80u     /* and others run: INIT to all */
 #define PURGATORY_CPUS 0x200u         /* cpus.asm is there: a CPU may park */
+#define PURGATORY_TO_HOST 0x400u      /* the target has come back: the host is entered instead, through return_page */
 #define PURGATORY_BOOT_CPU_ONLY 0x100u /* for the gate: there is an IA32_APIC_BASE, whose BSP bit must be set */
 
 /* Bits of quiet, those of SEGUE_LOAD_QUIET_* */
@@ -84,12 +86,12 @@ struct purgatory_digest {
 
 /* The bytes of the core or of a block, which *_embed.asm puts into the library. */
 struct purgatory_bytes {
-	uint32_t at;                  /* offset from the core; 0 for the catcher, which is a segment of the target */
+	uint32_t at;                  /* offset from the core, or for what is elsewhere in its own page, below PURGATORY_BLOCKS_AT */
 	uint32_t size;
 	uint8_t bytes[];
 };
 extern const struct purgatory_bytes segue_purgatory_core SEGUE_HIDDEN, segue_purgatory_cpus SEGUE_HIDDEN,
 	segue_purgatory_real_mode SEGUE_HIDDEN, segue_purgatory_high SEGUE_HIDDEN, segue_purgatory_digest SEGUE_HIDDEN,
-	segue_purgatory_devices SEGUE_HIDDEN, segue_purgatory_catcher SEGUE_HIDDEN;
+	segue_purgatory_devices SEGUE_HIDDEN, segue_purgatory_catcher SEGUE_HIDDEN, segue_purgatory_return SEGUE_HIDDEN;
 
 #endif

@@ -214,12 +214,41 @@ static void map_kernel(const struct kernel_header *kernel, uint64_t base)
 	*token = linear + kernel->shadow_stack + PAGE - 8;
 }
 
+/* calls=: target memory, and staging for all of it, cut as stage= says */
+static void place_staging(void)
+{
+	const char *line = handover.line;
+	struct segue_extent *extents;
+	uint32_t size, piece, count, left, at;
+
+	if (!word(line, "calls="))
+		return;
+	handover.target_phys = word_number(line, "target=", 0x1000000);
+	handover.target_size = size = (uint32_t)word_number(line, "tsize=", 0x10000);
+	piece = word_is(line, "stage=", "pages") ? PAGE : word_is(line, "stage=", "odd") ? 3571 : size;
+	count = (size + piece - 1) / piece;
+	/* After each odd piece are three bytes of the host's. */
+	handover.staging_size = round_up((piece + 3) * count + 1, PAGE);
+	handover.staging_phys = take(handover.staging_size, PAGE);
+	at = (uint32_t)handover.staging_phys;
+	extents = (void *)(uintptr_t)take(count * sizeof *extents, PAGE);
+	left = size;
+	for (uint32_t i = 0; i < count; i++) {
+		extents[i].size = left < piece ? left : piece;
+		extents[i].addr = at + (piece % PAGE ? i * (piece + 3) + 1 : count % 3 ? i * 3 % count * PAGE : i * PAGE);
+		left -= (uint32_t)extents[i].size;
+	}
+	handover.staging_count = count;
+	handover.staging = place((uintptr_t)extents, count * sizeof *extents, 0);
+}
+
 static void place_workspace(uint64_t extents)
 {
 	const char *line = handover.line;
 	uint64_t linear;
 
-	handover.workspace_size = SEGUE_WORKSPACE_SIZE(extents);
+	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.staging_count) :
+							 SEGUE_WORKSPACE_SIZE(extents);
 	handover.workspace_phys = word_number(line, "wsp=", 0);
 	if (!handover.workspace_phys)
 		handover.workspace_phys = take(handover.workspace_size, PAGE);
@@ -383,6 +412,7 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 		count += limit;
 		extents[i] = (void *)(uintptr_t)take(limit * sizeof **extents, PAGE);
 	}
+	place_staging();
 	place_workspace(count);
 	if (word(handover.line, "reserved") && handover.map_count < HOST_RANGES)
 		handover.map[handover.map_count++] = (struct segue_range){

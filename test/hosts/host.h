@@ -53,6 +53,9 @@ struct handover {
 	uint64_t cr3;                 /* tables that do not map the boot stage */
 	uint64_t workspace, workspace_phys, workspace_size;
 	uint64_t bios_workspace, bios_workspace_phys; /* workspace of segue_bios() */
+	uint64_t target_phys, target_size; /* calls=: target memory */
+	uint64_t staging_phys, staging_size; /* the memory that the extents of staging are cut from */
+	uint64_t staging, staging_count; /* of struct segue_extent */
 	uint64_t unmapped;            /* an unmapped address, for a broken stack */
 	uint64_t apic, io_apic, hpet, vga;
 	uint64_t direct;              /* direct map of all RAM; NO_DIRECT: not mapped */

@@ -116,6 +116,16 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 		args->flags |= SEGUE_LOAD_INIT_CPUS;
 	if (word(h->line, "any"))
 		args->flags |= SEGUE_LOAD_ANY_CPU;
+	if (h->target_size) {
+		static struct segue_range target_memory;
+
+		target_memory = (struct segue_range){.start = h->target_phys, .end = h->target_phys + h->target_size};
+		args->target_memory = &target_memory;
+		args->target_memory_count = 1;
+		args->staging = pointer(h->staging);
+		args->staging_count = (size_t)h->staging_count;
+		args->flags |= SEGUE_LOAD_RETURN | (word(h->line, "clear") ? SEGUE_LOAD_CLEAR : 0);
+	}
 	tell_wrongly(args);
 }
 
@@ -275,6 +285,10 @@ void last_step(void)
 	    has_cr4() ? (uint64_t)read_cr4() : (uint64_t)0);
 	if (word(line, "bios="))
 		bios_calls();
+	if (word(line, "calls=")) {
+		calls((uint32_t)word_number(line, "calls=", 1));
+		stop();
+	}
 	error = word(line, "blind=") ? SEGUE_OK : cpus_wait(&sentence);
 	if (error != SEGUE_OK) {
 		say("Refused: segue_ready: %u %s\n", (uint32_t)error, sentence);

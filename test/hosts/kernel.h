@@ -104,6 +104,9 @@ uint64_t checksum_memory_from(uint64_t first);
 void bios_map(void);                  /* map=bios: replaces the boot loader's map */
 void bios_calls(void);                /* bios=: after the state is applied */
 
+/* calls.c: segue_call() so many times */
+void calls(uint32_t count);
+
 /* refusals.c */
 void refusals(void);
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine);

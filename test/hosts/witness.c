@@ -100,7 +100,8 @@ uint64_t checksum_memory_from(uint64_t first)
 	for (uint64_t page = first; page < handover.ram_end; page += PAGE)
 		if ((page < HOLE_START || page >= HOLE_END) &&
 		    apart(page, handover.workspace_phys, handover.workspace_size) && apart(page, stacks, 8 * PAGE) &&
-		    apart(page, handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE))
+		    apart(page, handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE) &&
+		    apart(page, handover.staging_phys, handover.staging_size))
 			sum = checksum_page(page, sum);
 	return sum;
 }

@@ -14,7 +14,7 @@
 #include "blob_job.h"
 #include "elf_image.h"
 #include "leave/loaded.h"
-#include "load/list.h"
+#include "leave/list.h"
 
 #define MIB 0x100000u
 #define MEMORY (40 * MIB)

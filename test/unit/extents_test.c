@@ -17,7 +17,7 @@
 #include "elf_headers.h"
 #include "executor_model.h"
 #include "leave/loaded.h"
-#include "load/list.h"
+#include "leave/list.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 

@@ -12,7 +12,7 @@
 #include "elf_headers.h"
 #include "leave/known.h"
 #include "leave/loaded.h"
-#include "load/list.h"
+#include "leave/list.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 

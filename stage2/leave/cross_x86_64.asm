@@ -1,35 +1,18 @@
 ; SPDX-License-Identifier: MIT
 ;
-; segue_bios_gate (bios_gate.inc), x86_64
+; segue_cross (cross.inc), x86_64
 ;   mode      64-bit, CPL 0, 4-level or 5-level paging; interrupts off
 ;   in        RDI   struct crossing
 ;   clobbers  RAX RCX RDX RSI RDI R8 to R11 RFLAGS
 %include "leave/descend_x86_64.inc"
-%include "bios/bios.inc"
 
 MSR_FS_BASE	equ 0xc0000100
 MSR_GS_BASE	equ 0xc0000101
-EFER_LME	equ 1 << 8
-EFER_LMA	equ 1 << 10
 
 ; SVME is not changed: clearing it while GIF is 0 is undefined (AMD APM vol. 2, 15.17).
 %macro no_long_mode 0
 	rdmsr
 	and eax, ~(EFER_LME | EFER_LMA)
-%endmacro
-
-; keep_msr MSR, FIELD and put_back_msr MSR, FIELD
-%macro keep_msr 2
-	mov ecx, %1
-	rdmsr
-	mov [rdi + crossing.%2], eax
-	mov [rdi + crossing.%2 + 4], edx
-%endmacro
-%macro put_back_msr 2
-	mov eax, [rdi + crossing.%2]
-	mov edx, [rdi + crossing.%2 + 4]
-	mov ecx, %1
-	wrmsr
 %endmacro
 
 %macro keep 0
@@ -50,13 +33,14 @@ EFER_LMA	equ 1 << 10
 	keep_msr MSR_EFER, efer
 	; LMA must be written as 0 while paging is off (AMD APM vol. 2, 3.1.7).
 	and dword [rdi + crossing.efer], ~EFER_LMA
+	keep_cet
 %endmacro
 
 %macro keep_cr4 0
 	mov rax, [rdi + crossing.cr3]
-	mov [rbp + bios_tables.cr3], rax
+	mov [rbp + cross_tables.cr3], rax
 	lea rax, [rel ascend.own_code]
-	mov [rbp + bios_tables.own_code], rax
+	mov [rbp + cross_tables.own_code], rax
 	; CET is turned off before one of the gate's handlers may run: these do not follow its rules.
 	mov rsi, cr4
 	mov [rdi + crossing.cr4], rsi
@@ -74,17 +58,14 @@ EFER_LMA	equ 1 << 10
 	mov ecx, [ebp + leave.wide_root]
 .root:
 	mov cr3, ecx
-	mov eax, [ebx + crossing.efer]
-	mov edx, [ebx + crossing.efer + 4]
-	mov ecx, MSR_EFER
-	wrmsr
+	put_back_msr ebx, MSR_EFER, efer
 	mov edx, [ebx + crossing.cs]
 	mov eax, [ebx + crossing.cr0]
 	mov cr0, eax
 	jmp short .paging
 .paging:
 	mov eax, [ebp + leave.gate]
-	add eax, .long - segue_bios_gate
+	add eax, .long - segue_cross
 	push dword CODE_64
 	push eax
 	retf
@@ -102,8 +83,9 @@ width 64
 	mov es, [rdi + crossing.es]
 	mov fs, [rdi + crossing.fs]
 	mov gs, [rdi + crossing.gs]
-	put_back_msr MSR_FS_BASE, fs_base
-	put_back_msr MSR_GS_BASE, gs_base
+	put_back_msr rdi, MSR_FS_BASE, fs_base
+	put_back_msr rdi, MSR_GS_BASE, gs_base
+	put_back_cet rdi
 	lidt [rdi + crossing.idtr]
 	mov rax, [rdi + crossing.cr4]
 	mov cr4, rax
@@ -118,4 +100,4 @@ width 64
 %endmacro
 
 %define PICS rdi
-%include "bios/bios_gate.inc"
+%include "leave/cross.inc"

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* The state of the host's CPU, PICs and timer that C saves before the BIOS runs and restores after it. */
-#include "bios/bios.h"
+/* The state of the host's CPU that C saves before the gate and restores after it, and the PICs and the timer. */
 #include "common/memory_functions.h"
+#include "leave/cross.h"
 #include "leave/processor.h"
 #include "machine/hardware.h"
 
 #define CPUID_ECX_OSXSAVE 0x8000000u  /* CPUID.1:ECX */
 #define LEAF_XSAVE 0xdu
+#define LEAF_EXTENDED_FEATURES 0x80000001u /* EDX */
+#define CPUID_SYSCALL 0x800u
+#define CPUID_NX 0x100000u
+#define CPUID_LM 0x20000000u
+#define LEAF_STRUCTURED 7u
+#define CPUID_SHSTK 0x80u             /* ECX */
+#define CPUID_IBT 0x100000u           /* EDX */
 #define XSAVE_HEADER_AT 512u          /* Intel SDM vol. 1, 13.4 */
 #define XSAVE_HEADER_SIZE 64u
 #define XSAVE_ALL UINT32_MAX
 #define XSAVE_AVX 0x7u                /* x87, SSE, AVX: 832 bytes */
 
-#define ICW4_AEOI 0x02u               /* 8259A */
 /* 8254: counter 0, both bytes, and the mode */
 #define PIT_BOTH_BYTES 0x30u
-#define BIOS_PIT_MODE 3u
 
-#define DESCRIPTOR_BUSY 0x02u         /* in the type, byte 5 */
+/* Byte 5 of a descriptor (Intel SDM vol. 3, 7.2.2) */
+#define DESCRIPTOR_BUSY 0x02u
+#define DESCRIPTOR_DPL 0x60u
+#define DESCRIPTOR_BUSY_TSS 0x8bu
 #define DESCRIPTOR_SIZE (sizeof(uintptr_t) * 2)
 
 struct table {
@@ -39,9 +47,9 @@ static void write_flags(uintptr_t flags)
 	__asm__ volatile("push %0\n\tpopf" : : "r"(flags) : "cc", "memory");
 }
 
-uint32_t segue_bios_cpu(void)
+uint32_t segue_cpu_has(void)
 {
-	struct cpuid one = segue_cpuid_features();
+	struct cpuid one = segue_cpuid_features(), seven;
 	uint32_t cpu = 0;
 
 	if (one.edx & CPUID_ANY_CR4)
@@ -56,21 +64,30 @@ uint32_t segue_bios_cpu(void)
 		cpu |= CPU_FXSR;
 	if (one.ecx & CPUID_ECX_OSXSAVE)
 		cpu |= CPU_XSAVE;
+	if (segue_cpuid_if(LEAF_EXTENDED_FEATURES, 0).edx & (CPUID_SYSCALL | CPUID_NX | CPUID_LM))
+		cpu |= CPU_EFER;
+	seven = segue_cpuid_if(LEAF_STRUCTURED, 0);
+	if (seven.ecx & CPUID_SHSTK || seven.edx & CPUID_IBT)
+		cpu |= CPU_CET;
 	return cpu;
 }
 
-void segue_bios_copy_task(uint8_t *descriptor, addr_t data_base)
+void segue_copy_task(uint8_t *descriptor, addr_t data_base)
 {
 	struct table gdtr;
 	uint32_t tr;
 
 	__asm__ volatile("sgdt %0" : "=m"(gdtr));
 	__asm__ volatile("str %0" : "=r"(tr));
+	memset(descriptor, 0, DESCRIPTOR_SIZE);
 	tr &= 0xffffu & ~SELECTOR_FLAGS;
-	if (tr == 0)
+	if (tr == 0 || tr + DESCRIPTOR_SIZE - 1 > gdtr.limit)
 		return;
 	memcpy(descriptor, (const uint8_t *)(gdtr.base - (uintptr_t)data_base + tr), DESCRIPTOR_SIZE);
-	descriptor[5] &= (uint8_t)~DESCRIPTOR_BUSY;
+	if ((descriptor[5] & ~DESCRIPTOR_DPL) == DESCRIPTOR_BUSY_TSS)
+		descriptor[5] &= (uint8_t)~DESCRIPTOR_BUSY;
+	else
+		memset(descriptor, 0, DESCRIPTOR_SIZE);
 }
 
 static void out(uint32_t port, uint32_t value)
@@ -86,17 +103,29 @@ static uint8_t in(uint32_t port)
 	return value;
 }
 
-static void set_pit(uint32_t mode, uint32_t reload)
+void segue_set_pit(uint32_t mode, uint32_t reload)
 {
 	out(PIT_CONTROL, PIT_BOTH_BYTES | mode << 1);
 	out(PIT_CHANNEL_0, reload & 0xff);
 	out(PIT_CHANNEL_0, reload >> 8);
 }
 
+void segue_read_pic_masks(struct pics *pics)
+{
+	pics->masks[0] = in(PIC_1 + 1);
+	pics->masks[1] = in(PIC_2 + 1);
+}
+
+void segue_write_pic_masks(const struct pics *pics)
+{
+	out(PIC_1 + 1, pics->masks[0]);
+	out(PIC_2 + 1, pics->masks[1]);
+}
+
 /* The components to save: all that XCR0 enables, if they fit. */
 static uint32_t xsave_mask(void)
 {
-	return segue_cpuid(LEAF_XSAVE).ebx <= BIOS_FPU_SIZE ? XSAVE_ALL : XSAVE_AVX;
+	return segue_cpuid(LEAF_XSAVE).ebx <= CROSS_FPU_SIZE ? XSAVE_ALL : XSAVE_AVX;
 }
 
 #if defined(__x86_64__)
@@ -135,7 +164,7 @@ static void put_back_fpu(uint32_t cpu, const uint8_t *fpu)
 	}
 }
 
-void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, uint8_t *fpu)
+void segue_keep(struct kept *kept, uint32_t cpu, uint8_t *fpu)
 {
 	/* This clears TF, NT, AC and IF. */
 	kept->flags = read_flags();
@@ -146,25 +175,10 @@ void segue_bios_keep(struct kept *kept, const struct segue_bios_args *args, uint
 	__asm__ volatile("mov %0, %%dr7" : : "r"((uintptr_t)DR7_RESET));
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0 & ~(uintptr_t)(CR0_EM | CR0_TS)));
 	save_fpu(cpu, fpu);
-	if (args->flags & SEGUE_BIOS_PIC) {
-		const struct pics bios = {.vectors = {ICW2_BIOS_1, ICW2_BIOS_2},
-					  .masks = {(uint8_t)~args->irqs, (uint8_t)(~args->irqs >> 8)}, .icw4 = ICW4_8086};
-
-		kept->pics = (struct pics){.vectors = {args->pic_vector[0], args->pic_vector[1]},
-					   .masks = {in(PIC_1 + 1), in(PIC_2 + 1)},
-					   .icw4 = args->flags & SEGUE_BIOS_PIC_AEOI ? ICW4_8086 | ICW4_AEOI : ICW4_8086};
-		segue_bios_set_pics(&bios);
-	}
-	if (args->flags & SEGUE_BIOS_PIT)
-		set_pit(BIOS_PIT_MODE, 0);
 }
 
-void segue_bios_put_back(const struct kept *kept, const struct segue_bios_args *args, uint32_t cpu, const uint8_t *fpu)
+void segue_put_back(const struct kept *kept, uint32_t cpu, const uint8_t *fpu)
 {
-	if (args->flags & SEGUE_BIOS_PIT)
-		set_pit(args->pit_mode, args->pit_reload);
-	if (args->flags & SEGUE_BIOS_PIC)
-		segue_bios_set_pics(&kept->pics);
 	put_back_fpu(cpu, fpu);
 	__asm__ volatile("mov %0, %%cr2" : : "r"(kept->cr2));
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0));

@@ -1,12 +1,11 @@
 ; SPDX-License-Identifier: MIT
 ;
-; segue_bios_gate (bios_gate.inc), i386
+; segue_cross (cross.inc), i386
 ;   mode      32-bit, CPL 0; no paging, 32-bit paging or PAE; segments as segue_ready() requires; DS equal to SS; interrupts
 ;             off
 ;   in        EAX   struct crossing, an offset in DS
 ;   clobbers  EAX ECX EDX EFLAGS
 %include "leave/descend_i386.inc"
-%include "bios/bios.inc"
 
 %macro keep 0
 	push ebp
@@ -20,6 +19,11 @@
 	push eax
 	mov edi, eax
 	mov [edi + crossing.stack + 4], ss
+	keep_cet
+	test byte [edi + crossing.cpu], CPU_EFER
+	jz .no_efer
+	keep_msr MSR_EFER, efer
+.no_efer:
 %endmacro
 
 %macro keep_cr4 0
@@ -48,6 +52,12 @@
 	mov ecx, [ebp + leave.wide_root]
 .no_cr4:
 	mov cr3, ecx
+	; Before paging, for the host's no-execute bits. LME would lead to long mode.
+	test byte [ebx + crossing.cpu], CPU_EFER
+	jz .no_efer
+	and dword [ebx + crossing.efer], ~EFER_LME
+	put_back_msr ebx, MSR_EFER, efer
+.no_efer:
 	mov esi, [ebx + crossing.cr3]
 	mov edx, [ebx + crossing.cs]
 	mov eax, [ebx + crossing.cr0]
@@ -63,6 +73,7 @@
 	pop fs
 	pop es
 	pop ds
+	put_back_cet ebp
 	lidt [ebp + crossing.idtr]
 	test byte [ebp + crossing.cpu], CPU_CR4
 	jz .no_cr4_left
@@ -76,4 +87,4 @@
 %endmacro
 
 %define PICS eax
-%include "bios/bios_gate.inc"
+%include "leave/cross.inc"

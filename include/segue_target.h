@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * For a target that comes back to the host that has called it by segue_call(). Needs <stdint.h> only, no library.
+ *
+ * The return address is physical: on the command line as " kexec_jump_back_entry=0x..." (hexadecimal), and on the stack that
+ * a Multiboot or plain ELF target is entered with, so that a RET at its first instruction comes back at once. It points into
+ * the host's workspace, which is no RAM of the target's. The 4096-byte page that it points into begins with struct
+ * segue_return_block.
+ *
+ * The target calls that address, or jumps to it:
+ * - in 32-bit protected mode at CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off; a 64-bit target leaves long mode
+ *   first, in a page that is mapped to its own address;
+ * - EAX is a word for the host (struct segue_call_args: word);
+ * - the other registers, the flags (IF, DF, TF too), GDT, IDT, CR4, EFER, MSRs and the stack may be anything. Other CPUs that
+ *   the target has started must be stopped, and devices must not write to memory any more. VMX must be off.
+ *
+ * If the host calls again, the target's memory is as it was, and the CPU continues at the return address that the call has
+ * pushed, in the state of the target's first instruction (protected mode, flat segments of the GDT of purgatory, EFLAGS 2, no
+ * IDT), with
+ * - EAX the host's word;
+ * - EBX, ESI, EDI, EBP as they were at the call, and ESP as after its RET; ECX and EDX undefined.
+ * So to the target it is a function that takes and returns a word in EAX and changes ECX, EDX, the flags, segments and tables.
+ * A target that jumps, or whose stack is not in its own memory, cannot be entered again.
+ *
+ * The CPU's state, MSRs and the FPU are reset at each entry. Devices are as the host has left them.
+ */
+#ifndef SEGUE_TARGET_H
+#define SEGUE_TARGET_H
+
+#include <stdint.h>
+
+#define SEGUE_RETURN_MAGIC 0x52676553u /* "SegR" */
+
+struct segue_return_block {
+	uint32_t magic;               /* SEGUE_RETURN_MAGIC */
+	uint32_t size;                /* of this structure; later versions may be larger */
+	uint32_t entry;               /* the return address */
+	uint32_t word;                /* the host's, of the present call */
+	uint32_t entries;             /* times that the target has been entered; 1 at its first instruction */
+	uint32_t reserved[11];
+};
+
+/* The block that a return address belongs to. */
+#define SEGUE_RETURN_BLOCK(entry) ((volatile struct segue_return_block *)((uintptr_t)(entry) & ~(uintptr_t)4095))
+
+#if defined(__GNUC__) && defined(__i386__)
+/*
+ * Comes back to the host with a word, and returns the host's next word. Interrupts must be off. GDTR, IDTR and the segment
+ * registers are restored; CR4, MSRs and FPU state are not.
+ */
+static __inline__ uint32_t segue_return(uint32_t entry, uint32_t word)
+{
+	uint32_t changed_b = entry;
+
+	__asm__ __volatile__(
+		"pushfl\n\t"
+		"pushl %%ebp\n\t"
+		"pushl %%ds\n\t"
+		"pushl %%es\n\t"
+		"pushl %%fs\n\t"
+		"pushl %%gs\n\t"
+		"pushl %%ss\n\t"
+		"subl $16, %%esp\n\t"
+		"sgdtl 2(%%esp)\n\t"
+		"sidtl 10(%%esp)\n\t"
+		"pushl %%cs\n\t"
+		"cli\n\t"
+		"call *%%ebx\n\t"
+		"lgdtl 6(%%esp)\n\t"
+		"lidtl 14(%%esp)\n\t"
+		"pushl $1f\n\t"
+		"lretl\n"
+		"1:\taddl $16, %%esp\n\t"
+		"popl %%ss\n\t"
+		"popl %%gs\n\t"
+		"popl %%fs\n\t"
+		"popl %%es\n\t"
+		"popl %%ds\n\t"
+		"popl %%ebp\n\t"
+		"popfl"
+		: "+a"(word), "+b"(changed_b)
+		:
+		: "ecx", "edx", "esi", "edi", "memory", "cc");
+	return word;
+}
+#endif
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* segue_call(): there and back. */
+#include "common/memory_functions.h"
+#include "leave/known.h"
+#include "leave/loaded.h"
+#include "leave/processor.h"
+#include "machine/hardware.h"
+#include "return/call_state.h"
+#include "return/registers.h"
+
+#define PIT_MODE_MOST 5u
+enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EIP }; /* params.registers */
+
+static int check_args(const struct segue_call_args *args)
+{
+	if (!args)
+		return SEGUE_E_ARGUMENT;
+	if (args->struct_size != sizeof *args)
+		return SEGUE_E_STRUCT_SIZE;
+	if (args->flags & ~SEGUE_CALL_KNOWN_FLAGS)
+		return SEGUE_E_FLAGS;
+	return args->pit_mode > PIT_MODE_MOST ? SEGUE_E_ARGUMENT : SEGUE_OK;
+}
+
+/* Is this address in the target's memory? */
+static bool is_targets(const struct call_state *state, uint32_t address)
+{
+	for (size_t i = 0; i < state->memory_count; i++)
+		if (state->memory[i].start <= address && address < state->memory[i].end)
+			return true;
+	return false;
+}
+
+static int check_here(const struct loaded *loaded, const struct call_state *state, const struct return_page *page)
+{
+	struct here here = {.code_base = loaded->code_base, .data_base = loaded->data_base, .workspace = loaded->workspace,
+			    .workspace_phys = loaded->workspace_phys, .size = loaded->workspace_size};
+	int code;
+
+	if (segue_cr4() & CR4_VMXE)
+		return SEGUE_E_CALL_VMX;
+	segue_gate_is(&here.gate, segue_cross_start, segue_cross_end);
+	code = segue_ready_here(&here);
+	if (code != SEGUE_OK)
+		return code == SEGUE_E_READY_GATE ? SEGUE_E_CALL_GATE : code;
+	if (state->entries > 0 && !(is_targets(state, page->esp) && is_targets(state, page->eip)))
+		return SEGUE_E_CALL_OVER;
+	return SEGUE_OK;
+}
+
+/* Sets purgatory's parameters for the way to the target. */
+static void aim(struct purgatory_params *params, struct call_state *state, struct return_page *page, uint32_t word)
+{
+	page->block.word = word;
+	page->block.entries = ++state->entries;
+	page->result = SEGUE_OK;
+	state->leave_pointer = *(const uintptr_t *)(const void *)((const uint8_t *)params - PURGATORY_PARAMS_AT + LEAVE_POINTER_AT);
+	if (state->entries == 1) {
+		state->flags = params->flags;
+		state->quiet = params->quiet;
+		return;
+	}
+	params->flags = state->flags & (uint16_t)~(PURGATORY_REAL_MODE | PURGATORY_INTERRUPTS | PURGATORY_SHUT_A20 | PURGATORY_DIGEST);
+	params->quiet = state->quiet;
+	params->list = page->exchanges;
+	params->registers[EAX] = word;
+	params->registers[EBP] = page->ebp;
+	params->registers[ESP] = page->esp + 4; /* the call's return address is taken */
+	params->registers[EIP] = page->eip;
+}
+
+/* What purgatory has wiped or used for itself is as segue_load() has left it, so that CPUs can park again. */
+static void restore_marks(struct loaded *loaded, struct purgatory_params *params, const struct call_state *state)
+{
+	uint8_t *workspace = (uint8_t *)loaded - LOADED_AT;
+
+	params->flags = state->flags;
+	params->quiet = state->quiet;
+	params->magic = PURGATORY_MAGIC;
+	loaded->magic = LOADED_MAGIC;
+	memset(workspace + PARKING_AT, 0, PURGATORY_PAGE);
+	*(uintptr_t *)(void *)(workspace + LEAVE_POINTER_AT) = state->leave_pointer;
+	loaded->head_sum = segue_loaded_head_sum(loaded);
+	loaded->sum = segue_loaded_sum(loaded);
+}
+
+static void restore_devices(const struct segue_call_args *args, struct pics *pics)
+{
+	if (args->flags & SEGUE_CALL_PIT)
+		segue_set_pit(args->pit_mode, args->pit_reload);
+	if (args->flags & SEGUE_CALL_PIC) {
+		pics->vectors[0] = args->pic_vector[0];
+		pics->vectors[1] = args->pic_vector[1];
+		pics->icw4 = args->flags & SEGUE_CALL_PIC_AEOI ? ICW4_8086 | ICW4_AEOI : ICW4_8086;
+		segue_set_pics(pics);
+	} else {
+		segue_write_pic_masks(pics);
+	}
+}
+
+int segue_call(struct segue_call_args *args)
+{
+	struct loaded *loaded;
+	struct purgatory_params *params;
+	struct return_page *page;
+	struct call_state *state;
+	struct crossing *crossing;
+	struct registers registers;
+	struct kept kept;
+	struct pics pics;
+	uint8_t *area;
+	int code = check_args(args);
+
+	if (code == SEGUE_OK)
+		code = segue_ready(args->workspace, NULL);
+	if (code != SEGUE_OK)
+		return code;
+	loaded = (struct loaded *)(void *)((uint8_t *)args->workspace + LOADED_AT);
+	area = loaded->return_area;
+	if (!area)
+		return SEGUE_E_CALL_RETURN;
+	params = (struct purgatory_params *)(void *)((uint8_t *)args->workspace + PURGATORY_PARAMS_AT);
+	page = (struct return_page *)(void *)area;
+	crossing = (struct crossing *)(void *)(area + RETURN_CROSSING_AT);
+	state = (struct call_state *)(void *)(area + RETURN_STATE_AT);
+	if ((code = check_here(loaded, state, page)) != SEGUE_OK)
+		return code;
+
+	aim(params, state, page, args->word);
+	crossing->cpu = segue_cpu_has();
+	segue_copy_task(area + RETURN_LEAVE_AT + (page->leave & (PAGE - 1)) + segue_cross_tss_at, loaded->data_base);
+	segue_keep(&kept, crossing->cpu, area + RETURN_FPU_AT);
+	segue_keep_registers(&registers, crossing->cpu);
+	segue_read_pic_masks(&pics);
+	segue_cross(crossing);
+	restore_devices(args, &pics);
+	segue_put_back_registers(&registers, crossing->cpu);
+	restore_marks(loaded, params, state);
+	segue_put_back(&kept, crossing->cpu, area + RETURN_FPU_AT);
+
+	if (page->result != SEGUE_OK)
+		segue_unload(args->workspace);
+	else
+		args->word = page->word;
+	return page->result;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What segue_call() keeps in the workspace, after struct crossing. */
+#ifndef SEGUE_CALL_STATE_H
+#define SEGUE_CALL_STATE_H
+
+#include "return/return_page.h"
+
+struct call_state {
+	const struct range *memory;   /* the target's RAM */
+	size_t memory_count;
+	uintptr_t leave_pointer;      /* what is at LEAVE_POINTER_AT */
+	uint32_t entries;             /* times that the target has been entered */
+	/* Parameters of purgatory that a crossing changes. */
+	uint32_t quiet;
+	uint16_t flags;
+};
+
+#endif

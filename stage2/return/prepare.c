@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* segue_load() for a target that comes back: prepare.h. */
+#include "return/prepare.h"
+#include "common/memory_functions.h"
+#include "common/placement.h"
+#include "leave/list.h"
+#include "leave/loaded.h"
+#include "return/call_state.h"
+#include "return/staging.h"
+
+#define LINE_OPTION " kexec_jump_back_entry=0x"
+#define LINE_DIGITS 8u
+#define LINE_ONE_CPU "nr_cpus=1 "
+
+static uint8_t *area(const struct job *job)
+{
+	return job->workspace + (job->return_page - job->workspace_phys);
+}
+
+static struct call_state *state_of(const struct job *job)
+{
+	return (struct call_state *)(void *)(area(job) + RETURN_STATE_AT);
+}
+
+static struct return_page *page_of(const struct job *job)
+{
+	return (struct return_page *)(void *)area(job);
+}
+
+/* The list for every crossing but the first: each byte of target memory changes places with its byte of staging. */
+static int list_exchanges(struct job *job)
+{
+	size_t count = job->save_count, pages = count / LIST_MOVES + 1;
+	struct list_page *list = segue_arena_take(&job->arena, pages * sizeof *list, PAGE);
+	addr_t at;
+
+	if (!list)
+		return SEGUE_E_WORKSPACE_SMALL;
+	at = job->workspace_phys + (addr_t)((uint8_t *)list - job->workspace);
+	page_of(job)->exchanges = (uint32_t)at;
+	for (size_t i = 0; i < count; i++)
+		list[i / LIST_MOVES].moves[i % LIST_MOVES] = (struct segue_move){
+			.dst = job->saves[i].source, .src = job->saves[i].dest, .size = (uint32_t)job->saves[i].size,
+			.op = SEGUE_MOVE_SWAP_UP};
+	for (size_t i = 1; i < pages; i++)
+		list[i - 1].link = (struct segue_move){.dst = at + i * PAGE, .op = SEGUE_MOVE_LINK};
+	return SEGUE_OK;
+}
+
+int segue_return_prepare(struct job *job)
+{
+	uint8_t *at;
+	int error;
+
+	if ((error = segue_check_return(job)) != SEGUE_OK)
+		return error;
+	at = segue_arena_take(&job->arena, RETURN_SIZE, PAGE);
+	if (!at)
+		return SEGUE_E_WORKSPACE_SMALL;
+	job->return_page = job->workspace_phys + (addr_t)(at - job->workspace);
+	job->spare = (struct range){job->return_page + RETURN_SPARE_AT, job->return_page + RETURN_SPARE_AT + RETURN_SPARE_SIZE};
+	if ((error = segue_find_saves(job)) != SEGUE_OK || (error = list_exchanges(job)) != SEGUE_OK)
+		return error;
+	return segue_sort_saves(job);
+}
+
+static bool is_linux(const struct job *job)
+{
+	for (const struct segue_loader *const *each = segue_loaders; *each; each++)
+		if ((*each)->family == FAMILY_LINUX && (*each)->recognise(&job->bundle.kernel))
+			return true;
+	return false;
+}
+
+int segue_return_tell(struct job *job)
+{
+	struct bytes *line = &job->bundle.cmdline;
+	/* In front, because what follows "--" belongs to init. */
+	size_t before = is_linux(job) ? sizeof LINE_ONE_CPU - 1 : 0, after = sizeof LINE_OPTION - 1;
+	size_t size = before + line->size + after + LINE_DIGITS;
+	uint8_t *text = segue_arena_take(&job->arena, size, 1), *end = text;
+	uint32_t entry = (uint32_t)job->return_page + RETURN_ENTRY_AT;
+
+	if (!text)
+		return SEGUE_E_WORKSPACE_SMALL;
+	memcpy(end, LINE_ONE_CPU, before);
+	end += before;
+	if (line->size > 0)
+		memcpy(end, line->data, line->size);
+	end += line->size;
+	memcpy(end, LINE_OPTION, after);
+	end += after;
+	for (unsigned shift = 32; shift > 0; shift -= 4)
+		*end++ = (uint8_t)"0123456789abcdef"[entry >> (shift - 4) & 15];
+	*line = (struct bytes){.data = text, .size = size, .part = PART_WORKSPACE};
+	return SEGUE_OK;
+}
+
+static int fill_gap(void *context, addr_t start, addr_t end)
+{
+	struct job *job = context;
+	bool clear = job->args->flags & SEGUE_LOAD_CLEAR;
+
+	while (start < end) {
+		/* The first claim that ends after start. */
+		addr_t gap_end = end, next = end;
+		size_t low = 0, high = job->segment_count;
+		struct segment s = {.name = clear ? "cleared memory" : "memory as it is", .number = NO_NUMBER, .dest = start};
+
+		while (low < high) {
+			size_t middle = (low + high) / 2;
+			const struct segment *claim = &job->segments[job->claims[middle]];
+
+			if (claim->dest + claim->size <= start)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low < job->segment_count) {
+			const struct segment *claim = &job->segments[job->claims[low]];
+
+			if (claim->dest < end) {
+				gap_end = claim->dest;
+				next = claim->dest + claim->size;
+			}
+		}
+		if (start < gap_end) {
+			int error;
+
+			s.size = gap_end - start;
+			if (clear)
+				s.zero_size = s.size;
+			else
+				s.source = (struct bytes){.data = (const uint8_t *)(uintptr_t)start, .size = (size_t)s.size,
+							  .part = (uint32_t)job->part_count};
+			if ((error = segue_add_known(job, &s)) != SEGUE_OK)
+				return error;
+		}
+		start = next;
+	}
+	return SEGUE_OK;
+}
+
+int segue_return_fill(struct job *job)
+{
+	int error = segue_each_saved(job, job->args->flags & SEGUE_LOAD_CLEAR, fill_gap, job);
+
+	/* A return address on the stack, where the protocol gives the target no other stack. */
+	if (error == SEGUE_OK && job->entry.selectors == ENTRY_CODE_08_DATA_10 && job->entry.esp == 0)
+		job->entry.esp = (uint32_t)job->return_page + RETURN_STACK_TOP;
+	return error;
+}
+
+static void write_page(const struct job *job)
+{
+	struct return_page *page = page_of(job);
+	uint8_t *bytes = area(job);
+	uint32_t at = (uint32_t)job->return_page;
+
+	memcpy(bytes + RETURN_ENTRY_AT, segue_purgatory_return.bytes, segue_purgatory_return.size);
+	put_le32(bytes + RETURN_PATCH_1, at + (uint32_t)offsetof(struct return_page, ebp));
+	put_le32(bytes + RETURN_PATCH_2, at);
+	put_le32(bytes + RETURN_STACK_TOP, at + RETURN_ENTRY_AT);
+	page->block.magic = SEGUE_RETURN_MAGIC;
+	page->block.size = sizeof page->block;
+	page->block.entry = at + RETURN_ENTRY_AT;
+	page->purgatory = (uint32_t)job->workspace_phys;
+	page->crossing = at + RETURN_CROSSING_AT;
+}
+
+/* The gate that segue_call() leaves by and comes back through. */
+static void write_gate(const struct job *job)
+{
+	struct leave_tables tables = {.page = area(job) + RETURN_LEAVE_AT, .phys = (uint32_t)job->return_page + RETURN_LEAVE_AT};
+	struct crossing *crossing = (struct crossing *)(void *)(area(job) + RETURN_CROSSING_AT);
+	struct leave *leave;
+	struct gate gate;
+
+	segue_gate_is(&gate, segue_cross_start, segue_cross_end);
+	leave = segue_prepare_gate(&tables, &gate, (addr_t)job->args->code_base, (addr_t)job->args->data_base);
+	leave->purgatory = leave->entry = (uint32_t)job->workspace_phys;
+	if (job->machine)
+		leave->serial = (uint16_t)job->machine->serial_port;
+	crossing->leave = (uintptr_t)leave;
+	page_of(job)->leave = leave->physical;
+}
+
+void segue_return_write(const struct job *job, struct purgatory_params *params)
+{
+	struct call_state *state = state_of(job);
+
+	write_page(job);
+	write_gate(job);
+	params->return_page = (uint32_t)job->return_page;
+	state->memory = job->ram;
+	state->memory_count = job->ram_count;
+}

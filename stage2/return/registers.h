@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The host's registers that neither the gate (cross.h) nor purgatory keeps, and that a target may change. */
+#ifndef SEGUE_REGISTERS_H
+#define SEGUE_REGISTERS_H
+
+#include "common/bytes.h"
+
+#define KEPT_MSRS 40u
+
+struct registers {
+	uintptr_t dr0, dr1, dr2, dr3, dr6;
+	uint64_t xcr0;                /* valid if CR4.OSXSAVE is on */
+	uint32_t features;            /* HAS_* in registers.c */
+	uint64_t msrs[KEPT_MSRS];     /* in the order of the table in registers.c */
+};
+
+/* cpu: CPU_* of cross.h. Interrupts are off. */
+void segue_keep_registers(struct registers *kept, uint32_t cpu);
+/* Before the FPU's state is restored, which depends on XCR0. */
+void segue_put_back_registers(const struct registers *kept, uint32_t cpu);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Which bytes of the host are kept where while the target runs: staging.h. */
+#include "return/staging.h"
+#include "common/placement.h"
+#include "leave/reach.h"
+#include "plan/plan_sort.h"
+
+/* Flags that make no sense for a host that comes back: another CPU would rest in the workspace, or there is no host left. */
+#define EXCLUDED (SEGUE_LOAD_ANY_CPU | SEGUE_LOAD_DIGEST_REBOOT)
+
+static addr_t workspace_end(const struct job *job)
+{
+	return job->workspace_phys + (addr_t)job->args->workspace_size;
+}
+
+static bool overlaps(addr_t start, addr_t end, addr_t other, addr_t other_end)
+{
+	return start < other_end && other < end;
+}
+
+static int check_call(const struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+
+	if (args->flags & EXCLUDED)
+		return segue_refuse(&job->log, SEGUE_E_RETURN, "not with flags %x", (addr_t)(args->flags & EXCLUDED));
+	if (args->target_memory_count == 0)
+		return segue_refuse(&job->log, SEGUE_E_RETURN, "there is no target_memory");
+	for (size_t i = 0; i < job->ram_count; i++)
+		if (overlaps(job->ram[i].start, job->ram[i].end, job->workspace_phys, workspace_end(job)))
+			return segue_refuse(&job->log, SEGUE_E_RETURN, "the workspace, %x to %x, is in target_memory, %x to %x",
+					    job->workspace_phys, workspace_end(job), job->ram[i].start, job->ram[i].end);
+	for (size_t i = 0; i < args->unused_count; i++)
+		if (args->unused[i].end < args->unused[i].start)
+			return segue_refuse(&job->log, SEGUE_E_RETURN, "range %z of unused ends before it starts", (addr_t)i);
+	return SEGUE_OK;
+}
+
+static int check_staging(const struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	addr_t reach = segue_reach();
+
+	for (size_t i = 0; i < args->staging_count; i++) {
+		const struct segue_extent *extent = &args->staging[i];
+		addr_t start = (addr_t)extent->addr, end;
+
+		if (!segue_is_in_reach(extent, reach))
+			return segue_refuse(&job->log, SEGUE_E_STAGING, "extent %z is not below %x, or is in the page at %x", (addr_t)i,
+					    reach, (addr_t)ADDRESS_LIMIT);
+		end = start + (addr_t)extent->size;
+		if (overlaps(start, end, job->workspace_phys, workspace_end(job)))
+			return segue_refuse(&job->log, SEGUE_E_STAGING, "extent %z, %x to %x, overlaps the workspace, %x to %x", (addr_t)i,
+					    start, end, job->workspace_phys, workspace_end(job));
+		for (size_t k = 0; k < job->ram_count; k++)
+			if (overlaps(start, end, job->ram[k].start, job->ram[k].end))
+				return segue_refuse(&job->log, SEGUE_E_STAGING, "extent %z, %x to %x, overlaps target_memory, %x to %x",
+						    (addr_t)i, start, end, job->ram[k].start, job->ram[k].end);
+	}
+	return SEGUE_OK;
+}
+
+static addr_t key_of_save(const void *context, uint32_t index)
+{
+	return ((const struct save *)context)[index].dest;
+}
+
+static addr_t key_of_extent(const void *context, uint32_t index)
+{
+	return (addr_t)((const struct segue_extent *)context)[index].addr;
+}
+
+/* Two arrays of entries for segue_plan_sort(), and room for a copy of the saves, at the arena's end for a while. */
+static struct sort_entry *sorted(struct job *job, uint32_t count, addr_t (*key)(const void *, uint32_t), const void *context)
+{
+	struct sort_entry *order = segue_arena_take(&job->arena, (size_t)count * 2 * sizeof *order, sizeof(uint64_t));
+
+	if (order)
+		segue_plan_sort(order, order + count, count, key, context);
+	return order;
+}
+
+static int check_overlap(struct job *job)
+{
+	const struct segue_extent *extents = job->args->staging;
+	uint32_t count = (uint32_t)job->args->staging_count, last = 0;
+	struct sort_entry *order = sorted(job, count, key_of_extent, extents);
+	addr_t reach = 0;
+
+	if (!order)
+		return SEGUE_E_WORKSPACE_SMALL;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = order[i].index;
+		addr_t start = (addr_t)extents[at].addr;
+
+		if (extents[at].size == 0)
+			continue;
+		if (start < reach)
+			return segue_refuse(&job->log, SEGUE_E_STAGING, "extents %z and %z overlap, from %x", (addr_t)last, (addr_t)at, start);
+		reach = start + (addr_t)extents[at].size;
+		last = at;
+	}
+	return SEGUE_OK;
+}
+
+int segue_check_return(struct job *job)
+{
+	uint8_t *mark = job->arena.next;
+	int error = check_call(job);
+
+	if (error == SEGUE_OK)
+		error = check_staging(job);
+	if (error == SEGUE_OK)
+		error = check_overlap(job);
+	job->arena.next = mark;
+	return error;
+}
+
+/* The first range of unused that ends after start: sets [*from, *to), empty if there is none. */
+static void next_unused(const struct job *job, addr_t start, addr_t end, addr_t *from, addr_t *to)
+{
+	*from = *to = end;
+	for (size_t i = 0; i < job->args->unused_count; i++) {
+		const struct segue_range *unused = &job->args->unused[i];
+
+		if (unused->end <= start || unused->start >= *from || unused->start == unused->end)
+			continue;
+		*from = unused->start > start ? (addr_t)unused->start : start;
+		*to = unused->end < end ? (addr_t)unused->end : end;
+	}
+}
+
+int segue_each_saved(const struct job *job, bool whole, int (*take)(void *context, addr_t start, addr_t end), void *context)
+{
+	int error;
+
+	for (size_t i = 0; i < job->ram_count; i++) {
+		addr_t start = job->ram[i].start, end = job->ram[i].end, from = end, to = end;
+
+		while (start < end) {
+			if (!whole)
+				next_unused(job, start, end, &from, &to);
+			if (start < from && (error = take(context, start, from)) != SEGUE_OK)
+				return error;
+			start = to;
+		}
+	}
+	return SEGUE_OK;
+}
+
+/* Deals the pieces of target memory to the extents of staging. */
+struct deal {
+	struct job *job;
+	size_t extent;
+	addr_t used;                  /* bytes of this extent */
+	addr_t lacking;               /* bytes for which there is no staging */
+};
+
+static int deal_out(void *context, addr_t start, addr_t end)
+{
+	struct deal *deal = context;
+	struct job *job = deal->job;
+	const struct segue_extent *extents = job->args->staging;
+
+	while (start < end) {
+		struct save *save;
+		addr_t left;
+
+		for (; deal->extent < job->args->staging_count && extents[deal->extent].size <= deal->used; deal->extent++)
+			deal->used = 0;
+		if (deal->extent == job->args->staging_count) {
+			deal->lacking += end - start;
+			return SEGUE_OK;
+		}
+		/* The array is at the end of the arena's used part, and grows with it. */
+		save = segue_arena_take(&job->arena, sizeof *save, sizeof(addr_t));
+		if (!save)
+			return SEGUE_E_WORKSPACE_SMALL;
+		left = (addr_t)extents[deal->extent].size - deal->used;
+		save->source = start;
+		save->dest = (addr_t)extents[deal->extent].addr + deal->used;
+		save->size = end - start < left ? end - start : left;
+		deal->used += save->size;
+		start += save->size;
+		job->save_count++;
+	}
+	return SEGUE_OK;
+}
+
+int segue_find_saves(struct job *job)
+{
+	struct deal deal = {.job = job};
+	int error;
+
+	job->saves = segue_arena_take(&job->arena, 0, sizeof(uint64_t));
+	if ((error = segue_each_saved(job, false, deal_out, &deal)) != SEGUE_OK)
+		return error;
+	if (deal.lacking > 0)
+		return segue_refuse(&job->log, SEGUE_E_STAGING, "%z more bytes are needed", deal.lacking);
+	return SEGUE_OK;
+}
+
+int segue_sort_saves(struct job *job)
+{
+	uint32_t count = (uint32_t)job->save_count;
+	uint8_t *mark = job->arena.next;
+	struct save *copy = segue_arena_take(&job->arena, count * sizeof *copy, sizeof(uint64_t));
+	struct sort_entry *order;
+
+	if (!copy)
+		return SEGUE_E_WORKSPACE_SMALL;
+	order = sorted(job, count, key_of_save, job->saves);
+	if (!order)
+		return SEGUE_E_WORKSPACE_SMALL;
+	for (uint32_t i = 0; i < count; i++)
+		copy[i] = job->saves[order[i].index];
+	for (uint32_t i = 0; i < count; i++)
+		job->saves[i] = copy[i];
+	job->arena.next = mark;
+	return SEGUE_OK;
+}

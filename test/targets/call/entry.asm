@@ -1,0 +1,41 @@
+; SPDX-License-Identifier: MIT
+; A Multiboot target that the host calls again and again (main.c).
+
+MAGIC	equ 0x1badb002
+FLAGS	equ 2
+
+bits 32
+extern main
+global start
+section .header progbits alloc noexec nowrite align=4
+	dd MAGIC, FLAGS, -(MAGIC + FLAGS)
+section .text
+start:
+	pop ecx				; the return address
+	mov edx, stack_top
+	mov esp, edx
+	push ecx
+	push ebx
+	push eax
+	call main
+
+; come_back_jumping: as segue_return(), but worse: by a jump, and with no stack, interrupts on, DF and AC set, and no GDT
+;   in        stack: the return address, the word
+global come_back_badly
+come_back_badly:
+	mov ebx, [esp + 4]
+	mov eax, [esp + 8]
+	push dword 0x00044602		; AC, IF, NT, DF
+	popfd
+	lgdt [none]
+	xor esp, esp
+	jmp ebx
+
+section .bss nobits alloc noexec write align=16
+	resb 8192
+stack_top:
+section .data
+none:
+	dw 0
+	dd 0
+section .note.GNU-stack noalloc noexec nowrite progbits
