@@ -637,6 +637,9 @@ struct segue_call_args {
 	uint8_t pic_vector[2];        /* ICW2 of the first PIC and the second */
 	uint16_t pit_reload;          /* counts at 1193182 Hz; 0: 65536 */
 	uint16_t pit_mode;            /* 0 to 5 */
+
+	segue_log_fn *log;            /* gets a sentence for each refusal; NULL: silent */
+	void *log_context;
 };
 /*
  * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Then the target is unloaded. Any

@@ -48,13 +48,25 @@ wrong_digest:
 
 ; to_host: leaves for the host by the gate's copy (cross.inc)
 ;   mode      32-bit, purgatory's segments and IDT, paging off
-;   in        EAX   this address
+;   in        EAX   this address, EBP purgatory
 to_host:
 	sub eax, to_host
 	mov ebx, [eax + return_page.crossing]
+	mov ecx, [ebx + crossing.ascend]
+	lea esi, [eax + no_host_text]
+	jecxz no_host
 	mov ebp, [eax + return_page.leave]
 	mov esp, ebp
-	jmp [ebx + crossing.ascend]
+	jmp ecx
+
+; no_host: in ESI the text, EBP purgatory
+no_host:
+	lea ecx, [ebp + print_text]
+	call ecx
+	lea ecx, [ebp + stop]
+	jmp ecx
+no_host_text:
+	db "segue: the target has come back, and was not entered by segue_call(); stopped", 13, 10, 0
 
 %if $ - $$ + RETURN_ENTRY_AT > RETURN_STACK_TOP - 512
 	%error "the return page leaves a target too little stack"

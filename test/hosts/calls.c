@@ -30,7 +30,7 @@ __attribute__((noinline)) void calls_after(void)
 
 void calls(uint32_t count)
 {
-	struct segue_call_args args = {.struct_size = sizeof args, .workspace = pointer(handover.workspace)};
+	struct segue_call_args args = {.struct_size = sizeof args, .workspace = pointer(handover.workspace), .log = log_line};
 	struct registers before, after;
 	uint64_t sum, sum_after;
 	uintptr_t flags;
