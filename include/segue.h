@@ -212,7 +212,7 @@ enum segue_error {
 	SEGUE_E_CALL_RETURN = 182,       /* the target was loaded without SEGUE_LOAD_RETURN */
 	/* the target has not left an address in its memory at which it can be entered again */
 	SEGUE_E_CALL_OVER = 183,
-	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and nothing is loaded any more */
+	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and can only be unloaded */
 
 	/* segue_range_from_multiboot() */
 	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is truncated, or a range wraps */
@@ -652,8 +652,7 @@ struct segue_call_args {
 	void *log_context;
 };
 /*
- * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Then the target is unloaded. Any
- * other code is a refusal before anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS,
+ * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Any other code is a refusal before anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS,
  * SEGUE_E_NOT_LOADED, SEGUE_E_READY_*, SEGUE_E_CALL_*.
  */
 int segue_call(struct segue_call_args *args);

@@ -35,6 +35,8 @@ static int check_over(const struct segue_call_args *args, const struct call_stat
 
 	if (state->entries == 0 || (is_targets(state, page->esp) && is_targets(state, page->eip)))
 		return SEGUE_OK;
+	if (page->result != SEGUE_OK)
+		return segue_refuse(&log, SEGUE_E_CALL_OVER, "its digest was wrong");
 	return segue_refuse(&log, SEGUE_E_CALL_OVER, "it came back with ESP %x and the return address %x, which are not both in its memory",
 			    (addr_t)page->esp, (addr_t)page->eip);
 }
@@ -152,10 +154,8 @@ int segue_call(struct segue_call_args *args)
 	segue_put_back(&kept, crossing->cpu, area + RETURN_FPU_AT);
 
 	code = page->result;
-	if (code != SEGUE_OK) {
-		segue_unload(args->workspace);
+	if (code != SEGUE_OK)
 		return refuse(args, code);
-	}
 	args->word = page->word;
 	return SEGUE_OK;
 }

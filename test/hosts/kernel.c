@@ -139,16 +139,8 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	if (word(h->line, "any"))
 		args->flags |= SEGUE_LOAD_ANY_CPU;
 	tell_within(args);
-	if (h->target_size) {
-		static struct segue_range target_memory;
-
-		target_memory = (struct segue_range){.start = h->target_phys, .end = h->target_phys + h->target_size};
-		args->target_memory = &target_memory;
-		args->target_memory_count = 1;
-		args->staging = pointer(h->staging);
-		args->staging_count = (size_t)h->staging_count;
-		args->flags |= SEGUE_LOAD_RETURN | (word(h->line, "clear") ? SEGUE_LOAD_CLEAR : 0);
-	}
+	if (h->call_count)
+		calls_arguments(args, 0);
 	tell_wrongly(args);
 }
 
@@ -202,6 +194,8 @@ static void load(void)
 		say("Refused: segue_load: %u %s\n", (uint32_t)error, segue_strerror(error));
 		stop();
 	}
+	if (handover.call_count > 1)
+		calls_load_second();
 	for (uint64_t i = 0; i < handover.part_count; i++)
 		if (handover.part[i].separate)
 			__builtin_memset(pointer(handover.part[i].data), 0xa5, (size_t)handover.part[i].size);
