@@ -652,8 +652,9 @@ struct segue_call_args {
 	void *log_context;
 };
 /*
- * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Any other code is a refusal before anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS,
- * SEGUE_E_NOT_LOADED, SEGUE_E_READY_*, SEGUE_E_CALL_*.
+ * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Any other code is a refusal before
+ * anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS, SEGUE_E_NOT_LOADED, SEGUE_E_READY_*,
+ * SEGUE_E_CALL_*.
  */
 int segue_call(struct segue_call_args *args);
 
