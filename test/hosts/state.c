@@ -30,8 +30,11 @@
 /* CPUID.80000001H:EDX and ECX */
 #define EXT_EDX_SYSCALL BIT(11)
 #define EXT_EDX_NX BIT(20)
+#define EXT_EDX_RDTSCP BIT(27)
 #define EXT_EDX_LM BIT(29)
 #define EXT_ECX_SVM BIT(2)
+
+#define XSS_CET_U BIT(11)             /* CPUID.(0DH,1):ECX has the same bits */
 
 #define APIC_BASE_EXTD BIT(10)
 #define APIC_BASE_EN BIT(11)
@@ -160,7 +163,12 @@ static void apply_msrs(void)
 	write_msr(MSR_LSTAR, 0x82828282);
 	write_msr(MSR_CSTAR, 0x03838383);
 	write_msr(MSR_FMASK, 0x4700);
+	if (cpu.extended.edx & EXT_EDX_RDTSCP)
+		write_msr(MSR_TSC_AUX, 0x51515151);
+	if (cpu.one.ecx & ECX_XSAVE && cpuid(0xd, 1).ecx & XSS_CET_U)
+		write_msr(MSR_XSS, XSS_CET_U);
 #ifdef __x86_64__
+	write_msr(MSR_KERNEL_GS_BASE, 0xffffafafafafa000);
 	write_msr(MSR_FS_BASE, 0xffff8f8f8f8f8000);
 	write_msr(MSR_GS_BASE, 0xffff9f9f9f9f9000);
 #endif
