@@ -43,6 +43,8 @@
 #define PCID 5u
 /* Slots 1 to 7 as an operating system might set them; slot 0 stays write-back. */
 #define PAT_CHANGED 0x0407050600070106u
+#define DR6_CHANGED 0xffff4ff5u       /* its bits that can be set: a single step, breakpoints 0 and 2 */
+#define CR2_CHANGED 0x0badc0deu
 #define MXCSR_UNMASKED 0x0000u
 
 static struct {
@@ -276,6 +278,7 @@ static void arm_breakpoints(const char *line)
 	write_dr1((uintptr_t)(handover.workspace + handover.data_base + 2 * PAGE - 4));
 	write_dr2((uintptr_t)handover.workspace_phys + 2 * PAGE - 4);
 	write_dr3(0x100010);
+	write_dr6(DR6_CHANGED);
 	if (word_is(line, "dr=", "gd"))
 		dr7 |= BIT(13);
 	write_dr7(dr7);
@@ -301,6 +304,7 @@ void state_apply(const char *line)
 	}
 	if (word(line, "vmx"))
 		enter_vmx();
+	write_cr2(CR2_CHANGED);
 	apply_cr0(line);
 	if (word(line, "dr="))
 		arm_breakpoints(line);
