@@ -187,7 +187,7 @@ BUDGET_BLOCK_cpus := 640
 BUDGET_BLOCK_real_mode := 416
 BUDGET_BLOCK_high := 448
 BUDGET_BLOCK_digest := 2560
-BUDGET_BLOCK_devices := 3072
+BUDGET_BLOCK_devices := 4608
 BUDGET_BLOCK_catcher := 1280
 # The size of the core or a block
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))

@@ -13,9 +13,9 @@
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
-;    6. The marks of a loaded target are wiped from the workspace. Devices are quieted as params.quiet asks
-;       (devices.asm), once and before any byte is moved. If params.home is another page, purgatory and its list move
-;       there next. With PURGATORY_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
+;    6. The marks of a loaded target are wiped from the workspace. With params.kept the devices' state is saved there
+;       (keep.asm). Devices are quieted as params.quiet asks (devices.asm), once and before any byte is moved. If params.home
+;       is another page, purgatory and its list move there next. With PURGATORY_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
 ;       again after the move (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. If the digest of the moved segments differs from the one in
@@ -175,6 +175,11 @@ entry:
 	call stop_cpus
 .alone:
 	call forget_target
+	; Purgatory does not move if the host is to come back, so this runs once too.
+	cmp dword [PARAM(kept)], 0
+	je .not_kept
+	call keep_devices
+.not_kept:
 	; Before any byte is moved, and after the host's code has stopped.
 	cmp dword [PARAM(quiet)], 0
 	je .quiet
@@ -344,6 +349,9 @@ section .devices follows=.digest vfollows=.digest align=16 valign=16
 %include "acpi.asm"
 %include "apic.asm"
 %include "vga.asm"
+%include "keep.asm"
+%include "keep_apic.asm"
+%include "keep_hpet.asm"
 blocks_end:
 ; The catcher's place is a segment of the target.
 section .catcher follows=.devices vstart=0 align=16
