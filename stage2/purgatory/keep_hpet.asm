@@ -7,7 +7,6 @@ COMPARATOR_VALUE	equ 0x08	; from a comparator's address
 COMPARATOR_ROUTE	equ 0x10
 HPET_PERIODIC		equ 1 << 3
 HPET_SET_VALUE		equ 1 << 6	; the next write to the value of a periodic comparator sets the value, not the period
-HPET_HAS_ROUTE		equ 1 << 15
 ; 100 ms in femtoseconds, the upper half. The longest period that a PC's timer has is 55 ms.
 PERIOD_LIMIT		equ 100000000000000 >> 32
 PERIOD_PATIENCE		equ 1 << 24	; reads
@@ -114,6 +113,8 @@ keep_comparator:
 	test ecx, ecx
 	jnz .known
 .unknown:
+	test byte [edi + comparator.configuration], HPET_INTERRUPT
+	jz .known
 	mov eax, [PARAM(kept)]
 	inc dword [eax + kept.lost]
 .known:
@@ -145,13 +146,10 @@ wake_hpet:
 ; wake_comparator: in ESI and EDI as for keep_comparator; clobbers EAX EBX ECX
 wake_comparator:
 	mov eax, [edi + comparator.configuration]
-	test ah, HPET_HAS_ROUTE >> 8
-	jz .no_route
 	mov ecx, [edi + comparator.route]
 	mov [esi + COMPARATOR_ROUTE], ecx
 	mov ecx, [edi + comparator.route + 4]
 	mov [esi + COMPARATOR_ROUTE + 4], ecx
-.no_route:
 	mov ebx, [edi + comparator.period]
 	test al, HPET_PERIODIC
 	jz .no_period

@@ -94,8 +94,8 @@ struct purgatory_comparator {
 };
 struct purgatory_kept {
 	/*
-	 * IO-APIC entries that do not fit, periodic comparators whose period is unknown, 1 for a local APIC above 4 GiB, and 1 for
-	 * one that the way back could not enable again or bring back to its mode.
+	 * IO-APIC entries that do not fit, comparators with interrupts of an unknown period, 1 for a local APIC above 4 GiB, and
+	 * 1 for one that the way back could not enable again or bring back to its mode.
 	 */
 	uint32_t lost;
 	uint32_t local_base[2];       /* IA32_APIC_BASE; 0: no such MSR, or the local APIC is off */
