@@ -59,11 +59,13 @@ CARDS = ["-device", "e1000", "-device", "rtl8139", "-device", "ich9-usb-ehci1,ad
 CELLS = {
     "plain": ("", {}),
     "quiet": ("quiet", {}),
+    "often": ("quiet often", dict(args=CARDS)),
     "cards": ("quiet", dict(args=CARDS)),
     "no bus masters": ("quiet nodma", dict(args=CARDS)),
     "stays enabled": ("stays", {}),
     "another ID": ("ids", {}),
     "SMIs": ("smi quiet", {}),
+    "SMIs since": ("smi-since differs=3", {}),
     "one-shot": ("oneshot quiet", {}),
     "one-shot, expired": ("expired quiet", {}),
     "disabled by software": ("disabled", {}),
@@ -76,7 +78,7 @@ CELLS = {
     "HPET of 64 bits": ("hpet=wide", {}),
     "HPET with messages": ("hpet=periodic quiet", dict(args=["-global", "hpet.msi=on"])),
     "ACPI alone": ("acpi quiet", {}),
-    "q35": ("quiet hpet=periodic", dict(machine="q35", args=CARDS)),
+    "q35": ("quiet often hpet=periodic", dict(machine="q35", args=CARDS)),
     "two CPUs": ("quiet", dict(args=["-smp", "2"])),
     "an old IO-APIC": ("quiet", dict(args=["-global", "ioapic.version=17"])),
     "pentium": ("quiet", dict(cpu="pentium")),
@@ -96,7 +98,7 @@ BOCHS = {
     "pentium": ("pentium", "quiet"),
     "tigerlake": ("tigerlake", "quiet hpet=periodic"),
     "moved": ("tigerlake", "moves quiet base=fed80000"),
-    "x2APIC": ("tigerlake", "x2apic"),
+    "x2APIC": ("tigerlake", "x2apic often"),
     # Bochs enables no local APIC again once it was off.
     "to x2APIC": ("tigerlake", "to-x2 lost=1 differs=1"),
     "off": ("tigerlake", "off quiet"),
@@ -267,7 +269,7 @@ def run_by_model(stub, model, places, end):
         cpu = stub.info_registers()
         if cpu["EIP"] == symbol(end):
             break
-        assert cpu["EIP"] in places
+        assert model and cpu["EIP"] in places, f"{cpu['EIP']:#x} was reached"
         changed = {"eip": cpu["EIP"] + 2}
         if stub.read_mem(cpu["EIP"], 2) == b"\x0f\x32":
             value = model.read(cpu["ECX"])
@@ -307,3 +309,11 @@ def test_the_way_between_modes(host, target):
             assert {**model.registers, ICR: 0} == kept
         if host == "off":
             assert model.modes[-1:] != [EN]
+
+
+@pytest.mark.parametrize("cpu", ["486", "pentium"])
+def test_no_msr(cpu):
+    """A 486 has no MSRs, and a Pentium none for its local APIC, which can be neither off nor in x2APIC mode."""
+    places = msr_instructions()
+    with machine("msr-" + cpu, "quiet", cpu=cpu, bits=32, gdb=True, paused=True) as vm, connect(vm) as stub:
+        run_by_model(stub, None, places, "interrupts_arrive" if cpu == "pentium" else "purgatory_woke")
