@@ -10,7 +10,7 @@ HPET_SET_VALUE		equ 1 << 6	; the next write to the value of a periodic comparato
 ; 100 ms in femtoseconds, the upper half. The longest period that a PC's timer has is 55 ms.
 PERIOD_LIMIT		equ 100000000000000 >> 32
 PERIOD_PATIENCE		equ 1 << 24	; reads
-PERIOD_STEPS		equ 2
+PERIOD_STEPS		equ 3
 
 ; keep_hpet. A comparator's interrupt that is active and level-triggered is lost.
 ;   mode      32-bit, flat, paging off
