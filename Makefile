@@ -187,13 +187,13 @@ BUDGET_BLOCK_cpus := 640
 BUDGET_BLOCK_real_mode := 416
 BUDGET_BLOCK_high := 448
 BUDGET_BLOCK_digest := 2560
-BUDGET_BLOCK_devices := 3072
+BUDGET_BLOCK_devices := 4608
 BUDGET_BLOCK_catcher := 1280
 BUDGET_BLOCK_return := 640
 # The size of the core or a block
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
 PURGATORY_BLOCKS := $(patsubst stage2/blocks/block_%.c,%,$(filter stage2/blocks/block_%,$(SEGUE_C)))
-BUDGET_ELF := 106496
+BUDGET_ELF := 108544
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
 BUDGET_LOADER := 2048

@@ -413,7 +413,12 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
 #define SEGUE_LOAD_RETURN       0x100000u
 /* Target memory that no segment covers is zero at the target's first entry. Without this flag it is as the host left it. */
 #define SEGUE_LOAD_CLEAR        0x200000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3fffffu
+/*
+ * With SEGUE_LOAD_RETURN: after the return, bus mastering is on in the PCI functions that had it on at segue_call(), and off
+ * in all others but bridges. All buses are scanned twice, which takes about 40 ms.
+ */
+#define SEGUE_LOAD_KEEP_BUS_MASTERS 0x400000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x7fffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -629,8 +634,11 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  * Restored: all of the host's memory but workspace, staging and unused target memory; general registers as a call preserves
  * them; EFLAGS, GDTR, IDTR, LDTR, TR, the segment registers and their bases; CR0, CR2, CR3, CR4, EFER, XCR0; DR0 to DR3, DR6
  * and DR7; x87, SSE, AVX and all other state of XSAVE; the MSRs PAT, SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE,
- * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, those of CET and of FRED, each if
- * the CPU has it. Not restored: MTRRs, the TSC, performance counters, microcode, and what other devices the target has used.
+ * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, those of CET and of FRED,
+ * each if the CPU has it. Of the devices: the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts,
+ * the PICs' masks, and by flags bus mastering, the PICs' vectors and the PIT. Interrupts that arrive during the call are lost.
+ * Not restored: MTRRs, the TSC, performance counters, and other devices that the target uses. The host quiets its own devices
+ * before the call, or with SEGUE_LOAD_QUIET_*, and wakes them after it.
  */
 /* flags of struct segue_call_args */
 /* Sets up the PICs with pic_vector after the return. Their masks are restored in any case. */
