@@ -168,6 +168,7 @@ enum segue_error {
 	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside sources and destinations */
 	SEGUE_E_PLAN_SPACE = 137,        /* the plan needs a larger workspace; the sentence says how much larger */
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan is wrong: a defect in Segue; nothing was changed */
+	SEGUE_E_NO_EXCHANGE = 140,       /* no RAM to set bytes aside, and segue_extra_exchange is not linked */
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -777,6 +778,22 @@ extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SE
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
 extern const struct segue_block *const segue_blocks[];
+
+/*
+ * Two more tables have what few targets need (SEGUE_EXTRAS of segue.mk has the names in both):
+ *
+ * segue_plan_extras: segue_extra_exchange exchanges bytes in place, if so little RAM is free that none can be set aside. Without
+ * it such a load is refused with SEGUE_E_NO_EXCHANGE. It needs segue_extra_replay, which checks each plan after it is made, by a
+ * replay that is independent of the planner. Without the replay, a defect in the planner is not found before the target is
+ * overwritten. Keep it unless you need its 3 KB.
+ *
+ * segue_multiboot_extras: segue_extra_sections passes a Multiboot kernel its ELF sections, for debuggers. Without it the kernel
+ * gets none, and a message says so.
+ */
+extern const struct segue_plan_extra segue_extra_exchange, segue_extra_replay;
+extern const struct segue_plan_extra *const segue_plan_extras[];
+extern const struct segue_multiboot_extra segue_extra_sections;
+extern const struct segue_multiboot_extra *const segue_multiboot_extras[];
 
 /* Returns what a code means, as a static sentence. For an unknown code the sentence says so. */
 const char *segue_strerror(int code);

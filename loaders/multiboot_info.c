@@ -185,13 +185,17 @@ int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *
 		.kernel_segments = job->segment_count,
 		.module_count = job->bundle.module_count + (job->bundle.initrd.size != 0),
 	};
+	const struct segue_multiboot_extra *sections = elf && elf->section_header_count ? *segue_multiboot_extras : NULL;
+	addr_t size = 0;
 	int error;
 
-	if (elf && !segue_elf_has_sections(job, elf))
-		elf = NULL;
+	if (!sections && elf && elf->section_header_count)
+		segue_say(&job->log, SEGUE_LOG_INFO, "the kernel gets no ELF sections: segue_extra_sections is not linked");
+	if (sections && !sections->has_sections(job, elf, &size))
+		sections = NULL;
 	if (table.kernel_end < ONE_MIB)
 		table.kernel_end = ONE_MIB;
-	error = segue_multiboot_place_modules(job, &table, elf ? segue_multiboot_measure_sections(elf) : 0);
+	error = segue_multiboot_place_modules(job, &table, size);
 	table.end = end_of_segments(job);
 	if (!error)
 		error = segue_place_catcher(job);
@@ -204,5 +208,5 @@ int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *
 	fill_memory(job, &table);
 	if (job->machine)
 		fill_machine(&table, job);
-	return elf ? segue_multiboot_place_sections(job, elf, &table) : SEGUE_OK;
+	return sections ? sections->place_sections(job, elf, &table) : SEGUE_OK;
 }

@@ -150,9 +150,11 @@ static addr_t reach(void)
 /* Below end, and outside the last page below 4 GiB: the reset vector is there, and no move may straddle 4 GiB. */
 static bool is_in_reach(const struct segue_extent *extent, addr_t end)
 {
-	if (extent->addr > end || extent->size > end - extent->addr)
+	addr_t at = (addr_t)extent->addr, size = (addr_t)extent->size;
+
+	if (at != extent->addr || size != extent->size || !fits(at, size, end))
 		return false;
-	return extent->addr + extent->size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
+	return at + size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
 }
 
 /* Checks that the sizes of a part's extents add up to its own, and that moves can read all of it. */
@@ -169,17 +171,18 @@ static int check_part(const struct job *job, uint32_t index)
 	if (!part->data && part->size)
 		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%p has %z bytes and no address", index, left);
 	for (size_t i = 0; i < count; i++) {
+		addr_t at = (addr_t)extents[i].addr, size = (addr_t)extents[i].size;
+
 		if (extents[i].size == 0)
 			continue;
 		if (!is_in_reach(&extents[i], end))
 			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "%p, extent %z is not below %x, or is in the page at %x", index,
 					    (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
-		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
-		    job->workspace_phys < extents[i].addr + extents[i].size)
+		if (at < job->workspace_phys + job->args->workspace_size && job->workspace_phys < at + size)
 			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p, extent %z overlaps the workspace", index, (addr_t)i);
-		if (extents[i].size > left)
-			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: extent %z is %z bytes too long", index, (addr_t)i, (addr_t)extents[i].size - left);
-		left -= (addr_t)extents[i].size;
+		if (size > left)
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: extent %z is %z bytes too long", index, (addr_t)i, size - left);
+		left -= size;
 	}
 	if (left != 0)
 		return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: %z bytes are in no extent", index, left);
