@@ -168,7 +168,7 @@ enum segue_error {
 	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside sources and destinations */
 	SEGUE_E_PLAN_SPACE = 137,        /* the plan needs a larger workspace; the sentence says how much larger */
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan is wrong: a defect in Segue; nothing was changed */
-	SEGUE_E_NO_EXCHANGE = 140,       /* no RAM to set bytes aside, and segue_extra_exchange is not linked */
+	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -782,16 +782,18 @@ extern const struct segue_block *const segue_blocks[];
 /*
  * Two more tables have what few targets need (SEGUE_EXTRAS of segue.mk has the names in both):
  *
- * segue_plan_extras: segue_extra_exchange exchanges bytes in place, if so little RAM is free that none can be set aside. Without
- * it such a load is refused with SEGUE_E_NO_EXCHANGE. It needs segue_extra_replay, which checks each plan after it is made, by a
- * replay that is independent of the planner. Without the replay, a defect in the planner is not found before the target is
- * overwritten. Keep it unless you need its 3 KB.
+ * segue_load_extras:
+ * - segue_extra_exchange exchanges bytes in place, if so little RAM is free that none can be set aside. It needs the replay.
+ * - segue_extra_translate finds the extents of a part that has none by translate. (segue_check_host uses translate too.)
+ *   A load that needs one of these two is refused with SEGUE_E_EXTRA if it is not linked.
+ * - segue_extra_replay checks each plan after it is made, independently of the planner. Without it, a defect in the planner is
+ *   not found before the target is overwritten. Keep it unless you need its 3 KB.
  *
  * segue_multiboot_extras: segue_extra_sections passes a Multiboot kernel its ELF sections, for debuggers. Without it the kernel
  * gets none, and a message says so.
  */
-extern const struct segue_plan_extra segue_extra_exchange, segue_extra_replay;
-extern const struct segue_plan_extra *const segue_plan_extras[];
+extern const struct segue_load_extra segue_extra_exchange, segue_extra_replay, segue_extra_translate;
+extern const struct segue_load_extra *const segue_load_extras[];
 extern const struct segue_multiboot_extra segue_extra_sections;
 extern const struct segue_multiboot_extra *const segue_multiboot_extras[];
 

@@ -18,7 +18,8 @@
 #     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
 #     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher, in the same way: purgatory's optional blocks (segue.h says
 #                      at segue_blocks what needs which)
-#     SEGUE_EXTRAS     of exchange replay sections, in the same way: what few targets need (segue.h, segue_plan_extras)
+#     SEGUE_EXTRAS     of exchange replay translate sections, in the same way: what few hosts or targets need (segue.h says at
+#                      segue_load_extras what is for what)
 #     SEGUE_SENTENCES  0: a refusal is a code, without a sentence; log gets nothing
 #
 # To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
@@ -60,7 +61,7 @@ SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/pur
 SEGUE_ALL_PROTOCOLS := linux multiboot elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
 SEGUE_ALL_CHECKS := host
-SEGUE_ALL_EXTRAS := exchange replay sections
+SEGUE_ALL_EXTRAS := exchange replay translate sections
 SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher
 SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
 SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
@@ -94,7 +95,7 @@ SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call 
 	$(call SEGUE_UNLESS,multiboot elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
 	$(call SEGUE_UNLESS,sections,multiboot_sections.c elf_sections.c) $(call SEGUE_UNLESS,multiboot,elf_sections.c) \
 	$(call SEGUE_UNLESS,exchange,load/exchange.c plan/plan_exchange.c,stage2/) \
-	$(call SEGUE_UNLESS,replay,load/check_plan.c plan/replay.c,stage2/) \
+	$(call SEGUE_UNLESS,replay,load/check_plan.c plan/replay.c,stage2/) $(call SEGUE_UNLESS,translate,load/extents.c,stage2/) \
 	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
 	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c) \
 	$(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
@@ -102,8 +103,8 @@ SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCO
 SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)
 SEGUE_DEFINES_blocks := -DSEGUE_BLOCKS $(SEGUE_BLOCKS:%=-DSEGUE_BLOCK_%)
 SEGUE_DEFINES_checks := -DSEGUE_CHECKS $(SEGUE_CHECKS:%=-DSEGUE_CHECK_%)
-SEGUE_DEFINES_plan_extras := -DSEGUE_EXTRAS $(SEGUE_EXTRAS:%=-DSEGUE_EXTRA_%)
-SEGUE_DEFINES_multiboot_extras := $(SEGUE_DEFINES_plan_extras)
+SEGUE_DEFINES_load_extras := -DSEGUE_EXTRAS $(SEGUE_EXTRAS:%=-DSEGUE_EXTRA_%)
+SEGUE_DEFINES_multiboot_extras := $(SEGUE_DEFINES_load_extras)
 SEGUE_DEFINES := $(if $(filter 0,$(SEGUE_SENTENCES)),-DSEGUE_SENTENCES=0)
 
 # ---- the flags ----
@@ -144,7 +145,7 @@ SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS)
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
 # The choice and the compiler with its flags, in a file that is written when they change. Then everything is compiled again.
-SEGUE_CHOICE = $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES_blocks) $(SEGUE_DEFINES_plan_extras) $(SEGUE_DEFINES) \
+SEGUE_CHOICE = $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES_blocks) $(SEGUE_DEFINES_load_extras) $(SEGUE_DEFINES) \
 	$(subst ','\'',$(SEGUE_COMPILE))
 $(SEGUE_OBJDIR)/always: ;
 $(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always

@@ -126,7 +126,7 @@ static int plan_once(struct arrangement *a)
 	if (status == PLAN_MEMORY)
 		return segue_refuse_space(a, segue_list_size(a) + segue_plan_memory(copies, a->runs.zero_count, SCRATCH_LIMIT));
 	if (status == PLAN_ROOM)
-		return segue_refuse(&a->job->log, SEGUE_E_NO_EXCHANGE, NULL);
+		return segue_refuse(&a->job->log, SEGUE_E_EXTRA, "exchange, as no RAM is free to set bytes aside");
 	/* The segments were checked to be disjoint and in RAM. */
 	if (status != PLAN_OK)
 		return segue_refuse(&a->job->log, SEGUE_E_PLAN_REPLAY, "planner, %u, %x to %x", (uint32_t)status,
@@ -250,7 +250,7 @@ static int house_purgatory(struct arrangement *a)
 
 static void find_extras(struct arrangement *a)
 {
-	for (const struct segue_plan_extra *const *each = segue_plan_extras; *each; each++) {
+	for (const struct segue_load_extra *const *each = segue_load_extras; *each; each++) {
 		if ((*each)->replay)
 			a->replay = *each;
 		if ((*each)->exchange)

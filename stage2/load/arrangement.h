@@ -3,6 +3,7 @@
 #ifndef SEGUE_ARRANGEMENT_H
 #define SEGUE_ARRANGEMENT_H
 
+#include "load/load_extra.h"
 #include "load/list.h"
 #include "load/purgatory_params.h"
 #include "load/runs.h"
@@ -27,7 +28,7 @@ struct list {
 struct arrangement {
 	struct job *job;
 	plan_exchange *exchange;      /* NULL: not linked, as the replay may be */
-	const struct segue_plan_extra *replay;
+	const struct segue_load_extra *replay;
 	struct list list;
 	struct housing housing;
 	uint8_t *memory;              /* the planner's and the list's, then the replay's */
@@ -47,15 +48,5 @@ size_t segue_list_size(const struct arrangement *a);
 
 /* Refuses with SEGUE_E_PLAN_SPACE. need: bytes of memory. With more memory the plan may differ and need even more. */
 int segue_refuse_space(const struct arrangement *a, size_t need);
-
-/* What plan_extras.c names: segue.h, segue_plan_extras. Each has some of these. */
-struct segue_plan_extra {
-	plan_exchange *exchange;
-	/* Does the list do what was asked? Refuses. */
-	int (*replay)(struct arrangement *a);
-	/* Bytes of memory for the list and the replay. */
-	size_t (*replay_memory)(const struct arrangement *a);
-};
-extern const struct segue_plan_extra *const segue_plan_extras[] SEGUE_HIDDEN;
 
 #endif

@@ -79,4 +79,4 @@ static int replay(struct arrangement *a)
 			    (addr_t)r->at.start, (addr_t)r->at.end);
 }
 
-const struct segue_plan_extra segue_extra_replay = {.replay = replay, .replay_memory = replay_memory};
+const struct segue_load_extra segue_extra_replay = {.replay = replay, .replay_memory = replay_memory};

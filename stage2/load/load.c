@@ -9,7 +9,7 @@
 #include "common/memory_map.h"
 #include "leave/places.h"
 #include "leave/processor.h"
-#include "load/extents.h"
+#include "load/load_extra.h"
 
 #define LEAF_EXTENDED 0x80000000u     /* EAX: the highest extended leaf */
 #define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
@@ -189,6 +189,14 @@ static int check_part(const struct job *job, uint32_t index)
 	return SEGUE_OK;
 }
 
+static int make_extents(struct job *job, struct segue_part *part, uint32_t index)
+{
+	for (const struct segue_load_extra *const *each = segue_load_extras; *each; each++)
+		if ((*each)->make_extents)
+			return (*each)->make_extents(job, part, index);
+	return segue_refuse(&job->log, SEGUE_E_EXTRA, "translate");
+}
+
 static int take_parts(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
@@ -206,7 +214,7 @@ static int take_parts(struct job *job)
 	job->part_count = count;
 	for (size_t i = 0; i < count; i++) {
 		error = !parts[i].extents && parts[i].data && args->translate ?
-			segue_make_extents(job, &parts[i], (uint32_t)i) : SEGUE_OK;
+			make_extents(job, &parts[i], (uint32_t)i) : SEGUE_OK;
 		if (error == SEGUE_OK)
 			error = check_part(job, (uint32_t)i);
 		if (error != SEGUE_OK)

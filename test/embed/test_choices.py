@@ -20,22 +20,22 @@ TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
 const struct segue_container *const segue_containers[] = {{{containers} NULL}};
 const struct segue_check *const segue_checks[] = {{{checks} NULL}};
-const struct segue_plan_extra *const segue_plan_extras[] = {{{plan} NULL}};
+const struct segue_load_extra *const segue_load_extras[] = {{{plan} NULL}};
 const struct segue_multiboot_extra *const segue_multiboot_extras[] = {{{sections} NULL}};
 """
-EXTRAS = ("exchange", "replay", "sections")
+EXTRAS = ("exchange", "replay", "translate", "sections")
 # protocols, containers, checks, extras, sentences
 CHOICES = {
-    "multiboot": (("multiboot",), (), (), (), True),
-    "linux": (("linux",), ("bundle",), ("host",), ("replay",), True),
-    "elf": (("elf",), ("fiwix",), ("host",), ("exchange", "replay"), True),
-    "codes": (("linux", "multiboot"), (), (), ("sections",), False),
+    "multiboot": (("multiboot",), (), (), ("translate",), True),
+    "linux": (("linux",), ("bundle",), ("host",), ("replay", "translate"), True),
+    "elf": (("elf",), ("fiwix",), ("host",), ("exchange", "replay", "translate"), True),
+    "codes": (("linux", "multiboot"), (), (), ("translate", "sections"), False),
 }
 # A name that only this loader or container has in it, beside its own.
 OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "bundle": "segue_bundle_take",
       "fiwix": "segue_container_fiwix", "host": "segue_walk", "exchange": "segue_plan_exchange", "replay": "segue_replay_moves",
-      "sections": "segue_elf_has_sections"}
+      "sections": "segue_elf_has_sections", "translate": "segue_extra_translate"}
 
 
 def tables(loaders, containers=(), checks=(), extras=EXTRAS):
@@ -124,6 +124,10 @@ def test_what_is_chosen_starts(build, way, arch, choice, target):
         stub.run()
         seen = verdict(vm)
     check_entry(entered, target, PASSED[target.name])
+    # strict wants the information that Segue gives if everything is linked
+    if target is MULTIBOOT and "sections" not in CHOICES[choice][3]:
+        assert list(seen.bad) == ["segue.flags.elf"]
+        del seen.bad["segue.flags.elf"]
     check_verdict(seen, target, entered)
 
 
@@ -221,18 +225,23 @@ def test_exchanges_that_are_left_away(tmp_path, prefix):
         for offset, at in ((0x1000, 0x4002000), (0x2000, 0x4001000)):
             file.write(struct.pack("<8I", 1, offset, at, at, 4096, 4096, 7, 4096))
         file.write(bytes(0x3000 - file.tell()))
-    refused = "140 no RAM to set bytes aside, and segue_extra_exchange is not linked\n"
+    refused = "140 needs an extra that is not linked: exchange, as no RAM is free to set bytes aside\n"
     for extras, told in ((("exchange", "replay"), "0 \n"), (("replay",), refused), (("exchange",), refused), ((), refused)):
-        chosen = program(tmp_path, prefix, ("elf",), extras)
+        chosen = program(tmp_path, prefix, ("elf",), ("translate", *extras))
         assert run(chosen, turned, "full") == told
         assert run(chosen, turned) == "0 \n"
 
 
 def test_sections_that_are_left_away(tmp_path, prefix):
-    for extras in (("sections",), ()):
+    for extras in (("translate", "sections"), ("translate",)):
         names = run(program(tmp_path, prefix, ("multiboot",), extras), MULTIBOOT.path, "segments").split("\n")
         assert "Multiboot information" in names
         assert ("ELF section headers" in names) == ("sections" in extras)
+
+
+def test_translate_that_is_left_away(tmp_path, prefix):
+    for extras, told in ((("translate",), "0 \n"), ((), "140 needs an extra that is not linked: translate\n")):
+        assert run(program(tmp_path, prefix, ("multiboot",), extras), MULTIBOOT.path) == told
 
 
 def test_a_second_table_is_an_error_where_all_is_taken(tmp_path, prefix):
