@@ -750,9 +750,10 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
  *     const struct segue_container *const segue_containers[] = { NULL };
  *
- * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate and the
- * page tables: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, and their warnings. A host whose addresses are known to be right
- * may leave it empty. Then a wrong workspace_phys resets the machine, also if translate is given.
+ * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate, the page
+ * tables, and what the workspace must not contain: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, SEGUE_E_WORKSPACE_USED, and
+ * their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
+ * machine, also if translate is given.
  */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */

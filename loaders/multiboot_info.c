@@ -105,6 +105,12 @@ static void fill_strings(const struct job *job, const struct multiboot_table *ta
 	}
 }
 
+static IN_LINE void put_wide(uint32_t field[2], uint64_t value)
+{
+	field[0] = (uint32_t)value;
+	field[1] = (uint32_t)(value >> 32);
+}
+
 static void fill_memory(const struct job *job, const struct multiboot_table *table)
 {
 	struct multiboot_info *info = table->info;
@@ -126,8 +132,8 @@ static void fill_memory(const struct job *job, const struct multiboot_table *tab
 
 		range.end -= range.start;
 		entry->size = sizeof *entry - sizeof entry->size;
-		memcpy(entry->base_addr, &range.start, sizeof range.start);
-		memcpy(entry->length, &range.end, sizeof range.end);
+		put_wide(entry->base_addr, range.start);
+		put_wide(entry->length, range.end);
 		entry->type = range.type;
 	}
 	info->mmap_length = (uint32_t)(count * sizeof(struct multiboot_mmap));
@@ -137,7 +143,7 @@ static void fill_memory(const struct job *job, const struct multiboot_table *tab
 
 static void fill_framebuffer(struct multiboot_info *info, const struct segue_framebuffer *screen)
 {
-	memcpy(info->framebuffer_addr, &screen->addr, sizeof screen->addr);
+	put_wide(info->framebuffer_addr, screen->addr);
 	info->framebuffer_pitch = screen->pitch;
 	info->framebuffer_width = screen->width;
 	info->framebuffer_height = screen->height;

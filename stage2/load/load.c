@@ -58,66 +58,35 @@ static int check_counts(const struct job *job)
 	return SEGUE_OK;
 }
 
-/* The address of code in the data segment. */
-static IN_LINE const void *text_at(const struct segue_load_args *args, uintptr_t text)
-{
-	return !text ? NULL : (const uint8_t *)text + (ptrdiff_t)(args->code_base - args->data_base);
-}
-
-/*
- * Does the workspace contain the start of something that is still to be read or run, or the stack (the job is on it)? A few
- * places in the library suffice, because a workspace is larger than the distance between them.
- */
-static bool lies_in_workspace(const struct job *job)
-{
-	const struct segue_load_args *args = job->args;
-	const void *const read[] = {
-		job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest,
-		&segue_known, &segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)check_counts),
-		text_at(args, (uintptr_t)args->log), text_at(args, (uintptr_t)args->translate),
-	};
-
-	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
-		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)
-			return true;
-	return false;
-}
-
-enum check_step { CHECK_WORKSPACE, CHECK_PARTS, CHECK_LAST };
-
 static int check_further(struct job *job, enum check_step step)
 {
 	int error = SEGUE_OK;
 
 	for (const struct segue_check *const *each = segue_checks; *each && error == SEGUE_OK; each++)
-		error = step == CHECK_WORKSPACE ? (*each)->workspace(job) :
-			step == CHECK_PARTS ? (*each)->parts(job) : (*each)->last(job);
+		error = (*each)->steps[step](job);
 	return error;
 }
 
 static int check_workspace(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	addr_t size = (addr_t)args->workspace_size;
+	addr_t size = (addr_t)args->workspace_size, phys = (addr_t)args->workspace_phys;
 	addr_t linear = (addr_t)(uintptr_t)args->workspace + (addr_t)args->data_base;
 	int error;
 
-	if ((linear | (addr_t)args->workspace_phys) % PURGATORY_PAGE != 0)
-		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear,
-				    (addr_t)args->workspace_phys);
+	if ((linear | phys) % PURGATORY_PAGE != 0)
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear, phys);
 	if (sizeof(uintptr_t) > 4 && (args->code_base | args->data_base))
 		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "code_base and data_base are 0 in 64-bit mode");
-	if (args->workspace_phys > ADDRESS_LIMIT || size > ADDRESS_LIMIT - args->workspace_phys)
-		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", (addr_t)args->workspace_phys, size);
-	if (size < segue_workspace_size(0))
+	if (phys != args->workspace_phys || !fits(phys, size, ADDRESS_LIMIT))
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", phys, size);
+	if (size < SEGUE_WORKSPACE_SIZE(0))
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the minimum is %z", size,
-				    (addr_t)segue_workspace_size(0));
+				    (addr_t)SEGUE_WORKSPACE_SIZE(0));
 	if ((error = check_counts(job)) != SEGUE_OK) {
 		segue_unload(args->workspace);
 		return error;
 	}
-	if (lies_in_workspace(job))
-		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
 	return check_further(job, CHECK_WORKSPACE);
 }
 
