@@ -784,7 +784,7 @@ extern const struct segue_block *const segue_blocks[];
  * Two more tables have what few targets need (SEGUE_EXTRAS of segue.mk has the names in both):
  *
  * segue_load_extras:
- * - segue_extra_exchange exchanges bytes in place, if so little RAM is free that none can be set aside. It needs the replay.
+ * - segue_extra_exchange exchanges bytes in place, if so little RAM is free that none can be set aside. With the replay.
  * - segue_extra_translate finds the extents of a part that has none by translate. (segue_check_host uses translate too.)
  *   A load that needs one of these two is refused with SEGUE_E_EXTRA if it is not linked.
  * - segue_extra_replay checks each plan after it is made, independently of the planner. Without it, a defect in the planner is

@@ -82,9 +82,6 @@ SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_PROTOCOLS),$(SEGUE_PROTOCOLS)) $(filte
 ifneq ($(strip $(SEGUE_UNKNOWN)),)
 $(error SEGUE_PROTOCOLS, SEGUE_CONTAINERS, SEGUE_CHECKS, SEGUE_BLOCKS and SEGUE_EXTRAS: Segue has no $(strip $(SEGUE_UNKNOWN)))
 endif
-ifeq ($(filter exchange,$(SEGUE_EXTRAS))$(filter replay,$(SEGUE_EXTRAS)),exchange)
-$(error SEGUE_EXTRAS: exchange needs replay)
-endif
 ifeq ($(strip $(SEGUE_PROTOCOLS)),)
 $(error SEGUE_PROTOCOLS names no protocol)
 endif
@@ -95,7 +92,8 @@ SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call 
 	$(call SEGUE_UNLESS,multiboot elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
 	$(call SEGUE_UNLESS,sections,multiboot_sections.c elf_sections.c) $(call SEGUE_UNLESS,multiboot,elf_sections.c) \
 	$(call SEGUE_UNLESS,exchange,load/exchange.c plan/plan_exchange.c,stage2/) \
-	$(call SEGUE_UNLESS,replay,load/check_plan.c plan/replay.c,stage2/) $(call SEGUE_UNLESS,translate,load/extents.c,stage2/) \
+	$(call SEGUE_UNLESS,replay,load/replay_extra.c,stage2/) \
+	$(call SEGUE_UNLESS,replay exchange,load/check_plan.c plan/replay.c,stage2/) $(call SEGUE_UNLESS,translate,load/extents.c,stage2/) \
 	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
 	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c) \
 	$(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)

@@ -28,7 +28,6 @@ struct loaded {
 	size_t workspace_size;
 	uint32_t flags, cpu_count;    /* arguments of segue_load() */
 	uint32_t head_sum;            /* segue_loaded_head_sum() */
-	struct tables_way tables;     /* as in struct job */
 	/* For segue_describe() and its like. The host's structures that job points to may not be read any more. */
 	struct job job;
 	const struct arrangement *arrangement;

@@ -311,7 +311,7 @@ static int check_by_search(struct job *job)
 	if (error != SEGUE_OK || before || !can_walk)
 		return error;
 	loaded = (struct loaded *)(void *)(job->workspace + LOADED_AT);
-	loaded->tables = walk.way;
+	loaded->job.tables = walk.way;
 	return check_parts_by_walk(job, &walk);
 }
 
@@ -321,7 +321,7 @@ static bool is_there(const struct loaded *loaded)
 	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
 	struct walk walk;
 
-	if (!segue_walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
+	if (!segue_walk_again(&walk, loaded->code_base, loaded->data_base, loaded->job.tables))
 		return true;
 	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
 		addr_t is = segue_walk(&walk, linear + (addr_t)at);

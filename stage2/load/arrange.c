@@ -111,7 +111,7 @@ static int plan_once(struct arrangement *a)
 		.zeros = a->runs.zeros, .zero_count = a->runs.zero_count,
 		.free = a->scratch.ranges, .free_count = a->scratch.count,
 		.memory = a->memory, .memory_size = a->memory_size,
-		.emit = emit, .context = &a->list, .exchange = a->exchange,
+		.emit = emit, .context = &a->list, .exchange = a->replay ? a->replay->exchange : NULL,
 	};
 	enum plan_status status;
 	size_t need, to_replay;
@@ -220,7 +220,6 @@ static void write_loaded(const struct arrangement *a, struct loaded *loaded)
 	loaded->workspace = job->workspace;
 	loaded->workspace_phys = job->workspace_phys;
 	loaded->workspace_size = job->args->workspace_size;
-	loaded->tables = job->tables;
 	loaded->flags = job->args->flags;
 	loaded->cpu_count = job->args->cpu_count;
 	loaded->magic = LOADED_MAGIC;
@@ -232,9 +231,11 @@ static int house_purgatory(struct arrangement *a)
 	const struct job *job = a->job;
 	struct housing *housing = &a->housing;
 	uint32_t pages = segue_purgatory_pages(job);
+	/* i386 has no such sources, which GCC cannot see. */
+	bool high = ADDRESS_MAX > UINT32_MAX && a->runs.high;
 
 	housing->pages = pages;
-	housing->all_pages = pages + (a->runs.high ? 1 : 0);
+	housing->all_pages = pages + (high ? 1 : 0);
 	housing->home = job->workspace_phys;
 	a->moves_out = workspace_is_hit(job) || !segue_is_good_home(job, housing->home, pages);
 	if (a->moves_out)
@@ -243,22 +244,16 @@ static int house_purgatory(struct arrangement *a)
 				return segue_refuse(&job->log, SEGUE_E_NO_PURGATORY, "%u pages", a->housing.all_pages);
 		while (!segue_is_good_home(job, housing->home, pages));
 	/* high.asm's page: in the workspace a table of the gate, which is not needed any more; else the page after purgatory. */
-	if (a->runs.high)
+	if (high)
 		housing->tables = housing->home + (a->moves_out ? pages * PURGATORY_PAGE : LEAVE_AT + PAGE);
 	return SEGUE_OK;
 }
 
-static void find_extras(struct arrangement *a)
+static void find_replay(struct arrangement *a)
 {
-	for (const struct segue_load_extra *const *each = segue_load_extras; *each; each++) {
-		if ((*each)->replay)
+	for (const struct segue_load_extra *const *each = segue_load_extras; *each; each++)
+		if ((*each)->replay && (!a->replay || (*each)->exchange))
 			a->replay = *each;
-		if ((*each)->exchange)
-			a->exchange = (*each)->exchange;
-	}
-	/* An exchange writes to sources. Only the replay checks that the host does not keep them. */
-	if (!a->replay)
-		a->exchange = NULL;
 }
 
 int segue_arrange(struct job *job)
@@ -271,7 +266,7 @@ int segue_arrange(struct job *job)
 	if (!a)
 		return SEGUE_E_WORKSPACE_SMALL;
 	a->job = job;
-	find_extras(a);
+	find_replay(a);
 	note_sources(job);
 	if ((error = segue_find_runs(job, &a->runs)) != SEGUE_OK)
 		return error;

@@ -27,8 +27,7 @@ struct list {
 /* The large ones come last: i386 reaches the others by shorter instructions. */
 struct arrangement {
 	struct job *job;
-	plan_exchange *exchange;      /* NULL: not linked, as the replay may be */
-	const struct segue_load_extra *replay;
+	const struct segue_load_extra *replay; /* the extra that has it, and exchange() if that is linked; NULL: none */
 	struct list list;
 	struct housing housing;
 	uint8_t *memory;              /* the planner's and the list's, then the replay's */
@@ -45,6 +44,10 @@ struct arrangement {
 uint32_t segue_pages_for(uint32_t entries);
 /* Bytes of the list's pages. */
 size_t segue_list_size(const struct arrangement *a);
+
+/* check_plan.c, for struct segue_load_extra */
+int segue_replay_plan(struct arrangement *a);
+size_t segue_replay_plan_memory(const struct arrangement *a);
 
 /* Refuses with SEGUE_E_PLAN_SPACE. need: bytes of memory. With more memory the plan may differ and need even more. */
 int segue_refuse_space(const struct arrangement *a, size_t need);

@@ -10,8 +10,7 @@ struct verification {
 	uint32_t count;               /* copies checked so far */
 };
 
-/* Bytes for the list and the replay. */
-static size_t replay_memory(const struct arrangement *a)
+size_t segue_replay_plan_memory(const struct arrangement *a)
 {
 	return segue_list_size(a) + segue_replay_memory((a->result.exchanged ? a->runs.copy_count : 0) +
 						  (uint32_t)a->job->segment_count + SCRATCH_LIMIT, a->list.count);
@@ -55,7 +54,7 @@ static void check_copy(void *context, const struct plan_copy *copy)
 	segue_replay_check(&v->replay, v->count++, copy->dst, copy->size, copy->src);
 }
 
-static int replay(struct arrangement *a)
+int segue_replay_plan(struct arrangement *a)
 {
 	struct job *job = a->job;
 	struct verification v = {.job = job};
@@ -74,9 +73,7 @@ static int replay(struct arrangement *a)
 		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)r->at.start,
 				    (addr_t)r->at.end);
 	if (r->status == REPLAY_MEMORY)
-		return segue_refuse_space(a, replay_memory(a));
+		return segue_refuse_space(a, segue_replay_plan_memory(a));
 	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)r->status, r->index,
 			    (addr_t)r->at.start, (addr_t)r->at.end);
 }
-
-const struct segue_load_extra segue_extra_replay = {.replay = replay, .replay_memory = replay_memory};

@@ -287,6 +287,11 @@ static int check_memory(const struct job *job)
 	return SEGUE_OK;
 }
 
+static void clear(uint8_t *workspace)
+{
+	memset(workspace, 0, LOADED_AT + sizeof(struct loaded));
+}
+
 static int load_alone(const struct segue_load_args *args)
 {
 	struct job job = {.args = args, .log = {.callback = args->log, .context = args->log_context}, .machine = args->machine};
@@ -308,10 +313,10 @@ static int load_alone(const struct segue_load_args *args)
 				   .end = job.workspace + args->workspace_size, .size = args->workspace_size, .log = &job.log};
 	if ((error = check_memory(&job)) != SEGUE_OK)
 		return error;
-	memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
+	clear(job.workspace);
 	error = load(&job);
 	if (error != SEGUE_OK) {
-		memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
+		clear(job.workspace);
 		return error;
 	}
 	loaded = (void *)(job.workspace + LOADED_AT);

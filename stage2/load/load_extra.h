@@ -12,7 +12,7 @@ struct arrangement;
 struct segue_load_extra {
 	/* extents.c: makes the extents of a part that has none, by the host's translate(). They are in the arena. */
 	int (*make_extents)(struct job *job, struct segue_part *part, uint32_t index);
-	/* exchange.c */
+	/* exchange.c: only together with the replay */
 	plan_exchange *exchange;
 	/* check_plan.c: does the list do what was asked? Refuses. Bytes of memory for the list and the replay. */
 	int (*replay)(struct arrangement *a);

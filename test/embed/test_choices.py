@@ -218,7 +218,7 @@ def program(folder, prefix, loaders, extras):
 
 
 def test_exchanges_that_are_left_away(tmp_path, prefix):
-    """Two segments that change places, with RAM for a copy and without it. Exchanges need the replay."""
+    """Two segments that change places, with RAM for a copy and without it. Exchanges bring the replay."""
     turned = tmp_path / "turned"
     with open(turned, "wb") as file:
         file.write(struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, 0x4002000, 52, 0, 0, 52, 32, 2, 40, 0, 0))
@@ -226,8 +226,8 @@ def test_exchanges_that_are_left_away(tmp_path, prefix):
             file.write(struct.pack("<8I", 1, offset, at, at, 4096, 4096, 7, 4096))
         file.write(bytes(0x3000 - file.tell()))
     refused = "140 needs an extra that is not linked: exchange, as no RAM is free to set bytes aside\n"
-    for extras, told in ((("exchange", "replay"), "0 \n"), (("replay",), refused), (("exchange",), refused), ((), refused)):
-        chosen = program(tmp_path, prefix, ("elf",), ("translate", *extras))
+    for extras, told in ((EXTRAS, "0 \n"), (("replay", "exchange"), "0 \n"), (("exchange",), "0 \n"), (("replay",), refused), ((), refused)):
+        chosen = program(tmp_path, prefix, ("elf",), dict.fromkeys(("translate", *extras)))
         assert run(chosen, turned, "full") == told
         assert run(chosen, turned) == "0 \n"
 
@@ -268,6 +268,8 @@ def test_a_new_choice_makes_it_anew(tmp_path):
     assert {"linux_real.o", "linux_read.o"} < members() and not {"linux.o", "log.o"} & members()
     made("SEGUE_PROTOCOLS=boot_sector linux16", "SEGUE_EXTRAS=replay")
     assert {"check_plan.o", "replay.o"} < members() and not {"exchange.o", "plan_exchange.o", "elf_sections.o"} & members()
-    made("SEGUE_EXTRAS=exchange", status=2)
+    made("SEGUE_PROTOCOLS=boot_sector linux16", "SEGUE_EXTRAS=exchange")
+    assert {"check_plan.o", "replay.o", "exchange.o"} < members() and "replay_extra.o" not in members()
+    made("SEGUE_EXTRAS=none", status=2)
     made("SEGUE_PROTOCOLS=multiboot2", status=2)
     made("SEGUE_PROTOCOLS=", status=2)
