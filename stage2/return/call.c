@@ -137,9 +137,9 @@ int segue_call(struct segue_call_args *args)
 	if (code != SEGUE_OK)
 		return refuse(args, code);
 	loaded = (struct loaded *)(void *)((uint8_t *)args->workspace + LOADED_AT);
-	area = loaded->return_area;
-	if (!area)
+	if (!loaded->job.return_page)
 		return refuse(args, SEGUE_E_CALL_RETURN);
+	area = (uint8_t *)args->workspace + (loaded->job.return_page - loaded->workspace_phys);
 	params = (struct purgatory_params *)(void *)((uint8_t *)args->workspace + PURGATORY_PARAMS_AT);
 	page = (struct return_page *)(void *)area;
 	crossing = (struct crossing *)(void *)(area + RETURN_CROSSING_AT);
