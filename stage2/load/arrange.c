@@ -165,8 +165,7 @@ static size_t list_size(const struct arrangement *a)
 /* Bytes for the list and the replay. */
 static size_t replay_memory(const struct arrangement *a)
 {
-	return list_size(a) + segue_replay_memory((a->result.exchanged ? a->runs.copy_count : 0) +
-						  (uint32_t)(a->job->segment_count + a->job->args->staging_count) + SCRATCH_LIMIT,
+	return list_size(a) + segue_replay_memory((uint32_t)(a->job->segment_count + a->job->save_count) + SCRATCH_LIMIT,
 						  a->list.count);
 }
 
@@ -262,18 +261,7 @@ static void link_list(struct arrangement *a)
 	memset(&a->list.pages[a->list.count / LIST_MOVES].moves[a->list.count % LIST_MOVES], 0, sizeof(struct segue_move));
 }
 
-static void allow_source(void *context, const struct plan_copy *copy)
-{
-	struct verification *v = context;
-
-	if (segue_is_ram(v->job, copy->src, copy->src + copy->size))
-		segue_replay_allow(&v->replay, copy->src, copy->src + copy->size);
-}
-
-/*
- * A plan may write to destinations, staging and scratch; if it exchanges bytes, also to sources, but not to what the host
- * keeps, nor, if the target comes back, to memory that is not the target's.
- */
+/* A plan may write to destinations, the needed part of staging, and scratch. */
 static void allow_writes(const struct arrangement *a, struct verification *v)
 {
 	const struct job *job = a->job;
@@ -283,13 +271,10 @@ static void allow_writes(const struct arrangement *a, struct verification *v)
 
 		segue_replay_allow(&v->replay, s->dest, s->dest + s->source.size + s->zero_size);
 	}
-	for (size_t i = 0; job->return_page && i < job->args->staging_count; i++)
-		segue_replay_allow(&v->replay, (addr_t)job->args->staging[i].addr,
-				   (addr_t)(job->args->staging[i].addr + job->args->staging[i].size));
+	for (size_t i = 0; i < job->save_count; i++)
+		segue_replay_allow(&v->replay, job->saves[i].dest, job->saves[i].dest + job->saves[i].size);
 	for (uint32_t i = 0; i < a->scratch.count; i++)
 		segue_replay_allow(&v->replay, a->scratch.ranges[i].start, a->scratch.ranges[i].end);
-	if (a->result.exchanged != 0)
-		segue_each_copy(job, allow_source, v);
 }
 
 static const struct segue_move *entry_of(const void *list, uint32_t index)
@@ -321,10 +306,6 @@ static int replay(struct arrangement *a)
 		segue_replay_check(r, v.count++, a->runs.zeros[i].start, a->runs.zeros[i].end - a->runs.zeros[i].start, REPLAY_ZEROS);
 	if (r->status == REPLAY_OK)
 		return SEGUE_OK;
-	/* An exchange writes to its source, and this source must not be written to. */
-	if (r->status == REPLAY_OUTSIDE && a->result.exchanged != 0)
-		return segue_refuse(&job->log, SEGUE_E_NO_PLACE, "to set bytes aside; %x to %x must stay", (addr_t)r->at.start,
-				    (addr_t)r->at.end);
 	if (r->status == REPLAY_MEMORY)
 		return refuse_space(a, replay_memory(a));
 	return segue_refuse(&job->log, SEGUE_E_PLAN_REPLAY, "replay, %u, move %u, %x to %x", (uint32_t)r->status, r->index,
