@@ -40,11 +40,19 @@ static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_
 	}
 }
 
+/* Is sweep->at in target memory? Changes sweep->other, and ends the step at the next edge of target memory. */
+static OUT_OF_LINE bool is_for_target(struct sweep *sweep, const struct segue_load_args *args)
+{
+	sweep->other = args->target_memory_count == 0;
+	look_at(sweep, args->target_memory, args->target_memory_count, true);
+	return sweep->other;
+}
+
 int segue_find_ram(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	/* Every start or end of a range can start a piece of RAM. */
-	size_t size = (args->memory_map_count + args->keep_count + 1) * 2 * sizeof *job->ram;
+	size_t size = (args->memory_map_count + args->keep_count + args->target_memory_count + 1) * 2 * sizeof *job->ram;
 	struct sweep sweep = {.at = 0};
 	struct range *last = NULL;
 
@@ -59,28 +67,13 @@ int segue_find_ram(struct job *job)
 		/* If entries that overlap disagree about an address, it is not RAM. */
 		if (!sweep.ram || sweep.other)
 			continue;
+		if (!is_for_target(&sweep, args))
+			continue;
 		if (!last || last->end != sweep.at) {
 			last = &job->ram[job->ram_count++];
 			last->start = (addr_t)sweep.at;
 		}
 		last->end = (addr_t)sweep.next;
-	}
-	if (args->target_memory_count) {
-		size_t out = 0;
-		struct range *was = job->ram;
-		struct range *now = segue_arena_take(&job->arena, (job->ram_count + args->target_memory_count) * sizeof *now, 8);
-
-		if (!now)
-			return SEGUE_E_WORKSPACE_SMALL;
-		for (size_t i = 0; i < job->ram_count; i++)
-			for (size_t k = 0; k < args->target_memory_count; k++) {
-				addr_t s = was[i].start, e = was[i].end;
-				if (args->target_memory[k].start > s) s = (addr_t)args->target_memory[k].start;
-				if (args->target_memory[k].end < e) e = (addr_t)args->target_memory[k].end;
-				if (s < e) now[out++] = (struct range){s, e};
-			}
-		job->ram = now;
-		job->ram_count = out;
 	}
 	return last ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_NO_RAM, NULL);
 }
