@@ -189,7 +189,7 @@ BUDGET_BLOCK_high := 448
 BUDGET_BLOCK_digest := 2560
 BUDGET_BLOCK_devices := 3072
 BUDGET_BLOCK_catcher := 1280
-BUDGET_BLOCK_return := 160
+BUDGET_BLOCK_return := 640
 # The size of the core or a block
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
 PURGATORY_BLOCKS := $(patsubst stage2/blocks/block_%.c,%,$(filter stage2/blocks/block_%,$(SEGUE_C)))

@@ -97,7 +97,8 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument, the library or the log function is in the workspace */
 	SEGUE_E_BUSY = 15,            /* another segue_load() is in progress: on another CPU, or interrupted by this call */
 	SEGUE_E_BLOCK = 16,           /* this load needs a block of purgatory that is not linked (segue_blocks) */
-	/* 17: SEGUE_E_TARGET_MEMORY */
+	/* target_memory has no array or too many ranges, a range that ends before it starts, or no RAM below 4 GiB */
+	SEGUE_E_TARGET_MEMORY = 17,
 	SEGUE_E_STAGING = 18,         /* staging is too small, out of reach, or overlaps itself, the workspace or target_memory */
 	/* SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, or with the workspace in target_memory */
 	SEGUE_E_RETURN = 19,
@@ -173,6 +174,7 @@ enum segue_error {
 	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside sources and destinations */
 	SEGUE_E_PLAN_SPACE = 137,        /* the plan needs a larger workspace; the sentence says how much larger */
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan is wrong: a defect in Segue; nothing was changed */
+	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -210,7 +212,7 @@ enum segue_error {
 	SEGUE_E_CALL_RETURN = 182,       /* the target was loaded without SEGUE_LOAD_RETURN */
 	/* the target has not left an address in its memory at which it can be entered again */
 	SEGUE_E_CALL_OVER = 183,
-	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and nothing is loaded any more */
+	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and can only be unloaded */
 
 	/* segue_range_from_multiboot() */
 	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is truncated, or a range wraps */
@@ -477,7 +479,15 @@ struct segue_load_args {
 	segue_translate_fn *translate;
 	void *translate_context;
 
-	/* Ranges of RAM that the target may use. All of it is placed there. None: all RAM. */
+	/*
+	 * Ranges that the target may use (type is not read). They may be in any order, overlap, and contain more than RAM. Count 0:
+	 * all RAM. All of the target is placed in the RAM of memory_map that is in these ranges: segments, tables, initrd, modules,
+	 * and the catcher, which stays above 1 MiB. Segue writes no other RAM except the workspace. The target is told that other
+	 * RAM is reserved; ranges of other types stay. What a Multiboot target gets in low memory goes elsewhere if these ranges
+	 * have no RAM there. Linux needs 64 KiB to 640 KiB too, or it panics; a warning says so if they are missing. A target that
+	 * starts in real mode needs its own low memory in these ranges. It asks the BIOS for its memory map, and so learns of all
+	 * RAM; a warning says so.
+	 */
 	const struct segue_range *target_memory;
 	size_t target_memory_count;
 
@@ -496,9 +506,9 @@ struct segue_load_args {
 /*
  * Bytes of workspace that suffice for this many extents. Count the extents of the blob and of all modules (a contiguous
  * one counts 1), seven for each module in a bundle, four more for each other module, eight for each segment of the kernel
- * above 32, and four for each range of memory_map and keep above 256. A plan that must exchange bytes because memory is
- * full may need more. Then it is refused (SEGUE_E_PLAN_SPACE), and the sentence says how many more bytes are needed. The
- * macro has the same value, for a static array.
+ * above 32, and four for each range above 256 of memory_map, keep and target_memory together. A plan that must exchange
+ * bytes because memory is full may need more. Then it is refused (SEGUE_E_PLAN_SPACE), and the sentence says how many more
+ * bytes are needed. The macro has the same value, for a static array.
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
@@ -637,11 +647,14 @@ struct segue_call_args {
 	uint8_t pic_vector[2];        /* ICW2 of the first PIC and the second */
 	uint16_t pit_reload;          /* counts at 1193182 Hz; 0: 65536 */
 	uint16_t pit_mode;            /* 0 to 5 */
+
+	segue_log_fn *log;            /* gets a sentence for each refusal; NULL: silent */
+	void *log_context;
 };
 /*
- * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Then the target is unloaded. Any
- * other code is a refusal before anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS,
- * SEGUE_E_NOT_LOADED, SEGUE_E_READY_*, SEGUE_E_CALL_*.
+ * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Any other code is a refusal before
+ * anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS, SEGUE_E_NOT_LOADED, SEGUE_E_READY_*,
+ * SEGUE_E_CALL_*.
  */
 int segue_call(struct segue_call_args *args);
 

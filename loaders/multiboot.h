@@ -16,7 +16,8 @@
 struct multiboot_table {
 	struct multiboot_info *info;
 	uint32_t dest;
-	addr_t kernel, kernel_end;    /* its first address, and the end, at least 1 MiB: sections and modules may follow */
+	addr_t floor;                 /* segue_floor() */
+	addr_t kernel, kernel_end;    /* its first address, and the end, at least floor: sections and modules may follow */
 	addr_t end;                   /* end of the kernel and the modules */
 	addr_t modules_at;            /* address of the first module */
 	size_t kernel_segments, module_count, modules, map_count, map, vbe, strings;

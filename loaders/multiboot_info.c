@@ -180,6 +180,7 @@ static void fill_machine(const struct multiboot_table *table, const struct job *
 int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info)
 {
 	struct multiboot_table table = {
+		.floor = segue_floor(job),
 		.kernel = job->segments[job->claims[0]].dest,
 		.kernel_end = end_of_segments(job),
 		.kernel_segments = job->segment_count,
@@ -189,8 +190,8 @@ int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *
 
 	if (elf && !segue_elf_has_sections(job, elf))
 		elf = NULL;
-	if (table.kernel_end < ONE_MIB)
-		table.kernel_end = ONE_MIB;
+	if (table.kernel_end < table.floor)
+		table.kernel_end = table.floor;
 	error = segue_multiboot_place_modules(job, &table, elf ? segue_multiboot_measure_sections(elf) : 0);
 	table.end = end_of_segments(job);
 	if (!error)

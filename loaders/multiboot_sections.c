@@ -112,7 +112,7 @@ int segue_multiboot_place_sections(struct job *job, const struct elf_file *elf, 
 		place = segue_multiboot_place;
 		place.min = table->kernel_end;
 		if (!segue_find_free(job, length, &place, &dest))
-			place.min = ONE_MIB;
+			place.min = table->floor;
 		if (length && (runs++ >= SECTION_RUNS_MAX || !segue_find_free(job, length, &place, &dest))) {
 			dropped += length;
 			named &= settle_run(elf, headers, &run, 0);

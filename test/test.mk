@@ -4,7 +4,6 @@
 # ---- the inspector: a target that judges how it was booted ----
 INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf plain.elf bzimage)
 INSPECT_SRC := test/targets/inspect
-comma := ,
 # -fpie: one set of objects for all four, and the bzImage's payload is position-independent.
 # -fcf-protection=none: where a compiler has it on by default, it refuses -march=i386.
 CC_inspect = $(CC32) $(FREE) $(I386) -fpie -fvisibility=hidden -fcf-protection=none
@@ -25,12 +24,15 @@ $(B)/inspect/payload.bin: $(B)/inspect/payload.elf
 $(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin $(wildcard $(INSPECT_SRC)/*.inc)
 	$(call assemble,bin -I$(B)/inspect/)
 
-# ---- a target that comes back: linked at 16 MiB ----
-CALL_TARGET := $(B)/call/call.elf
+# ---- a target that comes back: linked at 16 MiB, and over the hosts' kernel ----
+CALL_TARGETS := $(addprefix $(B)/call/,call.elf call-on-host.elf)
+CALL_AT_call := 0x1000000
+CALL_AT_call-on-host := 0x120000
 CC_call = $(CC32) $(FREE) $(I386) -fno-pie -Iinclude -fcf-protection=none
 $(eval $(call objects,call,test/targets/call/,elf32))
-$(CALL_TARGET): test/targets/call/call.ld $(B)/call/entry.o $(B)/call/main.o
-	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(SCRIPT) -Wl$(comma)--defsym$(comma)TARGET_AT=0x1000000)
+$(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(B)/call/entry.o $(B)/call/main.o
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(CALL_LAYOUT))
+CALL_LAYOUT = $(SCRIPT),--defsym,TARGET_AT=$(CALL_AT_$(*F))
 
 # ---- host kernels of our own: a boot stage, and in it a kernel that links the library ----
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
@@ -44,7 +46,7 @@ HOST_LINK_i386-fiwix := 0xc0000000
 HOST_MORE_i386-fiwix := fiwix/host.o fiwix/kexec.o
 HOST_LINK_x86_64 := 0
 .PHONY: hosts
-hosts: $(HOSTS) $(CALL_TARGET) ## host kernels for the tests (build/hosts/)
+hosts: $(HOSTS) $(CALL_TARGETS) ## host kernels for the tests (build/hosts/)
 CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -Itest/targets/call -fvisibility=hidden -fcf-protection=none
 CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -Itest/targets/call -fvisibility=hidden -fcf-protection=none
 $(eval $(call objects,hosts/i386,$(HOSTS_SRC)/,elf32))
@@ -180,7 +182,7 @@ lists:
 	@echo $(UNIT) > $(B)/test/unit.list; echo $(UNIT32) > $(B)/test/unit32.list
 	@echo $(PLANNER) > $(B)/test/planner.list; echo $(FUZZ) > $(B)/test/fuzz.list
 .PHONY: tests-quick
-tests-quick: $(UNIT) $(UNIT32) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS)
+tests-quick: $(UNIT) $(UNIT32) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS) $(CALL_TARGETS)
 tests: tests-quick $(FUZZ)
 # On all CPUs, where nobody has said on how many.
 MAKE_TESTS = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))

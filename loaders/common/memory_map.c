@@ -3,11 +3,11 @@
 #include "common/loader.h"
 #include "common/memory_map.h"
 
-int segue_check_ranges(const struct job *job, const struct segue_range *ranges, size_t count, const char *what)
+int segue_check_ranges(const struct job *job, const struct segue_range *ranges, size_t count, int code, const char *format)
 {
 	for (size_t i = 0; i < count; i++)
 		if (ranges[i].end < ranges[i].start)
-			return segue_refuse(&job->log, SEGUE_E_MEMORY_MAP, "%s %z", what, (addr_t)i);
+			return segue_refuse(&job->log, code, format, (addr_t)i);
 	return SEGUE_OK;
 }
 
@@ -55,6 +55,7 @@ int segue_find_ram(struct job *job)
 	size_t size = (args->memory_map_count + args->keep_count + args->target_memory_count + 1) * 2 * sizeof *job->ram;
 	struct sweep sweep = {.at = 0};
 	struct range *last = NULL;
+	int code = SEGUE_E_NO_RAM;
 
 	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	if (!job->ram)
@@ -67,6 +68,7 @@ int segue_find_ram(struct job *job)
 		/* If entries that overlap disagree about an address, it is not RAM. */
 		if (!sweep.ram || sweep.other)
 			continue;
+		code = SEGUE_E_TARGET_MEMORY;
 		if (!is_for_target(&sweep, args))
 			continue;
 		if (!last || last->end != sweep.at) {
@@ -75,7 +77,7 @@ int segue_find_ram(struct job *job)
 		}
 		last->end = (addr_t)sweep.next;
 	}
-	return last ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_NO_RAM, NULL);
+	return last ? SEGUE_OK : segue_refuse(&job->log, code, code == SEGUE_E_NO_RAM ? NULL : "no RAM below 4 GiB");
 }
 
 struct target_map {
@@ -98,7 +100,10 @@ static void add_range(struct target_map *map, uint64_t start, uint64_t end, uint
 	map->count++;
 }
 
-/* Adds an entry of RAM, split around what ranges of another type, earlier entries and segments have of it. */
+/*
+ * Adds an entry of RAM, split around what ranges of another type, earlier entries and segments have of it, and at the edges of
+ * target memory.
+ */
 static void add_ram(struct target_map *map, const struct job *job, size_t entry)
 {
 	const struct segue_range *all = job->args->memory_map, *r = &all[entry];
@@ -116,6 +121,8 @@ static void add_ram(struct target_map *map, const struct job *job, size_t entry)
 		/* Not edge by edge: where many entries overlap, the time would grow with the cube of their number. */
 		if (sweep.other)
 			sweep.next = sweep.other_end;
+		else if (!is_for_target(&sweep, job->args))
+			type = SEGUE_MEMORY_RESERVED;
 		for (size_t i = 0; i < job->segment_count; i++) {
 			const struct segment *s = &job->segments[i];
 			const struct segue_range claim = {.start = s->dest, .end = s->dest + s->size};
@@ -153,14 +160,14 @@ void segue_target_map(const struct job *job, struct segue_range *ranges, size_t 
 	*count = map.count;
 }
 
-addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start)
+addr_t segue_run_end(const struct segue_range *map, size_t count, addr_t start, uint32_t type)
 {
 	addr_t end = start, before;
 
 	do {
 		before = end;
 		for (size_t i = 0; i < count; i++)
-			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
+			if ((type == 0 || map[i].type == type) && map[i].start <= end && end < map[i].end)
 				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
 	} while (end != before);
 	return end;

@@ -64,9 +64,9 @@ uint32_t segue_cpu_has(void)
 		cpu |= CPU_FXSR;
 	if (one.ecx & CPUID_ECX_OSXSAVE)
 		cpu |= CPU_XSAVE;
-	if (segue_cpuid_if(LEAF_EXTENDED_FEATURES, 0).edx & (CPUID_SYSCALL | CPUID_NX | CPUID_LM))
+	if (segue_cpuid_if(LEAF_EXTENDED_FEATURES).edx & (CPUID_SYSCALL | CPUID_NX | CPUID_LM))
 		cpu |= CPU_EFER;
-	seven = segue_cpuid_if(LEAF_STRUCTURED, 0);
+	seven = segue_cpuid_if(LEAF_STRUCTURED);
 	if (seven.ecx & CPUID_SHSTK || seven.edx & CPUID_IBT)
 		cpu |= CPU_CET;
 	return cpu;

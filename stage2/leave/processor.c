@@ -7,17 +7,12 @@
 #define CPUID_FAMILY_P6 6u
 #define LEAF_EXTENDED 0x80000000u
 
-struct cpuid segue_cpuid_at(uint32_t leaf, uint32_t subleaf)
+struct cpuid segue_cpuid(uint32_t leaf)
 {
 	struct cpuid r;
 
-	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+	__asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(0));
 	return r;
-}
-
-struct cpuid segue_cpuid(uint32_t leaf)
-{
-	return segue_cpuid_at(leaf, 0);
 }
 
 /* Can EFLAGS.ID be changed? (Intel SDM vol. 1, 3.4.3) */
@@ -45,7 +40,7 @@ struct cpuid segue_cpuid_features(void)
 }
 
 /* CPUs without extended leaves return garbage there, or the last basic leaf. */
-struct cpuid segue_cpuid_if(uint32_t leaf, uint32_t subleaf)
+struct cpuid segue_cpuid_if(uint32_t leaf)
 {
 	uint32_t first = leaf & LEAF_EXTENDED, last;
 
@@ -54,7 +49,7 @@ struct cpuid segue_cpuid_if(uint32_t leaf, uint32_t subleaf)
 	last = segue_cpuid(first).eax;
 	if (last < leaf || last > (first | 0xffff))
 		return (struct cpuid){0, 0, 0, 0};
-	return segue_cpuid_at(leaf, subleaf);
+	return segue_cpuid(leaf);
 }
 
 /* The Pentium has an APIC without this MSR. */

@@ -12,9 +12,8 @@ struct cpuid {
 };
 
 struct cpuid segue_cpuid(uint32_t leaf);
-struct cpuid segue_cpuid_at(uint32_t leaf, uint32_t subleaf);
 /* The same; zeros if the CPU has no such leaf. Extended leaves begin at 0x80000000. */
-struct cpuid segue_cpuid_if(uint32_t leaf, uint32_t subleaf);
+struct cpuid segue_cpuid_if(uint32_t leaf);
 bool segue_has_cpuid(void);
 /* Leaf 1; zeros if the CPU has none. */
 struct cpuid segue_cpuid_features(void);

@@ -47,7 +47,8 @@ static int check_counts(const struct job *job)
 	for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
 		wrong = count_is_wrong(arrays[i].array, arrays[i].count, arrays[i].element, args->workspace_size / arrays[i].element);
 		if (wrong)
-			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s is %z%s", arrays[i].name, (addr_t)arrays[i].count, wrong);
+			return segue_refuse(&job->log, i < 3 ? SEGUE_E_ARGUMENT : SEGUE_E_TARGET_MEMORY, "%s is %z%s", arrays[i].name,
+					    (addr_t)arrays[i].count, wrong);
 	}
 	for (size_t i = 0; i <= args->module_count; i++) {
 		const struct segue_part *part = i == 0 ? &args->blob : &args->modules[i - 1];
@@ -201,9 +202,14 @@ static int prepare(struct job *job)
 
 	if ((error = take_parts(job)) != SEGUE_OK)
 		return error;
-	if ((error = segue_check_ranges(job, args->memory_map, args->memory_map_count, "memory map")) != SEGUE_OK)
+	error = segue_check_ranges(job, args->memory_map, args->memory_map_count, SEGUE_E_MEMORY_MAP, "memory map %z");
+	if (error != SEGUE_OK)
 		return error;
-	if ((error = segue_check_ranges(job, args->keep, args->keep_count, "keep list")) != SEGUE_OK)
+	if ((error = segue_check_ranges(job, args->keep, args->keep_count, SEGUE_E_MEMORY_MAP, "keep list %z")) != SEGUE_OK)
+		return error;
+	error = segue_check_ranges(job, args->target_memory, args->target_memory_count, SEGUE_E_TARGET_MEMORY,
+				   "range %z is backwards");
+	if (error != SEGUE_OK)
 		return error;
 	if ((error = check_further(job, CHECK_PARTS)) != SEGUE_OK)
 		return error;

@@ -52,6 +52,8 @@ const struct number segue_numbers[] = {
 	NUMBER(RETURN_PATCH_1),
 	NUMBER(RETURN_PATCH_2),
 	NUMBER(RETURN_STACK_TOP),
+	NUMBER(RETURN_MSRS_AT),
+	NUMBER(RETURN_MSRS_SIZE),
 	EQU("crossing.ascend", offsetof(struct crossing, ascend)),
 	NUMBER(SEGUE_E_DIGEST),
 

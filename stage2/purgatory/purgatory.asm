@@ -180,11 +180,17 @@ entry:
 	je .quiet
 	call quiet_devices
 .quiet:
-	; A target that comes back may have left anything in these registers; high.asm needs EFER to be 0.
+	; A target that comes back may have left anything in the CPU's registers; high.asm needs EFER to be 0.
 	test byte [PARAM(flags) + 1], PURGATORY_TO_HOST >> 8
 	jz .from_host
 	call reset_cpu
+	jmp .way_known
 .from_host:
+	cmp dword [PARAM(return_page)], 0
+	je .way_known
+	mov eax, keep_host
+	call in_return_page
+.way_known:
 	; At home all of the above runs again: params.quiet is 0 then, and stop_cpus and forget_target see where they run.
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
@@ -278,8 +284,10 @@ go_to_host:
 ;   in        EBP base
 come_back_at_once:
 	mov eax, wrong_digest
+; in_return_page: jumps to EAX in the return page, with its address in EBX
 in_return_page:
-	add eax, [PARAM(return_page)]
+	mov ebx, [PARAM(return_page)]
+	add eax, ebx
 	jmp eax
 
 ; forget_target: clears the marks of a loaded target in the workspace; a later kernel might find them there
@@ -374,6 +382,10 @@ section .catcher follows=.devices vstart=0 align=16
 ; As is the place of the page that the target comes back to.
 section .return follows=.catcher vstart=RETURN_ENTRY_AT align=16
 %include "return.asm"
+%include "return_msrs.asm"
+%if $ - $$ + RETURN_ENTRY_AT > RETURN_STACK_TOP - 512
+	%error "the return page leaves a target too little stack"
+%endif
 
 ; Where each is in this file, for purgatory_blocks.inc
 %ifdef MAP

@@ -39,23 +39,57 @@ turn_back:
 	jmp eax
 
 ; wrong_digest: the target was put in place, and is not entered
-;   in        EAX   this address, EBP purgatory
+;   in        EBX   the return page, EBP purgatory
 wrong_digest:
-	xchg eax, ebp
-	sub ebp, wrong_digest
+	mov eax, ebp
+	mov ebp, ebx
 	mov dword [ebp + return_page.result], SEGUE_E_DIGEST
 	jmp turn_back
 
 ; to_host: leaves for the host by the gate's copy (cross.inc)
 ;   mode      32-bit, purgatory's segments and IDT, paging off
-;   in        EAX   this address
+;   in        EBX   the return page, EBP purgatory
 to_host:
-	sub eax, to_host
-	mov ebx, [eax + return_page.crossing]
-	mov ebp, [eax + return_page.leave]
+	mov eax, [ebx + return_page.crossing]
+	lea esi, [ebx + no_host_text]
+	mov ecx, [eax + crossing.ascend]
+	jecxz no_host
+	call has_msrs
+	jz .no_msrs
+	call put_back_msrs
+.no_msrs:
+	mov ebp, [ebx + return_page.leave]
 	mov esp, ebp
+	mov ebx, [ebx + return_page.crossing]
 	jmp [ebx + crossing.ascend]
 
-%if $ - $$ + RETURN_ENTRY_AT > RETURN_STACK_TOP - 512
-	%error "the return page leaves a target too little stack"
-%endif
+; keep_host: keeps what a target may change
+;   in        EBX   the return page, EBP purgatory
+;   clobbers  EAX ECX EDX ESI EDI EFLAGS
+keep_host:
+	call has_msrs
+	jnz keep_msrs
+	ret
+
+; has_msrs: out ZF = 0: the CPU has MSRs; clobbers EAX ECX EDX
+has_msrs:
+	push ebx
+	lea eax, [ebp + highest_leaf]
+	call eax
+	test eax, eax
+	jz .none
+	mov eax, 1
+	cpuid
+	test edx, CPUID_MSR
+.none:
+	pop ebx
+	ret
+
+; no_host: in ESI the text, EBP purgatory
+no_host:
+	lea ecx, [ebp + print_text]
+	call ecx
+	lea ecx, [ebp + stop]
+	jmp ecx
+no_host_text:
+	db "segue: the target has come back, and was not entered by segue_call(); stopped", 13, 10, 0

@@ -81,14 +81,18 @@ trap:
 	mov ebx, [edi]
 	add edi, 4
 .no_error_code:
-	; Skip the WRMSR if the CPU (or a hypervisor) refuses an MSR that CPUID reports.
+	; Skip the RDMSR or WRMSR if the CPU (or a hypervisor) refuses the MSR, even one that CPUID reports; CF tells of it.
 	cmp eax, VECTOR_GP
 	jne .print
-	lea ecx, [ebp + write_msr.instruction]
-	cmp ecx, [edi]
+	mov ecx, [edi]
+	sub ecx, ebp
+	cmp ecx, read_msr.instruction
+	je .skip
+	cmp ecx, write_msr.instruction
 	jne .print
-	add ecx, write_msr.after - write_msr.instruction
-	mov [edi], ecx
+.skip:
+	add dword [edi], MSR_INSTRUCTION_SIZE
+	or byte [edi + 8], EFLAGS_CF
 	popad
 	add esp, 8			; vector, error code
 	iretd

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_call(): there and back. */
+#include "common/log.h"
 #include "common/memory_functions.h"
 #include "leave/known.h"
 #include "leave/loaded.h"
@@ -11,17 +12,6 @@
 #define PIT_MODE_MOST 5u
 enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EIP }; /* params.registers */
 
-static int check_args(const struct segue_call_args *args)
-{
-	if (!args)
-		return SEGUE_E_ARGUMENT;
-	if (args->struct_size != sizeof *args)
-		return SEGUE_E_STRUCT_SIZE;
-	if (args->flags & ~SEGUE_CALL_KNOWN_FLAGS)
-		return SEGUE_E_FLAGS;
-	return args->pit_mode > PIT_MODE_MOST ? SEGUE_E_ARGUMENT : SEGUE_OK;
-}
-
 /* Is this address in the target's memory? */
 static bool is_targets(const struct call_state *state, uint32_t address)
 {
@@ -31,7 +21,27 @@ static bool is_targets(const struct call_state *state, uint32_t address)
 	return false;
 }
 
-static int check_here(const struct loaded *loaded, const struct call_state *state, const struct return_page *page)
+/* Says why; a code of segue_ready() has no more to say. */
+static int refuse(const struct segue_call_args *args, int code)
+{
+	const struct log log = {.callback = args->log, .context = args->log_context};
+
+	return segue_refuse(&log, code, NULL);
+}
+
+static int check_over(const struct segue_call_args *args, const struct call_state *state, const struct return_page *page)
+{
+	const struct log log = {.callback = args->log, .context = args->log_context};
+
+	if (state->entries == 0 || (is_targets(state, page->esp) && is_targets(state, page->eip)))
+		return SEGUE_OK;
+	if (page->result != SEGUE_OK)
+		return segue_refuse(&log, SEGUE_E_CALL_OVER, "its digest was wrong");
+	return segue_refuse(&log, SEGUE_E_CALL_OVER, "it came back with ESP %x and the return address %x, which are not both in its memory",
+			    (addr_t)page->esp, (addr_t)page->eip);
+}
+
+static int check_here(const struct loaded *loaded)
 {
 	struct here here = {.code_base = loaded->code_base, .data_base = loaded->data_base, .workspace = loaded->workspace,
 			    .workspace_phys = loaded->workspace_phys, .size = loaded->workspace_size};
@@ -41,11 +51,7 @@ static int check_here(const struct loaded *loaded, const struct call_state *stat
 		return SEGUE_E_CALL_VMX;
 	segue_gate_is(&here.gate, segue_cross_start, segue_cross_end);
 	code = segue_ready_here(&here);
-	if (code != SEGUE_OK)
-		return code == SEGUE_E_READY_GATE ? SEGUE_E_CALL_GATE : code;
-	if (state->entries > 0 && !(is_targets(state, page->esp) && is_targets(state, page->eip)))
-		return SEGUE_E_CALL_OVER;
-	return SEGUE_OK;
+	return code == SEGUE_E_READY_GATE ? SEGUE_E_CALL_GATE : code;
 }
 
 /* Sets purgatory's parameters for the way to the target. */
@@ -109,21 +115,28 @@ int segue_call(struct segue_call_args *args)
 	struct kept kept;
 	struct pics pics;
 	uint8_t *area;
-	int code = check_args(args);
+	int code;
 
+	if (!args)
+		return SEGUE_E_ARGUMENT;
+	if (args->struct_size != sizeof *args)
+		return SEGUE_E_STRUCT_SIZE;
+	code = args->flags & ~SEGUE_CALL_KNOWN_FLAGS ? SEGUE_E_FLAGS : args->pit_mode > PIT_MODE_MOST ? SEGUE_E_ARGUMENT : SEGUE_OK;
 	if (code == SEGUE_OK)
 		code = segue_ready(args->workspace, NULL);
 	if (code != SEGUE_OK)
-		return code;
+		return refuse(args, code);
 	loaded = (struct loaded *)(void *)((uint8_t *)args->workspace + LOADED_AT);
 	area = loaded->return_area;
 	if (!area)
-		return SEGUE_E_CALL_RETURN;
+		return refuse(args, SEGUE_E_CALL_RETURN);
 	params = (struct purgatory_params *)(void *)((uint8_t *)args->workspace + PURGATORY_PARAMS_AT);
 	page = (struct return_page *)(void *)area;
 	crossing = (struct crossing *)(void *)(area + RETURN_CROSSING_AT);
 	state = (struct call_state *)(void *)(area + RETURN_STATE_AT);
-	if ((code = check_here(loaded, state, page)) != SEGUE_OK)
+	if ((code = check_here(loaded)) != SEGUE_OK)
+		return refuse(args, code);
+	if ((code = check_over(args, state, page)) != SEGUE_OK)
 		return code;
 
 	aim(params, state, page, args->word);
@@ -133,14 +146,16 @@ int segue_call(struct segue_call_args *args)
 	segue_keep_registers(&registers, crossing->cpu);
 	segue_read_pic_masks(&pics);
 	segue_cross(crossing);
+	/* A target that is entered by segue_exec() has nobody to come back to. */
+	crossing->ascend = 0;
 	restore_devices(args, &pics);
 	segue_put_back_registers(&registers, crossing->cpu);
 	restore_marks(loaded, params, state);
 	segue_put_back(&kept, crossing->cpu, area + RETURN_FPU_AT);
 
-	if (page->result != SEGUE_OK)
-		segue_unload(args->workspace);
-	else
-		args->word = page->word;
-	return page->result;
+	code = page->result;
+	if (code != SEGUE_OK)
+		return refuse(args, code);
+	args->word = page->word;
+	return SEGUE_OK;
 }

@@ -14,5 +14,6 @@ struct call_state {
 	uint32_t quiet;
 	uint16_t flags;
 };
+_Static_assert(RETURN_STATE_AT + sizeof(struct call_state) <= RETURN_MSRS_AT, "return_page.h");
 
 #endif

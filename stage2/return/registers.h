@@ -5,13 +5,9 @@
 
 #include "common/bytes.h"
 
-#define KEPT_MSRS 40u
-
 struct registers {
 	uintptr_t dr0, dr1, dr2, dr3, dr6;
-	uint64_t xcr0;                /* valid if CR4.OSXSAVE is on */
-	uint32_t features;            /* HAS_* in registers.c */
-	uint64_t msrs[KEPT_MSRS];     /* in the order of the table in registers.c */
+	uint32_t xcr0[2];             /* valid if CR4.OSXSAVE is on */
 };
 
 /* cpu: CPU_* of cross.h. Interrupts are off. */

@@ -2,7 +2,7 @@
 /*
  * The return area: a part of the workspace, from a page boundary, for a target that comes back (SEGUE_LOAD_RETURN).
  *   page 0   the return page, where the target comes back
- *   page 1   struct crossing (leave/cross.h), then struct call_state
+ *   page 1   struct crossing (leave/cross.h), then struct call_state, then the host's MSRs (purgatory/return_msrs.asm)
  *   page 2   the leave page (leave.h) of segue_call()'s gate, and its page tables
  *   page 14  the page for high.asm
  *   page 15  the FPU's state
@@ -21,6 +21,8 @@
 
 #define RETURN_CROSSING_AT PAGE
 #define RETURN_STATE_AT (RETURN_CROSSING_AT + 512u)
+#define RETURN_MSRS_AT (RETURN_CROSSING_AT + 2048u)
+#define RETURN_MSRS_SIZE 1024u
 #define RETURN_LEAVE_AT (2 * PAGE)
 #define RETURN_HIGH_AT (RETURN_LEAVE_AT + LEAVE_PAGES * PAGE)
 #define RETURN_FPU_AT (RETURN_HIGH_AT + PAGE)

@@ -198,7 +198,7 @@ def test_linux_gets_the_bios_map(mode, targets):
 ], ids=lambda each: str(each))
 def test_refusals(build, line, code):
     """Each refusal has its code, and the host's state is unchanged."""
-    line = line.format(shift_to(build, ACROSS & -64, "segue_bios_gate"))
+    line = line.format(shift_to(build, ACROSS & -64, "segue_cross"))
     with machine("bios-refused-" + re.sub(r"\W", "-", line), build, f"{line} bios=refused stay",
                  modules_of(MULTIBOOT.load()), memory="24M", bits=64, cpu="max") as vm:
         found = vm.wait_for(r"^host: segue_bios: (\d+)", timeout=30, but_not=BAD)

@@ -173,7 +173,7 @@ CROSSING_IMAGE, CROSSING_LOW = 16, 20
 
 
 class BiosWindow(Window):
-    """A host stopped at segue_bios_gate()'s first instruction: to real mode and back."""
+    """A host stopped at segue_cross()'s first instruction: to real mode and back."""
 
     words = " bios=run tss ldt"
 
@@ -283,7 +283,7 @@ def without_cr0(packet):
 @pytest.mark.parametrize("which", HOSTS)
 def test_an_nmi_at_every_instruction_to_the_bios(which):
     """NMIs on the way there and back, except in the real-mode part; then the calls continue, and the target starts."""
-    with BiosWindow("bios-nmi", which, "segue_bios_gate") as window:
+    with BiosWindow("bios-nmi", which, "segue_cross") as window:
         times, handlers = send_nmis(window, False)
         window.stub.run()
         window.vm.wait_for(r"^BIOS: 0 bad", timeout=30, but_not="^BAD: .*|^segue: .*")

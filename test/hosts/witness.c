@@ -91,17 +91,21 @@ static uint64_t checksum_page(uint64_t page, uint64_t sum)
 	return a + ((uint64_t)b << 32);
 }
 
-/* Sums all RAM except the workspaces and the kernel's stacks. */
+/* Sums all RAM except the workspaces, staging and the kernel's stacks. */
 uint64_t checksum_memory_from(uint64_t first)
 {
 	uint64_t stacks = physical_of(fault_stack_top) - 8 * PAGE;
+	uint64_t shadow = physical_of(shadow_stack);
 	uint64_t sum = 0;
 
 	for (uint64_t page = first; page < handover.ram_end; page += PAGE)
 		if ((page < HOLE_START || page >= HOLE_END) &&
 		    apart(page, handover.workspace_phys, handover.workspace_size) && apart(page, stacks, 8 * PAGE) &&
 		    apart(page, handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE) &&
-		    apart(page, handover.staging_phys, handover.staging_size))
+		    apart(page, shadow & ~(uint64_t)(PAGE - 1), 2 * PAGE) &&
+		    apart(page, handover.calls[0].staging_phys, handover.calls[0].staging_size) &&
+		    apart(page, handover.calls[1].staging_phys, handover.calls[1].staging_size) &&
+		    apart(page, handover.calls[1].workspace_phys, handover.calls[1].workspace_size))
 			sum = checksum_page(page, sum);
 	return sum;
 }
