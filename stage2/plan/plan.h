@@ -116,7 +116,7 @@ struct plan_result {
 	addr_t scratch;  /* bytes used of the free ranges, from the start of the first */
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
-	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM; 0: only destinations, zeros and free RAM are written */
+	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM */
 	size_t memory_used; /* bytes of memory used at most, without those that emit() took */
 	size_t memory_held; /* bytes in use at memory's start when emit() is called */
 	uint32_t index;       /* the refused item: copies from 0, then the zeros, then the free ranges */
@@ -125,15 +125,14 @@ struct plan_result {
 };
 
 /*
- * If the RAM for setting aside runs out, the plan exchanges bytes in place. It
- * may then leave undefined bytes in sources that are not destinations. Apart from
- * that it writes only to destinations, zeros and the used part of `free`.
+ * The plan writes only to destinations, zeros and the used part of `free`. If the RAM for setting aside runs out, it exchanges
+ * bytes in place.
  */
 enum plan_status segue_plan(const struct plan_input *input, struct plan_result *result);
 
 /*
  * An arena size that is always enough if no copy is larger than 4 GiB. What emit() takes is needed in addition. 0 if
- * the counts are over PLAN_MAX. Most of it is for exchanges: without any, a third is enough.
+ * the counts are over PLAN_MAX. Most of it is for exchanges: without any, a quarter is enough.
  */
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges);
 

@@ -89,15 +89,13 @@ struct times {
 	double plan, replay;
 };
 
-static void replay(const struct plan_copy *copies, uint32_t n, bool exchanged, void *memory, size_t size)
+static void replay(const struct plan_copy *copies, uint32_t n, void *memory, size_t size)
 {
 	struct replay r;
 
 	segue_replay_begin(&r, memory, size);
 	/* One segment, as segue_load() tells of it. */
 	segue_replay_allow(&r, copies[0].dst, copies[n - 1].dst + PAGE);
-	for (uint32_t i = 0; exchanged && i < n; i++)
-		segue_replay_allow(&r, copies[i].src, copies[i].src + PAGE);
 	segue_replay_allow(&r, PAGE, 256 * PAGE);
 	segue_replay_moves(&r, entry, NULL, list_count);
 	for (uint32_t i = 0; i < n; i++)
@@ -148,7 +146,7 @@ static struct times measure(const char *name, uint32_t n, uint32_t free_pages, u
 			die("no plan");
 		middle = now();
 		best.plan = least(best.plan, middle - start);
-		replay(copies, n, result.exchanged != 0, input.memory, size);
+		replay(copies, n, input.memory, size);
 		best.replay = least(best.replay, now() - middle);
 	}
 	free(input.memory);
