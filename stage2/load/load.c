@@ -47,7 +47,7 @@ static int check_counts(const struct job *job)
 	for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
 		wrong = count_is_wrong(arrays[i].array, arrays[i].count, arrays[i].element, args->workspace_size / arrays[i].element);
 		if (wrong)
-			return segue_refuse(&job->log, i < 3 ? SEGUE_E_ARGUMENT : SEGUE_E_TARGET_MEMORY, "%s is %z%s", arrays[i].name,
+			return segue_refuse(&job->log, i == 3 ? SEGUE_E_TARGET_MEMORY : SEGUE_E_ARGUMENT, "%s is %z%s", arrays[i].name,
 					    (addr_t)arrays[i].count, wrong);
 	}
 	for (size_t i = 0; i <= args->module_count; i++) {
@@ -132,6 +132,8 @@ static int check_args(struct job *job)
 
 	if (args->flags & ~SEGUE_LOAD_KNOWN_FLAGS)
 		return segue_refuse(&job->log, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
+	if ((args->flags & (SEGUE_LOAD_CLEAR | SEGUE_LOAD_RETURN)) == SEGUE_LOAD_CLEAR)
+		return segue_refuse(&job->log, SEGUE_E_RETURN, "SEGUE_LOAD_CLEAR is given without it");
 	if (args->blob.size == 0)
 		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);
 	return SEGUE_OK;
