@@ -202,8 +202,6 @@ static int prepare(struct job *job)
 	const struct segue_load_args *args = job->args;
 	int error;
 
-	if ((error = take_parts(job)) != SEGUE_OK)
-		return error;
 	error = segue_check_ranges(job, args->memory_map, args->memory_map_count, SEGUE_E_MEMORY_MAP, "memory map %z");
 	if (error != SEGUE_OK)
 		return error;
@@ -213,9 +211,14 @@ static int prepare(struct job *job)
 				   "range %z is backwards");
 	if (error != SEGUE_OK)
 		return error;
-	if ((error = check_further(job, CHECK_PARTS)) != SEGUE_OK)
+	if ((error = segue_find_ram(job)) != SEGUE_OK)
 		return error;
-	return segue_find_ram(job);
+	/* Before the parts, whose extents may take much: high.asm's page must be less than 2 MiB above purgatory. */
+	if ((error = segue_prepare_blocks(job)) != SEGUE_OK)
+		return error;
+	if ((error = take_parts(job)) != SEGUE_OK)
+		return error;
+	return check_further(job, CHECK_PARTS);
 }
 
 /* Does the CPU have a 64-bit mode? Unknown on the build machine, which is not the target's. */
@@ -273,8 +276,6 @@ static int load(struct job *job)
 	if ((error = check_args(job)) != SEGUE_OK)
 		return error;
 	if ((error = prepare(job)) != SEGUE_OK)
-		return error;
-	if ((error = segue_prepare_blocks(job)) != SEGUE_OK)
 		return error;
 	if ((error = segue_open_blob(job)) != SEGUE_OK)
 		return error;

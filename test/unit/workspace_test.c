@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <cmocka.h>
 #include "elf_headers.h"
+#include "purgatory/purgatory.h"
 #include "segue.h"
 
 #define MIB 0x100000u
@@ -320,6 +321,55 @@ static void test_exchanges_after_many_moves(void **state)
 	}
 }
 
+#if ADDRESS_MAX > UINT32_MAX
+static struct machine *scattered_high;
+static uint64_t translate_high(void *context, const void *address)
+{
+	const uint8_t *at = address;
+
+	(void)context;
+	if (at < scattered_high->data || at >= scattered_high->data + scattered_high->size)
+		return WORKSPACE + (uint64_t)(at - (const uint8_t *)scattered_high->args.workspace);
+	return 0x100000000 + (uint64_t)(at - scattered_high->data) / PAGE * 2 * PAGE + (uintptr_t)at % PAGE;
+}
+#endif
+
+/* However many extents translate makes, the page for high.asm is near purgatory. */
+static void test_the_page_for_high_moves_is_near(void **state)
+{
+	(void)state;
+#if ADDRESS_MAX > UINT32_MAX
+	const uint32_t pages = 0x24000;
+	const struct purgatory_params *params;
+	struct machine m;
+
+	open_machine(&m, (size_t)pages * PAGE, 1);
+	scattered_high = &m;
+	put_elf_header(m.data, REGION, 1);
+	put_segment(m.data, 0, PAGE, REGION, 5 * PAGE, 5 * PAGE);
+	m.args.blob.extents = NULL;
+	m.args.blob.extent_count = 0;
+	m.args.translate = translate_high;
+	m.args.flags = SEGUE_LOAD_RETURN;
+	target = (struct segue_range){REGION, 2 * REGION, 0, 0};
+	m.args.target_memory = &target;
+	m.args.target_memory_count = 1;
+	m.args.staging = &(struct segue_extent){2 * REGION, REGION};
+	m.args.staging_count = 1;
+	m.map[0] = (struct segue_range){REGION, 3 * REGION, SEGUE_MEMORY_RAM, 0};
+	m.args.workspace_size = SEGUE_WORKSPACE_SIZE_RETURN(pages, 16);
+	m.map[1] = (struct segue_range){WORKSPACE, WORKSPACE + m.args.workspace_size, SEGUE_MEMORY_RAM, 0};
+	m.args.workspace = aligned_alloc(PAGE, m.args.workspace_size);
+	if (segue_load(&m.args) != SEGUE_OK)
+		fail_msg("%s", sentence);
+	params = (const void *)((const uint8_t *)m.args.workspace + PURGATORY_PARAMS_AT);
+	assert_int_equal(params->home, WORKSPACE);
+	assert_in_range(params->tables, params->home + PAGE, params->home + 2 * MIB - 1);
+	free(m.args.workspace);
+	close_machine(&m);
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_promised_size_suffices),
 		cmocka_unit_test(test_promised_size_suffices_to_come_back),
 		cmocka_unit_test(test_exchanges_after_many_moves),
+		cmocka_unit_test(test_the_page_for_high_moves_is_near),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
