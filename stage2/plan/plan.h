@@ -63,6 +63,7 @@ enum plan_status {
 	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes, or are not in order */
 	PLAN_MEMORY,       /* the arena is too small; see segue_plan_memory() */
 	PLAN_TOO_MANY,     /* more than PLAN_MAX copies, zeros or free ranges */
+	PLAN_ROOM,         /* there is no room to set bytes aside, and no exchange() */
 	PLAN_EMIT          /* the callback refused; its answer is in emit_status */
 };
 
@@ -73,6 +74,11 @@ enum plan_status {
  * END and LINK are never emitted: the caller chains the list.
  */
 typedef int plan_emit(void *context, const struct segue_move *move);
+
+struct plan;
+/* Writes what is left of a plan by exchanging bytes in place. A pointer, so that a program may do without plan_exchange.c. */
+typedef void plan_exchange(struct plan *plan);
+plan_exchange segue_plan_exchange;
 
 struct plan_input {
 	/* Sorted by dst. Destinations are disjoint; sources may overlap each other and the destinations. */
@@ -97,6 +103,7 @@ struct plan_input {
 	const size_t *taken;
 	plan_emit *emit;
 	void *context;
+	plan_exchange *exchange; /* segue_plan_exchange; NULL: none */
 };
 
 struct plan_result {

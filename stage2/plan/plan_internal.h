@@ -125,7 +125,4 @@ bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole
 /* plan_order.c: writes the pieces one after another. */
 void segue_plan_order(struct plan *);
 
-/* plan_exchange.c: writes the waiting pieces without free RAM, by exchanging. */
-void segue_plan_exchange(struct plan *);
-
 #endif

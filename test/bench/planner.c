@@ -126,7 +126,8 @@ static struct times measure(const char *name, uint32_t n, uint32_t free_pages, u
 	size_t size = segue_replay_memory(2 * n + 1, most);
 	struct plan_input input = {
 		.copies = copies, .copy_count = n, .free = &range, .free_count = free_pages != 0,
-		.memory_size = segue_plan_memory(n, 0, 1), .emit = emit, .context = &most
+		.memory_size = segue_plan_memory(n, 0, 1), .emit = emit, .context = &most,
+		.exchange = segue_plan_exchange
 	};
 	struct plan_result result;
 	struct times best = { 1e9, 1e9 };

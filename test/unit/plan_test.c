@@ -64,7 +64,7 @@ static enum plan_status plan(const struct plan_copy *copies, uint32_t copy_count
 	struct plan_input input = {
 		.copies = sorted_copies, .zeros = sorted_zeros, .free = free_ranges,
 		.copy_count = copy_count, .zero_count = zero_count, .free_count = free_count,
-		.memory = malloc(size), .memory_size = size, .emit = emit
+		.memory = malloc(size), .memory_size = size, .emit = emit, .exchange = segue_plan_exchange
 	};
 	enum plan_status status;
 
@@ -228,7 +228,7 @@ static void lives_in_any_arena(void **state)
 		struct plan_range zero = { 100, 110 }, room = { 200, 202 };
 		struct plan_input input = {
 			.copies = copies, .zeros = &zero, .free = &room, .copy_count = COUNT(copies), .zero_count = 1,
-			.free_count = 1, .memory = memory, .memory_size = size, .emit = emit
+			.free_count = 1, .memory = memory, .memory_size = size, .emit = emit, .exchange = segue_plan_exchange
 		};
 		enum plan_status status;
 
@@ -244,6 +244,33 @@ static void lives_in_any_arena(void **state)
 	}
 	assert_in_range(refused, 100, enough - step);
 	free(memory);
+}
+
+/* A caller without exchange() gets plans for which there is room, and a refusal of others. */
+static void does_without_exchanges(void **state)
+{
+	static const struct plan_copy turned[] = { { 0, 100, 100 }, { 100, 0, 100 } }, straight[] = { { 0, 100, 100 }, { 100, 200, 100 } };
+	struct plan_range room = { 500, 600 };
+	uint64_t memory[512];
+	struct plan_input input = {
+		.copies = turned, .copy_count = 2, .free = &room, .memory = memory, .memory_size = sizeof(memory), .emit = emit
+	};
+
+	(void)state;
+	list_count = 0;
+	assert_int_equal(segue_plan(&input, &result), PLAN_ROOM);
+	assert_int_equal(result.exchanged, 0);
+	input.free_count = 1;
+	assert_int_equal(segue_plan(&input, &result), PLAN_OK);
+	room.end = 599;
+	assert_int_equal(segue_plan(&input, &result), PLAN_ROOM);
+	input.copies = straight;
+	input.free_count = 0;
+	assert_int_equal(segue_plan(&input, &result), PLAN_OK);
+	input.copies = turned;
+	input.exchange = segue_plan_exchange;
+	assert_int_equal(segue_plan(&input, &result), PLAN_OK);
+	assert_int_equal(result.exchanged, 2);
 }
 
 static int emit_three(void *context, const struct segue_move *move)
@@ -1039,6 +1066,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_not_in_order),
 		cmocka_unit_test(refuses_too_many),
 		cmocka_unit_test(lives_in_any_arena),
+		cmocka_unit_test(does_without_exchanges),
 		cmocka_unit_test(stops_when_the_list_is_full),
 		cmocka_unit_test(leaves_what_is_in_place),
 		cmocka_unit_test(joins_neighbours),

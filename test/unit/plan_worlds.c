@@ -265,7 +265,7 @@ static void check(const struct world *w)
 		.copies = at.copies, .zeros = at.zeros, .free = at.frees,
 		.copy_count = w->copy_count, .zero_count = w->zero_count, .free_count = w->free_count,
 		.memory = plan_memory, .memory_size = segue_plan_memory(w->copy_count, w->zero_count, w->free_count),
-		.emit = collect
+		.emit = collect, .exchange = segue_plan_exchange
 	};
 	struct plan_result result;
 	enum plan_status status;
