@@ -100,7 +100,10 @@ enum segue_error {
 	/* target_memory has no array or too many ranges, a range that ends before it starts, or no RAM below 4 GiB */
 	SEGUE_E_TARGET_MEMORY = 17,
 	SEGUE_E_STAGING = 18,         /* staging is too small, out of reach, or overlaps itself, the workspace or target_memory */
-	/* SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, or with the workspace in target_memory */
+	/*
+	 * SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a range
+	 * of unused that ends before it starts; or SEGUE_LOAD_CLEAR without SEGUE_LOAD_RETURN
+	 */
 	SEGUE_E_RETURN = 19,
 
 	/* recognising the blob */
@@ -175,6 +178,7 @@ enum segue_error {
 	SEGUE_E_PLAN_SPACE = 137,        /* the plan needs a larger workspace; the sentence says how much larger */
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan is wrong: a defect in Segue; nothing was changed */
 	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
+	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -411,9 +415,17 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
  * SEGUE_LOAD_DIGEST_REBOOT. The target's command line gets " kexec_jump_back_entry=0x...", Linux's also "nr_cpus=1".
  */
 #define SEGUE_LOAD_RETURN       0x100000u
-/* Target memory that no segment covers is zero at the target's first entry. Without this flag it is as the host left it. */
+/*
+ * With SEGUE_LOAD_RETURN: target memory that no segment covers is zero at the target's first entry. Without this flag it is as
+ * the host left it.
+ */
 #define SEGUE_LOAD_CLEAR        0x200000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3fffffu
+/*
+ * With SEGUE_LOAD_RETURN: after the return, bus mastering is on in the PCI functions that had it on at segue_call(), and off
+ * in all others but bridges. All buses are scanned twice, which takes about 40 ms.
+ */
+#define SEGUE_LOAD_KEEP_BUS_MASTERS 0x400000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x7fffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -492,7 +504,7 @@ struct segue_load_args {
 	size_t target_memory_count;
 
 	/*
-	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, byte by byte in their order, except what
+	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, in the order of addresses, except what
 	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
 	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
 	 * be memory of the blob. Blob and staging belong to Segue until segue_unload().
@@ -512,8 +524,13 @@ struct segue_load_args {
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
-/* The same with SEGUE_LOAD_RETURN, for so many extents of staging, and ranges of target_memory and unused. */
+/*
+ * The same with SEGUE_LOAD_RETURN. Count the extents of staging, and five for each range of target_memory and of unused. Only
+ * 16 KiB of the workspace and unused target memory are free to set bytes aside. So a plan may have to exchange bytes, and to
+ * need more, if the blob lies scattered in target memory, or staging in the blob.
+ */
 #define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
+size_t segue_workspace_size_return(size_t extents, size_t staging);
 
 /*
  * How addresses are checked
@@ -621,7 +638,7 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  * segue_call() keeps the state of this CPU and of its devices in the workspace, exchanges the host's memory in target_memory
  * with staging, and enters the target as segue_exec() does. The target comes back by a jump to an address in the workspace
  * (segue_target.h). Then all is exchanged again, and segue_call() returns. Called once more, it goes on in the target where
- * that has left. Between two calls the target's memory lies in staging, in the order of target_memory.
+ * that has left. Between two calls the target's memory lies in staging, in the order of its addresses.
  *
  * Before: segue_load() with SEGUE_LOAD_RETURN. The requirements are those of segue_exec(), but there must be a stack, VMX must
  * be off, and if SVM is on, GIF must be 1.
@@ -640,8 +657,11 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  * Restored: all of the host's memory but workspace, staging and unused target memory; general registers as a call preserves
  * them; EFLAGS, GDTR, IDTR, LDTR, TR, the segment registers and their bases; CR0, CR2, CR3, CR4, EFER, XCR0; DR0 to DR3, DR6
  * and DR7; x87, SSE, AVX and all other state of XSAVE; the MSRs PAT, SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE,
- * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, those of CET and of FRED, each if
- * the CPU has it. Not restored: MTRRs, the TSC, performance counters, microcode, and what other devices the target has used.
+ * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, those of CET and of FRED,
+ * each if the CPU has it. Of the devices: the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts,
+ * the PICs' masks, and by flags bus mastering, the PICs' vectors and the PIT. Interrupts that arrive during the call are lost.
+ * Not restored: MTRRs, the TSC, performance counters, and other devices that the target uses. The host quiets its own devices
+ * before the call, or with SEGUE_LOAD_QUIET_*, and wakes them after it.
  */
 /* flags of struct segue_call_args */
 /* Sets up the PICs with pic_vector after the return. Their masks are restored in any case. */
@@ -851,9 +871,10 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
  *     const struct segue_container *const segue_containers[] = { NULL };
  *
- * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate and the
- * page tables: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, and their warnings. A host whose addresses are known to be right
- * may leave it empty. Then a wrong workspace_phys resets the machine, also if translate is given.
+ * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate, the page
+ * tables, and what the workspace must not contain: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, SEGUE_E_WORKSPACE_USED, and
+ * their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
+ * machine, also if translate is given.
  */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
@@ -880,6 +901,24 @@ extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
 extern const struct segue_block segue_block_return;    /* SEGUE_LOAD_RETURN */
 extern const struct segue_block *const segue_blocks[];
+
+/*
+ * Two more tables have what few targets need (SEGUE_EXTRAS of segue.mk has the names in both):
+ *
+ * segue_load_extras:
+ * - segue_extra_exchange exchanges bytes in place, if so little RAM is free that none can be set aside. With the replay.
+ * - segue_extra_translate finds the extents of a part that has none by translate. (segue_check_host uses translate too.)
+ *   A load that needs one of these two is refused with SEGUE_E_EXTRA if it is not linked.
+ * - segue_extra_replay checks each plan after it is made, independently of the planner. Without it, a defect in the planner is
+ *   not found before the target is overwritten. Keep it unless you need its 3 KB.
+ *
+ * segue_multiboot_extras: segue_extra_sections passes a Multiboot kernel its ELF sections, for debuggers. Without it the kernel
+ * gets none, and a message says so.
+ */
+extern const struct segue_load_extra segue_extra_exchange, segue_extra_replay, segue_extra_translate;
+extern const struct segue_load_extra *const segue_load_extras[];
+extern const struct segue_multiboot_extra segue_extra_sections;
+extern const struct segue_multiboot_extra *const segue_multiboot_extras[];
 
 /* Returns what a code means, as a static sentence. For an unknown code the sentence says so. */
 const char *segue_strerror(int code);

@@ -32,6 +32,9 @@ struct segment {
 	addr_t size;                  /* bytes claimed in the target, zeros included */
 	struct bytes source;          /* copied to dest; zero_size zeros follow */
 	addr_t zero_size;             /* may end before size does (Linux init_size) */
+	/* Of the source, for segue_segment_at(): by then the extents are the host's again. Set by segue_arrange(). */
+	addr_t source_at;
+	bool in_digest;
 };
 
 /* Segment selectors at the target's entry. */

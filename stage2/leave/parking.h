@@ -13,6 +13,8 @@
 
 #define PARKING_AT (LEAVE_AT + LEAVE_PAGES * PURGATORY_PAGE)
 #define PARKING_LIMIT 128u            /* CPUs with their own stack; later ones share the last stack, and are not listed */
+/* Spin limit, about 50 ms. A holder releases the lock within a few hundred instructions or never. */
+#define LOCK_PATIENCE 0x100000u
 #define PARKING_STACK 16u             /* bytes that an NMI pushes */
 
 struct parking {

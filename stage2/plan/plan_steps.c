@@ -20,8 +20,9 @@ void *segue_plan_take(struct plan *p, uint32_t count, uint32_t size, bool high)
 		return NULL;
 	}
 	bytes = ((size_t)count * size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+	/* Below what emit() has taken. */
 	if (high)
-		taken = p->high -= bytes;
+		taken = (p->high -= bytes) - (p->in->taken ? *p->in->taken : 0);
 	else
 		p->low += bytes;
 	p->out->memory_held = (size_t)(p->low - p->start);
@@ -86,8 +87,23 @@ void segue_plan_copy(struct plan *p, addr_t dst, addr_t src, size_t size)
 
 void segue_plan_begin_holes(const struct piece *piece, struct hole_walk *walk)
 {
+	walk->at = piece->src;
 	walk->writer = piece->writer;
 	walk->cut = PLAN_NONE;
+}
+
+/*
+ * These bytes of the source must not move: an exchange leaves them out, and they are copied after it. So an exchange has no
+ * other bytes than those of destinations.
+ */
+static bool leave_out(struct hole_walk *walk, addr_t end)
+{
+	if (end <= walk->at)
+		return false;
+	walk->hole.src = walk->hole.room = walk->at;
+	walk->hole.size = (uint32_t)(end - walk->at);
+	walk->at = end;
+	return true;
 }
 
 bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk)
@@ -100,13 +116,10 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 
 		if (writer->dst - writer->head >= end)
 			break;
-		if (writer->dst == writer->src) {
-			/* The bytes of a piece in place must not move: an exchange leaves them out, and they are copied after it. */
-			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
-			walk->hole.size = (uint32_t)(plan_min(writer->dst, end) - walk->hole.src);
-			walk->writer++;
+		/* A piece in place has its bytes before dst. */
+		if (leave_out(walk, writer->dst == writer->src ? plan_min(writer->dst, end) : writer->dst - writer->head))
 			return true;
-		}
+		walk->at = plan_max(walk->at, writer->dst + writer->size);
 		if (low == high || writer->dst >= end)
 			continue;
 		if (walk->cut == PLAN_NONE) {
@@ -126,5 +139,5 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 			return true;
 		}
 	}
-	return false;
+	return leave_out(walk, end);
 }

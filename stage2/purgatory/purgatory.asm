@@ -13,9 +13,9 @@
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
-;    6. The marks of a loaded target are wiped from the workspace. Devices are quieted as params.quiet asks
-;       (devices.asm), once and before any byte is moved. If params.home is another page, purgatory and its list move
-;       there next. With PURGATORY_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
+;    6. The marks of a loaded target are wiped from the workspace. With params.return_page the state of CPU and devices is
+;       saved there (return.asm, keep.asm). Devices are quieted as params.quiet asks (devices.asm), once and before any byte is moved. If params.home
+;       is another page, purgatory and its list move there next. With PURGATORY_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
 ;       again after the move (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. If the digest of the moved segments differs from the one in
@@ -175,22 +175,24 @@ entry:
 	call stop_cpus
 .alone:
 	call forget_target
+	; A target that comes back may have left anything in the CPU's registers; high.asm needs EFER to be 0.
+	test byte [PARAM(flags) + 1], PURGATORY_TO_HOST >> 8
+	jz .from_host
+	call reset_cpu
+	jmp .quiet
+.from_host:
+	; Purgatory does not move if the host is to come back, so this runs once.
+	cmp dword [PARAM(return_page)], 0
+	je .for_good
+	mov eax, keep_host
+	call in_return_page
+	call keep_devices
+.for_good:
 	; Before any byte is moved, and after the host's code has stopped.
 	cmp dword [PARAM(quiet)], 0
 	je .quiet
 	call quiet_devices
 .quiet:
-	; A target that comes back may have left anything in the CPU's registers; high.asm needs EFER to be 0.
-	test byte [PARAM(flags) + 1], PURGATORY_TO_HOST >> 8
-	jz .from_host
-	call reset_cpu
-	jmp .way_known
-.from_host:
-	cmp dword [PARAM(return_page)], 0
-	je .way_known
-	mov eax, keep_host
-	call in_return_page
-.way_known:
 	; At home all of the above runs again: params.quiet is 0 then, and stop_cpus and forget_target see where they run.
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
@@ -277,6 +279,7 @@ last_steps:
 ; go_to_host: enters the host that the target has come back to
 ;   in        EBP base
 go_to_host:
+	call wake_devices
 	mov eax, to_host
 	jmp short in_return_page
 
@@ -374,6 +377,9 @@ section .devices follows=.digest vfollows=.digest align=16 valign=16
 %include "acpi.asm"
 %include "apic.asm"
 %include "vga.asm"
+%include "keep.asm"
+%include "keep_apic.asm"
+%include "keep_hpet.asm"
 blocks_end:
 ; The catcher's place is a segment of the target.
 section .catcher follows=.devices vstart=0 align=16

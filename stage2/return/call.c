@@ -10,7 +10,8 @@
 #include "return/registers.h"
 
 #define PIT_MODE_MOST 5u
-#define LOCK_PATIENCE 0x100000u       /* about 50 ms: leave.inc */
+/* What is as at the first entry. Later ones are in protected mode, and the bytes are not the digest's any more. */
+#define KEPT_FLAGS (PURGATORY_HIGH | PURGATORY_PARKED | PURGATORY_INIT_CPUS | PURGATORY_CPUS | PURGATORY_BOOT_CPU_ONLY)
 enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EIP }; /* params.registers */
 
 /* Is this address in the target's memory? */
@@ -70,8 +71,7 @@ static void aim(struct purgatory_params *params, struct call_state *state, struc
 	page->result = SEGUE_OK;
 	state->leave_pointer = *(const uintptr_t *)(const void *)((const uint8_t *)params - PURGATORY_PARAMS_AT + LEAVE_POINTER_AT);
 	if (state->entries == 1) {
-		state->flags = params->flags & (uint16_t)~(PURGATORY_REAL_MODE | PURGATORY_INTERRUPTS | PURGATORY_SHUT_A20 |
-							   PURGATORY_DIGEST);
+		state->flags = params->flags & KEPT_FLAGS;
 		state->quiet = params->quiet;
 	} else {
 		params->registers[EAX] = word;
@@ -115,6 +115,14 @@ static void restore_devices(const struct segue_call_args *args, struct pics *pic
 	}
 }
 
+static void warn_of_lost(const struct segue_call_args *args, const struct purgatory_kept *kept)
+{
+	const struct log log = {.callback = args->log, .context = args->log_context};
+
+	if (kept->lost)
+		segue_say(&log, SEGUE_LOG_WARNING, "%u parts of the devices' state are lost", kept->lost);
+}
+
 int segue_call(struct segue_call_args *args)
 {
 	struct loaded *loaded;
@@ -138,9 +146,9 @@ int segue_call(struct segue_call_args *args)
 	if (code != SEGUE_OK)
 		return refuse(args, code);
 	loaded = (struct loaded *)(void *)((uint8_t *)args->workspace + LOADED_AT);
-	area = loaded->return_area;
-	if (!area)
+	if (!loaded->job.return_page)
 		return refuse(args, SEGUE_E_CALL_RETURN);
+	area = (uint8_t *)args->workspace + (loaded->job.return_page - loaded->workspace_phys);
 	params = (struct purgatory_params *)(void *)((uint8_t *)args->workspace + PURGATORY_PARAMS_AT);
 	page = (struct return_page *)(void *)area;
 	crossing = (struct crossing *)(void *)(area + RETURN_CROSSING_AT);
@@ -165,6 +173,7 @@ int segue_call(struct segue_call_args *args)
 	restore_marks(loaded, params, state, page);
 	segue_put_back(&kept, crossing->cpu, area + RETURN_FPU_AT);
 
+	warn_of_lost(args, (const struct purgatory_kept *)(const void *)(area + RETURN_KEPT_AT));
 	code = page->result;
 	if (code != SEGUE_OK)
 		return refuse(args, code);

@@ -4,7 +4,8 @@ purgatory has its IDT again, after the target has come back, to segue_cross()'s 
 register unchanged, and the call returns as usual; an exception or a machine check is printed.
 
 The target, from two instructions before its first one, and purgatory until it has loaded its IDT after the return have the
-target's handlers (segue_target.h). The mover is not stepped to its end."""
+target's handlers (segue_target.h). Of the mover and the blocks only the first
+instructions are stepped."""
 import os
 import re
 import struct
@@ -23,7 +24,7 @@ CALLS = 3
 FIRST_LIDT = re.compile(rb"\x0f\x01\x9d....(?=\xe8)", re.DOTALL)
 # The mover's start: mov ebx, [esi + move.op]; test ebx, ebx
 MOVER = re.compile(rb"\x8b\x5e.\x85\xdb", re.DOTALL)
-MOVER_STEPS = 150
+LONG_STEPS = 150
 
 
 def target_word(count):
@@ -82,20 +83,20 @@ class CallWindow(BiosWindow):
 
     def boundaries(self, limit=20000):
         """Step to the target and back, or one of the two ways if there is a snapshot; yield as Window does."""
-        handled, leave_mover, steps = True, None, 0
+        handled, leave, steps = True, None, 0
         for _ in range(limit):
             at = self.ip()
             if at == self.end or at == self.last and self.snapshot:
                 return
             handled = handled and at != self.last or at == self.first
-            if at == self.mover and not leave_mover:
-                leave_mover, steps = self.pop(), 0
-            if leave_mover:
+            if not leave and (at == self.mover or self.in_blocks(at)):
+                leave, steps = self.pop(), 0
+            if leave:
                 steps += 1
-                if at == leave_mover or steps == MOVER_STEPS:
-                    if at != leave_mover:
-                        self.run_to(leave_mover)
-                    leave_mover = None
+                if at == leave or steps == LONG_STEPS:
+                    if at != leave:
+                        self.run_to(leave)
+                    leave = None
                     continue
             if handled:
                 yield at

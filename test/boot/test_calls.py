@@ -102,6 +102,13 @@ def test_layouts(mode, stage, row):
     row(0)
 
 
+@pytest.mark.parametrize("mode", ["flat", "4k-high", "pae-high", "long", "la57"])
+def test_both_timers_go_on(mode, row):
+    """The PIT's interrupts by the PIC and LINT0, and the local APIC's own, after purgatory has quieted all devices."""
+    call("timers-" + mode, mode, "direct pit apictimer calls=5 quiet=all")
+    row(0)
+
+
 @pytest.mark.parametrize("mode", ["4k-high", "pae-high", "long"])
 def test_three_ranges(mode, row):
     """Target memory in three ranges, in no order; and a quarter of it that the host does not use."""

@@ -38,6 +38,14 @@ def inside(start, end, ranges):
     return any(low <= start and end <= high for low, high in ranges)
 
 
+def check_placed(text, ranges):
+    """All segments that segue.elf prints lie in the ranges."""
+    segments = [(int(start, 16), int(end, 16)) for start, end in
+                re.findall(r"^  0x([0-9a-f]+)\.\.0x([0-9a-f]+)  ", text, re.MULTILINE)]
+    assert len(segments) == int(re.search(r"^Target: .*, (\d+) segments:", text, re.MULTILINE)[1])
+    assert all(inside(start, end, ranges) for start, end in segments), segments
+
+
 def check_multiboot(seen, ranges):
     """Everything that the inspector has or points to lies in the ranges."""
     assert seen.bad == ({} if ranges[0][0] == 0 else NO_LOWER), seen.bad
@@ -73,6 +81,7 @@ def test_multiboot(name, tmp_path):
     segue = Part(SEGUE, f"console=ttyS0 within={words}")
     with Qemu("within-multiboot-" + name, memory="64M", **images.qemu_kernel(segue, modules(str(tmp_path)))) as vm:
         seen = verdict(vm)
+        check_placed(vm.serial(), ranges)
     entries = told(seen)
     assert ram_of(entries) == ranges
     # What was RAM stays in the map.
@@ -150,6 +159,7 @@ def test_linux(kernel, targets):
         # Linux did use what it got.
         assert vm.memory_at(256 * M, 96 * M).strip(b"\0")
     said = expect.parse_initramfs(text)
+    check_placed(text, [[64 * K, EBDA], [256 * M, 352 * M]])
     assert said["verdict"] == "OK" and said["digest"] == expect.digest_of(INITRD.path)
     assert expect.ram(said["map"]) == [[64 * K, EBDA], [256 * M, 352 * M]]
     assert said["acpi"].split(), "the ACPI tables are outside, and still found"
@@ -179,6 +189,4 @@ def test_real_mode(targets):
         vm.wait_for(r"^INITRAMFS-OK .*\n", timeout=60, but_not=r"^Refused: .*|Kernel panic")
         text = vm.serial()
     assert expect.ram(expect.parse_initramfs(text)["map"])[-1][1] > 500 * M
-    segments = re.findall(r"^  0x0*([0-9a-f]+)\.\.0x0*([0-9a-f]+)  ", text, re.MULTILINE)
-    assert len(segments) >= 4
-    assert all(inside(int(start, 16), int(end, 16), [[64 * K, EBDA], [256 * M, 352 * M]]) for start, end in segments), segments
+    check_placed(text, [[64 * K, EBDA], [256 * M, 352 * M]])

@@ -12,7 +12,7 @@ from images import Part, qemu_kernel, small_elf
 from qemu import Qemu
 from test_smp import lines_for
 
-BLOCKS = ("cpus", "real_mode", "high", "digest", "devices", "catcher")
+BLOCKS = ("cpus", "real_mode", "high", "digest", "devices", "catcher", "return")
 CELLS = [(arch, block) for arch in ARCHES for block in BLOCKS if (arch, block) != ("i386", "high")]
 ENTRY = 0x200000
 # mov dx, 3F8h; mov al, '!'; out dx, al; mov al, LF; out dx, al; hlt; jmp to it: in 32-bit and in 16-bit code
@@ -20,7 +20,8 @@ ARRIVED_32 = bytes.fromhex("66baf803b021eeb00aeef4ebfd")
 ARRIVED_16 = bytes.fromhex("baf803b021eeb00aeef4ebfd")
 UD2 = bytes.fromhex("0f0b")
 DONE = {"cpus": "^!$", "real_mode": "^!$", "high": "^!$", "digest": "^segue: digest is [0-9a-f]{64}, must be 0{64}; stopped$",
-        "devices": "^!$", "catcher": "^#UD in the target, which has no IDT of its own yet$"}
+        "devices": "^!$", "catcher": "^#UD in the target, which has no IDT of its own yet$",
+        "return": "^!$"}
 
 
 def table(blocks):

@@ -88,17 +88,22 @@ static void send_nmis(void)
 void cpus_restart(void)
 {
 	static uint32_t starts = 1;
-	uint32_t others = (uint32_t)handover.cpus - 1;
+	uint32_t others = (uint32_t)handover.cpus - 1, all = ++starts * others;
 
 	if (others == 0)
 		return;
 	send_to_others(ICR_INIT);
 	slowly(20000);
-	for (int i = 0; i < 2; i++) {
+	/*
+	 * The second SIPI only if it is needed: in QEMU, one that a CPU has not yet ignored when the next INIT comes starts it
+	 * then, while the target runs.
+	 */
+	for (int i = 0; i < 2 && entered != all; i++) {
 		send_to_others(ICR_STARTUP | TRAMPOLINE / PAGE);
-		slowly(1000);
+		for (uint32_t patience = 1000000; patience && entered != all; patience--)
+			slowly(1);
 	}
-	wait_until(&entered, ++starts * others);
+	wait_until(&entered, all);
 }
 
 int cpus_wait(const char **sentence)

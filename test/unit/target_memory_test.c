@@ -455,7 +455,7 @@ static void test_where_multiboot_tables_go(void **state)
 		{"below the kernel", {{0x2000000, 0x3000000, 0, 0}}, 1, 0x2100000, 0x2000000, 0x2104000},
 		{"above the modules", {{0x2000000, 0x3000000, 0, 0}}, 1, 0x2000000, 0x2107390, 0x2004000},
 		{"close above", {{0x2000000, 0x2010000, 0, 0}}, 1, 0x2000000, 0x2000800, 0x2004000},
-		{"low memory alone", {{0x20000, 0x40000, 0, 0}}, 1, 0x21000, 0x20000, 0x25000},
+		{"low memory alone", {{0x20000, 0xa0000, 0, 0}}, 1, 0x30000, 0x20000, 0x34000},
 	};
 
 	(void)state;
@@ -504,7 +504,7 @@ static void test_refusals(void **state)
 		 "ELF segment 0 at 0x100000 to 0x100800; target_memory is 0x0 to 0x9fc00"},
 		{"boot sector", BOOT_SECTOR, 0, {{0x8000, 0x80000000, 0, 0}}, 1, SEGUE_E_SEGMENT_OUTSIDE, "boot sector 0 at 0x7c00 to 0x7e00"},
 		/* in the ranges, but not RAM */
-		{"ROM", PLAIN_ELF, 0xf0000, {{0, 0x3000000, 0, 0}}, 1, SEGUE_E_SEGMENT_NOT_RAM,
+		{"ROM", PLAIN_ELF, 0xf0000, {{0, 0x3000000, SEGUE_MEMORY_NVS, 0}}, 1, SEGUE_E_SEGMENT_NOT_RAM,
 		 "ELF segment 0 at 0xf0000 to 0xf0800; RAM is 0x0 to 0x9fc00"},
 		{"Linux", LINUX, 0x100000, {{0x10000, 0xa0000, 0, 0}, {0x2000000, 0x3000000, 0, 0}}, 2, SEGUE_E_LINUX_PLACE,
 		 "8388608 bytes, aligned to 0x1, between 0x100000 and 0x900000; the largest free piece has 0"},
@@ -559,6 +559,13 @@ static void test_refusals(void **state)
 	h.args.target_memory_count = h.args.keep_count = 1;
 	h.args.keep = h.within + 1;
 	assert_int_equal(load(), SEGUE_E_TARGET_MEMORY);
+	/* without target memory, modules stay above 1 MiB */
+	begin(MULTIBOOT, 0x30000);
+	h.args.flags = 0;
+	h.args.memory_map_count = 2;
+	assert_int_equal(load_with(SEGUE_WORKSPACE_SIZE(20), 0x40000), SEGUE_E_NO_PLACE);
+	begin(PLAIN_ELF, 0x100000);
+	h.args.target_memory_count = 1;
 	/* a map without RAM is another refusal */
 	h.args.memory_map_count = 0;
 	assert_int_equal(load(), SEGUE_E_NO_RAM);
@@ -660,9 +667,12 @@ static void test_many_ranges(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		for (enum blob blob = MULTIBOOT; blob <= LINUX; blob++) {
 			size_t map = cases[i].map, within = cases[i].within, above = map + within - 256;
+			struct segue_description d = {.struct_size = sizeof d};
+			struct segue_segment s;
 			int error;
 
 			begin(blob, blob == LINUX ? 0 : 0x3f00000);
+			h.extent.addr = 0x7000000;
 			h.args.flags = 0;
 			/* ranges of RAM above, of which target memory has the middle of each in turn */
 			for (size_t k = 7; k < map; k++)
@@ -674,9 +684,14 @@ static void test_many_ranges(void **state)
 					(struct segue_range){0x100000 + k * 2 * PAGE, 0x100000 + k * 2 * PAGE + PAGE, 0, 0};
 			h.args.target_memory_count = within;
 			/* the blob, two modules of which each counts 5, and the ranges */
-			error = load_with(SEGUE_WORKSPACE_SIZE(1 + 2 * 5 + 4 * above), 0x6000000);
+			error = load_with(SEGUE_WORKSPACE_SIZE(1 + 2 * 5 + 4 * above), blob == LINUX ? 0x2400000 : 0x3eff000);
 			if (error != SEGUE_OK)
 				fail_msg("%zu ranges in the map, %zu of target memory: %s", map, within, h.error);
+			/* the target takes the workspace, so the list of RAM is needed to the end */
+			segue_describe(h.workspace, &d);
+			assert_true(d.purgatory >= 0x2000000 && d.purgatory + d.purgatory_size <= 0x4000000);
+			for (size_t k = 0; segue_segment_at(h.workspace, k, &s) == SEGUE_OK; k++)
+				assert_true(is_all_targets_ram(s.dest, s.size > PAGE ? PAGE : s.size));
 			read_told(blob);
 			assert_true(h.told_count > (map < within ? within : map));
 		}

@@ -8,8 +8,10 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 
 #define HIGH 0x100000000u
 
-static unsigned char workspace[SEGUE_WORKSPACE_SIZE(1)] __attribute__((aligned(4096)));
+static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 6)] __attribute__((aligned(4096)));
 static unsigned char digest[32];
+static struct segue_range target_memory;
+static struct segue_extent staging;
 
 static void say(void *context, int level, const char *sentence)
 {
@@ -88,6 +90,15 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 		args.digest = digest;
 	if (asks(cmdline, "ask=devices"))
 		args.flags |= SEGUE_LOAD_QUIET_PIC;
+	if (asks(cmdline, "ask=return")) {
+		target_memory.start = 0x200000u;
+		target_memory.end = staging.addr = 0x280000u;
+		staging.size = 0x80000u;
+		args.flags |= SEGUE_LOAD_RETURN;
+		args.target_memory = &target_memory;
+		args.staging = &staging;
+		args.target_memory_count = args.staging_count = 1;
+	}
 	if (asks(cmdline, "ask=catcher"))
 		args.flags |= SEGUE_LOAD_CATCHER;
 #if defined(__x86_64__)
