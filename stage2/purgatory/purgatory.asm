@@ -59,6 +59,19 @@
 ;   26. Before the first move, the CPUs that wait and got no INIT halt in params.home (at_rest), in the state of point 24,
 ;       with that page's GDT, the IDT of the page above it, and one stack for all. Purgatory continues when they have
 ;       arrived, or after some seconds.
+;   A target that comes back (params.return_page; return.asm)
+;   27. Purgatory stays in the workspace. It and the return page are entered any number of times, and their bytes outside the
+;       next page, params and the return page's fields do not change. Before the first move the host's MSRs are kept there.
+;   28. The return page is entered at RETURN_ENTRY_AT as segue_target.h says: 32-bit protected mode, CPL 0, flat CS, DS and SS,
+;       paging off, all else in any state. It keeps EAX, EBX, ESI, EDI, EBP, ESP and the dword at ESP, and enters purgatory by
+;       point 1 with PURGATORY_TO_HOST and the list of exchanges. If ESP leads to no memory, the dword may be anything.
+;   29. With PURGATORY_TO_HOST points 6, 7, 9 to 13 (without TR and IDTR) and 16 hold; no device is quieted, no digest is checked, and no
+;       target is entered. The CPU's state is reset before the moves too: the target may have left anything.
+;   30. The host is entered at crossing.ascend with paging off, in purgatory's segments and with its IDT, the host's MSRs put back
+;       (the contract of ascend is in leave/cross.inc). If ascend is 0, segue_exec() had started the target: a sentence is
+;       printed, and the machine stops.
+;   31. If the digest is wrong, the target is not entered. The exchanges take the moves back, and the host is entered as
+;       after a return, with SEGUE_E_DIGEST.
 
 bits 32
 org 0
