@@ -30,6 +30,7 @@ struct drawing {
 	double bottom;
 };
 
+#define OUTSIDE "#d0d6dd"             /* RAM that the target may not use */
 static const char *const colours[] = {
 	"#4e79a7", "#d9771c", "#4d9144", "#b07aa1", "#e15759", "#3f8f8a", "#a8761f", "#9c755f"
 };
@@ -163,7 +164,7 @@ static void put_ground(const struct drawing *d, int x)
 		const struct span *span = &d->p->spans[i];
 
 		if (span->type == SEGUE_MEMORY_RAM)
-			put_rect(d, x, i, "#f3f5f7", 1);
+			put_rect(d, x, i, x == RIGHT_X && span->outside ? OUTSIDE : "#f3f5f7", 1);
 		else if (span->type)
 			put_rect(d, x, i, "url(#firmware)", 1);
 		else
@@ -356,10 +357,11 @@ static void put_legend(const struct drawing *d)
 		{ "#4e79a7", "zeros, or room", true, false },
 		{ "#20262e", "purgatory", false, false },
 		{ "#ffffff", "stays in place", false, true },
+		{ OUTSIDE, "not for target", false, false },
 	};
-	size_t i;
+	size_t i, count = sizeof entries / sizeof *entries - (d->p->run->within_count == 0);
 
-	for (i = 0; i < sizeof entries / sizeof *entries; i++) {
+	for (i = 0; i < count; i++) {
 		int x = LEFT_X + (int)i * 122;
 		double y = d->bottom + 30;
 

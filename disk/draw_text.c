@@ -54,7 +54,7 @@ static char before_letter(const struct picture *p, const struct span *span)
 static char after_letter(const struct picture *p, const struct span *span)
 {
 	if (span->after == NOBODY)
-		return map_letter(span);
+		return span->outside ? '-' : map_letter(span);
 	return span->zeros ? '0' : p->after[span->after].letter;
 }
 
@@ -105,7 +105,8 @@ static void print_bars(const struct picture *p)
 	print_bar(p, columns, "before", before_letter);
 	print_bar(p, columns, "after", after_letter);
 	free(columns);
-	printf("%-8s. free   # firmware   = blob and modules   + workspace   %% purgatory   0 zeros or room\n", "");
+	printf("%-8s. free   # firmware   = blob and modules   + workspace   %% purgatory   0 zeros or room%s\n", "",
+	       p->run->within_count ? "   - not for the target" : "");
 }
 
 static void print_item(const struct item *item)

@@ -209,6 +209,8 @@ static void load(struct dry_run *run)
 		.memory_map_count = run->map.count,
 		.workspace_phys = run->workspace_phys,
 		.workspace_size = run->workspace_size,
+		.target_memory = run->within,
+		.target_memory_count = run->within_count,
 		.log = take_sentence,
 		.log_context = run
 	};
@@ -268,6 +270,7 @@ void dry_run_free(struct dry_run *run)
 	for (i = 0; i < run->module_count; i++)
 		file_free(&run->modules[i].file);
 	free(run->modules);
+	free(run->within);
 	free(run->workspace_memory);
 	free(run->open_memory);
 	map_free(&run->map);

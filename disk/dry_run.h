@@ -45,6 +45,8 @@ struct dry_run {
 	const char *cmdline;          /* NULL: the blob's */
 	uint32_t flags;               /* SEGUE_LOAD_* */
 	uint64_t workspace_at;        /* physical, or DRY_RUN_ANYWHERE */
+	struct segue_range *within;   /* target_memory */
+	size_t within_count;
 
 	/* results */
 	int error;                    /* of segue_load() */

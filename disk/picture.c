@@ -112,12 +112,23 @@ static uint32_t type_at(const struct machine_map *map, uint64_t address)
 	return type;
 }
 
+static bool is_outside(const struct dry_run *run, uint64_t address)
+{
+	size_t i;
+
+	for (i = 0; i < run->within_count; i++)
+		if (within(address, run->within[i].start, run->within[i].end - run->within[i].start))
+			return false;
+	return run->within_count != 0;
+}
+
 static struct span look(const struct picture *p, uint64_t start, uint64_t end)
 {
 	struct span span = { .start = start, .end = end, .source = NOBODY };
 	size_t i;
 
 	span.type = type_at(&p->run->map, start);
+	span.outside = span.type == SEGUE_MEMORY_RAM && is_outside(p->run, start);
 	span.before = item_at(p->before, p->before_count, start);
 	span.after = item_at(p->after, p->after_count, start);
 	for (i = 0; i < p->segment_count && span.source == NOBODY; i++)
@@ -130,8 +141,8 @@ static struct span look(const struct picture *p, uint64_t start, uint64_t end)
 
 static bool same(const struct span *a, const struct span *b)
 {
-	return a->type == b->type && a->before == b->before && a->source == b->source && a->after == b->after &&
-	       a->zeros == b->zeros;
+	return a->type == b->type && a->outside == b->outside && a->before == b->before && a->source == b->source &&
+	       a->after == b->after && a->zeros == b->zeros;
 }
 
 static void make_spans(struct picture *p)
@@ -144,6 +155,8 @@ static void make_spans(struct picture *p)
 	cut(&cuts, 0, top);
 	for (i = 0; i < map->count; i++)
 		cut(&cuts, map->ranges[i].start, map->ranges[i].end);
+	for (i = 0; i < p->run->within_count; i++)
+		cut(&cuts, p->run->within[i].start, p->run->within[i].end);
 	for (i = 0; i < p->before_count; i++)
 		cut(&cuts, p->before[i].start, p->before[i].end);
 	for (i = 0; i < p->after_count; i++)

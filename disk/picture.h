@@ -20,6 +20,7 @@ struct item {
 struct span {
 	uint64_t start, end;
 	uint32_t type;                /* enum segue_memory_type; 0: no memory is there */
+	bool outside;                 /* RAM that the target may not use (--within) */
 	size_t before;                /* item of picture.before, or NOBODY */
 	size_t source;                /* segment whose bytes are copied from here, or NOBODY */
 	size_t after;                 /* item of picture.after, or NOBODY */

@@ -2,6 +2,7 @@
 /* segue plan: shows what segue_load() would do with a blob on an imaginary machine. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "digest.h"
 #include "media_file.h"
@@ -25,6 +26,7 @@ static const struct option words[] = {
 	{ "map", required_argument, NULL, 'f' },
 	{ "at", required_argument, NULL, 'a' },
 	{ "workspace", required_argument, NULL, 'w' },
+	{ "within", required_argument, NULL, 'i' },
 	{ "svg", required_argument, NULL, 's' },
 	{ "elf-entry-32", no_argument, NULL, 'e' },
 	{ "linux16", no_argument, NULL, 'r' },
@@ -49,14 +51,39 @@ static int add_module(struct dry_run *run, char *text)
 	return STATUS_OK;
 }
 
+/* START-END */
+static int add_within(struct dry_run *run, const char *text)
+{
+	const char *dash = strchr(text, '-');
+	struct segue_range range = { 0 };
+	char *start = copy_string(text);
+	bool good = dash != NULL;
+
+	if (good) {
+		start[dash - text] = 0;
+		good = parse_size(start, &range.start) && parse_size(dash + 1, &range.end);
+	}
+	free(start);
+	if (!good)
+		return complain_usage(&command_plan, "--within %s is not a range such as 64K-640K or 0x1000000-0x2000000", text);
+	if (range.end <= range.start)
+		return complain_usage(&command_plan, "--within %s is empty", text);
+	run->within = allocate_again(run->within, (run->within_count + 1) * sizeof range);
+	run->within[run->within_count++] = range;
+	return STATUS_OK;
+}
+
 static int read_options(int argc, char **argv, struct options *options, struct dry_run *run)
 {
 	int word;
 
-	while ((word = next_option(&command_plan, argc, argv, ":", words, "m")) != -1) {
+	while ((word = next_option(&command_plan, argc, argv, ":", words, "mi")) != -1) {
 		if (word == 'm') {
 			if (add_module(run, optarg))
 				return STATUS_REFUSED;
+		} else if (word == 'i') {
+			if (add_within(run, optarg))
+				return STATUS_USAGE;
 		} else if (word == 'c')
 			run->cmdline = optarg;
 		else if (word == 'f')
@@ -207,6 +234,8 @@ const struct command command_plan = {
 	"                         [mem 0x...-0x...] from Linux's log\n"
 	"  --at ADDR              where the host has the blob (default: at the top of RAM below 4 GiB)\n"
 	"  --workspace ADDR       where the host has the workspace, a multiple of 4096 (default: below the files)\n"
+	"  --within START-END     memory that the target may use, for example 64K-640K (default: all RAM); may be\n"
+	"                         repeated\n"
 	"  --svg FILE             draw a picture too; FILE is a new or ordinary file, and not one that is read\n"
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16              a Linux is entered by its 16-bit setup code\n"

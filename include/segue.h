@@ -97,7 +97,8 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument, the library or the log function is in the workspace */
 	SEGUE_E_BUSY = 15,            /* another segue_load() is in progress: on another CPU, or interrupted by this call */
 	SEGUE_E_BLOCK = 16,           /* this load needs a block of purgatory that is not linked (segue_blocks) */
-	/* 17: SEGUE_E_TARGET_MEMORY */
+	/* target_memory has no array or too many ranges, a range that ends before it starts, or no RAM below 4 GiB */
+	SEGUE_E_TARGET_MEMORY = 17,
 	SEGUE_E_STAGING = 18,         /* staging is too small, out of reach, or overlaps itself, the workspace or target_memory */
 	/* SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, or with the workspace in target_memory */
 	SEGUE_E_RETURN = 19,
@@ -173,6 +174,8 @@ enum segue_error {
 	SEGUE_E_NO_PURGATORY = 136,      /* no RAM for purgatory or the plan's list outside sources and destinations */
 	SEGUE_E_PLAN_SPACE = 137,        /* the plan needs a larger workspace; the sentence says how much larger */
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan is wrong: a defect in Segue; nothing was changed */
+	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
+	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -210,7 +213,7 @@ enum segue_error {
 	SEGUE_E_CALL_RETURN = 182,       /* the target was loaded without SEGUE_LOAD_RETURN */
 	/* the target has not left an address in its memory at which it can be entered again */
 	SEGUE_E_CALL_OVER = 183,
-	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and nothing is loaded any more */
+	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and can only be unloaded */
 
 	/* segue_range_from_multiboot() */
 	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is truncated, or a range wraps */
@@ -411,7 +414,12 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
 #define SEGUE_LOAD_RETURN       0x100000u
 /* Target memory that no segment covers is zero at the target's first entry. Without this flag it is as the host left it. */
 #define SEGUE_LOAD_CLEAR        0x200000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3fffffu
+/*
+ * With SEGUE_LOAD_RETURN: after the return, bus mastering is on in the PCI functions that had it on at segue_call(), and off
+ * in all others but bridges. All buses are scanned twice, which takes about 40 ms.
+ */
+#define SEGUE_LOAD_KEEP_BUS_MASTERS 0x400000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x7fffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -477,7 +485,15 @@ struct segue_load_args {
 	segue_translate_fn *translate;
 	void *translate_context;
 
-	/* Ranges of RAM that the target may use. All of it is placed there. None: all RAM. */
+	/*
+	 * Ranges that the target may use (type is not read). They may be in any order, overlap, and contain more than RAM. Count 0:
+	 * all RAM. All of the target is placed in the RAM of memory_map that is in these ranges: segments, tables, initrd, modules,
+	 * and the catcher, which stays above 1 MiB. Segue writes no other RAM except the workspace. The target is told that other
+	 * RAM is reserved; ranges of other types stay. What a Multiboot target gets in low memory goes elsewhere if these ranges
+	 * have no RAM there. Linux needs 64 KiB to 640 KiB too, or it panics; a warning says so if they are missing. A target that
+	 * starts in real mode needs its own low memory in these ranges. It asks the BIOS for its memory map, and so learns of all
+	 * RAM; a warning says so.
+	 */
 	const struct segue_range *target_memory;
 	size_t target_memory_count;
 
@@ -496,9 +512,9 @@ struct segue_load_args {
 /*
  * Bytes of workspace that suffice for this many extents. Count the extents of the blob and of all modules (a contiguous
  * one counts 1), seven for each module in a bundle, four more for each other module, eight for each segment of the kernel
- * above 32, and four for each range of memory_map and keep above 256. A plan that must exchange bytes because memory is
- * full may need more. Then it is refused (SEGUE_E_PLAN_SPACE), and the sentence says how many more bytes are needed. The
- * macro has the same value, for a static array.
+ * above 32, and four for each range above 256 of memory_map, keep and target_memory together. A plan that must exchange
+ * bytes because memory is full may need more. Then it is refused (SEGUE_E_PLAN_SPACE), and the sentence says how many more
+ * bytes are needed. The macro has the same value, for a static array.
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
@@ -619,8 +635,11 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  * Restored: all of the host's memory but workspace, staging and unused target memory; general registers as a call preserves
  * them; EFLAGS, GDTR, IDTR, LDTR, TR, the segment registers and their bases; CR0, CR2, CR3, CR4, EFER, XCR0; DR0 to DR3, DR6
  * and DR7; x87, SSE, AVX and all other state of XSAVE; the MSRs PAT, SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE,
- * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, those of CET and of FRED, each if
- * the CPU has it. Not restored: MTRRs, the TSC, performance counters, microcode, and what other devices the target has used.
+ * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, those of CET and of FRED,
+ * each if the CPU has it. Of the devices: the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts,
+ * the PICs' masks, and by flags bus mastering, the PICs' vectors and the PIT. Interrupts that arrive during the call are lost.
+ * Not restored: MTRRs, the TSC, performance counters, and other devices that the target uses. The host quiets its own devices
+ * before the call, or with SEGUE_LOAD_QUIET_*, and wakes them after it.
  */
 /* flags of struct segue_call_args */
 /* Sets up the PICs with pic_vector after the return. Their masks are restored in any case. */
@@ -642,9 +661,9 @@ struct segue_call_args {
 	void *log_context;
 };
 /*
- * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Then the target is unloaded. Any
- * other code is a refusal before anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS,
- * SEGUE_E_NOT_LOADED, SEGUE_E_READY_*, SEGUE_E_CALL_*.
+ * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Any other code is a refusal before
+ * anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS, SEGUE_E_NOT_LOADED, SEGUE_E_READY_*,
+ * SEGUE_E_CALL_*.
  */
 int segue_call(struct segue_call_args *args);
 
@@ -830,9 +849,10 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
  *     const struct segue_container *const segue_containers[] = { NULL };
  *
- * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate and the
- * page tables: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, and their warnings. A host whose addresses are known to be right
- * may leave it empty. Then a wrong workspace_phys resets the machine, also if translate is given.
+ * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate, the page
+ * tables, and what the workspace must not contain: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, SEGUE_E_WORKSPACE_USED, and
+ * their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
+ * machine, also if translate is given.
  */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
@@ -859,6 +879,24 @@ extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
 extern const struct segue_block segue_block_return;    /* SEGUE_LOAD_RETURN */
 extern const struct segue_block *const segue_blocks[];
+
+/*
+ * Two more tables have what few targets need (SEGUE_EXTRAS of segue.mk has the names in both):
+ *
+ * segue_load_extras:
+ * - segue_extra_exchange exchanges bytes in place, if so little RAM is free that none can be set aside. With the replay.
+ * - segue_extra_translate finds the extents of a part that has none by translate. (segue_check_host uses translate too.)
+ *   A load that needs one of these two is refused with SEGUE_E_EXTRA if it is not linked.
+ * - segue_extra_replay checks each plan after it is made, independently of the planner. Without it, a defect in the planner is
+ *   not found before the target is overwritten. Keep it unless you need its 3 KB.
+ *
+ * segue_multiboot_extras: segue_extra_sections passes a Multiboot kernel its ELF sections, for debuggers. Without it the kernel
+ * gets none, and a message says so.
+ */
+extern const struct segue_load_extra segue_extra_exchange, segue_extra_replay, segue_extra_translate;
+extern const struct segue_load_extra *const segue_load_extras[];
+extern const struct segue_multiboot_extra segue_extra_sections;
+extern const struct segue_multiboot_extra *const segue_multiboot_extras[];
 
 /* Returns what a code means, as a static sentence. For an unknown code the sentence says so. */
 const char *segue_strerror(int code);

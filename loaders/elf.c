@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * ELF files: checks the headers and adds the segments. The same code reads both classes: a field is named once, and the
- * class determines its offset.
- */
+/* ELF files: checks the headers and adds the segments. */
 #include "common/bytes.h"
-#include "elf.h"
+#include "elf_fields.h"
 
-/* Offset of a field: the ELF32 one, plus the difference for ELF64. */
-#define AT(is_64, p, structure, field) \
-	((p) + offsetof(struct elf32_##structure, field) + \
-	 (is_64) * (offsetof(struct elf64_##structure, field) - offsetof(struct elf32_##structure, field)))
-/* A 16-bit field has the same size in both classes. */
-#define HALF(is_64, p, structure, field) le16(AT(is_64, p, structure, field))
-#define SIZE_OF(is_64, structure) \
-	((is_64) ? (uint32_t)sizeof(struct elf64_##structure) : (uint32_t)sizeof(struct elf32_##structure))
-
-/*
- * Reads adjacent fields whose size depends on the class: Elf32_Addr or Elf64_Addr, Elf32_Off or Elf64_Off, ... A value
- * of 4 GiB or more becomes ADDRESS_MAX, which fails every check.
- */
-static void read_words(bool is_64, const uint8_t *p, addr_t *words, size_t count)
+void segue_elf_read_words(bool is_64, const uint8_t *p, addr_t *words, size_t count)
 {
 	for (; count > 0; count--) {
 		*words++ = is_64 ? le_addr(p) : le32(p);
@@ -27,7 +11,7 @@ static void read_words(bool is_64, const uint8_t *p, addr_t *words, size_t count
 	}
 }
 
-static OUT_OF_LINE uint64_t read_virtual(bool is_64, const uint8_t *p)
+OUT_OF_LINE uint64_t segue_elf_read_wide(bool is_64, const uint8_t *p)
 {
 	return is_64 ? le64(p) : le32(p);
 }
@@ -35,7 +19,7 @@ static OUT_OF_LINE uint64_t read_virtual(bool is_64, const uint8_t *p)
 /* The virtual address at `to` less that at `from`; ADDRESS_MAX if it is below or too far away. */
 static addr_t virtual_distance(bool is_64, const uint8_t *from, const uint8_t *to)
 {
-	uint64_t distance = read_virtual(is_64, to) - read_virtual(is_64, from);
+	uint64_t distance = segue_elf_read_wide(is_64, to) - segue_elf_read_wide(is_64, from);
 
 	return distance < ADDRESS_LIMIT ? (addr_t)distance : ADDRESS_MAX;
 }
@@ -77,8 +61,7 @@ static int check_ident(const struct job *job, const struct bytes *file, bool is_
 	return SEGUE_OK;
 }
 
-/* Is the range inside the file? 64 bits as in the file, so that a message can show the numbers. */
-static bool is_inside(const struct elf_file *elf, uint64_t offset, uint64_t size)
+bool segue_elf_is_inside(const struct elf_file *elf, uint64_t offset, uint64_t size)
 {
 	return offset <= elf->file.size && size <= elf->file.size - offset;
 }
@@ -86,7 +69,7 @@ static bool is_inside(const struct elf_file *elf, uint64_t offset, uint64_t size
 static int check_range(const struct job *job, const struct elf_file *elf, int code, const char *what, uint32_t number,
 		       uint64_t offset, uint64_t size)
 {
-	if (is_inside(elf, offset, size))
+	if (segue_elf_is_inside(elf, offset, size))
 		return SEGUE_OK;
 	return segue_refuse(&job->log, code, "%s %u, %X bytes at offset %X, file's end %x", what, number, size, offset,
 			    (addr_t)elf->file.size);
@@ -104,7 +87,7 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 		return error;
 	elf->file = *file;
 	elf->is_64 = is_64;
-	read_words(is_64, AT(is_64, p, header, e_entry), words, 3);
+	segue_elf_read_words(is_64, AT(is_64, p, header, e_entry), words, 3);
 	elf->entry = words[0];
 	elf->program_headers = words[1];
 	elf->section_headers = words[2];
@@ -118,7 +101,7 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 	if (entry_size != expected)
 		return segue_refuse(&job->log, SEGUE_E_ELF_PHENTSIZE, "%u bytes, not %u", entry_size, expected);
 	return check_range(job, elf, SEGUE_E_ELF_TRUNCATED, "program headers", elf->program_header_count,
-			   read_virtual(is_64, AT(is_64, p, header, e_phoff)), elf->program_header_count * expected);
+			   segue_elf_read_wide(is_64, AT(is_64, p, header, e_phoff)), elf->program_header_count * expected);
 }
 
 /* segue_elf_open() checked that the table is inside the file. */
@@ -127,7 +110,7 @@ static const uint8_t *program_header(const struct elf_file *elf, uint32_t index)
 	return elf->file.data + (size_t)elf->program_headers + (size_t)index * SIZE_OF(elf->is_64, program_header);
 }
 
-static uint32_t segment_type(const uint8_t *p)
+static IN_LINE uint32_t segment_type(const uint8_t *p)
 {
 	return le32(p + offsetof(struct elf32_program_header, p_type));
 }
@@ -147,19 +130,19 @@ static int add_segment(struct job *job, const struct elf_file *elf, uint32_t ind
 {
 	struct bytes source = {elf->file.data, (size_t)words[FILESZ], elf->file.part};
 	const uint8_t *p = program_header(elf, index);
-	uint64_t file_size = read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_filesz));
-	uint64_t size = read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_memsz));
+	uint64_t file_size = segue_elf_read_wide(elf->is_64, AT(elf->is_64, p, program_header, p_filesz));
+	uint64_t size = segue_elf_read_wide(elf->is_64, AT(elf->is_64, p, program_header, p_memsz));
 
 	if (size < file_size)
 		return segue_refuse(&job->log, SEGUE_E_ELF_SEGMENT_SIZE, "segment %u, %X in the file, %X in memory",
 				    index, file_size, size);
 	if (!fits(words[PADDR], words[MEMSZ], ADDRESS_LIMIT))
 		return segue_refuse(&job->log, SEGUE_E_ELF_SEGMENT_HIGH, "segment %u, %X bytes at %X", index, size,
-				    read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_paddr)));
+				    segue_elf_read_wide(elf->is_64, AT(elf->is_64, p, program_header, p_paddr)));
 	/* The offset of a segment without bytes in the file is meaningless and not checked. */
 	if (words[FILESZ]) {
 		int error = check_range(job, elf, SEGUE_E_ELF_SEGMENT_FILE, "segment", index,
-					read_virtual(elf->is_64, AT(elf->is_64, p, program_header, p_offset)), file_size);
+					segue_elf_read_wide(elf->is_64, AT(elf->is_64, p, program_header, p_offset)), file_size);
 
 		if (error)
 			return error;
@@ -183,7 +166,7 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 		addr_t words[WORDS], into;
 		int error;
 
-		read_words(is_64, AT(is_64, p, program_header, p_offset), words, WORDS);
+		segue_elf_read_words(is_64, AT(is_64, p, program_header, p_offset), words, WORDS);
 		if (segment_type(p) != PT_LOAD || (words[MEMSZ] | words[FILESZ]) == 0)
 			continue;
 		error = add_segment(job, elf, i, words);
@@ -202,69 +185,5 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 		by_virtual = by_physical;
 	*entry = (uint32_t)by_virtual;
 	return by_virtual != ADDRESS_MAX ? SEGUE_OK :
-		segue_refuse(&job->log, SEGUE_E_ELF_ENTRY, "%X", read_virtual(is_64, AT(is_64, elf->file.data, header, e_entry)));
-}
-
-struct elf_section segue_elf_section(bool is_64, const uint8_t *p)
-{
-	addr_t words[2];
-
-	read_words(is_64, AT(is_64, p, section_header, sh_offset), words, 2);
-	return (struct elf_section){
-		.type = le32(p + offsetof(struct elf32_section_header, sh_type)),
-		.flags = le32(AT(is_64, p, section_header, sh_flags)),
-		.offset = words[0],
-		.size = words[1],
-	};
-}
-
-bool segue_elf_section_floats(const struct elf_section *section)
-{
-	return !(section->flags & SHF_ALLOC) && section->type != SHT_NULL && section->type != SHT_NOBITS && section->size;
-}
-
-static bool has_sections(const struct job *job, const struct elf_file *elf, const char *what, uint32_t number,
-			 const uint8_t *offset, uint64_t size)
-{
-	uint64_t at = read_virtual(elf->is_64, offset);
-
-	if (is_inside(elf, at, size))
-		return true;
-	segue_say(&job->log, SEGUE_LOG_WARNING, "the kernel gets no ELF sections: %s %u, %X bytes at offset %X, file's end %x",
-		  what, number, size, at, (addr_t)elf->file.size);
-	return false;
-}
-
-bool segue_elf_has_sections(const struct job *job, const struct elf_file *elf)
-{
-	const bool is_64 = elf->is_64;
-	uint32_t size = SIZE_OF(is_64, section_header), count = elf->section_header_count;
-
-	if (count == 0)
-		return false;
-	if (elf->section_header_size != size) {
-		segue_say(&job->log, SEGUE_LOG_WARNING, "the kernel gets no ELF sections: headers of %u bytes each, not %u",
-			  elf->section_header_size, size);
-		return false;
-	}
-	if (!has_sections(job, elf, "section headers", count, AT(is_64, elf->file.data, header, e_shoff), (uint64_t)count * size))
-		return false;
-	for (uint32_t i = 0; i < count; i++) {
-		const uint8_t *p = elf->file.data + (size_t)elf->section_headers + (size_t)i * size;
-		struct elf_section s = segue_elf_section(is_64, p);
-
-		if (segue_elf_section_floats(&s) &&
-		    !has_sections(job, elf, "section", i, AT(is_64, p, section_header, sh_offset),
-				  read_virtual(is_64, AT(is_64, p, section_header, sh_size))))
-			return false;
-	}
-	return true;
-}
-
-void segue_elf_set_section_address(bool is_64, uint8_t *p, uint32_t addr)
-{
-	if (is_64)
-		put_le64(p + offsetof(struct elf64_section_header, sh_addr), addr);
-	else
-		put_le32(p + offsetof(struct elf32_section_header, sh_addr), addr);
+		segue_refuse(&job->log, SEGUE_E_ELF_ENTRY, "%X", segue_elf_read_wide(is_64, AT(is_64, elf->file.data, header, e_entry)));
 }

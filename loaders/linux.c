@@ -9,6 +9,23 @@
 #include "container/magic.h"
 #include "linux.h"
 
+/* Linux leaves the first 64 KiB to the BIOS. RAM ends here at the earliest: what is above may be the BIOS's too. */
+#define LOW_RAM 0x10000u
+#define LOW_RAM_END 0x80000u
+
+/*
+ * Linux puts the code that starts other CPUs below 1 MiB, also if there is only one, and panics if there is no room for it
+ * (reserve_real_mode() in arch/x86/realmode/init.c).
+ */
+static void warn_of_low_ram(const struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+
+	if (args->target_memory_count > 0 &&
+	    segue_run_end(args->target_memory, args->target_memory_count, LOW_RAM, 0) < LOW_RAM_END)
+		segue_say(&job->log, SEGUE_LOG_WARNING, "Linux may panic without 64 KiB to 640 KiB in target_memory");
+}
+
 /* A copy of the RSDP gets a page of its own, of type ACPI in the target's map, so that Linux does not use it. */
 static int place_rsdp(struct job *job, struct linux_kernel *k)
 {
@@ -54,6 +71,7 @@ static int load(struct job *job)
 	if ((error = segue_linux_boot_params(job, &k)) != SEGUE_OK)
 		return error;
 	segue_linux_ask_video(job, &k);
+	warn_of_low_ram(job);
 	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
 	job->entry = (struct entry_state){
 		.esi = (uint32_t)k.page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,

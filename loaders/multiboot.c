@@ -20,7 +20,7 @@ enum found { FOUND_NOTHING, FOUND_HEADER, FOUND_BROKEN, FOUND_VERSION_2 };
 /* The bits that version 0.6.96 defines, and those that a loader must know and a later version may define. */
 #define PLAUSIBLE_FLAGS (MULTIBOOT_MUST_KNOW | MULTIBOOT_ADDRESS_FIELDS)
 
-static uint32_t field(const uint8_t *header, size_t offset)
+static IN_LINE uint32_t field(const uint8_t *header, size_t offset)
 {
 	return le32(header + offset);
 }
@@ -211,29 +211,24 @@ static bool is_stray(const struct bytes *kernel)
 static void ask_video(struct job *job, const uint8_t *header)
 {
 	const struct segue_framebuffer *screen = segue_screen(job);
+	uint32_t width = FIELD(header, width), height = FIELD(header, height), depth = FIELD(header, depth);
 	bool wants_text = FIELD(header, mode_type) == 1;
 
 	job->asks_video = wants_text ? SEGUE_VIDEO_TEXT : SEGUE_VIDEO_GRAPHICS;
 	if (!wants_text) {
-		job->video_width = FIELD(header, width);
-		job->video_height = FIELD(header, height);
-		job->video_depth = FIELD(header, depth);
+		job->video_width = width;
+		job->video_height = height;
+		job->video_depth = depth;
 	}
 	if (job->args->flags & SEGUE_LOAD_VIDEO)
 		return;
 	if (screen) {
-		if (wants_text != (screen->type == SEGUE_FRAMEBUFFER_EGA_TEXT) ||
-		    (FIELD(header, width) && FIELD(header, width) != screen->width) ||
-		    (FIELD(header, height) && FIELD(header, height) != screen->height) ||
-		    (!wants_text && FIELD(header, depth) && FIELD(header, depth) != screen->bpp))
-			segue_say(&job->log, SEGUE_LOG_WARNING,
-				  "the kernel asks for video mode %ux%ux%u and gets %ux%ux%u",
-				  FIELD(header, width), FIELD(header, height), FIELD(header, depth), screen->width,
-				  screen->height, (uint32_t)screen->bpp);
+		if (wants_text != (screen->type == SEGUE_FRAMEBUFFER_EGA_TEXT) || (width && width != screen->width) ||
+		    (height && height != screen->height) || (!wants_text && depth && depth != screen->bpp))
+			segue_say(&job->log, SEGUE_LOG_WARNING, "the kernel asks for video mode %ux%ux%u and gets %ux%ux%u", width,
+				  height, depth, screen->width, screen->height, (uint32_t)screen->bpp);
 	} else if (!wants_text && !(job->machine && job->machine->vbe)) {
-		segue_say(&job->log, SEGUE_LOG_WARNING,
-			  "the kernel asks for video mode %ux%ux%u and gets none",
-			  FIELD(header, width), FIELD(header, height), FIELD(header, depth));
+		segue_say(&job->log, SEGUE_LOG_WARNING, "the kernel asks for video mode %ux%ux%u and gets none", width, height, depth);
 	}
 }
 

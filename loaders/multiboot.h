@@ -16,7 +16,8 @@
 struct multiboot_table {
 	struct multiboot_info *info;
 	uint32_t dest;
-	addr_t kernel, kernel_end;    /* its first address, and the end, at least 1 MiB: sections and modules may follow */
+	addr_t floor;                 /* segue_floor() */
+	addr_t kernel, kernel_end;    /* its first address, and the end, at least floor: sections and modules may follow */
 	addr_t end;                   /* end of the kernel and the modules */
 	addr_t modules_at;            /* address of the first module */
 	size_t kernel_segments, module_count, modules, map_count, map, vbe, strings;
@@ -31,9 +32,15 @@ extern const struct place segue_multiboot_place SEGUE_HIDDEN;
 int segue_multiboot_place_modules(struct job *job, struct multiboot_table *table, addr_t sections);
 bool segue_multiboot_find_low(const struct job *job, size_t size, const struct multiboot_table *table, struct place *place);
 
-/* multiboot_sections.c: the size of the sections after the kernel; places them and their headers, and fills in the information. */
-addr_t segue_multiboot_measure_sections(const struct elf_file *elf);
-int segue_multiboot_place_sections(struct job *job, const struct elf_file *elf, const struct multiboot_table *table);
+/*
+ * What the table in multiboot_extras.c names: the ELF sections (multiboot_sections.c). has_sections() says why not, and sets the
+ * size of the sections after the kernel. place_sections() places them and their headers, and fills in the information.
+ */
+struct segue_multiboot_extra {
+	bool (*has_sections)(const struct job *job, const struct elf_file *elf, addr_t *size);
+	int (*place_sections)(struct job *job, const struct elf_file *elf, const struct multiboot_table *table);
+};
+extern const struct segue_multiboot_extra *const segue_multiboot_extras[] SEGUE_HIDDEN;
 
 /* Places the modules, the information and the sections of elf (NULL: none), and fills in the information. */
 int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info);

@@ -105,6 +105,12 @@ static void fill_strings(const struct job *job, const struct multiboot_table *ta
 	}
 }
 
+static IN_LINE void put_wide(uint32_t field[2], uint64_t value)
+{
+	field[0] = (uint32_t)value;
+	field[1] = (uint32_t)(value >> 32);
+}
+
 static void fill_memory(const struct job *job, const struct multiboot_table *table)
 {
 	struct multiboot_info *info = table->info;
@@ -126,8 +132,8 @@ static void fill_memory(const struct job *job, const struct multiboot_table *tab
 
 		range.end -= range.start;
 		entry->size = sizeof *entry - sizeof entry->size;
-		memcpy(entry->base_addr, &range.start, sizeof range.start);
-		memcpy(entry->length, &range.end, sizeof range.end);
+		put_wide(entry->base_addr, range.start);
+		put_wide(entry->length, range.end);
 		entry->type = range.type;
 	}
 	info->mmap_length = (uint32_t)(count * sizeof(struct multiboot_mmap));
@@ -137,7 +143,7 @@ static void fill_memory(const struct job *job, const struct multiboot_table *tab
 
 static void fill_framebuffer(struct multiboot_info *info, const struct segue_framebuffer *screen)
 {
-	memcpy(info->framebuffer_addr, &screen->addr, sizeof screen->addr);
+	put_wide(info->framebuffer_addr, screen->addr);
 	info->framebuffer_pitch = screen->pitch;
 	info->framebuffer_width = screen->width;
 	info->framebuffer_height = screen->height;
@@ -180,18 +186,23 @@ static void fill_machine(const struct multiboot_table *table, const struct job *
 int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *info)
 {
 	struct multiboot_table table = {
+		.floor = segue_floor(job),
 		.kernel = job->segments[job->claims[0]].dest,
 		.kernel_end = end_of_segments(job),
 		.kernel_segments = job->segment_count,
 		.module_count = job->bundle.module_count + (job->bundle.initrd.size != 0),
 	};
+	const struct segue_multiboot_extra *sections = elf && elf->section_header_count ? *segue_multiboot_extras : NULL;
+	addr_t size = 0;
 	int error;
 
-	if (elf && !segue_elf_has_sections(job, elf))
-		elf = NULL;
-	if (table.kernel_end < ONE_MIB)
-		table.kernel_end = ONE_MIB;
-	error = segue_multiboot_place_modules(job, &table, elf ? segue_multiboot_measure_sections(elf) : 0);
+	if (!sections && elf && elf->section_header_count)
+		segue_say(&job->log, SEGUE_LOG_INFO, "the kernel gets no ELF sections: segue_extra_sections is not linked");
+	if (sections && !sections->has_sections(job, elf, &size))
+		sections = NULL;
+	if (table.kernel_end < table.floor)
+		table.kernel_end = table.floor;
+	error = segue_multiboot_place_modules(job, &table, size);
 	table.end = end_of_segments(job);
 	if (!error)
 		error = segue_place_catcher(job);
@@ -204,5 +215,5 @@ int segue_multiboot_pass(struct job *job, const struct elf_file *elf, uint32_t *
 	fill_memory(job, &table);
 	if (job->machine)
 		fill_machine(&table, job);
-	return elf ? segue_multiboot_place_sections(job, elf, &table) : SEGUE_OK;
+	return sections ? sections->place_sections(job, elf, &table) : SEGUE_OK;
 }

@@ -10,7 +10,9 @@
  * - The sections, then the modules in their order, follow the kernel, each on a page: kernels treat the memory past the
  *   last string table or the last module as free.
  *
- * They go elsewhere if that is impossible, or with SEGUE_LOAD_MODULES_STAY.
+ * They go elsewhere if that is impossible, or with SEGUE_LOAD_MODULES_STAY. All of it lies in target memory, if there is any:
+ * without RAM for them below 640 KiB there, the information and the section headers go above; without RAM above 1 MiB,
+ * everything goes below.
  */
 #include "common/bytes.h"
 #include "common/placement.h"
@@ -57,7 +59,7 @@ static bool modules_fit(const struct job *job, size_t count, struct place place)
 
 /*
  * Chooses a range for the modules in their order: after the kernel and its sections, or after the kernel alone, or from
- * 1 MiB on.
+ * table->floor on.
  */
 static bool find_modules(const struct job *job, const struct multiboot_table *table, addr_t sections, struct place *place)
 {
@@ -66,7 +68,7 @@ static bool find_modules(const struct job *job, const struct multiboot_table *ta
 	place->min = table->kernel_end;
 	if (modules_fit(job, table->module_count, *place))
 		return true;
-	place->min = ONE_MIB;
+	place->min = table->floor;
 	if (!modules_fit(job, table->module_count, *place)) {
 		segue_say(&job->log, SEGUE_LOG_WARNING, "the modules fit nowhere in their order: each goes where it fits");
 		return false;
@@ -78,7 +80,7 @@ static bool find_modules(const struct job *job, const struct multiboot_table *ta
 /* The modules' segments are consecutive in the job. An empty module has none. */
 int segue_multiboot_place_modules(struct job *job, struct multiboot_table *table, addr_t sections)
 {
-	struct place place = {.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
+	struct place place = {.min = table->floor, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
 	addr_t moved = 0, all = 0, dest = 0, at, run;
 	struct member made;
 
@@ -124,6 +126,7 @@ bool segue_multiboot_find_low(const struct job *job, size_t size, const struct m
 
 	for (uint32_t i = 0; i < 5; i++) {
 		*place = segue_multiboot_place;
+		place->min = table->floor;
 		if (i < 2) {
 			place->min = LOW_TABLES;
 			place->max = LOW_TABLES_END;

@@ -67,25 +67,25 @@ static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struc
 	return true;
 }
 
-/* The size of the sections after the kernel. */
-addr_t segue_multiboot_measure_sections(const struct elf_file *elf)
+static bool has_sections(const struct job *job, const struct elf_file *elf, addr_t *size)
 {
 	const uint8_t *headers = elf->file.data + (size_t)elf->section_headers;
 	struct run run = {.end = 0};
-	addr_t size = 0;
 
+	if (!segue_elf_has_sections(job, elf))
+		return false;
 	while (run.end < elf->section_header_count) {
 		run = find_run(elf, headers, run.end);
-		size += (run.stop - run.start + TABLE_ALIGN - 1) & ~(addr_t)(TABLE_ALIGN - 1);
+		*size += (run.stop - run.start + TABLE_ALIGN - 1) & ~(addr_t)(TABLE_ALIGN - 1);
 	}
-	return size;
+	return true;
 }
 
 /*
  * Section 3.3, bit 5: passes the section headers, and the sections that no segment holds, such as symbols, for a
  * debugger in the target. They are left out where there is no room: the kernel runs without them.
  */
-int segue_multiboot_place_sections(struct job *job, const struct elf_file *elf, const struct multiboot_table *table)
+static int place_sections(struct job *job, const struct elf_file *elf, const struct multiboot_table *table)
 {
 	struct multiboot_info *info = table->info;
 	uint32_t size = elf->section_header_count * elf->section_header_size, first, at, runs = 0;
@@ -112,7 +112,7 @@ int segue_multiboot_place_sections(struct job *job, const struct elf_file *elf, 
 		place = segue_multiboot_place;
 		place.min = table->kernel_end;
 		if (!segue_find_free(job, length, &place, &dest))
-			place.min = ONE_MIB;
+			place.min = table->floor;
 		if (length && (runs++ >= SECTION_RUNS_MAX || !segue_find_free(job, length, &place, &dest))) {
 			dropped += length;
 			named &= settle_run(elf, headers, &run, 0);
@@ -138,3 +138,5 @@ int segue_multiboot_place_sections(struct job *job, const struct elf_file *elf, 
 	}
 	return SEGUE_OK;
 }
+
+const struct segue_multiboot_extra segue_extra_sections = {.has_sections = has_sections, .place_sections = place_sections};

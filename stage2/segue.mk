@@ -18,6 +18,8 @@
 #     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
 #     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher return, in the same way: purgatory's optional blocks
 #                      (segue.h says at segue_blocks what needs which)
+#     SEGUE_EXTRAS     of exchange replay translate sections, in the same way: what few hosts or targets need (segue.h says at
+#                      segue_load_extras what is for what)
 #     SEGUE_SENTENCES  0: a refusal is a code, without a sentence; log gets nothing
 #
 # To be set anywhere, as usual: the host's CC, CFLAGS (or SEGUE_HOST_CFLAGS instead; without a sanitizer or a profiler),
@@ -59,39 +61,49 @@ SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/pur
 SEGUE_ALL_PROTOCOLS := linux multiboot elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
 SEGUE_ALL_CHECKS := host
+SEGUE_ALL_EXTRAS := exchange replay translate sections
 SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher return
 SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
 SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
 SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)
 SEGUE_BLOCKS ?= $(SEGUE_ALL_BLOCKS)
+SEGUE_EXTRAS ?= $(SEGUE_ALL_EXTRAS)
 override SEGUE_SENTENCES := $(strip $(SEGUE_SENTENCES))
 override SEGUE_MEMORY := $(strip $(SEGUE_MEMORY))
 ifneq ($(filter-out 0 1,$(SEGUE_SENTENCES) $(SEGUE_MEMORY)),)
 $(error SEGUE_SENTENCES and SEGUE_MEMORY are 0 or 1, not '$(filter-out 0 1,$(SEGUE_SENTENCES) $(SEGUE_MEMORY))')
 endif
-ifneq ($(strip $(SEGUE_PROTOCOL)$(SEGUE_CONTAINER)$(SEGUE_CHECK)$(SEGUE_BLOCK)),)
-$(error The names are SEGUE_PROTOCOLS, SEGUE_CONTAINERS, SEGUE_CHECKS and SEGUE_BLOCKS)
+ifneq ($(strip $(SEGUE_PROTOCOL)$(SEGUE_CONTAINER)$(SEGUE_CHECK)$(SEGUE_BLOCK)$(SEGUE_EXTRA)),)
+$(error The names are SEGUE_PROTOCOLS, SEGUE_CONTAINERS, SEGUE_CHECKS, SEGUE_BLOCKS and SEGUE_EXTRAS)
 endif
 SEGUE_UNKNOWN := $(filter-out $(SEGUE_ALL_PROTOCOLS),$(SEGUE_PROTOCOLS)) $(filter-out $(SEGUE_ALL_CONTAINERS),$(SEGUE_CONTAINERS)) \
-	$(filter-out $(SEGUE_ALL_CHECKS),$(SEGUE_CHECKS)) $(filter-out $(SEGUE_ALL_BLOCKS),$(SEGUE_BLOCKS))
+	$(filter-out $(SEGUE_ALL_CHECKS),$(SEGUE_CHECKS)) $(filter-out $(SEGUE_ALL_BLOCKS),$(SEGUE_BLOCKS)) \
+	$(filter-out $(SEGUE_ALL_EXTRAS),$(SEGUE_EXTRAS))
 ifneq ($(strip $(SEGUE_UNKNOWN)),)
-$(error SEGUE_PROTOCOLS, SEGUE_CONTAINERS, SEGUE_CHECKS and SEGUE_BLOCKS: Segue has no $(strip $(SEGUE_UNKNOWN)))
+$(error SEGUE_PROTOCOLS, SEGUE_CONTAINERS, SEGUE_CHECKS, SEGUE_BLOCKS and SEGUE_EXTRAS: Segue has no $(strip $(SEGUE_UNKNOWN)))
 endif
 ifeq ($(strip $(SEGUE_PROTOCOLS)),)
 $(error SEGUE_PROTOCOLS names no protocol)
 endif
 # $(call SEGUE_UNLESS,NAMES,FILES): these files, if none of the names is chosen.
-SEGUE_UNLESS = $(if $(filter $(1),$(SEGUE_PROTOCOLS) $(SEGUE_CONTAINERS)),,$(addprefix loaders/,$(2)))
+SEGUE_UNLESS = $(if $(filter $(1),$(SEGUE_PROTOCOLS) $(SEGUE_CONTAINERS) $(SEGUE_EXTRAS)),,$(addprefix $(or $(3),loaders/),$(2)))
 SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call SEGUE_UNLESS,linux16,linux_real.c) \
 	$(call SEGUE_UNLESS,linux linux16,linux_%.c) $(call SEGUE_UNLESS,multiboot,multiboot%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
 	$(call SEGUE_UNLESS,multiboot elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
+	$(call SEGUE_UNLESS,sections,multiboot_sections.c elf_sections.c) $(call SEGUE_UNLESS,multiboot,elf_sections.c) \
+	$(call SEGUE_UNLESS,exchange,load/exchange.c plan/plan_exchange.c,stage2/) \
+	$(call SEGUE_UNLESS,replay,load/replay_extra.c,stage2/) \
+	$(call SEGUE_UNLESS,replay exchange,load/check_plan.c plan/replay.c,stage2/) $(call SEGUE_UNLESS,translate,load/extents.c,stage2/) \
 	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
 	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c) \
+	$(if $(filter return,$(SEGUE_BLOCKS)),,stage2/return/%.c) \
 	$(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
 SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
 SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)
 SEGUE_DEFINES_blocks := -DSEGUE_BLOCKS $(SEGUE_BLOCKS:%=-DSEGUE_BLOCK_%)
 SEGUE_DEFINES_checks := -DSEGUE_CHECKS $(SEGUE_CHECKS:%=-DSEGUE_CHECK_%)
+SEGUE_DEFINES_load_extras := -DSEGUE_EXTRAS $(SEGUE_EXTRAS:%=-DSEGUE_EXTRA_%)
+SEGUE_DEFINES_multiboot_extras := $(SEGUE_DEFINES_load_extras)
 SEGUE_DEFINES := $(if $(filter 0,$(SEGUE_SENTENCES)),-DSEGUE_SENTENCES=0)
 
 # ---- the flags ----
@@ -132,7 +144,7 @@ SEGUE_COMPILE = $(CC) $(SEGUE_INCLUDES) $(SEGUE_HOST_CFLAGS) $(SEGUE_CFLAGS)
 # ---- the rules ----
 SEGUE_GOAL := $(.DEFAULT_GOAL)
 # The choice and the compiler with its flags, in a file that is written when they change. Then everything is compiled again.
-SEGUE_CHOICE = $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES_blocks) $(SEGUE_DEFINES) \
+SEGUE_CHOICE = $(SEGUE_DEFINES_protocols) $(SEGUE_DEFINES_containers) $(SEGUE_DEFINES_checks) $(SEGUE_DEFINES_blocks) $(SEGUE_DEFINES_load_extras) $(SEGUE_DEFINES) \
 	$(subst ','\'',$(SEGUE_COMPILE))
 $(SEGUE_OBJDIR)/always: ;
 $(SEGUE_OBJDIR)/choice: $(SEGUE_OBJDIR)/always

@@ -34,6 +34,14 @@ $(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(B)/call/entry.o $(
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(CALL_LAYOUT))
 CALL_LAYOUT = $(SCRIPT),--defsym,TARGET_AT=$(CALL_AT_$(*F))
 
+# ---- a kernel around purgatory's keep_devices and wake_devices ----
+KEEP := $(B)/keep/keep.elf
+CC_keep = $(CC32) $(FREE) $(I386) $(INCLUDES) $(if $(filter clang,$(CC32)),,-fno-pie) -fcf-protection=none
+$(eval $(call objects,keep,test/targets/keep/,elf32))
+$(B)/keep/start.o: $(B)/purgatory_blocks.inc
+$(KEEP): test/targets/keep/keep.ld $(B)/keep/start.o $(B)/keep/main.o
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(SCRIPT))
+
 # ---- host kernels of our own: a boot stage, and in it a kernel that links the library ----
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
 HOSTS_SRC := test/hosts
@@ -183,7 +191,7 @@ lists:
 	@echo $(UNIT) > $(B)/test/unit.list; echo $(UNIT32) > $(B)/test/unit32.list
 	@echo $(PLANNER) > $(B)/test/planner.list; echo $(FUZZ) > $(B)/test/fuzz.list
 .PHONY: tests-quick
-tests-quick: $(UNIT) $(UNIT32) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS) $(CALL_TARGETS)
+tests-quick: $(UNIT) $(UNIT32) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS) $(CALL_TARGETS) $(KEEP)
 tests: tests-quick $(FUZZ)
 # On all CPUs, where nobody has said on how many.
 MAKE_TESTS = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))

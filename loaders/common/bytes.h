@@ -75,7 +75,7 @@ static IN_LINE void put_le32(uint8_t *p, uint32_t value)
 	p[3] = (uint8_t)(value >> 24);
 }
 
-static inline void put_le64(uint8_t *p, uint64_t value)
+static IN_LINE void put_le64(uint8_t *p, uint64_t value)
 {
 	put_le32(p, (uint32_t)value);
 	put_le32(p + 4, (uint32_t)(value >> 32));

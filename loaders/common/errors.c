@@ -20,6 +20,7 @@
 	means(SEGUE_E_WORKSPACE_USED, "workspace overlaps the stack, the arguments or Segue itself") \
 	means(SEGUE_E_BUSY, "another segue_load() is running") \
 	means(SEGUE_E_BLOCK, "needs a block of purgatory that is not linked") \
+	means(SEGUE_E_TARGET_MEMORY, "wrong target_memory") \
 	means(SEGUE_E_STAGING, "staging not as required") \
 	means(SEGUE_E_RETURN, "SEGUE_LOAD_RETURN is not possible") \
 	means(SEGUE_E_EMPTY, "empty blob") \
@@ -76,6 +77,8 @@
 	means(SEGUE_E_NO_PURGATORY, "no RAM for purgatory") \
 	means(SEGUE_E_PLAN_SPACE, "plan too long for the workspace") \
 	means(SEGUE_E_PLAN_REPLAY, "defect in Segue") \
+	means(SEGUE_E_SEGMENT_OUTSIDE, "segment outside target_memory") \
+	means(SEGUE_E_EXTRA, "needs an extra that is not linked") \
 	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
 	means(SEGUE_E_READY_WORKSPACE, "workspace has moved, or is not at workspace_phys") \
 	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as required") \

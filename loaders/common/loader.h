@@ -32,6 +32,9 @@ struct segment {
 	addr_t size;                  /* bytes claimed in the target, zeros included */
 	struct bytes source;          /* copied to dest; zero_size zeros follow */
 	addr_t zero_size;             /* may end before size does (Linux init_size) */
+	/* Of the source, for segue_segment_at(): by then the extents are the host's again. Set by segue_arrange(). */
+	addr_t source_at;
+	bool in_digest;
 };
 
 /* Segment selectors at the target's entry. */
@@ -80,7 +83,7 @@ struct job {
 	struct bundle bundle;
 	addr_t workspace_phys;
 	uint8_t *workspace;
-	struct range *ram;            /* RAM below ADDRESS_LIMIT, without firmware and kept ranges; sorted and disjoint */
+	struct range *ram;            /* RAM below ADDRESS_LIMIT in target memory, without firmware and kept ranges; sorted, disjoint */
 	size_t ram_count;
 	struct arena arena;
 
@@ -106,6 +109,15 @@ struct job {
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* what segue_describe() reports */
 };
+
+/*
+ * The lowest address for what stays above the data that firmware leaves below 1 MiB. That rule yields if target memory has no
+ * RAM above. Then a table or a module may go below.
+ */
+static inline addr_t segue_floor(const struct job *job)
+{
+	return job->args->target_memory_count > 0 && job->ram[job->ram_count - 1].end <= ONE_MIB ? 0 : ONE_MIB;
+}
 
 /*
  * Adds a segment at a fixed address. The range must be RAM, must not be kept, and must not overlap another segment.
@@ -157,11 +169,12 @@ static inline int segue_place_catcher(struct job *job)
 
 /*
  * The target's memory map: the host's entries, in their order. RAM is split around each segment that has a target_type
- * and around entries of other types. Where two entries have the same RAM, the first keeps it. Targets read the map entry
- * by entry: Linux's decompressor (process_e820_entries() in arch/x86/boot/compressed/kaslr.c) unpacks the kernel into any
- * entry of RAM, whatever another entry says of that memory.
+ * and around entries of other types. RAM outside target memory is told as reserved. Where two entries have the same RAM, the
+ * first keeps it. Targets read the map entry by entry: Linux's decompressor (process_e820_entries() in
+ * arch/x86/boot/compressed/kaslr.c) unpacks the kernel into any entry of RAM, whatever another entry says of that memory.
  *
- * Writes at most limit entries to map, which has at most twice the host's and two for each such segment. *count receives
+ * Writes at most limit entries to map, which has at most twice the host's, and two for each such segment and for each range of
+ * target memory. *count receives
  * the full number, which may exceed limit; call with limit 0 to ask for it. Call after all segments are added.
  */
 void segue_target_map(const struct job *job, struct segue_range *map, size_t limit, size_t *count);
@@ -175,8 +188,12 @@ static inline const struct segue_framebuffer *segue_screen(const struct job *job
 		&machine->framebuffer : NULL;
 }
 
-/* The end of the contiguous RAM that begins at start, over any number of entries; at most ADDRESS_LIMIT. */
-addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start);
+/* The end of what ranges of this type (0: of any) have from start on, over any number of entries; at most ADDRESS_LIMIT. */
+addr_t segue_run_end(const struct segue_range *map, size_t count, addr_t start, uint32_t type);
+static inline addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start)
+{
+	return segue_run_end(map, count, start, SEGUE_MEMORY_RAM);
+}
 
 /* Turns the blob into job->bundle, by the rules in container/open.c. */
 int segue_open_blob(struct job *job);

@@ -16,7 +16,7 @@ struct log {
 /* Will the load be tried again after this refusal? A move needs RAM that is neither source nor destination. */
 static inline bool segue_tries_again(const struct log *log, int code)
 {
-	return log->second_try && (code == SEGUE_E_NO_PURGATORY || code == SEGUE_E_NO_PLACE);
+	return log->second_try && (code == SEGUE_E_NO_PURGATORY || code == SEGUE_E_NO_PLACE || code == SEGUE_E_EXTRA);
 }
 
 /*

@@ -3,11 +3,11 @@
 #include "common/loader.h"
 #include "common/memory_map.h"
 
-int segue_check_ranges(const struct job *job, const struct segue_range *ranges, size_t count, const char *what)
+int segue_check_ranges(const struct job *job, const struct segue_range *ranges, size_t count, int code, const char *format)
 {
 	for (size_t i = 0; i < count; i++)
 		if (ranges[i].end < ranges[i].start)
-			return segue_refuse(&job->log, SEGUE_E_MEMORY_MAP, "%s %z", what, (addr_t)i);
+			return segue_refuse(&job->log, code, format, (addr_t)i);
 	return SEGUE_OK;
 }
 
@@ -40,13 +40,22 @@ static void look_at(struct sweep *sweep, const struct segue_range *ranges, size_
 	}
 }
 
+/* Is sweep->at in target memory? Changes sweep->other, and ends the step at the next edge of target memory. */
+static OUT_OF_LINE bool is_for_target(struct sweep *sweep, const struct segue_load_args *args)
+{
+	sweep->other = args->target_memory_count == 0;
+	look_at(sweep, args->target_memory, args->target_memory_count, true);
+	return sweep->other;
+}
+
 int segue_find_ram(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	/* Every start or end of a range can start a piece of RAM. */
-	size_t size = (args->memory_map_count + args->keep_count + 1) * 2 * sizeof *job->ram;
+	size_t size = (args->memory_map_count + args->keep_count + args->target_memory_count + 1) * 2 * sizeof *job->ram;
 	struct sweep sweep = {.at = 0};
 	struct range *last = NULL;
+	int code = SEGUE_E_NO_RAM;
 
 	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
 	if (!job->ram)
@@ -59,30 +68,16 @@ int segue_find_ram(struct job *job)
 		/* If entries that overlap disagree about an address, it is not RAM. */
 		if (!sweep.ram || sweep.other)
 			continue;
+		code = SEGUE_E_TARGET_MEMORY;
+		if (!is_for_target(&sweep, args))
+			continue;
 		if (!last || last->end != sweep.at) {
 			last = &job->ram[job->ram_count++];
 			last->start = (addr_t)sweep.at;
 		}
 		last->end = (addr_t)sweep.next;
 	}
-	if (args->target_memory_count) {
-		size_t out = 0;
-		struct range *was = job->ram;
-		struct range *now = segue_arena_take(&job->arena, (job->ram_count + args->target_memory_count) * sizeof *now, 8);
-
-		if (!now)
-			return SEGUE_E_WORKSPACE_SMALL;
-		for (size_t i = 0; i < job->ram_count; i++)
-			for (size_t k = 0; k < args->target_memory_count; k++) {
-				addr_t s = was[i].start, e = was[i].end;
-				if (args->target_memory[k].start > s) s = (addr_t)args->target_memory[k].start;
-				if (args->target_memory[k].end < e) e = (addr_t)args->target_memory[k].end;
-				if (s < e) now[out++] = (struct range){s, e};
-			}
-		job->ram = now;
-		job->ram_count = out;
-	}
-	return last ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_NO_RAM, NULL);
+	return last ? SEGUE_OK : segue_refuse(&job->log, code, code == SEGUE_E_NO_RAM ? NULL : "no RAM below 4 GiB");
 }
 
 struct target_map {
@@ -105,7 +100,10 @@ static void add_range(struct target_map *map, uint64_t start, uint64_t end, uint
 	map->count++;
 }
 
-/* Adds an entry of RAM, split around what ranges of another type, earlier entries and segments have of it. */
+/*
+ * Adds an entry of RAM, split around what ranges of another type, earlier entries and segments have of it, and at the edges of
+ * target memory.
+ */
 static void add_ram(struct target_map *map, const struct job *job, size_t entry)
 {
 	const struct segue_range *all = job->args->memory_map, *r = &all[entry];
@@ -123,6 +121,8 @@ static void add_ram(struct target_map *map, const struct job *job, size_t entry)
 		/* Not edge by edge: where many entries overlap, the time would grow with the cube of their number. */
 		if (sweep.other)
 			sweep.next = sweep.other_end;
+		else if (!is_for_target(&sweep, job->args))
+			type = SEGUE_MEMORY_RESERVED;
 		for (size_t i = 0; i < job->segment_count; i++) {
 			const struct segment *s = &job->segments[i];
 			const struct segue_range claim = {.start = s->dest, .end = s->dest + s->size};
@@ -160,14 +160,14 @@ void segue_target_map(const struct job *job, struct segue_range *ranges, size_t 
 	*count = map.count;
 }
 
-addr_t segue_ram_end(const struct segue_range *map, size_t count, addr_t start)
+addr_t segue_run_end(const struct segue_range *map, size_t count, addr_t start, uint32_t type)
 {
 	addr_t end = start, before;
 
 	do {
 		before = end;
 		for (size_t i = 0; i < count; i++)
-			if (map[i].type == SEGUE_MEMORY_RAM && map[i].start <= end && end < map[i].end)
+			if ((type == 0 || map[i].type == type) && map[i].start <= end && end < map[i].end)
 				end = map[i].end < ADDRESS_LIMIT ? (addr_t)map[i].end : ADDRESS_LIMIT;
 	} while (end != before);
 	return end;

@@ -10,10 +10,10 @@
  */
 #define FIRMWARE_DATA_END 0x500u
 
-/* Refuses with SEGUE_E_MEMORY_MAP if a range ends before it starts. what names the list. */
-int segue_check_ranges(const struct job *job, const struct segue_range *ranges, size_t count, const char *what);
+/* Refuses with code if a range ends before it starts. format names the list, and the range by %z. */
+int segue_check_ranges(const struct job *job, const struct segue_range *ranges, size_t count, int code, const char *format);
 
-/* Fills job->ram from the host's memory map and keep list. Refuses with SEGUE_E_NO_RAM. */
+/* Fills job->ram from the host's map, keep list and target memory. Refuses with SEGUE_E_NO_RAM or SEGUE_E_TARGET_MEMORY. */
 int segue_find_ram(struct job *job);
 
 #endif

@@ -102,22 +102,31 @@ static int refuse(const struct job *job, int code, const struct segment *s, cons
 
 static IN_LINE int check_fixed(const struct job *job, const struct segment *s)
 {
+	const struct segue_load_args *args = job->args;
 	addr_t end;
 	const struct segment *other;
+	const char *what = "RAM is";
+	int code = SEGUE_E_SEGMENT_NOT_RAM;
+	size_t near = 0;
 
 	if (!add_addr(s->dest, s->size, &end) || end > ADDRESS_LIMIT)
 		return refuse(job, SEGUE_E_SEGMENT_NOT_RAM, s, "usable is", 0, ADDRESS_LIMIT);
-	for (size_t i = 0; i < job->args->keep_count; i++) {
-		const struct segue_range *keep = &job->args->keep[i];
+	for (size_t i = 0; i < args->keep_count; i++) {
+		const struct segue_range *keep = &args->keep[i];
 
 		if (s->dest < keep->end && keep->start < end && keep->start < keep->end)
 			return refuse(job, SEGUE_E_SEGMENT_KEPT, s, "kept is", keep->start, keep->end);
 	}
-	for (size_t i = 0; !segue_is_ram(job, s->dest, end); i++) {
+	if (!segue_is_ram(job, s->dest, end)) {
 		/* Report the nearest RAM that starts at or below the segment. */
-		if (i + 1 < job->ram_count && job->ram[i + 1].start <= s->dest)
-			continue;
-		return refuse(job, SEGUE_E_SEGMENT_NOT_RAM, s, "RAM is", job->ram[i].start, job->ram[i].end);
+		while (near + 1 < job->ram_count && job->ram[near + 1].start <= s->dest)
+			near++;
+		if (args->target_memory_count > 0 &&
+		    segue_run_end(args->target_memory, args->target_memory_count, s->dest, 0) < end) {
+			code = SEGUE_E_SEGMENT_OUTSIDE;
+			what = "target_memory is";
+		}
+		return refuse(job, code, s, what, job->ram[near].start, job->ram[near].end);
 	}
 	other = claim_that_meets(job, s->dest, end);
 	if (other)

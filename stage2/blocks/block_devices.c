@@ -2,7 +2,6 @@
 /* The devices that purgatory quiets (purgatory/devices.asm): SEGUE_LOAD_QUIET_* of segue.h become its parameters. */
 #include "blocks/block.h"
 #include "common/memory_functions.h"
-#include "common/placement.h"
 
 _Static_assert(SEGUE_LOAD_QUIET_IOAPIC == PURGATORY_QUIET_IOAPIC && SEGUE_LOAD_QUIET_LAPIC == PURGATORY_QUIET_LAPIC &&
 		       SEGUE_LOAD_QUIET_HPET == PURGATORY_QUIET_HPET && SEGUE_LOAD_QUIET_PIT == PURGATORY_QUIET_PIT &&
@@ -72,6 +71,12 @@ static void write_machine(const struct job *job, struct purgatory_devices *devic
 		devices->bios_masks = machine->bios_pic_masks;
 }
 
+/* By the map, not by job->ram, which has target memory only. */
+static bool is_ram(const struct job *job, addr_t at)
+{
+	return segue_ram_end(job->args->memory_map, job->args->memory_map_count, at) > at;
+}
+
 /* The block begins with the structure. */
 static void write_devices(const struct job *job, struct purgatory_params *params)
 {
@@ -80,9 +85,9 @@ static void write_devices(const struct job *job, struct purgatory_params *params
 	params->quiet = quiet_of(job);
 	devices->bios_masks = BIOS_PIC_MASKS;
 	/* Purgatory probes the usual addresses, and to probe an IO-APIC it must write: so not to RAM. */
-	if (!segue_is_ram(job, USUAL_IO_APIC, USUAL_IO_APIC + 1))
+	if (!is_ram(job, USUAL_IO_APIC))
 		devices->usual_io_apic = USUAL_IO_APIC;
-	if (!segue_is_ram(job, USUAL_HPET, USUAL_HPET + 1))
+	if (!is_ram(job, USUAL_HPET))
 		devices->usual_hpet = USUAL_HPET;
 	if (job->machine)
 		write_machine(job, devices);

@@ -6,6 +6,8 @@ static void write_real_mode(const struct job *job, struct purgatory_params *para
 {
 	if (!segue_is_real_mode(&job->entry))
 		return;
+	if (job->args->target_memory_count > 0)
+		segue_say(&job->log, SEGUE_LOG_WARNING, "the BIOS tells the target of RAM outside target_memory");
 	params->flags |= PURGATORY_REAL_MODE;
 	if (job->entry.real_interrupts)
 		params->flags |= PURGATORY_INTERRUPTS;

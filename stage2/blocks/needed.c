@@ -30,6 +30,8 @@ static int need_what_is_asked_for(struct job *job)
 		{QUIET_EACH | SEGUE_LOAD_QUIET_ALL, BLOCK_DEVICES},
 		{SEGUE_LOAD_CATCHER, BLOCK_CATCHER},
 		{SEGUE_LOAD_RETURN, BLOCK_RETURN},
+		/* For the state of the host's devices. */
+		{SEGUE_LOAD_RETURN, BLOCK_DEVICES},
 	};
 	uint32_t flags = job->args->flags;
 	int error = SEGUE_OK;

@@ -8,9 +8,6 @@
 #define CPUID_ECX_OSXSAVE 0x8000000u  /* CPUID.1:ECX */
 #define LEAF_XSAVE 0xdu
 #define LEAF_EXTENDED_FEATURES 0x80000001u /* EDX */
-#define CPUID_SYSCALL 0x800u
-#define CPUID_NX 0x100000u
-#define CPUID_LM 0x20000000u
 #define LEAF_STRUCTURED 7u
 #define CPUID_SHSTK 0x80u             /* ECX */
 #define CPUID_IBT 0x100000u           /* EDX */

@@ -18,7 +18,7 @@
 #define LOADED_AT (PARKING_AT + PURGATORY_PAGE)
 #define LOADED_MAGIC 0x64616f4c       /* "Load" */
 
-struct list_page;                      /* list.h */
+struct arrangement;                    /* load/arrangement.h */
 
 struct loaded {
 	uint32_t magic;
@@ -28,11 +28,9 @@ struct loaded {
 	size_t workspace_size;
 	uint32_t flags, cpu_count;    /* arguments of segue_load() */
 	uint32_t head_sum;            /* segue_loaded_head_sum() */
-	struct tables_way tables;     /* as in struct job */
-	struct segue_description description;
-	struct segue_segment *segments;
-	struct list_page *list;
-	void *return_area;            /* return/return_page.h; NULL: the target does not come back */
+	/* For segue_describe() and its like. The host's structures that job points to may not be read any more. */
+	struct job job;
+	const struct arrangement *arrangement;
 	uint32_t sum;                 /* segue_loaded_sum(), which leaves this field out */
 };
 _Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks the host's physical addresses: places.h. */
 #include "common/placement.h"
+#include "leave/known.h"
 #include "leave/places.h"
 #include "leave/loaded.h"
 #include "leave/walk.h"
@@ -135,6 +136,32 @@ static void warn_of_type(const struct job *job, addr_t start, addr_t end)
 	}
 }
 
+/* The address of code in the data segment. */
+static IN_LINE const void *text_at(const struct segue_load_args *args, uintptr_t text)
+{
+	return !text ? NULL : (const uint8_t *)text + (ptrdiff_t)(args->code_base - args->data_base);
+}
+
+/*
+ * Does the workspace contain the start of something that is still to be read or run, or the stack (the job is on it)? A few
+ * places in the library suffice, because a workspace is larger than the distance between them.
+ */
+static bool lies_in_workspace(const struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	const void *const read[] = {
+		job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest,
+		args->target_memory, args->staging, args->unused,
+		&segue_known, &segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)is_map_of_host),
+		text_at(args, (uintptr_t)args->log), text_at(args, (uintptr_t)args->translate),
+	};
+
+	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
+		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)
+			return true;
+	return false;
+}
+
 static int check_workspace(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
@@ -143,6 +170,8 @@ static int check_workspace(struct job *job)
 	struct walk walk;
 	int error;
 
+	if (lies_in_workspace(job))
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear_of(job, args->workspace), end - start);
 	can_walk = segue_walk_begin(&walk, (addr_t)args->code_base, (addr_t)args->data_base);
 	can_walk = can_walk && (walk.levels == 0 || find_tables(args, &walk));
 	if (can_walk)
@@ -283,7 +312,7 @@ static int check_by_search(struct job *job)
 	if (error != SEGUE_OK || before || !can_walk)
 		return error;
 	loaded = (struct loaded *)(void *)(job->workspace + LOADED_AT);
-	loaded->tables = walk.way;
+	loaded->job.tables = walk.way;
 	return check_parts_by_walk(job, &walk);
 }
 
@@ -293,7 +322,7 @@ static bool is_there(const struct loaded *loaded)
 	addr_t linear = (addr_t)(uintptr_t)loaded->workspace + loaded->data_base;
 	struct walk walk;
 
-	if (!segue_walk_again(&walk, loaded->code_base, loaded->data_base, loaded->tables))
+	if (!segue_walk_again(&walk, loaded->code_base, loaded->data_base, loaded->job.tables))
 		return true;
 	for (size_t at = 0; at < loaded->workspace_size; at += PAGE) {
 		addr_t is = segue_walk(&walk, linear + (addr_t)at);
@@ -305,5 +334,6 @@ static bool is_there(const struct loaded *loaded)
 }
 
 const struct segue_check segue_check_host = {
-	.workspace = check_workspace, .parts = check_parts, .last = check_by_search, .is_there = is_there,
+	.steps = {[CHECK_WORKSPACE] = check_workspace, [CHECK_PARTS] = check_parts, [CHECK_LAST] = check_by_search},
+	.is_there = is_there,
 };

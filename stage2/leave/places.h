@@ -10,21 +10,25 @@
 
 struct loaded;
 
-/* Checks of the host's addresses: segue_load() calls them in this order, and segue_ready() the last one. */
-struct segue_check {
+/* Checks of the host's addresses: segue_load() calls the steps in this order. */
+enum check_step {
 	/* Checks the workspace without writing to it. Sets job->tables. */
-	int (*workspace)(struct job *job);
+	CHECK_WORKSPACE,
 	/*
 	 * Checks the extents of all parts, after segue_index_extents(). Refuses what is impossible, warns of what is likely
 	 * wrong. Warns also of values in machine that show that it was not set to zeros first; sets rsdp_is_wrong.
 	 */
-	int (*parts)(struct job *job);
+	CHECK_PARTS,
 	/*
 	 * Searches for the page tables if they were not found before, and checks workspace and parts by them. The last check,
 	 * because it takes long. Logs whether the workspace could be verified.
 	 */
-	int (*last)(struct job *job);
-	/* Is the workspace still mapped to the same memory? true if that is unknown. */
+	CHECK_LAST,
+	CHECK_STEPS
+};
+struct segue_check {
+	int (*steps[CHECK_STEPS])(struct job *job);
+	/* For segue_ready(): is the workspace still mapped to the same memory? true if that is unknown. */
 	bool (*is_there)(const struct loaded *loaded);
 };
 

@@ -21,7 +21,9 @@ addr_t segue_reach(void)
 
 bool segue_is_in_reach(const struct segue_extent *extent, addr_t end)
 {
-	if (extent->addr > end || extent->size > end - extent->addr)
+	addr_t at = (addr_t)extent->addr, size = (addr_t)extent->size;
+
+	if (at != extent->addr || size != extent->size || !fits(at, size, end))
 		return false;
-	return extent->addr + extent->size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
+	return at + size <= ADDRESS_LIMIT || extent->addr > UINT32_MAX;
 }

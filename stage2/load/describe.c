@@ -1,35 +1,75 @@
 /* SPDX-License-Identifier: MIT */
-/* Describes the target that is loaded, from the workspace. */
+/* Describes the target that is loaded, from what segue_load() leaves in the workspace. */
 #include "leave/loaded.h"
-#include "leave/list.h"
+#include "load/arrangement.h"
 
-int segue_describe(const void *workspace, struct segue_description *description)
+int segue_describe(const void *workspace, struct segue_description *d)
 {
 	const struct loaded *loaded;
+	const struct arrangement *a;
+	const struct job *job;
 
-	if (!workspace || !description)
+	if (!workspace || !d)
 		return SEGUE_E_ARGUMENT;
-	if (description->struct_size != sizeof *description)
+	if (d->struct_size != sizeof *d)
 		return SEGUE_E_STRUCT_SIZE;
 	loaded = segue_loaded(workspace);
 	if (!loaded)
 		return SEGUE_E_NOT_LOADED;
-	*description = loaded->description;
+	a = loaded->arrangement;
+	job = &loaded->job;
+	*d = (struct segue_description){
+		.struct_size = sizeof *d,
+		.entry = job->entry.eip,
+		.protocol = job->protocol,
+		.container = job->bundle.container,
+		.segment_count = job->segment_count,
+		.move_count = a->list.moves,
+		.payload = a->result.payload + a->result.in_place,
+		.in_place = a->result.in_place,
+		.moved = a->result.moved,
+		.set_aside = a->result.aside,
+		.zeroed = a->result.zeroed,
+		.purgatory = (uint32_t)a->housing.home,
+		.purgatory_size = a->housing.all_pages * PURGATORY_PAGE,
+		.needs_memory = job->needs_memory,
+		.has_digest = job->bundle.digest != NULL,
+		.asks_video = job->asks_video,
+		.video_width = job->video_width,
+		.video_height = job->video_height,
+		.video_depth = job->video_depth,
+		.video_mode = job->video_mode,
+		.is_64_bit = job->is_64_bit,
+	};
+	if (segue_is_real_mode(&job->entry)) {
+		d->real_mode = 1;
+		d->entry += (uint32_t)job->entry.real_code * 16;
+	}
 	return SEGUE_OK;
 }
 
 int segue_segment_at(const void *workspace, size_t index, struct segue_segment *segment)
 {
 	const struct loaded *loaded;
+	const struct segment *s;
 
 	if (!workspace || !segment)
 		return SEGUE_E_ARGUMENT;
 	loaded = segue_loaded(workspace);
 	if (!loaded)
 		return SEGUE_E_NOT_LOADED;
-	if (index >= loaded->description.segment_count)
+	if (index >= loaded->job.segment_count)
 		return SEGUE_E_ARGUMENT;
-	*segment = loaded->segments[index];
+	s = &loaded->job.segments[index];
+	*segment = (struct segue_segment){
+		.dest = s->dest,
+		.size = s->size,
+		.file_size = s->source.size,
+		.source = s->source_at,
+		.name = s->name,
+		.number = s->number == NO_NUMBER ? 0 : s->number,
+		.in_digest = s->in_digest,
+	};
 	return SEGUE_OK;
 }
 
@@ -43,9 +83,9 @@ int segue_move_at(const void *workspace, size_t index, struct segue_move_descrip
 	loaded = segue_loaded(workspace);
 	if (!loaded)
 		return SEGUE_E_NOT_LOADED;
-	if (index >= loaded->description.move_count)
+	if (index >= loaded->arrangement->list.moves)
 		return SEGUE_E_ARGUMENT;
-	move = &loaded->list[index / LIST_MOVES].moves[index % LIST_MOVES];
+	move = &loaded->arrangement->list.pages[index / LIST_MOVES].moves[index % LIST_MOVES];
 	description->dest = move->dst;
 	description->source = move->src;
 	description->size = move->size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Makes the extents of a part that has none, by the host's translate(). */
-#include "load/extents.h"
+#include "load/load_extra.h"
 
-int segue_make_extents(struct job *job, struct segue_part *part, uint32_t index)
+static int make_extents(struct job *job, struct segue_part *part, uint32_t index)
 {
 	const struct segue_load_args *args = job->args;
 	const uint8_t *data = part->data;
@@ -42,3 +42,5 @@ int segue_make_extents(struct job *job, struct segue_part *part, uint32_t index)
 	part->extents = made;
 	return SEGUE_OK;
 }
+
+const struct segue_load_extra segue_extra_translate = {.make_extents = make_extents};

@@ -10,7 +10,7 @@
 #include "leave/places.h"
 #include "leave/processor.h"
 #include "leave/reach.h"
-#include "load/extents.h"
+#include "load/load_extra.h"
 
 #define LEAF_EXTENDED 0x80000000u     /* EAX: the highest extended leaf */
 #define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
@@ -47,7 +47,8 @@ static int check_counts(const struct job *job)
 	for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
 		wrong = count_is_wrong(arrays[i].array, arrays[i].count, arrays[i].element, args->workspace_size / arrays[i].element);
 		if (wrong)
-			return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%s is %z%s", arrays[i].name, (addr_t)arrays[i].count, wrong);
+			return segue_refuse(&job->log, i < 3 ? SEGUE_E_ARGUMENT : SEGUE_E_TARGET_MEMORY, "%s is %z%s", arrays[i].name,
+					    (addr_t)arrays[i].count, wrong);
 	}
 	for (size_t i = 0; i <= args->module_count; i++) {
 		const struct segue_part *part = i == 0 ? &args->blob : &args->modules[i - 1];
@@ -61,67 +62,35 @@ static int check_counts(const struct job *job)
 	return SEGUE_OK;
 }
 
-/* The address of code in the data segment. */
-static IN_LINE const void *text_at(const struct segue_load_args *args, uintptr_t text)
-{
-	return !text ? NULL : (const uint8_t *)text + (ptrdiff_t)(args->code_base - args->data_base);
-}
-
-/*
- * Does the workspace contain the start of something that is still to be read or run, or the stack (the job is on it)? A few
- * places in the library suffice, because a workspace is larger than the distance between them.
- */
-static bool lies_in_workspace(const struct job *job)
-{
-	const struct segue_load_args *args = job->args;
-	const void *const read[] = {
-		job, args, args->modules, args->memory_map, args->keep, args->machine, args->cmdline, args->digest,
-		args->target_memory, args->staging, args->unused,
-		&segue_known, &segue_purgatory_core, text_at(args, (uintptr_t)segue_gate), text_at(args, (uintptr_t)check_counts),
-		text_at(args, (uintptr_t)args->log), text_at(args, (uintptr_t)args->translate),
-	};
-
-	for (size_t i = 0; i < sizeof read / sizeof read[0]; i++)
-		if ((uintptr_t)read[i] - (uintptr_t)args->workspace < args->workspace_size)
-			return true;
-	return false;
-}
-
-enum check_step { CHECK_WORKSPACE, CHECK_PARTS, CHECK_LAST };
-
 static int check_further(struct job *job, enum check_step step)
 {
 	int error = SEGUE_OK;
 
 	for (const struct segue_check *const *each = segue_checks; *each && error == SEGUE_OK; each++)
-		error = step == CHECK_WORKSPACE ? (*each)->workspace(job) :
-			step == CHECK_PARTS ? (*each)->parts(job) : (*each)->last(job);
+		error = (*each)->steps[step](job);
 	return error;
 }
 
 static int check_workspace(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	addr_t size = (addr_t)args->workspace_size;
+	addr_t size = (addr_t)args->workspace_size, phys = (addr_t)args->workspace_phys;
 	addr_t linear = (addr_t)(uintptr_t)args->workspace + (addr_t)args->data_base;
 	int error;
 
-	if ((linear | (addr_t)args->workspace_phys) % PURGATORY_PAGE != 0)
-		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear,
-				    (addr_t)args->workspace_phys);
+	if ((linear | phys) % PURGATORY_PAGE != 0)
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_ALIGN, "%x, physical %x", linear, phys);
 	if (sizeof(uintptr_t) > 4 && (args->code_base | args->data_base))
 		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "code_base and data_base are 0 in 64-bit mode");
-	if (args->workspace_phys > ADDRESS_LIMIT || size > ADDRESS_LIMIT - args->workspace_phys)
-		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", (addr_t)args->workspace_phys, size);
-	if (size < segue_workspace_size(0))
+	if (phys != args->workspace_phys || !fits(phys, size, ADDRESS_LIMIT))
+		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_HIGH, "physical %x and %z bytes", phys, size);
+	if (size < SEGUE_WORKSPACE_SIZE(0))
 		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_SMALL, "%z bytes; the minimum is %z", size,
-				    (addr_t)segue_workspace_size(0));
+				    (addr_t)SEGUE_WORKSPACE_SIZE(0));
 	if ((error = check_counts(job)) != SEGUE_OK) {
 		segue_unload(args->workspace);
 		return error;
 	}
-	if (lies_in_workspace(job))
-		return segue_refuse(&job->log, SEGUE_E_WORKSPACE_USED, "%x, %z bytes", linear, size);
 	return check_further(job, CHECK_WORKSPACE);
 }
 
@@ -150,21 +119,30 @@ static int check_part(const struct job *job, uint32_t index)
 	if (!part->data && part->size)
 		return segue_refuse(&job->log, SEGUE_E_ARGUMENT, "%p has %z bytes and no address", index, left);
 	for (size_t i = 0; i < count; i++) {
+		addr_t at = (addr_t)extents[i].addr, size = (addr_t)extents[i].size;
+
 		if (extents[i].size == 0)
 			continue;
 		if (!segue_is_in_reach(&extents[i], end))
 			return segue_refuse(&job->log, SEGUE_E_EXTENT_HIGH, "%p, extent %z is not below %x, or is in the page at %x", index,
 					    (addr_t)i, end, (addr_t)ADDRESS_LIMIT);
-		if (extents[i].addr < job->workspace_phys + job->args->workspace_size &&
-		    job->workspace_phys < extents[i].addr + extents[i].size)
+		if (at < job->workspace_phys + job->args->workspace_size && job->workspace_phys < at + size)
 			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p, extent %z overlaps the workspace", index, (addr_t)i);
-		if (extents[i].size > left)
-			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: extent %z is %z bytes too long", index, (addr_t)i, (addr_t)extents[i].size - left);
-		left -= (addr_t)extents[i].size;
+		if (size > left)
+			return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: extent %z is %z bytes too long", index, (addr_t)i, size - left);
+		left -= size;
 	}
 	if (left != 0)
 		return segue_refuse(&job->log, SEGUE_E_EXTENTS, "%p: %z bytes are in no extent", index, left);
 	return SEGUE_OK;
+}
+
+static int make_extents(struct job *job, struct segue_part *part, uint32_t index)
+{
+	for (const struct segue_load_extra *const *each = segue_load_extras; *each; each++)
+		if ((*each)->make_extents)
+			return (*each)->make_extents(job, part, index);
+	return segue_refuse(&job->log, SEGUE_E_EXTRA, "translate");
 }
 
 static int take_parts(struct job *job)
@@ -185,7 +163,7 @@ static int take_parts(struct job *job)
 	job->part_count = count;
 	for (size_t i = 0; i < count; i++) {
 		error = !parts[i].extents && parts[i].data && args->translate ?
-			segue_make_extents(job, &parts[i], (uint32_t)i) : SEGUE_OK;
+			make_extents(job, &parts[i], (uint32_t)i) : SEGUE_OK;
 		if (error == SEGUE_OK)
 			error = check_part(job, (uint32_t)i);
 		if (error != SEGUE_OK)
@@ -201,9 +179,14 @@ static int prepare(struct job *job)
 
 	if ((error = take_parts(job)) != SEGUE_OK)
 		return error;
-	if ((error = segue_check_ranges(job, args->memory_map, args->memory_map_count, "memory map")) != SEGUE_OK)
+	error = segue_check_ranges(job, args->memory_map, args->memory_map_count, SEGUE_E_MEMORY_MAP, "memory map %z");
+	if (error != SEGUE_OK)
 		return error;
-	if ((error = segue_check_ranges(job, args->keep, args->keep_count, "keep list")) != SEGUE_OK)
+	if ((error = segue_check_ranges(job, args->keep, args->keep_count, SEGUE_E_MEMORY_MAP, "keep list %z")) != SEGUE_OK)
+		return error;
+	error = segue_check_ranges(job, args->target_memory, args->target_memory_count, SEGUE_E_TARGET_MEMORY,
+				   "range %z is backwards");
+	if (error != SEGUE_OK)
 		return error;
 	if ((error = check_further(job, CHECK_PARTS)) != SEGUE_OK)
 		return error;
@@ -293,6 +276,11 @@ static int check_memory(const struct job *job)
 	return SEGUE_OK;
 }
 
+static void clear(uint8_t *workspace)
+{
+	memset(workspace, 0, LOADED_AT + sizeof(struct loaded));
+}
+
 static int load_alone(const struct segue_load_args *args)
 {
 	struct job job = {.args = args, .log = {.callback = args->log, .context = args->log_context}, .machine = args->machine};
@@ -314,10 +302,10 @@ static int load_alone(const struct segue_load_args *args)
 				   .end = job.workspace + args->workspace_size, .size = args->workspace_size, .log = &job.log};
 	if ((error = check_memory(&job)) != SEGUE_OK)
 		return error;
-	memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
+	clear(job.workspace);
 	error = load(&job);
 	if (error != SEGUE_OK) {
-		memset(job.workspace, 0, LOADED_AT + sizeof(struct loaded));
+		clear(job.workspace);
 		return error;
 	}
 	loaded = (void *)(job.workspace + LOADED_AT);

@@ -8,6 +8,7 @@
 struct housing {
 	addr_t home;
 	uint32_t pages;               /* of purgatory */
+	uint32_t all_pages;           /* with the page of high.asm */
 	addr_t tables;                /* a page for high.asm; 0: no source is above 4 GiB */
 	addr_t list;                  /* of its first page */
 	addr_t list_source;

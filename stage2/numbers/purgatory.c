@@ -8,6 +8,8 @@
 #define PARAM(field) OFFSET(params, struct purgatory_params, field)
 #define REGISTER(name, index) EQU("params." #name, offsetof(struct purgatory_params, registers) + (index) * sizeof(uint32_t))
 #define DEVICE(field) OFFSET(devices, struct purgatory_devices, field)
+#define COMPARATOR(field) OFFSET(comparator, struct purgatory_comparator, field)
+#define KEPT(field) OFFSET(kept, struct purgatory_kept, field)
 #define DIGEST(field) OFFSET(sha256, struct purgatory_digest, field)
 #define PARKING(field) OFFSET(parking, struct parking, field)
 #define RETURN(field) OFFSET(return_page, struct return_page, field)
@@ -32,6 +34,7 @@ const struct number segue_numbers[] = {
 	PARAM(code_selector), PARAM(serial), PARAM(flags), PARAM(pages), PARAM(screen), PARAM(digest),
 	PARAM(quiet), PARAM(tables), PARAM(catcher), PARAM(parking),
 	PARAM(return_page),
+	PARAM(kept), PARAM(keep),
 	SIZE_OF(params, struct purgatory_params),
 	EQU("params.digest_size", sizeof(((struct purgatory_params *)0)->digest)),
 
@@ -65,10 +68,20 @@ const struct number segue_numbers[] = {
 	NUMBER(PURGATORY_QUIET_RTC),
 	NUMBER(PURGATORY_QUIET_BUS_MASTERS),
 	NUMBER(PURGATORY_QUIET_VGA),
+	NUMBER(PURGATORY_KEEP_BUS_MASTERS),
 
 	NUMBER(PURGATORY_IO_APICS),
 	DEVICE(rsdp), DEVICE(hpet), DEVICE(io_apic), DEVICE(usual_io_apic), DEVICE(usual_hpet), DEVICE(bios_masks),
 	SIZE_OF(devices, struct purgatory_devices),
+
+	COMPARATOR(configuration), COMPARATOR(route), COMPARATOR(value), COMPARATOR(period),
+	SIZE_OF(comparator, struct purgatory_comparator),
+	NUMBER(KEPT_LOCAL_REGISTERS),
+	NUMBER(KEPT_IO_APIC_ENTRIES),
+	KEPT(lost), KEPT(local_base), KEPT(local_apic), KEPT(local), KEPT(waiting), KEPT(deadline), KEPT(io_apic_index),
+	KEPT(io_apic_id), KEPT(io_apic_count), KEPT(entries_used), KEPT(hpet), KEPT(hpet_configuration), KEPT(hpet_counter),
+	KEPT(comparators), KEPT(rtc_a), KEPT(rtc_b), KEPT(system_b), KEPT(pci_address), KEPT(bus_masters), KEPT(entries),
+	EQU("kept.bus_masters_size", sizeof(((struct purgatory_kept *)0)->bus_masters)),
 
 	DIGEST(hash), DIGEST(bytes), DIGEST(fast), DIGEST(block),
 	SIZE_OF(sha256, struct purgatory_digest),

@@ -13,9 +13,9 @@
 
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges)
 {
-	/* A core of n pieces takes up to n parts and 2n parts of junk in plan_exchange.c. */
+	/* A core of n pieces takes up to 2n parts and 4n parts of junk in plan_exchange.c. */
 	uint64_t bytes = (uint64_t)copies * (sizeof(struct piece) + 4 * sizeof(uint32_t) + sizeof(struct cut) +
-		3 * sizeof(struct part)) + PLAN_CUTS_SPARE * sizeof(struct cut) + sizeof(struct part) + 64;
+		6 * sizeof(struct part)) + PLAN_CUTS_SPARE * sizeof(struct cut) + sizeof(struct part) + 64;
 
 	if (copies > PLAN_MAX || zeros > PLAN_MAX || free_ranges > PLAN_MAX || bytes > SIZE_MAX)
 		return 0;

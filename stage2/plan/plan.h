@@ -63,6 +63,7 @@ enum plan_status {
 	PLAN_OVERLAP,      /* two destinations (of copies or zeros) share bytes, or are not in order */
 	PLAN_MEMORY,       /* the arena is too small; see segue_plan_memory() */
 	PLAN_TOO_MANY,     /* more than PLAN_MAX copies, zeros or free ranges */
+	PLAN_ROOM,         /* there is no room to set bytes aside, and no exchange() */
 	PLAN_EMIT          /* the callback refused; its answer is in emit_status */
 };
 
@@ -73,6 +74,11 @@ enum plan_status {
  * END and LINK are never emitted: the caller chains the list.
  */
 typedef int plan_emit(void *context, const struct segue_move *move);
+
+struct plan;
+/* Writes what is left of a plan by exchanging bytes in place. A pointer, so that a program may do without plan_exchange.c. */
+typedef void plan_exchange(struct plan *plan);
+plan_exchange segue_plan_exchange;
 
 struct plan_input {
 	/* Sorted by dst. Destinations are disjoint; sources may overlap each other and the destinations. */
@@ -97,6 +103,7 @@ struct plan_input {
 	const size_t *taken;
 	plan_emit *emit;
 	void *context;
+	plan_exchange *exchange; /* segue_plan_exchange; NULL: none */
 };
 
 struct plan_result {
@@ -109,7 +116,7 @@ struct plan_result {
 	addr_t scratch;  /* bytes used of the free ranges, from the start of the first */
 	uint32_t moves;     /* entries emitted */
 	uint32_t swaps;     /* of these, SWAPs */
-	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM; 0: only destinations, zeros and free RAM are written */
+	uint32_t exchanged; /* pieces exchanged in place for lack of free RAM */
 	size_t memory_used; /* bytes of memory used at most, without those that emit() took */
 	size_t memory_held; /* bytes in use at memory's start when emit() is called */
 	uint32_t index;       /* the refused item: copies from 0, then the zeros, then the free ranges */
@@ -118,15 +125,14 @@ struct plan_result {
 };
 
 /*
- * If the RAM for setting aside runs out, the plan exchanges bytes in place. It
- * may then leave undefined bytes in sources that are not destinations. Apart from
- * that it writes only to destinations, zeros and the used part of `free`.
+ * The plan writes only to destinations, zeros and the used part of `free`. If the RAM for setting aside runs out, it exchanges
+ * bytes in place.
  */
 enum plan_status segue_plan(const struct plan_input *input, struct plan_result *result);
 
 /*
  * An arena size that is always enough if no copy is larger than 4 GiB. What emit() takes is needed in addition. 0 if
- * the counts are over PLAN_MAX. Most of it is for exchanges: without any, a third is enough.
+ * the counts are over PLAN_MAX. Most of it is for exchanges: without any, a quarter is enough.
  */
 size_t segue_plan_memory(uint32_t copies, uint32_t zeros, uint32_t free_ranges);
 

@@ -3,7 +3,7 @@
  * Writes the waiting pieces without any free RAM. W is the set of bytes that
  * they read or write. Bytes that are written but not read are junk. Junk moves
  * to the bytes that are read but not written, so that the whole is a
- * permutation of W: an exchange of intervals ("parts").
+ * permutation of W: an exchange of intervals ("parts"). Bytes that no piece writes to are not in W: they are holes.
  *
  * One step works at W's end E (Rauzy's induction). a is the part whose
  * destination ends at E, b the one whose source ends there, l the length of the

@@ -110,8 +110,12 @@ size_t segue_plan_left(const struct plan *);
 void segue_plan_emit(struct plan *, uint32_t op, addr_t dst, addr_t src, size_t size);
 void segue_plan_copy(struct plan *, addr_t dst, addr_t src, size_t size);
 
-/* A walk by address over a waiting piece's holes: source bytes that have been set aside, or that a piece in place has. */
+/*
+ * A walk by address over a waiting piece's holes: source bytes that have been set aside, or that a piece in place has, or that no
+ * piece writes to.
+ */
 struct hole_walk {
+	addr_t at;                    /* the first source byte after the writers so far */
 	uint32_t writer, cut;
 	struct cut hole;
 };
@@ -120,8 +124,5 @@ bool segue_plan_next_hole(const struct plan *, const struct piece *, struct hole
 
 /* plan_order.c: writes the pieces one after another. */
 void segue_plan_order(struct plan *);
-
-/* plan_exchange.c: writes the waiting pieces without free RAM, by exchanging. */
-void segue_plan_exchange(struct plan *);
 
 #endif

@@ -292,8 +292,12 @@ static void put_off(struct plan *p, uint32_t index)
 
 static void exchange_rest(struct plan *p)
 {
+	if (!p->in->exchange) {
+		p->status = PLAN_ROOM;
+		return;
+	}
 	p->out->exchanged = p->waiting;
-	segue_plan_exchange(p);
+	p->in->exchange(p);
 	for (uint32_t i = 0; i < p->piece_count && p->status == PLAN_OK; i++) {
 		const struct piece *piece = &p->pieces[i];
 		struct hole_walk walk;

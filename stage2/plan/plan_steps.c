@@ -86,8 +86,23 @@ void segue_plan_copy(struct plan *p, addr_t dst, addr_t src, size_t size)
 
 void segue_plan_begin_holes(const struct piece *piece, struct hole_walk *walk)
 {
+	walk->at = piece->src;
 	walk->writer = piece->writer;
 	walk->cut = PLAN_NONE;
+}
+
+/*
+ * These bytes of the source must not move: an exchange leaves them out, and they are copied after it. So an exchange has no
+ * other bytes than those of destinations.
+ */
+static bool leave_out(struct hole_walk *walk, addr_t end)
+{
+	if (end <= walk->at)
+		return false;
+	walk->hole.src = walk->hole.room = walk->at;
+	walk->hole.size = (uint32_t)(end - walk->at);
+	walk->at = end;
+	return true;
 }
 
 bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struct hole_walk *walk)
@@ -100,13 +115,10 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 
 		if (writer->dst - writer->head >= end)
 			break;
-		if (writer->dst == writer->src) {
-			/* The bytes of a piece in place must not move: an exchange leaves them out, and they are copied after it. */
-			walk->hole.src = walk->hole.room = plan_max(writer->dst - writer->head, piece->src);
-			walk->hole.size = (uint32_t)(plan_min(writer->dst, end) - walk->hole.src);
-			walk->writer++;
+		/* A piece in place has its bytes before dst. */
+		if (leave_out(walk, writer->dst == writer->src ? plan_min(writer->dst, end) : writer->dst - writer->head))
 			return true;
-		}
+		walk->at = plan_max(walk->at, writer->dst + writer->size);
 		if (low == high || writer->dst >= end)
 			continue;
 		if (walk->cut == PLAN_NONE) {
@@ -126,5 +138,5 @@ bool segue_plan_next_hole(const struct plan *p, const struct piece *piece, struc
 			return true;
 		}
 	}
-	return false;
+	return leave_out(walk, end);
 }

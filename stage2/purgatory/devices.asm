@@ -68,33 +68,57 @@ HPET_FSB		equ 1 << 14	; its interrupt is a message (MSI)
 ; quiet_hpet
 ;   mode      32-bit, flat, paging off
 ;   in        EBP base
-;   clobbers  EAX EBX ECX
+;   clobbers  EAX EBX ECX EDX ESI EDI
 quiet_hpet:
+	call find_hpet
+	jc .nobody
+	and dword [ebx + HPET_CONFIGURATION], ~(HPET_ENABLE | HPET_LEGACY)
+	lea edx, [ebp + .comparator]
+	call each_comparator
+	; Writing ones ends level-triggered interrupts that are active.
+	mov dword [ebx + HPET_STATUS], -1
+.nobody:
+	ret
+.comparator:
+	and dword [esi], ~(HPET_INTERRUPT | HPET_FSB)
+	ret
+
+; find_hpet: in EBP base; out CF = 0: EBX the HPET's address, CF = 1: there is none; clobbers EAX
+find_hpet:
 	mov ebx, [DEVICE(hpet)]
 	test ebx, ebx
 	jnz .known
 	mov ebx, [DEVICE(usual_hpet)]
 	test ebx, ebx
-	jz .nobody
+	stc
+	jz .done
 .known:
 	; Reads return ones if no HPET is there; a period of 0 is not valid either.
 	mov eax, [ebx + HPET_PERIOD]
 	dec eax
 	cmp eax, HPET_PERIOD_MAX
-	jae .nobody
-	and dword [ebx + HPET_CONFIGURATION], ~(HPET_ENABLE | HPET_LEGACY)
-	mov ecx, [ebx + HPET_CAPABILITIES]	; the HPET takes no byte accesses
-	shr ecx, 8
-	and ecx, 31			; the last comparator's number
-	inc ecx
-	lea eax, [ebx + HPET_COMPARATOR]
-.comparator:
-	and dword [eax], ~(HPET_INTERRUPT | HPET_FSB)
-	add eax, HPET_COMPARATOR_SIZE
-	loop .comparator
-	; Writing ones ends level-triggered interrupts that are active.
-	mov dword [ebx + HPET_STATUS], -1
-.nobody:
+	cmc
+.done:
+	ret
+
+; each_comparator
+;   in        EBX the HPET's address, EDX address of a routine, which is called for each comparator with its address in ESI
+;             and in EDI a pointer to one of an array of struct purgatory_comparator. It may clobber all but EBP and ESP.
+;             EDI the array
+;   clobbers  EAX ECX ESI EDI
+each_comparator:
+	mov eax, [ebx + HPET_CAPABILITIES]	; the HPET takes no byte accesses
+	shr eax, 8
+	and eax, 31			; the last comparator's number
+	lea ecx, [eax + 1]
+	lea esi, [ebx + HPET_COMPARATOR]
+.next:
+	pushad
+	call edx
+	popad
+	add esi, HPET_COMPARATOR_SIZE
+	add edi, comparator_size
+	loop .next
 	ret
 
 PIT_SQUARE_WAVE_0	equ 0x36	; counter 0, low then high byte, mode 3, binary
@@ -153,7 +177,8 @@ quiet_rtc:
 	mov al, RTC_C
 	out RTC_INDEX, al
 	in al, RTC_DATA
-	; Leave the index at register D, which only a read of it changes.
+; leave_rtc: leaves the index at register D, which only a read of it changes; clobbers AL
+leave_rtc:
 	mov al, RTC_D
 	out RTC_INDEX, al
 	in al, RTC_DATA

@@ -25,16 +25,35 @@ PCI_COMMAND_BITS	equ 0xffff	; the upper half is status bits, which a 1 clears
 PCI_HEADER_TYPE		equ 0x7f << 16
 PCI_MULTIFUNCTION	equ 1 << 23
 
-; quiet_bus_masters: clears the bus master bit in every function of a device, but not in bridges. The devices behind a
-; bridge are quieted themselves; if the bridge's bit were clear, a target that sets only its device's bit would lose that
-; device's writes. The host bridge is on the CPU's own path.
+; quiet_bus_masters: clears the bus master bit in every function of a device
 ;   mode      32-bit
-;   clobbers  EAX EBX ECX EDX
+;   in        EBP base
+;   clobbers  EAX EBX ECX EDX EDI
 quiet_bus_masters:
 	mov al, DMA_1_ALL
 	out DMA_1_MASKS, al
 	mov al, DMA_2_ALL
 	out DMA_2_MASKS, al
+	lea edi, [ebp + .function]
+	jmp each_function
+.function:
+	test al, PCI_BUS_MASTER
+	jz .off
+	and eax, PCI_COMMAND_BITS & ~PCI_BUS_MASTER
+	out dx, eax
+	; The device's posted writes arrive before its answer to this read (3.2.5).
+	in eax, dx
+.off:
+	ret
+
+; each_function: calls a routine for every function of a device, but not for bridges. The devices behind a bridge are
+; quieted themselves; if the bridge's bit were clear, a target that sets only its device's bit would lose that device's
+; writes. The host bridge is on the CPU's own path.
+;   mode      32-bit
+;   in        EDI address of the routine. It gets the function's address in EBX, its command register in EAX, and in EDX the
+;             port by which that can be written; it may clobber EAX, EDX and ESI.
+;   clobbers  EAX EBX ECX EDX ESI
+each_function:
 	mov ebx, PCI_ENABLE
 	mov edx, PCI_ADDRESS
 	mov eax, ebx
@@ -59,12 +78,7 @@ quiet_bus_masters:
 	je .next
 	lea eax, [ebx + PCI_COMMAND]
 	call pci_read
-	test al, PCI_BUS_MASTER
-	jz .next
-	and eax, PCI_COMMAND_BITS & ~PCI_BUS_MASTER
-	out dx, eax
-	; The device's posted writes arrive before its answer to this read (3.2.5).
-	in eax, dx
+	call edi
 .next:
 	test bh, PCI_DEVICE - PCI_FUNCTION >> 8
 	jnz .next_function

@@ -13,10 +13,10 @@
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
-;    6. The marks of a loaded target are wiped from the workspace. Devices are quieted as params.quiet asks
-;       (devices.asm), once and before any byte is moved. If params.home is another page, purgatory and its list move
-;       there next. With PURGATORY_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
-;       again after the move (high.asm).
+;    6. The marks of a loaded target are wiped from the workspace. With params.return_page the state of CPU and devices is
+;       saved there (return.asm, keep.asm). Devices are quieted as params.quiet asks (devices.asm), once and before any byte is
+;       moved. If params.home is another page, purgatory and its list move there next. With PURGATORY_HIGH, a move above 4 GiB
+;       runs with PAE paging by purgatory's own tables; paging is off again after the move (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. If the digest of the moved segments differs from the one in
 ;       params, that is printed there and on the text screen, and the machine stops; or it reboots.
@@ -61,14 +61,14 @@
 ;       arrived, or after some seconds.
 ;   A target that comes back (params.return_page; return.asm)
 ;   27. Purgatory stays in the workspace. It and the return page are entered any number of times, and their bytes outside the
-;       next page, params and the return page's fields do not change. Before the first move the host's MSRs are kept there.
+;       next page, params and the return page's fields do not change.
 ;   28. The return page is entered at RETURN_ENTRY_AT as segue_target.h says: 32-bit protected mode, CPL 0, flat CS, DS and SS,
 ;       paging off, all else in any state. It keeps EAX, EBX, ESI, EDI, EBP, ESP and the dword at ESP, and enters purgatory by
 ;       point 1 with PURGATORY_TO_HOST and the list of exchanges. If ESP leads to no memory, the dword may be anything.
-;   29. With PURGATORY_TO_HOST points 6, 7, 9 to 13 (without TR and IDTR) and 16 hold; no device is quieted, no digest is checked, and no
-;       target is entered. The CPU's state is reset before the moves too: the target may have left anything.
-;   30. The host is entered at crossing.ascend with paging off, in purgatory's segments and with its IDT, the host's MSRs put back
-;       (the contract of ascend is in leave/cross.inc). If ascend is 0, segue_exec() had started the target: a sentence is
+;   29. With PURGATORY_TO_HOST the CPU is reset (points 9 to 12) before the moves too, as the target may have left it in any state.
+;       No device is quieted and no digest is checked.
+;   30. The host is entered at crossing.ascend with paging off, in purgatory's segments and with its IDT, after the devices' state and
+;       the host's MSRs are put back (the contract of ascend is in leave/cross.inc). If ascend is 0, segue_exec() had started the target: a sentence is
 ;       printed, and the machine stops.
 ;   31. If the digest is wrong, the target is not entered. The exchanges take the moves back, and the host is entered as
 ;       after a return, with SEGUE_E_DIGEST.
@@ -188,22 +188,24 @@ entry:
 	call stop_cpus
 .alone:
 	call forget_target
+	; A target that comes back may have left anything in the CPU's registers; high.asm needs EFER to be 0.
+	test byte [PARAM(flags) + 1], PURGATORY_TO_HOST >> 8
+	jz .from_host
+	call reset_cpu
+	jmp .quiet
+.from_host:
+	; Purgatory does not move if the host is to come back, so this runs once.
+	cmp dword [PARAM(return_page)], 0
+	je .for_good
+	mov eax, keep_host
+	call in_return_page
+	call keep_devices
+.for_good:
 	; Before any byte is moved, and after the host's code has stopped.
 	cmp dword [PARAM(quiet)], 0
 	je .quiet
 	call quiet_devices
 .quiet:
-	; A target that comes back may have left anything in the CPU's registers; high.asm needs EFER to be 0.
-	test byte [PARAM(flags) + 1], PURGATORY_TO_HOST >> 8
-	jz .from_host
-	call reset_cpu
-	jmp .way_known
-.from_host:
-	cmp dword [PARAM(return_page)], 0
-	je .way_known
-	mov eax, keep_host
-	call in_return_page
-.way_known:
 	; At home all of the above runs again: params.quiet is 0 then, and stop_cpus and forget_target see where they run.
 	mov eax, [PARAM(home)]
 	cmp eax, ebp
@@ -290,6 +292,7 @@ last_steps:
 ; go_to_host: enters the host that the target has come back to
 ;   in        EBP base
 go_to_host:
+	call wake_devices
 	mov eax, to_host
 	jmp short in_return_page
 
@@ -387,6 +390,9 @@ section .devices follows=.digest vfollows=.digest align=16 valign=16
 %include "acpi.asm"
 %include "apic.asm"
 %include "vga.asm"
+%include "keep.asm"
+%include "keep_apic.asm"
+%include "keep_hpet.asm"
 blocks_end:
 ; The catcher's place is a segment of the target.
 section .catcher follows=.devices vstart=0 align=16

@@ -36,6 +36,8 @@ struct purgatory_params {
 	uint32_t catcher;             /* physical address; 0: none */
 	uint32_t parking;             /* physical address of struct parking (parking.h) */
 	uint32_t return_page;         /* physical address (return/return_page.h); 0: the target does not come back */
+	uint32_t kept;                /* physical address of struct purgatory_kept, if the target comes back */
+	uint32_t keep;                /* what is kept only if asked for: PURGATORY_KEEP_* */
 };
 /* Offsets in the core: the GDT, after the parameters and a null descriptor; and where the gate brings a CPU that parks. */
 #define PURGATORY_GDT (((PURGATORY_PARAMS_AT + (uint32_t)sizeof(struct purgatory_params) + 7u) & ~7u) + 8u)
@@ -64,6 +66,9 @@ struct purgatory_params {
 #define PURGATORY_QUIET_BUS_MASTERS 0x8000u
 #define PURGATORY_QUIET_VGA 0x10000u
 
+/* Bits of keep */
+#define PURGATORY_KEEP_BUS_MASTERS 0x1u /* which PCI functions are bus masters */
+
 /* The devices that purgatory quiets. Their block begins with this structure. */
 #define PURGATORY_IO_APICS 8u
 struct purgatory_devices {
@@ -75,6 +80,61 @@ struct purgatory_devices {
 	uint32_t bios_masks;          /* of the PICs, for a target in real mode; the second one's in bits 8 to 15 */
 	uint8_t rsdp_copy[36];
 };
+
+/*
+ * The host's devices, kept while a target runs that comes back (keep.asm). What does not fit is left out and counted in lost.
+ */
+#define KEPT_SIZE 16384u
+#define KEPT_LOCAL_REGISTERS 15u      /* of the local APIC, in the order of a table in keep_apic.asm */
+#define KEPT_COMPARATORS 32u
+#define KEPT_IO_APIC_ENTRIES 880u     /* of all IO-APICs together */
+struct purgatory_comparator {
+	uint32_t configuration;
+	uint32_t route[2];            /* of its messages */
+	uint32_t value[2];
+	uint32_t period;              /* 0: not periodic, or unknown */
+};
+struct purgatory_kept {
+	/*
+	 * IO-APIC entries that do not fit, comparators with interrupts of an unknown period, 1 for a local APIC above 4 GiB, and
+	 * 1 for one that the way back could not enable again or bring back to its mode.
+	 */
+	uint32_t lost;
+	uint32_t local_base[2];       /* IA32_APIC_BASE; 0: no such MSR, or the local APIC is off */
+	uint32_t local_apic;          /* its address, or how else it is reached: LOCAL_APIC_* of apic.asm */
+	uint32_t local[KEPT_LOCAL_REGISTERS];
+	uint32_t waiting[8];          /* vectors of edge-triggered interrupts that it has accepted and the host has not taken */
+	uint32_t deadline[2];         /* IA32_TSC_DEADLINE */
+	/* By the order of struct purgatory_devices. */
+	uint32_t io_apic_index[PURGATORY_IO_APICS];
+	uint32_t io_apic_id[PURGATORY_IO_APICS];
+	uint32_t io_apic_count[PURGATORY_IO_APICS]; /* of its entries; 0: there is no IO-APIC */
+	uint32_t entries_used;
+	uint32_t hpet;                /* physical address; 0: none */
+	uint32_t hpet_configuration;
+	uint32_t hpet_counter[2];
+	struct purgatory_comparator comparators[KEPT_COMPARATORS];
+	uint8_t rtc_a, rtc_b;         /* registers */
+	uint8_t system_b;             /* port 61h */
+	uint8_t pad;
+	uint32_t pci_address;         /* port CF8h, if the bus masters are kept */
+	uint8_t bus_masters[8192];    /* a bit for each PCI function, by bus, device and function */
+	uint32_t entries[KEPT_IO_APIC_ENTRIES][2];
+};
+_Static_assert(sizeof(struct purgatory_comparator) == 24, "no padding");
+_Static_assert(offsetof(struct purgatory_kept, lost) == 0 && offsetof(struct purgatory_kept, local_base) == 4 &&
+		       offsetof(struct purgatory_kept, local_apic) == 12 && offsetof(struct purgatory_kept, local) == 16 &&
+		       offsetof(struct purgatory_kept, waiting) == 76 && offsetof(struct purgatory_kept, deadline) == 108 &&
+		       offsetof(struct purgatory_kept, io_apic_index) == 116 && offsetof(struct purgatory_kept, io_apic_id) == 148 &&
+		       offsetof(struct purgatory_kept, io_apic_count) == 180 && offsetof(struct purgatory_kept, entries_used) == 212 &&
+		       offsetof(struct purgatory_kept, hpet) == 216 && offsetof(struct purgatory_kept, hpet_configuration) == 220 &&
+		       offsetof(struct purgatory_kept, hpet_counter) == 224 && offsetof(struct purgatory_kept, comparators) == 232 &&
+		       offsetof(struct purgatory_kept, rtc_a) == 1000 && offsetof(struct purgatory_kept, rtc_b) == 1001 &&
+		       offsetof(struct purgatory_kept, system_b) == 1002 && offsetof(struct purgatory_kept, pci_address) == 1004 &&
+		       offsetof(struct purgatory_kept, bus_masters) == 1008 &&
+		       offsetof(struct purgatory_kept, entries) == 9200,
+	       "the same for both architectures");
+_Static_assert(sizeof(struct purgatory_kept) <= KEPT_SIZE, "KEPT_SIZE");
 
 /* The running SHA-256, in the page after the core. */
 struct purgatory_digest {

@@ -10,6 +10,8 @@
 #include "return/registers.h"
 
 #define PIT_MODE_MOST 5u
+/* What is as at the first entry. Later ones are in protected mode, and the bytes are not the digest's any more. */
+#define KEPT_FLAGS (PURGATORY_HIGH | PURGATORY_PARKED | PURGATORY_INIT_CPUS | PURGATORY_CPUS | PURGATORY_BOOT_CPU_ONLY)
 enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EIP }; /* params.registers */
 
 /* Is this address in the target's memory? */
@@ -35,6 +37,8 @@ static int check_over(const struct segue_call_args *args, const struct call_stat
 
 	if (state->entries == 0 || (is_targets(state, page->esp) && is_targets(state, page->eip)))
 		return SEGUE_OK;
+	if (page->result != SEGUE_OK)
+		return segue_refuse(&log, SEGUE_E_CALL_OVER, "its digest was wrong");
 	return segue_refuse(&log, SEGUE_E_CALL_OVER, "it came back with ESP %x and the return address %x, which are not both in its memory",
 			    (addr_t)page->esp, (addr_t)page->eip);
 }
@@ -64,7 +68,7 @@ static void aim(struct purgatory_params *params, struct call_state *state, struc
 		state->quiet = params->quiet;
 		return;
 	}
-	params->flags = state->flags & (uint16_t)~(PURGATORY_REAL_MODE | PURGATORY_INTERRUPTS | PURGATORY_SHUT_A20 | PURGATORY_DIGEST);
+	params->flags = state->flags & KEPT_FLAGS;
 	params->quiet = state->quiet;
 	params->list = page->exchanges;
 	params->registers[EAX] = word;
@@ -102,6 +106,14 @@ static void restore_devices(const struct segue_call_args *args, struct pics *pic
 	}
 }
 
+static void warn_of_lost(const struct segue_call_args *args, const struct purgatory_kept *kept)
+{
+	const struct log log = {.callback = args->log, .context = args->log_context};
+
+	if (kept->lost)
+		segue_say(&log, SEGUE_LOG_WARNING, "%u parts of the devices' state are lost", kept->lost);
+}
+
 int segue_call(struct segue_call_args *args)
 {
 	struct loaded *loaded;
@@ -125,9 +137,9 @@ int segue_call(struct segue_call_args *args)
 	if (code != SEGUE_OK)
 		return refuse(args, code);
 	loaded = (struct loaded *)(void *)((uint8_t *)args->workspace + LOADED_AT);
-	area = loaded->return_area;
-	if (!area)
+	if (!loaded->job.return_page)
 		return refuse(args, SEGUE_E_CALL_RETURN);
+	area = (uint8_t *)args->workspace + (loaded->job.return_page - loaded->workspace_phys);
 	params = (struct purgatory_params *)(void *)((uint8_t *)args->workspace + PURGATORY_PARAMS_AT);
 	page = (struct return_page *)(void *)area;
 	crossing = (struct crossing *)(void *)(area + RETURN_CROSSING_AT);
@@ -151,11 +163,10 @@ int segue_call(struct segue_call_args *args)
 	restore_marks(loaded, params, state);
 	segue_put_back(&kept, crossing->cpu, area + RETURN_FPU_AT);
 
+	warn_of_lost(args, (const struct purgatory_kept *)(const void *)(area + RETURN_KEPT_AT));
 	code = page->result;
-	if (code != SEGUE_OK) {
-		segue_unload(args->workspace);
+	if (code != SEGUE_OK)
 		return refuse(args, code);
-	}
 	args->word = page->word;
 	return SEGUE_OK;
 }

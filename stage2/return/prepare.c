@@ -6,7 +6,7 @@
 #include "leave/list.h"
 #include "leave/loaded.h"
 #include "return/call_state.h"
-#include "return/staging.h"
+#include "return/saves.h"
 
 #define LINE_OPTION " kexec_jump_back_entry=0x"
 #define LINE_DIGITS 8u
@@ -78,6 +78,7 @@ int segue_return_tell(struct job *job)
 	/* In front, because what follows "--" belongs to init. */
 	size_t before = is_linux(job) ? sizeof LINE_ONE_CPU - 1 : 0, after = sizeof LINE_OPTION - 1;
 	size_t size = before + line->size + after + LINE_DIGITS;
+	static const char digits[] = "0123456789abcdef";
 	uint8_t *text = segue_arena_take(&job->arena, size, 1), *end = text;
 	uint32_t entry = (uint32_t)job->return_page + RETURN_ENTRY_AT;
 
@@ -91,7 +92,7 @@ int segue_return_tell(struct job *job)
 	memcpy(end, LINE_OPTION, after);
 	end += after;
 	for (unsigned shift = 32; shift > 0; shift -= 4)
-		*end++ = (uint8_t)"0123456789abcdef"[entry >> (shift - 4) & 15];
+		*end++ = (uint8_t)digits[entry >> (shift - 4) & 15];
 	*line = (struct bytes){.data = text, .size = size, .part = PART_WORKSPACE};
 	return SEGUE_OK;
 }
@@ -192,6 +193,9 @@ void segue_return_write(const struct job *job, struct purgatory_params *params)
 	write_page(job);
 	write_gate(job);
 	params->return_page = (uint32_t)job->return_page;
+	params->kept = (uint32_t)job->return_page + RETURN_KEPT_AT;
+	if (job->args->flags & SEGUE_LOAD_KEEP_BUS_MASTERS)
+		params->keep = PURGATORY_KEEP_BUS_MASTERS;
 	state->memory = job->ram;
 	state->memory_count = job->ram_count;
 }

@@ -254,6 +254,8 @@ void standalone_main(uint32_t magic, uint32_t info)
 	args.flags = options.load_flags | SEGUE_LOAD_VIDEO | (low_buffer ? SEGUE_LOAD_BIOS : 0);
 	boot.machine.serial_port = console_serial_port();
 	args.machine = &boot.machine;
+	args.target_memory = options.within;
+	args.target_memory_count = options.within_count;
 	args.log = take_log;
 	give_map(&args);
 	give_parts(&args);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "options.h"
-#include "segue.h"
 
 #define FIRST_HARD_DISK 0x80u         /* INT 13h: drives from here on are fixed disks */
 
@@ -257,6 +256,52 @@ static enum option_verdict take_chain(struct options *options, const char *text)
 	return OPTION_TAKEN;
 }
 
+/* How far the letter K, M or G shifts the number before it; 0: another letter. */
+static uint32_t unit_shift(char letter)
+{
+	letter |= 0x20;
+	return letter == 'k' ? 10 : letter == 'm' ? 20 : letter == 'g' ? 30 : 0;
+}
+
+/* A number in decimal, or in hexadecimal after 0x; K, M or G may follow. */
+static bool take_address(const char **text, uint64_t *address)
+{
+	uint32_t base = take_prefix(text, "0x") ? 16 : 10, shift;
+	const char *at = *text;
+
+	for (*address = 0; (uint32_t)digit_value(*at) < base; at++) {
+		/* x86 has at most 2^52 bytes of memory; here the next digit still fits. */
+		if (*address >> 48)
+			return false;
+		*address = *address * base + (uint32_t)digit_value(*at);
+	}
+	shift = unit_shift(*at);
+	if (at == *text || *address >> (52 - shift))
+		return false;
+	*address <<= shift;
+	*text = shift ? at + 1 : at;
+	return true;
+}
+
+/* A range that ends before it starts is refused by segue_load(), not here: the target would get all memory. */
+static enum option_verdict take_within(struct options *options, const char *list)
+{
+	size_t count = options->within_count;
+
+	do {
+		struct segue_range *range = &options->within[count];
+
+		if (count == OPTIONS_WITHIN_MAX || !take_address(&list, &range->start) || !take_prefix(&list, "-") ||
+		    !take_address(&list, &range->end))
+			return OPTION_VALUE;
+		count++;
+	} while (take_prefix(&list, ","));
+	if (*list)
+		return OPTION_VALUE;
+	options->within_count = count;
+	return OPTION_TAKEN;
+}
+
 enum option_verdict options_take(struct options *options, const char *word)
 {
 	uint32_t number;
@@ -269,6 +314,8 @@ enum option_verdict options_take(struct options *options, const char *word)
 		return take_boot_drive(options, word);
 	if (take_prefix(&word, "chain="))
 		return take_chain(options, word);
+	if (take_prefix(&word, "within="))
+		return take_within(options, word);
 	if (take_prefix(&word, "cmdline=")) {
 		options->cmdline = word;
 		return OPTION_TAKEN;

@@ -23,6 +23,8 @@
  *   elf64=32bit      the entry of an ELF64 without a Multiboot header is 32-bit code
  *   linux16          start a Linux in its 16-bit setup code, which calls the BIOS itself; needs a BIOS
  *   catcher          print an exception, with all registers, in a target that has no IDT of its own yet
+ *   within=LIST      the target may use only this memory: ranges START-END, separated by commas, as 64K-640K or
+ *                    0x10000-0xa0000; END is not included; given again, it adds ranges. Linux needs 64K-640K too
  *   drive=DRIVE      the boot drive to pass to the target: fd0 to fd3, hd0 to hd15, or the BIOS's
  *                    number, 0x80; a boot sector gets it in DL
  *   chain=DRIVE      start the boot sector of that drive, as the BIOS would, instead of the loaded target
@@ -40,8 +42,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "segue.h"
 
 #define OPTIONS_SERIAL_MAX 4
+#define OPTIONS_WITHIN_MAX 8
 
 enum option_video {
 	OPTION_VIDEO_AS_ASKED,
@@ -67,6 +71,8 @@ struct options {
 	uint32_t chain_partition;     /* 0: the drive's own boot sector */
 	enum option_video video;
 	uint32_t video_width, video_height, video_depth; /* of OPTION_VIDEO_SIZE; 0: any */
+	size_t within_count;
+	struct segue_range within[OPTIONS_WITHIN_MAX]; /* target_memory */
 };
 
 enum option_verdict {

@@ -89,15 +89,13 @@ struct times {
 	double plan, replay;
 };
 
-static void replay(const struct plan_copy *copies, uint32_t n, bool exchanged, void *memory, size_t size)
+static void replay(const struct plan_copy *copies, uint32_t n, void *memory, size_t size)
 {
 	struct replay r;
 
 	segue_replay_begin(&r, memory, size);
 	/* One segment, as segue_load() tells of it. */
 	segue_replay_allow(&r, copies[0].dst, copies[n - 1].dst + PAGE);
-	for (uint32_t i = 0; exchanged && i < n; i++)
-		segue_replay_allow(&r, copies[i].src, copies[i].src + PAGE);
 	segue_replay_allow(&r, PAGE, 256 * PAGE);
 	segue_replay_moves(&r, entry, NULL, list_count);
 	for (uint32_t i = 0; i < n; i++)
@@ -128,7 +126,8 @@ static struct times measure(const char *name, uint32_t n, uint32_t free_pages, u
 	size_t size = segue_replay_memory(2 * n + 1, most);
 	struct plan_input input = {
 		.copies = copies, .copy_count = n, .free = &range, .free_count = free_pages != 0,
-		.memory_size = segue_plan_memory(n, 0, 1), .emit = emit, .context = &most
+		.memory_size = segue_plan_memory(n, 0, 1), .emit = emit, .context = &most,
+		.exchange = segue_plan_exchange
 	};
 	struct plan_result result;
 	struct times best = { 1e9, 1e9 };
@@ -147,7 +146,7 @@ static struct times measure(const char *name, uint32_t n, uint32_t free_pages, u
 			die("no plan");
 		middle = now();
 		best.plan = least(best.plan, middle - start);
-		replay(copies, n, result.exchanged != 0, input.memory, size);
+		replay(copies, n, input.memory, size);
 		best.replay = least(best.replay, now() - middle);
 	}
 	free(input.memory);

@@ -245,6 +245,17 @@ class Qemu:
             # Most tests end within half a second. Reading the screen costs more than reading the serial port.
             time.sleep(0.1 if screen else 0.02)
 
+    def wait_halted(self, timeout=5):
+        """Wait until the CPU halts, as it does some instructions after it has printed its last character; return its registers."""
+        end = time.monotonic() + timeout * PATIENCE
+        while True:
+            registers = self.hmp("info registers")
+            if "HLT=1" in registers:
+                return registers
+            if time.monotonic() > end:
+                raise QemuError(self.report(f"the CPU has not halted within {timeout * PATIENCE:g} s"))
+            time.sleep(0.02)
+
     def drain(self):
         """Empty the pipe; the log already has its bytes."""
         try:

@@ -29,6 +29,7 @@ CHOSEN = {
     "test_devices.py::test_all_are_quiet": 3,
     "test_devices.py::test_acpi": 9,
     "test_devices.py::test_ticks": 4,
+    "test_keep.py::test_as_before": 8,
     "test_bios_call.py::test_registers_go_both_ways": ALL,
     "test_bios_host.py::test_calls": 6,
     "test_bios_host.py::test_a_target_after_it": 4,

@@ -24,11 +24,11 @@ ALL = "direct tss ldt msr cr4=all dr=on fpu=avx pit"
 OVER, NOT_PARKED, WRONG_DIGEST, VMX, GATE, NO_RETURN = 183, 157, 184, 180, 181, 182
 
 
-def machine(name, mode, line, target=TARGET, words="", **more):
+def machine(name, mode, line, target=TARGET, words="", more_parts=(), **more):
     build, mode_words = MODES[mode]
     more = {"memory": "24M", "bits": 64, "cpu": "max", **more}
     return Qemu("calls-" + re.sub(r"[^\w+=.-]", "_", name), **more,
-                **qemu_kernel(Part(host(build), f"{mode_words} {line}"), [Part(target, words)]))
+                **qemu_kernel(Part(host(build), f"{mode_words} {line}"), [Part(target, words), *more_parts]))
 
 
 def call(name, mode, line, **more):
@@ -99,6 +99,38 @@ def test_layouts(mode, stage, row):
     call(f"layout-{mode}-{stage}", mode, f"direct pit calls=20 tsize=40123 stage={stage} quiet=all")
     call(f"clear-{mode}-{stage}", mode, f"direct calls=3 tsize=40123 stage={stage} clear blob=odd")
     row(0)
+
+
+@pytest.mark.parametrize("mode", ["flat", "4k-high", "pae-high", "long", "la57"])
+def test_both_timers_go_on(mode, row):
+    """The PIT's interrupts by the PIC and LINT0, and the local APIC's own, after purgatory has quieted all devices."""
+    call("timers-" + mode, mode, "direct pit apictimer calls=5 quiet=all")
+    row(0)
+
+
+@pytest.mark.parametrize("mode", ["4k-high", "pae-high", "long"])
+def test_three_ranges(mode, row):
+    """Target memory in three ranges, in no order; and a quarter of it that the host does not use."""
+    for words in ("three", "three half", "three half clear stage=odd"):
+        call(f"ranges-{mode}-{words}", mode, f"direct pit calls=20 {words}")
+    row(0)
+
+
+@pytest.mark.parametrize("mode", ["4k-high", "long", "la57"])
+def test_two_targets_in_turn(mode, row):
+    """Each keeps its state: in the same target memory, and in memory of its own."""
+    call(f"turn-{mode}-same", mode, "direct pit calls=40 two")
+    call(f"turn-{mode}-apart", mode, "direct pit calls=40 two target2=120000 tsize=a0000", more_parts=[Part(TARGET_ON_HOST)])
+    row(0)
+
+
+@pytest.mark.parametrize("mode", ["flat", "4k-high", "pae-high", "long"])
+def test_a_wrong_digest(mode, row):
+    """Nothing is entered, and the host gets all of its memory back."""
+    with machine("digest-" + mode, mode, "direct calls=1 digest=wrong pit") as vm:
+        found = vm.wait_for(r"^Refused: segue_call: (\d+) .*, (\d+) bad", timeout=60, but_not="^BAD|exception")
+        assert (int(found[1]), found[2]) == (WRONG_DIGEST, "0")
+        row(vm.elapsed())
 
 
 @pytest.mark.parametrize("mode", ["flat", "4k-high", "pae-identity", "long", "la57"])

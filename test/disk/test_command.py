@@ -132,6 +132,10 @@ def test_usage_errors(words, tmp_path):
     (["pack", "--seal=yes"], "--seal takes no argument"),
     (["plan", "--workspace", "0x123", "a"], "--workspace 0x123 is not on a page"),
     (["plan", "--workspace", "4G", "a"], "--workspace 0x100000000 is not below 4 GiB"),
+    *((["plan", "--within", each, "a"], f"--within {each} is not a range such as 64K-640K")
+      for each in ("64K", "64K-", "-64K", "64K-640Q", "1-2-3", "0x10-x20", "")),
+    (["plan", "--within", "2M-1M", "a"], "--within 2M-1M is empty"),
+    (["plan", "--within", "1M-1M", "a"], "--within 1M-1M is empty"),
 ])
 def test_usage_sentences(words, sentence, tmp_path):
     done = segue(*words, status=2, cwd=tmp_path)
@@ -515,6 +519,34 @@ def test_plan_above_4_gib(files):
     text = segue("plan", files / "mb.elf", "--memory", "8G", "--at", "0x180000001").stdout
     assert re.search(r"^  =  0x180000001 - 0x180001bb9 +7096  mb.elf$", text, re.M)
     assert re.search(r"^ +\d+  copy  0x180[0-9a-f]{6} -> 0x00[0-9a-f]{6} ", text, re.M)
+
+
+def test_plan_within(files):
+    words = ["plan", files / "mb.elf", "--memory", "64M", "--module", f"{files}/one.mod=words"]
+    # The kernel is at 1 MiB.
+    text = segue(*words, "--within", "1M-2MiB", "--within", "0x2000000-0x3000000").stdout
+    gets = re.search(r"^the target gets\n((?:  .*\n)+)", text, re.M)[1]
+    places = [(int(start, 16), int(end, 16)) for start, end in re.findall(r"0x(\w+) - 0x(\w+)", gets)]
+    # The kernel, the module; the information, at a distance from them; purgatory, in the workspace.
+    assert len(places) == 4 and all(1 << 20 <= start and end <= 2 << 20 for start, end in places[:2])
+    assert places[2][0] == 0x2000000 and places[3][0] > 0x3000000
+    before, after = re.findall(r"^(?:before|after) *\|(.*)\|$", text, re.M)
+    assert "-" in after and "." in after and "-" not in before and "- not for the target" in text
+    assert "not for the target" not in segue(*words).stdout
+    done = segue(*words, "--within", "2M-4M", status=1)
+    assert "segment outside target_memory: ELF segment 0 at 0x100000 to 0x101f40; " \
+        "target_memory is 0x200000 to 0x400000 (code 139)" in done.stderr
+    done = segue(*words, "--within", "640K-1M", status=1)
+    assert "wrong target_memory: no RAM below 4 GiB (code 17)" in done.stderr
+    out = files / "plan.svg"
+    segue(*words, "--within", "1M-2M", "--svg", out)
+    assert "not for target" in out.read_text()
+    segue(*words, "--svg", out)
+    assert "not for target" not in out.read_text()
+    done = segue("plan", files / "vmlinuz", "--within", "16M-32M")
+    assert "warning: Linux may panic without 64 KiB to 640 KiB in target_memory" in done.stderr
+    done = segue("plan", files / "vmlinuz", "--within", "16M-32M", "--within", "64K-640K")
+    assert done.stderr == ""
 
 
 def test_plan_with_a_map_from_a_log(files):

@@ -85,7 +85,7 @@ def memory(block):
 
 @pytest.mark.parametrize("arch, block", CELLS)
 def test_only_this_one(tmp_path, arch, block):
-    kernel = kernel_with(tmp_path, arch, [block])
+    kernel = kernel_with(tmp_path, arch, ["devices", block] if block == "return" else [block])
     words = "ask=init" if block == "cpus" else f"ask={block}"
     with boot(f"{arch}-{block}", kernel, arch, target(tmp_path, block), words, **memory(block)) as vm:
         vm.wait_for(DONE[block], but_not="^it was refused$")

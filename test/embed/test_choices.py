@@ -20,24 +20,30 @@ TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
 const struct segue_container *const segue_containers[] = {{{containers} NULL}};
 const struct segue_check *const segue_checks[] = {{{checks} NULL}};
+const struct segue_load_extra *const segue_load_extras[] = {{{plan} NULL}};
+const struct segue_multiboot_extra *const segue_multiboot_extras[] = {{{sections} NULL}};
 """
-# protocols, containers, checks, sentences
+EXTRAS = ("exchange", "replay", "translate", "sections")
+# protocols, containers, checks, extras, sentences
 CHOICES = {
-    "multiboot": (("multiboot",), (), (), True),
-    "linux": (("linux",), ("bundle",), ("host",), True),
-    "elf": (("elf",), ("fiwix",), ("host",), True),
-    "codes": (("linux", "multiboot"), (), (), False),
+    "multiboot": (("multiboot",), (), (), ("translate",), True),
+    "linux": (("linux",), ("bundle",), ("host",), ("replay", "translate"), True),
+    "elf": (("elf",), ("fiwix",), ("host",), ("exchange", "replay", "translate"), True),
+    "codes": (("linux", "multiboot"), (), (), ("translate", "sections"), False),
 }
 # A name that only this loader or container has in it, beside its own.
 OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "bundle": "segue_bundle_take",
-      "fiwix": "segue_container_fiwix", "host": "segue_walk"}
+      "fiwix": "segue_container_fiwix", "host": "segue_walk", "exchange": "segue_plan_exchange", "replay": "segue_replay_moves",
+      "sections": "segue_elf_has_sections", "translate": "segue_extra_translate"}
 
 
-def tables(loaders, containers=(), checks=()):
+def tables(loaders, containers=(), checks=(), extras=EXTRAS):
     return TABLES.format(loaders="".join(f"&segue_loader_{each}, " for each in loaders),
                          containers="".join(f"&segue_container_{each}, " for each in containers),
-                         checks="".join(f"&segue_check_{each}, " for each in checks))
+                         checks="".join(f"&segue_check_{each}, " for each in checks),
+                         plan="".join(f"&segue_extra_{each}, " for each in extras if each != "sections"),
+                         sections="&segue_extra_sections," if "sections" in extras else "")
 
 
 def host(folder, arch):
@@ -61,15 +67,15 @@ def build(tmp_path_factory, prefix):
         if (way, arch, choice) in made:
             return made[way, arch, choice]
         folder = tmp_path_factory.mktemp(f"{way}-{arch}-{choice}")
-        loaders, containers, checks, sentences = CHOICES[choice]
+        loaders, containers, checks, extras, sentences = CHOICES[choice]
         lines = host(folder, arch)
         if way == "vendored":
             (folder / "segue").symlink_to(ROOT)
             lines += f"SEGUE_PROTOCOLS := {' '.join(loaders)}\nSEGUE_CONTAINERS := {' '.join(containers)}\n"
-            lines += f"SEGUE_CHECKS := {' '.join(checks)}\n" + ("" if sentences else "SEGUE_SENTENCES := 0\n")
+            lines += f"SEGUE_CHECKS := {' '.join(checks)}\nSEGUE_EXTRAS := {' '.join(extras)}\n" + ("" if sentences else "SEGUE_SENTENCES := 0\n")
             lines += embed.readme_block("SEGUE_DIR :=").replace("i386", arch)
         else:
-            (folder / "tables.c").write_text(tables(loaders, containers, checks))
+            (folder / "tables.c").write_text(tables(loaders, containers, checks, extras))
             lines += "OBJECTS += tables.o\n" + embed.readme_block("CFLAGS +=").replace("i386", arch)
             lines += "" if sentences else "LDLIBS := $(patsubst -lsegue,-lsegue-codes,$(LDLIBS))\n"
         (folder / "Makefile").write_text(lines)
@@ -86,9 +92,9 @@ WAYS = [(way, arch) for way in ("vendored", "installed") for arch in ARCHES]
 @pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("way, arch", WAYS)
 def test_only_what_is_chosen_is_linked(build, way, arch, choice):
-    loaders, containers, checks, sentences = CHOICES[choice]
+    loaders, containers, checks, extras, sentences = CHOICES[choice]
     there = set(re.findall(r" [A-Za-z] (\w+)$", run("nm", build(way, arch, choice) / "kernel.elf"), re.MULTILINE))
-    wanted = {*loaders, *containers, *checks}
+    wanted = {*loaders, *containers, *checks, *extras}
     assert {name for name, symbol in OF.items() if symbol in there} == wanted
     assert any(name.startswith("segue_linux") for name in there) == ("linux" in wanted)
     assert ("segue_elf_open" in there) == bool({"multiboot", "elf"} & wanted)
@@ -118,6 +124,10 @@ def test_what_is_chosen_starts(build, way, arch, choice, target):
         stub.run()
         seen = verdict(vm)
     check_entry(entered, target, PASSED[target.name])
+    # strict wants the information that Segue gives if everything is linked
+    if target is MULTIBOOT and "sections" not in CHOICES[choice][3]:
+        assert list(seen.bad) == ["segue.flags.elf"]
+        del seen.bad["segue.flags.elf"]
     check_verdict(seen, target, entered)
 
 
@@ -200,6 +210,40 @@ def test_checks_that_are_left_away(tmp_path, prefix):
         assert run(tmp_path / "program", MULTIBOOT.path, "wrong").startswith(told)
 
 
+def program(folder, prefix, loaders, extras):
+    (folder / "tables.c").write_text(tables(loaders, extras=extras))
+    run("gcc", "-O1", f"-I{prefix}/include/segue", "-o", folder / "program", HERE / "choose.c", folder / "tables.c",
+        f"{prefix}/lib/segue/x86_64/libsegue.a")
+    return folder / "program"
+
+
+def test_exchanges_that_are_left_away(tmp_path, prefix):
+    """Two segments that change places, with RAM for a copy and without it. Exchanges bring the replay."""
+    turned = tmp_path / "turned"
+    with open(turned, "wb") as file:
+        file.write(struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, 0x4002000, 52, 0, 0, 52, 32, 2, 40, 0, 0))
+        for offset, at in ((0x1000, 0x4002000), (0x2000, 0x4001000)):
+            file.write(struct.pack("<8I", 1, offset, at, at, 4096, 4096, 7, 4096))
+        file.write(bytes(0x3000 - file.tell()))
+    refused = "140 needs an extra that is not linked: exchange, as no RAM is free to set bytes aside\n"
+    for extras, told in ((EXTRAS, "0 \n"), (("replay", "exchange"), "0 \n"), (("exchange",), "0 \n"), (("replay",), refused), ((), refused)):
+        chosen = program(tmp_path, prefix, ("elf",), dict.fromkeys(("translate", *extras)))
+        assert run(chosen, turned, "full") == told
+        assert run(chosen, turned) == "0 \n"
+
+
+def test_sections_that_are_left_away(tmp_path, prefix):
+    for extras in (("translate", "sections"), ("translate",)):
+        names = run(program(tmp_path, prefix, ("multiboot",), extras), MULTIBOOT.path, "segments").split("\n")
+        assert "Multiboot information" in names
+        assert ("ELF section headers" in names) == ("sections" in extras)
+
+
+def test_translate_that_is_left_away(tmp_path, prefix):
+    for extras, told in ((("translate",), "0 \n"), ((), "140 needs an extra that is not linked: translate\n")):
+        assert run(program(tmp_path, prefix, ("multiboot",), extras), MULTIBOOT.path) == told
+
+
 def test_a_second_table_is_an_error_where_all_is_taken(tmp_path, prefix):
     """As segue.h says."""
     (tmp_path / "tables.c").write_text(tables(("multiboot",)))
@@ -222,5 +266,10 @@ def test_a_new_choice_makes_it_anew(tmp_path):
     assert "-c -o" not in made("SEGUE_PROTOCOLS=boot_sector", "SEGUE_CONTAINERS=")
     made("SEGUE_PROTOCOLS=boot_sector linux16", "SEGUE_CONTAINERS=", "SEGUE_SENTENCES=0")
     assert {"linux_real.o", "linux_read.o"} < members() and not {"linux.o", "log.o"} & members()
+    made("SEGUE_PROTOCOLS=boot_sector linux16", "SEGUE_EXTRAS=replay")
+    assert {"check_plan.o", "replay.o"} < members() and not {"exchange.o", "plan_exchange.o", "elf_sections.o"} & members()
+    made("SEGUE_PROTOCOLS=boot_sector linux16", "SEGUE_EXTRAS=exchange")
+    assert {"check_plan.o", "replay.o", "exchange.o"} < members() and "replay_extra.o" not in members()
+    made("SEGUE_EXTRAS=none", status=2)
     made("SEGUE_PROTOCOLS=multiboot2", status=2)
     made("SEGUE_PROTOCOLS=", status=2)

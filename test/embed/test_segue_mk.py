@@ -68,7 +68,7 @@ def test_what_it_defines_is_not_overridden(tmp_path):
 
 @pytest.mark.parametrize("line, said", [
     ("SEGUE_SENTENCES := no", "not 'no'"), ("SEGUE_MEMORY := yes", "not 'yes'"),
-    ("SEGUE_PROTOCOL := multiboot", "The names are SEGUE_PROTOCOLS"), ("SEGUE_BLOCK := cpus", "and SEGUE_BLOCKS")])
+    ("SEGUE_PROTOCOL := multiboot", "The names are SEGUE_PROTOCOLS"), ("SEGUE_BLOCK := cpus", "SEGUE_BLOCKS and SEGUE_EXTRAS")])
 def test_a_value_that_means_nothing(tmp_path, line, said):
     """It would be ignored, and everything linked."""
     (tmp_path / "Makefile").write_text(f"SEGUE_ARCH := i386\n{line}\ninclude {ROOT}/stage2/segue.mk\nall:\n")

@@ -8,7 +8,8 @@
  *   write.
  *
  * The simulated machine has 4 MiB. The last eight bytes of the input describe its layout: flags, how the blob is
- * scattered, the places of the blob and the workspace, the number of modules, and the ranges that the host keeps.
+ * scattered, the places of the blob and the workspace, the number of modules, the ranges that the host keeps, and target
+ * memory.
  */
 #ifndef FUZZ_CHECK_H
 #define FUZZ_CHECK_H
@@ -39,7 +40,7 @@ struct world {
 	struct segue_load_args args;
 	struct segue_part modules[MODULES_MAX];
 	struct segue_extent extents[1 + MODULES_MAX][EXTENTS_MAX];
-	struct segue_range map[HOLE + 1], keep[1];
+	struct segue_range map[HOLE + 1], keep[1], target_memory[2];
 	uint8_t module_bytes[MODULES_MAX][MODULE_SIZE_MAX];
 	uint64_t cursor;
 	int error_sentences;
@@ -123,13 +124,53 @@ static inline void lay_out(struct world *w, struct segue_part *part, struct segu
 	part->extent_count = count;
 }
 
+/* Is address in target memory? */
+static inline bool is_targets(const struct world *w, uint64_t address)
+{
+	bool inside = w->args.target_memory_count == 0;
+
+	for (size_t i = 0; i < w->args.target_memory_count; i++)
+		inside = inside || (address >= w->target_memory[i].start && address < w->target_memory[i].end);
+	return inside;
+}
+
+/* The first edge of target memory after address, at most end. */
+static inline uint64_t next_edge(const struct world *w, uint64_t address, uint64_t end)
+{
+	for (size_t i = 0; i < w->args.target_memory_count; i++) {
+		const struct segue_range *r = &w->target_memory[i];
+
+		if (r->start > address && r->start < end)
+			end = r->start;
+		if (r->end > address && r->end < end)
+			end = r->end;
+	}
+	return end;
+}
+
+/* Appends RAM; what is outside target memory is told as reserved. Ranges of one type that meet in one entry are one. */
+static inline size_t tell_ram(const struct world *w, struct segue_range *told, size_t first, size_t count, uint64_t start,
+			      uint64_t end, uint32_t type)
+{
+	for (uint64_t next; start < end; start = next) {
+		uint32_t kind = type == SEGUE_MEMORY_RAM && !is_targets(w, start) ? SEGUE_MEMORY_RESERVED : type;
+
+		next = next_edge(w, start, end);
+		if (count > first && told[count - 1].end == start && told[count - 1].type == kind)
+			told[count - 1].end = next;
+		else
+			told[count++] = (struct segue_range){start, next, kind, 0};
+	}
+	return count;
+}
+
 /* The map that the target must get: the host's, in its order, with the hole and the catcher cut out of RAM. */
-#define TOLD_MAX 8
+#define TOLD_MAX 16
 static inline size_t told_map(const struct world *w, struct segue_range *told)
 {
 	struct segue_range cuts[2] = {0}, swap;
 	struct segue_segment s = {.name = ""};
-	size_t count = 0;
+	size_t count = 0, first;
 
 	for (size_t i = 0; strcmp(s.name, "catcher") && segue_segment_at(w->args.workspace, i, &s) == SEGUE_OK; i++)
 		;
@@ -147,17 +188,18 @@ static inline size_t told_map(const struct world *w, struct segue_range *told)
 	for (size_t i = 0; i < w->args.memory_map_count; i++) {
 		struct segue_range r = w->map[i];
 
+		first = count;
 		for (size_t k = 0; k < 2 && r.type == SEGUE_MEMORY_RAM; k++) {
 			if (cuts[k].end <= r.start || cuts[k].start >= r.end)
 				continue;
 			if (r.start < cuts[k].start)
-				told[count++] = (struct segue_range){r.start, cuts[k].start, SEGUE_MEMORY_RAM, 0};
+				count = tell_ram(w, told, first, count, r.start, cuts[k].start, SEGUE_MEMORY_RAM);
 			if (cuts[k].type != 0)
-				told[count++] = cuts[k];
+				count = tell_ram(w, told, first, count, cuts[k].start, cuts[k].end, cuts[k].type);
 			r.start = cuts[k].end;
 		}
 		if (r.start < r.end)
-			told[count++] = r;
+			count = tell_ram(w, told, first, count, r.start, r.end, r.type);
 	}
 	return count;
 }
@@ -212,6 +254,15 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 		args->keep = w->keep;
 		args->keep_count = 1;
 	}
+	if (layout->cmdline & 0xf8) {
+		uint32_t place = layout->cmdline >> 3;
+
+		/* at any alignment, below 1 MiB or across the end of RAM; the second one lies below, overlaps, or is empty */
+		w->target_memory[0] = (struct segue_range){place * 0x1c001u, place * 0x1c001u + (place & 1 ? 0x140400 : 0x60400), 0, 0};
+		w->target_memory[1] = (struct segue_range){0x10000, 0x10000 + (place & 7) * 0x28000u, 0, 0};
+		args->target_memory = w->target_memory;
+		args->target_memory_count = 2;
+	}
 }
 
 /* Puts the sources into fuzz_memory. */
@@ -236,6 +287,9 @@ static inline bool writable(const struct world *w, uint64_t start, uint64_t size
 		return false;
 	for (size_t i = 0; i < w->args.memory_map_count; i++)
 		if (w->map[i].type != SEGUE_MEMORY_RAM && meets(start, size, w->map[i].start, w->map[i].end - w->map[i].start))
+			return false;
+	for (uint64_t at = start; at < start + size; at = next_edge(w, at, start + size))
+		if (!is_targets(w, at))
 			return false;
 	return w->args.keep_count == 0 || !meets(start, size, w->keep[0].start, w->keep[0].end - w->keep[0].start);
 }
@@ -346,6 +400,8 @@ static inline void check_accepted(const struct world *w)
 			CHECK(!meets(s.dest, s.size, other.dest, other.size), "segments %zu and %zu meet", i, j);
 		}
 		CHECK(!meets(s.dest, s.size, d.purgatory, d.purgatory_size), "segment %zu lies over purgatory", i);
+		CHECK(d.purgatory == w->args.workspace_phys || writable(w, d.purgatory, d.purgatory_size), "purgatory at %#x",
+		      d.purgatory);
 		if (s.file_size) {
 			CHECK(source, "segment %zu: its bytes come from nowhere", i);
 			memcpy(expected + s.dest, source, s.file_size);

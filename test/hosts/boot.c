@@ -214,32 +214,59 @@ static void map_kernel(const struct kernel_header *kernel, uint64_t base)
 	*token = linear + kernel->shadow_stack + PAGE - 8;
 }
 
-/* calls=: target memory, and staging for all of it, cut as stage= says */
-static void place_staging(void)
+/* Target memory in one range; with three, in three that are out of order and apart. */
+static void choose_memory(struct host_call *call, uint64_t start, uint64_t size)
+{
+	if (!word(handover.line, "three")) {
+		call->memory[0] = (struct segue_range){.start = start, .end = start + size};
+		return;
+	}
+	call->memory[0] = (struct segue_range){.start = start + 3 * size, .end = start + 3 * size + size / 4};
+	call->memory[1] = (struct segue_range){.start = start, .end = start + size / 2};
+	call->memory[2] = (struct segue_range){.start = start + 2 * size, .end = start + 2 * size + size / 4};
+}
+
+/* Staging for all of target memory, cut as stage= says. */
+static void place_staging(struct host_call *call, uint32_t size)
 {
 	const char *line = handover.line;
+	uint32_t piece = word_is(line, "stage=", "pages") ? PAGE : word_is(line, "stage=", "odd") ? 3571 : size;
+	uint32_t count = (size + piece - 1) / piece, left = size, at;
 	struct segue_extent *extents;
-	uint32_t size, piece, count, left, at;
 
-	if (!word(line, "calls="))
-		return;
-	handover.target_phys = word_number(line, "target=", 0x1000000);
-	handover.target_size = size = (uint32_t)word_number(line, "tsize=", 0x10000);
-	piece = word_is(line, "stage=", "pages") ? PAGE : word_is(line, "stage=", "odd") ? 3571 : size;
-	count = (size + piece - 1) / piece;
 	/* After each odd piece are three bytes of the host's. */
-	handover.staging_size = round_up((piece + 3) * count + 1, PAGE);
-	handover.staging_phys = take(handover.staging_size, PAGE);
-	at = (uint32_t)handover.staging_phys;
+	call->staging_size = round_up((piece + 3) * count + 1, PAGE);
+	call->staging_phys = take(call->staging_size, PAGE);
+	at = (uint32_t)call->staging_phys;
 	extents = (void *)(uintptr_t)take(count * sizeof *extents, PAGE);
-	left = size;
 	for (uint32_t i = 0; i < count; i++) {
 		extents[i].size = left < piece ? left : piece;
 		extents[i].addr = at + (piece % PAGE ? i * (piece + 3) + 1 : count % 3 ? i * 3 % count * PAGE : i * PAGE);
 		left -= (uint32_t)extents[i].size;
 	}
-	handover.staging_count = count;
-	handover.staging = place((uintptr_t)extents, count * sizeof *extents, 0);
+	call->staging_count = count;
+	call->staging = place((uintptr_t)extents, count * sizeof *extents, 0);
+}
+
+/* calls=: with two, the second target has the memory at target2=, or that of the first. */
+static void place_calls(uint64_t extents)
+{
+	const char *line = handover.line;
+	uint64_t size = word_number(line, "tsize=", 0x10000), start = word_number(line, "target=", 0x1000000);
+	struct host_call *second = &handover.calls[1];
+
+	if (!word(line, "calls="))
+		return;
+	handover.call_count = word(line, "two") ? 2 : 1;
+	for (uint64_t i = 0; i < handover.call_count; i++) {
+		choose_memory(&handover.calls[i], i ? word_number(line, "target2=", start) : start, size);
+		place_staging(&handover.calls[i], (uint32_t)size);
+	}
+	if (handover.call_count == 1)
+		return;
+	second->workspace_size = SEGUE_WORKSPACE_SIZE_RETURN(extents, second->staging_count);
+	second->workspace_phys = take(second->workspace_size, PAGE);
+	second->workspace = place(second->workspace_phys, second->workspace_size, 0);
 }
 
 static void place_workspace(uint64_t extents)
@@ -247,7 +274,7 @@ static void place_workspace(uint64_t extents)
 	const char *line = handover.line;
 	uint64_t linear;
 
-	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.staging_count) :
+	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
 							 SEGUE_WORKSPACE_SIZE(extents);
 	handover.workspace_phys = word_number(line, "wsp=", 0);
 	if (!handover.workspace_phys)
@@ -412,7 +439,7 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 		count += limit;
 		extents[i] = (void *)(uintptr_t)take(limit * sizeof **extents, PAGE);
 	}
-	place_staging();
+	place_calls(count);
 	place_workspace(count);
 	if (word(handover.line, "reserved") && handover.map_count < HOST_RANGES)
 		handover.map[handover.map_count++] = (struct segue_range){

@@ -46,6 +46,15 @@ struct host_part {
 	char line[512];               /* the words that Multiboot passed; the file name is first */
 };
 
+/* calls=: a target that comes back */
+#define HOST_CALLS 2u
+struct host_call {
+	struct segue_range memory[3]; /* target memory; empty ranges at the end */
+	uint64_t staging_phys, staging_size; /* the memory that the extents of staging are cut from */
+	uint64_t staging, staging_count; /* of struct segue_extent */
+	uint64_t workspace, workspace_phys, workspace_size; /* of the second target; the first has the host's */
+};
+
 struct handover {
 	uint64_t mode;
 	uint64_t base;                /* the kernel's offset of physical p is p + base - shift= */
@@ -53,9 +62,8 @@ struct handover {
 	uint64_t cr3;                 /* tables that do not map the boot stage */
 	uint64_t workspace, workspace_phys, workspace_size;
 	uint64_t bios_workspace, bios_workspace_phys; /* workspace of segue_bios() */
-	uint64_t target_phys, target_size; /* calls=: target memory */
-	uint64_t staging_phys, staging_size; /* the memory that the extents of staging are cut from */
-	uint64_t staging, staging_count; /* of struct segue_extent */
+	uint64_t call_count;          /* of calls: targets that are called in turn */
+	struct host_call calls[HOST_CALLS];
 	uint64_t unmapped;            /* an unmapped address, for a broken stack */
 	uint64_t apic, io_apic, hpet, vga;
 	uint64_t direct;              /* direct map of all RAM; NO_DIRECT: not mapped */

@@ -78,6 +78,28 @@ static void tell_one_range(struct segue_load_args *args)
 	stop();
 }
 
+static const char *read_hexadecimal(const char *at, uint64_t *number)
+{
+	for (*number = 0; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+		*number = *number * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+	return at;
+}
+
+/* within=START-END,START-END: target memory */
+static void tell_within(struct segue_load_args *args)
+{
+	static struct segue_range ranges[4];
+	const char *at = word(handover.line, "within=");
+
+	args->target_memory = ranges;
+	for (; at && *at && *at != ' ' && args->target_memory_count < sizeof ranges / sizeof *ranges; at += *at == ',') {
+		struct segue_range *range = &ranges[args->target_memory_count++];
+
+		at = read_hexadecimal(at, &range->start);
+		at = read_hexadecimal(at + (*at == '-'), &range->end);
+	}
+}
+
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine)
 {
 	const struct handover *h = &handover;
@@ -116,16 +138,9 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 		args->flags |= SEGUE_LOAD_INIT_CPUS;
 	if (word(h->line, "any"))
 		args->flags |= SEGUE_LOAD_ANY_CPU;
-	if (h->target_size) {
-		static struct segue_range target_memory;
-
-		target_memory = (struct segue_range){.start = h->target_phys, .end = h->target_phys + h->target_size};
-		args->target_memory = &target_memory;
-		args->target_memory_count = 1;
-		args->staging = pointer(h->staging);
-		args->staging_count = (size_t)h->staging_count;
-		args->flags |= SEGUE_LOAD_RETURN | (word(h->line, "clear") ? SEGUE_LOAD_CLEAR : 0);
-	}
+	tell_within(args);
+	if (h->call_count)
+		calls_arguments(args, 0);
 	tell_wrongly(args);
 }
 
@@ -179,6 +194,8 @@ static void load(void)
 		say("Refused: segue_load: %u %s\n", (uint32_t)error, segue_strerror(error));
 		stop();
 	}
+	if (handover.call_count > 1)
+		calls_load_second();
 	for (uint64_t i = 0; i < handover.part_count; i++)
 		if (handover.part[i].separate)
 			__builtin_memset(pointer(handover.part[i].data), 0xa5, (size_t)handover.part[i].size);

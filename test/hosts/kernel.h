@@ -104,7 +104,9 @@ uint64_t checksum_memory_from(uint64_t first);
 void bios_map(void);                  /* map=bios: replaces the boot loader's map */
 void bios_calls(void);                /* bios=: after the state is applied */
 
-/* calls.c: segue_call() so many times */
+/* calls.c: segue_call() so many times, to each target in turn; load_second() loads the second one */
+void calls_arguments(struct segue_load_args *args, uint32_t which);
+void calls_load_second(void);
 void calls(uint32_t count);
 
 /* refusals.c */

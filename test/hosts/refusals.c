@@ -107,6 +107,18 @@ static void map_backwards(struct segue_load_args *args)
 	args->memory_map_count = 1;
 }
 
+static void within(struct segue_load_args *args, uint64_t start, uint64_t end)
+{
+	range[0] = (struct segue_range){start, end, 0, 0};
+	args->target_memory = range;
+	args->target_memory_count = 1;
+}
+
+static void within_nothing(struct segue_load_args *args) { args->target_memory = NULL; args->target_memory_count = 1; }
+static void within_backwards(struct segue_load_args *args) { within(args, 0x800000, 0x400000); }
+static void within_rom(struct segue_load_args *args) { within(args, 0xf0000, 0x100000); }
+static void within_other_ram(struct segue_load_args *args) { within(args, 0x800000, 0x1000000); }
+
 static uint32_t field(const struct segue_load_args *args, uint32_t offset)
 {
 	uint32_t value;
@@ -275,6 +287,9 @@ static const struct kind kinds[] = {
 	{"keep backwards", SEGUE_E_MEMORY_MAP, 0, {{0}}, keep_backwards},
 	{"no map", SEGUE_E_NO_RAM, 0, {{0}}, no_map},
 	{"all kept", SEGUE_E_NO_RAM, 0, {{0}}, keep_all},
+	{"target memory without an array", SEGUE_E_TARGET_MEMORY, 0, {{0}}, within_nothing},
+	{"target memory backwards", SEGUE_E_TARGET_MEMORY, 0, {{0}}, within_backwards},
+	{"target memory without RAM", SEGUE_E_TARGET_MEMORY, 0, {{0}}, within_rom},
 	{"empty", SEGUE_E_EMPTY, 0, {{0}}, empty},
 	{"unknown", SEGUE_E_UNKNOWN, 0, {{0, 0x20202020, 4}, {MULTIBOOT, 0, 4}}, NULL},
 	{"gzip", SEGUE_E_GZIP, 0, {{0, 0x00088b1f, 4}, {MULTIBOOT, 0, 4}}, NULL},
@@ -316,6 +331,7 @@ static const struct kind kinds[] = {
 	{"segments overlap", SEGUE_E_SEGMENT_OVERLAP, 0, {{PHDR1 + P_PADDR, 0x101000, 4}, {0}}, NULL},
 	{"segment in video memory", SEGUE_E_SEGMENT_NOT_RAM, 0, {{PHDR1 + P_PADDR, 0xa0000, 4}, {0}}, NULL},
 	{"segment kept", SEGUE_E_SEGMENT_KEPT, 0, {{0}}, keep_target},
+	{"segment outside target memory", SEGUE_E_SEGMENT_OUTSIDE, 0, {{0}}, within_other_ram},
 	{"no room beside the target", SEGUE_E_NO_PLACE, 0, {{0}}, map_full},
 	{"Linux cut", SEGUE_E_LINUX_TRUNCATED, 1, {{0}}, cut_700},
 	{"Linux version", SEGUE_E_LINUX_VERSION, 1, {{VERSION, 0x0300, 2}, {0}}, NULL},

@@ -392,6 +392,23 @@ static void kept(struct host *h)
 	h->args.keep = &keep;
 	h->args.keep_count = 1;
 }
+static struct segue_range within[2];
+static void within_nothing(struct host *h) { h->args.target_memory_count = 1; }
+static void within_garbage(struct host *h) { h->args.target_memory = within; h->args.target_memory_count = 0x7fffffff; }
+static void within_ranges(struct host *h, uint64_t start, uint64_t end)
+{
+	within[0] = (struct segue_range){.start = 0, .end = 0x10000};
+	within[1] = (struct segue_range){.start = start, .end = end};
+	h->args.target_memory = within;
+	h->args.target_memory_count = 2;
+}
+static void within_backwards(struct host *h) { within_ranges(h, 2 * MIB, MIB); }
+static void within_rom(struct host *h)
+{
+	within_ranges(h, 0xa0000, MIB);
+	within[0] = within[1];
+}
+static void within_other(struct host *h) { within_ranges(h, 4 * MIB, 8 * MIB); }
 static void overlapping_map(struct host *h)
 {
 	h->map[3] = (struct segue_range){.start = ENTRY + 0x2000, .end = ENTRY + 0x2001, .type = SEGUE_MEMORY_NVS};
@@ -449,6 +466,12 @@ static const struct refusal refusals[] = {
 	{"short of RAM", short_of_ram, SEGUE_E_SEGMENT_NOT_RAM, "ELF segment 0 at 0x200000 to 0x204e20; RAM is 0x100000 to 0x203a98"},
 	{"kept", kept, SEGUE_E_SEGMENT_KEPT, "0x201000 to 0x201001"},
 	{"empty and real keep", empty_keep, SEGUE_E_SEGMENT_KEPT, "0x201800 to 0x201900"},
+	{"target memory without an array", within_nothing, SEGUE_E_TARGET_MEMORY, "target_memory_count is 1, and its array is NULL"},
+	{"target_memory_count garbage", within_garbage, SEGUE_E_TARGET_MEMORY, "target_memory_count is 2147483647: more than"},
+	{"target memory backwards", within_backwards, SEGUE_E_TARGET_MEMORY, "range 1 is backwards"},
+	{"target memory without RAM", within_rom, SEGUE_E_TARGET_MEMORY, "no RAM"},
+	{"outside target memory", within_other, SEGUE_E_SEGMENT_OUTSIDE,
+	 "ELF segment 0 at 0x200000 to 0x204e20; target_memory is 0x0 to 0x10000"},
 	{"firmware's in the map's RAM", overlapping_map, SEGUE_E_SEGMENT_NOT_RAM, "0x202000"},
 };
 
@@ -791,7 +814,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 90);
+	assert_int_equal(known, 93);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 

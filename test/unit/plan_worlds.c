@@ -2,7 +2,8 @@
 /*
  * Tests the planner on all small worlds: every placement of up to four segments in a few bytes of memory, each byte copied
  * from anywhere or zero, with and without free cells. Each plan is executed byte by byte and its result is checked. The
- * replay must agree, for correct plans and for damaged ones. Then larger random worlds follow.
+ * replay must agree, for correct plans and for damaged ones. Then larger random worlds follow. Before these, all small worlds of a
+ * target that comes back, with the exchanges of its later crossings.
  *
  * Linked with purgatory's mover (MOVER defined, 32-bit) or with its C model. Usage: plan_worlds [seconds], default 50.
  */
@@ -35,7 +36,7 @@ static struct segue_move list[LIST_MAX + 1];
 static uint32_t list_count;
 static uint64_t plan_memory[65536], replay_memory[65536];
 
-static unsigned long long worlds, replays, broken_cycles, exchanges, damaged, damaged_right, doubtful;
+static unsigned long long worlds, replays, broken_cycles, exchanges, damaged, damaged_right, doubtful, calls_checked;
 static uint32_t longest[PIECES_MAX + 1];
 static unsigned long failures;
 
@@ -156,10 +157,10 @@ static const struct segue_move *entry(const void *context, uint32_t index)
 
 static struct world at; /* the world with the program's own addresses */
 
-static enum replay_status replay(bool exchanged)
+static enum replay_status replay(void)
 {
 	struct replay state;
-	size_t size = segue_replay_memory(2 * at.copy_count + at.zero_count + at.free_count, list_count + 1);
+	size_t size = segue_replay_memory(at.copy_count + at.zero_count + at.free_count, list_count + 1);
 	uint32_t index = 0;
 
 	if (size > sizeof(replay_memory))
@@ -173,8 +174,6 @@ static enum replay_status replay(bool exchanged)
 		const struct plan_copy *copy = &at.copies[i];
 
 		segue_replay_allow(&state, copy->dst, copy->dst + copy->size);
-		if (exchanged)
-			segue_replay_allow(&state, copy->src, copy->src + copy->size);
 	}
 	segue_replay_moves(&state, entry, NULL, list_count + 1);
 	for (uint32_t i = 0; i < at.copy_count; i++)
@@ -195,7 +194,7 @@ static uint32_t chance(uint32_t below)
 }
 
 /* Damages a correct list in one place: do the bytes and the replay agree? */
-static void damage(const struct world *w, const bool *writable, bool exchanged)
+static void damage(const struct world *w, const bool *writable)
 {
 	uint32_t i = chance(list_count), k = chance(list_count);
 	struct segue_move saved = list[i], other = list[k];
@@ -240,7 +239,7 @@ static void damage(const struct world *w, const bool *writable, bool exchanged)
 			goto out;
 	}
 	right = run(w, writable, &outside);
-	verdict = replay(exchanged);
+	verdict = replay();
 	damaged++;
 	if (right && !outside)
 		damaged_right++;
@@ -266,7 +265,7 @@ static void check(const struct world *w)
 		.copies = at.copies, .zeros = at.zeros, .free = at.frees,
 		.copy_count = w->copy_count, .zero_count = w->zero_count, .free_count = w->free_count,
 		.memory = plan_memory, .memory_size = segue_plan_memory(w->copy_count, w->zero_count, w->free_count),
-		.emit = collect
+		.emit = collect, .exchange = segue_plan_exchange
 	};
 	struct plan_result result;
 	enum plan_status status;
@@ -320,13 +319,6 @@ static void check(const struct world *w)
 		/* For the replay: what was taken. */
 		at.frees[i].end = at.frees[i].start + used;
 	}
-	for (uint32_t i = 0; i < w->copy_count && result.exchanged; i++)
-		for (uint64_t k = 0; k < w->copies[i].size; k++)
-			writable[w->copies[i].src + k] = true;
-	for (uint32_t i = 0; i < w->copy_count; i++)
-		for (uint64_t k = 0; k < w->copies[i].size && w->copies[i].dst == w->copies[i].src; k++)
-			writable[w->copies[i].dst + k] = false;
-
 	if (!run(w, writable, &outside))
 		show(w, "wrong bytes", 0);
 	if (outside)
@@ -346,7 +338,7 @@ static void check(const struct world *w)
 	/* The replay takes as long as everything else together. */
 	if (w->cells <= 6 || worlds % 4 == 0) {
 		replays++;
-		if (replay(result.exchanged != 0) != REPLAY_OK)
+		if (replay() != REPLAY_OK)
 			show(w, "the replay refuses", 0);
 	}
 	if (result.exchanged)
@@ -356,7 +348,7 @@ static void check(const struct world *w)
 	if (list_count > longest[w->copy_count])
 		longest[w->copy_count] = list_count;
 	if (list_count != 0 && worlds % 4 == 0)
-		damage(w, writable, result.exchanged != 0);
+		damage(w, writable);
 }
 
 /* Without free cells, with all unused cells, and with the first of them only. */
@@ -409,6 +401,212 @@ static void place(struct world *w, uint32_t left, uint32_t from)
 			w->zero_count--;
 		}
 	}
+}
+
+/*
+ * Worlds of a target that comes back. Its memory is [target, target_end): some segments, and between them the host's bytes, or
+ * zeros, or bytes that the host does not use. Saves take the host's bytes of it to any cells outside.
+ */
+#define SAVES_MAX 10u
+enum gaps { GAPS_STAY, GAPS_CLEARED, GAPS_UNUSED, GAPS_KINDS };
+struct calls {
+	struct world w;
+	struct plan_copy saves[SAVES_MAX]; /* by src */
+	uint32_t save_count, target, target_end;
+	bool taken[ARENA_MAX];        /* a segment or a save writes to it */
+};
+
+static void exchange(const struct calls *c)
+{
+	uintptr_t base = (uintptr_t)arena;
+
+	for (list_count = 0; list_count < c->save_count; list_count++)
+		list[list_count] = (struct segue_move){.dst = c->saves[list_count].src + base, .src = c->saves[list_count].dst + base,
+						       .size = (uint32_t)c->saves[list_count].size, .op = SEGUE_MOVE_SWAP_UP};
+	list[list_count] = (struct segue_move){ .op = SEGUE_MOVE_END };
+	execute();
+}
+
+/* Crosses to the target by the plan, and by exchanges back, there, and back again. */
+static void check_calls(const struct calls *c)
+{
+	unsigned char target[ARENA_MAX + 2 * GUARD], host[ARENA_MAX + 2 * GUARD];
+	bool writable[ARENA_MAX] = { false }, outside;
+	const struct world *w = &c->w;
+
+	check(w);
+	/* high.asm: where blob and staging are above 4 GiB, no move there overlaps itself. */
+	for (uint32_t i = 0; i < list_count; i++)
+		if (list[i].op != SEGUE_MOVE_ZERO && list[i].dst >= (uintptr_t)arena + c->target_end &&
+		    list[i].src >= (uintptr_t)arena + c->target_end && list[i].dst < list[i].src + list[i].size &&
+		    list[i].src < list[i].dst + list[i].size)
+			show(w, "a move outside target memory overlaps itself", i);
+	for (uint32_t i = 0; i < w->cells; i++)
+		writable[i] = c->taken[i] || (i >= c->target && i < c->target_end);
+	if (!run(w, writable, &outside))
+		show(w, "wrong bytes in the target", 0);
+	if (outside)
+		show(w, "the plan of a call writes outside", 0);
+	memcpy(target, guarded, sizeof guarded);
+	memcpy(host, guarded, sizeof guarded);
+	for (uint32_t i = 0; i < c->save_count; i++)
+		for (uint64_t k = 0; k < c->saves[i].size; k++) {
+			host[GUARD + c->saves[i].src + k] = (unsigned char)(c->saves[i].src + k + 1);
+			host[GUARD + c->saves[i].dst + k] = target[GUARD + c->saves[i].src + k];
+		}
+	exchange(c);
+	if (memcmp(guarded, host, sizeof host) != 0)
+		show(w, "the host's bytes are not home", 1);
+	exchange(c);
+	if (memcmp(guarded, target, sizeof target) != 0)
+		show(w, "the target's bytes are not back", 2);
+	exchange(c);
+	if (memcmp(guarded, host, sizeof host) != 0)
+		show(w, "the host's bytes are not home", 3);
+	calls_checked++;
+}
+
+static bool is_untouched(const struct calls *c, uint32_t at, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i++)
+		if (c->taken[at + i])
+			return false;
+	return true;
+}
+
+/* All ways to save what is left of target memory, from cell `from` on, in at most `left` pieces. */
+static void save_rest(struct calls *c, uint32_t left, uint32_t from, enum gaps gaps)
+{
+	uint32_t most = 0;
+
+	while (from < c->target_end && gaps == GAPS_UNUSED && !c->taken[from])
+		from++;
+	if (from == c->target_end) {
+		struct world *w = &c->w;
+		uint32_t copies = w->copy_count;
+
+		for (uint32_t i = 0; i < c->save_count; i++)
+			w->copies[w->copy_count++] = c->saves[i];
+		check_calls(c);
+		w->copy_count = copies;
+		return;
+	}
+	if (left == 0)
+		return;
+	while (from + most < c->target_end && (gaps != GAPS_UNUSED || c->taken[from + most]))
+		most++;
+	for (uint32_t size = 1; size <= most; size++)
+		for (uint32_t dst = 0; dst + size <= c->w.cells; dst++) {
+			if ((dst + size > c->target && dst < c->target_end) || !is_untouched(c, dst, size))
+				continue;
+			memset(c->taken + dst, true, size);
+			c->saves[c->save_count++] = (struct plan_copy){ dst, from, size };
+			save_rest(c, left - 1, from + size, gaps);
+			c->save_count--;
+			memset(c->taken + dst, false, size);
+		}
+}
+
+/* The segments are placed: each kind of gaps between them. */
+static void fill_gaps(struct calls *c, uint32_t left)
+{
+	struct world *w = &c->w;
+	uint32_t copies = w->copy_count, zeros = w->zero_count;
+
+	for (enum gaps gaps = GAPS_STAY; gaps < GAPS_KINDS; gaps++) {
+		bool read[ARENA_MAX] = { false };
+		struct plan_range kept[PIECES_MAX];
+		uint32_t zero = 0;
+
+		memcpy(kept, w->zeros, zeros * sizeof *kept);
+		w->free_count = w->zero_count = 0;
+		for (uint32_t i = 0; i < copies; i++)
+			for (uint64_t k = 0; k < w->copies[i].size; k++)
+				read[w->copies[i].src + k] = true;
+		for (uint32_t at = c->target; at < c->target_end; at++) {
+			struct plan_range cell = { at, at + 1 };
+
+			if (c->taken[at]) {
+				if (zero < zeros && kept[zero].start == at)
+					w->zeros[w->zero_count++] = kept[zero++];
+			} else if (gaps == GAPS_CLEARED) {
+				w->zeros[w->zero_count++] = cell;
+			} else if (gaps == GAPS_STAY) {
+				w->copies[w->copy_count++] = (struct plan_copy){ at, at, 1 };
+			} else if (!read[at]) {
+				w->frees[w->free_count++] = cell;
+			}
+		}
+		save_rest(c, left, c->target, gaps);
+		w->copy_count = copies;
+		w->zero_count = zeros;
+		w->free_count = 0;
+		memcpy(w->zeros, kept, zeros * sizeof *kept);
+	}
+}
+
+/* All placements of more segments in target memory, from cell `from` on; segments and saves are `left` more at most. */
+static void place_calls(struct calls *c, uint32_t left, uint32_t from)
+{
+	struct world *w = &c->w;
+
+	fill_gaps(c, left);
+	/* At least one save. */
+	if (left < 2)
+		return;
+	for (uint32_t dst = from; dst < c->target_end; dst++)
+		for (uint32_t size = 1; dst + size <= c->target_end; size++) {
+			memset(c->taken + dst, true, size);
+			for (uint32_t src = 0; src + size <= w->cells; src++) {
+				w->copies[w->copy_count++] = (struct plan_copy){ dst, src, size };
+				place_calls(c, left - 1, dst + size);
+				w->copy_count--;
+			}
+			w->zeros[w->zero_count++] = (struct plan_range){ dst, dst + size };
+			place_calls(c, left - 1, dst + size);
+			w->zero_count--;
+			memset(c->taken + dst, false, size);
+		}
+}
+
+static void place_targets(uint32_t cells, uint32_t pieces)
+{
+	for (uint32_t target = 0; target < cells; target++)
+		for (uint32_t end = target + 1; end <= cells; end++) {
+			struct calls c = { .w = { .cells = cells }, .target = target, .target_end = end };
+
+			place_calls(&c, pieces, target);
+		}
+}
+
+/* Target memory is the first cells. Segments fill most of it, from the cells above, where the saves go too. */
+static void random_calls(void)
+{
+	uint32_t end = 4 + chance(24), others = end + chance(12), size;
+	struct calls c = { .w = { .cells = end + others }, .target_end = end };
+	struct world *w = &c.w;
+
+	for (uint32_t at = 0; at < end && w->copy_count < SAVES_MAX; at += size) {
+		size = 1 + chance(chance(2) ? end - at : 5) % (end - at);
+		if (chance(4))
+			w->copies[w->copy_count++] = (struct plan_copy){ at, end + chance(others - size + 1), size };
+	}
+	for (uint32_t at = 0, tries = 0; at < end; tries++) {
+		uint32_t dst;
+
+		if (c.save_count == SAVES_MAX || tries == 100)
+			return;
+		size = 1 + chance(chance(2) ? end - at : 5) % (end - at);
+		dst = end + chance(others - size + 1);
+		if (!is_untouched(&c, dst, size))
+			continue;
+		memset(c.taken + dst, true, size);
+		c.saves[c.save_count++] = (struct plan_copy){ dst, at, size };
+		at += size;
+	}
+	for (uint32_t i = 0; i < c.save_count; i++)
+		w->copies[w->copy_count++] = c.saves[i];
+	check_calls(&c);
 }
 
 /* Segments that nearly fill the memory, in an order that differs from their places. */
@@ -477,6 +675,15 @@ int main(int argc, char **argv)
 	unsigned long long exhaustive, exhaustive_worlds = 0;
 	uint32_t cells;
 
+	/* The next arena has up to nine times as many. */
+	for (cells = 1; cells <= 7 && now() - start + 9 * last < 0.3 * seconds; cells++) {
+		before = now();
+		place_targets(cells, 4);
+		last = now() - before;
+	}
+	printf("all %llu worlds of a target that comes back, of up to 4 segments and saves in up to %u bytes\n",
+		calls_checked, cells - 1);
+	last = 0;
 	/* The next arena has about five times as many worlds. */
 	for (cells = 1; now() - start + 5.5 * last < 0.8 * seconds; cells++) {
 		before = now();
@@ -494,6 +701,7 @@ int main(int argc, char **argv)
 		for (uint32_t i = 0; i < 200; i++) {
 			random_world();
 			random_permutation();
+			random_calls();
 		}
 	}
 	printf("all %llu worlds of up to 4 segments in up to %u bytes, then %llu random ones of up to %u in %u\n",

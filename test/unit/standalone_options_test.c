@@ -324,6 +324,50 @@ static void formats(void **state)
 	assert_text("0100000000", "%010llx", 0x100000000ull);
 }
 
+static void assert_within(size_t index, uint64_t start, uint64_t end)
+{
+	assert_true(index < o.within_count);
+	assert_int_equal(o.within[index].start, start);
+	assert_int_equal(o.within[index].end, end);
+}
+
+static void within(void **state)
+{
+	static const char *const wrong[] = {
+		"within=", "within=64K", "within=64K-", "within=-64K", "within=64K-640K,", "within=,64K-640K", "within=64K-640Kx",
+		"within=64K-640KB", "within=64T-640T", "within=0x-0x10", "within=0xg-1", "within=1-2-3", "within=1 -2",
+		"within=0x10000000000000-1", "within=4194304G-4194305G", "within=99999999999999999999-1", "within=1-0x1ffffffffffffffff",
+	};
+
+	(void)state;
+	options_default(&o);
+	assert_int_equal(o.within_count, 0);
+	assert_int_equal(take("within=64K-640k,0x1000000-0x2000000"), OPTION_TAKEN);
+	assert_int_equal(o.within_count, 2);
+	assert_within(0, 0x10000, 0xa0000);
+	assert_within(1, 0x1000000, 0x2000000);
+	/* a second one adds */
+	assert_int_equal(take("within=3G-5G,0-4096,0xAbM-0xacm"), OPTION_TAKEN);
+	assert_int_equal(o.within_count, 5);
+	assert_within(2, 0xc0000000, 0x140000000);
+	assert_within(3, 0, 4096);
+	assert_within(4, 0xab00000, 0xac00000);
+	/* segue_load() refuses these */
+	assert_int_equal(take("within=2M-1M,1M-1M"), OPTION_TAKEN);
+	assert_within(5, 0x200000, 0x100000);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		if (take(wrong[i]) != OPTION_VALUE)
+			fail_msg("%s", wrong[i]);
+		assert_int_equal(o.within_count, 7);
+	}
+	/* one more than there is room for: none is taken */
+	assert_int_equal(take("within=1M-2M,2M-3M"), OPTION_VALUE);
+	assert_int_equal(o.within_count, 7);
+	assert_int_equal(take("within=0xfffffffffffff-0xfffffffffffff"), OPTION_TAKEN);
+	assert_within(7, 0xfffffffffffff, 0xfffffffffffff);
+	assert_int_equal(take("within=1M-2M"), OPTION_VALUE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +380,7 @@ int main(void)
 		cmocka_unit_test(videos),
 		cmocka_unit_test(drives),
 		cmocka_unit_test(chains),
+		cmocka_unit_test(within),
 		cmocka_unit_test(formats),
 	};
 

@@ -25,8 +25,10 @@ static void print(const char *text)
 
 static void print_number(uint32_t value)
 {
+	static const char digits[] = "0123456789abcdef";
+
 	for (int shift = 28; shift >= 0; shift -= 4)
-		out8(COM1, (uint8_t)"0123456789abcdef"[value >> shift & 15]);
+		out8(COM1, (uint8_t)digits[value >> shift & 15]);
 }
 
 static _Noreturn void fail(const char *what, uint32_t value, uint32_t expected)

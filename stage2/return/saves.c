@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which bytes of the host are kept where while the target runs: staging.h. */
-#include "return/staging.h"
+/* Which bytes of the host are kept where while the target runs: saves.h. */
+#include "return/saves.h"
 #include "common/placement.h"
 #include "leave/reach.h"
 #include "plan/plan_sort.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SEGUE_STAGING_H
-#define SEGUE_STAGING_H
+#ifndef SEGUE_SAVES_H
+#define SEGUE_SAVES_H
 
 #include "common/loader.h"
 
