@@ -100,7 +100,10 @@ enum segue_error {
 	/* target_memory has no array or too many ranges, a range that ends before it starts, or no RAM below 4 GiB */
 	SEGUE_E_TARGET_MEMORY = 17,
 	SEGUE_E_STAGING = 18,         /* staging is too small, out of reach, or overlaps itself, the workspace or target_memory */
-	/* SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, or with the workspace in target_memory */
+	/*
+	 * SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a range
+	 * of unused that ends before it starts; or SEGUE_LOAD_CLEAR without SEGUE_LOAD_RETURN
+	 */
 	SEGUE_E_RETURN = 19,
 
 	/* recognising the blob */
@@ -412,7 +415,10 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
  * SEGUE_LOAD_DIGEST_REBOOT. The target's command line gets " kexec_jump_back_entry=0x...", Linux's also "nr_cpus=1".
  */
 #define SEGUE_LOAD_RETURN       0x100000u
-/* Target memory that no segment covers is zero at the target's first entry. Without this flag it is as the host left it. */
+/*
+ * With SEGUE_LOAD_RETURN: target memory that no segment covers is zero at the target's first entry. Without this flag it is as
+ * the host left it.
+ */
 #define SEGUE_LOAD_CLEAR        0x200000u
 /*
  * With SEGUE_LOAD_RETURN: after the return, bus mastering is on in the PCI functions that had it on at segue_call(), and off
@@ -498,7 +504,7 @@ struct segue_load_args {
 	size_t target_memory_count;
 
 	/*
-	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, byte by byte in their order, except what
+	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, in the order of addresses, except what
 	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
 	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
 	 * be memory of the blob. Blob and staging belong to Segue until segue_unload().
@@ -518,8 +524,13 @@ struct segue_load_args {
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
-/* The same with SEGUE_LOAD_RETURN, for so many extents of staging, and ranges of target_memory and unused. */
+/*
+ * The same with SEGUE_LOAD_RETURN. Count the extents of staging, and five for each range of target_memory and of unused. Only
+ * 16 KiB of the workspace and unused target memory are free to set bytes aside. So a plan may have to exchange bytes, and to
+ * need more, if the blob lies scattered in target memory, or staging in the blob.
+ */
 #define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
+size_t segue_workspace_size_return(size_t extents, size_t staging);
 
 /*
  * How addresses are checked
@@ -627,7 +638,7 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  * segue_call() keeps the state of this CPU and of its devices in the workspace, exchanges the host's memory in target_memory
  * with staging, and enters the target as segue_exec() does. The target comes back by a jump to an address in the workspace
  * (segue_target.h). Then all is exchanged again, and segue_call() returns. Called once more, it goes on in the target where
- * that has left. Between two calls the target's memory lies in staging, in the order of target_memory.
+ * that has left. Between two calls the target's memory lies in staging, in the order of its addresses.
  *
  * Before: segue_load() with SEGUE_LOAD_RETURN. The requirements are those of segue_exec(), but there must be a stack, and
  * VMX must be off. Other CPUs are parked before each call. They get their INIT, and the host starts them anew after it.

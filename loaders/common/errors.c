@@ -95,7 +95,7 @@
 	means(SEGUE_E_BIOS_MAP, "BIOS reports no RAM above 1 MiB") \
 	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges") \
 	means(SEGUE_E_BIOS_OVERLAP, "workspace over memory that the BIOS uses") \
-	means(SEGUE_E_CALL_VMX, "CR4.VMXE is on") \
+	means(SEGUE_E_CALL_VMX, "CR4.VMXE is on: VMX root cannot be kept") \
 	means(SEGUE_E_CALL_GATE, "segue_call()'s gate crosses a page") \
 	means(SEGUE_E_CALL_RETURN, "loaded without SEGUE_LOAD_RETURN") \
 	means(SEGUE_E_CALL_OVER, "the target cannot be entered again") \

@@ -47,7 +47,7 @@ static int check_counts(const struct job *job)
 	for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
 		wrong = count_is_wrong(arrays[i].array, arrays[i].count, arrays[i].element, args->workspace_size / arrays[i].element);
 		if (wrong)
-			return segue_refuse(&job->log, i < 3 ? SEGUE_E_ARGUMENT : SEGUE_E_TARGET_MEMORY, "%s is %z%s", arrays[i].name,
+			return segue_refuse(&job->log, i == 3 ? SEGUE_E_TARGET_MEMORY : SEGUE_E_ARGUMENT, "%s is %z%s", arrays[i].name,
 					    (addr_t)arrays[i].count, wrong);
 	}
 	for (size_t i = 0; i <= args->module_count; i++) {
@@ -100,6 +100,8 @@ static int check_args(struct job *job)
 
 	if (args->flags & ~SEGUE_LOAD_KNOWN_FLAGS)
 		return segue_refuse(&job->log, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
+	if ((args->flags & (SEGUE_LOAD_CLEAR | SEGUE_LOAD_RETURN)) == SEGUE_LOAD_CLEAR)
+		return segue_refuse(&job->log, SEGUE_E_RETURN, "SEGUE_LOAD_CLEAR is given without it");
 	if (args->blob.size == 0)
 		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);
 	return SEGUE_OK;
@@ -177,8 +179,6 @@ static int prepare(struct job *job)
 	const struct segue_load_args *args = job->args;
 	int error;
 
-	if ((error = take_parts(job)) != SEGUE_OK)
-		return error;
 	error = segue_check_ranges(job, args->memory_map, args->memory_map_count, SEGUE_E_MEMORY_MAP, "memory map %z");
 	if (error != SEGUE_OK)
 		return error;
@@ -188,9 +188,14 @@ static int prepare(struct job *job)
 				   "range %z is backwards");
 	if (error != SEGUE_OK)
 		return error;
-	if ((error = check_further(job, CHECK_PARTS)) != SEGUE_OK)
+	if ((error = segue_find_ram(job)) != SEGUE_OK)
 		return error;
-	return segue_find_ram(job);
+	/* Before the parts, whose extents may take much: high.asm's page must be less than 2 MiB above purgatory. */
+	if ((error = segue_prepare_blocks(job)) != SEGUE_OK)
+		return error;
+	if ((error = take_parts(job)) != SEGUE_OK)
+		return error;
+	return check_further(job, CHECK_PARTS);
 }
 
 /* Does the CPU have a 64-bit mode? Unknown on the build machine, which is not the target's. */
@@ -248,8 +253,6 @@ static int load(struct job *job)
 	if ((error = check_args(job)) != SEGUE_OK)
 		return error;
 	if ((error = prepare(job)) != SEGUE_OK)
-		return error;
-	if ((error = segue_prepare_blocks(job)) != SEGUE_OK)
 		return error;
 	if ((error = segue_open_blob(job)) != SEGUE_OK)
 		return error;

@@ -20,8 +20,9 @@ void *segue_plan_take(struct plan *p, uint32_t count, uint32_t size, bool high)
 		return NULL;
 	}
 	bytes = ((size_t)count * size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+	/* Below what emit() has taken. */
 	if (high)
-		taken = p->high -= bytes;
+		taken = (p->high -= bytes) - (p->in->taken ? *p->in->taken : 0);
 	else
 		p->low += bytes;
 	p->out->memory_held = (size_t)(p->low - p->start);

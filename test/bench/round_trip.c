@@ -18,7 +18,7 @@ void print(const char *text);
 uint64_t physical_address(const void *pointer);
 void start_kernel(const void *blob, size_t size, const char *cmdline, const struct segue_range *map, size_t ranges);
 
-static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 2)] __attribute__((aligned(4096)));
+static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 11)] __attribute__((aligned(4096)));
 
 static uint32_t now(void)
 {

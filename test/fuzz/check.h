@@ -9,7 +9,7 @@
  *
  * The simulated machine has 4 MiB. The last eight bytes of the input describe its layout: flags, how the blob is
  * scattered, the places of the blob and the workspace, the number of modules, the ranges that the host keeps, and target
- * memory.
+ * memory, from which the target may come back (check_return.h).
  */
 #ifndef FUZZ_CHECK_H
 #define FUZZ_CHECK_H
@@ -40,15 +40,15 @@ struct world {
 	struct segue_load_args args;
 	struct segue_part modules[MODULES_MAX];
 	struct segue_extent extents[1 + MODULES_MAX][EXTENTS_MAX];
-	struct segue_range map[HOLE + 1], keep[1], target_memory[2];
+	struct segue_range map[HOLE + 1], keep[1], target_memory[2], unused[1];
+	struct segue_extent staging[EXTENTS_MAX + 40];
 	uint8_t module_bytes[MODULES_MAX][MODULE_SIZE_MAX];
 	uint64_t cursor;
 	int error_sentences;
 };
 
-static uint8_t fuzz_memory[MEMORY_SIZE];
 /* Static, because a new allocation for each input would cost more than everything else. */
-static _Alignas(4096) uint8_t fuzz_workspace[SEGUE_WORKSPACE_SIZE(EXTENTS_MAX + MODULES_MAX)];
+static _Alignas(4096) uint8_t fuzz_workspace[SEGUE_WORKSPACE_SIZE_RETURN(EXTENTS_MAX + MODULES_MAX, EXTENTS_MAX + 40 + 15)];
 
 /* Returns a copy with forbidden memory (ASan) directly before and after it. Only one exists at a time. */
 static inline uint8_t *exact_copy(const uint8_t *data, size_t size)
@@ -87,6 +87,8 @@ static inline bool meets(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_siz
 {
 	return a < b + b_size && b < a + a_size;
 }
+
+#include "check_return.h"
 
 /* Takes physical memory for a source that overlaps nothing in use. */
 static inline uint64_t take_memory(struct world *w, uint64_t size)
@@ -262,6 +264,9 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 		w->target_memory[1] = (struct segue_range){0x10000, 0x10000 + (place & 7) * 0x28000u, 0, 0};
 		args->target_memory = w->target_memory;
 		args->target_memory_count = 2;
+		/* in place of a flag that it excludes */
+		if (layout->flags & SEGUE_LOAD_ANY_CPU)
+			set_return(w, layout);
 	}
 }
 
@@ -360,16 +365,16 @@ static inline void execute(const struct world *w, const struct segue_description
 	struct segue_move_description m;
 
 	for (size_t i = 0; segue_move_at(w->args.workspace, i, &m) == SEGUE_OK; i++) {
-		CHECK(m.size > 0 && writable(w, m.dest, m.size) && spares_bios(w, m.dest), "move %zu writes %#llx bytes at %#llx", i,
+		CHECK(m.size > 0 && (writable(w, m.dest, m.size) || returns_to(w, m.dest, m.size)) && spares_bios(w, m.dest), "move %zu writes %#llx bytes at %#llx", i,
 		      (unsigned long long)m.size, (unsigned long long)m.dest);
 		CHECK(!meets(m.dest, m.size, d->purgatory, d->purgatory_size), "move %zu writes over purgatory", i);
 		if (m.kind == SEGUE_MOVE_KIND_ZERO) {
 			memset(fuzz_memory + m.dest, 0, m.size);
 			continue;
 		}
-		CHECK(m.source <= MEMORY_SIZE && m.size <= MEMORY_SIZE - m.source, "move %zu reads outside of memory", i);
+		CHECK(m.source <= sizeof fuzz_memory && m.size <= sizeof fuzz_memory - m.source, "move %zu reads outside of memory", i);
 		if (m.kind == SEGUE_MOVE_KIND_SWAP)
-			CHECK(writable(w, m.source, m.size), "move %zu swaps with what may not be written", i);
+			CHECK(writable(w, m.source, m.size) || returns_to(w, m.source, m.size), "move %zu swaps with what may not be written", i);
 		move(&m);
 	}
 }
@@ -391,7 +396,9 @@ static inline void check_accepted(const struct world *w)
 	CHECK(segue_describe(workspace, &d) == SEGUE_OK, "nothing is described");
 	is_linux = !strcmp(d.protocol, "Linux");
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++) {
-		const uint8_t *source = source_bytes(w, s.source, s.file_size);
+		bool stays = comes_back(w) && !strcmp(s.name, "memory as it is");
+		/* fuzz_host has it when it is compared */
+		const uint8_t *source = stays ? fuzz_host + s.source : source_bytes(w, s.source, s.file_size);
 
 		CHECK(s.size > 0 && s.file_size <= s.size, "segment %zu: sizes", i);
 		CHECK(writable(w, s.dest, s.size) && spares_bios(w, s.dest), "segment %zu at %#llx is not in RAM", i, (unsigned long long)s.dest);
@@ -404,7 +411,9 @@ static inline void check_accepted(const struct world *w)
 		      d.purgatory);
 		if (s.file_size) {
 			CHECK(source, "segment %zu: its bytes come from nowhere", i);
-			memcpy(expected + s.dest, source, s.file_size);
+			CHECK(!stays || (s.source == s.dest && !s.in_digest), "segment %zu does not stay", i);
+			if (!stays)
+				memcpy(expected + s.dest, source, s.file_size);
 		}
 		if (d.entry >= s.dest && d.entry - s.dest < s.file_size)
 			entry = true;
@@ -413,12 +422,25 @@ static inline void check_accepted(const struct world *w)
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++)
 		memset(fuzz_memory + s.dest, 0xcc, s.size);
 	put_sources(w);
+	if (comes_back(w))
+		note_host(w);
 	execute(w, &d);
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++) {
-		CHECK(!memcmp(fuzz_memory + s.dest, expected + s.dest, s.file_size), "segment %zu arrives wrong", i);
+		bool stays = comes_back(w) && !strcmp(s.name, "memory as it is");
+
+		CHECK(!memcmp(fuzz_memory + s.dest, (stays ? fuzz_host : expected) + s.dest, s.file_size), "segment %zu arrives wrong", i);
 		/* A bzImage claims init_size bytes but does not ask for zeros. */
 		CHECK(is_linux || is_zero(fuzz_memory + s.dest + s.file_size, s.size - s.file_size), "segment %zu: not zero", i);
 	}
+	if (comes_back(w))
+		check_return(w);
+}
+
+static inline bool is_linux(const struct world *w)
+{
+	struct segue_description d = {.struct_size = sizeof d};
+
+	return segue_describe(w->args.workspace, &d) == SEGUE_OK && !strncmp(d.protocol, "Linux", 5);
 }
 
 /*
@@ -439,7 +461,8 @@ static inline int check_load(const uint8_t *blob, size_t size, const struct layo
 	CHECK(error != SEGUE_E_PLAN_REPLAY, "the plan does not replay");
 	if (error == SEGUE_OK) {
 		check_accepted(&w);
-		if (also)
+		/* The command line of a target that comes back is longer. */
+		if (also && !(comes_back(&w) && is_linux(&w)))
 			also(&w);
 	} else {
 		CHECK(w.error_sentences == 1, "code %d comes with %d sentences", error, w.error_sentences);

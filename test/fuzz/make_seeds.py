@@ -12,6 +12,10 @@ LAYOUTS = [
 	bytes([0x43, 0xc5, 0x10, 0x40, 0x15, 0, 0, 3]),   # mended, scattered in reverse, modules
 	bytes([0x40, 0x42, 0x00, 0x00, 0x97, 0x45, 0x44, 2]),  # on the workspace, a hole, a kept range
 ]
+COMES_BACK = [
+	bytes([0x40, 0xc1, 0x80, 0x60, 0, 0, 0, 0x48]),    # the blob in pieces, which are staging
+	bytes([0x40, 0x02, 0x00, 0x60, 0x15, 1, 0x45, 0x48]),  # the blob in target memory, the rest cleared, some unused
+]
 
 
 def words(is_64, *values):
@@ -142,6 +146,10 @@ def main():
 				layout = LAYOUTS[i % len(LAYOUTS)]
 				# plain ELF64 only loads where the caller says that its entry is 32-bit code
 				file.write(kernel + bytes([layout[0] | (kernel[4] == 2)]) + layout[1:])
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS)):
+		for i, layout in enumerate(COMES_BACK):
+			with open(os.path.join(HERE, 'seeds', folder, f'comes-back-{i}'), 'wb') as file:
+				file.write(next(iter(kernels.values())) + layout)
 	return 0
 
 

@@ -119,6 +119,29 @@ static void within_backwards(struct segue_load_args *args) { within(args, 0x8000
 static void within_rom(struct segue_load_args *args) { within(args, 0xf0000, 0x100000); }
 static void within_other_ram(struct segue_load_args *args) { within(args, 0x800000, 0x1000000); }
 
+/* A target that comes back, with staging after it. */
+static void come_back(struct segue_load_args *args)
+{
+	within(args, 0x100000, 0x200000);
+	extent.addr = 0x400000;
+	extent.size = 0x100000;
+	args->flags |= SEGUE_LOAD_RETURN;
+	args->staging = &extent;
+	args->staging_count = 1;
+}
+
+static void back_anywhere(struct segue_load_args *args) { come_back(args); args->target_memory_count = 0; }
+static void back_on_any_cpu(struct segue_load_args *args) { come_back(args); args->flags |= SEGUE_LOAD_ANY_CPU; }
+static void back_with_little(struct segue_load_args *args) { come_back(args); extent.size--; }
+static void back_to_itself(struct segue_load_args *args) { come_back(args); extent.addr = 0x1ff000; }
+static void back_to_the_workspace(struct segue_load_args *args) { come_back(args); extent.addr = args->workspace_phys - 1; }
+
+static void back_over_the_workspace(struct segue_load_args *args)
+{
+	come_back(args);
+	range[0].end = args->workspace_phys + 1;
+}
+
 static uint32_t field(const struct segue_load_args *args, uint32_t offset)
 {
 	uint32_t value;
@@ -290,6 +313,12 @@ static const struct kind kinds[] = {
 	{"target memory without an array", SEGUE_E_TARGET_MEMORY, 0, {{0}}, within_nothing},
 	{"target memory backwards", SEGUE_E_TARGET_MEMORY, 0, {{0}}, within_backwards},
 	{"target memory without RAM", SEGUE_E_TARGET_MEMORY, 0, {{0}}, within_rom},
+	{"back without target memory", SEGUE_E_RETURN, 0, {{0}}, back_anywhere},
+	{"back to any CPU", SEGUE_E_RETURN, 0, {{0}}, back_on_any_cpu},
+	{"back, workspace in target memory", SEGUE_E_RETURN, 0, {{0}}, back_over_the_workspace},
+	{"back with too little staging", SEGUE_E_STAGING, 0, {{0}}, back_with_little},
+	{"back, staging in target memory", SEGUE_E_STAGING, 0, {{0}}, back_to_itself},
+	{"back, staging in the workspace", SEGUE_E_STAGING, 0, {{0}}, back_to_the_workspace},
 	{"empty", SEGUE_E_EMPTY, 0, {{0}}, empty},
 	{"unknown", SEGUE_E_UNKNOWN, 0, {{0, 0x20202020, 4}, {MULTIBOOT, 0, 4}}, NULL},
 	{"gzip", SEGUE_E_GZIP, 0, {{0, 0x00088b1f, 4}, {MULTIBOOT, 0, 4}}, NULL},

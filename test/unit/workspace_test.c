@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How much workspace a plan needs: SEGUE_WORKSPACE_SIZE() for a scattered blob, and the size in a refusal's sentence. */
+/*
+ * How much workspace a plan needs: SEGUE_WORKSPACE_SIZE() for a scattered blob, SEGUE_WORKSPACE_SIZE_RETURN() for scattered
+ * staging, and the size in a refusal's sentence.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +13,7 @@
 #include <sys/mman.h>
 #include <cmocka.h>
 #include "elf_headers.h"
+#include "purgatory/purgatory.h"
 #include "segue.h"
 
 #define MIB 0x100000u
@@ -178,11 +182,202 @@ static void test_promised_size_suffices(void **state)
 		}
 }
 
+/* How the blob and staging of a target that comes back lie. */
+enum lies { APART, SHARED, ODD, UNUSED, SPARSE, INSIDE };
+
+static struct segue_range target, *unused;
+static struct segue_extent *staged;
+
+/* A page, or some bytes at its end. */
+static struct segue_extent piece(uint64_t page, enum lies lies)
+{
+	uint32_t offset = lies == ODD ? any(PAGE) : 0;
+
+	return (struct segue_extent){.addr = page * PAGE + offset, .size = PAGE - offset};
+}
+
+/*
+ * The blob and staging are single pages in random order, or odd pieces: apart, or the same pages in another order; or the blob's
+ * pages are those of target memory; or some bytes of every second page are unused. Returns what SEGUE_WORKSPACE_SIZE_RETURN()
+ * promises.
+ */
+static size_t open_scattered(struct machine *m, uint32_t pages, enum lies lies)
+{
+	uint32_t room = pages * 3, *order = malloc(room * sizeof *order), count = 0;
+	uint64_t first = REGION / PAGE, pool = first + pages, left = (uint64_t)(pages + 1) * PAGE;
+
+	staged = malloc(room * sizeof *staged);
+	open_machine(m, left, room);
+	put_elf_header(m->data, REGION, 1);
+	put_segment(m->data, 0, 0x204, REGION, (pages - 3) * PAGE, (pages - 3) * PAGE);
+	shuffle(order, lies == INSIDE ? pages : room);
+	for (; left > 0; left -= m->extents[count++].size) {
+		if (lies == INSIDE)
+			m->extents[count] = piece(count < pages ? first + order[count] : pool, lies);
+		else
+			m->extents[count] = piece(pool + order[count], lies);
+		if (m->extents[count].size > left)
+			m->extents[count].size = left;
+	}
+	m->args.blob.extent_count = count;
+	if (lies == SHARED)
+		shuffle(order, count);
+	left = (uint64_t)pages * PAGE;
+	for (count = 0; left > 0; left -= left < staged[count].size ? left : staged[count].size, count++)
+		staged[count] = piece(pool + (lies == SHARED ? 0 : room) + order[count], lies);
+	free(order);
+	target = (struct segue_range){REGION, REGION + pages * PAGE, 0, 0};
+	m->args.flags = SEGUE_LOAD_RETURN;
+	m->args.target_memory = &target;
+	m->args.target_memory_count = 1;
+	m->args.staging = staged;
+	m->args.staging_count = count;
+	unused = calloc(pages, sizeof *unused);
+	for (uint32_t i = 0; i + 1 < pages && lies == UNUSED; i += 2)
+		unused[m->args.unused_count++] = (struct segue_range){REGION + i * PAGE + 100, REGION + i * PAGE + 200, 0, 0};
+	m->args.unused = unused;
+	return SEGUE_WORKSPACE_SIZE_RETURN(m->args.blob.extent_count, count + 5 * (1 + m->args.unused_count));
+}
+
+/* A small blob in a large target memory: each range of unused parts the bytes that no segment covers. */
+static size_t open_sparse(struct machine *m, uint32_t pages)
+{
+	staged = malloc(sizeof *staged);
+	unused = calloc(pages, sizeof *unused);
+	open_machine(m, 3 * PAGE, 1);
+	m->extents[0] = (struct segue_extent){REGION + pages * PAGE, 3 * PAGE};
+	put_elf_header(m->data, REGION, 1);
+	put_segment(m->data, 0, PAGE, REGION, 10, 10);
+	*staged = (struct segue_extent){REGION + (pages + 3) * PAGE, (uint64_t)pages * PAGE};
+	target = (struct segue_range){REGION, REGION + pages * PAGE, 0, 0};
+	for (uint32_t i = 0; i < pages; i++)
+		unused[i] = (struct segue_range){REGION + i * PAGE + 16, REGION + i * PAGE + 100, 0, 0};
+	m->args.flags = SEGUE_LOAD_RETURN;
+	m->args.target_memory = &target;
+	m->args.target_memory_count = 1;
+	m->args.staging = staged;
+	m->args.staging_count = 1;
+	m->args.unused = unused;
+	m->args.unused_count = pages;
+	return SEGUE_WORKSPACE_SIZE_RETURN(1, 1 + 5 * (1 + pages));
+}
+
+static void close_return(struct machine *m)
+{
+	close_machine(m);
+	free(staged);
+	free(unused);
+}
+
+/* 96 MiB of target memory, in pages. */
+#define MANY 24576u
+
+static void test_promised_size_suffices_to_come_back(void **state)
+{
+	static const struct {
+		enum lies lies;
+		uint32_t pages;
+	} cases[] = {{APART, 4}, {APART, MANY}, {SHARED, MANY}, {ODD, 500}, {ODD, MANY}, {UNUSED, 2100}, {SPARSE, 1}, {SPARSE, 2100}};
+
+	(void)state;
+	assert_int_equal(segue_workspace_size_return(1000, 500), SEGUE_WORKSPACE_SIZE_RETURN(1000, 500));
+	assert_true(segue_workspace_size_return(0, 0) > segue_workspace_size(0));
+	for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct segue_description d;
+		struct machine m;
+		size_t promised;
+
+		seed = 1;
+		promised = cases[i].lies == SPARSE ? open_sparse(&m, cases[i].pages) : open_scattered(&m, cases[i].pages, cases[i].lies);
+		if (load(&m, promised, WORKSPACE, &d) != SEGUE_OK)
+			fail_msg("case %u: %s", i, sentence);
+		print_message("%zu extents, %zu of staging, %zu unused: %zu moves, %zu bytes of workspace\n", m.args.blob.extent_count,
+			      m.args.staging_count, m.args.unused_count, d.move_count, promised);
+		close_return(&m);
+	}
+}
+
+/*
+ * The blob's pages are those of target memory, in random order: the plan exchanges them, after moves that fill pages of its list.
+ * That may need more than is promised, and the sentence says how much.
+ */
+static void test_exchanges_after_many_moves(void **state)
+{
+	(void)state;
+	for (uint32_t pages = 30; pages <= 8000; pages += pages / 2) {
+		struct segue_description d;
+		struct machine m;
+		size_t size;
+		int error;
+
+		seed = pages;
+		size = open_scattered(&m, pages, INSIDE);
+		for (unsigned turns = 0; (error = load(&m, size, WORKSPACE, &d)) == SEGUE_E_PLAN_SPACE && turns < 2; turns++)
+			size += (strtoul(strstr(sentence, " bytes, ") + 8, NULL, 10) + PAGE - 1) & ~(size_t)(PAGE - 1);
+		if (error != SEGUE_OK)
+			fail_msg("%u pages, %zu bytes: %s", pages, size, sentence);
+		print_message("%u pages: %zu moves, %zu bytes of workspace\n", pages, d.move_count, size);
+		close_return(&m);
+	}
+}
+
+#if ADDRESS_MAX > UINT32_MAX
+static struct machine *scattered_high;
+static uint64_t translate_high(void *context, const void *address)
+{
+	const uint8_t *at = address;
+
+	(void)context;
+	if (at < scattered_high->data || at >= scattered_high->data + scattered_high->size)
+		return WORKSPACE + (uint64_t)(at - (const uint8_t *)scattered_high->args.workspace);
+	return 0x100000000 + (uint64_t)(at - scattered_high->data) / PAGE * 2 * PAGE + (uintptr_t)at % PAGE;
+}
+#endif
+
+/* However many extents translate makes, the page for high.asm is near purgatory. */
+static void test_the_page_for_high_moves_is_near(void **state)
+{
+	(void)state;
+#if ADDRESS_MAX > UINT32_MAX
+	const uint32_t pages = 0x24000;
+	const struct purgatory_params *params;
+	struct machine m;
+
+	open_machine(&m, (size_t)pages * PAGE, 1);
+	scattered_high = &m;
+	put_elf_header(m.data, REGION, 1);
+	put_segment(m.data, 0, PAGE, REGION, 5 * PAGE, 5 * PAGE);
+	m.args.blob.extents = NULL;
+	m.args.blob.extent_count = 0;
+	m.args.translate = translate_high;
+	m.args.flags = SEGUE_LOAD_RETURN;
+	target = (struct segue_range){REGION, 2 * REGION, 0, 0};
+	m.args.target_memory = &target;
+	m.args.target_memory_count = 1;
+	m.args.staging = &(struct segue_extent){2 * REGION, REGION};
+	m.args.staging_count = 1;
+	m.map[0] = (struct segue_range){REGION, 3 * REGION, SEGUE_MEMORY_RAM, 0};
+	m.args.workspace_size = SEGUE_WORKSPACE_SIZE_RETURN(pages, 16);
+	m.map[1] = (struct segue_range){WORKSPACE, WORKSPACE + m.args.workspace_size, SEGUE_MEMORY_RAM, 0};
+	m.args.workspace = aligned_alloc(PAGE, m.args.workspace_size);
+	if (segue_load(&m.args) != SEGUE_OK)
+		fail_msg("%s", sentence);
+	params = (const void *)((const uint8_t *)m.args.workspace + PURGATORY_PARAMS_AT);
+	assert_int_equal(params->home, WORKSPACE);
+	assert_in_range(params->tables, params->home + PAGE, params->home + 2 * MIB - 1);
+	free(m.args.workspace);
+	close_machine(&m);
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_plan_names_its_need),
 		cmocka_unit_test(test_promised_size_suffices),
+		cmocka_unit_test(test_promised_size_suffices_to_come_back),
+		cmocka_unit_test(test_exchanges_after_many_moves),
+		cmocka_unit_test(test_the_page_for_high_moves_is_near),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A target that comes back, in check.h's simulated machine: staging and unused ranges from the layout, and what must be where
+ * after the plan and after two exchanges.
+ */
+#ifndef FUZZ_CHECK_RETURN_H
+#define FUZZ_CHECK_RETURN_H
+
+#include "leave/list.h"
+#include "return/return_page.h"
+
+/* Staging that is not the blob's memory lies after the machine's RAM. */
+#define STAGING_SIZE 0x80000u
+#define STAGING_MAX (EXTENTS_MAX + 40u)
+
+static uint8_t fuzz_memory[MEMORY_SIZE + STAGING_SIZE];
+static bool fuzz_saved[MEMORY_SIZE];  /* of target memory */
+static uint8_t fuzz_host[MEMORY_SIZE], fuzz_target[MEMORY_SIZE]; /* of the same bytes, in each of the two */
+
+static inline bool comes_back(const struct world *w)
+{
+	return w->args.flags & SEGUE_LOAD_RETURN;
+}
+
+/* Target memory, unused and staging. Extents of the blob that are neither in target memory nor in the workspace come first. */
+static inline void set_return(struct world *w, const struct layout *layout)
+{
+	uint32_t place = layout->cmdline >> 3, piece = 0x777u + (uint32_t)layout->scatter * 64u, count = 0;
+	uint64_t at = MEMORY_SIZE + (layout->blob & 7u);
+
+	w->args.flags = (w->args.flags & ~SEGUE_LOAD_ANY_CPU) | SEGUE_LOAD_RETURN | (layout->map & 1 ? SEGUE_LOAD_CLEAR : 0);
+	w->target_memory[0] = (struct segue_range){place * 0x1c001u, place * 0x1c001u + 0x20400, 0, 0};
+	w->target_memory[1] = (struct segue_range){0x10000, 0x10000 + (place & 7) * 0x2000u, 0, 0};
+	w->unused[0] = (struct segue_range){place * 0x1c001u + 0x10003, place * 0x1c001u + 0x10003 + (layout->keep & 15) * 0x1000u, 0, 0};
+	w->args.unused = w->unused;
+	w->args.unused_count = 1;
+	for (size_t i = 0; layout->scatter & 1 && i < w->args.blob.extent_count; i++) {
+		const struct segue_extent *e = &w->args.blob.extents[i];
+		bool hit = meets(e->addr, e->size, w->args.workspace_phys, w->args.workspace_size);
+
+		for (size_t k = 0; k < 2; k++)
+			hit = hit || meets(e->addr, e->size, w->target_memory[k].start, w->target_memory[k].end - w->target_memory[k].start);
+		if (!hit)
+			w->staging[count++] = *e;
+	}
+	for (; count < STAGING_MAX && at + piece < MEMORY_SIZE + STAGING_SIZE; at += piece + (piece & 3))
+		w->staging[count++] = (struct segue_extent){at, piece};
+	w->args.staging = w->staging;
+	w->args.staging_count = count;
+}
+
+static inline bool in_staging(const struct world *w, uint64_t start, uint64_t size)
+{
+	for (size_t i = 0; i < w->args.staging_count; i++)
+		if (start >= w->staging[i].addr && size <= w->staging[i].size && start - w->staging[i].addr <= w->staging[i].size - size)
+			return true;
+	return false;
+}
+
+static inline const struct return_page *return_page(const struct world *w, uint64_t *phys)
+{
+	const struct purgatory_params *params = (const void *)((const uint8_t *)w->args.workspace + PURGATORY_PARAMS_AT);
+
+	*phys = params->return_page;
+	CHECK(*phys >= w->args.workspace_phys && *phys - w->args.workspace_phys + RETURN_SIZE <= w->args.workspace_size, "the return page");
+	return (const void *)((const uint8_t *)w->args.workspace + (*phys - w->args.workspace_phys));
+}
+
+/* May a move of a target that comes back write here, besides target memory? Pieces of staging may touch. */
+static inline bool returns_to(const struct world *w, uint64_t start, uint64_t size)
+{
+	uint64_t phys;
+
+	if (!comes_back(w))
+		return false;
+	return_page(w, &phys);
+	if (start >= phys + RETURN_SPARE_AT && start + size <= phys + RETURN_SPARE_AT + RETURN_SPARE_SIZE)
+		return true;
+	for (uint64_t at = start; at < start + size; at++)
+		if (!in_staging(w, at, 1))
+			return false;
+	return true;
+}
+
+/* Fills in fuzz_saved and fuzz_host, before the plan. */
+FUZZ_UNTRACED static inline void note_host(const struct world *w)
+{
+	memset(fuzz_saved, 0, sizeof fuzz_saved);
+	for (size_t i = 0; i < 2; i++)
+		for (uint64_t at = w->target_memory[i].start; at < w->target_memory[i].end && at < MEMORY_SIZE; at++)
+			fuzz_saved[at] = true;
+	for (size_t i = 0; i < w->args.memory_map_count; i++)
+		if (w->map[i].type != SEGUE_MEMORY_RAM && w->map[i].start < MEMORY_SIZE)
+			memset(fuzz_saved + w->map[i].start, 0, (w->map[i].end < MEMORY_SIZE ? w->map[i].end : MEMORY_SIZE) - w->map[i].start);
+	if (w->args.keep_count)
+		memset(fuzz_saved + w->keep[0].start, 0, w->keep[0].end - w->keep[0].start);
+	for (uint64_t at = w->unused[0].start; at < w->unused[0].end && at < MEMORY_SIZE; at++)
+		fuzz_saved[at] = false;
+	for (size_t i = 0; i < 2; i++)
+		if (w->target_memory[i].start < MEMORY_SIZE) {
+			uint64_t end = w->target_memory[i].end < MEMORY_SIZE ? w->target_memory[i].end : MEMORY_SIZE;
+
+			memcpy(fuzz_host + w->target_memory[i].start, fuzz_memory + w->target_memory[i].start, end - w->target_memory[i].start);
+		}
+}
+
+/* Are the saved bytes of target memory these, and does staging hold those? here NULL: fills in fuzz_target. */
+FUZZ_UNTRACED static inline void check_sides(const struct world *w, const uint8_t *here, const uint8_t *there)
+{
+	const struct segue_extent *e = w->staging;
+	uint64_t in = 0;
+
+	for (uint32_t first = 0; first < MEMORY_SIZE; first += 64) {
+		if (!memchr(fuzz_saved + first, true, 64))
+			continue;
+		for (uint32_t at = first; at < first + 64; at++) {
+			if (!fuzz_saved[at])
+				continue;
+			for (; in == e->size; e++)
+				in = 0;
+			CHECK(fuzz_memory[e->addr + in] == there[at], "staging has another byte for %#x", at);
+			CHECK(!here || fuzz_memory[at] == here[at], "target memory has another byte at %#x", at);
+			fuzz_target[at] = here ? fuzz_target[at] : fuzz_memory[at];
+			in++;
+		}
+	}
+}
+
+/* Runs the list of every crossing but the first. */
+static inline void cross_back(const struct world *w)
+{
+	uint64_t phys, list = return_page(w, &phys)->exchanges;
+
+	for (;; list += sizeof(struct segue_move)) {
+		struct segue_move move;
+
+		memcpy(&move, fuzz_memory + list, sizeof move);
+		if (move.op == SEGUE_MOVE_END)
+			return;
+		if (move.op == SEGUE_MOVE_LINK) {
+			list = move.dst - sizeof move;
+			continue;
+		}
+		CHECK(move.op == SEGUE_MOVE_SWAP_UP && in_staging(w, move.src, move.size) && move.dst + move.size <= MEMORY_SIZE &&
+		      !meets(move.dst, move.size, move.src, move.size), "an exchange of %u bytes at %#llx", move.size, (unsigned long long)move.dst);
+		for (uint32_t i = 0; i < move.size; i++) {
+			uint8_t byte = fuzz_memory[move.dst + i];
+
+			fuzz_memory[move.dst + i] = fuzz_memory[move.src + i];
+			fuzz_memory[move.src + i] = byte;
+		}
+	}
+}
+
+/* After the plan, and after two exchanges. */
+static inline void check_return(const struct world *w)
+{
+	check_sides(w, NULL, fuzz_host);
+	cross_back(w);
+	check_sides(w, fuzz_host, fuzz_target);
+	cross_back(w);
+	check_sides(w, fuzz_target, fuzz_host);
+}
+
+#endif
