@@ -43,6 +43,7 @@ kernel_main:
 	mov r13, rbp
 	mov r14, rbp
 	mov r15, rbp
+	lidt [own_idt]
 .call:
 	mov [kept], rsp
 	mov [kept_rbx], rbx
@@ -82,6 +83,10 @@ kernel_main:
 
 %include "come_back.inc"
 
+section .rodata
+own_idt:
+	dw 0x7ff
+	dq own_idt			; no interrupt comes
 section .bss nobits alloc noexec write align=16
 kept:		resq 1
 kept_rbx:	resq 1
