@@ -51,21 +51,29 @@ class Qemu:
     gdb       open a gdb stub; its port is in .gdb_port
     paused    do not start the CPU until cont()
     writable  the serial port can be written to by send()
+    one_thread  all CPUs share a thread of QEMU; for a Linux that starts more than one
+
+    With a thread for each CPU, QEMU 7.2 can hang a Linux, with or without Segue. Linux changes an instruction that
+    other CPUs may be running by putting an INT3 there meanwhile (static keys: one in alg_test(), for example, while the
+    self-tests of crypto run). A CPU that translates the INT3 just as another replaces it keeps that translation. It
+    takes the INT3 for ever: Linux finds none in memory, so it was just removed, and returns to the same place.
     """
 
     def __init__(self, name, args=(), memory="64M", bits=64, uefi=False, gdb=False, paused=False,
-                 writable=False, machine="pc", cpu=None, nic=False, reboot=False):
+                 writable=False, machine="pc", cpu=None, nic=False, reboot=False, one_thread=False):
         self.name, self.memory = name, memory
         self.folder = os.path.join(LOGS, re.sub(r"[^\w.+-]", "_", name))
         self.args, self.bits, self.uefi, self.gdb, self.paused = list(args), bits, uefi, gdb, paused
         self.writable, self.machine, self.cpu, self.nic, self.reboot = writable, machine, cpu, nic, reboot
+        self.one_thread = one_thread
         self.process = self.scratch = self.monitor = self.port = None
         self.gdb_port = None
         self.started = None
 
     def command(self):
         command = [f"qemu-system-{'x86_64' if self.bits == 64 else 'i386'}",
-                   "-accel", "tcg", "-M", self.machine, "-m", str(self.memory),
+                   "-accel", "tcg,thread=single" if self.one_thread else "tcg",
+                   "-M", self.machine, "-m", str(self.memory),
                    "-display", "none", "-vga", "std", "-no-user-config",
                    "-qmp", f"unix:{self.scratch}/qmp,server=on,wait=off"]
         log = self.path("serial.log")

@@ -125,7 +125,8 @@ def test_boot(cell, segue, targets, note):
         shutil.rmtree(folder)
         return
     run = Run(cell, parts, made)
-    with Qemu(name, memory=f"{cell.memory}M", bits=cell.bits, **made) as vm:
+    with Qemu(name, memory=f"{cell.memory}M", bits=cell.bits, one_thread="-smp" in TABLE[cell.target].machine,
+              **made) as vm:
         # Measured on an idle machine with one QEMU; on two shared cores it can take five times as long.
         timeout = 30 + 4 * cell_seconds(cell)
         for marker in target.marker:

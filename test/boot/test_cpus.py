@@ -92,7 +92,8 @@ SMP_FULL = [(mode, linux, others, "x86_64") for mode in WIDE for linux in (AMD64
 def test_linux_brings_all_up(mode, linux, others, emulator, targets, row):
     build, words = host_matrix.MODES[mode]
     with machine(f"smp-{mode}-{linux[:7]}-{others}-{emulator}", build, f"{words} cpus=4 {others}",
-                 [Part(at(linux), LINE), INITRD], memory="160M", bits=64 if emulator == "x86_64" else 32, cpu="max") as vm:
+                 [Part(at(linux), LINE), INITRD], memory="160M", bits=64 if emulator == "x86_64" else 32, cpu="max",
+                 one_thread=True) as vm:
         vm.wait_for(r"smp: Brought up 1 node, 4 CPUs", timeout=60, but_not=BAD + "|INITRAMFS-BAD")
         vm.wait_for(r"^cpus: 4\n[\s\S]*^INITRAMFS-OK ", timeout=60, but_not=BAD + "|INITRAMFS-BAD")
         row(vm.elapsed())
@@ -105,7 +106,8 @@ def test_linux_on_another_cpu(targets, row):
     if the map that it gets had it as RAM (test/unit/multiboot_test.c)."""
     build, words = host_matrix.MODES["long"]
     with machine("smp-other", build, f"{words} cpus=4 others=park leaver=other any reserved",
-                 [Part(at(AMD64), LINE + " disable_cpu_apicid=0"), INITRD], memory="160M", bits=64, cpu="max") as vm:
+                 [Part(at(AMD64), LINE + " disable_cpu_apicid=0"), INITRD], memory="160M", bits=64, cpu="max",
+                 one_thread=True) as vm:
         vm.wait_for(r"^cpus: 3\n[\s\S]*^INITRAMFS-OK ", timeout=90, but_not=BAD + "|INITRAMFS-BAD")
         row(vm.elapsed())
 

@@ -533,7 +533,8 @@ def linux(name, build, line, arch, archives, tmp_path, words="", cpus=1):
     boot = qemu_kernel(Part(host(build), f"{line} live=all dma=1c00000"),
                        [Part(at(f"di-{arch}/linux"), f"console=ttyS0 {words}"), INITRD, Part(archives[arch])])
     memory = high_memory("256M") if "blob=high" in line else {"memory": "256M"}
-    return Qemu("devices-linux-" + re.sub(r"\W+", "-", name), [*boot["args"], *args], cpu="max", **memory)
+    return Qemu("devices-linux-" + re.sub(r"\W+", "-", name), [*boot["args"], *args], cpu="max",
+                one_thread=cpus > 1, **memory)
 
 
 @pytest.mark.parametrize("mode, more, arch, cpus", LINUX, ids=[

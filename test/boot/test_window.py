@@ -169,7 +169,7 @@ class Window:
 
 # stage2/bios/bios.h: the page of struct crossing, and the offset of the ground in it; the pages after it are exchanged
 GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 13 * 4096, 0x2000
-CROSSING_IMAGE, CROSSING_LOW = 16, 20
+CROSSING_IMAGE, CROSSING_LOW = 148, 152  # struct bios_crossing
 
 
 class BiosWindow(Window):
@@ -178,7 +178,7 @@ class BiosWindow(Window):
     words = " bios=run tss ldt"
 
     def begin(self, registers):
-        crossing = self.stub.read_mem(registers.get("RDI") if self.base else registers["EAX"], 32)
+        crossing = self.stub.read_mem(registers.get("RDI") if self.base else registers["EAX"], 160)
         image, self.low = (struct.unpack_from("<I", crossing, at)[0] for at in (CROSSING_IMAGE, CROSSING_LOW))
         ground = image - BIOS_LOW_AT + GROUND_AT - self.at["segue_bios_ground"]
         self.turn, self.turned = (self.at[name] + ground & 0xffffffff for name in ("exchange.next", "quiet_apic"))

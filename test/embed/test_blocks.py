@@ -19,9 +19,10 @@ ENTRY = 0x200000
 ARRIVED_32 = bytes.fromhex("66baf803b021eeb00aeef4ebfd")
 ARRIVED_16 = bytes.fromhex("baf803b021eeb00aeef4ebfd")
 UD2 = bytes.fromhex("0f0b")
+RET = bytes.fromhex("c3")
 DONE = {"cpus": "^!$", "real_mode": "^!$", "high": "^!$", "digest": "^segue: digest is [0-9a-f]{64}, must be 0{64}; stopped$",
         "devices": "^!$", "catcher": "^#UD in the target, which has no IDT of its own yet$",
-        "return": "^!$"}
+        "return": "^segue: the target has come back, and was not entered by segue_call\\(\\); stopped$"}
 
 
 def table(blocks):
@@ -36,7 +37,7 @@ def target(folder, block):
         with open(path, "wb") as file:
             file.write(ARRIVED_16.ljust(510, b"\0") + b"\x55\xaa")
         return path
-    return small_elf(path, ENTRY, UD2 if block == "catcher" else ARRIVED_32)
+    return small_elf(path, ENTRY, {"catcher": UD2, "return": RET}.get(block, ARRIVED_32))
 
 
 def link(folder, arch, *sources):
@@ -84,7 +85,7 @@ def memory(block):
 
 @pytest.mark.parametrize("arch, block", CELLS)
 def test_only_this_one(tmp_path, arch, block):
-    kernel = kernel_with(tmp_path, arch, [block])
+    kernel = kernel_with(tmp_path, arch, ["devices", block] if block == "return" else [block])
     words = "ask=init" if block == "cpus" else f"ask={block}"
     with boot(f"{arch}-{block}", kernel, arch, target(tmp_path, block), words, **memory(block)) as vm:
         vm.wait_for(DONE[block], but_not="^it was refused$")
@@ -163,6 +164,14 @@ def test_readme_tells_what_each_adds(tmp_path):
         figure = int(figure.replace(",", ""))
         added = size([name]) - least
         assert abs(added - figure) <= figure / 20, f"{name} adds {added} bytes, include/README.md has {figure}"
+
+
+@pytest.mark.parametrize("arch", ARCHES)
+def test_what_a_host_without_calls_links(tmp_path, arch):
+    """segue_call() is linked only by a host that calls it; its gate also by the block, which segue_load() has copied for it."""
+    assert "segue_call" not in run("nm", kernel_with(tmp_path, arch, ["return"])).split()
+    names = run("nm", kernel_with(tmp_path, arch, [each for each in BLOCKS if each != "return" and (arch, each) != ("i386", "high")])).split()
+    assert not {"segue_call", "segue_cross", "segue_keep_registers", "segue_return_prepare"} & set(names)
 
 
 @pytest.mark.parametrize("arch", ARCHES)
