@@ -22,7 +22,8 @@
  * So to the target it is a function that takes and returns a word in EAX and changes ECX, EDX, the flags, segments and tables.
  * A target that jumps, or whose stack is not in its own memory, cannot be entered again.
  *
- * The CPU's state, MSRs and the FPU are reset at each entry. Devices are as the host has left them.
+ * The CPU's state, MSRs and the FPU are reset at each entry. Devices are as the host has left them, or as its SEGUE_LOAD_QUIET_*
+ * flags say.
  */
 #ifndef SEGUE_TARGET_H
 #define SEGUE_TARGET_H

@@ -2,9 +2,12 @@
 /*
  * A host for round_trip.py: test/embed/minimal's kernel calls start_kernel(). The first word of the command line is the number of
  * MiB of target memory; the word unused says that the host does not use them. The target's word is the time-stamp counter when it
- * is entered. Prints the counter's ticks of the way there and back, of the last call.
+ * is entered. Prints the counter's ticks of the way there and back, of the last call, and of segue_ready(); and the bytes that the
+ * list of exchanges names. Linear addresses are physical.
  */
-#include "segue.h"
+#include "leave/list.h"
+#include "leave/loaded.h"
+#include "return/return_page.h"
 
 #define MEBIBYTE 0x100000u
 #define TARGET_AT (64 * MEBIBYTE)
@@ -15,7 +18,7 @@ void print(const char *text);
 uint64_t physical_address(const void *pointer);
 void start_kernel(const void *blob, size_t size, const char *cmdline, const struct segue_range *map, size_t ranges);
 
-static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 2)] __attribute__((aligned(4096)));
+static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 11)] __attribute__((aligned(4096)));
 
 static uint32_t now(void)
 {
@@ -41,6 +44,24 @@ static char *put_number(char *to, uint32_t value)
 	return to;
 }
 
+static uint32_t listed(void)
+{
+	const struct loaded *loaded = (const void *)(workspace + LOADED_AT);
+	const struct return_page *page = (const void *)(uintptr_t)loaded->job.return_page;
+	const struct segue_move *move = (const void *)(uintptr_t)page->exchanges;
+	uint32_t sum = 0;
+
+	while (move->op != SEGUE_MOVE_END) {
+		if (move->op == SEGUE_MOVE_LINK) {
+			move = (const void *)(uintptr_t)move->dst;
+			continue;
+		}
+		sum += move->size;
+		move++;
+	}
+	return sum;
+}
+
 void start_kernel(const void *blob, size_t size, const char *cmdline, const struct segue_range *map, size_t ranges)
 {
 	struct segue_range memory = {TARGET_AT, TARGET_AT, SEGUE_MEMORY_RAM, 0};
@@ -48,7 +69,7 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 	struct segue_load_args args = {0};
 	struct segue_call_args call = {0};
 	uint32_t start = 0, end = 0, ready;
-	char text[] = "there 00000000 back 00000000 ready 00000000";
+	char text[] = "there 00000000 back 00000000 ready 00000000 listed 00000000";
 	int i;
 
 	while (*cmdline >= '0' && *cmdline <= '9')
@@ -89,5 +110,6 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 	put_number(text + 6, call.word - start);
 	put_number(text + 20, end - call.word);
 	put_number(text + 35, ready);
+	put_number(text + 51, listed());
 	print(text);
 }

@@ -24,7 +24,8 @@ OVER = "the target cannot be entered again: it came back with ESP 0x[0-9a-f]+ an
 def host(asks=ASKS):
     """The sample of "Embed", changed as "Come back" says."""
     declared, body = embed.readme_block('#include "segue.h"').split("/* Starts the kernel in blob.")
-    declared = declared.replace("SEGUE_WORKSPACE_SIZE(1)", "SEGUE_WORKSPACE_SIZE_RETURN(1, 1)")
+    size = re.search(r"`(SEGUE_WORKSPACE_SIZE_RETURN\(.*?\))`", (ROOT / "README.md").read_text())[1]
+    declared = declared.replace("SEGUE_WORKSPACE_SIZE(1)", size)
     body = body.replace("\terror = segue_load(&args);\n", "\tlet_it_return(&args);\n\terror = segue_load(&args);\n")
     body = re.sub(r"\tif \(segue_ready\(.*?\tprint\(why\);\n", lambda _: asks, body, flags=re.DOTALL).replace("\tconst char *why;\n", "")
     assert "SIZE_RETURN" in declared and body.count("let_it_return") == 1 and asks in body and "why" not in body

@@ -8,8 +8,10 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 
 #define HIGH 0x100000000u
 
-static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 1)] __attribute__((aligned(4096)));
-static unsigned char digest[32], staging[0x1000];
+static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 6)] __attribute__((aligned(4096)));
+static unsigned char digest[32];
+static struct segue_range target_memory;
+static struct segue_extent staging;
 
 static void say(void *context, int level, const char *sentence)
 {
@@ -61,8 +63,6 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 {
 	struct segue_load_args args = {0};
 	struct segue_machine machine = {0};
-	static struct segue_range memory = {0x200000, 0x201000, SEGUE_MEMORY_RAM, 0}; /* where the target is linked */
-	struct segue_extent saved = {0, sizeof staging};
 	const char *why;
 	int error;
 
@@ -90,16 +90,17 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 		args.digest = digest;
 	if (asks(cmdline, "ask=devices"))
 		args.flags |= SEGUE_LOAD_QUIET_PIC;
+	if (asks(cmdline, "ask=return")) {
+		target_memory.start = 0x200000u;
+		target_memory.end = staging.addr = 0x280000u;
+		staging.size = 0x80000u;
+		args.flags |= SEGUE_LOAD_RETURN;
+		args.target_memory = &target_memory;
+		args.staging = &staging;
+		args.target_memory_count = args.staging_count = 1;
+	}
 	if (asks(cmdline, "ask=catcher"))
 		args.flags |= SEGUE_LOAD_CATCHER;
-	if (asks(cmdline, "ask=return")) {
-		saved.addr = physical_address(staging);
-		args.flags |= SEGUE_LOAD_RETURN;
-		args.target_memory = &memory;
-		args.target_memory_count = 1;
-		args.staging = &saved;
-		args.staging_count = 1;
-	}
 #if defined(__x86_64__)
 	if (asks(cmdline, "ask=high"))
 		move_high(&args);
