@@ -640,8 +640,19 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  * (segue_target.h). Then all is exchanged again, and segue_call() returns. Called once more, it goes on in the target where
  * that has left. Between two calls the target's memory lies in staging, in the order of its addresses.
  *
- * Before: segue_load() with SEGUE_LOAD_RETURN. The requirements are those of segue_exec(), but there must be a stack, and
- * VMX must be off. Other CPUs are parked before each call. They get their INIT, and the host starts them anew after it.
+ * Before: segue_load() with SEGUE_LOAD_RETURN. The requirements are those of segue_exec(), but there must be a stack, VMX must
+ * be off, and if SVM is on, GIF must be 1.
+ *
+ * Other CPUs are parked before each call, or get an INIT as they are (SEGUE_LOAD_INIT_CPUS). After the call they wait for a
+ * SIPI, and the host starts them anew (INIT, SIPI, SIPI). They park again before the next call; until then segue_ready() returns
+ * SEGUE_E_READY_CPUS.
+ *
+ * NMIs and exceptions are handled as by segue_exec(). From two instructions before the target's first one until about 500
+ * instructions after it has come back they are the target's. A machine check then is a shutdown until the host's CR4 is loaded.
+ * Afterwards NMIs are not blocked, even if the handler of an NMI has called.
+ *
+ * If segue_exec() enters the target instead, also after calls, the target has no host: if it comes back, a sentence is printed,
+ * and the machine stops.
  *
  * Restored: all of the host's memory but workspace, staging and unused target memory; general registers as a call preserves
  * them; EFLAGS, GDTR, IDTR, LDTR, TR, the segment registers and their bases; CR0, CR2, CR3, CR4, EFER, XCR0; DR0 to DR3, DR6

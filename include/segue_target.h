@@ -11,8 +11,10 @@
  * - in 32-bit protected mode at CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off; a 64-bit target leaves long mode
  *   first, in a page that is mapped to its own address;
  * - EAX is a word for the host (struct segue_call_args: word);
+ * - A20 is on, CR4.CET 0, and VMX off;
  * - the other registers, the flags (IF, DF, TF too), GDT, IDT, CR4, EFER, MSRs and the stack may be anything. Other CPUs that
- *   the target has started must be stopped, and devices must not write to memory any more. VMX must be off.
+ *   the target has started must be stopped, and devices must not write to memory any more. For about 500 instructions more an
+ *   NMI or a machine check goes to the target's IDT.
  *
  * If the host calls again, the target's memory is as it was, and the CPU continues at the return address that the call has
  * pushed, in the state of the target's first instruction (protected mode, flat segments of the GDT of purgatory, EFLAGS 2, no

@@ -68,16 +68,18 @@
 
 %macro put_back 0
 	lss esp, [edi + crossing.stack]
-	pop ebp				; struct crossing
+	pop edi				; struct crossing, an offset in the host's DS
 	pop gs
 	pop fs
 	pop es
 	pop ds
-	put_back_cet ebp
-	lidt [ebp + crossing.idtr]
-	test byte [ebp + crossing.cpu], CPU_CR4
+	; For the gate's handlers, which print: still struct leave, in the host's DS.
+	mov ebp, [edi + crossing.leave]
+	put_back_cet edi
+	lidt [edi + crossing.idtr]
+	test byte [edi + crossing.cpu], CPU_CR4
 	jz .no_cr4_left
-	mov eax, [ebp + crossing.cr4]
+	mov eax, [edi + crossing.cr4]
 	mov cr4, eax
 .no_cr4_left:
 	pop edi

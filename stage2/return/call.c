@@ -12,6 +12,7 @@
 #define PIT_MODE_MOST 5u
 /* What is as at the first entry. Later ones are in protected mode, and the bytes are not the digest's any more. */
 #define KEPT_FLAGS (PURGATORY_HIGH | PURGATORY_PARKED | PURGATORY_INIT_CPUS | PURGATORY_CPUS | PURGATORY_BOOT_CPU_ONLY)
+#define LOCK_PATIENCE 0x100000u       /* about 50 ms: leave.inc */
 enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EIP }; /* params.registers */
 
 /* Is this address in the target's memory? */
@@ -56,6 +57,13 @@ static int check_here(const struct loaded *loaded)
 	return code == SEGUE_E_READY_GATE ? SEGUE_E_CALL_GATE : code;
 }
 
+/* As segue_exec() does: a CPU that parks may use purgatory's stack. Without the lock after LOCK_PATIENCE tries. */
+static void take_lock(uint32_t *lock)
+{
+	for (uint32_t patience = LOCK_PATIENCE; patience > 0 && __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE); patience--)
+		__asm__ volatile("pause");
+}
+
 /* Sets purgatory's parameters for the way to the target. */
 static void aim(struct purgatory_params *params, struct call_state *state, struct return_page *page, uint32_t word)
 {
@@ -64,26 +72,28 @@ static void aim(struct purgatory_params *params, struct call_state *state, struc
 	page->result = SEGUE_OK;
 	state->leave_pointer = *(const uintptr_t *)(const void *)((const uint8_t *)params - PURGATORY_PARAMS_AT + LEAVE_POINTER_AT);
 	if (state->entries == 1) {
-		state->flags = params->flags;
+		state->flags = params->flags & KEPT_FLAGS;
 		state->quiet = params->quiet;
-		return;
+	} else {
+		params->registers[EAX] = word;
 	}
-	params->flags = state->flags & KEPT_FLAGS;
-	params->quiet = state->quiet;
-	params->list = page->exchanges;
-	params->registers[EAX] = word;
-	params->registers[EBP] = page->ebp;
-	params->registers[ESP] = page->esp + 4; /* the call's return address is taken */
-	params->registers[EIP] = page->eip;
 }
 
-/* What purgatory has wiped or used for itself is as segue_load() has left it, so that CPUs can park again. */
-static void restore_marks(struct loaded *loaded, struct purgatory_params *params, const struct call_state *state)
+/*
+ * What purgatory has wiped or used for itself is as segue_load() has left it, so that CPUs can park again. The next crossing,
+ * by segue_exec() too, goes on where the target has left.
+ */
+static void restore_marks(struct loaded *loaded, struct purgatory_params *params, const struct call_state *state,
+			  const struct return_page *page)
 {
 	uint8_t *workspace = (uint8_t *)loaded - LOADED_AT;
 
 	params->flags = state->flags;
 	params->quiet = state->quiet;
+	params->list = page->exchanges;
+	params->registers[EBP] = page->ebp;
+	params->registers[ESP] = page->esp + 4; /* the call's return address is taken */
+	params->registers[EIP] = page->eip;
 	params->magic = PURGATORY_MAGIC;
 	loaded->magic = LOADED_MAGIC;
 	memset(workspace + PARKING_AT, 0, PURGATORY_PAGE);
@@ -149,6 +159,7 @@ int segue_call(struct segue_call_args *args)
 	if ((code = check_over(args, state, page)) != SEGUE_OK)
 		return code;
 
+	take_lock(&((struct parking *)(void *)((uint8_t *)args->workspace + PARKING_AT))->lock);
 	aim(params, state, page, args->word);
 	crossing->cpu = segue_cpu_has();
 	segue_copy_task(area + RETURN_LEAVE_AT + (page->leave & (PAGE - 1)) + segue_cross_tss_at, loaded->data_base);
@@ -160,7 +171,7 @@ int segue_call(struct segue_call_args *args)
 	crossing->ascend = 0;
 	restore_devices(args, &pics);
 	segue_put_back_registers(&registers, crossing->cpu);
-	restore_marks(loaded, params, state);
+	restore_marks(loaded, params, state, page);
 	segue_put_back(&kept, crossing->cpu, area + RETURN_FPU_AT);
 
 	warn_of_lost(args, (const struct purgatory_kept *)(const void *)(area + RETURN_KEPT_AT));

@@ -11,7 +11,7 @@ def seconds(item):
     name = item.name.lower()
     # A real kernel's boot; Bochs; a machine stepped through a window.
     return 8 if "targets" in item.fixturenames or "linux" in item.originalname else 5 if "bochs" in name else \
-        4 if item.path.name == "test_window.py" else 1
+        4 if item.path.name in ("test_window.py", "test_call_window.py") else 1
 
 
 def dealt(items, workers):

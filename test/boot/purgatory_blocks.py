@@ -14,9 +14,9 @@ def blocks():
     return {name: tuple(found[name, part] for part in ("at", "start", "size")) for name, part in found if part == "at"}
 
 
-def number(name):
-    """Return one of the numbers of purgatory's that the build takes from C."""
-    with open(os.path.join(BUILD, "i386/stage2/numbers/purgatory.inc")) as file:
+def number(name, of="purgatory"):
+    """Return one of the numbers of purgatory's, or of another file's of stage2/numbers, that the build takes from C."""
+    with open(os.path.join(BUILD, f"i386/stage2/numbers/{of}.inc")) as file:
         return int(re.search(rf"^{re.escape(name)} equ (\d+)$", file.read(), re.MULTILINE)[1])
 
 

@@ -49,6 +49,9 @@ CHOSEN = {
     "test_media.py::test_boot": 3,
     "test_media.py::test_a_changed_byte": 2,
     "test_video.py::test_target_asks": ALL,
+    "test_call_state.py::test_a_target_that_changes_everything": 3,
+    "test_call_state.py::test_other_cpus_stop_and_start_again": 4,
+    "test_call_state.py::test_wrong_arguments": 2,
     "test_window.py::test_an_exception_at_an_instruction": 6,
 }
 

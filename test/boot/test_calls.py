@@ -24,11 +24,12 @@ ALL = "direct tss ldt msr cr4=all dr=on fpu=avx pit"
 OVER, NOT_PARKED, WRONG_DIGEST, VMX, GATE, NO_RETURN = 183, 157, 184, 180, 181, 182
 
 
-def machine(name, mode, line, target=TARGET, words="", more_parts=(), **more):
+def machine(name, mode, line, target=TARGET, words="", more_parts=(), args=(), **more):
     build, mode_words = MODES[mode]
     more = {"memory": "24M", "bits": 64, "cpu": "max", **more}
-    return Qemu("calls-" + re.sub(r"[^\w+=.-]", "_", name), **more,
-                **qemu_kernel(Part(host(build), f"{mode_words} {line}"), [Part(target, words), *more_parts]))
+    boot = qemu_kernel(Part(host(build), f"{mode_words} {line}"), [Part(target, words), *more_parts])
+    boot["args"] += args
+    return Qemu("calls-" + re.sub(r"[^\w+=.-]", "_", name), **more, **boot)
 
 
 def call(name, mode, line, **more):

@@ -46,7 +46,8 @@ JUMP_TO_ITSELF = bytes.fromhex("ebfe")
 # lidt [address] with its 32-bit address, then mov esp
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
-PRINTED = r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ before the target was entered; stopped"
+PRINTED = (r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ "
+           r"(?:before the target was entered|on the way out of the host or back); stopped")
 BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
 WIDTH = (1 << 64) - 1
 # "info registers" takes 20 times as long: gdb's numbers of RIP and RSP in qemu-system-x86_64
@@ -65,6 +66,7 @@ class Window:
     more: words for the host."""
 
     words = ""
+    target = staticmethod(target)
 
     def __init__(self, name, which, entry="segue_exec", snapshot=False, more=""):
         host, words, self.base = HOSTS[which]
@@ -76,9 +78,9 @@ class Window:
         path = os.path.join(BUILD, "hosts", host)
         symbols = subprocess.run(["nm", path + ".kernel.elf"], stdout=subprocess.PIPE, text=True, check=True).stdout
         self.at = {found[2]: int(found[1], 16) + self.base & WIDTH
-                   for found in re.finditer(r"^([0-9a-f]+) \w (segue_\w+|handlers|exchange\.next|quiet_apic)$", symbols, re.MULTILINE)}
+                   for found in re.finditer(r"^([0-9a-f]+) \w (segue_\w+|(?:cross_)?handlers|exchange\.next|quiet_apic)$", symbols, re.MULTILINE)}
         name += "-" + which
-        small = target(name)
+        small = self.target(name)
         boot = qemu_kernel(Part(path + ".elf", words), [Part(small)])
         self.snapshot = snapshot
         if snapshot:
@@ -169,7 +171,6 @@ class Window:
 
 # stage2/bios/bios.h: the page of struct crossing, and the offset of the ground in it; the pages after it are exchanged
 GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 13 * 4096, 0x2000
-CROSSING_IMAGE, CROSSING_LOW = 148, 152  # struct bios_crossing
 
 
 class BiosWindow(Window):
@@ -178,8 +179,8 @@ class BiosWindow(Window):
     words = " bios=run tss ldt"
 
     def begin(self, registers):
-        crossing = self.stub.read_mem(registers.get("RDI") if self.base else registers["EAX"], 160)
-        image, self.low = (struct.unpack_from("<I", crossing, at)[0] for at in (CROSSING_IMAGE, CROSSING_LOW))
+        crossing = self.stub.read_mem(registers.get("RDI") if self.base else registers["EAX"], GROUND_AT)
+        image, self.low = (struct.unpack_from("<I", crossing, number(f"bios.{name}", "bios"))[0] for name in ("image", "low"))
         ground = image - BIOS_LOW_AT + GROUND_AT - self.at["segue_bios_ground"]
         self.turn, self.turned = (self.at[name] + ground & 0xffffffff for name in ("exchange.next", "quiet_apic"))
         self.end = self.pop()
@@ -337,10 +338,10 @@ def printed(window, at, vector, timeout=10):
     window.stub.stop()
 
 
-def each_address(window, sampled):
+def each_address(window, sampled, least=300):
     """Bring the window to one of its addresses after the other, from the start each time."""
     seen = list(dict.fromkeys(window.boundaries()))
-    assert len(seen) > 300
+    assert len(seen) > least
     # More of high.asm, which is short.
     blocks = list(filter(window.in_blocks, seen)) if window.tables else []
     assert blocks or not window.tables

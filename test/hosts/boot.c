@@ -38,7 +38,6 @@ void boot_main(uint32_t magic, const struct multiboot *info);
 #define IO_APIC_PHYS 0xfec00000u
 #define HPET_PHYS 0xfed00000u
 #define VGA_PHYS 0xa0000u
-#define TRAMPOLINE 0x70000u            /* below 1 MiB: RAM that firmware leaves alone */
 #define CPUS 4u                       /* stacks.inc: OTHER_CPUS + 1 */
 #define STAGE_START 0x100000u
 /* an odd stride visits every page of a range with which it shares no factor */
@@ -455,6 +454,11 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	place_parts(how, extents);
 	if (high_next && wide)
 		handover.high = place(HIGH_START, round_up(high_next, PAGE) - HIGH_START, 0);
+	if (word_is(line, "cr3=", "high") && wide) {
+		handover.high_root_phys = round_up(take_high(PAGE + PAGE), PAGE);
+		handover.high_root = place(handover.high_root_phys, PAGE, 0);
+		handover.root = place(tables.root, PAGE, 0);
+	}
 	handover.apic = place(APIC_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.io_apic = place(IO_APIC_PHYS, PAGE, ENTRY_NO_CACHE);
 	handover.hpet = place(HPET_PHYS, PAGE, ENTRY_NO_CACHE);
@@ -554,13 +558,6 @@ static const struct kernel_header *move_kernel(const char *line)
 		__builtin_memmove(image, boot_kernel, KERNEL_ROOM - PAGE);
 	}
 	return (const struct kernel_header *)image;
-}
-
-/* A delay of up to a microsecond for each read. */
-static void slowly(uint32_t reads)
-{
-	while (reads-- > 0)
-		in8(0x61);
 }
 
 /* Starts the other CPUs through the boot CPU's local APIC (Intel SDM vol. 3, 8.4.4), and waits for them. */

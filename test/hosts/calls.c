@@ -50,7 +50,11 @@ void calls_arguments(struct segue_load_args *args, uint32_t which)
 		args->unused = call->memory;
 		args->unused_count = 1;
 	}
-	args->flags |= SEGUE_LOAD_RETURN | (word(handover.line, "clear") ? SEGUE_LOAD_CLEAR : 0);
+	if (!word(handover.line, "noreturn"))
+		args->flags |= SEGUE_LOAD_RETURN;
+	else
+		args->staging_count = 0;
+	args->flags |= (word(handover.line, "clear") ? SEGUE_LOAD_CLEAR : 0);
 	if (word(handover.line, "digest=")) {
 		static uint8_t wrong[32];
 
@@ -90,6 +94,7 @@ static void call(uint32_t which, uint32_t number, bool whole)
 {
 	struct segue_call_args args = {.struct_size = sizeof args, .log = log_line};
 	struct registers before, after;
+	struct more more, more_after;
 	uint64_t sum, sum_after;
 	uintptr_t flags;
 	int error;
@@ -109,11 +114,13 @@ static void call(uint32_t which, uint32_t number, bool whole)
 	read_fpu(&fpu_before);
 	fpu_after = fpu_before;
 	sum = whole ? checksum_memory() : 0;
+	read_more(&more);
 	read_registers(&before);
 	calls_before();
 	error = segue_call(&args);
 	calls_after();
 	read_registers(&after);
+	read_more(&more_after);
 	sum_after = whole ? checksum_memory() : 0;
 	read_fpu(&fpu_after);
 	write_flags(flags);
@@ -121,6 +128,7 @@ static void call(uint32_t which, uint32_t number, bool whole)
 	if (before.tr == 0)
 		before.tr = after.tr;
 	check(__builtin_memcmp(&before, &after, sizeof before) == 0, "registers are not as before", number);
+	check(__builtin_memcmp(&more, &more_after, sizeof more) == 0, "DR6, XCR0 or an MSR is not as before", number);
 	check(__builtin_memcmp(&fpu_before, &fpu_after, sizeof fpu_before) == 0, "the FPU's state is not as before", number);
 	check(sum == sum_after, "memory is not as before", number);
 	if (error != SEGUE_OK) {
@@ -160,6 +168,31 @@ static bool goes_on(const volatile uint32_t *counter)
 	return *counter != was;
 }
 
+/* The other CPUs are as they must be for a call: parked, or for SEGUE_LOAD_INIT_CPUS as they are. */
+static void wait_for_cpus(void)
+{
+	const char *sentence;
+	int error = cpus_wait(&sentence);
+
+	if (error == SEGUE_OK)
+		return;
+	say("Refused: segue_ready: %u %s\n", (uint32_t)error, sentence);
+	stop();
+}
+
+/* Starts the other CPUs, which a call has stopped. Until they park again neither call may be made. */
+static void start_cpus(uint32_t number)
+{
+	struct segue_call_args args = {.struct_size = sizeof args, .workspace = pointer(handover.workspace)};
+
+	cpus_restart();
+	if (word_is(handover.line, "others=", "park")) {
+		check(segue_ready(args.workspace, NULL) == SEGUE_E_READY_CPUS, "segue_ready() while no CPU is parked", number);
+		check(segue_call(&args) == SEGUE_E_READY_CPUS, "segue_call() while no CPU is parked", number);
+	}
+	cpus_order();
+}
+
 void calls(uint32_t count)
 {
 	if (word(handover.line, "apictimer"))
@@ -167,11 +200,17 @@ void calls(uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		bool whole = (i % WHOLE_EVERY == 0 || i + 1 == count) && handover.direct != NO_DIRECT;
 
+		if (handover.cpus > 1 && i > 0)
+			start_cpus(i);
+		if (handover.cpus > 1)
+			wait_for_cpus();
 		if (whole)
 			write_target_memory(i);
 		for (uint32_t which = 0; which < handover.call_count; which++)
 			call(which, i, whole);
 	}
+	if (handover.cpus > 1)
+		cpus_restart();
 	check(ticks == 0 || goes_on(&ticks), "the timer has stopped", count);
 	check(!word(handover.line, "apictimer") || goes_on(&apic_ticks), "the local APIC's timer has stopped", count);
 	say("host: %u calls, %u bad\n", count, bad);

@@ -27,9 +27,15 @@ kernel_entry:
 	xor	eax, eax
 	mov	fs, eax
 	mov	gs, eax
-	; The boot CPU enters first. Each CPU has its own stack, below the previous one.
+	; The boot CPU enters first. Each CPU has its own stack, below the previous one; when all are started anew, too.
 	inc	eax
 	lock xadd [cpus_entered], eax
+.again:
+	cmp	eax, OTHER_CPUS
+	jbe	.number
+	sub	eax, OTHER_CPUS
+	jmp	.again
+.number:
 	mov	ecx, eax
 	shl	ecx, STACK_SHIFT
 	mov	esp, main_stack_top

@@ -6,8 +6,7 @@
 #define ASKING 100000u
 #define NMIS 2000u
 
-static volatile uint32_t entered, busy;
-static volatile bool ordered;
+static volatile uint32_t entered, busy, orders;
 
 static void wait_until(volatile uint32_t *counter, uint32_t value)
 {
@@ -47,12 +46,14 @@ static _Noreturn void stay(bool halted)
 _Noreturn void cpus_enter(uint32_t number)
 {
 	const char *line = handover.line;
+	uint32_t before;
 
 	if (handover.mode != MODE_FLAT)
 		write_cr3((uintptr_t)handover.cr3);
 	tables_take();
+	before = orders;
 	__asm__ volatile("lock incl %0" : "+m"(entered));
-	while (!ordered)
+	while (orders == before)
 		__asm__ volatile("pause");
 	if (number == 1 && word_is(line, "leaver=", "other"))
 		last_step();
@@ -63,21 +64,41 @@ _Noreturn void cpus_enter(uint32_t number)
 
 void cpus_order(void)
 {
-	ordered = true;
+	orders++;
 	if (word_is(handover.line, "leaver=", "other"))
 		park();
+}
+
+static void send_to_others(uint32_t what)
+{
+	volatile uint32_t *apic = pointer(handover.apic);
+
+	apic[APIC_ICR_LOW / 4] = what | ICR_OTHERS;
+	while (apic[APIC_ICR_LOW / 4] & ICR_PENDING)
+		__asm__ volatile("pause");
 }
 
 /* Sends NMIs to all other CPUs, one after the other. */
 static void send_nmis(void)
 {
-	volatile uint32_t *apic = pointer(handover.apic);
+	for (uint32_t i = 0; i < NMIS; i++)
+		send_to_others(ICR_NMI);
+}
 
-	for (uint32_t i = 0; i < NMIS; i++) {
-		apic[APIC_ICR_LOW / 4] = ICR_NMI | ICR_OTHERS;
-		while (apic[APIC_ICR_LOW / 4] & ICR_PENDING)
-			__asm__ volatile("pause");
+void cpus_restart(void)
+{
+	static uint32_t starts = 1;
+	uint32_t others = (uint32_t)handover.cpus - 1;
+
+	if (others == 0)
+		return;
+	send_to_others(ICR_INIT);
+	slowly(20000);
+	for (int i = 0; i < 2; i++) {
+		send_to_others(ICR_STARTUP | TRAMPOLINE / PAGE);
+		slowly(1000);
 	}
+	wait_until(&entered, ++starts * others);
 }
 
 int cpus_wait(const char **sentence)

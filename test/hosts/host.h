@@ -17,6 +17,7 @@
 #define PAGE 4096u
 #define KERNEL_PHYS 0x120000u         /* boot.ld, kernel.ld */
 #define KERNEL_ROOM 0xa0000u          /* boot.ld, kernel.ld */
+#define TRAMPOLINE 0x70000u           /* where other CPUs start: RAM below 1 MiB that firmware leaves alone */
 #define KERNEL_MAGIC 0x54534f48u      /* "HOST" */
 
 enum host_mode { MODE_FLAT, MODE_4K, MODE_4M, MODE_PAE, MODE_LONG, MODE_LA57 };
@@ -67,6 +68,8 @@ struct handover {
 	uint64_t unmapped;            /* an unmapped address, for a broken stack */
 	uint64_t apic, io_apic, hpet, vga;
 	uint64_t direct;              /* direct map of all RAM; NO_DIRECT: not mapped */
+	uint64_t high_root, high_root_phys; /* cr3=high: a page above HIGH_START; 0: none */
+	uint64_t root;                /* and the root table, cr3 */
 	uint64_t high;                /* offset of HIGH_START; 0: not mapped. The kernel copies data to the extents there */
 	uint64_t ram_end;             /* physical */
 	uint64_t cpus;                /* number of running CPUs, this one included */

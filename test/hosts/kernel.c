@@ -302,9 +302,15 @@ void last_step(void)
 	    has_cr4() ? (uint64_t)read_cr4() : (uint64_t)0);
 	if (word(line, "bios="))
 		bios_calls();
+	if (word_is(line, "calls=", "refused")) {
+		call_refusals();
+		stop();
+	}
 	if (word(line, "calls=")) {
 		calls((uint32_t)word_number(line, "calls=", 1));
-		stop();
+		/* exec: then the target is entered once more, and has nobody to come back to. */
+		if (!word(line, "exec"))
+			stop();
 	}
 	error = word(line, "blind=") ? SEGUE_OK : cpus_wait(&sentence);
 	if (error != SEGUE_OK) {
@@ -392,6 +398,11 @@ void kernel_main(uint32_t number)
 	if (handover.mode != MODE_FLAT)
 		write_cr3((uintptr_t)handover.cr3);
 	tables_load();
+	if (handover.high_root) {
+		__builtin_memcpy(pointer(handover.high_root), pointer(handover.root), PAGE);
+		handover.cr3 = handover.high_root_phys;
+		write_cr3((uintptr_t)handover.cr3);
+	}
 	cpus_begin();
 	if (word(line, "tss") || word_is(line, "from=", "df"))
 		tables_load_task();

@@ -83,6 +83,7 @@ uint32_t devices_quiet(const char *line);
 void cpus_begin(void);                /* lets them enter the kernel */
 _Noreturn void cpus_enter(uint32_t number); /* another CPU comes here from the kernel's entry */
 void cpus_order(void);                /* a target is loaded: each CPU now does what the command line says */
+void cpus_restart(void);              /* starts them anew after an INIT, and waits until they are in the kernel */
 int cpus_wait(const char **sentence); /* waits until the CPUs that park have parked, then calls segue_ready() */
 /* witness.c: the state that a call must leave unchanged */
 struct registers {
@@ -95,7 +96,13 @@ struct registers {
 struct fpu {
 	_Alignas(64) uint8_t bytes[12288];
 };
+/* Further state that segue_call() restores. */
+struct more {
+	uintptr_t dr6;
+	uint64_t xcr0, msr[16];
+};
 void read_registers(struct registers *r);
+void read_more(struct more *more);
 void read_fpu(struct fpu *fpu);
 uint64_t checksum_memory(void);       /* all RAM except workspaces and stacks; needs the word direct */
 uint64_t checksum_memory_from(uint64_t first);
@@ -108,6 +115,7 @@ void bios_calls(void);                /* bios=: after the state is applied */
 void calls_arguments(struct segue_load_args *args, uint32_t which);
 void calls_load_second(void);
 void calls(uint32_t count);
+void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
 /* refusals.c */
 void refusals(void);

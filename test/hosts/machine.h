@@ -67,6 +67,9 @@ enum {
 	MSR_S_CET = 0x6a2,
 	MSR_PL0_SSP = 0x6a4,
 	MSR_XSS = 0xda0,
+	MSR_U_CET = 0x6a0,
+	MSR_TSC_ADJUST = 0x3b,
+	MSR_PKRS = 0x6e1,
 };
 #define MSR_EFER 0xc0000080u
 #define MSR_STAR 0xc0000081u
@@ -76,6 +79,8 @@ enum {
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
+#define MSR_TSC_AUX 0xc0000103u
+#define MSR_VM_HSAVE_PA 0xc0010117u
 
 /* Local APIC (Intel SDM vol. 3, 10.4.1 and 10.6.1) */
 enum { APIC_ID = 0x20, APIC_SPURIOUS = 0xf0, APIC_ICR_LOW = 0x300, APIC_ICR_HIGH = 0x310 };
@@ -97,6 +102,13 @@ static inline uint8_t in8(uint16_t port)
 
 	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
 	return value;
+}
+
+/* A delay of up to a microsecond for each read. */
+static inline void slowly(uint32_t reads)
+{
+	while (reads-- > 0)
+		in8(0x61);
 }
 
 static inline void out16(uint16_t port, uint16_t value)
@@ -136,6 +148,7 @@ CONTROL_REGISTER(dr0)
 CONTROL_REGISTER(dr1)
 CONTROL_REGISTER(dr2)
 CONTROL_REGISTER(dr3)
+CONTROL_REGISTER(dr6)
 CONTROL_REGISTER(dr7)
 
 static inline uint64_t read_msr(uint32_t number)

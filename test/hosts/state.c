@@ -30,8 +30,11 @@
 /* CPUID.80000001H:EDX and ECX */
 #define EXT_EDX_SYSCALL BIT(11)
 #define EXT_EDX_NX BIT(20)
+#define EXT_EDX_RDTSCP BIT(27)
 #define EXT_EDX_LM BIT(29)
 #define EXT_ECX_SVM BIT(2)
+
+#define XSS_CET_U BIT(11)             /* CPUID.(0DH,1):ECX has the same bits */
 
 #define APIC_BASE_EXTD BIT(10)
 #define APIC_BASE_EN BIT(11)
@@ -40,6 +43,8 @@
 #define PCID 5u
 /* Slots 1 to 7 as an operating system might set them; slot 0 stays write-back. */
 #define PAT_CHANGED 0x0407050600070106u
+#define DR6_CHANGED 0xffff4ff5u       /* its bits that can be set: a single step, breakpoints 0 and 2 */
+#define CR2_CHANGED 0x0badc0deu
 #define MXCSR_UNMASKED 0x0000u
 
 static struct {
@@ -160,7 +165,12 @@ static void apply_msrs(void)
 	write_msr(MSR_LSTAR, 0x82828282);
 	write_msr(MSR_CSTAR, 0x03838383);
 	write_msr(MSR_FMASK, 0x4700);
+	if (cpu.extended.edx & EXT_EDX_RDTSCP)
+		write_msr(MSR_TSC_AUX, 0x51515151);
+	if (cpu.one.ecx & ECX_XSAVE && cpuid(0xd, 1).ecx & XSS_CET_U)
+		write_msr(MSR_XSS, XSS_CET_U);
 #ifdef __x86_64__
+	write_msr(MSR_KERNEL_GS_BASE, 0xffffafafafafa000);
 	write_msr(MSR_FS_BASE, 0xffff8f8f8f8f8000);
 	write_msr(MSR_GS_BASE, 0xffff9f9f9f9f9000);
 #endif
@@ -268,6 +278,7 @@ static void arm_breakpoints(const char *line)
 	write_dr1((uintptr_t)(handover.workspace + handover.data_base + 2 * PAGE - 4));
 	write_dr2((uintptr_t)handover.workspace_phys + 2 * PAGE - 4);
 	write_dr3(0x100010);
+	write_dr6(DR6_CHANGED);
 	if (word_is(line, "dr=", "gd"))
 		dr7 |= BIT(13);
 	write_dr7(dr7);
@@ -293,6 +304,7 @@ void state_apply(const char *line)
 	}
 	if (word(line, "vmx"))
 		enter_vmx();
+	write_cr2(CR2_CHANGED);
 	apply_cr0(line);
 	if (word(line, "dr="))
 		arm_breakpoints(line);

@@ -13,6 +13,13 @@
 #define ECX_OSXSAVE BIT(27)
 #define EXT_EDX_NX BIT(20)
 #define EXT_EDX_LM BIT(29)
+#define EXT_EDX_RDTSCP BIT(27)
+#define EXT_ECX_SVM BIT(2)
+#define ECX_XSAVE BIT(26)
+#define EBX7_TSC_ADJUST BIT(1)
+#define ECX7_CET_SS BIT(7)
+#define ECX7_PKS BIT(31)
+#define EAX_XSS BIT(3)                /* leaf 0xd, 1 */
 #define APIC_TPR 0x80u
 
 static void read_msrs(struct registers *r)
@@ -71,6 +78,43 @@ void read_fpu(struct fpu *fpu)
 		/* twice, because QEMU's FRSTOR forgets the address of the last instruction */
 		__asm__ volatile("fnsave %0\n\tfrstor %0\n\tfnsave %0\n\tfrstor %0" : "+m"(*fpu));
 	write_cr0(cr0);
+}
+
+/* The MSRs of CET. */
+static uint32_t read_cet(struct more *more, uint32_t count)
+{
+	static const uint32_t all[] = {MSR_U_CET, MSR_S_CET, MSR_PL0_SSP, MSR_PL0_SSP + 1, MSR_PL0_SSP + 2, MSR_PL0_SSP + 3};
+
+	for (uint32_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		more->msr[count++] = read_msr(all[i]);
+	return count;
+}
+
+void read_more(struct more *more)
+{
+	struct cpuid one = cpuid(1, 0), seven = cpuid(7, 0), extended = cpuid(0x80000001, 0);
+	uint32_t count = 0, low, high;
+
+	__builtin_memset(more, 0, sizeof *more);
+	more->dr6 = read_dr6();
+	if (one.ecx & ECX_OSXSAVE) {
+		__asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+		more->xcr0 = low + ((uint64_t)high << 32);
+	}
+	if (one.edx & EDX_APIC && one.edx & EDX_MSR && (one.eax >> 8 & 15) >= 6)
+		more->msr[count++] = read_msr(MSR_APIC_BASE);
+	if (extended.edx & EXT_EDX_RDTSCP)
+		more->msr[count++] = read_msr(MSR_TSC_AUX);
+	if (seven.ebx & EBX7_TSC_ADJUST)
+		more->msr[count++] = read_msr(MSR_TSC_ADJUST);
+	if (one.ecx & ECX_XSAVE && cpuid(0xd, 1).eax & EAX_XSS)
+		more->msr[count++] = read_msr(MSR_XSS);
+	if (extended.ecx & EXT_ECX_SVM)
+		more->msr[count++] = read_msr(MSR_VM_HSAVE_PA);
+	if (seven.ecx & ECX7_PKS)
+		more->msr[count++] = read_msr(MSR_PKRS);
+	if (seven.ecx & ECX7_CET_SS)
+		read_cet(more, count);
 }
 
 static bool apart(uint64_t page, uint64_t start, uint64_t size)

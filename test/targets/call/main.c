@@ -2,6 +2,7 @@
 /* A target that changes all of its state at each call, checks it at the next one, and comes back. */
 #include <stddef.h>
 #include "rules.h"
+#include "spoil.h"
 #include "segue_target.h"
 
 #define COM1 0x3f8
@@ -92,7 +93,7 @@ static void check_cpu(void)
 
 void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 {
-	const char *line = (const char *)info[4], *ends;
+	const char *line = (const char *)info[4], *ends, *spoils, *executed;
 	volatile struct segue_return_block *block = SEGUE_RETURN_BLOCK(entry);
 	uint32_t count = 0, host, word;
 
@@ -101,12 +102,17 @@ void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 	must_be("the block's magic", block->magic, SEGUE_RETURN_MAGIC);
 	must_be("the block's entry", block->entry, entry);
 	ends = find(line, "badly");
+	spoils = find(line, "spoil");
+	executed = find(line, "executed");
 	host = block->word;
 	for (;; count++) {
 		check_cpu();
-		must_be("the host's word", host, host_word(count));
-		must_be("the block's word", block->word, host);
-		must_be("entries", block->entries, count + 1);
+		/* For segue_exec() there is no word. */
+		if (!executed) {
+			must_be("the host's word", host, host_word(count));
+			must_be("the block's word", block->word, host);
+			must_be("entries", block->entries, count + 1);
+		}
 		must_be("times filled", filled, count);
 		for (uint32_t i = 0; i < COUNT && count > 0; i++)
 			must_be("state", state[i], (count - 1) * 0x01000193u + i);
@@ -114,6 +120,8 @@ void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 			state[i] = count * 0x01000193u + i;
 		filled++;
 		word = target_word(count, host);
+		if (spoils)
+			spoil(entry);
 		if (ends)
 			come_back_badly(entry, word);
 		host = segue_return(entry, word);
