@@ -31,5 +31,6 @@ const struct number segue_numbers[] = {
 	NUMBER(LOADED_AT),
 	NUMBER(LOADED_MAGIC),
 	NUMBER(KNOWN_WORKSPACES),
+	NUMBER(LOCK_PATIENCE),
 	OFFSET(known, struct known, serial),
 };

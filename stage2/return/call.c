@@ -12,7 +12,6 @@
 #define PIT_MODE_MOST 5u
 /* What is as at the first entry. Later ones are in protected mode, and the bytes are not the digest's any more. */
 #define KEPT_FLAGS (PURGATORY_HIGH | PURGATORY_PARKED | PURGATORY_INIT_CPUS | PURGATORY_CPUS | PURGATORY_BOOT_CPU_ONLY)
-#define LOCK_PATIENCE 0x100000u       /* about 50 ms: leave.inc */
 enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EIP }; /* params.registers */
 
 /* Is this address in the target's memory? */
