@@ -24,7 +24,8 @@
  * So to the target it is a function that takes and returns a word in EAX and changes ECX, EDX, the flags, segments and tables.
  * A target that jumps, or whose stack is not in its own memory, cannot be entered again.
  *
- * The CPU's state, MSRs and the FPU are reset at each entry. Devices are as the host has left them.
+ * The CPU's state, MSRs and the FPU are reset at each entry. Devices are as the host has left them, or as its SEGUE_LOAD_QUIET_*
+ * flags say.
  */
 #ifndef SEGUE_TARGET_H
 #define SEGUE_TARGET_H
@@ -47,16 +48,14 @@ struct segue_return_block {
 
 #if defined(__GNUC__) && defined(__i386__)
 /*
- * Comes back to the host with a word, and returns the host's next word. Interrupts must be off. GDTR, IDTR and the segment
- * registers are restored; CR4, MSRs and FPU state are not.
+ * Comes back to the host with a word, and returns the host's next word. Called with paging off. Restored are what a C function
+ * preserves, EFLAGS, GDTR, IDTR and the segment registers. LDTR, TR, control registers, MSRs and the FPU's state are not.
  */
 static __inline__ uint32_t segue_return(uint32_t entry, uint32_t word)
 {
-	uint32_t changed_b = entry;
-
 	__asm__ __volatile__(
 		"pushfl\n\t"
-		"pushl %%ebp\n\t"
+		"cli\n\t"
 		"pushl %%ds\n\t"
 		"pushl %%es\n\t"
 		"pushl %%fs\n\t"
@@ -66,23 +65,23 @@ static __inline__ uint32_t segue_return(uint32_t entry, uint32_t word)
 		"sgdtl 2(%%esp)\n\t"
 		"sidtl 10(%%esp)\n\t"
 		"pushl %%cs\n\t"
-		"cli\n\t"
-		"call *%%ebx\n\t"
+		"call *%1\n\t"
 		"lgdtl 6(%%esp)\n\t"
 		"lidtl 14(%%esp)\n\t"
-		"pushl $1f\n\t"
-		"lretl\n"
-		"1:\taddl $16, %%esp\n\t"
+		/* Loads CS: the far return takes it, and the address that this call pushes. */
+		"call 1f\n\t"
+		"jmp 2f\n"
+		"1:\tlretl\n"
+		"2:\taddl $16, %%esp\n\t"
 		"popl %%ss\n\t"
 		"popl %%gs\n\t"
 		"popl %%fs\n\t"
 		"popl %%es\n\t"
 		"popl %%ds\n\t"
-		"popl %%ebp\n\t"
 		"popfl"
-		: "+a"(word), "+b"(changed_b)
+		: "+a"(word), "+c"(entry)
 		:
-		: "ecx", "edx", "esi", "edi", "memory", "cc");
+		: "edx", "memory", "cc");
 	return word;
 }
 #endif

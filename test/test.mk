@@ -149,16 +149,17 @@ $(B)/bench/mover: $(B)/program32/test/bench/mover.o $(MOVER)
 	$(call link,$(PROGRAM32))
 
 # ---- goals ----
-bench: ## planner, bytes moved, mover; and from power-on to the target beside GRUB, isolinux and qemu -kernel
+bench: ## planner, bytes moved, mover, a call and its return; and from power-on to the target beside GRUB, isolinux and qemu -kernel
 	@test/need bench
 	@$(MAKE) --no-print-directory bench-now
 .PHONY: bench-now
-bench-now: $(B)/bench/planner $(B)/bench/mover $(B)/segue
+bench-now: $(B)/bench/planner $(B)/bench/mover $(B)/segue $(foreach each,i386 x86_64,$(B)/$(each)/libsegue.a $(B)/$(each)/libsegue-memory.a)
 	@test/targets/fetch --all && test/targets/initramfs/build
 	@failed=0; \
 	echo "== planner"; $(B)/bench/planner || failed=1; \
 	echo "== bytes moved"; test/bench/boots || failed=1; \
 	echo "== mover"; test/run32 $(B)/bench/mover || failed=1; \
+	echo "== a round trip of segue_call()"; test/bench/round_trip.py || failed=1; \
 	echo "== from power-on to the target"; test/bench/media.py || failed=1; \
 	exit $$failed
 fuzz: ## every fuzzer for FUZZ_SECONDS (600), the corpus in build/fuzz-corpus/

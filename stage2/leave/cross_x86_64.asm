@@ -76,13 +76,24 @@ width 64
 	mov edx, edx
 %endmacro
 
+; put_back_selector REGISTER, VERR or VERW: 64-bit code may run with a selector that its GDT does not have, since it uses no data
+; descriptor. Such a selector cannot be loaded again; null takes its place. Clobbers EAX.
+%macro put_back_selector 2
+	mov eax, [rdi + crossing.%1]
+	%2 ax
+	jz %%load
+	xor eax, eax
+%%load:
+	mov %1, eax
+%endmacro
+
 %macro put_back 0
-	mov ss, [rdi + crossing.ss]
+	put_back_selector ss, verw
 	mov rsp, [rdi + crossing.stack]
-	mov ds, [rdi + crossing.ds]
-	mov es, [rdi + crossing.es]
-	mov fs, [rdi + crossing.fs]
-	mov gs, [rdi + crossing.gs]
+	put_back_selector ds, verr
+	put_back_selector es, verr
+	put_back_selector fs, verr
+	put_back_selector gs, verr
 	put_back_msr rdi, MSR_FS_BASE, fs_base
 	put_back_msr rdi, MSR_GS_BASE, gs_base
 	put_back_cet rdi

@@ -13,9 +13,9 @@
 
 #define PARKING_AT (LEAVE_AT + LEAVE_PAGES * PURGATORY_PAGE)
 #define PARKING_LIMIT 128u            /* CPUs with their own stack; later ones share the last stack, and are not listed */
-/* Spin limit, about 50 ms. A holder releases the lock within a few hundred instructions or never. */
-#define LOCK_PATIENCE 0x100000u
 #define PARKING_STACK 16u             /* bytes that an NMI pushes */
+/* Tries for the lock, about 50 ms. A holder releases it within a few hundred instructions or never. */
+#define LOCK_PATIENCE 0x100000u
 
 struct parking {
 	uint32_t lock;                /* 1: a CPU is in the gate */

@@ -27,10 +27,10 @@ const struct number segue_numbers[] = {
 	NUMBER(PURGATORY_BOOT_CPU_ONLY),
 	EQU("core.magic", PURGATORY_PARAMS_AT + offsetof(struct purgatory_params, magic)),
 	EQU("core.flags", PURGATORY_PARAMS_AT + offsetof(struct purgatory_params, flags)),
-	NUMBER(LOCK_PATIENCE),
 	EQU("parking.lock", PARKING_AT + offsetof(struct parking, lock)),
 	NUMBER(LOADED_AT),
 	NUMBER(LOADED_MAGIC),
 	NUMBER(KNOWN_WORKSPACES),
+	NUMBER(LOCK_PATIENCE),
 	OFFSET(known, struct known, serial),
 };

@@ -150,14 +150,15 @@ FAR_APART	equ 256
 	and edx, 3
 	shr ecx, 2
 	jz .swap_up_rest
+	lea esi, [esi + ecx * 4]
+	lea edi, [edi + ecx * 4]
+	neg ecx
 .swap_up_dword:
-	mov eax, [esi]
-	mov ebx, [edi]
-	mov [esi], ebx
-	mov [edi], eax
-	add esi, 4
-	add edi, 4
-	dec ecx
+	mov eax, [esi + ecx * 4]
+	mov ebx, [edi + ecx * 4]
+	mov [esi + ecx * 4], ebx
+	mov [edi + ecx * 4], eax
+	inc ecx
 	jnz .swap_up_dword
 .swap_up_rest:
 	mov ecx, edx

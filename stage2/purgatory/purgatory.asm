@@ -14,9 +14,9 @@
 ;    5. All registers, flags, x87 state and descriptor tables may be clobbered.
 ;   In between
 ;    6. The marks of a loaded target are wiped from the workspace. With params.return_page the state of CPU and devices is
-;       saved there (return.asm, keep.asm). Devices are quieted as params.quiet asks (devices.asm), once and before any byte is moved. If params.home
-;       is another page, purgatory and its list move there next. With PURGATORY_HIGH, a move above 4 GiB runs with PAE paging by purgatory's own tables; paging is off
-;       again after the move (high.asm).
+;       saved there (return.asm, keep.asm). Devices are quieted as params.quiet asks (devices.asm), once and before any byte is
+;       moved. If params.home is another page, purgatory and its list move there next. With PURGATORY_HIGH, a move above 4 GiB
+;       runs with PAE paging by purgatory's own tables; paging is off again after the move (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. If the digest of the moved segments differs from the one in
 ;       params, that is printed there and on the text screen, and the machine stops; or it reboots.
@@ -59,6 +59,19 @@
 ;   26. Before the first move, the CPUs that wait and got no INIT halt in params.home (at_rest), in the state of point 24,
 ;       with that page's GDT, the IDT of the page above it, and one stack for all. Purgatory continues when they have
 ;       arrived, or after some seconds.
+;   A target that comes back (params.return_page; return.asm)
+;   27. Purgatory stays in the workspace. It and the return page are entered any number of times, and their bytes outside the
+;       next page, params and the return page's fields do not change.
+;   28. The return page is entered at RETURN_ENTRY_AT as segue_target.h says: 32-bit protected mode, CPL 0, flat CS, DS and SS,
+;       paging off, all else in any state. It keeps EAX, EBX, ESI, EDI, EBP, ESP and the dword at ESP, and enters purgatory by
+;       point 1 with PURGATORY_TO_HOST and the list of exchanges. If ESP leads to no memory, the dword may be anything.
+;   29. With PURGATORY_TO_HOST the CPU is reset (points 9 to 12) before the moves too, as the target may have left it in any state.
+;       No device is quieted and no digest is checked.
+;   30. The host is entered at crossing.ascend with paging off, in purgatory's segments and with its IDT, after the devices' state and
+;       the host's MSRs are put back (the contract of ascend is in leave/cross.inc). If ascend is 0, segue_exec() had started the target: a sentence is
+;       printed, and the machine stops.
+;   31. If the digest is wrong, the target is not entered. The exchanges take the moves back, and the host is entered as
+;       after a return, with SEGUE_E_DIGEST.
 
 bits 32
 org 0

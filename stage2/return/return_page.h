@@ -49,6 +49,13 @@ struct return_page {
 	uint32_t eip;                 /* and its return address */
 };
 _Static_assert(sizeof(struct return_page) <= RETURN_ENTRY_AT, "the code is after it");
+/* Targets that are built with another version's segue_target.h read the block. */
 _Static_assert(sizeof(struct segue_return_block) == 64, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, magic) == 0, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, size) == 4, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, entry) == 8, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, word) == 12, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, entries) == 16, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, reserved) == 20, "segue_target.h");
 
 #endif

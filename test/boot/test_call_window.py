@@ -4,8 +4,7 @@ purgatory has its IDT again, after the target has come back, to segue_cross()'s 
 register unchanged, and the call returns as usual; an exception or a machine check is printed.
 
 The target, from two instructions before its first one, and purgatory until it has loaded its IDT after the return have the
-target's handlers (segue_target.h). Of the mover and the blocks only the first
-instructions are stepped."""
+target's handlers (segue_target.h). Of the mover and the blocks only the first instructions are stepped."""
 import os
 import re
 import struct

@@ -65,8 +65,9 @@ def sections(*files):
 
 
 def readme_block(first):
-    """The indented block whose first line begins so, of README's section "Embed" or of include/README.md; there is one."""
-    section = (ROOT / "README.md").read_text().split("\n## Embed\n")[1].split("\n## ")[0]
+    """The indented block whose first line begins so, of README's sections "Embed" and "Come back" or of include/README.md; there
+    is one."""
+    section = (ROOT / "README.md").read_text().split("\n## Embed\n")[1].split("\n## Boot\n")[0]
     blocks = [block for text in (section, (ROOT / "include/README.md").read_text())
               for block in re.findall(r"(?:^(?:    .*)?\n)+", text, re.MULTILINE)]
     found = [block for block in blocks if block.strip("\n").startswith("    " + first)]

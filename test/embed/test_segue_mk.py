@@ -8,7 +8,8 @@ import embed
 from embed import ARCHES, MEMORY, ROOT, run
 
 # The folders that the library is made of, beside its memory functions and purgatory.
-ROOMS = ("loaders", "loaders/common", "loaders/container", "stage2/load", "stage2/blocks", "stage2/plan", "stage2/leave", "stage2/bios")
+ROOMS = ("loaders", "loaders/common", "loaders/container", "stage2/load", "stage2/blocks", "stage2/plan", "stage2/leave", "stage2/bios",
+         "stage2/return")
 
 
 def project(folder, lines, *words, **more):

@@ -84,14 +84,28 @@ STANDARDS = {"gcc": ("c89", "c99", "c11", "c17", "c2x"), "clang": ("c89", "c99",
              "g++": ("c++98", "c++11", "c++17", "c++20", "c++23"), "clang++": ("c++98", "c++11", "c++17", "c++20", "c++2b")}
 
 
+def use(header):
+    """A file that includes the header twice, and uses it."""
+    text = f'#include "{header}"\n' * 2
+    if header == "segue.h":
+        return text + ("int use(struct segue_load_args *args);\n"
+                       "int use(struct segue_load_args *args) { return segue_load(args); }\n")
+    text += "uint32_t use(uint32_t entry);\nuint32_t use(uint32_t entry)\n{\n\tuint32_t word = SEGUE_RETURN_BLOCK(entry)->word;\n"
+    return text + "#ifdef __i386__\n\tword = segue_return(entry, word);\n#endif\n\treturn word;\n}\n"
+
+
+@pytest.mark.parametrize("header", ("segue.h", "segue_target.h"))
 @pytest.mark.parametrize("cc, standard", [(cc, standard) for cc in STANDARDS for standard in STANDARDS[cc]])
 @pytest.mark.parametrize("bits", (32, 64))
-def test_header(tmp_path, cc, standard, bits):
-    """segue.h in each dialect, twice in one file."""
+def test_header(tmp_path, cc, standard, bits, header):
+    """In each dialect, twice in one file; assembled too, with addresses that are fixed and that are not."""
     file = tmp_path / ("user.cc" if "++" in cc else "user.c")
-    file.write_text('#include "segue.h"\n#include "segue.h"\nint use(struct segue_load_args *args);\n'
-                    "int use(struct segue_load_args *args) { return segue_load(args); }\n")
+    file.write_text(use(header))
     if not accepts(cc, "x86_64", f"-std={standard}"):
         pytest.skip(f"{cc} does not know {standard}")
-    run(cc, f"-m{bits}", "-ffreestanding", f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", *embed.FATAL, f"-I{ROOT}/include",
-        "-fsyntax-only", file)
+    for place in ("-fno-pic", "-fPIC") if header == "segue_target.h" else ("-fno-pic",):
+        run(cc, f"-m{bits}", "-ffreestanding", f"-std={standard}", place, "-O1", "-Wall", "-Wextra", "-Wpedantic", *embed.FATAL,
+            f"-I{ROOT}/include", "-c", "-o", tmp_path / "user.o", file)
+        if header == "segue_target.h":
+            # What it adds to a target names no address: it runs wherever the target is put.
+            assert not re.search(r"R_386_32|R_X86_64_(32|64)", run("objdump", "-r", "-j", ".text", tmp_path / "user.o"))

@@ -149,6 +149,25 @@ static void write_target_memory(uint32_t number)
 		*(volatile uint32_t *)(uintptr_t)(handover.direct + at) = number * 0x01000193u + (uint32_t)at;
 }
 
+static void start_apic_timer(void)
+{
+	volatile uint32_t *apic = pointer(handover.apic);
+
+	apic[APIC_SPURIOUS / 4] |= APIC_ENABLE;
+	apic[APIC_DIVIDE / 4] = 0;
+	apic[APIC_TIMER / 4] = APIC_PERIODIC | VECTOR_APIC_TIMER;
+	apic[APIC_COUNT / 4] = 1000000;
+}
+
+static bool goes_on(const volatile uint32_t *counter)
+{
+	uint32_t was = *counter;
+
+	for (uint32_t patience = 100000000; patience && *counter == was; patience--)
+		__asm__ volatile("pause");
+	return *counter != was;
+}
+
 /* The other CPUs are as they must be for a call: parked, or for SEGUE_LOAD_INIT_CPUS as they are. */
 static void wait_for_cpus(void)
 {
@@ -172,25 +191,6 @@ static void start_cpus(uint32_t number)
 		check(segue_call(&args) == SEGUE_E_READY_CPUS, "segue_call() while no CPU is parked", number);
 	}
 	cpus_order();
-}
-
-static void start_apic_timer(void)
-{
-	volatile uint32_t *apic = pointer(handover.apic);
-
-	apic[APIC_SPURIOUS / 4] |= APIC_ENABLE;
-	apic[APIC_DIVIDE / 4] = 0;
-	apic[APIC_TIMER / 4] = APIC_PERIODIC | VECTOR_APIC_TIMER;
-	apic[APIC_COUNT / 4] = 1000000;
-}
-
-static bool goes_on(const volatile uint32_t *counter)
-{
-	uint32_t was = *counter;
-
-	for (uint32_t patience = 100000000; patience && *counter == was; patience--)
-		__asm__ volatile("pause");
-	return *counter != was;
 }
 
 void calls(uint32_t count)

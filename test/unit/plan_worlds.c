@@ -675,8 +675,8 @@ int main(int argc, char **argv)
 	unsigned long long exhaustive, exhaustive_worlds = 0;
 	uint32_t cells;
 
-	/* The next arena has up to nine times as many. */
-	for (cells = 1; cells <= 7 && now() - start + 9 * last < 0.3 * seconds; cells++) {
+	/* The next arena has about four times as many. */
+	for (cells = 1; cells <= 7 && now() - start + 4.5 * last < 0.4 * seconds; cells++) {
 		before = now();
 		place_targets(cells, 4);
 		last = now() - before;

@@ -410,6 +410,7 @@ static void cross(const struct machine *m)
 	struct segue_segment s;
 	struct digested digested;
 	unsigned swaps = exchanged;
+	uint64_t bytes = 0;
 
 	assert_int_equal(segue_describe(m->args.workspace, &d), SEGUE_OK);
 	assert_int_equal(d.purgatory, m->args.workspace_phys);
@@ -418,6 +419,13 @@ static void cross(const struct machine *m)
 	memcpy(before, memory, MEMORY_SIZE);
 	classify(m);
 	expect(m, d.protocol);
+	/* payload is the target's bytes, with those that stay, and the host's that are saved. */
+	for (size_t at = first; at < last; at++)
+		bytes += (kind[at] & KINDS) == SAVED;
+	for (size_t i = 0; segue_segment_at(m->args.workspace, i, &s) == SEGUE_OK; i++)
+		bytes += s.file_size;
+	assert_int_equal(d.payload, bytes);
+	assert_true(d.moved <= d.payload - d.in_place + d.set_aside);
 	run_list(params->list, &digested);
 	plans += exchanged != swaps;
 	check_memory("after the plan", targets, expected);
