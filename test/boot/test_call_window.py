@@ -48,7 +48,8 @@ class CallWindow(BiosWindow):
     target = staticmethod(coming_back)
 
     def __init__(self, name, which, again=False, back=False, **more):
-        super().__init__(f"call-{name}", which, "segue_cross", **more)
+        # Each has its folder: two workers may run them at the same time.
+        super().__init__(f"call-{name}{'-again' * again}{'-back' * back}", which, "segue_cross", **more)
         self.again, self.back = again, back
 
     def begin(self, registers):
