@@ -417,7 +417,7 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
 #define SEGUE_LOAD_RETURN       0x100000u
 /*
  * With SEGUE_LOAD_RETURN: target memory that no segment covers is zero at the target's first entry. Without this flag it is as
- * the host left it.
+ * the host left it, but what the host does not use (unused) may have any content.
  */
 #define SEGUE_LOAD_CLEAR        0x200000u
 /*
@@ -507,7 +507,8 @@ struct segue_load_args {
 	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, in the order of addresses, except what
 	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
 	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
-	 * be memory of the blob. Blob and staging belong to Segue until segue_unload().
+	 * be memory of the blob. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only. Blob and
+	 * staging belong to Segue until segue_unload().
 	 */
 	const struct segue_extent *staging;
 	size_t staging_count;
@@ -656,11 +657,13 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  *
  * Restored: all of the host's memory but workspace, staging and unused target memory; general registers as a call preserves
  * them; EFLAGS, GDTR, IDTR, LDTR, TR, the segment registers and their bases; CR0, CR2, CR3, CR4, EFER, XCR0; DR0 to DR3, DR6
- * and DR7; x87, SSE, AVX and all other state of XSAVE; the MSRs PAT, SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE,
- * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, those of CET and of FRED,
- * each if the CPU has it. Of the devices: the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts,
+ * and DR7; x87, SSE, AVX and the user state of XSAVE (not x87 on a CPU without CPUID; at most 16 KiB); the MSRs PAT, SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE,
+ * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, DEBUGCTL, those of CET and
+ * of FRED, each if the CPU has it. TR, if the host has never loaded it, has the selector of purgatory's TSS. A segment selector
+ * that the host's GDT does not have is null. Of the devices: the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts,
  * the PICs' masks, and by flags bus mastering, the PICs' vectors and the PIT. Interrupts that arrive during the call are lost.
- * Not restored: MTRRs, the TSC, performance counters, and other devices that the target uses. The host quiets its own devices
+ * Not restored: MTRRs, the TSC, performance counters, Intel PT, user interrupts, PASID, MPX, the shadow stack's pointer if the
+ * target has used shadow stacks, the ISA DMA controllers, and other devices that the target uses. The host quiets its own devices
  * before the call, or with SEGUE_LOAD_QUIET_*, and wakes them after it.
  */
 /* flags of struct segue_call_args */

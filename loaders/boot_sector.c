@@ -47,6 +47,8 @@ static int load(struct job *job)
 	const struct segue_machine *machine = job->machine;
 	int error;
 
+	if (job->return_page)
+		return segue_refuse(&job->log, SEGUE_E_RETURN, "a boot sector gets no return address");
 	if (!(job->args->flags & SEGUE_LOAD_BIOS))
 		return segue_refuse(&job->log, SEGUE_E_BOOT_SECTOR_BIOS, NULL);
 	say_what_is_dropped(job);

@@ -22,7 +22,8 @@ static int load(struct job *job)
 	error = segue_elf_load(job, &elf, &entry);
 	if (error)
 		return error;
-	if (job->bundle.cmdline.size || job->bundle.initrd.size || job->bundle.module_count)
+	/* The return address, which is on its stack too, is no line of the caller's. */
+	if ((job->bundle.cmdline.size && !job->return_page) || job->bundle.initrd.size || job->bundle.module_count)
 		segue_say(&job->log, SEGUE_LOG_WARNING, "a plain ELF gets no command line, initrd or modules");
 	job->entry = (struct entry_state){ .eip = entry, .selectors = ENTRY_CODE_08_DATA_10 };
 	return segue_place_catcher(job);

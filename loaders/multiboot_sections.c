@@ -69,11 +69,13 @@ static bool settle_run(const struct elf_file *elf, uint8_t *headers, const struc
 
 static bool has_sections(const struct job *job, const struct elf_file *elf, addr_t *size)
 {
-	const uint8_t *headers = elf->file.data + (size_t)elf->section_headers;
+	const uint8_t *headers;
 	struct run run = {.end = 0};
 
+	/* It checks that the headers are in the file. */
 	if (!segue_elf_has_sections(job, elf))
 		return false;
+	headers = elf->file.data + (size_t)elf->section_headers;
 	while (run.end < elf->section_header_count) {
 		run = find_run(elf, headers, run.end);
 		*size += (run.stop - run.start + TABLE_ALIGN - 1) & ~(addr_t)(TABLE_ALIGN - 1);

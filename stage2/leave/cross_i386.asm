@@ -66,12 +66,22 @@
 .paging:
 %endmacro
 
+; pop_selector REGISTER: the host may run with a selector that its GDT no longer has; null takes its place. Clobbers EAX.
+%macro pop_selector 1
+	pop eax
+	verr ax
+	jz %%load
+	xor eax, eax
+%%load:
+	mov %1, eax
+%endmacro
+
 %macro put_back 0
 	lss esp, [edi + crossing.stack]
 	pop edi				; struct crossing, an offset in the host's DS
-	pop gs
-	pop fs
-	pop es
+	pop_selector gs
+	pop_selector fs
+	pop_selector es
 	pop ds
 	; For the gate's handlers, which print: still struct leave, in the host's DS.
 	mov ebp, [edi + crossing.leave]

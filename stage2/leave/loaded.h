@@ -27,6 +27,7 @@ struct loaded {
 	addr_t workspace_phys;
 	size_t workspace_size;
 	uint32_t flags, cpu_count;    /* arguments of segue_load() */
+	uint32_t over;                /* 1: segue_call() has returned from it, and it cannot be entered again */
 	uint32_t head_sum;            /* segue_loaded_head_sum() */
 	/* For segue_describe() and its like. The host's structures that job points to may not be read any more. */
 	struct job job;

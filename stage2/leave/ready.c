@@ -78,7 +78,7 @@ int segue_ready(const void *workspace, const char **sentence)
 		if (!(*each)->is_there(loaded))
 			code = SEGUE_E_READY_WORKSPACE;
 	if (code == SEGUE_OK)
-		code = segue_cpus_ready(loaded);
+		code = loaded->over ? SEGUE_E_CALL_OVER : segue_cpus_ready(loaded);
 	if (sentence)
 		*sentence = SEGUE_SENTENCES ? segue_strerror(code) : "";
 	return code;

@@ -59,6 +59,7 @@ host_msrs:
 	dd 0xda0			; IA32_XSS
 	dd 0x1c4, 0x1c5			; IA32_XFD, IA32_XFD_ERR
 	dd 0x38f			; IA32_PERF_GLOBAL_CTRL
+	dd 0x1d9			; IA32_DEBUGCTL
 	dd 0xc0010117			; VM_HSAVE_PA
 	dd 0x6e1			; IA32_PKRS
 	dd 0x6a0			; IA32_U_CET; the gate keeps IA32_S_CET

@@ -10,6 +10,8 @@
 #include "return/registers.h"
 
 #define PIT_MODE_MOST 5u
+#define SELECTOR_CODE 0x08u               /* in purgatory's GDT */
+#define SELECTOR_DATA 0x10u
 /* What is as at the first entry. Later ones are in protected mode, and the bytes are not the digest's any more. */
 #define KEPT_FLAGS (PURGATORY_HIGH | PURGATORY_PARKED | PURGATORY_INIT_CPUS | PURGATORY_CPUS | PURGATORY_BOOT_CPU_ONLY)
 enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EIP }; /* params.registers */
@@ -31,12 +33,10 @@ static int refuse(const struct segue_call_args *args, int code)
 	return segue_refuse(&log, code, NULL);
 }
 
-static int check_over(const struct segue_call_args *args, const struct call_state *state, const struct return_page *page)
+static int refuse_over(const struct segue_call_args *args, const struct return_page *page)
 {
 	const struct log log = {.callback = args->log, .context = args->log_context};
 
-	if (state->entries == 0 || (is_targets(state, page->esp) && is_targets(state, page->eip)))
-		return SEGUE_OK;
 	if (page->result != SEGUE_OK)
 		return segue_refuse(&log, SEGUE_E_CALL_OVER, "its digest was wrong");
 	return segue_refuse(&log, SEGUE_E_CALL_OVER, "it came back with ESP %x and the return address %x, which are not both in its memory",
@@ -87,7 +87,13 @@ static void restore_marks(struct loaded *loaded, struct purgatory_params *params
 {
 	uint8_t *workspace = (uint8_t *)loaded - LOADED_AT;
 
+	loaded->over = page->result != SEGUE_OK || !is_targets(state, page->esp) || !is_targets(state, page->eip);
 	params->flags = state->flags;
+	/* Real mode has its own selectors there, and a target comes back, and is entered again, in protected mode. */
+	if (segue_is_real_mode(&loaded->job.entry)) {
+		params->code_selector = SELECTOR_CODE;
+		params->data_selector = SELECTOR_DATA;
+	}
 	params->quiet = state->quiet;
 	params->list = page->exchanges;
 	params->registers[EBP] = page->ebp;
@@ -123,7 +129,8 @@ static void warn_of_lost(const struct segue_call_args *args, const struct purgat
 		segue_say(&log, SEGUE_LOG_WARNING, "%u parts of the devices' state are lost", kept->lost);
 }
 
-int segue_call(struct segue_call_args *args)
+/* With interrupts off, so that this CPU, its TSS and what segue_ready() has seen stay the same up to the gate. */
+static int call(struct segue_call_args *args)
 {
 	struct loaded *loaded;
 	struct purgatory_params *params;
@@ -136,14 +143,12 @@ int segue_call(struct segue_call_args *args)
 	uint8_t *area;
 	int code;
 
-	if (!args)
-		return SEGUE_E_ARGUMENT;
 	if (args->struct_size != sizeof *args)
 		return SEGUE_E_STRUCT_SIZE;
 	code = args->flags & ~SEGUE_CALL_KNOWN_FLAGS ? SEGUE_E_FLAGS : args->pit_mode > PIT_MODE_MOST ? SEGUE_E_ARGUMENT : SEGUE_OK;
 	if (code == SEGUE_OK)
 		code = segue_ready(args->workspace, NULL);
-	if (code != SEGUE_OK)
+	if (code != SEGUE_OK && code != SEGUE_E_CALL_OVER)
 		return refuse(args, code);
 	loaded = (struct loaded *)(void *)((uint8_t *)args->workspace + LOADED_AT);
 	if (!loaded->job.return_page)
@@ -153,10 +158,10 @@ int segue_call(struct segue_call_args *args)
 	page = (struct return_page *)(void *)area;
 	crossing = (struct crossing *)(void *)(area + RETURN_CROSSING_AT);
 	state = (struct call_state *)(void *)(area + RETURN_STATE_AT);
+	if (code == SEGUE_E_CALL_OVER)
+		return refuse_over(args, page);
 	if ((code = check_here(loaded)) != SEGUE_OK)
 		return refuse(args, code);
-	if ((code = check_over(args, state, page)) != SEGUE_OK)
-		return code;
 
 	take_lock(&((struct parking *)(void *)((uint8_t *)args->workspace + PARKING_AT))->lock);
 	aim(params, state, page, args->word);
@@ -179,4 +184,17 @@ int segue_call(struct segue_call_args *args)
 		return refuse(args, code);
 	args->word = page->word;
 	return SEGUE_OK;
+}
+
+int segue_call(struct segue_call_args *args)
+{
+	uintptr_t flags;
+	int code;
+
+	if (!args)
+		return SEGUE_E_ARGUMENT;
+	__asm__ volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
+	code = call(args);
+	__asm__ volatile("push %0\n\tpopf" : : "r"(flags) : "cc", "memory");
+	return code;
 }

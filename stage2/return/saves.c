@@ -18,6 +18,36 @@ static bool overlaps(addr_t start, addr_t end, addr_t other, addr_t other_end)
 	return start < other_end && other < end;
 }
 
+/* Does [start, end) have RAM by the host's map? */
+static bool has_ram(const struct segue_load_args *args, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < args->memory_map_count; i++)
+		if (args->memory_map[i].type == SEGUE_MEMORY_RAM && args->memory_map[i].start < end && start < args->memory_map[i].end)
+			return true;
+	return false;
+}
+
+/* A kept range must not change. A range that is not RAM gives a warning, because some hosts lie in what firmware calls reserved. */
+static int check_staging_place(const struct job *job, size_t index, const struct segue_extent *extent, bool *warned)
+{
+	const struct segue_load_args *args = job->args;
+	uint64_t start = extent->addr, end = start + extent->size;
+
+	for (size_t i = 0; i < args->keep_count; i++)
+		if (args->keep[i].start < end && start < args->keep[i].end)
+			return segue_refuse(&job->log, SEGUE_E_STAGING, "extent %z overlaps range %z of keep", (addr_t)index, (addr_t)i);
+	for (size_t i = 0; i < args->memory_map_count && !*warned; i++) {
+		const struct segue_range *range = &args->memory_map[i];
+
+		if (range->type == SEGUE_MEMORY_RAM || range->start >= end || start >= range->end)
+			continue;
+		*warned = true;
+		segue_say(&job->log, SEGUE_LOG_WARNING, "staging, extent %z, is in the memory map's range %z, which is not RAM",
+			  (addr_t)index, (addr_t)i);
+	}
+	return SEGUE_OK;
+}
+
 static int check_call(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
@@ -30,6 +60,17 @@ static int check_call(const struct job *job)
 		if (overlaps(job->ram[i].start, job->ram[i].end, job->workspace_phys, workspace_end(job)))
 			return segue_refuse(&job->log, SEGUE_E_RETURN, "the workspace, %x to %x, is in target_memory, %x to %x",
 					    job->workspace_phys, workspace_end(job), job->ram[i].start, job->ram[i].end);
+	for (size_t i = 0; i < args->target_memory_count; i++) {
+		const struct segue_range *range = &args->target_memory[i];
+
+		/* The target would be told of RAM that is not saved. */
+		if (range->end > ADDRESS_LIMIT && has_ram(args, range->start < ADDRESS_LIMIT ? ADDRESS_LIMIT : range->start, range->end))
+			return segue_refuse(&job->log, SEGUE_E_RETURN, "target_memory, range %z, has RAM above %x", (addr_t)i,
+					    (addr_t)ADDRESS_LIMIT);
+		for (size_t k = 0; k < args->keep_count; k++)
+			if (args->keep[k].start < range->end && range->start < args->keep[k].end)
+				return segue_refuse(&job->log, SEGUE_E_RETURN, "range %z of keep is in target_memory", (addr_t)k);
+	}
 	for (size_t i = 0; i < args->unused_count; i++)
 		if (args->unused[i].end < args->unused[i].start)
 			return segue_refuse(&job->log, SEGUE_E_RETURN, "range %z of unused ends before it starts", (addr_t)i);
@@ -40,11 +81,15 @@ static int check_staging(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
 	addr_t reach = segue_reach();
+	bool warned = false;
+	int error;
 
 	for (size_t i = 0; i < args->staging_count; i++) {
 		const struct segue_extent *extent = &args->staging[i];
 		addr_t start = (addr_t)extent->addr, end;
 
+		if (extent->size == 0)
+			continue;
 		if (!segue_is_in_reach(extent, reach))
 			return segue_refuse(&job->log, SEGUE_E_STAGING, "extent %z is not below %x, or is in the page at %x", (addr_t)i,
 					    reach, (addr_t)ADDRESS_LIMIT);
@@ -56,6 +101,8 @@ static int check_staging(const struct job *job)
 			if (overlaps(start, end, job->ram[k].start, job->ram[k].end))
 				return segue_refuse(&job->log, SEGUE_E_STAGING, "extent %z, %x to %x, overlaps target_memory, %x to %x",
 						    (addr_t)i, start, end, job->ram[k].start, job->ram[k].end);
+		if ((error = check_staging_place(job, i, extent, &warned)) != SEGUE_OK)
+			return error;
 	}
 	return SEGUE_OK;
 }

@@ -447,6 +447,23 @@ static void back_anywhere(struct host *h) { come_back(h); h->args.target_memory_
 static void back_unused_backwards(struct host *h) { come_back(h); back_unused[1].end--; back_unused[1].start = back_unused[1].end + 1; }
 static void back_on_any_cpu(struct host *h) { come_back(h); h->args.flags |= SEGUE_LOAD_ANY_CPU; }
 static void back_or_reboot(struct host *h) { come_back(h); h->args.flags |= SEGUE_LOAD_DIGEST_REBOOT; }
+static struct segue_range back_kept;
+static void back_keep(struct host *h, uint64_t start, uint64_t end)
+{
+	come_back(h);
+	back_kept = (struct segue_range){.start = start, .end = end};
+	h->args.keep = &back_kept;
+	h->args.keep_count = 1;
+}
+static void back_staging_kept(struct host *h) { back_keep(h, 10 * MIB + PAGE - 1, 11 * MIB); }
+static void back_target_kept(struct host *h) { back_keep(h, 3 * MIB - 1, 4 * MIB); }
+static void back_target_high(struct host *h)
+{
+	come_back(h);
+	h->map[3] = (struct segue_range){.start = 0x100000000, .end = 0x140000000, .type = SEGUE_MEMORY_RAM};
+	h->args.memory_map_count = 4;
+	back_in[0].end = 0x100000001;
+}
 static void clear_alone(struct host *h) { h->args.flags = SEGUE_LOAD_CLEAR; }
 static void overlapping_map(struct host *h)
 {
@@ -532,6 +549,9 @@ static const struct refusal refusals[] = {
 	{"unused backwards", back_unused_backwards, SEGUE_E_RETURN, "range 1 of unused ends before it starts"},
 	{"to come back to any CPU", back_on_any_cpu, SEGUE_E_RETURN, "not with flags 0x40"},
 	{"to come back or reboot", back_or_reboot, SEGUE_E_RETURN, "not with flags 0x10"},
+	{"staging that is kept", back_staging_kept, SEGUE_E_STAGING, "extent 2 overlaps range 0 of keep"},
+	{"target memory that is kept", back_target_kept, SEGUE_E_RETURN, "range 0 of keep is in target_memory"},
+	{"target memory above 4 GiB", back_target_high, SEGUE_E_RETURN, "target_memory, range 0, has RAM above 0xfffff000"},
 	{"SEGUE_LOAD_CLEAR alone", clear_alone, SEGUE_E_RETURN, "SEGUE_LOAD_CLEAR is given without it"},
 	{"firmware's in the map's RAM", overlapping_map, SEGUE_E_SEGMENT_NOT_RAM, "0x202000"},
 };
