@@ -185,15 +185,14 @@ reset_msrs:
 	pop ebx
 	ret
 
-; in ECX an MSR, and for write_msr EDX:EAX; clear_msr clobbers EAX EDX. out CF = 1: the CPU has refused it, with a #GP that
-; is skipped (trap.asm).
+; in ECX an MSR, and for write_msr EDX:EAX; clear_msr clobbers EAX EDX. A #GP here is skipped (trap.asm).
+; read_msr: out CF = 1: the CPU has refused it. The others change no flag that the XORs do not.
 MSR_INSTRUCTION_SIZE	equ 2
 EFLAGS_CF		equ 1
 clear_msr:
 	xor eax, eax
 	xor edx, edx
 write_msr:
-	clc
 .instruction:
 	wrmsr
 	ret

@@ -196,9 +196,12 @@ entry:
 .from_host:
 	; Purgatory does not move if the host is to come back, so this runs once.
 	cmp dword [PARAM(return_page)], 0
-	je .for_good
+	je .not_called
 	mov eax, keep_host
 	call in_return_page
+.not_called:
+	cmp dword [PARAM(kept)], 0
+	je .for_good
 	call keep_devices
 .for_good:
 	; Before any byte is moved, and after the host's code has stopped.

@@ -81,18 +81,18 @@ trap:
 	mov ebx, [edi]
 	add edi, 4
 .no_error_code:
-	; Skip the RDMSR or WRMSR if the CPU (or a hypervisor) refuses the MSR, even one that CPUID reports; CF tells of it.
+	; Skip the RDMSR or WRMSR if the CPU (or a hypervisor) refuses the MSR, even one that CPUID reports. For RDMSR CF tells.
 	cmp eax, VECTOR_GP
 	jne .print
 	mov ecx, [edi]
 	sub ecx, ebp
-	cmp ecx, read_msr.instruction
-	je .skip
 	cmp ecx, write_msr.instruction
+	je .skip
+	cmp ecx, read_msr.instruction
 	jne .print
+	or byte [edi + 8], EFLAGS_CF
 .skip:
 	add dword [edi], MSR_INSTRUCTION_SIZE
-	or byte [edi + 8], EFLAGS_CF
 	popad
 	add esp, 8			; vector, error code
 	iretd

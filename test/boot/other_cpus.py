@@ -18,7 +18,7 @@ NMIS_TO_0 = bytes.fromhex("c7051003e0fe00000000c7050003e0fe00440000ebea")
 # pause; mov eax, [ebx + parking.home]; test eax, eax; jz to the first
 WAIT = bytes.fromhex("f3908b431085c074f7")
 HALT = bytes.fromhex("f4ebfd")          # hlt; jmp to it
-GDT_AT = 152                            # purgatory.asm
+GDT_AT = 160                            # purgatory.asm
 REST_STACK_TOP = PAGE + 512             # cpus.asm
 EFLAGS_IF = 1 << 9
 CODE_64 = 1 << 21
