@@ -154,7 +154,8 @@ def dump(vm):
     local = re.sub(r"^ICR\s.*$|current_count = \d+", "", vm.hmp("info lapic"), flags=re.MULTILINE)
     assert "initial_count = " in local
     hpet = vm.hmp("xp /2wx 0xfed00010") + "".join(vm.hmp(f"xp /2wx {0xfed00100 + each * 0x20:#x}") for each in range(3))
-    return local, vm.hmp("info pic"), hpet
+    # The requests that the PICs have latched: of timers, which go on meanwhile.
+    return local, re.sub(r"^(pic\d: )irr=\w+", r"\1", vm.hmp("info pic"), flags=re.MULTILINE), hpet
 
 
 def stop(stub, name):
