@@ -265,7 +265,7 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 		args->target_memory = w->target_memory;
 		args->target_memory_count = 2;
 		/* In place of a flag that it excludes. A sample, because all of target memory is compared byte by byte. */
-		if (layout->flags & SEGUE_LOAD_ANY_CPU && layout->blob % 8 == 0)
+		if (layout->flags & SEGUE_LOAD_ANY_CPU && layout->blob % 32 == 0)
 			set_return(w, layout);
 	}
 }

@@ -462,7 +462,7 @@ static void back_target_high(struct host *h)
 	come_back(h);
 	h->map[3] = (struct segue_range){.start = 0x100000000, .end = 0x140000000, .type = SEGUE_MEMORY_RAM};
 	h->args.memory_map_count = 4;
-	back_in[0].end = 0x100000001;
+	back_in[0] = (struct segue_range){.start = 0x100000000, .end = 0x100000001};
 }
 static void clear_alone(struct host *h) { h->args.flags = SEGUE_LOAD_CLEAR; }
 static void overlapping_map(struct host *h)
