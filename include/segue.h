@@ -676,7 +676,7 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
 struct segue_call_args {
 	uint32_t struct_size;         /* sizeof(struct segue_call_args) */
 	uint32_t flags;               /* SEGUE_CALL_* */
-	void *workspace;              /* as it was at segue_load() */
+	void *workspace;              /* the one that was passed to segue_load() */
 	uint32_t word;                /* in: for the target; out: from the target, if SEGUE_OK is returned */
 	uint8_t pic_vector[2];        /* ICW2 of the first PIC and the second */
 	uint16_t pit_reload;          /* counts at 1193182 Hz; 0: 65536 */

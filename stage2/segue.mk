@@ -53,7 +53,7 @@ SEGUE_ASM_INCLUDES := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.inc) stage2/mach
 # Tables of the numbers that C and NASM share; the build makes an .inc of each. One is for stage 1 and segue.elf.
 SEGUE_NUMBERS := $(filter-out %/standalone.c,$(call SEGUE_WILDCARD,stage2/numbers/*.c))
 # Flat binaries, embedded as bytes: of purgatory its core and each block in an object of its own.
-SEGUE_EMBED := stage2/bios/bios_embed.asm $(call SEGUE_WILDCARD,stage2/purgatory/*_embed.asm)
+SEGUE_EMBED := $(call SEGUE_WILDCARD,stage2/bios/*_embed.asm stage2/purgatory/*_embed.asm)
 # purgatory.asm includes the others.
 SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/purgatory/*.asm))
 

@@ -34,7 +34,7 @@ static size_t first_claim_after(const struct job *job, addr_t start)
 	return low;
 }
 
-static const struct segment *claim_that_meets(const struct job *job, addr_t start, addr_t end)
+const struct segment *segue_claim_that_meets(const struct job *job, addr_t start, addr_t end)
 {
 	const struct segment *s = claim_at(job, first_claim_after(job, start));
 
@@ -51,7 +51,7 @@ bool segue_is_ram(const struct job *job, addr_t start, addr_t end)
 
 bool segue_is_free(const struct job *job, addr_t start, addr_t end)
 {
-	return start >= FIRMWARE_DATA_END && segue_is_ram(job, start, end) && !claim_that_meets(job, start, end);
+	return start >= FIRMWARE_DATA_END && segue_is_ram(job, start, end) && !segue_claim_that_meets(job, start, end);
 }
 
 /* Doubles the room. The abandoned arrays take up at most as much again. */
@@ -128,7 +128,7 @@ static IN_LINE int check_fixed(const struct job *job, const struct segment *s)
 		}
 		return refuse(job, code, s, what, job->ram[near].start, job->ram[near].end);
 	}
-	other = claim_that_meets(job, s->dest, end);
+	other = segue_claim_that_meets(job, s->dest, end);
 	if (other)
 		return refuse(job, SEGUE_E_SEGMENT_OVERLAP, s, other->name, other->dest, end_of(other));
 	/* Targets that start in real mode have no segment there. So this target does not need the BIOS. */

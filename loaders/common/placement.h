@@ -22,6 +22,9 @@ void segue_physical(const struct job *job, const struct bytes *bytes, addr_t *st
 /* Adds a segment at an address that no other one claims and that needs no check. Refuses with SEGUE_E_WORKSPACE_SMALL. */
 int segue_add_known(struct job *job, const struct segment *segment);
 
+/* The segment with the lowest address of those that have bytes in [start, end); NULL: none. */
+const struct segment *segue_claim_that_meets(const struct job *job, addr_t start, addr_t end);
+
 /* Is [start, end) in one range of job->ram? */
 bool segue_is_ram(const struct job *job, addr_t start, addr_t end);
 

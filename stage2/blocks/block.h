@@ -26,16 +26,18 @@
 	(SEGUE_LOAD_QUIET_IOAPIC | SEGUE_LOAD_QUIET_LAPIC | SEGUE_LOAD_QUIET_HPET | SEGUE_LOAD_QUIET_PIT | \
 	 SEGUE_LOAD_QUIET_PIC | SEGUE_LOAD_QUIET_RTC | SEGUE_LOAD_QUIET_BUS_MASTERS | SEGUE_LOAD_QUIET_VGA)
 
+/* The steps of segue_load() that blocks take part in. */
+enum block_step {
+	BLOCK_PREPARE,                /* before the parts are read, if the block is needed by then */
+	BLOCK_OPENED,                 /* the blob is opened: job->bundle is known */
+	BLOCK_PLACED,                 /* the loader has added the target's segments */
+	BLOCK_STEPS
+};
 struct segue_block {
 	uint32_t id;                  /* BLOCK_* */
 	const struct purgatory_bytes *bytes;
-	/* Before the blob is opened, if the block is needed by then. NULL: nothing, as for all of these. */
-	int (*prepare)(struct job *job);
-	/* After the blob is opened: job->bundle is known. */
-	int (*opened)(struct job *job);
-	/* After the loader has added the target's segments. */
-	int (*placed)(struct job *job);
-	/* Fills in the block's parameters, after its bytes are in the workspace. */
+	int (*steps[BLOCK_STEPS])(struct job *job); /* NULL: nothing */
+	/* Fills in the block's parameters, after its bytes are in the workspace. NULL: it has none. */
 	void (*write)(const struct job *job, struct purgatory_params *params);
 };
 extern const struct segue_block *const segue_blocks[] SEGUE_HIDDEN;
@@ -45,11 +47,10 @@ extern const struct segue_block segue_block_cpus SEGUE_HIDDEN, segue_block_real_
 
 /* Adds the block to job->blocks. Refuses if it is not linked. */
 int segue_need_block(struct job *job, uint32_t id);
-/* Needs the blocks that the arguments ask for, and calls their prepare(). */
+/* Lets the blocks that are needed take the step. */
+int segue_step_blocks(struct job *job, enum block_step step);
+/* Needs the blocks that the arguments ask for, and lets them take their first step. */
 int segue_prepare_blocks(struct job *job);
-/* Calls opened() or placed() of the blocks that are needed. */
-enum blocks_told { BLOCKS_OPENED, BLOCKS_PLACED };
-int segue_tell_blocks(struct job *job, enum blocks_told what);
 
 /* Pages of purgatory where it runs after its move, with the blocks that still work there. */
 uint32_t segue_purgatory_pages(const struct job *job);

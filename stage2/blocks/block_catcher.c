@@ -43,5 +43,5 @@ static void write_catcher(const struct job *job, struct purgatory_params *params
 }
 
 const struct segue_block segue_block_catcher = {
-	.id = BLOCK_CATCHER, .bytes = &segue_purgatory_catcher, .prepare = prepare_catcher, .write = write_catcher,
+	.id = BLOCK_CATCHER, .bytes = &segue_purgatory_catcher, .steps = {[BLOCK_PREPARE] = prepare_catcher}, .write = write_catcher,
 };

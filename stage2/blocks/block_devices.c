@@ -94,5 +94,5 @@ static void write_devices(const struct job *job, struct purgatory_params *params
 }
 
 const struct segue_block segue_block_devices = {
-	.id = BLOCK_DEVICES, .bytes = &segue_purgatory_devices, .prepare = foresee_screen, .write = write_devices,
+	.id = BLOCK_DEVICES, .bytes = &segue_purgatory_devices, .steps = {[BLOCK_PREPARE] = foresee_screen}, .write = write_devices,
 };

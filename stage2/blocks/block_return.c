@@ -4,6 +4,6 @@
 #include "return/prepare.h"
 
 const struct segue_block segue_block_return = {
-	.id = BLOCK_RETURN, .bytes = &segue_purgatory_return, .prepare = segue_return_prepare, .opened = segue_return_tell,
-	.placed = segue_return_fill, .write = segue_return_write,
+	.id = BLOCK_RETURN, .bytes = &segue_purgatory_return, .write = segue_return_write,
+	.steps = {[BLOCK_PREPARE] = segue_return_prepare, [BLOCK_OPENED] = segue_return_tell, [BLOCK_PLACED] = segue_return_fill},
 };

@@ -48,27 +48,21 @@ static int need_what_is_asked_for(struct job *job)
 	return error;
 }
 
+int segue_step_blocks(struct job *job, enum block_step step)
+{
+	int error = SEGUE_OK;
+
+	for (const struct segue_block *const *each = segue_blocks; *each && error == SEGUE_OK; each++)
+		if (job->blocks & (*each)->id && (*each)->steps[step])
+			error = (*each)->steps[step](job);
+	return error;
+}
+
 int segue_prepare_blocks(struct job *job)
 {
 	int error = need_what_is_asked_for(job);
 
-	for (const struct segue_block *const *each = segue_blocks; *each && error == SEGUE_OK; each++)
-		if (job->blocks & (*each)->id && (*each)->prepare)
-			error = (*each)->prepare(job);
-	return error;
-}
-
-int segue_tell_blocks(struct job *job, enum blocks_told what)
-{
-	int error = SEGUE_OK;
-
-	for (const struct segue_block *const *each = segue_blocks; *each && error == SEGUE_OK; each++) {
-		int (*tell)(struct job *) = what == BLOCKS_OPENED ? (*each)->opened : (*each)->placed;
-
-		if (job->blocks & (*each)->id && tell)
-			error = tell(job);
-	}
-	return error;
+	return error != SEGUE_OK ? error : segue_step_blocks(job, BLOCK_PREPARE);
 }
 
 uint32_t segue_purgatory_pages(const struct job *job)

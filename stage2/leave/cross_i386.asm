@@ -66,14 +66,9 @@
 .paging:
 %endmacro
 
-; pop_selector REGISTER: the host may run with a selector that its GDT no longer has; null takes its place. Clobbers EAX.
 %macro pop_selector 1
 	pop eax
-	verr ax
-	jz %%load
-	xor eax, eax
-%%load:
-	mov %1, eax
+	load_selector %1, verr
 %endmacro
 
 %macro put_back 0

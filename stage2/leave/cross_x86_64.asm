@@ -76,15 +76,9 @@ width 64
 	mov edx, edx
 %endmacro
 
-; put_back_selector REGISTER, VERR or VERW: 64-bit code may run with a selector that its GDT does not have, since it uses no data
-; descriptor. Such a selector cannot be loaded again; null takes its place. Clobbers EAX.
 %macro put_back_selector 2
 	mov eax, [rdi + crossing.%1]
-	%2 ax
-	jz %%load
-	xor eax, eax
-%%load:
-	mov %1, eax
+	load_selector %1, %2
 %endmacro
 
 %macro put_back 0

@@ -31,19 +31,6 @@ struct table {
 } __attribute__((packed));
 _Static_assert(offsetof(struct table, base) == 2, "Intel SDM vol. 3, 2.4.1");
 
-static uintptr_t read_flags(void)
-{
-	uintptr_t flags;
-
-	__asm__ volatile("pushf\n\tpop %0" : "=r"(flags));
-	return flags;
-}
-
-static void write_flags(uintptr_t flags)
-{
-	__asm__ volatile("push %0\n\tpopf" : : "r"(flags) : "cc", "memory");
-}
-
 uint32_t segue_cpu_has(void)
 {
 	struct cpuid one = segue_cpuid_features(), seven;
@@ -164,8 +151,8 @@ static void put_back_fpu(uint32_t cpu, const uint8_t *fpu)
 void segue_keep(struct kept *kept, uint32_t cpu, uint8_t *fpu)
 {
 	/* This clears TF, NT, AC and IF. */
-	kept->flags = read_flags();
-	write_flags(EFLAGS_FIXED | (kept->flags & EFLAGS_ID));
+	kept->flags = segue_flags();
+	segue_set_flags(EFLAGS_FIXED | (kept->flags & EFLAGS_ID));
 	__asm__ volatile("mov %%cr0, %0" : "=r"(kept->cr0));
 	__asm__ volatile("mov %%cr2, %0" : "=r"(kept->cr2));
 	__asm__ volatile("mov %%dr7, %0" : "=r"(kept->dr7));
@@ -180,5 +167,5 @@ void segue_put_back(const struct kept *kept, uint32_t cpu, const uint8_t *fpu)
 	__asm__ volatile("mov %0, %%cr2" : : "r"(kept->cr2));
 	__asm__ volatile("mov %0, %%cr0" : : "r"(kept->cr0));
 	__asm__ volatile("mov %0, %%dr7" : : "r"(kept->dr7));
-	write_flags(kept->flags);
+	segue_set_flags(kept->flags);
 }

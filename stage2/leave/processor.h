@@ -19,6 +19,19 @@ bool segue_has_cpuid(void);
 struct cpuid segue_cpuid_features(void);
 /* Does the CPU of this leaf 1 have IA32_APIC_BASE? */
 IN_REGISTER bool segue_has_apic_base(const struct cpuid *one);
+static inline uintptr_t segue_flags(void)
+{
+	uintptr_t flags;
+
+	__asm__ volatile("pushf\n\tpop %0" : "=r"(flags) : : "memory");
+	return flags;
+}
+
+static inline void segue_set_flags(uintptr_t flags)
+{
+	__asm__ volatile("push %0\n\tpopf" : : "r"(flags) : "cc", "memory");
+}
+
 /* CR4, at CPL 0; 0 if the CPU has none. */
 uintptr_t segue_cr4(void);
 

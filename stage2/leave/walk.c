@@ -94,10 +94,7 @@ static void take_tables_of_host(struct walk *walk, uint32_t cs)
  */
 static bool is_data_base(struct walk *walk)
 {
-	uintptr_t flags;
-
-	__asm__ volatile("pushf\n\tpop %0" : "=r"(flags));
-	return segue_is_data_base(walk->data_base, walk->levels == 0 || flags & EFLAGS_IF ? NULL : walk);
+	return segue_is_data_base(walk->data_base, walk->levels == 0 || segue_flags() & EFLAGS_IF ? NULL : walk);
 }
 
 bool segue_walk_begin(struct walk *walk, addr_t code_base, addr_t data_base)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exchanges in place, for memory that is too full to set bytes aside: plan/plan_exchange.c. They write to sources, and only the
- * replay checks that the host does not keep these.
+ * Exchanges in place, for memory that is too full to set bytes aside: plan/plan_exchange.c. The replay comes with them, because
+ * they are the part of the planner that is hardest to get right.
  */
 #include "load/arrangement.h"
 

@@ -34,21 +34,21 @@ static int check_counts(const struct job *job)
 		const char *name;
 		const void *array;
 		size_t count, element;
+		int code;
 	} arrays[] = {
-		{"module_count", args->modules, args->module_count, sizeof *args->modules},
-		{"memory_map_count", args->memory_map, args->memory_map_count, sizeof *args->memory_map},
-		{"keep_count", args->keep, args->keep_count, sizeof *args->keep},
-		{"target_memory_count", args->target_memory, args->target_memory_count, sizeof *args->target_memory},
-		{"staging_count", args->staging, args->staging_count, sizeof *args->staging},
-		{"unused_count", args->unused, args->unused_count, sizeof *args->unused},
+		{"module_count", args->modules, args->module_count, sizeof *args->modules, SEGUE_E_ARGUMENT},
+		{"memory_map_count", args->memory_map, args->memory_map_count, sizeof *args->memory_map, SEGUE_E_ARGUMENT},
+		{"keep_count", args->keep, args->keep_count, sizeof *args->keep, SEGUE_E_ARGUMENT},
+		{"target_memory_count", args->target_memory, args->target_memory_count, sizeof *args->target_memory, SEGUE_E_TARGET_MEMORY},
+		{"staging_count", args->staging, args->staging_count, sizeof *args->staging, SEGUE_E_ARGUMENT},
+		{"unused_count", args->unused, args->unused_count, sizeof *args->unused, SEGUE_E_ARGUMENT},
 	};
 	const char *wrong;
 
 	for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
 		wrong = count_is_wrong(arrays[i].array, arrays[i].count, arrays[i].element, args->workspace_size / arrays[i].element);
 		if (wrong)
-			return segue_refuse(&job->log, i == 3 ? SEGUE_E_TARGET_MEMORY : SEGUE_E_ARGUMENT, "%s is %z%s", arrays[i].name,
-					    (addr_t)arrays[i].count, wrong);
+			return segue_refuse(&job->log, arrays[i].code, "%s is %z%s", arrays[i].name, (addr_t)arrays[i].count, wrong);
 	}
 	for (size_t i = 0; i <= args->module_count; i++) {
 		const struct segue_part *part = i == 0 ? &args->blob : &args->modules[i - 1];
@@ -228,7 +228,7 @@ static int place_and_plan(struct job *job)
 	say_width(job);
 	if (segue_is_real_mode(&job->entry) && (error = segue_need_block(job, BLOCK_REAL_MODE)) != SEGUE_OK)
 		return error;
-	if ((error = segue_tell_blocks(job, BLOCKS_PLACED)) != SEGUE_OK)
+	if ((error = segue_step_blocks(job, BLOCK_PLACED)) != SEGUE_OK)
 		return error;
 	return segue_arrange(job);
 }
@@ -256,7 +256,7 @@ static int load(struct job *job)
 		return error;
 	if ((error = segue_open_blob(job)) != SEGUE_OK)
 		return error;
-	if ((error = segue_tell_blocks(job, BLOCKS_OPENED)) != SEGUE_OK)
+	if ((error = segue_step_blocks(job, BLOCK_OPENED)) != SEGUE_OK)
 		return error;
 	if (job->bundle.digest && (error = segue_need_block(job, BLOCK_DIGEST)) != SEGUE_OK)
 		return error;

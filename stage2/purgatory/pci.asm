@@ -46,8 +46,8 @@ quiet_bus_masters:
 .off:
 	ret
 
-; each_function: calls a routine for every function of a device, but not for bridges. The devices behind a bridge are
-; quieted themselves; if the bridge's bit were clear, a target that sets only its device's bit would lose that device's
+; each_function: calls a routine for each PCI function that is not a bridge. The devices behind a bridge are quieted
+; themselves; if the bridge's bit were clear, a target that sets only its device's bit would lose that device's
 ; writes. The host bridge is on the CPU's own path.
 ;   mode      32-bit
 ;   in        EDI address of the routine. It gets the function's address in EBX, its command register in EAX, and in EDX the

@@ -67,9 +67,9 @@
 ;       point 1 with PURGATORY_TO_HOST and the list of exchanges. If ESP leads to no memory, the dword may be anything.
 ;   29. With PURGATORY_TO_HOST the CPU is reset (points 9 to 12) before the moves too, as the target may have left it in any state.
 ;       No device is quieted and no digest is checked.
-;   30. The host is entered at crossing.ascend with paging off, in purgatory's segments and with its IDT, after the devices' state and
-;       the host's MSRs are put back (the contract of ascend is in leave/cross.inc). If ascend is 0, segue_exec() had started the target: a sentence is
-;       printed, and the machine stops.
+;   30. The host is entered at crossing.ascend with paging off, in purgatory's segments and with its IDT, after the devices'
+;       state and the host's MSRs are put back (the contract of ascend is in leave/cross.inc). If ascend is 0, segue_exec() had
+;       started the target: a sentence is printed, and the machine stops.
 ;   31. If the digest is wrong, the target is not entered. The exchanges take the moves back, and the host is entered as
 ;       after a return, with SEGUE_E_DIGEST.
 

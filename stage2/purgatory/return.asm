@@ -54,25 +54,16 @@ to_host:
 	lea esi, [ebx + no_host_text]
 	mov ecx, [eax + crossing.ascend]
 	jecxz no_host
-	call has_msrs
-	jz .no_msrs
 	call put_back_msrs
-.no_msrs:
 	mov ebp, [ebx + return_page.leave]
 	mov esp, ebp
 	mov ebx, [ebx + return_page.crossing]
 	jmp [ebx + crossing.ascend]
 
-; keep_host: keeps what a target may change
+; keep_host: keeps what a target may change. Without MSRs their list stays empty.
 ;   in        EBX   the return page, EBP purgatory
 ;   clobbers  EAX ECX EDX ESI EDI EFLAGS
 keep_host:
-	call has_msrs
-	jnz keep_msrs
-	ret
-
-; has_msrs: out ZF = 0: the CPU has MSRs; clobbers EAX ECX EDX
-has_msrs:
 	push ebx
 	lea eax, [ebp + highest_leaf]
 	call eax
@@ -83,6 +74,7 @@ has_msrs:
 	test edx, CPUID_MSR
 .none:
 	pop ebx
+	jnz keep_msrs
 	ret
 
 ; no_host: in ESI the text, EBP purgatory

@@ -2,6 +2,7 @@
 /* segue_call(): there and back. */
 #include "common/log.h"
 #include "common/memory_functions.h"
+#include "common/placement.h"
 #include "leave/known.h"
 #include "leave/loaded.h"
 #include "leave/processor.h"
@@ -10,36 +11,23 @@
 #include "return/registers.h"
 
 #define PIT_MODE_MOST 5u
-#define SELECTOR_CODE 0x08u               /* in purgatory's GDT */
+#define SELECTOR_CODE 0x08u           /* in purgatory's GDT */
 #define SELECTOR_DATA 0x10u
 /* What is as at the first entry. Later ones are in protected mode, and the bytes are not the digest's any more. */
 #define KEPT_FLAGS (PURGATORY_HIGH | PURGATORY_PARKED | PURGATORY_INIT_CPUS | PURGATORY_CPUS | PURGATORY_BOOT_CPU_ONLY)
 enum { EAX, EBX, ECX, EDX, ESI, EDI, EBP, ESP, EIP }; /* params.registers */
 
 /* Is this address in the target's memory? */
-static bool is_targets(const struct call_state *state, uint32_t address)
+static bool is_targets(const struct loaded *loaded, uint32_t address)
 {
-	for (size_t i = 0; i < state->memory_count; i++)
-		if (state->memory[i].start <= address && address < state->memory[i].end)
-			return true;
-	return false;
+	return address < ADDRESS_LIMIT && segue_is_ram(&loaded->job, address, address + 1);
 }
 
-/* Says why; a code of segue_ready() has no more to say. */
-static int refuse(const struct segue_call_args *args, int code)
+static int refuse_over(const struct log *log, const struct return_page *page)
 {
-	const struct log log = {.callback = args->log, .context = args->log_context};
-
-	return segue_refuse(&log, code, NULL);
-}
-
-static int refuse_over(const struct segue_call_args *args, const struct return_page *page)
-{
-	const struct log log = {.callback = args->log, .context = args->log_context};
-
 	if (page->result != SEGUE_OK)
-		return segue_refuse(&log, SEGUE_E_CALL_OVER, "its digest was wrong");
-	return segue_refuse(&log, SEGUE_E_CALL_OVER, "it came back with ESP %x and the return address %x, which are not both in its memory",
+		return segue_refuse(log, SEGUE_E_CALL_OVER, "its digest was wrong");
+	return segue_refuse(log, SEGUE_E_CALL_OVER, "it came back with ESP %x and the return address %x, which are not both in its memory",
 			    (addr_t)page->esp, (addr_t)page->eip);
 }
 
@@ -87,7 +75,7 @@ static void restore_marks(struct loaded *loaded, struct purgatory_params *params
 {
 	uint8_t *workspace = (uint8_t *)loaded - LOADED_AT;
 
-	loaded->over = page->result != SEGUE_OK || !is_targets(state, page->esp) || !is_targets(state, page->eip);
+	loaded->over = page->result != SEGUE_OK || !is_targets(loaded, page->esp) || !is_targets(loaded, page->eip);
 	params->flags = state->flags;
 	/* Real mode has its own selectors there, and a target comes back, and is entered again, in protected mode. */
 	if (segue_is_real_mode(&loaded->job.entry)) {
@@ -121,17 +109,10 @@ static void restore_devices(const struct segue_call_args *args, struct pics *pic
 	}
 }
 
-static void warn_of_lost(const struct segue_call_args *args, const struct purgatory_kept *kept)
-{
-	const struct log log = {.callback = args->log, .context = args->log_context};
-
-	if (kept->lost)
-		segue_say(&log, SEGUE_LOG_WARNING, "%u parts of the devices' state are lost", kept->lost);
-}
-
 /* With interrupts off, so that this CPU, its TSS and what segue_ready() has seen stay the same up to the gate. */
 static int call(struct segue_call_args *args)
 {
+	const struct log log = {.callback = args->log, .context = args->log_context};
 	struct loaded *loaded;
 	struct purgatory_params *params;
 	struct return_page *page;
@@ -141,27 +122,26 @@ static int call(struct segue_call_args *args)
 	struct kept kept;
 	struct pics pics;
 	uint8_t *area;
+	uint32_t lost;
 	int code;
 
-	if (args->struct_size != sizeof *args)
-		return SEGUE_E_STRUCT_SIZE;
 	code = args->flags & ~SEGUE_CALL_KNOWN_FLAGS ? SEGUE_E_FLAGS : args->pit_mode > PIT_MODE_MOST ? SEGUE_E_ARGUMENT : SEGUE_OK;
 	if (code == SEGUE_OK)
 		code = segue_ready(args->workspace, NULL);
 	if (code != SEGUE_OK && code != SEGUE_E_CALL_OVER)
-		return refuse(args, code);
+		return segue_refuse(&log, code, NULL);
 	loaded = (struct loaded *)(void *)((uint8_t *)args->workspace + LOADED_AT);
 	if (!loaded->job.return_page)
-		return refuse(args, SEGUE_E_CALL_RETURN);
+		return segue_refuse(&log, SEGUE_E_CALL_RETURN, NULL);
 	area = (uint8_t *)args->workspace + (loaded->job.return_page - loaded->workspace_phys);
 	params = (struct purgatory_params *)(void *)((uint8_t *)args->workspace + PURGATORY_PARAMS_AT);
 	page = (struct return_page *)(void *)area;
 	crossing = (struct crossing *)(void *)(area + RETURN_CROSSING_AT);
 	state = (struct call_state *)(void *)(area + RETURN_STATE_AT);
 	if (code == SEGUE_E_CALL_OVER)
-		return refuse_over(args, page);
+		return refuse_over(&log, page);
 	if ((code = check_here(loaded)) != SEGUE_OK)
-		return refuse(args, code);
+		return segue_refuse(&log, code, NULL);
 
 	take_lock(&((struct parking *)(void *)((uint8_t *)args->workspace + PARKING_AT))->lock);
 	aim(params, state, page, args->word);
@@ -178,10 +158,11 @@ static int call(struct segue_call_args *args)
 	restore_marks(loaded, params, state, page);
 	segue_put_back(&kept, crossing->cpu, area + RETURN_FPU_AT);
 
-	warn_of_lost(args, (const struct purgatory_kept *)(const void *)(area + RETURN_KEPT_AT));
-	code = page->result;
-	if (code != SEGUE_OK)
-		return refuse(args, code);
+	lost = ((const struct purgatory_kept *)(const void *)(area + RETURN_KEPT_AT))->lost;
+	if (lost)
+		segue_say(&log, SEGUE_LOG_WARNING, "%u parts of the devices' state are lost", lost);
+	if (page->result != SEGUE_OK)
+		return segue_refuse(&log, page->result, NULL);
 	args->word = page->word;
 	return SEGUE_OK;
 }
@@ -193,8 +174,11 @@ int segue_call(struct segue_call_args *args)
 
 	if (!args)
 		return SEGUE_E_ARGUMENT;
-	__asm__ volatile("pushf\n\tpop %0\n\tcli" : "=r"(flags) : : "memory");
+	if (args->struct_size != sizeof *args)
+		return SEGUE_E_STRUCT_SIZE;
+	flags = segue_flags();
+	__asm__ volatile("cli" : : : "memory");
 	code = call(args);
-	__asm__ volatile("push %0\n\tpopf" : : "r"(flags) : "cc", "memory");
+	segue_set_flags(flags);
 	return code;
 }

@@ -6,8 +6,6 @@
 #include "return/return_page.h"
 
 struct call_state {
-	const struct range *memory;   /* the target's RAM */
-	size_t memory_count;
 	uintptr_t leave_pointer;      /* what is at LEAVE_POINTER_AT */
 	uint32_t entries;             /* times that the target has been entered */
 	/* Parameters of purgatory that a crossing changes. */

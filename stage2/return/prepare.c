@@ -5,7 +5,7 @@
 #include "common/placement.h"
 #include "leave/list.h"
 #include "leave/loaded.h"
-#include "return/call_state.h"
+#include "return/return_page.h"
 #include "return/saves.h"
 
 #define LINE_OPTION " kexec_jump_back_entry=0x"
@@ -15,11 +15,6 @@
 static uint8_t *area(const struct job *job)
 {
 	return job->workspace + (job->return_page - job->workspace_phys);
-}
-
-static struct call_state *state_of(const struct job *job)
-{
-	return (struct call_state *)(void *)(area(job) + RETURN_STATE_AT);
 }
 
 static struct return_page *page_of(const struct job *job)
@@ -97,54 +92,35 @@ int segue_return_tell(struct job *job)
 	return SEGUE_OK;
 }
 
-static int fill_gap(void *context, addr_t start, addr_t end)
+/* Gives a segment to each part of [start, end) that no other one claims. */
+static int fill_gaps(void *context, addr_t start, addr_t end)
 {
 	struct job *job = context;
 	bool clear = job->args->flags & SEGUE_LOAD_CLEAR;
+	int error = SEGUE_OK;
 
-	while (start < end) {
-		/* The first claim that ends after start. */
-		addr_t gap_end = end, next = end;
-		size_t low = 0, high = job->segment_count;
+	while (start < end && error == SEGUE_OK) {
+		const struct segment *claim = segue_claim_that_meets(job, start, end);
+		addr_t next = claim ? claim->dest + claim->size : end, gap_end = claim ? claim->dest : end;
 		struct segment s = {.name = clear ? "cleared memory" : "memory as it is", .number = NO_NUMBER, .dest = start};
 
-		while (low < high) {
-			size_t middle = (low + high) / 2;
-			const struct segment *claim = &job->segments[job->claims[middle]];
-
-			if (claim->dest + claim->size <= start)
-				low = middle + 1;
-			else
-				high = middle;
-		}
-		if (low < job->segment_count) {
-			const struct segment *claim = &job->segments[job->claims[low]];
-
-			if (claim->dest < end) {
-				gap_end = claim->dest;
-				next = claim->dest + claim->size;
-			}
-		}
 		if (start < gap_end) {
-			int error;
-
 			s.size = gap_end - start;
 			if (clear)
 				s.zero_size = s.size;
 			else
 				s.source = (struct bytes){.data = (const uint8_t *)(uintptr_t)start, .size = (size_t)s.size,
 							  .part = (uint32_t)job->part_count};
-			if ((error = segue_add_known(job, &s)) != SEGUE_OK)
-				return error;
+			error = segue_add_known(job, &s);
 		}
 		start = next;
 	}
-	return SEGUE_OK;
+	return error;
 }
 
 int segue_return_fill(struct job *job)
 {
-	int error = segue_each_saved(job, job->args->flags & SEGUE_LOAD_CLEAR, fill_gap, job);
+	int error = segue_each_saved(job, job->args->flags & SEGUE_LOAD_CLEAR, fill_gaps, job);
 
 	/* A return address on the stack, where the protocol gives the target no other stack. */
 	if (error == SEGUE_OK && job->entry.selectors == ENTRY_CODE_08_DATA_10 && job->entry.esp == 0)
@@ -188,14 +164,10 @@ static void write_gate(const struct job *job)
 
 void segue_return_write(const struct job *job, struct purgatory_params *params)
 {
-	struct call_state *state = state_of(job);
-
 	write_page(job);
 	write_gate(job);
 	params->return_page = (uint32_t)job->return_page;
 	params->kept = (uint32_t)job->return_page + RETURN_KEPT_AT;
 	if (job->args->flags & SEGUE_LOAD_KEEP_BUS_MASTERS)
 		params->keep = PURGATORY_KEEP_BUS_MASTERS;
-	state->memory = job->ram;
-	state->memory_count = job->ram_count;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which bytes of the host are kept where while the target runs: saves.h. */
 #include "return/saves.h"
+#include "common/memory_map.h"
 #include "common/placement.h"
 #include "leave/reach.h"
 #include "plan/plan_sort.h"
@@ -13,7 +14,7 @@ static addr_t workspace_end(const struct job *job)
 	return job->workspace_phys + (addr_t)job->args->workspace_size;
 }
 
-static bool overlaps(addr_t start, addr_t end, addr_t other, addr_t other_end)
+static bool overlaps(uint64_t start, uint64_t end, uint64_t other, uint64_t other_end)
 {
 	return start < other_end && other < end;
 }
@@ -22,7 +23,8 @@ static bool overlaps(addr_t start, addr_t end, addr_t other, addr_t other_end)
 static bool has_ram(const struct segue_load_args *args, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < args->memory_map_count; i++)
-		if (args->memory_map[i].type == SEGUE_MEMORY_RAM && args->memory_map[i].start < end && start < args->memory_map[i].end)
+		if (args->memory_map[i].type == SEGUE_MEMORY_RAM &&
+		    overlaps(args->memory_map[i].start, args->memory_map[i].end, start, end))
 			return true;
 	return false;
 }
@@ -34,12 +36,12 @@ static int check_staging_place(const struct job *job, size_t index, const struct
 	uint64_t start = extent->addr, end = start + extent->size;
 
 	for (size_t i = 0; i < args->keep_count; i++)
-		if (args->keep[i].start < end && start < args->keep[i].end)
+		if (overlaps(args->keep[i].start, args->keep[i].end, start, end))
 			return segue_refuse(&job->log, SEGUE_E_STAGING, "extent %z overlaps range %z of keep", (addr_t)index, (addr_t)i);
 	for (size_t i = 0; i < args->memory_map_count && !*warned; i++) {
 		const struct segue_range *range = &args->memory_map[i];
 
-		if (range->type == SEGUE_MEMORY_RAM || range->start >= end || start >= range->end)
+		if (range->type == SEGUE_MEMORY_RAM || !overlaps(range->start, range->end, start, end))
 			continue;
 		*warned = true;
 		segue_say(&job->log, SEGUE_LOG_WARNING, "staging, extent %z, is in the memory map's range %z, which is not RAM",
@@ -68,13 +70,10 @@ static int check_call(const struct job *job)
 			return segue_refuse(&job->log, SEGUE_E_RETURN, "target_memory, range %z, has RAM above %x", (addr_t)i,
 					    (addr_t)ADDRESS_LIMIT);
 		for (size_t k = 0; k < args->keep_count; k++)
-			if (args->keep[k].start < range->end && range->start < args->keep[k].end)
+			if (overlaps(args->keep[k].start, args->keep[k].end, range->start, range->end))
 				return segue_refuse(&job->log, SEGUE_E_RETURN, "range %z of keep is in target_memory", (addr_t)k);
 	}
-	for (size_t i = 0; i < args->unused_count; i++)
-		if (args->unused[i].end < args->unused[i].start)
-			return segue_refuse(&job->log, SEGUE_E_RETURN, "range %z of unused ends before it starts", (addr_t)i);
-	return SEGUE_OK;
+	return segue_check_ranges(job, args->unused, args->unused_count, SEGUE_E_RETURN, "range %z of unused ends before it starts");
 }
 
 static int check_staging(const struct job *job)
@@ -117,7 +116,7 @@ static addr_t key_of_extent(const void *context, uint32_t index)
 	return (addr_t)((const struct segue_extent *)context)[index].addr;
 }
 
-/* Two arrays of entries for segue_plan_sort(), and room for a copy of the saves, at the arena's end for a while. */
+/* The order by key, in the arena. NULL: no room. */
 static struct sort_entry *sorted(struct job *job, uint32_t count, addr_t (*key)(const void *, uint32_t), const void *context)
 {
 	struct sort_entry *order = segue_arena_take(&job->arena, (size_t)count * 2 * sizeof *order, sizeof(uint64_t));

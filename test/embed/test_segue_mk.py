@@ -47,7 +47,7 @@ def test_lists(tmp_path):
         listed = project(tmp_path, f"SEGUE_ARCH := {arch}\nSEGUE_MEMORY = 1\ninclude {ROOT}/stage2/segue.mk\n"
                          "all:\n\t@printf '%s\\n' $(SEGUE_SOURCES)\n").split()
         files = [path for room in ROOMS for ending in (".c", f"_{arch}.asm") for path in ROOT.glob(f"{room}/*{ending}")]
-        files += [*ROOT.glob("stage2/memory/*.c"), ROOT / "stage2/bios/bios_embed.asm", *ROOT.glob("stage2/purgatory/*_embed.asm")]
+        files += [*ROOT.glob("stage2/memory/*.c"), *ROOT.glob("stage2/bios/*_embed.asm"), *ROOT.glob("stage2/purgatory/*_embed.asm")]
         assert sorted(listed) == sorted(map(str, files))
 
 

@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: MIT
-; The ground's bytes for the library.
+; The ground's bytes, 32-bit code in both libraries.
 %include "bios/bios_ground.inc"
 
 global segue_bios_ground
