@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multiboot 1: where the modules, the information and the sections go.
+ * Multiboot, both versions: where the modules, the information and the sections go.
  *
  * The specification does not say where all this goes, but kernels depend on what GRUB and QEMU do. The placement
  * depends only on the kernel, the sizes and the memory map, not on where the host has the bytes: a kernel that starts
@@ -24,22 +24,6 @@
  */
 #define LOW_TABLES 0x10000u
 #define LOW_TABLES_END 0x80000u
-
-const struct member *segue_multiboot_member(const struct bundle *bundle, size_t i, struct member *made)
-{
-	bool initrd = bundle->initrd.size != 0;
-
-	if (i > initrd)
-		return &bundle->modules[i - 1 - initrd];
-	if (i == 0)
-		*made = (struct member){.name = bundle->kernel_name, .args = bundle->cmdline};
-	else
-		*made = (struct member){
-			.file = bundle->initrd,
-			.name = {.data = (const uint8_t *)"initrd", .size = 6, .part = PART_WORKSPACE},
-		};
-	return made;
-}
 
 /* Do all modules fit in their order, from place->min on? */
 static bool modules_fit(const struct job *job, size_t count, struct place place)
@@ -78,7 +62,7 @@ static bool find_modules(const struct job *job, const struct multiboot_table *ta
 }
 
 /* The modules' segments are consecutive in the job. An empty module has none. */
-int segue_multiboot_place_modules(struct job *job, struct multiboot_table *table, addr_t sections)
+static int place_modules(struct job *job, struct multiboot_table *table, addr_t sections)
 {
 	struct place place = {.min = table->floor, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
 	addr_t moved = 0, all = 0, dest = 0, at, run;
@@ -140,4 +124,34 @@ bool segue_multiboot_find_low(const struct job *job, size_t size, const struct m
 			return true;
 	}
 	return false;
+}
+
+static addr_t end_of_segments(const struct job *job)
+{
+	const struct segment *last = &job->segments[job->claims[job->segment_count - 1]];
+
+	return last->dest + last->size;
+}
+
+int segue_multiboot_lay_out(struct job *job, const struct elf_file *elf, struct multiboot_table *table)
+{
+	const struct segue_multiboot_extra *sections = elf && elf->section_header_count ? *segue_multiboot_extras : NULL;
+	addr_t size = 0;
+	int error;
+
+	table->floor = segue_floor(job);
+	table->kernel = job->segments[job->claims[0]].dest;
+	if (!table->kernel_end)
+		table->kernel_end = end_of_segments(job);
+	table->kernel_segments = job->segment_count;
+	table->module_count = job->bundle.module_count + (job->bundle.initrd.size != 0);
+	if (!sections && elf && elf->section_header_count)
+		segue_say(&job->log, SEGUE_LOG_INFO, "the kernel gets no ELF sections: segue_extra_sections is not linked");
+	if (sections && sections->has_sections(job, elf, &size))
+		table->sections = sections;
+	if (table->kernel_end < table->floor)
+		table->kernel_end = table->floor;
+	error = place_modules(job, table, size);
+	table->end = end_of_segments(job);
+	return error ? error : segue_place_catcher(job);
 }

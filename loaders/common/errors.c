@@ -58,7 +58,6 @@
 	means(SEGUE_E_MULTIBOOT_TRUNCATED, "truncated Multiboot") \
 	means(SEGUE_E_MULTIBOOT_ADDRESS, "wrong Multiboot address") \
 	means(SEGUE_E_MULTIBOOT_FORMAT, "neither ELF nor Multiboot addresses") \
-	means(SEGUE_E_MULTIBOOT_2, "Multiboot 2 only") \
 	means(SEGUE_E_LINUX_TRUNCATED, "truncated Linux kernel") \
 	means(SEGUE_E_LINUX_VERSION, "unknown Linux boot protocol") \
 	means(SEGUE_E_LINUX_REAL_MODE, "16-bit entry, and no BIOS") \
@@ -102,7 +101,14 @@
 	means(SEGUE_E_DIGEST, "wrong digest") \
 	means(SEGUE_E_RANGE_MAP, "broken Multiboot memory map") \
 	means(SEGUE_E_RANGE_NONE, "no Multiboot memory map") \
-	means(SEGUE_E_RANGE_LIMIT, "Multiboot memory map has too many ranges")
+	means(SEGUE_E_RANGE_LIMIT, "Multiboot memory map has too many ranges") \
+	means(SEGUE_E_MULTIBOOT2_TRUNCATED, "truncated Multiboot 2") \
+	means(SEGUE_E_MULTIBOOT2_TAG, "unknown header tag") \
+	means(SEGUE_E_MULTIBOOT2_TAG_SIZE, "short header tag") \
+	means(SEGUE_E_MULTIBOOT2_REQUEST, "unknown information") \
+	means(SEGUE_E_MULTIBOOT2_ENTRY, "no entry address") \
+	means(SEGUE_E_MULTIBOOT2_RELOCATABLE, "wrong relocatable tag") \
+	means(SEGUE_E_MULTIBOOT2_PLACE, "no RAM for the kernel")
 
 /* The texts follow each other in one array. Pointers would double the table's size and need relocations. */
 #define CODE(code, text) code,

@@ -214,7 +214,14 @@ struct searched_header {
 };
 
 /* Protocols, in the order of the rules in recognise.c. */
-enum family { FAMILY_LINUX, FAMILY_MULTIBOOT, FAMILY_ELF, FAMILY_BOOT_SECTOR, FAMILY_NONE };
+enum family {
+	FAMILY_LINUX,
+	FAMILY_MULTIBOOT,             /* of both versions */
+	FAMILY_MULTIBOOT2,            /* of no loader: it has only a header of version 2 */
+	FAMILY_ELF,
+	FAMILY_BOOT_SECTOR,
+	FAMILY_NONE
+};
 
 /*
  * A boot protocol. recognise() looks at the bytes alone and tells whether the kernel uses this protocol. It also
