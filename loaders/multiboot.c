@@ -113,12 +113,9 @@ static int check_header(const struct log *log, const struct bytes *kernel, enum 
 	return SEGUE_OK;
 }
 
-static int read_addresses(const struct log *log, const struct bytes *kernel, size_t offset, struct flat *flat)
+static IN_LINE int read_addresses(const struct log *log, const struct bytes *kernel, size_t offset, struct flat *flat)
 {
-	const uint8_t *header = kernel->data + offset;
-
-	return segue_multiboot_read_addresses(log, kernel, offset, header + offsetof(struct multiboot_header, header_addr),
-					      FIELD(header, entry_addr), flat);
+	return segue_multiboot_read_addresses(log, kernel, offset, kernel->data + offset + offsetof(struct multiboot_header, header_addr), flat);
 }
 
 static int load_by_addresses(struct job *job, size_t offset, uint32_t *entry)
@@ -152,7 +149,7 @@ static int load(struct job *job)
 	size_t offset = 0;
 	enum found found = find_header(kernel, &offset);
 	const uint8_t *header = kernel->data + offset;
-	bool by_addresses;
+	const struct elf_file *passed = NULL;
 	uint32_t flags = found == FOUND_HEADER ? FIELD(header, flags) : 0;
 	uint32_t entry, info;
 	int error = check_header(&job->log, kernel, found, offset, flags);
@@ -160,13 +157,13 @@ static int load(struct job *job)
 	if (error)
 		return error;
 	job->is_64_bit = segue_elf_is_64_bit(kernel);
-	by_addresses = flags & MULTIBOOT_ADDRESS_FIELDS;
-	if (by_addresses) {
+	if (flags & MULTIBOOT_ADDRESS_FIELDS) {
 		error = load_by_addresses(job, offset, &entry);
 	} else if (segue_is_elf(kernel)) {
-		error = segue_elf_open(job, kernel, &elf);
+		error = segue_elf_open(job, kernel, &elf, 0);
 		if (!error)
 			error = segue_elf_load(job, &elf, &entry);
+		passed = &elf;
 	} else {
 		error = segue_refuse(&job->log, SEGUE_E_MULTIBOOT_FORMAT,
 				     "header at offset %x, flags %x", (addr_t)offset, (addr_t)flags);
@@ -175,7 +172,7 @@ static int load(struct job *job)
 		return error;
 	if (flags & MULTIBOOT_VIDEO_MODE)
 		segue_multiboot_ask_video(job, header + offsetof(struct multiboot_header, width), FIELD(header, mode_type) == 1);
-	error = segue_multiboot_pass(job, by_addresses ? NULL : &elf, &info);
+	error = segue_multiboot_pass(job, passed, &info);
 	if (error)
 		return error;
 	/* Section 3.2 */

@@ -24,10 +24,10 @@ struct multiboot_table {
 /* multiboot_common.c */
 extern const char segue_multiboot_loader_name[sizeof "Segue " SEGUE_VERSION_STRING] SEGUE_HIDDEN;
 /* Member 0 is the kernel; the modules follow as the target counts them. May be put into *made. */
-const struct member *segue_multiboot_member(const struct bundle *bundle, size_t i, struct member *made);
+IN_REGISTER const struct member *segue_multiboot_member(const struct bundle *bundle, size_t i, struct member *made);
 
 /* Writes a member's string to p unless p is NULL. Returns its size with the NUL; p has zeros. */
-size_t segue_multiboot_put_string(const struct job *job, uint8_t *p, size_t i);
+IN_REGISTER size_t segue_multiboot_put_string(const struct job *job, uint8_t *p, size_t i);
 
 /* The segment that address fields describe. */
 struct flat {
@@ -35,11 +35,14 @@ struct flat {
 	addr_t load, end;
 	uint32_t entry;
 };
-/* fields: header_addr, load_addr, load_end_addr, bss_end_addr. offset is the header's. With log NULL no message is logged. */
-int segue_multiboot_read_addresses(const struct log *log, const struct bytes *kernel, size_t offset, const uint8_t *fields,
-				   uint32_t entry, struct flat *flat);
+/*
+ * fields: header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr. offset is the header's. With log NULL no message is
+ * logged.
+ */
+IN_REGISTER int segue_multiboot_read_addresses(const struct log *log, const struct bytes *kernel, size_t offset, const uint8_t *fields,
+					       struct flat *flat);
 /* fields: width, height, depth. */
-void segue_multiboot_ask_video(struct job *job, const uint8_t *fields, bool wants_text);
+IN_REGISTER void segue_multiboot_ask_video(struct job *job, const uint8_t *fields, bool wants_text);
 
 /* KiB of RAM from 0 on, at most 640, and from 1 MiB on to the first hole */
 static inline uint32_t segue_multiboot_lower(const struct segue_range *map, size_t count)
@@ -54,12 +57,14 @@ static inline uint32_t segue_multiboot_upper(const struct segue_range *map, size
 }
 
 /*
- * multiboot_place.c: lay_out() places the modules and the catcher, after the kernel's own segments, and fills in table up to
- * modules_at, and sections (elf NULL: none). find_low(): the place of a table, above 1 MiB, or below 640 KiB if there is room.
+ * multiboot_lay_out.c: places the modules and the catcher, after the kernel's own segments, and fills in table up to modules_at,
+ * and sections (elf NULL: none). multiboot_place.c: the modules; the place of a table, above 1 MiB, or below 640 KiB if there is
+ * room.
  */
 #define TABLE_ALIGN 16u
 extern const struct place segue_multiboot_place SEGUE_HIDDEN;
-int segue_multiboot_lay_out(struct job *job, const struct elf_file *elf, struct multiboot_table *table);
+IN_REGISTER int segue_multiboot_lay_out(struct job *job, const struct elf_file *elf, struct multiboot_table *table);
+IN_REGISTER int segue_multiboot_place_modules(struct job *job, struct multiboot_table *table, addr_t sections);
 bool segue_multiboot_find_low(const struct job *job, size_t size, const struct multiboot_table *table, struct place *place);
 
 /*

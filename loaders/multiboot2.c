@@ -75,8 +75,8 @@ static bool version_1_counts(const struct job *job)
 		i += MULTIBOOT_ALIGN;
 	if (!segue_next_multiboot(kernel, &i))
 		return false;
-	for (const struct segue_loader *const *each = segue_loaders; *each; each++)
-		if ((*each)->family == FAMILY_MULTIBOOT && *each != &segue_loader_multiboot2 && !(*each)->searched->is_stray(kernel))
+	for (const struct segue_loader *const *each = job->next; *each; each++)
+		if ((*each)->family == FAMILY_MULTIBOOT && !(*each)->searched->is_stray(kernel))
 			return true;
 	return false;
 }
@@ -175,14 +175,15 @@ static int load_by_addresses(struct job *job, size_t offset, const struct tags *
 {
 	const struct bytes *kernel = &job->bundle.kernel;
 	const uint8_t *entry_tag = tags->of[MULTIBOOT2_HEADER_ENTRY];
-	uint8_t fields[sizeof(struct multiboot2_header_address) - sizeof(struct multiboot2_header_tag)];
+	uint8_t fields[20];
 	struct flat flat;
 	addr_t base;
 	int error;
 
 	if (!entry_tag)
 		return segue_refuse(&job->log, SEGUE_E_MULTIBOOT2_ENTRY, "an address tag, and no entry tag");
-	memcpy(fields, tags->of[MULTIBOOT2_HEADER_ADDRESS] + sizeof(struct multiboot2_header_tag), sizeof fields);
+	memcpy(fields, tags->of[MULTIBOOT2_HEADER_ADDRESS] + offsetof(struct multiboot2_header_address, header_addr), 16);
+	memcpy(fields + 16, entry_tag + offsetof(struct multiboot2_header_entry, entry_addr), 4);
 	/* Section 3.1.5: load_addr -1 is the address of the file's first byte. */
 	if (le32(fields + 4) == UINT32_MAX) {
 		if (le32(fields) < offset)
@@ -190,7 +191,7 @@ static int load_by_addresses(struct job *job, size_t offset, const struct tags *
 					    (addr_t)le32(fields), (addr_t)offset);
 		put_le32(fields + 4, le32(fields) - (uint32_t)offset);
 	}
-	error = segue_multiboot_read_addresses(&job->log, kernel, offset, fields, FIELD(entry_tag, entry, entry_addr), &flat);
+	error = segue_multiboot_read_addresses(&job->log, kernel, offset, fields, &flat);
 	if (!error)
 		error = choose_place(job, tags->of[MULTIBOOT2_HEADER_RELOCATABLE], flat.load, flat.end - flat.load, &base);
 	if (error)
@@ -213,7 +214,7 @@ static int load_elf(struct job *job, const struct tags *tags, struct elf_file *e
 {
 	const uint8_t *entry_tag = tags->of[MULTIBOOT2_HEADER_ENTRY];
 	addr_t low, high, base = 0;
-	int error = segue_elf_open(job, &job->bundle.kernel, elf);
+	int error = segue_elf_open(job, &job->bundle.kernel, elf, 0);
 
 	if (error)
 		return error;
@@ -301,10 +302,15 @@ static const struct searched_header searched = {
 #endif
 };
 
+_Static_assert(SEGUE_E_MULTIBOOT2_TRUNCATED == 0xc8 && SEGUE_E_MULTIBOOT2_PLACE == 0xc8 + 6, "meanings");
 const struct segue_loader segue_loader_multiboot2 = {
 	.protocol = "Multiboot 2",
 	.recognise = recognise,
 	.load = load,
 	.searched = &searched,
+#if SEGUE_SENTENCES
+	.meanings = "\xc8" "truncated Multiboot 2\0" "unknown header tag\0" "short header tag\0" "unknown information\0" "no entry address\0"
+		"wrong relocatable tag\0" "no RAM for the kernel\0",
+#endif
 	.family = FAMILY_MULTIBOOT,
 };

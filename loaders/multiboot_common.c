@@ -12,7 +12,7 @@
 
 const char segue_multiboot_loader_name[sizeof "Segue " SEGUE_VERSION_STRING] = "Segue " SEGUE_VERSION_STRING;
 
-const struct member *segue_multiboot_member(const struct bundle *bundle, size_t i, struct member *made)
+IN_REGISTER const struct member *segue_multiboot_member(const struct bundle *bundle, size_t i, struct member *made)
 {
 	bool initrd = bundle->initrd.size != 0;
 
@@ -28,7 +28,7 @@ const struct member *segue_multiboot_member(const struct bundle *bundle, size_t 
 	return made;
 }
 
-size_t segue_multiboot_put_string(const struct job *job, uint8_t *p, size_t i)
+IN_REGISTER size_t segue_multiboot_put_string(const struct job *job, uint8_t *p, size_t i)
 {
 	struct member made;
 	const struct member *member = segue_multiboot_member(&job->bundle, i, &made);
@@ -56,11 +56,11 @@ static IN_LINE int refuse_address(const struct log *log, const char *what, uint3
  * Multiboot 1, section 3.1.2; Multiboot 2, the address tag. The header lies at header_addr in memory, which determines the part
  * of the file that lies at load_addr.
  */
-int segue_multiboot_read_addresses(const struct log *log, const struct bytes *kernel, size_t offset, const uint8_t *fields,
-				   uint32_t entry, struct flat *flat)
+IN_REGISTER int segue_multiboot_read_addresses(const struct log *log, const struct bytes *kernel, size_t offset, const uint8_t *fields,
+					       struct flat *flat)
 {
 	uint32_t header_addr = le32(fields), load_addr = le32(fields + 4);
-	uint32_t load_end_addr = le32(fields + 8), bss_end_addr = le32(fields + 12);
+	uint32_t load_end_addr = le32(fields + 8), bss_end_addr = le32(fields + 12), entry = le32(fields + 16);
 	addr_t load_end, end;
 	size_t start;
 
@@ -93,13 +93,15 @@ int segue_multiboot_read_addresses(const struct log *log, const struct bytes *ke
  * Multiboot 1, section 3.1.3: the mode is a preference, not a requirement. The kernel is passed the mode that the machine has;
  * only the host can set one.
  */
-void segue_multiboot_ask_video(struct job *job, const uint8_t *fields, bool wants_text)
+IN_REGISTER void segue_multiboot_ask_video(struct job *job, const uint8_t *fields, bool wants_text)
 {
 	const struct segue_framebuffer *screen = segue_screen(job);
 	uint32_t width = le32(fields), height = le32(fields + 4), depth = le32(fields + 8);
 
-	job->asks_video = wants_text ? SEGUE_VIDEO_TEXT : SEGUE_VIDEO_GRAPHICS;
-	if (!wants_text) {
+	job->asks_video = SEGUE_VIDEO_GRAPHICS;
+	if (wants_text) {
+		job->asks_video = SEGUE_VIDEO_TEXT;
+	} else {
 		job->video_width = width;
 		job->video_height = height;
 		job->video_depth = depth;

@@ -72,6 +72,8 @@ struct save {
 	addr_t dest, source, size;
 };
 
+struct caller;                        /* stage2/return/caller.h */
+
 /* What is used most comes first: i386 reaches 127 bytes of a structure by shorter instructions. */
 struct job {
 	struct log log;
@@ -86,6 +88,7 @@ struct job {
 	struct range *ram;            /* RAM below ADDRESS_LIMIT in target memory, without firmware and kept ranges; sorted, disjoint */
 	size_t ram_count;
 	struct arena arena;
+	const struct segue_loader *const *next; /* those that may load the kernel if this one passes */
 
 	const struct segue_part *parts; /* [0] is the blob, the modules follow; extents are checked */
 	size_t part_count;
@@ -102,6 +105,10 @@ struct job {
 	addr_t return_page;           /* physical (return/return_page.h); 0: the target does not come back */
 	struct save *saves;           /* sorted by dest */
 	size_t save_count;
+	addr_t core;                  /* physical: the ELF core header of the host's memory (core/core.h); 0: none */
+	uint32_t core_size, core_notes; /* bytes of all of it, and before its notes */
+	/* Fills in the notes of the CPU that calls segue_call(). NULL: there is no core. */
+	void (*note_caller)(const struct job *job, const struct caller *caller, uint32_t cpu);
 	struct range spare;           /* a part of the workspace, physical, in which bytes may be set aside */
 	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
 	bool modules_stay;            /* as with SEGUE_LOAD_MODULES_STAY: the second try, after the first lacked RAM */
@@ -215,6 +222,7 @@ struct searched_header {
 
 /* Protocols, in the order of the rules in recognise.c. */
 enum family {
+	FAMILY_CORE,
 	FAMILY_LINUX,
 	FAMILY_MULTIBOOT,             /* of both versions */
 	FAMILY_MULTIBOOT2,            /* of no loader: it has only a header of version 2 */
@@ -235,6 +243,11 @@ struct segue_loader {
 	int (*load)(struct job *job);
 	const struct searched_header *searched; /* NULL: the magic has a fixed offset */
 	uint32_t family;              /* enum family */
+	/*
+	 * What segue_strerror() says of codes that only this loader has and that follow each other: the first code in a byte, then the
+	 * texts, each with its NUL. Ends with an empty one; NULL: none.
+	 */
+	const char *meanings;
 };
 
 /* segue.h has it for hosts; hidden, it needs no GOT. */

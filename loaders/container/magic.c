@@ -34,7 +34,7 @@ bool segue_has_multiboot_sum(const uint8_t *p)
 	return le32(p) + le32(p + 4) + le32(p + 8) == 0;
 }
 
-const uint8_t *segue_find_multiboot2(const struct bytes *file)
+IN_REGISTER const uint8_t *segue_find_multiboot2(const struct bytes *file)
 {
 	size_t end = file->size < MULTIBOOT2_SEARCH ? file->size : MULTIBOOT2_SEARCH;
 	const uint8_t *p = file->data;

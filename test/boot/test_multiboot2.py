@@ -118,8 +118,7 @@ def test_the_same_as_grub(way, memory, tmp_path):
 
 
 @pytest.mark.parametrize("way, memory, options", [
-    ("kernel", "128M", "multiboot=2"), full("grub2", "6G", "multiboot=2"), full("ide-cd", "512M", "multiboot=2"),
-    full("uefi2", "512M", "multiboot=2")])
+    ("kernel", "128M", "multiboot=2"), full("grub2", "6G", "multiboot=2"), full("ide-cd", "512M", "multiboot=2")])
 def test_xen(way, memory, options, targets, tmp_path):
     """Xen by its Multiboot 2 header, which asks for the highest place."""
     kernel = Part(images.there(os.path.join(images.TARGETS, "xen/kernel")), "com1=115200,8n1 console=com1 noreboot")

@@ -254,7 +254,7 @@ static void neither_elf_nor_addresses(void **state)
 	(void)state;
 	flat_kernel(0);
 	put_header(image.at + HEADER_AT, 0);
-	refused(SEGUE_E_MULTIBOOT_FORMAT, "neither ELF");
+	refused(SEGUE_E_MULTIBOOT_FORMAT, "no Multiboot load address");
 }
 
 static void flat_images(void **state)

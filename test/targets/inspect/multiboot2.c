@@ -205,10 +205,8 @@ static void judge_string(const char *name, uint32_t tag, uint32_t at)
 
 static void judge_modules(void)
 {
-	uint32_t before = 0;
-
 	for (uint32_t tag = next_tag(0); tag; tag = next_tag(tag)) {
-		uint32_t start = peek32(tag + DATA), end = peek32(tag + DATA + 4);
+		uint32_t start = peek32(tag + DATA), end = peek32(tag + DATA + 4), meets = 0;
 
 		if (peek32(tag) != TAG_MODULE)
 			continue;
@@ -216,9 +214,10 @@ static void judge_modules(void)
 		judge_placed("protocol.module", start, end);
 		expect_that(map_has_ram(start, end), "protocol.module.in_ram", "all in available memory", "[%x, %x)", start, end);
 		judge_string("protocol.module.string", tag, tag + MODULE_STRING);
-		expect_that(!ranges_meet(start, end, info, info_end()) && start >= before, "protocol.module.overlaps",
-			    "after the one before, and not over the information", "[%x, %x)", start, end);
-		before = end;
+		for (uint32_t other = next_tag(0); other < tag; other = next_tag(other))
+			if (peek32(other) == TAG_MODULE && ranges_meet(start, end, peek32(other + DATA), peek32(other + DATA + 4)))
+				meets++;
+		expect("protocol.module.overlaps", meets + ranges_meet(start, end, info, info_end()), 0);
 	}
 }
 
