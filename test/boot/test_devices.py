@@ -709,10 +709,7 @@ def test_an_nmi_while_devices_are_quieted(window, request):
                 break
             window.step()
         assert window.place() != place, f"no NMI came at {at:#x}"
-        for _ in range(2000):
-            if window.place() == place:
-                break
-            window.step()
+        window.run_back(at, place)
         assert test_window.every_register(stub) == before, f"the NMI at {at:#x} changed a register"
         came += 1
     assert came > 10
