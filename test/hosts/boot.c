@@ -275,6 +275,9 @@ static void place_workspace(uint64_t extents)
 
 	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
 							 SEGUE_WORKSPACE_SIZE(extents);
+	/* Each run of memory may be in two mappings. */
+	if (word(line, "core"))
+		handover.workspace_size += SEGUE_WORKSPACE_SIZE_CORE(4 * (handover.calls[0].staging_count + HOST_RANGES));
 	handover.workspace_phys = word_number(line, "wsp=", 0);
 	if (!handover.workspace_phys)
 		handover.workspace_phys = take(handover.workspace_size, PAGE);
