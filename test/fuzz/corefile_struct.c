@@ -2,9 +2,11 @@
 /* Nearly valid cores: ranges that touch and overlap, notes, page tables that use each other, with small errors. */
 #define file generated_file
 #define put put_number
+#define put_note put_generated_note
 #include "generate.h"
 #undef file
 #undef put
+#undef put_note
 #include "check_corefile.h"
 
 #define RAM 0x100000u
