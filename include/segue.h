@@ -743,6 +743,32 @@ struct segue_call_args {
  */
 SEGUE_STACK_CALL int segue_call(struct segue_call_args *args);
 
+/*
+ * Where the target's memory lies between two calls: most of it in staging, and what the host does not use in its place, as
+ * long as the host does not write there. The host may read it and change it. In the order of the target's addresses; neighbours
+ * are merged. Fills in at most limit extents, and *count with the number of all.
+ *
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED, or SEGUE_E_CALL_RETURN,
+ * with *count 0.
+ */
+struct segue_target_extent {
+	uint64_t target;              /* physical: where the target has it */
+	uint64_t addr;                /* physical: where it is now */
+	uint64_t size;
+};
+int segue_target_extents(const void *workspace, struct segue_target_extent *extents, size_t limit, size_t *count);
+
+/*
+ * The same as an ELF core header, made in memory of the host's at header (on a multiple of 8), whose physical address is
+ * header_phys: PT_NOTE with NT_PRSTATUS of the target's CPU (EIP, ESP, EBP as it will go on with), then a PT_LOAD for each
+ * extent, whose p_offset is the physical address, and p_vaddr the same as p_paddr. So a debugger's stub or a dump in the host
+ * reads the target as a target reads the host (segue_core.h). *need is set to the size of it.
+ *
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if size is less than *need; SEGUE_E_CORE if there are more extents than a core can have;
+ * or a code of segue_target_extents().
+ */
+int segue_target_core(const void *workspace, void *header, uint64_t header_phys, size_t size, size_t *need);
+
 /* What video mode a target requests. */
 enum segue_video {
 	SEGUE_VIDEO_NOT_ASKED = 0,
