@@ -116,10 +116,10 @@ void bios_calls(void);                /* bios=: after the state is applied */
 void calls_arguments(struct segue_load_args *args, uint32_t which);
 void calls_load_second(void);
 void calls(uint32_t count);
-void snapshot(void);                  /* snapshot.c: to targets/save, and from there */
 /* cores.c: the word core */
 void cores_arguments(struct segue_load_args *args);
 void cores(uint32_t count);
+void snapshot(void);                  /* snapshot.c: to targets/save, and from there */
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
 /* refusals.c */
