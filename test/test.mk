@@ -30,7 +30,7 @@ CALL_AT_call := 0x1000000
 CALL_AT_call-on-host := 0x120000
 CC_call = $(CC32) $(FREE) $(I386) -fno-pie -Iinclude -fcf-protection=none
 $(eval $(call objects,call,test/targets/call/,elf32))
-$(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(addprefix $(B)/call/,entry.o main.o core.o spoil.o)
+$(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(addprefix $(B)/call/,entry.o main.o read_core.o spoil.o)
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(CALL_LAYOUT))
 CALL_LAYOUT = $(SCRIPT),--defsym,TARGET_AT=$(CALL_AT_$(*F))
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The word core: the target reads the host's memory by the core header that its return block names. */
-#include "host_core.h"
+#include "read_core.h"
 #include "rules.h"
 #include "segue_core.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CALL_CORE_H
-#define CALL_CORE_H
+#ifndef CALL_READ_CORE_H
+#define CALL_READ_CORE_H
 
 #include <stdint.h>
 #include "segue_target.h"
 
-/* core.c: the sum of the host's memory */
+/* read_core.c: the sum of the host's memory */
 uint32_t read_core(uint32_t entry, uint32_t host_word, uint32_t call);
 
 /* main.c */
