@@ -23,8 +23,9 @@ uint32_t segue_core_notes_size(void)
 void segue_core_write_notes(const struct job *job, uint8_t *notes)
 {
 	struct segue_core_host host = {
-		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32, .workspace = job->workspace_phys,
-		.workspace_size = job->args->workspace_size,
+		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32, .flags = SEGUE_CORE_RESTORES,
+		.workspace = job->workspace_phys, .workspace_size = job->args->workspace_size,
+		.restore_entry = (uint32_t)job->return_page + RETURN_RESTORE_AT,
 		.return_entry = (uint32_t)job->return_page + RETURN_ENTRY_AT,
 	};
 	struct core_status status = {.pid = 1};

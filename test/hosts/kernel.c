@@ -306,6 +306,8 @@ void last_step(void)
 		call_refusals();
 		stop();
 	}
+	if (word(line, "snapshot"))
+		snapshot();
 	if (word(line, "calls=")) {
 		if (word(line, "core"))
 			cores((uint32_t)word_number(line, "calls=", 1));
