@@ -126,7 +126,7 @@ static inline uint64_t skipped(const struct world *w, uint64_t at, uint64_t stag
 }
 
 /* The core header after the plan: every byte of the host's that is saved is where it says; all else lies where it was. */
-FUZZ_UNTRACED static inline void check_core(const struct world *w)
+FUZZ_UNTRACED static inline void check_host_core(const struct world *w)
 {
 	struct segue_description d = {.struct_size = sizeof d};
 	const uint8_t *core;
@@ -212,7 +212,7 @@ static inline void cross_back(const struct world *w)
 /* After the plan, and after two exchanges. */
 static inline void check_return(const struct world *w)
 {
-	check_core(w);
+	check_host_core(w);
 	check_sides(w, NULL, fuzz_host);
 	cross_back(w);
 	check_sides(w, fuzz_host, fuzz_target);
