@@ -116,6 +116,7 @@ void calls_arguments(struct segue_load_args *args, uint32_t which);
 void calls_load_second(void);
 void calls(uint32_t count);
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
+extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB */
 
 /* refusals.c */
 void refusals(void);
