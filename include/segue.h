@@ -701,7 +701,8 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  *
  * NMIs and exceptions are handled as by segue_exec(). From two instructions before the target's first one until about 500
  * instructions after it has come back they are the target's. A machine check then is a shutdown until the host's CR4 is loaded.
- * Afterwards NMIs are not blocked, even if the handler of an NMI has called.
+ * Afterwards NMIs are not blocked, even if the handler of an NMI has called. A handler that has interrupted a call may call with
+ * another workspace. With the same one it must not: it gets SEGUE_E_NOT_LOADED, or the call that it has interrupted does.
  *
  * If segue_exec() enters the target instead, also after calls, the target has no host: if it comes back, a sentence is printed,
  * and the machine stops.
