@@ -99,7 +99,7 @@ $(B)/hosts/fiwix-init: $(B)/hosts/i386/fiwix/init.o
 
 # ---- unit tests: programs of the build machine ----
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-TEST_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra $(FATAL) $(INCLUDES) -Itest/unit -Itest/fuzz -Istage2/standalone
+TEST_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra $(FATAL) $(INCLUDES) -Itest/unit -Itest/fuzz -Istage2/standalone -Idisk
 CMOCKA_FLAGS = $$(pkg-config --cflags cmocka)
 CMOCKA = $$(pkg-config --libs cmocka)
 CC_sanitized = $(HOSTCC) $(TEST_FLAGS) $(SANITIZE)
