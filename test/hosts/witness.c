@@ -145,7 +145,7 @@ uint64_t checksum_memory_from(uint64_t first)
 	for (uint64_t page = first; page < handover.ram_end; page += PAGE)
 		if ((page < HOLE_START || page >= HOLE_END) &&
 		    apart(page, handover.workspace_phys, handover.workspace_size) && apart(page, stacks, 8 * PAGE) &&
-		    apart(page, handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE) &&
+		    apart(page, handover.bios_workspace_phys, BIOS_WORKSPACE_SIZE) &&
 		    apart(page, shadow & ~(uint64_t)(PAGE - 1), 2 * PAGE) &&
 		    apart(page, handover.calls[0].staging_phys, handover.calls[0].staging_size) &&
 		    apart(page, handover.calls[1].staging_phys, handover.calls[1].staging_size) &&
