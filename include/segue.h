@@ -714,7 +714,7 @@ struct segue_description {
 	size_t move_count;            /* for segue_move_at() */
 	uint64_t payload;             /* bytes of the target, without zeros */
 	uint64_t in_place;            /* of these, bytes that are already at their destination */
-	uint64_t moved;               /* bytes that the plan's copies and exchanges write */
+	uint64_t moved;               /* bytes that the plan's copies and exchanges write; with those of the host that are saved */
 	uint64_t set_aside;           /* of these, bytes written only to break cycles */
 	uint64_t zeroed;              /* bytes that are set to 0 */
 	uint32_t purgatory;           /* physical address where purgatory runs */
