@@ -64,6 +64,12 @@ extern "C" {
 #define segue_park segue_park_from_stack
 #endif
 #endif
+/* segue_call() takes its argument from the stack on i386, whatever the convention of the host is. */
+#if defined(__GNUC__) && defined(__i386__)
+#define SEGUE_STACK_CALL __attribute__((cdecl, regparm(0)))
+#else
+#define SEGUE_STACK_CALL
+#endif
 #if defined(__GNUC__)
 #define SEGUE_NORETURN __attribute__((noreturn))
 #else
@@ -180,6 +186,10 @@ enum segue_error {
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan is wrong: a defect in Segue; nothing was changed */
 	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
 	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
+	/*
+	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, or with more ranges than a core can have
+	 */
+	SEGUE_E_CORE = 141,
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -222,11 +232,23 @@ enum segue_error {
 	/* the target has not left an address in its memory at which it can be entered again */
 	SEGUE_E_CALL_OVER = 183,
 	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and can only be unloaded */
+	/*
+	 * Not a refusal: this call went to a target, and a snapshot that was made then has been started (segue_core.h). The target
+	 * is gone, and can only be unloaded.
+	 */
+	SEGUE_RESTORED = 185,
 
 	/* segue_range_from_multiboot() */
 	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is truncated, or a range wraps */
 	SEGUE_E_RANGE_NONE = 191,        /* the information has no memory map */
-	SEGUE_E_RANGE_LIMIT = 192        /* there are more ranges than the array has room for */
+	SEGUE_E_RANGE_LIMIT = 192,       /* there are more ranges than the array has room for */
+
+	/* ELF cores (segue_core.h); also the codes of ELF */
+	SEGUE_E_CORE_NOTE = 220,         /* a core that has no note of a host: of another kernel, or of a program */
+	SEGUE_E_CORE_NOTE_SIZE = 221,    /* the note of the host is shorter than it must be, or ends after its segment */
+	SEGUE_E_CORE_RESTORE = 222,      /* the note says that the host cannot be started from this core */
+	SEGUE_E_CORE_ENTRY = 223,        /* the address at which the host goes on is not in the bytes of a segment */
+	SEGUE_E_CORE_WORKSPACE = 224     /* the host's workspace is not entirely in segments */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -325,6 +347,13 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 /* Returns the physical address of a virtual address, or SEGUE_NOT_MAPPED. context is translate_context. */
 #define SEGUE_NOT_MAPPED UINT64_MAX
 typedef uint64_t segue_translate_fn(void *context, const void *address);
+
+/* A run of virtual memory that the host maps to a run of physical memory. */
+struct segue_mapping {
+	uint64_t virt;                /* linear */
+	uint64_t phys;
+	uint64_t size;
+};
 
 /* flags of struct segue_load_args */
 /* The host asserts that the entry of a plain ELF64 is 32-bit code. Without this flag it is refused (SEGUE_E_ELF_64BIT). */
@@ -430,7 +459,13 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
  * in all others but bridges. All buses are scanned twice, which takes about 40 ms.
  */
 #define SEGUE_LOAD_KEEP_BUS_MASTERS 0x400000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x7fffffu
+/*
+ * With SEGUE_LOAD_RETURN: the target gets an ELF core header of the host's memory (segue_core.h), in the workspace. A Linux
+ * is told of it by "elfcorehdr=0x..." on its command line, and has the host's memory as /proc/vmcore; another target finds it
+ * in its struct segue_return_block.
+ */
+#define SEGUE_LOAD_CORE         0x800000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0xffffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -512,13 +547,22 @@ struct segue_load_args {
 	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, in the order of addresses, except what
 	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
 	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
-	 * be memory of the blob. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only. Blob and
+	 * be memory of the blob. With SEGUE_LOAD_CORE a byte has the same offset in a page in both, so that bytes of staging stay
+	 * unused where that differs; whole pages have room for whole pages. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only. Blob and
 	 * staging belong to Segue until segue_unload().
 	 */
 	const struct segue_extent *staging;
 	size_t staging_count;
 	const struct segue_range *unused;
 	size_t unused_count;
+
+	/*
+	 * For SEGUE_LOAD_CORE: where the host maps its memory, for debuggers that read the core. In any order; not overlapping in
+	 * virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's RAM is
+	 * left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical addresses are told as virtual ones.
+	 */
+	const struct segue_mapping *mappings;
+	size_t mapping_count;
 };
 
 /*
@@ -537,6 +581,12 @@ size_t segue_workspace_size(size_t extents);
  */
 #define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
 size_t segue_workspace_size_return(size_t extents, size_t staging);
+/*
+ * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs. A run of memory has one, or one for each mapping
+ * that it is in. The runs are at most twice the extents of staging, with those of memory_map, target_memory, unused and mappings,
+ * and two more. 24,576 pages of staging that lie together are 24,576 runs, and 1.4 MB.
+ */
+#define SEGUE_WORKSPACE_SIZE_CORE(loads) ((((size_t)(loads)) * 56u + 8191u) & ~(size_t)4095u)
 
 /*
  * How addresses are checked
@@ -691,11 +741,38 @@ struct segue_call_args {
 	void *log_context;
 };
 /*
- * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Any other code is a refusal before
+ * Returns SEGUE_OK after the target has come back; SEGUE_RESTORED if the host was started again from a snapshot instead;
+ * SEGUE_E_DIGEST if the target was not entered. Any other code is a refusal before
  * anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS, SEGUE_E_NOT_LOADED, SEGUE_E_READY_*,
  * SEGUE_E_CALL_*.
  */
-int segue_call(struct segue_call_args *args);
+SEGUE_STACK_CALL int segue_call(struct segue_call_args *args);
+
+/*
+ * Where the target's memory lies between two calls: most of it in staging, and what the host does not use in its place, as
+ * long as the host does not write there. The host may read it and change it. In the order of the target's addresses; neighbours
+ * are merged. Fills in at most limit extents, and *count with the number of all.
+ *
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED, or SEGUE_E_CALL_RETURN,
+ * with *count 0.
+ */
+struct segue_target_extent {
+	uint64_t target;              /* physical: where the target has it */
+	uint64_t addr;                /* physical: where it is now */
+	uint64_t size;
+};
+int segue_target_extents(const void *workspace, struct segue_target_extent *extents, size_t limit, size_t *count);
+
+/*
+ * The same as an ELF core header, made in memory of the host's at header (on a multiple of 8), whose physical address is
+ * header_phys: PT_NOTE with NT_PRSTATUS of the target's CPU (EIP, ESP, EBP as it will go on with), then a PT_LOAD for each
+ * extent, whose p_offset is the physical address, and p_vaddr the same as p_paddr. So a debugger's stub or a dump in the host
+ * reads the target as a target reads the host (segue_core.h). *need is set to the size of it.
+ *
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if size is less than *need; SEGUE_E_CORE if there are more extents than a core can have;
+ * or a code of segue_target_extents().
+ */
+int segue_target_core(const void *workspace, void *header, uint64_t header_phys, size_t size, size_t *need);
 
 /* What video mode a target requests. */
 enum segue_video {
@@ -727,6 +804,8 @@ struct segue_description {
 	uint32_t video_mode;          /* or the VBE mode number; 0: any */
 	uint32_t real_mode;           /* 1: entered in real mode; entry is CS * 16 + IP */
 	uint32_t is_64_bit;           /* 1: its headers say that it needs a 64-bit CPU (ELF64; Linux 3.8 and later) */
+	uint64_t core;                /* physical: the ELF core header of the host's memory; 0: none (SEGUE_LOAD_CORE) */
+	uint64_t core_size;           /* bytes of it, with its program headers and notes */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 
@@ -912,6 +991,7 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  * their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
  * machine, also if translate is given.
  */
+extern const struct segue_loader segue_loader_core;        /* an ELF core of a host (segue_core.h), to go on with */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
 extern const struct segue_loader segue_loader_elf;         /* plain ELF */
@@ -936,6 +1016,7 @@ extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SE
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
 extern const struct segue_block segue_block_return;    /* SEGUE_LOAD_RETURN */
+extern const struct segue_block segue_block_elf_core;  /* SEGUE_LOAD_CORE */
 extern const struct segue_block *const segue_blocks[];
 
 /*

@@ -39,6 +39,8 @@ int segue_describe(const void *workspace, struct segue_description *d)
 		.video_depth = job->video_depth,
 		.video_mode = job->video_mode,
 		.is_64_bit = job->is_64_bit,
+		.core = job->core,
+		.core_size = job->core_size,
 	};
 	/* The planner's figures include what is saved of the host. */
 	for (size_t i = 0; i < job->segment_count; i++)

@@ -8,6 +8,7 @@
 #include "leave/processor.h"
 #include "machine/hardware.h"
 #include "return/call_state.h"
+#include "return/caller.h"
 #include "return/registers.h"
 
 #define PIT_MODE_MOST 5u
@@ -26,7 +27,8 @@ static bool is_targets(const struct loaded *loaded, uint32_t address)
 static int refuse_over(const struct log *log, const struct return_page *page)
 {
 	if (page->result != SEGUE_OK)
-		return segue_refuse(log, SEGUE_E_CALL_OVER, "its digest was wrong");
+		return segue_refuse(log, SEGUE_E_CALL_OVER, page->result == SEGUE_E_DIGEST ? "its digest was wrong" :
+				    "it was left behind when the host was restored");
 	return segue_refuse(log, SEGUE_E_CALL_OVER, "it came back with ESP %x and the return address %x, which are not both in its memory",
 			    (addr_t)page->esp, (addr_t)page->eip);
 }
@@ -110,8 +112,9 @@ static void restore_devices(const struct segue_call_args *args, struct pics *pic
 }
 
 /* With interrupts off, so that this CPU, its TSS and what segue_ready() has seen stay the same up to the gate. */
-static int call(struct segue_call_args *args)
+static int call(const struct caller *caller)
 {
+	struct segue_call_args *args = caller->args;
 	const struct log log = {.callback = args->log, .context = args->log_context};
 	struct loaded *loaded;
 	struct purgatory_params *params;
@@ -150,6 +153,8 @@ static int call(struct segue_call_args *args)
 	segue_keep(&kept, crossing->cpu, area + RETURN_FPU_AT);
 	segue_keep_registers(&registers, crossing->cpu);
 	segue_read_pic_masks(&pics);
+	if (loaded->job.note_caller)
+		loaded->job.note_caller(&loaded->job, caller, crossing->cpu);
 	segue_cross(crossing);
 	/* A target that is entered by segue_exec() has nobody to come back to. */
 	crossing->ascend = 0;
@@ -161,24 +166,24 @@ static int call(struct segue_call_args *args)
 	lost = ((const struct purgatory_kept *)(const void *)(area + RETURN_KEPT_AT))->lost;
 	if (lost)
 		segue_say(&log, SEGUE_LOG_WARNING, "%u parts of the devices' state are lost", lost);
+	if (page->result == SEGUE_RESTORED)
+		return SEGUE_RESTORED;
 	if (page->result != SEGUE_OK)
 		return segue_refuse(&log, page->result, NULL);
 	args->word = page->word;
 	return SEGUE_OK;
 }
 
-int segue_call(struct segue_call_args *args)
+SEGUE_REGISTER_CALL int segue_call_from(const struct caller *caller)
 {
-	uintptr_t flags;
 	int code;
 
-	if (!args)
+	if (!caller->args)
 		return SEGUE_E_ARGUMENT;
-	if (args->struct_size != sizeof *args)
+	if (caller->args->struct_size != sizeof *caller->args)
 		return SEGUE_E_STRUCT_SIZE;
-	flags = segue_flags();
 	__asm__ volatile("cli" : : : "memory");
-	code = call(args);
-	segue_set_flags(flags);
+	code = call(caller);
+	segue_set_flags(caller->flags);
 	return code;
 }

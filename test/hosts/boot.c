@@ -213,9 +213,18 @@ static void map_kernel(const struct kernel_header *kernel, uint64_t base)
 	*token = linear + kernel->shadow_stack + PAGE - 8;
 }
 
-/* Target memory in one range; with three, in three that are out of order and apart. */
+#define CORE_SIZE SEGUE_WORKSPACE_SIZE_CORE(64)
+#define LOW_START 0x10000u
+#define LOW_END 0x90000u
+
+/* Target memory in one range; with lowtoo, base memory before it; with three, in three that are out of order and apart. */
 static void choose_memory(struct host_call *call, uint64_t start, uint64_t size)
 {
+	if (word(handover.line, "lowtoo")) {
+		call->memory[0] = (struct segue_range){.start = LOW_START, .end = LOW_END};
+		call->memory[1] = (struct segue_range){.start = start, .end = start + size};
+		return;
+	}
 	if (!word(handover.line, "three")) {
 		call->memory[0] = (struct segue_range){.start = start, .end = start + size};
 		return;
@@ -259,7 +268,7 @@ static void place_calls(uint64_t extents)
 	handover.call_count = word(line, "two") ? 2 : 1;
 	for (uint64_t i = 0; i < handover.call_count; i++) {
 		choose_memory(&handover.calls[i], i ? word_number(line, "target2=", start) : start, size);
-		place_staging(&handover.calls[i], (uint32_t)size);
+		place_staging(&handover.calls[i], (uint32_t)size + (word(line, "lowtoo") ? LOW_END - LOW_START : 0));
 	}
 	if (handover.call_count == 1)
 		return;
@@ -273,8 +282,11 @@ static void place_workspace(uint64_t extents)
 	const char *line = handover.line;
 	uint64_t linear;
 
-	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
+	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) + CORE_SIZE :
 							 SEGUE_WORKSPACE_SIZE(extents);
+	/* Each run of memory may be in two mappings. */
+	if (word(line, "core"))
+		handover.workspace_size += SEGUE_WORKSPACE_SIZE_CORE(4 * (handover.calls[0].staging_count + HOST_RANGES));
 	handover.workspace_phys = word_number(line, "wsp=", 0);
 	if (!handover.workspace_phys)
 		handover.workspace_phys = take(handover.workspace_size, PAGE);
