@@ -27,7 +27,6 @@
 extern const uint8_t hostile[], hostile_end[];
 
 static struct segue_range ranges[HOST_RANGES];
-static struct fpu fpu_before, fpu_after;
 static uint8_t data[SECTOR_AT + SECTOR];
 static uint32_t bad;
 

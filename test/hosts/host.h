@@ -57,7 +57,7 @@ struct host_call {
 };
 
 /* For segue_physical_call() with more than SEGUE_BIOS_DATA_MAX bytes */
-#define BIOS_WORKSPACE_MORE 0x4000u
+#define BIOS_WORKSPACE_MORE 0x1000u
 #define BIOS_WORKSPACE_SIZE (SEGUE_BIOS_WORKSPACE_SIZE + BIOS_WORKSPACE_MORE)
 
 struct handover {

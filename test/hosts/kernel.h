@@ -104,6 +104,7 @@ struct more {
 void read_registers(struct registers *r);
 void read_more(struct more *more);
 void read_fpu(struct fpu *fpu);
+extern struct fpu fpu_before, fpu_after; /* for whoever compares; they are large */
 uint64_t checksum_memory(void);       /* all RAM except workspaces and stacks; needs the word direct */
 uint64_t checksum_memory_from(uint64_t first);
 uint64_t checksum_memory_of_host(void); /* without what is the BIOS's */

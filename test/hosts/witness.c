@@ -63,6 +63,8 @@ void read_registers(struct registers *r)
 	read_msrs(r);
 }
 
+struct fpu fpu_before, fpu_after;
+
 /* Clears CR0.TS and EM while it reads. */
 void read_fpu(struct fpu *fpu)
 {
