@@ -213,16 +213,24 @@ static void map_kernel(const struct kernel_header *kernel, uint64_t base)
 	*token = linear + kernel->shadow_stack + PAGE - 8;
 }
 
-/* Target memory in one range; with three, in three that are out of order and apart. */
-static void choose_memory(struct host_call *call, uint64_t start, uint64_t size)
+/* Target memory in one range; with three, in three that are out of order and apart; or those of memory=. Returns its size. */
+static uint64_t choose_memory(struct host_call *call, uint64_t start, uint64_t size)
 {
+	size_t count = read_ranges(handover.line, "memory=", call->memory, sizeof call->memory / sizeof *call->memory);
+
+	if (count) {
+		for (size = 0; count > 0; count--)
+			size += call->memory[count - 1].end - call->memory[count - 1].start;
+		return size;
+	}
 	if (!word(handover.line, "three")) {
 		call->memory[0] = (struct segue_range){.start = start, .end = start + size};
-		return;
+		return size;
 	}
 	call->memory[0] = (struct segue_range){.start = start + 3 * size, .end = start + 3 * size + size / 4};
 	call->memory[1] = (struct segue_range){.start = start, .end = start + size / 2};
 	call->memory[2] = (struct segue_range){.start = start + 2 * size, .end = start + 2 * size + size / 4};
+	return size;
 }
 
 /* Staging for all of target memory, cut as stage= says. */
@@ -258,8 +266,9 @@ static void place_calls(uint64_t extents)
 		return;
 	handover.call_count = word(line, "two") ? 2 : 1;
 	for (uint64_t i = 0; i < handover.call_count; i++) {
-		choose_memory(&handover.calls[i], i ? word_number(line, "target2=", start) : start, size);
-		place_staging(&handover.calls[i], (uint32_t)size);
+		uint64_t all = choose_memory(&handover.calls[i], i ? word_number(line, "target2=", start) : start, size);
+
+		place_staging(&handover.calls[i], (uint32_t)all);
 	}
 	if (handover.call_count == 1)
 		return;

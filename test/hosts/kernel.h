@@ -117,6 +117,10 @@ void calls_load_second(void);
 void calls(uint32_t count);
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
+/* lend.c: what a Linux reads and writes of the host's memory */
+void lend(void);
+void take_back(void);
+
 /* refusals.c */
 void refusals(void);
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine);
