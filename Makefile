@@ -196,7 +196,8 @@ BUDGET_BLOCK_catcher := 1280
 BUDGET_BLOCK_return := 640
 # The size of the core or a block
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
-PURGATORY_BLOCKS := $(patsubst stage2/blocks/block_%.c,%,$(filter stage2/blocks/block_%,$(SEGUE_C)))
+# elf_core has no bytes in purgatory.
+PURGATORY_BLOCKS := $(patsubst stage2/blocks/block_%.c,%,$(filter-out %_elf_core.c,$(filter stage2/blocks/block_%,$(SEGUE_C))))
 BUDGET_ELF := 108544
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
@@ -221,7 +222,7 @@ INSTALL ?= install
 ARCHES := i386 x86_64
 VERSION := $(shell sed -n 's/^#define SEGUE_VERSION_STRING "\(.*\)"/\1/p' include/segue.h)
 INSTALL_PROGRAMS := bin/segue
-INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h share/segue/segue.elf share/segue/return.elf share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
+INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/segue/return.elf share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
 	$(foreach each,$(ARCHES),$(LIBRARIES:%=lib/segue/$(each)/%))
 # Our own folders, the inner ones first.
 INSTALL_FOLDERS := include/segue share/segue $(ARCHES:%=lib/segue/%) lib/segue
@@ -233,7 +234,7 @@ $(B)/segue-%.pc: include/segue.h Makefile
 		'Name: segue-$*' 'Description: hands a running machine from one kernel to the next; for a kernel on $*' \
 		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lsegue' > $@
 # Below PREFIX, and in this tree.
-installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue_target.h include/segue.h.3 disk/segue.1),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
+installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue_target.h include/segue_core.h include/segue.h.3 disk/segue.1),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
 .PHONY: install uninstall
 install: all $(ARCHES:%=$(B)/segue-%.pc) ## into PREFIX (/usr/local), below DESTDIR
 	$(Q)$(foreach each,$(INSTALL_PROGRAMS),$(INSTALL) -D -m 755 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) \

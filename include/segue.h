@@ -63,6 +63,12 @@ extern "C" {
 #define segue_park segue_park_from_stack
 #endif
 #endif
+/* segue_call() takes its argument from the stack on i386, whatever the convention of the host is. */
+#if defined(__GNUC__) && defined(__i386__)
+#define SEGUE_STACK_CALL __attribute__((cdecl, regparm(0)))
+#else
+#define SEGUE_STACK_CALL
+#endif
 #if defined(__GNUC__)
 #define SEGUE_NORETURN __attribute__((noreturn))
 #else
@@ -179,6 +185,10 @@ enum segue_error {
 	SEGUE_E_PLAN_REPLAY = 138,       /* the plan is wrong: a defect in Segue; nothing was changed */
 	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
 	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
+	/*
+	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, or with more ranges than a core can have
+	 */
+	SEGUE_E_CORE = 141,
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -321,6 +331,13 @@ typedef void segue_log_fn(void *context, int level, const char *sentence);
 #define SEGUE_NOT_MAPPED UINT64_MAX
 typedef uint64_t segue_translate_fn(void *context, const void *address);
 
+/* A run of virtual memory that the host maps to a run of physical memory. */
+struct segue_mapping {
+	uint64_t virt;                /* linear */
+	uint64_t phys;
+	uint64_t size;
+};
+
 /* flags of struct segue_load_args */
 /* The host asserts that the entry of a plain ELF64 is 32-bit code. Without this flag it is refused (SEGUE_E_ELF_64BIT). */
 #define SEGUE_LOAD_ELF_ENTRY_32 0x1u
@@ -425,7 +442,13 @@ typedef uint64_t segue_translate_fn(void *context, const void *address);
  * in all others but bridges. All buses are scanned twice, which takes about 40 ms.
  */
 #define SEGUE_LOAD_KEEP_BUS_MASTERS 0x400000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x7fffffu
+/*
+ * With SEGUE_LOAD_RETURN: the target gets an ELF core header of the host's memory (segue_core.h), in the workspace. A Linux
+ * is told of it by "elfcorehdr=0x..." on its command line, and has the host's memory as /proc/vmcore; another target finds it
+ * in its struct segue_return_block.
+ */
+#define SEGUE_LOAD_CORE         0x800000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0xffffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -507,13 +530,22 @@ struct segue_load_args {
 	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, in the order of addresses, except what
 	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
 	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
-	 * be memory of the blob. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only. Blob and
+	 * be memory of the blob. With SEGUE_LOAD_CORE a byte has the same offset in a page in both, so that bytes of staging stay
+	 * unused where that differs; whole pages have room for whole pages. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only. Blob and
 	 * staging belong to Segue until segue_unload().
 	 */
 	const struct segue_extent *staging;
 	size_t staging_count;
 	const struct segue_range *unused;
 	size_t unused_count;
+
+	/*
+	 * For SEGUE_LOAD_CORE: where the host maps its memory, for debuggers that read the core. In any order; not overlapping in
+	 * virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's RAM is
+	 * left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical addresses are told as virtual ones.
+	 */
+	const struct segue_mapping *mappings;
+	size_t mapping_count;
 };
 
 /*
@@ -532,6 +564,12 @@ size_t segue_workspace_size(size_t extents);
  */
 #define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
 size_t segue_workspace_size_return(size_t extents, size_t staging);
+/*
+ * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs. A run of memory has one, or one for each mapping
+ * that it is in. The runs are at most twice the extents of staging, with those of memory_map, target_memory, unused and mappings,
+ * and two more. 24,576 pages of staging that lie together are 24,576 runs, and 1.4 MB.
+ */
+#define SEGUE_WORKSPACE_SIZE_CORE(loads) ((((size_t)(loads)) * 56u + 8191u) & ~(size_t)4095u)
 
 /*
  * How addresses are checked
@@ -690,7 +728,7 @@ struct segue_call_args {
  * anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS, SEGUE_E_NOT_LOADED, SEGUE_E_READY_*,
  * SEGUE_E_CALL_*.
  */
-int segue_call(struct segue_call_args *args);
+SEGUE_STACK_CALL int segue_call(struct segue_call_args *args);
 
 /* What video mode a target requests. */
 enum segue_video {
@@ -722,6 +760,8 @@ struct segue_description {
 	uint32_t video_mode;          /* or the VBE mode number; 0: any */
 	uint32_t real_mode;           /* 1: entered in real mode; entry is CS * 16 + IP */
 	uint32_t is_64_bit;           /* 1: its headers say that it needs a 64-bit CPU (ELF64; Linux 3.8 and later) */
+	uint64_t core;                /* physical: the ELF core header of the host's memory; 0: none (SEGUE_LOAD_CORE) */
+	uint64_t core_size;           /* bytes of it, with its program headers and notes */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 
@@ -903,6 +943,7 @@ extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SE
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
 extern const struct segue_block segue_block_return;    /* SEGUE_LOAD_RETURN */
+extern const struct segue_block segue_block_elf_core;  /* SEGUE_LOAD_CORE */
 extern const struct segue_block *const segue_blocks[];
 
 /*

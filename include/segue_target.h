@@ -40,7 +40,9 @@ struct segue_return_block {
 	uint32_t entry;               /* the return address */
 	uint32_t word;                /* the host's, of the present call */
 	uint32_t entries;             /* times that the target has been entered; 1 at its first instruction */
-	uint32_t reserved[11];
+	uint32_t core;                /* physical: the ELF core header of the host's memory (segue_core.h); 0: none */
+	uint32_t core_size;           /* bytes of it, with its program headers and notes */
+	uint32_t reserved[9];
 };
 
 /* The block that a return address belongs to. */

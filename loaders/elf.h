@@ -84,6 +84,15 @@ _Static_assert(offsetof(struct elf64_program_header, p_filesz) == 32, "gABI 5, P
 _Static_assert(offsetof(struct elf64_program_header, p_memsz) == 40, "gABI 5, Program Header");
 _Static_assert(offsetof(struct elf64_program_header, p_align) == 48, "gABI 5, Program Header");
 
+/* gABI, chapter 5, "Note Section": name and contents follow */
+struct elf_note {
+	uint32_t n_namesz, n_descsz, n_type;
+};
+_Static_assert(sizeof(struct elf_note) == 12, "gABI 5, Note Section");
+_Static_assert(offsetof(struct elf_note, n_namesz) == 0, "gABI 5, Note Section");
+_Static_assert(offsetof(struct elf_note, n_descsz) == 4, "gABI 5, Note Section");
+_Static_assert(offsetof(struct elf_note, n_type) == 8, "gABI 5, Note Section");
+
 /* gABI, chapter 4, "Sections" */
 struct elf32_section_header {
 	uint32_t sh_name, sh_type, sh_flags, sh_addr, sh_offset, sh_size;
@@ -129,10 +138,16 @@ _Static_assert(offsetof(struct elf64_section_header, sh_entsize) == 56, "gABI 4,
 
 #define ET_EXEC 2u
 #define ET_DYN 3u
+#define ET_CORE 4u
 #define EM_386 3u
 #define EM_X86_64 62u
 #define PT_LOAD 1u
 #define PT_INTERP 3u
+#define PT_NOTE 4u
+#define PF_X 1u
+#define PF_W 2u
+#define PF_R 4u
+#define NT_PRSTATUS 1u
 #define SHT_NULL 0u
 #define SHT_NOBITS 8u
 #define SHF_ALLOC 2u

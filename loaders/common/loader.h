@@ -72,6 +72,8 @@ struct save {
 	addr_t dest, source, size;
 };
 
+struct caller;                        /* stage2/return/caller.h */
+
 /* What is used most comes first: i386 reaches 127 bytes of a structure by shorter instructions. */
 struct job {
 	struct log log;
@@ -102,6 +104,10 @@ struct job {
 	addr_t return_page;           /* physical (return/return_page.h); 0: the target does not come back */
 	struct save *saves;           /* sorted by dest */
 	size_t save_count;
+	addr_t core;                  /* physical: the ELF core header of the host's memory (core/core.h); 0: none */
+	uint32_t core_size, core_notes; /* bytes of all of it, and before its notes */
+	/* Fills in the notes of the CPU that calls segue_call(). NULL: there is no core. */
+	void (*note_caller)(const struct job *job, const struct caller *caller, uint32_t cpu);
 	struct range spare;           /* a part of the workspace, physical, in which bytes may be set aside */
 	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
 	bool modules_stay;            /* as with SEGUE_LOAD_MODULES_STAY: the second try, after the first lacked RAM */

@@ -20,6 +20,7 @@
 #define BLOCK_DEVICES 0x10u
 #define BLOCK_CATCHER 0x20u
 #define BLOCK_RETURN 0x40u
+#define BLOCK_ELF_CORE 0x80u           /* has no bytes in purgatory */
 
 /* All that SEGUE_LOAD_QUIET_ALL stands for. */
 #define QUIET_EACH \
@@ -35,7 +36,7 @@ enum block_step {
 };
 struct segue_block {
 	uint32_t id;                  /* BLOCK_* */
-	const struct purgatory_bytes *bytes;
+	const struct purgatory_bytes *bytes; /* NULL: none */
 	int (*steps[BLOCK_STEPS])(struct job *job); /* NULL: nothing */
 	/* Fills in the block's parameters, after its bytes are in the workspace. NULL: it has none. */
 	void (*write)(const struct job *job, struct purgatory_params *params);
@@ -43,7 +44,7 @@ struct segue_block {
 extern const struct segue_block *const segue_blocks[] SEGUE_HIDDEN;
 extern const struct segue_block segue_block_cpus SEGUE_HIDDEN, segue_block_real_mode SEGUE_HIDDEN, segue_block_high SEGUE_HIDDEN,
 	segue_block_digest SEGUE_HIDDEN, segue_block_devices SEGUE_HIDDEN, segue_block_catcher SEGUE_HIDDEN,
-	segue_block_return SEGUE_HIDDEN;
+	segue_block_return SEGUE_HIDDEN, segue_block_elf_core SEGUE_HIDDEN;
 
 /* Adds the block to job->blocks. Refuses if it is not linked. */
 int segue_need_block(struct job *job, uint32_t id);

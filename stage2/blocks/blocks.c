@@ -13,6 +13,7 @@
 #define SEGUE_BLOCK_devices 1
 #define SEGUE_BLOCK_catcher 1
 #define SEGUE_BLOCK_return 1
+#define SEGUE_BLOCK_elf_core 1
 #endif
 
 const struct segue_block *const segue_blocks[] = {
@@ -36,6 +37,9 @@ const struct segue_block *const segue_blocks[] = {
 #endif
 #ifdef SEGUE_BLOCK_return
 	&segue_block_return,
+#endif
+#ifdef SEGUE_BLOCK_elf_core
+	&segue_block_elf_core,
 #endif
 	NULL
 };

@@ -4,12 +4,12 @@
 #include "common/memory_functions.h"
 
 /* These run before purgatory moves, or lie elsewhere. */
-#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER | BLOCK_RETURN)
+#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER | BLOCK_RETURN | BLOCK_ELF_CORE)
 
 int segue_need_block(struct job *job, uint32_t id)
 {
 	/* By the number of the bit in id. */
-	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return"};
+	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core"};
 	const char *name = names[0];
 
 	job->blocks |= id;
@@ -32,6 +32,7 @@ static int need_what_is_asked_for(struct job *job)
 		{SEGUE_LOAD_RETURN, BLOCK_RETURN},
 		/* For the state of the host's devices. */
 		{SEGUE_LOAD_RETURN, BLOCK_DEVICES},
+		{SEGUE_LOAD_CORE, BLOCK_ELF_CORE},
 	};
 	uint32_t flags = job->args->flags;
 	int error = SEGUE_OK;
@@ -85,7 +86,7 @@ void segue_write_blocks(const struct job *job, struct purgatory_params *params)
 
 		if (!(wanted & block->id))
 			continue;
-		if (block->bytes->at >= PURGATORY_BLOCKS_AT)
+		if (block->bytes && block->bytes->at >= PURGATORY_BLOCKS_AT)
 			memcpy(job->workspace + block->bytes->at, block->bytes->bytes, block->bytes->size);
 		if (block->write)
 			block->write(job, params);

@@ -6,9 +6,6 @@
 ;   clobbers  RAX RCX RDX RSI RDI R8 to R11 RFLAGS
 %include "leave/descend_x86_64.inc"
 
-MSR_FS_BASE	equ 0xc0000100
-MSR_GS_BASE	equ 0xc0000101
-
 ; SVME is not changed: clearing it while GIF is 0 is undefined (AMD APM vol. 2, 15.17).
 %macro no_long_mode 0
 	rdmsr

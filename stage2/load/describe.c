@@ -40,6 +40,8 @@ int segue_describe(const void *workspace, struct segue_description *d)
 		.video_depth = job->video_depth,
 		.video_mode = job->video_mode,
 		.is_64_bit = job->is_64_bit,
+		.core = job->core,
+		.core_size = job->core_size,
 	};
 	if (segue_is_real_mode(&job->entry)) {
 		d->real_mode = 1;

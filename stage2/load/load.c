@@ -42,6 +42,7 @@ static int check_counts(const struct job *job)
 		{"target_memory_count", args->target_memory, args->target_memory_count, sizeof *args->target_memory, SEGUE_E_TARGET_MEMORY},
 		{"staging_count", args->staging, args->staging_count, sizeof *args->staging, SEGUE_E_ARGUMENT},
 		{"unused_count", args->unused, args->unused_count, sizeof *args->unused, SEGUE_E_ARGUMENT},
+		{"mapping_count", args->mappings, args->mapping_count, sizeof *args->mappings, SEGUE_E_ARGUMENT},
 	};
 	const char *wrong;
 
@@ -102,6 +103,8 @@ static int check_args(struct job *job)
 		return segue_refuse(&job->log, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
 	if ((args->flags & (SEGUE_LOAD_CLEAR | SEGUE_LOAD_RETURN)) == SEGUE_LOAD_CLEAR)
 		return segue_refuse(&job->log, SEGUE_E_RETURN, "SEGUE_LOAD_CLEAR is given without it");
+	if ((args->flags & (SEGUE_LOAD_CORE | SEGUE_LOAD_RETURN)) == SEGUE_LOAD_CORE)
+		return segue_refuse(&job->log, SEGUE_E_CORE, "SEGUE_LOAD_CORE is given without SEGUE_LOAD_RETURN");
 	if (args->blob.size == 0)
 		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);
 	return SEGUE_OK;
@@ -233,7 +236,7 @@ static int place_and_plan(struct job *job)
 	return segue_arrange(job);
 }
 
-static int try_to_place(struct job *job)
+static OUT_OF_LINE int try_to_place(struct job *job)
 {
 	struct job before = *job;
 	int error = place_and_plan(job);

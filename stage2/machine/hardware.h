@@ -61,6 +61,8 @@
 #define EFER_LME 0x100u
 #define EFER_LMA 0x400u
 #define MSR_S_CET 0x6a2u
+#define MSR_FS_BASE 0xc0000100u
+#define MSR_GS_BASE 0xc0000101u
 
 /* Local APIC (Intel SDM vol. 3, 10.4) */
 #define APIC_USUAL 0xfee00000u

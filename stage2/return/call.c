@@ -8,6 +8,7 @@
 #include "leave/processor.h"
 #include "machine/hardware.h"
 #include "return/call_state.h"
+#include "return/caller.h"
 #include "return/registers.h"
 
 #define PIT_MODE_MOST 5u
@@ -110,8 +111,9 @@ static void restore_devices(const struct segue_call_args *args, struct pics *pic
 }
 
 /* With interrupts off, so that this CPU, its TSS and what segue_ready() has seen stay the same up to the gate. */
-static int call(struct segue_call_args *args)
+static int call(const struct caller *caller)
 {
+	struct segue_call_args *args = caller->args;
 	const struct log log = {.callback = args->log, .context = args->log_context};
 	struct loaded *loaded;
 	struct purgatory_params *params;
@@ -150,6 +152,8 @@ static int call(struct segue_call_args *args)
 	segue_keep(&kept, crossing->cpu, area + RETURN_FPU_AT);
 	segue_keep_registers(&registers, crossing->cpu);
 	segue_read_pic_masks(&pics);
+	if (loaded->job.note_caller)
+		loaded->job.note_caller(&loaded->job, caller, crossing->cpu);
 	segue_cross(crossing);
 	/* A target that is entered by segue_exec() has nobody to come back to. */
 	crossing->ascend = 0;
@@ -167,18 +171,16 @@ static int call(struct segue_call_args *args)
 	return SEGUE_OK;
 }
 
-int segue_call(struct segue_call_args *args)
+SEGUE_REGISTER_CALL int segue_call_from(const struct caller *caller)
 {
-	uintptr_t flags;
 	int code;
 
-	if (!args)
+	if (!caller->args)
 		return SEGUE_E_ARGUMENT;
-	if (args->struct_size != sizeof *args)
+	if (caller->args->struct_size != sizeof *caller->args)
 		return SEGUE_E_STRUCT_SIZE;
-	flags = segue_flags();
 	__asm__ volatile("cli" : : : "memory");
-	code = call(args);
-	segue_set_flags(flags);
+	code = call(caller);
+	segue_set_flags(caller->flags);
 	return code;
 }

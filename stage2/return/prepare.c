@@ -8,9 +8,9 @@
 #include "return/return_page.h"
 #include "return/saves.h"
 
-#define LINE_OPTION " kexec_jump_back_entry=0x"
+#define LINE_OPTION "kexec_jump_back_entry=0x"
 #define LINE_DIGITS 8u
-#define LINE_ONE_CPU "nr_cpus=1 "
+#define LINE_ONE_CPU "nr_cpus=1"
 
 static uint8_t *area(const struct job *job)
 {
@@ -59,7 +59,7 @@ int segue_return_prepare(struct job *job)
 	return segue_sort_saves(job);
 }
 
-static bool is_linux(const struct job *job)
+bool segue_is_for_linux(const struct job *job)
 {
 	for (const struct segue_loader *const *each = segue_loaders; *each; each++)
 		if ((*each)->family == FAMILY_LINUX && (*each)->recognise(&job->bundle.kernel))
@@ -67,29 +67,36 @@ static bool is_linux(const struct job *job)
 	return false;
 }
 
-int segue_return_tell(struct job *job)
+int segue_add_to_line(struct job *job, bool in_front, const char *text, uint32_t number)
 {
 	struct bytes *line = &job->bundle.cmdline;
-	/* In front, because what follows "--" belongs to init. */
-	size_t before = is_linux(job) ? sizeof LINE_ONE_CPU - 1 : 0, after = sizeof LINE_OPTION - 1;
-	size_t size = before + line->size + after + LINE_DIGITS;
 	static const char digits[] = "0123456789abcdef";
-	uint8_t *text = segue_arena_take(&job->arena, size, 1), *end = text;
-	uint32_t entry = (uint32_t)job->return_page + RETURN_ENTRY_AT;
+	size_t length = 0, size;
+	uint8_t *all, *option;
 
-	if (!text)
+	while (text[length])
+		length++;
+	size = length + (number ? LINE_DIGITS : 0) + 1;
+	all = segue_arena_take(&job->arena, line->size + size, 1);
+	if (!all)
 		return SEGUE_E_WORKSPACE_SMALL;
-	memcpy(end, LINE_ONE_CPU, before);
-	end += before;
+	option = in_front ? all : all + line->size + 1;
 	if (line->size > 0)
-		memcpy(end, line->data, line->size);
-	end += line->size;
-	memcpy(end, LINE_OPTION, after);
-	end += after;
-	for (unsigned shift = 32; shift > 0; shift -= 4)
-		*end++ = (uint8_t)digits[entry >> (shift - 4) & 15];
-	*line = (struct bytes){.data = text, .size = size, .part = PART_WORKSPACE};
+		memcpy(in_front ? all + size : all, line->data, line->size);
+	memcpy(option, text, length);
+	for (unsigned i = 0; number && i < LINE_DIGITS; i++)
+		option[length + i] = (uint8_t)digits[number >> (28 - 4 * i) & 15];
+	all[in_front ? size - 1 : line->size] = ' ';
+	*line = (struct bytes){.data = all, .size = line->size + size, .part = PART_WORKSPACE};
 	return SEGUE_OK;
+}
+
+int segue_return_tell(struct job *job)
+{
+	/* In front, because what follows "--" belongs to init. */
+	int error = segue_is_for_linux(job) ? segue_add_to_line(job, true, LINE_ONE_CPU, 0) : SEGUE_OK;
+
+	return error != SEGUE_OK ? error : segue_add_to_line(job, false, LINE_OPTION, (uint32_t)job->return_page + RETURN_ENTRY_AT);
 }
 
 /* Gives a segment to each part of [start, end) that no other one claims. */
@@ -141,6 +148,8 @@ static void write_page(const struct job *job)
 	page->block.magic = SEGUE_RETURN_MAGIC;
 	page->block.size = sizeof page->block;
 	page->block.entry = at + RETURN_ENTRY_AT;
+	page->block.core = (uint32_t)job->core;
+	page->block.core_size = job->core_size;
 	page->purgatory = (uint32_t)job->workspace_phys;
 	page->crossing = at + RETURN_CROSSING_AT;
 }

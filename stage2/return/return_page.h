@@ -56,6 +56,8 @@ _Static_assert(offsetof(struct segue_return_block, size) == 4, "segue_target.h")
 _Static_assert(offsetof(struct segue_return_block, entry) == 8, "segue_target.h");
 _Static_assert(offsetof(struct segue_return_block, word) == 12, "segue_target.h");
 _Static_assert(offsetof(struct segue_return_block, entries) == 16, "segue_target.h");
-_Static_assert(offsetof(struct segue_return_block, reserved) == 20, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, core) == 20, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, core_size) == 24, "segue_target.h");
+_Static_assert(offsetof(struct segue_return_block, reserved) == 28, "segue_target.h");
 
 #endif

@@ -200,7 +200,33 @@ struct deal {
 	size_t extent;
 	addr_t used;                  /* bytes of this extent */
 	addr_t lacking;               /* bytes for which there is no staging */
+	/* With a core: bytes that stay free, because Linux maps whole pages of it, and the first extent that has some. */
+	addr_t skipped;
+	size_t skips;
 };
+
+/*
+ * Goes on to the byte of staging that the byte at start gets: with a core, at the same offset in a page. False: there is none.
+ */
+static bool find_room(struct deal *deal, addr_t start)
+{
+	const struct segue_load_args *args = deal->job->args;
+
+	for (; deal->extent < args->staging_count; deal->extent++, deal->used = 0) {
+		const struct segue_extent *extent = &args->staging[deal->extent];
+		addr_t left = (addr_t)extent->size - deal->used;
+		addr_t skip = args->flags & SEGUE_LOAD_CORE ? (start - (addr_t)extent->addr - deal->used) % PAGE : 0;
+
+		if (skip > 0 && left > 0 && deal->skipped == 0)
+			deal->skips = deal->extent;
+		deal->skipped += skip < left ? skip : left;
+		if (skip >= left)
+			continue;
+		deal->used += skip;
+		return true;
+	}
+	return false;
+}
 
 static int deal_out(void *context, addr_t start, addr_t end)
 {
@@ -212,9 +238,7 @@ static int deal_out(void *context, addr_t start, addr_t end)
 		struct save *save;
 		addr_t left;
 
-		for (; deal->extent < job->args->staging_count && extents[deal->extent].size <= deal->used; deal->extent++)
-			deal->used = 0;
-		if (deal->extent == job->args->staging_count) {
+		if (!find_room(deal, start)) {
 			deal->lacking += end - start;
 			return SEGUE_OK;
 		}
@@ -241,6 +265,10 @@ int segue_find_saves(struct job *job)
 	job->saves = segue_arena_take(&job->arena, 0, sizeof(uint64_t));
 	if ((error = segue_each_saved(job, false, deal_out, &deal)) != SEGUE_OK)
 		return error;
+	if (deal.lacking > 0 && deal.skipped > 0)
+		return segue_refuse(&job->log, SEGUE_E_STAGING,
+				    "%z more bytes are needed; %z, from extent %z on, are not at the offset in a page that the core needs",
+				    deal.lacking, deal.skipped, (addr_t)deal.skips);
 	if (deal.lacking > 0)
 		return segue_refuse(&job->log, SEGUE_E_STAGING, "%z more bytes are needed", deal.lacking);
 	return SEGUE_OK;

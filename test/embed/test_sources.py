@@ -90,11 +90,14 @@ def use(header):
     if header == "segue.h":
         return text + ("int use(struct segue_load_args *args);\n"
                        "int use(struct segue_load_args *args) { return segue_load(args); }\n")
+    if header == "segue_core.h":
+        return text + ("uint64_t use(const struct segue_core_host *host);\n"
+                       "uint64_t use(const struct segue_core_host *host) { return host->flags & SEGUE_CORE_RESTORES ? host->cr3 : 0; }\n")
     text += "uint32_t use(uint32_t entry);\nuint32_t use(uint32_t entry)\n{\n\tuint32_t word = SEGUE_RETURN_BLOCK(entry)->word;\n"
     return text + "#ifdef __i386__\n\tword = segue_return(entry, word);\n#endif\n\treturn word;\n}\n"
 
 
-@pytest.mark.parametrize("header", ("segue.h", "segue_target.h"))
+@pytest.mark.parametrize("header", ("segue.h", "segue_target.h", "segue_core.h"))
 @pytest.mark.parametrize("cc, standard", [(cc, standard) for cc in STANDARDS for standard in STANDARDS[cc]])
 @pytest.mark.parametrize("bits", (32, 64))
 def test_header(tmp_path, cc, standard, bits, header):

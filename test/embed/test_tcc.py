@@ -117,7 +117,7 @@ def test_argument_arrives(tmp_path, compiler):
     run("nasm", "-f", "elf32", "-o", tmp_path / "in.o", tmp_path / "in.asm")
     run(*GCC["i386"], "-static", "-no-pie", "-o", tmp_path / "main", tmp_path / "main.o", tmp_path / "in.o",
         ROOT / "build/i386/stage2/leave/from_stack_i386.o")
-    run(tmp_path / "main")
+    run(*embed.RUN["i386"], tmp_path / "main")
 
 
 def build(folder, compiler, linker):

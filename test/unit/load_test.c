@@ -465,6 +465,24 @@ static void back_target_high(struct host *h)
 	back_in[0] = (struct segue_range){.start = 0x100000000, .end = 0x100000001};
 }
 static void clear_alone(struct host *h) { h->args.flags = SEGUE_LOAD_CLEAR; }
+/* The same with a core. */
+static struct segue_mapping core_mappings[2];
+static void with_core(struct host *h)
+{
+	come_back(h);
+	core_mappings[0] = (struct segue_mapping){.virt = 0xc0000000, .phys = 0, .size = MIB};
+	core_mappings[1] = (struct segue_mapping){.virt = 0x80000000, .phys = 0, .size = PAGE};
+	h->args.flags |= SEGUE_LOAD_CORE;
+	h->args.mappings = core_mappings;
+	h->args.mapping_count = 2;
+}
+static void core_alone(struct host *h) { h->args.flags = SEGUE_LOAD_CORE; }
+static void core_mappings_null(struct host *h) { with_core(h); h->args.mappings = NULL; }
+static void core_mappings_garbage(struct host *h) { with_core(h); h->args.mapping_count = 0x7fffffff; }
+static void core_mapping_wraps(struct host *h) { with_core(h); core_mappings[1].virt = ADDRESS_MAX - PAGE + 2; }
+static void core_mapping_phys_wraps(struct host *h) { with_core(h); core_mappings[1].phys = UINT64_MAX - PAGE + 1; }
+static void core_mappings_overlap(struct host *h) { with_core(h); core_mappings[1].virt = 0xc0000000 - PAGE + 1; }
+static void core_staging_offset(struct host *h) { with_core(h); back_staging[0].addr += 16; }
 static void overlapping_map(struct host *h)
 {
 	h->map[3] = (struct segue_range){.start = ENTRY + 0x2000, .end = ENTRY + 0x2001, .type = SEGUE_MEMORY_NVS};
@@ -553,6 +571,14 @@ static const struct refusal refusals[] = {
 	{"target memory that is kept", back_target_kept, SEGUE_E_RETURN, "range 0 of keep is in target_memory"},
 	{"target memory above 4 GiB", back_target_high, SEGUE_E_RETURN, "target_memory, range 0, has RAM above 0xfffff000"},
 	{"SEGUE_LOAD_CLEAR alone", clear_alone, SEGUE_E_RETURN, "SEGUE_LOAD_CLEAR is given without it"},
+	{"SEGUE_LOAD_CORE alone", core_alone, SEGUE_E_CORE, "SEGUE_LOAD_CORE is given without SEGUE_LOAD_RETURN"},
+	{"mappings without an array", core_mappings_null, SEGUE_E_ARGUMENT, "mapping_count is 2, and its array is NULL"},
+	{"mapping_count garbage", core_mappings_garbage, SEGUE_E_ARGUMENT, "mapping_count is 2147483647: more than the workspace can list"},
+	{"a mapping wraps", core_mapping_wraps, SEGUE_E_CORE, "mapping 1, 0x1000 bytes at 0x"},
+	{"a mapping wraps, physical", core_mapping_phys_wraps, SEGUE_E_CORE, "mapping 1, of 0x1000 bytes at physical 0xfffffffffffff000, wraps"},
+	{"mappings overlap", core_mappings_overlap, SEGUE_E_CORE, "mappings 1 and 0 overlap, from virtual 0xc0000000"},
+	{"staging not at the core's offsets", core_staging_offset, SEGUE_E_STAGING,
+	 "4096 more bytes are needed; 4096, from extent 0 on, are not at the offset in a page that the core needs"},
 	{"firmware's in the map's RAM", overlapping_map, SEGUE_E_SEGMENT_NOT_RAM, "0x202000"},
 };
 
@@ -895,7 +921,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 100);
+	assert_int_equal(known, 101);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 

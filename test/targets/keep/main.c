@@ -724,12 +724,13 @@ static void hpet_goes_on(uint32_t counter)
 	}
 }
 
-/* The kinds of values that the target must have changed, so that a comparison can fail */
+/* The kinds of values that the target must have changed, so that a comparison can fail. Called when it has. */
 static uint32_t kinds_to_spoil(void)
 {
 	uint32_t kinds = BIT(PORTS);
 
-	if (has_apic && !word("off"))
+	/* QEMU before 9.0 enables no local APIC again once it was off. */
+	if (has_apic && local_is_on())
 		kinds |= BIT(LOCAL);
 	if (has_io_apic)
 		kinds |= BIT(IO);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* The notes of the host's core: segue_core.h. */
+#include "core/core.h"
+#include "common/memory_functions.h"
+#include "core/notes_format.h"
+#include "machine/hardware.h"
+#include "return/caller.h"
+#include "return/return_page.h"
+#include "segue_core.h"
+
+/* Name and contents begin on multiples of 4 bytes, as Linux and gdb have it for ELF64 too (gABI 5, "Note Section"). */
+#define ALIGN_4(size) (((size) + 3u) & ~3u)
+#define HOST_AT (sizeof(struct elf_note) + ALIGN_4(sizeof SEGUE_CORE_NAME))
+#define HOST_SIZE (HOST_AT + ALIGN_4(sizeof(struct segue_core_host)))
+#define STATUS_AT (sizeof(struct elf_note) + ALIGN_4(sizeof CORE_NAME))
+#define STATUS_SIZE (STATUS_AT + ALIGN_4(sizeof(struct core_status)))
+#define CPUS 1u
+
+/* Those that have the library's width. */
+#define IS_64 (sizeof(uintptr_t) > 4)
+
+uint32_t segue_core_notes_size(void)
+{
+	return (uint32_t)(HOST_SIZE + CPUS * STATUS_SIZE);
+}
+
+static void put_note(uint8_t *at, const char *name, uint32_t name_size, uint32_t type, const void *contents, uint32_t size)
+{
+	struct elf_note note = {.n_namesz = name_size, .n_descsz = size, .n_type = type};
+
+	memcpy(at, &note, sizeof note);
+	memcpy(at + sizeof note, name, name_size);
+	memcpy(at + sizeof note + ALIGN_4(name_size), contents, size);
+}
+
+void segue_core_write_notes(const struct job *job, uint8_t *notes)
+{
+	struct segue_core_host host = {
+		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32, .workspace = job->workspace_phys,
+		.workspace_size = job->args->workspace_size,
+		.return_entry = (uint32_t)job->return_page + RETURN_ENTRY_AT,
+	};
+	struct core_status status = {.pid = 1};
+
+	put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_HOST, &host, sizeof host);
+	put_note(notes + HOST_SIZE, CORE_NAME, sizeof CORE_NAME, NT_PRSTATUS, &status, sizeof status);
+}
+
+static uint64_t read_msr(uint32_t msr)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+	return low | (uint64_t)high << 32;
+}
+
+#define READ(register, to) __asm__ volatile("mov %%" register ", %0" : "=r"(to))
+
+static void note_control(struct segue_core_host *host, uint32_t cpu)
+{
+	uintptr_t value;
+
+	READ("cr0", value);
+	host->cr0 = value;
+	READ("cr3", value);
+	host->cr3 = value;
+	if (cpu & CPU_CR4) {
+		READ("cr4", value);
+		host->cr4 = value;
+	}
+	if (cpu & CPU_EFER)
+		host->efer = read_msr(MSR_EFER);
+}
+
+static void note_registers(core_word *to, const struct caller *caller)
+{
+	to[CORE_IP] = caller->ip;
+	to[CORE_SP] = (uintptr_t)(&caller->ip + 1);
+	to[CORE_FLAGS] = caller->flags;
+	to[CORE_BP] = caller->bp;
+	to[CORE_BX] = caller->bx;
+	READ("cs", to[CORE_CS]);
+	READ("ss", to[CORE_SS]);
+	READ("ds", to[CORE_DS]);
+	READ("es", to[CORE_ES]);
+	READ("fs", to[CORE_FS]);
+	READ("gs", to[CORE_GS]);
+#ifdef __x86_64__
+	to[CORE_R12] = caller->r12;
+	to[CORE_R13] = caller->r13;
+	to[CORE_R14] = caller->r14;
+	to[CORE_R15] = caller->r15;
+	to[CORE_FS_BASE] = read_msr(MSR_FS_BASE);
+	to[CORE_GS_BASE] = read_msr(MSR_GS_BASE);
+#else
+	to[CORE_SI] = caller->si;
+	to[CORE_DI] = caller->di;
+#endif
+	/* Not in a system call. */
+	to[CORE_ORIG_AX] = (core_word)-1;
+}
+
+void segue_core_note_caller(const struct job *job, const struct caller *caller, uint32_t cpu)
+{
+	uint8_t *notes = job->workspace + (job->core - job->workspace_phys) + job->core_notes;
+	struct segue_core_host host;
+	struct core_status status;
+
+	memcpy(&host, notes + HOST_AT, sizeof host);
+	memcpy(&status, notes + HOST_SIZE + STATUS_AT, sizeof status);
+	note_control(&host, cpu);
+	note_registers(status.registers, caller);
+	memcpy(notes + HOST_AT, &host, sizeof host);
+	memcpy(notes + HOST_SIZE + STATUS_AT, &status, sizeof status);
+}
