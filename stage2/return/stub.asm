@@ -31,7 +31,6 @@ COMMAND_LINE	equ 4			; a type of note
 
 ; Video memory: RAM nowhere, so kexec always chooses another place.
 LINKED_AT	equ 0xa0000
-COM1		equ 0x3f8
 
 	bits 32
 	cpu 386

@@ -17,6 +17,9 @@ from test_hosts import host
 WORD = 0x5e90e14
 # 64 KiB to 640 KiB, and 96 MiB: all that Linux gets of 256 MiB.
 LOW, HIGH = (0x10000, 0xa0000), (0x3000000, 0x9000000)
+# What is read lies partly in the memory that Linux gets; the words are one in it and one beside it.
+PATTERN = (0x8fc0000, 0x9040000)
+SPOTS = (0x5000004, 0x9123450)
 BAD = r"^(Refused: .*|BAD: .*|host: exception .*|host: out of .*|segue: .*|LINUX-BAD .*|.*Kernel panic.*)"
 LINUX = {"amd64": ("cloud-amd64/linux", "x86_64"), "i386": ("di-i386/linux", "i686")}
 
@@ -57,10 +60,16 @@ CELLS = [
 def test_linux_comes_back(mode, arch, cpu, come_back, row):
     build, words = MODES[mode]
     kernel, machine = LINUX[arch]
-    line = f"{words} direct pit apictimer quiet=all calls=1 linux={WORD:x} memory={ranges(LOW, HIGH)}"
-    boot = qemu_kernel(Part(host(build), line), [Part(at(kernel), f"console=ttyS0 quiet lent.word={WORD:x}"), INITRD, Part(come_back)])
+    lent = f"pattern={ranges(PATTERN)} spots={SPOTS[0]:x},{SPOTS[1]:x}"
+    line = f"{words} direct pit apictimer quiet=all calls=1 core linux={WORD:x} memory={ranges(LOW, HIGH)} {lent}"
+    asked = f"lent.word={WORD:x} " + " ".join("lent." + each for each in lent.split())
+    boot = qemu_kernel(Part(host(build), line), [Part(at(kernel), f"console=ttyS0 quiet {asked}"), INITRD, Part(come_back)])
     with Qemu(f"linux-calls-{mode}-{arch}-{cpu}", memory="256M", cpu=cpu, **boot) as vm:
         vm.wait_for("^host: 1 calls, 0 bad", timeout=90, but_not=BAD)
         said = vm.serial()
         assert f"\nlinux: {machine}, 1 CPU\n" in said
+        figures = re.findall(r"^(?:host|linux): crc32 0*(\w+)$", said, re.MULTILINE)
+        assert len(figures) == 2 and figures[0] == figures[1]
+        assert re.findall(r"^host: (\w+) has (\w+)$", said, re.MULTILINE) == \
+            [(f"{spot:x}", f"{0xc0ffee01 + number:x}") for number, spot in enumerate(SPOTS)]
         row(vm.elapsed())

@@ -39,6 +39,7 @@ void boot_main(uint32_t magic, const struct multiboot *info);
 #define HPET_PHYS 0xfed00000u
 #define VGA_PHYS 0xa0000u
 #define CPUS 4u                       /* stacks.inc: OTHER_CPUS + 1 */
+#define CORE_LOADS 64u
 #define STAGE_START 0x100000u
 /* an odd stride visits every page of a range with which it shares no factor */
 #define STRIDE 7919u
@@ -284,6 +285,8 @@ static void place_workspace(uint64_t extents)
 
 	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
 							 SEGUE_WORKSPACE_SIZE(extents);
+	if (word(line, "core"))
+		handover.workspace_size += SEGUE_WORKSPACE_SIZE_CORE(CORE_LOADS);
 	handover.workspace_phys = word_number(line, "wsp=", 0);
 	if (!handover.workspace_phys)
 		handover.workspace_phys = take(handover.workspace_size, PAGE);

@@ -118,6 +118,7 @@ void calls(uint32_t count);
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
 /* lend.c: what a Linux reads and writes of the host's memory */
+size_t lend_mappings(const struct segue_mapping **mappings);
 void lend(void);
 void take_back(void);
 

@@ -6,28 +6,35 @@
 
 static uint32_t kept[SPOTS];
 
+/* The kernel's image and the direct map; none if paging is off. */
+size_t lend_mappings(const struct segue_mapping **mappings)
+{
+	static struct segue_mapping all[2];
+
+	if (handover.mode == MODE_FLAT)
+		return 0;
+	all[0] = (struct segue_mapping){.virt = (uintptr_t)(KERNEL_PHYS + handover.base), .phys = KERNEL_PHYS, .size = KERNEL_ROOM};
+	all[1] = (struct segue_mapping){.virt = handover.direct, .size = handover.ram_end};
+	*mappings = all;
+	return 2;
+}
+
 static volatile uint32_t *at_physical(uint64_t address)
 {
 	return (volatile uint32_t *)(uintptr_t)(handover.direct + address);
 }
 
-/* POSIX, cksum: a CRC of the bytes and then of their number, without leading zeros */
-static uint32_t crc_byte(uint32_t crc, uint8_t byte)
+/* The CRC of gzip and of busybox's crc32 (RFC 1952, 8). */
+static uint32_t crc32(uint64_t start, uint64_t end)
 {
-	crc ^= (uint32_t)byte << 24;
-	for (int bit = 0; bit < 8; bit++)
-		crc = crc << 1 ^ (crc & BIT(31) ? 0x04c11db7u : 0);
-	return crc;
-}
+	const volatile uint8_t *bytes = (const volatile uint8_t *)at_physical(0);
+	uint32_t crc = 0xffffffff;
 
-static uint32_t cksum(uint64_t start, uint64_t end)
-{
-	uint32_t crc = 0;
-
-	for (uint64_t at = start; at < end; at++)
-		crc = crc_byte(crc, *((const volatile uint8_t *)at_physical(0) + at));
-	for (uint64_t size = end - start; size; size >>= 8)
-		crc = crc_byte(crc, (uint8_t)size);
+	for (uint64_t at = start; at < end; at++) {
+		crc ^= bytes[at];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
 	return ~crc;
 }
 
@@ -61,7 +68,7 @@ void lend(void)
 	if (read_ranges(handover.line, "pattern=", &pattern, 1)) {
 		for (uint64_t at = pattern.start; at < pattern.end; at += 4)
 			*at_physical(at) = (uint32_t)at * 0x9e3779b1u;
-		say("host: cksum %u\n", cksum(pattern.start, pattern.end));
+		say("host: crc32 %x\n", (uint64_t)crc32(pattern.start, pattern.end));
 	}
 	each_spot(keep);
 }
