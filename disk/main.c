@@ -6,7 +6,7 @@
 #include "segue.h"
 
 static const struct command *const commands[] = {
-	&command_pack, &command_iso, &command_disk, &command_info, &command_plan
+	&command_pack, &command_iso, &command_disk, &command_info, &command_plan, &command_core
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

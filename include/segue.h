@@ -227,11 +227,23 @@ enum segue_error {
 	/* the target has not left an address in its memory at which it can be entered again */
 	SEGUE_E_CALL_OVER = 183,
 	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and can only be unloaded */
+	/*
+	 * Not a refusal: this call went to a target, and a snapshot that was made then has been started (segue_core.h). The target
+	 * is gone, and can only be unloaded.
+	 */
+	SEGUE_RESTORED = 185,
 
 	/* segue_range_from_multiboot() */
 	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is truncated, or a range wraps */
 	SEGUE_E_RANGE_NONE = 191,        /* the information has no memory map */
-	SEGUE_E_RANGE_LIMIT = 192        /* there are more ranges than the array has room for */
+	SEGUE_E_RANGE_LIMIT = 192,       /* there are more ranges than the array has room for */
+
+	/* ELF cores (segue_core.h); also the codes of ELF */
+	SEGUE_E_CORE_NOTE = 220,         /* a core that has no note of a host: of another kernel, or of a program */
+	SEGUE_E_CORE_NOTE_SIZE = 221,    /* the note of the host is shorter than it must be, or ends after its segment */
+	SEGUE_E_CORE_RESTORE = 222,      /* the note says that the host cannot be started from this core */
+	SEGUE_E_CORE_ENTRY = 223,        /* the address at which the host goes on is not in the bytes of a segment */
+	SEGUE_E_CORE_WORKSPACE = 224     /* the host's workspace is not entirely in segments */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -724,11 +736,38 @@ struct segue_call_args {
 	void *log_context;
 };
 /*
- * Returns SEGUE_OK after the target has come back; SEGUE_E_DIGEST if it was not entered. Any other code is a refusal before
+ * Returns SEGUE_OK after the target has come back; SEGUE_RESTORED if the host was started again from a snapshot instead;
+ * SEGUE_E_DIGEST if the target was not entered. Any other code is a refusal before
  * anything has changed: SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, SEGUE_E_FLAGS, SEGUE_E_NOT_LOADED, SEGUE_E_READY_*,
  * SEGUE_E_CALL_*.
  */
 SEGUE_STACK_CALL int segue_call(struct segue_call_args *args);
+
+/*
+ * Where the target's memory lies between two calls: most of it in staging, and what the host does not use in its place, as
+ * long as the host does not write there. The host may read it and change it. In the order of the target's addresses; neighbours
+ * are merged. Fills in at most limit extents, and *count with the number of all.
+ *
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED, or SEGUE_E_CALL_RETURN,
+ * with *count 0.
+ */
+struct segue_target_extent {
+	uint64_t target;              /* physical: where the target has it */
+	uint64_t addr;                /* physical: where it is now */
+	uint64_t size;
+};
+int segue_target_extents(const void *workspace, struct segue_target_extent *extents, size_t limit, size_t *count);
+
+/*
+ * The same as an ELF core header, made in memory of the host's at header (on a multiple of 8), whose physical address is
+ * header_phys: PT_NOTE with NT_PRSTATUS of the target's CPU (EIP, ESP, EBP as it will go on with), then a PT_LOAD for each
+ * extent, whose p_offset is the physical address, and p_vaddr the same as p_paddr. So a debugger's stub or a dump in the host
+ * reads the target as a target reads the host (segue_core.h). *need is set to the size of it.
+ *
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if size is less than *need; SEGUE_E_CORE if there are more extents than a core can have;
+ * or a code of segue_target_extents().
+ */
+int segue_target_core(const void *workspace, void *header, uint64_t header_phys, size_t size, size_t *need);
 
 /* What video mode a target requests. */
 enum segue_video {
@@ -919,6 +958,7 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  * their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
  * machine, also if translate is given.
  */
+extern const struct segue_loader segue_loader_core;        /* an ELF core of a host (segue_core.h), to go on with */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
 extern const struct segue_loader segue_loader_elf;         /* plain ELF */

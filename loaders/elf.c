@@ -41,17 +41,17 @@ static const struct {
 	{EI_VERSION, EV_CURRENT, EV_CURRENT, SEGUE_E_ELF_VERSION},
 	{offsetof(struct elf32_header, e_version), EV_CURRENT, EV_CURRENT, SEGUE_E_ELF_VERSION},
 	{offsetof(struct elf32_header, e_version) + 2, 0, 0, SEGUE_E_ELF_VERSION},
-	{offsetof(struct elf32_header, e_type), ET_EXEC, ET_DYN, SEGUE_E_ELF_TYPE},
 	{offsetof(struct elf32_header, e_machine), EM_386, EM_X86_64, SEGUE_E_ELF_MACHINE},
+	{offsetof(struct elf32_header, e_type), ET_EXEC, ET_DYN, SEGUE_E_ELF_TYPE}, /* the last one: not of a core */
 };
 
-static int check_ident(const struct job *job, const struct bytes *file, bool is_64)
+static int check_ident(const struct job *job, const struct bytes *file, bool is_64, uint32_t core)
 {
 	uint32_t size = SIZE_OF(is_64, header);
 
 	if (file->size < size)
 		return segue_refuse(&job->log, SEGUE_E_ELF_TRUNCATED, "%z bytes, header %u", (addr_t)file->size, size);
-	for (size_t i = 0; i < sizeof ident / sizeof *ident; i++) {
+	for (size_t i = 0; i < sizeof ident / sizeof *ident - core; i++) {
 		const uint8_t *p = file->data + ident[i].offset;
 		uint32_t value = ident[i].offset < sizeof((struct elf32_header *)0)->e_ident ? *p : le16(p);
 
@@ -75,13 +75,13 @@ static int check_range(const struct job *job, const struct elf_file *elf, int co
 			    (addr_t)elf->file.size);
 }
 
-int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_file *elf)
+int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_file *elf, uint32_t core)
 {
 	const uint8_t *p = file->data;
 	bool is_64 = file->size > EI_CLASS && p[EI_CLASS] == ELFCLASS64;
 	uint32_t entry_size, expected = SIZE_OF(is_64, program_header);
 	addr_t words[3];
-	int error = check_ident(job, file, is_64);
+	int error = check_ident(job, file, is_64, core);
 
 	if (error)
 		return error;
@@ -105,7 +105,7 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 }
 
 /* segue_elf_open() checked that the table is inside the file. */
-static const uint8_t *program_header(const struct elf_file *elf, uint32_t index)
+const uint8_t *segue_elf_program_header(const struct elf_file *elf, uint32_t index)
 {
 	return elf->file.data + (size_t)elf->program_headers + (size_t)index * SIZE_OF(elf->is_64, program_header);
 }
@@ -118,37 +118,34 @@ static IN_LINE uint32_t segment_type(const uint8_t *p)
 int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *elf)
 {
 	for (uint32_t i = 0; i < elf->program_header_count; i++)
-		if (segment_type(program_header(elf, i)) == PT_INTERP)
+		if (segment_type(segue_elf_program_header(elf, i)) == PT_INTERP)
 			return segue_refuse(&job->log, SEGUE_E_ELF_INTERPRETER, "program header %u", i);
 	return SEGUE_OK;
 }
 
-/* Indices of words[], in the order of a program header. */
-enum { OFFSET, VADDR, PADDR, FILESZ, MEMSZ, WORDS };
-
-static int add_segment(struct job *job, const struct elf_file *elf, uint32_t index, const addr_t *words)
+int segue_elf_add_segment(struct job *job, const struct elf_file *elf, uint32_t index, const addr_t *words)
 {
-	struct bytes source = {elf->file.data, (size_t)words[FILESZ], elf->file.part};
-	const uint8_t *p = program_header(elf, index);
+	struct bytes source = {elf->file.data, (size_t)words[ELF_FILESZ], elf->file.part};
+	const uint8_t *p = segue_elf_program_header(elf, index);
 	uint64_t file_size = segue_elf_read_wide(elf->is_64, AT(elf->is_64, p, program_header, p_filesz));
 	uint64_t size = segue_elf_read_wide(elf->is_64, AT(elf->is_64, p, program_header, p_memsz));
 
 	if (size < file_size)
 		return segue_refuse(&job->log, SEGUE_E_ELF_SEGMENT_SIZE, "segment %u, %X in the file, %X in memory",
 				    index, file_size, size);
-	if (!fits(words[PADDR], words[MEMSZ], ADDRESS_LIMIT))
+	if (!fits(words[ELF_PADDR], words[ELF_MEMSZ], ADDRESS_LIMIT))
 		return segue_refuse(&job->log, SEGUE_E_ELF_SEGMENT_HIGH, "segment %u, %X bytes at %X", index, size,
 				    segue_elf_read_wide(elf->is_64, AT(elf->is_64, p, program_header, p_paddr)));
 	/* The offset of a segment without bytes in the file is meaningless and not checked. */
-	if (words[FILESZ]) {
+	if (words[ELF_FILESZ]) {
 		int error = check_range(job, elf, SEGUE_E_ELF_SEGMENT_FILE, "segment", index,
 					segue_elf_read_wide(elf->is_64, AT(elf->is_64, p, program_header, p_offset)), file_size);
 
 		if (error)
 			return error;
-		source.data += words[OFFSET];
+		source.data += words[ELF_OFFSET];
 	}
-	return segue_add_segment(job, "ELF segment", index, words[PADDR], &source, words[MEMSZ] - words[FILESZ], words[MEMSZ]);
+	return segue_add_segment(job, "ELF segment", index, words[ELF_PADDR], &source, words[ELF_MEMSZ] - words[ELF_FILESZ], words[ELF_MEMSZ]);
 }
 
 /*
@@ -162,21 +159,21 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 	addr_t by_virtual = ADDRESS_MAX, by_physical = ADDRESS_MAX; /* none: no segment lies there */
 
 	for (uint32_t i = 0; i < elf->program_header_count; i++) {
-		const uint8_t *p = program_header(elf, i);
-		addr_t words[WORDS], into;
+		const uint8_t *p = segue_elf_program_header(elf, i);
+		addr_t words[ELF_WORDS], into;
 		int error;
 
-		segue_elf_read_words(is_64, AT(is_64, p, program_header, p_offset), words, WORDS);
-		if (segment_type(p) != PT_LOAD || (words[MEMSZ] | words[FILESZ]) == 0)
+		segue_elf_read_words(is_64, AT(is_64, p, program_header, p_offset), words, ELF_WORDS);
+		if (segment_type(p) != PT_LOAD || (words[ELF_MEMSZ] | words[ELF_FILESZ]) == 0)
 			continue;
-		error = add_segment(job, elf, i, words);
+		error = segue_elf_add_segment(job, elf, i, words);
 		if (error)
 			return error;
 		into = virtual_distance(is_64, AT(is_64, p, program_header, p_vaddr), AT(is_64, elf->file.data, header, e_entry));
-		if (into < words[FILESZ] && by_virtual == ADDRESS_MAX)
-			by_virtual = words[PADDR] + into;
+		if (into < words[ELF_FILESZ] && by_virtual == ADDRESS_MAX)
+			by_virtual = words[ELF_PADDR] + into;
 		/* an entry below the segment wraps to a large number */
-		if (elf->entry - words[PADDR] < words[FILESZ])
+		if (elf->entry - words[ELF_PADDR] < words[ELF_FILESZ])
 			by_physical = elf->entry;
 	}
 	if (job->segment_count == 0)

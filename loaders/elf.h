@@ -173,7 +173,16 @@ struct elf_section {
 /* Is this an ELF file for a 64-bit CPU? The rest of the file may be broken. */
 bool segue_elf_is_64_bit(const struct bytes *file);
 
-int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_file *elf);
+/* core: 1 leaves out the check of e_type. With 0 the file must be executable. */
+int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_file *elf, uint32_t core);
+
+/* index is below program_header_count. */
+const uint8_t *segue_elf_program_header(const struct elf_file *elf, uint32_t index);
+
+/* The fields of a program header from p_offset on: segue_elf_read_words(). */
+enum elf_words { ELF_OFFSET, ELF_VADDR, ELF_PADDR, ELF_FILESZ, ELF_MEMSZ, ELF_WORDS };
+/* Checks program header index, and adds the segment that words describe: all of it, or a part. */
+int segue_elf_add_segment(struct job *job, const struct elf_file *elf, uint32_t index, const addr_t *words);
 
 /* Refuses a file that names an interpreter: it is a program for an operating system. */
 int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *elf);

@@ -9,7 +9,7 @@ static int load(struct job *job)
 {
 	struct elf_file elf;
 	uint32_t entry;
-	int error = segue_elf_open(job, &job->bundle.kernel, &elf);
+	int error = segue_elf_open(job, &job->bundle.kernel, &elf, 0);
 
 	if (error)
 		return error;

@@ -251,7 +251,7 @@ static int load(struct job *job)
 	if (by_addresses) {
 		error = load_by_addresses(job, offset, &entry);
 	} else if (segue_is_elf(kernel)) {
-		error = segue_elf_open(job, kernel, &elf);
+		error = segue_elf_open(job, kernel, &elf, 0);
 		if (!error)
 			error = segue_elf_load(job, &elf, &entry);
 	} else {

@@ -6,6 +6,7 @@
 #include "segue.h"
 
 #ifndef SEGUE_PROTOCOLS
+#define SEGUE_PROTOCOL_core 1
 #define SEGUE_PROTOCOL_linux 1
 #define SEGUE_PROTOCOL_multiboot 1
 #define SEGUE_PROTOCOL_elf 1
@@ -14,6 +15,9 @@
 #endif
 
 const struct segue_loader *const segue_loaders[] = {
+#ifdef SEGUE_PROTOCOL_core
+	&segue_loader_core,
+#endif
 #ifdef SEGUE_PROTOCOL_linux
 	&segue_loader_linux,
 #endif

@@ -5,7 +5,8 @@
  *
  * 4. It starts with the magic of gzip or another compression: refused. This comes before Multiboot, because compressed
  *    bytes may hold Multiboot's magic of four bytes by chance.
- * 5. The loaders for Linux, Multiboot and ELF are tried in this order. Linux comes before Multiboot, because its magic
+ * 5. The loaders for cores, Linux, Multiboot and ELF are tried in this order. A core comes first, because the bytes in it are
+ *    any memory. Linux comes before Multiboot, because its magic
  *    has one fixed offset while Multiboot's may lie anywhere in 8 KiB. ELF comes after Multiboot, because Multiboot
  *    kernels are ELF files. A Multiboot header that cannot be valid, in a file that is not ELF, gives way to rules 6
  *    and 7.
@@ -14,7 +15,8 @@
  *    the boot flag too. A disk image begins with such a sector but is longer, so it is not recognised.
  *
  * protocols.c lists rules 5 to 7 as a table. A kernel that fits a rule whose loader is not in the table is refused, before the
- * rules that come after; an old Linux (rule 6) is then not known.
+ * rules that come after; an old Linux (rule 6) is then not known, and a core is a plain
+ * ELF.
  */
 #include "common/bytes.h"
 #include "common/loader.h"
@@ -72,13 +74,13 @@ static int refuse_unknown(const struct job *job, const char *what)
 static int refuse_family(const struct job *job, enum family family)
 {
 	static const char *const names[][2] = {
-		[FAMILY_LINUX] = {"Linux kernel", "loader_linux"},
-		[FAMILY_MULTIBOOT] = {"Multiboot kernel", "loader_multiboot"},
-		[FAMILY_ELF] = {"plain ELF", "loader_elf"},
-		[FAMILY_BOOT_SECTOR] = {"boot sector", "loader_boot_sector"},
+		[FAMILY_LINUX - FAMILY_LINUX] = {"Linux kernel", "loader_linux"},
+		[FAMILY_MULTIBOOT - FAMILY_LINUX] = {"Multiboot kernel", "loader_multiboot"},
+		[FAMILY_ELF - FAMILY_LINUX] = {"plain ELF", "loader_elf"},
+		[FAMILY_BOOT_SECTOR - FAMILY_LINUX] = {"boot sector", "loader_boot_sector"},
 	};
 
-	return segue_refuse_unlinked(&job->log, names[family][0], names[family][1]);
+	return segue_refuse_unlinked(&job->log, names[family - FAMILY_LINUX][0], names[family - FAMILY_LINUX][1]);
 }
 
 static void say_what_it_is_not(const struct job *job)

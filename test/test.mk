@@ -30,9 +30,16 @@ CALL_AT_call := 0x1000000
 CALL_AT_call-on-host := 0x120000
 CC_call = $(CC32) $(FREE) $(I386) -fno-pie -Iinclude -fcf-protection=none
 $(eval $(call objects,call,test/targets/call/,elf32))
-$(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(B)/call/entry.o $(B)/call/main.o $(B)/call/spoil.o
+$(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(addprefix $(B)/call/,entry.o main.o core.o spoil.o)
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(CALL_LAYOUT))
 CALL_LAYOUT = $(SCRIPT),--defsym,TARGET_AT=$(CALL_AT_$(*F))
+
+# ---- a target that saves its host to a disk ----
+SAVE := $(B)/save/save.elf
+CC_save = $(CC32) $(FREE) $(I386) -fno-pie $(INCLUDES) -fcf-protection=none
+$(eval $(call objects,save,test/targets/save/,elf32))
+$(SAVE): test/targets/call/call.ld $(B)/save/entry.o $(B)/save/main.o $(B)/i386/libsegue.a $(B)/i386/libsegue-memory.a
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(SCRIPT)$(comma)--defsym$(comma)TARGET_AT=$(CALL_AT_call))
 
 # ---- a kernel around purgatory's keep_devices and wake_devices ----
 KEEP := $(B)/keep/keep.elf
@@ -46,7 +53,7 @@ $(KEEP): test/targets/keep/keep.ld $(B)/keep/start.o $(B)/keep/main.o
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output
-HOST_KERNEL := kernel cpus tables state devices refusals bios calls call_refusals lend hostile witness output
+HOST_KERNEL := kernel cpus tables state devices refusals bios calls lend cores snapshot call_refusals hostile witness output
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000
@@ -54,9 +61,9 @@ HOST_LINK_i386-fiwix := 0xc0000000
 HOST_MORE_i386-fiwix := fiwix/host.o fiwix/kexec.o
 HOST_LINK_x86_64 := 0
 .PHONY: hosts
-hosts: $(HOSTS) $(CALL_TARGETS) ## host kernels for the tests (build/hosts/)
-CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -Itest/targets/call -fvisibility=hidden -fcf-protection=none
-CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -Itest/targets/call -fvisibility=hidden -fcf-protection=none
+hosts: $(HOSTS) $(CALL_TARGETS) $(SAVE) ## host kernels for the tests (build/hosts/)
+CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none
+CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none
 $(eval $(call objects,hosts/i386,$(HOSTS_SRC)/,elf32))
 $(eval $(call objects,hosts/x86_64,$(HOSTS_SRC)/,elf64))
 # static-pie: the kernel carries its relocations, and the boot stage applies them.
@@ -191,7 +198,7 @@ lists:
 	@echo $(UNIT) > $(B)/test/unit.list; echo $(UNIT32) > $(B)/test/unit32.list
 	@echo $(PLANNER) > $(B)/test/planner.list; echo $(FUZZ) > $(B)/test/fuzz.list
 .PHONY: tests-quick
-tests-quick: $(UNIT) $(UNIT32) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS) $(CALL_TARGETS) $(KEEP)
+tests-quick: $(UNIT) $(UNIT32) $(INSPECT) $(PLANNER) $(DIGEST_PROGRAM) $(HOSTS) $(CALL_TARGETS) $(SAVE) $(KEEP)
 tests: tests-quick $(FUZZ)
 # On all CPUs, where nobody has said on how many.
 MAKE_TESTS = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))

@@ -17,7 +17,7 @@
 	means(SEGUE_E_WORKSPACE_PARKED, "CPUs wait in the workspace") \
 	means(SEGUE_E_WORKSPACE_PLACE, "workspace not at workspace_phys") \
 	means(SEGUE_E_EXTENT_PLACE, "extent not at its address") \
-	means(SEGUE_E_WORKSPACE_USED, "workspace overlaps the stack, the arguments or Segue itself") \
+	means(SEGUE_E_WORKSPACE_USED, "workspace overlaps stack, arguments or Segue itself") \
 	means(SEGUE_E_BUSY, "another segue_load() is running") \
 	means(SEGUE_E_BLOCK, "needs a block of purgatory that is not linked") \
 	means(SEGUE_E_TARGET_MEMORY, "wrong target_memory") \
@@ -81,7 +81,7 @@
 	means(SEGUE_E_EXTRA, "needs an extra that is not linked") \
 	means(SEGUE_E_CORE, "no core of the host's memory") \
 	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
-	means(SEGUE_E_READY_WORKSPACE, "workspace has moved, or is not at workspace_phys") \
+	means(SEGUE_E_READY_WORKSPACE, "workspace moved, or not at workspace_phys") \
 	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as required") \
 	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
 	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page") \
@@ -90,20 +90,26 @@
 	means(SEGUE_E_READY_VMX, "CR4.VMXE, and CPUs to get INIT") \
 	means(SEGUE_E_BIOS_VMX, "CR4.VMXE is on") \
 	means(SEGUE_E_BIOS_GATE, "segue_bios()'s gate crosses a page") \
-	means(SEGUE_E_BIOS_LOW, "no base memory for real mode") \
+	means(SEGUE_E_BIOS_LOW, "no RAM for real mode") \
 	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
 	means(SEGUE_E_BIOS_GONE, "no working BIOS") \
 	means(SEGUE_E_BIOS_MAP, "BIOS reports no RAM above 1 MiB") \
-	means(SEGUE_E_BIOS_MAP_LIMIT, "BIOS's map has too many ranges") \
-	means(SEGUE_E_BIOS_OVERLAP, "workspace over memory that the BIOS uses") \
-	means(SEGUE_E_CALL_VMX, "CR4.VMXE is on: VMX root cannot be kept") \
+	means(SEGUE_E_BIOS_MAP_LIMIT, "too many BIOS ranges") \
+	means(SEGUE_E_BIOS_OVERLAP, "workspace over the BIOS's memory") \
+	means(SEGUE_E_CALL_VMX, "CR4.VMXE is on: VMX cannot be kept") \
 	means(SEGUE_E_CALL_GATE, "segue_call()'s gate crosses a page") \
 	means(SEGUE_E_CALL_RETURN, "loaded without SEGUE_LOAD_RETURN") \
 	means(SEGUE_E_CALL_OVER, "the target cannot be entered again") \
 	means(SEGUE_E_DIGEST, "wrong digest") \
-	means(SEGUE_E_RANGE_MAP, "broken Multiboot memory map") \
-	means(SEGUE_E_RANGE_NONE, "no Multiboot memory map") \
-	means(SEGUE_E_RANGE_LIMIT, "Multiboot memory map has too many ranges")
+	means(SEGUE_RESTORED, "restored") \
+	means(SEGUE_E_RANGE_MAP, "broken Multiboot map") \
+	means(SEGUE_E_RANGE_NONE, "no Multiboot map") \
+	means(SEGUE_E_RANGE_LIMIT, "too many Multiboot ranges") \
+	means(SEGUE_E_CORE_NOTE, "foreign core") \
+	means(SEGUE_E_CORE_NOTE_SIZE, "broken core note") \
+	means(SEGUE_E_CORE_RESTORE, "core cannot go on") \
+	means(SEGUE_E_CORE_ENTRY, "core without entry") \
+	means(SEGUE_E_CORE_WORKSPACE, "core without workspace")
 
 /* The texts follow each other in one array. Pointers would double the table's size and need relocations. */
 #define CODE(code, text) code,

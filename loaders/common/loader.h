@@ -220,7 +220,7 @@ struct searched_header {
 };
 
 /* Protocols, in the order of the rules in recognise.c. */
-enum family { FAMILY_LINUX, FAMILY_MULTIBOOT, FAMILY_ELF, FAMILY_BOOT_SECTOR, FAMILY_NONE };
+enum family { FAMILY_CORE, FAMILY_LINUX, FAMILY_MULTIBOOT, FAMILY_ELF, FAMILY_BOOT_SECTOR, FAMILY_NONE };
 
 /*
  * A boot protocol. recognise() looks at the bytes alone and tells whether the kernel uses this protocol. It also

@@ -13,6 +13,9 @@
 #include "common/loader.h"
 #include "elf.h"
 
+/* From PN_XNUM on the count is elsewhere (gABI 4, "ELF Header", e_phnum), where Linux does not look. */
+#define CORE_HEADERS_MAX 0xfffeu
+
 /* A run of the host's memory, [start, end), and where it lies while the target runs. */
 struct core_piece {
 	uint64_t start, end, at;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The ELF header of a core: core.h. */
+/* The ELF header of a core, its PT_LOADs and its notes: core.h. */
 #include "core/core.h"
+#include "common/memory_functions.h"
+#include "core/notes_format.h"
 
 void segue_core_write_header(struct elf64_header *header, uint32_t count, uint64_t notes_at, uint32_t notes_size)
 {
@@ -29,4 +31,13 @@ void segue_core_write_load(struct elf64_program_header *load, uint64_t virt, uin
 	load->p_vaddr = virt;
 	load->p_paddr = phys;
 	load->p_filesz = load->p_memsz = size;
+}
+
+void segue_core_put_note(uint8_t *at, const char *name, uint32_t name_size, uint32_t type, const void *contents, uint32_t size)
+{
+	struct elf_note note = {.n_namesz = name_size, .n_descsz = size, .n_type = type};
+
+	memcpy(at, &note, sizeof note);
+	memcpy(at + sizeof note, name, name_size);
+	memcpy(at + sizeof note + ALIGN_4(name_size), contents, size);
 }

@@ -3,9 +3,6 @@
 #include "core/core.h"
 #include "return/prepare.h"
 
-/* From PN_XNUM on the count is elsewhere (gABI 4, "ELF Header", e_phnum), where Linux does not look. */
-#define HEADERS_MAX 0xfffeu
-
 static int write_core(const struct core *core)
 {
 	struct job *job = core->job;
@@ -13,9 +10,9 @@ static int write_core(const struct core *core)
 	struct elf64_header *header;
 	struct elf64_program_header *first;
 
-	if (loads >= HEADERS_MAX)
+	if (loads >= CORE_HEADERS_MAX)
 		return segue_refuse(&job->log, SEGUE_E_CORE, "%z ranges of memory, and a core has at most %z", loads,
-				    (addr_t)HEADERS_MAX - 1);
+				    (addr_t)CORE_HEADERS_MAX - 1);
 	job->core_notes = sizeof *header + (uint32_t)(loads + 1) * (uint32_t)sizeof *first;
 	job->core_size = job->core_notes + segue_core_notes_size();
 	header = segue_arena_take(&job->arena, job->core_size, PAGE);

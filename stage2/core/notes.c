@@ -8,12 +8,8 @@
 #include "return/return_page.h"
 #include "segue_core.h"
 
-/* Name and contents begin on multiples of 4 bytes, as Linux and gdb have it for ELF64 too (gABI 5, "Note Section"). */
-#define ALIGN_4(size) (((size) + 3u) & ~3u)
 #define HOST_AT (sizeof(struct elf_note) + ALIGN_4(sizeof SEGUE_CORE_NAME))
 #define HOST_SIZE (HOST_AT + ALIGN_4(sizeof(struct segue_core_host)))
-#define STATUS_AT (sizeof(struct elf_note) + ALIGN_4(sizeof CORE_NAME))
-#define STATUS_SIZE (STATUS_AT + ALIGN_4(sizeof(struct core_status)))
 #define CPUS 1u
 
 /* Those that have the library's width. */
@@ -24,26 +20,18 @@ uint32_t segue_core_notes_size(void)
 	return (uint32_t)(HOST_SIZE + CPUS * STATUS_SIZE);
 }
 
-static void put_note(uint8_t *at, const char *name, uint32_t name_size, uint32_t type, const void *contents, uint32_t size)
-{
-	struct elf_note note = {.n_namesz = name_size, .n_descsz = size, .n_type = type};
-
-	memcpy(at, &note, sizeof note);
-	memcpy(at + sizeof note, name, name_size);
-	memcpy(at + sizeof note + ALIGN_4(name_size), contents, size);
-}
-
 void segue_core_write_notes(const struct job *job, uint8_t *notes)
 {
 	struct segue_core_host host = {
-		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32, .workspace = job->workspace_phys,
-		.workspace_size = job->args->workspace_size,
+		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32, .flags = SEGUE_CORE_RESTORES,
+		.workspace = job->workspace_phys, .workspace_size = job->args->workspace_size,
+		.restore_entry = (uint32_t)job->return_page + RETURN_RESTORE_AT,
 		.return_entry = (uint32_t)job->return_page + RETURN_ENTRY_AT,
 	};
 	struct core_status status = {.pid = 1};
 
-	put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_HOST, &host, sizeof host);
-	put_note(notes + HOST_SIZE, CORE_NAME, sizeof CORE_NAME, NT_PRSTATUS, &status, sizeof status);
+	segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_HOST, &host, sizeof host);
+	segue_core_put_note(notes + HOST_SIZE, CORE_NAME, sizeof CORE_NAME, NT_PRSTATUS, &status, sizeof status);
 }
 
 static uint64_t read_msr(uint32_t msr)

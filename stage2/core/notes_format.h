@@ -6,9 +6,14 @@
 #ifndef SEGUE_NOTES_FORMAT_H
 #define SEGUE_NOTES_FORMAT_H
 
-#include "common/bytes.h"
+#include "elf.h"
 
 #define CORE_NAME "CORE"
+
+/* Name and contents begin on multiples of 4 bytes, as Linux and gdb have it for ELF64 too (gABI 5, "Note Section"). */
+#define ALIGN_4(size) (((size) + 3u) & ~3u)
+#define STATUS_AT (sizeof(struct elf_note) + ALIGN_4(sizeof CORE_NAME))
+#define STATUS_SIZE ((uint32_t)(STATUS_AT + ALIGN_4(sizeof(struct core_status))))
 
 #if UINTPTR_MAX > UINT32_MAX
 typedef uint64_t core_word;
@@ -53,5 +58,7 @@ _Static_assert(offsetof(struct core_status, times) == 40, "struct elf_prstatus, 
 _Static_assert(offsetof(struct core_status, registers) == 72, "struct elf_prstatus, 32 bits");
 _Static_assert(offsetof(struct core_status, fpu_valid) == 140, "struct elf_prstatus, 32 bits");
 #endif
+
+void segue_core_put_note(uint8_t *at, const char *name, uint32_t name_size, uint32_t type, const void *contents, uint32_t size);
 
 #endif

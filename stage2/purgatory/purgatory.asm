@@ -72,6 +72,9 @@
 ;       started the target: a sentence is printed, and the machine stops.
 ;   31. If the digest is wrong, the target is not entered. The exchanges take the moves back, and the host is entered as
 ;       after a return, with SEGUE_E_DIGEST.
+;   32. At RETURN_RESTORE_AT the return page is entered in the mode of point 28, if the host's memory is as it was when the
+;       target was entered last. It relies on no register and no stack. The host is entered as after a return, with
+;       SEGUE_RESTORED, and nothing is exchanged.
 
 bits 32
 org 0

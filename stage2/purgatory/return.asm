@@ -32,11 +32,32 @@ return_entry:
 ;   in        EAX   purgatory, EBP the return page
 turn_back:
 	mov ecx, [ebp + return_page.exchanges]
+; In ECX a list
+.by_list:
 	mov [eax + arguments + params.list], ecx
 	and word [eax + arguments + params.flags], PURGATORY_HIGH
 	or byte [eax + arguments + params.flags + 1], PURGATORY_TO_HOST >> 8
 	and dword [eax + arguments + params.quiet], 0
 	jmp eax
+
+; restore_entry: all of the host's memory is in place again (segue_core.h)
+;   mode      32-bit, flat segments, CPL 0, paging off; any flags
+;   out       purgatory is entered anew: it moves nothing, and jumps to to_host
+%if $ - $$ + RETURN_ENTRY_AT != RETURN_RESTORE_AT
+	%error "RETURN_RESTORE_AT"
+%endif
+restore_entry:
+	cli
+	mov ebp, strict dword 0
+%if $ - 4 - $$ + RETURN_ENTRY_AT != RETURN_PATCH_3
+	%error "RETURN_PATCH_3"
+%endif
+	mov eax, [ebp + return_page.purgatory]
+	mov dword [ebp + return_page.result], SEGUE_RESTORED
+	lea ecx, [ebp + no_moves - move.op]
+	jmp short turn_back.by_list
+no_moves:
+	dd 0
 
 ; wrong_digest: the target was put in place, and is not entered
 ;   in        EBX   the return page, EBP purgatory

@@ -27,7 +27,8 @@ static bool is_targets(const struct loaded *loaded, uint32_t address)
 static int refuse_over(const struct log *log, const struct return_page *page)
 {
 	if (page->result != SEGUE_OK)
-		return segue_refuse(log, SEGUE_E_CALL_OVER, "its digest was wrong");
+		return segue_refuse(log, SEGUE_E_CALL_OVER, page->result == SEGUE_E_DIGEST ? "its digest was wrong" :
+				    "it was left behind when the host was restored");
 	return segue_refuse(log, SEGUE_E_CALL_OVER, "it came back with ESP %x and the return address %x, which are not both in its memory",
 			    (addr_t)page->esp, (addr_t)page->eip);
 }
@@ -165,6 +166,8 @@ static int call(const struct caller *caller)
 	lost = ((const struct purgatory_kept *)(const void *)(area + RETURN_KEPT_AT))->lost;
 	if (lost)
 		segue_say(&log, SEGUE_LOG_WARNING, "%u parts of the devices' state are lost", lost);
+	if (page->result == SEGUE_RESTORED)
+		return SEGUE_RESTORED;
 	if (page->result != SEGUE_OK)
 		return segue_refuse(&log, page->result, NULL);
 	args->word = page->word;

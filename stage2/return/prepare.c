@@ -144,6 +144,7 @@ static void write_page(const struct job *job)
 	memcpy(bytes + RETURN_ENTRY_AT, segue_purgatory_return.bytes, segue_purgatory_return.size);
 	put_le32(bytes + RETURN_PATCH_1, at + (uint32_t)offsetof(struct return_page, ebp));
 	put_le32(bytes + RETURN_PATCH_2, at);
+	put_le32(bytes + RETURN_PATCH_3, at);
 	put_le32(bytes + RETURN_STACK_TOP, at + RETURN_ENTRY_AT);
 	page->block.magic = SEGUE_RETURN_MAGIC;
 	page->block.size = sizeof page->block;

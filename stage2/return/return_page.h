@@ -35,6 +35,9 @@
 #define RETURN_ENTRY_AT 256u
 #define RETURN_PATCH_1 (RETURN_ENTRY_AT + 3)
 #define RETURN_PATCH_2 (RETURN_ENTRY_AT + 8)
+/* And the way in after a restore, with one more operand. */
+#define RETURN_RESTORE_AT (RETURN_ENTRY_AT + 79)
+#define RETURN_PATCH_3 (RETURN_RESTORE_AT + 2)
 /* ESP of a target that is entered with a return address on its stack. */
 #define RETURN_STACK_TOP (PAGE - 16u)
 
@@ -43,7 +46,7 @@ struct return_page {
 	uint32_t purgatory;           /* physical: the core */
 	uint32_t exchanges;           /* physical: the first page of the list for every crossing but the first one */
 	uint32_t crossing, leave;     /* physical */
-	int32_t result;               /* SEGUE_OK, or SEGUE_E_DIGEST */
+	int32_t result;               /* SEGUE_OK, SEGUE_E_DIGEST, SEGUE_RESTORED */
 	uint32_t word;                /* from the target */
 	uint32_t ebp, esp;            /* the target's, when it came back */
 	uint32_t eip;                 /* and its return address */

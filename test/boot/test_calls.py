@@ -109,6 +109,17 @@ def test_both_timers_go_on(mode, row):
     row(0)
 
 
+@pytest.mark.parametrize("words", ["", "stage=pages tsize=40000", "three half quiet=all", "target=120000 tsize=a0000"])
+@pytest.mark.parametrize("mode", ["flat", "4k-high", "pae-high", "long", "la57"])
+def test_core(mode, words, row):
+    """The target finds all of the host's memory by the core header, as the host had summed it up. The notes have the registers of
+    the call, and the host finds the target's memory."""
+    on_host = "target=" in words
+    said = call(f"core-{mode}-{words}", mode, f"core direct calls=3 {words}", target=TARGET_ON_HOST if on_host else TARGET, words="core")
+    assert re.search("^host: 3 calls, 0 bad, with a core", said, re.MULTILINE)
+    row(0)
+
+
 @pytest.mark.parametrize("mode", ["4k-high", "pae-high", "long"])
 def test_three_ranges(mode, row):
     """Target memory in three ranges, in no order; and a quarter of it that the host does not use."""

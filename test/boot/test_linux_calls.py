@@ -15,10 +15,10 @@ from qemu import BUILD, ROOT, Qemu
 from test_hosts import host
 
 WORD = 0x5e90e14
-# 64 KiB to 640 KiB, and 96 MiB: all that Linux gets of 256 MiB.
-LOW, HIGH = (0x10000, 0xa0000), (0x3000000, 0x9000000)
+# 96 MiB, and 64 KiB to 576 KiB: all that Linux gets of 256 MiB.
+START, END = 0x3000000, 0x9000000
 # What is read lies partly in the memory that Linux gets; the words are one in it and one beside it.
-PATTERN = (0x8fc0000, 0x9040000)
+PATTERN = (END - 0x40000, END + 0x40000)
 SPOTS = (0x5000004, 0x9123450)
 BAD = r"^(Refused: .*|BAD: .*|host: exception .*|host: out of .*|segue: .*|LINUX-BAD .*|.*Kernel panic.*)"
 LINUX = {"amd64": ("cloud-amd64/linux", "x86_64"), "i386": ("di-i386/linux", "i686")}
@@ -44,10 +44,6 @@ def come_back(targets, tmp_path_factory):
     return path
 
 
-def ranges(*pairs):
-    return ",".join(f"{start:x}-{end:x}" for start, end in pairs)
-
-
 CELLS = [
     pytest.param("4k-high", "amd64", "max"),
     pytest.param("long", "i386", "max"),
@@ -60,8 +56,8 @@ CELLS = [
 def test_linux_comes_back(mode, arch, cpu, come_back, row):
     build, words = MODES[mode]
     kernel, machine = LINUX[arch]
-    lent = f"pattern={ranges(PATTERN)} spots={SPOTS[0]:x},{SPOTS[1]:x}"
-    line = f"{words} direct pit apictimer quiet=all calls=1 core linux={WORD:x} memory={ranges(LOW, HIGH)} {lent}"
+    lent = f"pattern={PATTERN[0]:x}-{PATTERN[1]:x} spots={SPOTS[0]:x},{SPOTS[1]:x}"
+    line = f"{words} direct pit apictimer quiet=all calls=1 core linux={WORD:x} lowtoo target={START:x} tsize={END - START:x} {lent}"
     asked = f"lent.word={WORD:x} " + " ".join("lent." + each for each in lent.split())
     boot = qemu_kernel(Part(host(build), line), [Part(at(kernel), f"console=ttyS0 quiet {asked}"), INITRD, Part(come_back)])
     with Qemu(f"linux-calls-{mode}-{arch}-{cpu}", memory="256M", cpu=cpu, **boot) as vm:

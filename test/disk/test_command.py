@@ -88,7 +88,7 @@ def test_version_and_help():
     version = re.search(r'SEGUE_VERSION_STRING "(.*)"', header).group(1)
     assert segue("--version").stdout == f"segue {version}\n"
     overview = segue("help").stdout
-    for command in ("pack", "iso", "disk", "info", "plan"):
+    for command in ("pack", "iso", "disk", "info", "plan", "core"):
         assert f"segue {command}" in overview
         help_text = segue("help", command).stdout
         assert help_text.startswith(f"segue {command} ")
@@ -102,6 +102,7 @@ def test_version_and_help():
     ["pack", "--kernel", "k", "--kernel", "k"], ["pack", "--nonsense"],
     ["pack", "--format", "fiwix", "--kernel", "k", "--cmdline", "c", "-o", "out"],
     ["info"], ["info", "a", "b"], ["info", "--nonsense", "a"],
+    ["core"], ["core", "a", "b"], ["core", "--page-tables", "x", "a", "--paging", "3"],
     ["plan"], ["plan", "a", "b"], ["plan", "--memory", "much", "a"], ["plan", "--memory", "512", "a"],
     ["plan", "--memory", "12Q", "a"], ["plan", "--at", "-1", "a"], ["plan", "--at"],
     ["plan", "--memory", "99999999999999999999M", "a"], ["plan", "--memory", "0", "a"],
@@ -122,6 +123,7 @@ def test_usage_errors(words, tmp_path):
     (["disk", "--cmdline", "a", "--cmdline", "b"], "--cmdline is given twice"),
     (["info", "--linux16", "--linux16", "a"], "--linux16 is given twice"),
     (["plan", "--memory", "1G", "--memory", "2G", "a"], "--memory is given twice"),
+    (["core", "--gdb", "a", "--gdb", "b", "c"], "--gdb is given twice"), (["core", "--page", "1", "a"], "--page is not an option"),
     (["plan", "--map", "map", "--memory", "1G", "a"], "--map and --memory"),
     (["pack", "--modul", "a"], "--modul is not an option; --module must not be abbreviated"),
     (["pack", "--modul=a=b"], "--modul=a=b is not an option; --module must not be abbreviated"),

@@ -14,7 +14,7 @@ from images import Part, qemu_kernel
 from qemu import Qemu
 from test_state import LINUX, MULTIBOOT, PASSED, check_entry, check_verdict, connect, run_to, verdict
 
-LOADERS = ("linux", "multiboot", "elf", "linux16", "boot_sector")
+LOADERS = ("core", "linux", "multiboot", "elf", "linux16", "boot_sector")
 CONTAINERS = ("bundle", "fiwix")
 TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
@@ -33,7 +33,7 @@ CHOICES = {
 }
 # A name that only this loader or container has in it, beside its own.
 OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "linux16": "segue_loader_linux16",
-      "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "bundle": "segue_bundle_take",
+      "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "core": "segue_loader_core", "bundle": "segue_bundle_take",
       "fiwix": "segue_container_fiwix", "host": "segue_walk", "exchange": "segue_plan_exchange", "replay": "segue_replay_moves",
       "sections": "segue_elf_has_sections", "translate": "segue_extra_translate"}
 

@@ -145,6 +145,81 @@ static inline void generate_elf(struct file *f, struct stream *s, bool multiboot
 		put_multiboot_header(f, 0x400, s, (take_8(s) & 7u) | (take_8(s) < 0xf0 ? 0u : 0x10000u), (uint32_t)base - 0x400);
 }
 
+/* A note, at *at, which moves to the next one. */
+static inline size_t put_note(struct file *f, size_t *at, const char *name, struct stream *s, size_t size, unsigned type)
+{
+	size_t desc = *at + 12 + ((strlen(name) + 4) & ~(size_t)3);
+
+	put(f, *at, take_number(s, strlen(name) + 1), 4);
+	put(f, *at + 4, take_number(s, size), 4);
+	put(f, *at + 8, type, 4);
+	memcpy(f->at + *at + 12, name, strlen(name) + 1);
+	*at = desc + ((size + 3) & ~(size_t)3);
+	return desc;
+}
+
+/* Generates a core of a host (segue_core.h) of either class: notes, the workspace, and up to 6 more segments, some of them twice. */
+static inline void generate_core(struct file *f, struct stream *s)
+{
+	bool is_64 = !(take_8(s) & 1);
+	unsigned word = is_64 ? 8 : 4, header = is_64 ? 56 : 32, segments = 1 + take_8(s) % 7, order = take_8(s);
+	uint64_t base = 0x100000u + (take_8(s) & 0x3f) * 0x8000u, dest = base, offset = 0x800;
+	size_t notes = 0x500, end = notes, host;
+
+	f->size = 0x1800;
+	memset(f->at, 0, 0x800);
+	fill_pattern(f, 0x800, 19);
+	put(f, 0, 0x464c457f, 4);
+	put(f, 4, is_64 ? 0x010102 : 0x010101, 3);
+	put(f, 16, 4, 2);
+	put(f, 18, is_64 ? 62 : 3, 2);
+	put(f, 20, 1, 4);
+	put(f, 24 + word, take_number(s, 0x100), word);
+	put(f, 30 + 3 * word, header, 2);
+	put(f, 32 + 3 * word, segments + 1, 2);
+	if (order & 1)
+		put_note(f, &end, "CORE", s, take_8(s) & 0x3f, 1);
+	host = put_note(f, &end, order & 0x80 ? "Linux" : "Segue", s, 72, 1);
+	put(f, host, 72, 4);
+	put(f, host + 8, take_8(s) & 1 ? 32 : 64, 4);
+	put(f, host + 12, take_number(s, 1), 4);
+	put(f, host + 16, take_number(s, base), 8);
+	put(f, host + 24, take_number(s, 0x200), 8);
+	put(f, host + 32, take_number(s, base + 0x10), 4);
+	for (unsigned i = 0; i <= segments; i++) {
+		/* the notes are first or last */
+		unsigned index = order & 2 ? segments - i : i;
+		size_t at = 0x100 + index * header, field = at + word;
+		uint64_t size = 0x210u + (take_8(s) & 0xf) * 16u, more = (take_8(s) & 3) * 256u;
+		uint8_t kind = i == 0 ? 0 : take_8(s);
+
+		put(f, at, i == 0 ? 4 : kind < 0xf8 ? 1 : kind & 7, 4);
+		if (i == 0) {
+			offset = notes;
+			size = end - notes;
+		} else if (i == 1 || kind & 1) {
+			/* touches the one before it */
+			offset = 0x800 + (i - 1) * 0x280u;
+		} else if (kind & 2) {
+			/* the same memory again, or a part of it */
+			dest -= kind & 4 ? 0x100 : 0;
+			offset -= kind & 4 ? 0x100 : 0;
+		} else {
+			dest += 0x1000;
+			offset = 0x800 + (i - 1) * 0x280u;
+		}
+		put(f, field, take_number(s, offset), word);
+		put(f, field + word, take_number(s, dest + 0xc0000000u), word);
+		put(f, field + 2 * word, i == 0 ? 0 : take_number(s, dest), word);
+		put(f, field + 3 * word, take_number(s, size), word);
+		put(f, field + 4 * word, i == 0 ? 0 : take_number(s, size + more), word);
+		if (i > 0 && !(kind & 8)) {
+			dest += size + more;
+			offset += size + more;
+		}
+	}
+}
+
 static inline void generate_flat(struct file *f, struct stream *s)
 {
 	size_t at = (take_8(s) & 0x7f) * 4u;

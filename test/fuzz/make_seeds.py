@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Writes the seeds of the ELF and Multiboot fuzz targets: small kernels, each followed by the eight bytes of
+"""Writes the seeds of the ELF, core and Multiboot fuzz targets: small kernels, each followed by the eight bytes of
 layout that check.h takes from the end; and those of the media. Run it again when the layout changes; the seeds are in the tree."""
 import os
 import struct
@@ -75,6 +75,32 @@ ELFS = {
 	'past_the_end': elf(segments=[(1, 0x300, 0x100000, 0x100000, 0x41, 0x41)]),
 	'wraps_64': elf(True, segments=[(1, 0x200, 0x100000, 0xfffffffffffffff0, 0x40, 0x40)]),
 }
+
+
+def core(is_64=True, note=b'Segue\0', flags=1, workspace=0x100000, entry=0x100010, segments=ONE):
+	"""A core of a host (segue_core.h): PT_NOTE, then segments."""
+	head, program = (64, 56) if is_64 else (52, 32)
+	desc = struct.pack('<IIIIQQIIQQQQ', 72, 100, 64 if is_64 else 32, flags, workspace, 0x100, entry, 0, 0, 0, 0, 0)
+	notes = struct.pack('<III', len(note), len(desc), 1) + note.ljust(8, b'\0') + desc
+	file = bytearray(elf(is_64, entry=0, segments=[(4, 0x200, 0, 0, len(notes), 0)] + [
+		(kind, offset + 0x100, vaddr, paddr, filesz, memsz) for kind, offset, vaddr, paddr, filesz, memsz in segments], size=0x440))
+	file[16] = 4
+	file[0x200:0x200 + len(notes)] = notes
+	return bytes(file)
+
+
+CORES = {
+	'one_segment': core(),
+	'one_segment_32': core(False),
+	'mapped_twice': core(segments=ONE + [(1, 0x200, 0xc0100000, 0x100000, 0x100, 0x400)]),
+	'parts_twice': core(segments=ONE + [(1, 0x240, 0xc0100000, 0x100040, 0xc0, 0x800)]),
+	'contradicts': core(segments=ONE + [(1, 0x201, 0xc0100000, 0x100000, 0x100, 0x400)]),
+	'of_linux': core(note=b'Linux\0'),
+	'not_to_be_restored': core(flags=0),
+	'entry_in_zeros': core(entry=0x100100),
+	'workspace_missing': core(workspace=0x1003ff),
+	'past_the_end': core(segments=[(1, 0x300, 0x100000, 0x100000, 0x41, 0x41)]),
+}
 FLAT = multiboot(0x10003, 0x100200, 0x100000, 0, 0, 0x100240)
 KERNELS = {
 	'elf': elf(segments=ONE, header=multiboot(3)),
@@ -138,7 +164,7 @@ def main():
 	for name, medium in MEDIA.items():
 		with open(os.path.join(HERE, 'seeds', 'media', name), 'wb') as file:
 			file.write(medium)
-	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS)):
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('core', CORES)):
 		target = os.path.join(HERE, 'seeds', folder)
 		os.makedirs(target, exist_ok=True)
 		for i, (name, kernel) in enumerate(sorted(kernels.items())):

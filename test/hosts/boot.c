@@ -39,7 +39,6 @@ void boot_main(uint32_t magic, const struct multiboot *info);
 #define HPET_PHYS 0xfed00000u
 #define VGA_PHYS 0xa0000u
 #define CPUS 4u                       /* stacks.inc: OTHER_CPUS + 1 */
-#define CORE_LOADS 64u
 #define STAGE_START 0x100000u
 /* an odd stride visits every page of a range with which it shares no factor */
 #define STRIDE 7919u
@@ -214,24 +213,25 @@ static void map_kernel(const struct kernel_header *kernel, uint64_t base)
 	*token = linear + kernel->shadow_stack + PAGE - 8;
 }
 
-/* Target memory in one range; with three, in three that are out of order and apart; or those of memory=. Returns its size. */
-static uint64_t choose_memory(struct host_call *call, uint64_t start, uint64_t size)
-{
-	size_t count = read_ranges(handover.line, "memory=", call->memory, sizeof call->memory / sizeof *call->memory);
+#define CORE_SIZE SEGUE_WORKSPACE_SIZE_CORE(64)
+#define LOW_START 0x10000u
+#define LOW_END 0x90000u
 
-	if (count) {
-		for (size = 0; count > 0; count--)
-			size += call->memory[count - 1].end - call->memory[count - 1].start;
-		return size;
+/* Target memory in one range; with lowtoo, base memory before it; with three, in three that are out of order and apart. */
+static void choose_memory(struct host_call *call, uint64_t start, uint64_t size)
+{
+	if (word(handover.line, "lowtoo")) {
+		call->memory[0] = (struct segue_range){.start = LOW_START, .end = LOW_END};
+		call->memory[1] = (struct segue_range){.start = start, .end = start + size};
+		return;
 	}
 	if (!word(handover.line, "three")) {
 		call->memory[0] = (struct segue_range){.start = start, .end = start + size};
-		return size;
+		return;
 	}
 	call->memory[0] = (struct segue_range){.start = start + 3 * size, .end = start + 3 * size + size / 4};
 	call->memory[1] = (struct segue_range){.start = start, .end = start + size / 2};
 	call->memory[2] = (struct segue_range){.start = start + 2 * size, .end = start + 2 * size + size / 4};
-	return size;
 }
 
 /* Staging for all of target memory, cut as stage= says. */
@@ -267,9 +267,8 @@ static void place_calls(uint64_t extents)
 		return;
 	handover.call_count = word(line, "two") ? 2 : 1;
 	for (uint64_t i = 0; i < handover.call_count; i++) {
-		uint64_t all = choose_memory(&handover.calls[i], i ? word_number(line, "target2=", start) : start, size);
-
-		place_staging(&handover.calls[i], (uint32_t)all);
+		choose_memory(&handover.calls[i], i ? word_number(line, "target2=", start) : start, size);
+		place_staging(&handover.calls[i], (uint32_t)size + (word(line, "lowtoo") ? LOW_END - LOW_START : 0));
 	}
 	if (handover.call_count == 1)
 		return;
@@ -283,10 +282,11 @@ static void place_workspace(uint64_t extents)
 	const char *line = handover.line;
 	uint64_t linear;
 
-	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
+	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) + CORE_SIZE :
 							 SEGUE_WORKSPACE_SIZE(extents);
+	/* Each run of memory may be in two mappings. */
 	if (word(line, "core"))
-		handover.workspace_size += SEGUE_WORKSPACE_SIZE_CORE(CORE_LOADS);
+		handover.workspace_size += SEGUE_WORKSPACE_SIZE_CORE(4 * (handover.calls[0].staging_count + HOST_RANGES));
 	handover.workspace_phys = word_number(line, "wsp=", 0);
 	if (!handover.workspace_phys)
 		handover.workspace_phys = take(handover.workspace_size, PAGE);

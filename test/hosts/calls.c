@@ -55,10 +55,8 @@ void calls_arguments(struct segue_load_args *args, uint32_t which)
 	else
 		args->staging_count = 0;
 	args->flags |= (word(handover.line, "clear") ? SEGUE_LOAD_CLEAR : 0);
-	if (word(handover.line, "core")) {
-		args->flags |= SEGUE_LOAD_CORE;
-		args->mapping_count = lend_mappings(&args->mappings);
-	}
+	cores_arguments(args);
+	args->flags |= (word(handover.line, "snapshot") ? SEGUE_LOAD_CORE : 0);
 	if (word(handover.line, "digest=")) {
 		static uint8_t wrong[32];
 

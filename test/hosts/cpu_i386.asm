@@ -83,6 +83,32 @@ fault_task:
 	call	last_step
 
 ; in [esp+4] struct leaving; does not return
+; kernel.h; on the stack: the arguments of segue_call(), and where to put ESP of the call and the return address
+MARK	equ 0x84858600
+global call_with_marks
+extern segue_call
+call_with_marks:
+	push	ebp
+	push	ebx
+	push	esi
+	push	edi
+	mov	edx, [esp + 24]
+	push	dword [esp + 20]
+	mov	[edx], esp
+	mov	dword [edx + 4], .back
+	mov	ebx, MARK
+	mov	esi, MARK + 3
+	mov	edi, MARK + 4
+	mov	ebp, MARK + 5
+	call	segue_call
+.back:
+	pop	edx
+	pop	edi
+	pop	esi
+	pop	ebx
+	pop	ebp
+	ret
+
 leave_now:
 	mov	ebx, [esp + 4]
 	cmp	dword [ebx + leaving.endbranch], 0

@@ -77,6 +77,38 @@ call_on_stack:
 	call	rdi
 
 ; in RDI struct leaving; does not return
+; kernel.h; RDI: the arguments of segue_call(); RSI: where to put RSP of the call and the return address
+MARK	equ 0x8081828384858600
+global call_with_marks
+extern segue_call
+call_with_marks:
+	push	rbp
+	push	rbx
+	push	r12
+	push	r13
+	push	r14
+	push	r15
+	sub	rsp, 8
+	mov	[rsi], rsp
+	lea	rax, [.back]
+	mov	[rsi + 8], rax
+	mov	r15, MARK
+	mov	r14, MARK + 1
+	mov	r13, MARK + 2
+	mov	r12, MARK + 3
+	mov	rbp, MARK + 4
+	mov	rbx, MARK + 5
+	call	segue_call
+.back:
+	add	rsp, 8
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbx
+	pop	rbp
+	ret
+
 leave_now:
 	mov	rbx, rdi
 	cmp	dword [rbx + leaving.endbranch], 0

@@ -293,8 +293,13 @@ void last_step(void)
 		call_refusals();
 		stop();
 	}
+	if (word(line, "snapshot"))
+		snapshot();
 	if (word(line, "calls=")) {
-		calls((uint32_t)word_number(line, "calls=", 1));
+		if (word(line, "core") && !word(line, "linux="))
+			cores((uint32_t)word_number(line, "calls=", 1));
+		else
+			calls((uint32_t)word_number(line, "calls=", 1));
 		/* exec: then the target is entered once more, and has nobody to come back to. */
 		if (!word(line, "exec"))
 			stop();

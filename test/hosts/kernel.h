@@ -106,6 +106,7 @@ void read_more(struct more *more);
 void read_fpu(struct fpu *fpu);
 uint64_t checksum_memory(void);       /* all RAM except workspaces and stacks; needs the word direct */
 uint64_t checksum_memory_from(uint64_t first);
+uint64_t checksum_memory_of_host(void); /* without what is the BIOS's */
 
 /* bios.c */
 void bios_map(void);                  /* map=bios: replaces the boot loader's map */
@@ -115,10 +116,13 @@ void bios_calls(void);                /* bios=: after the state is applied */
 void calls_arguments(struct segue_load_args *args, uint32_t which);
 void calls_load_second(void);
 void calls(uint32_t count);
+/* cores.c: the word core */
+void cores_arguments(struct segue_load_args *args);
+void cores(uint32_t count);
+void snapshot(void);                  /* snapshot.c: to targets/save, and from there */
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
 /* lend.c: what a Linux reads and writes of the host's memory */
-size_t lend_mappings(const struct segue_mapping **mappings);
 void lend(void);
 void take_back(void);
 

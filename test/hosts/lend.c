@@ -6,19 +6,6 @@
 
 static uint32_t kept[SPOTS];
 
-/* The kernel's image and the direct map; none if paging is off. */
-size_t lend_mappings(const struct segue_mapping **mappings)
-{
-	static struct segue_mapping all[2];
-
-	if (handover.mode == MODE_FLAT)
-		return 0;
-	all[0] = (struct segue_mapping){.virt = (uintptr_t)(KERNEL_PHYS + handover.base), .phys = KERNEL_PHYS, .size = KERNEL_ROOM};
-	all[1] = (struct segue_mapping){.virt = handover.direct, .size = handover.ram_end};
-	*mappings = all;
-	return 2;
-}
-
 static volatile uint32_t *at_physical(uint64_t address)
 {
 	return (volatile uint32_t *)(uintptr_t)(handover.direct + address);

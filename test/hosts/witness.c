@@ -3,6 +3,7 @@
 #include "kernel.h"
 
 #define HOLE_START 0xa0000u           /* video memory and ROMs */
+#define BIOS_START 0x9f000u           /* the page of the BIOS's extended data */
 #define HOLE_END 0x100000u
 #define STATUS_FLAGS 0x8d5u           /* OF SF ZF AF PF CF */
 #define EDX_MSR BIT(5)
@@ -135,15 +136,15 @@ static uint64_t checksum_page(uint64_t page, uint64_t sum)
 	return a + ((uint64_t)b << 32);
 }
 
-/* Sums all RAM except the workspaces, staging and the kernel's stacks. */
-uint64_t checksum_memory_from(uint64_t first)
+/* Sums all RAM from first on, except the hole, the workspaces, staging and the kernel's stacks. */
+static uint64_t checksum(uint64_t first, uint64_t hole_start)
 {
 	uint64_t stacks = physical_of(fault_stack_top) - 8 * PAGE;
 	uint64_t shadow = physical_of(shadow_stack);
 	uint64_t sum = 0;
 
 	for (uint64_t page = first; page < handover.ram_end; page += PAGE)
-		if ((page < HOLE_START || page >= HOLE_END) &&
+		if ((page < hole_start || page >= HOLE_END) &&
 		    apart(page, handover.workspace_phys, handover.workspace_size) && apart(page, stacks, 8 * PAGE) &&
 		    apart(page, handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE) &&
 		    apart(page, shadow & ~(uint64_t)(PAGE - 1), 2 * PAGE) &&
@@ -152,6 +153,16 @@ uint64_t checksum_memory_from(uint64_t first)
 		    apart(page, handover.calls[1].workspace_phys, handover.calls[1].workspace_size))
 			sum = checksum_page(page, sum);
 	return sum;
+}
+
+uint64_t checksum_memory_from(uint64_t first)
+{
+	return checksum(first, HOLE_START);
+}
+
+uint64_t checksum_memory_of_host(void)
+{
+	return checksum(PAGE, BIOS_START);
 }
 
 uint64_t checksum_memory(void)

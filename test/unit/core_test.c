@@ -359,6 +359,87 @@ static void check_core(void)
 	}
 }
 
+/* Where the target has this byte of its memory between two calls; UINT64_MAX: that is none of its memory. */
+static uint64_t targets(uint64_t at)
+{
+	if (!is_ram(at) || !is_in(host.target, host.args.target_memory_count, at))
+		return UINT64_MAX;
+	return is_in(host.unused, host.args.unused_count, at) ? at : staged(at);
+}
+
+static struct segue_target_extent extents[3000];
+static _Alignas(8) uint8_t target_core[64 + 3001 * 56 + 356];
+
+static void check_target_at(uint64_t at, size_t count)
+{
+	uint64_t place = UINT64_MAX;
+
+	for (size_t i = 0; i < count; i++)
+		if (at - extents[i].target < extents[i].size) {
+			assert_true(place == UINT64_MAX);
+			place = extents[i].addr + (at - extents[i].target);
+		}
+	if (place != targets(at))
+		fail_msg("the target's %#llx is told at %#llx", (unsigned long long)at, (unsigned long long)place);
+}
+
+/* segue_target_extents(), and segue_target_core(), which has the same. */
+static void check_target(void)
+{
+	size_t count, again, need, less;
+	uint32_t contents;
+
+	assert_int_equal(segue_target_extents(workspace, extents, 3000, &count), SEGUE_OK);
+	for (size_t i = 0; i < count; i++) {
+		check_target_at(extents[i].target, count);
+		check_target_at(extents[i].target - 1, count);
+		check_target_at(extents[i].target + extents[i].size - 1, count);
+		check_target_at(extents[i].target + extents[i].size, count);
+		if (i > 0)
+			assert_true(extents[i - 1].target + extents[i - 1].size <= extents[i].target);
+		if (i > 0 && extents[i - 1].target + extents[i - 1].size == extents[i].target)
+			assert_true(extents[i - 1].addr + extents[i - 1].size != extents[i].addr);
+	}
+	for (size_t i = 0; i < host.args.target_memory_count; i++) {
+		check_target_at(host.target[i].start, count);
+		check_target_at(host.target[i].end - 1, count);
+	}
+	for (size_t i = 0; i < host.args.unused_count; i++) {
+		check_target_at(host.unused[i].start, count);
+		check_target_at(host.unused[i].end, count);
+	}
+	extents[count - 1].size = 0;
+	assert_int_equal(segue_target_extents(workspace, extents, count - 1, &again), SEGUE_E_RANGE_LIMIT);
+	assert_int_equal(again, count);
+	assert_int_equal(extents[count - 1].size, 0);
+	segue_target_extents(workspace, extents, count, &again);
+	assert_int_equal(segue_target_core(workspace, NULL, 0, 0, &need), SEGUE_E_RANGE_LIMIT);
+	assert_int_equal(need, 64 + (count + 1) * 56 + 12 + 8 + 336);
+	memset(target_core, 0xa5, sizeof target_core);
+	assert_int_equal(segue_target_core(workspace, target_core, 0x5000000, need - 1, &less), SEGUE_E_RANGE_LIMIT);
+	assert_int_equal(target_core[0], 0xa5);
+	assert_int_equal(segue_target_core(workspace, target_core, 0x5000000, sizeof target_core, &less), SEGUE_OK);
+	assert_int_equal(less, need);
+	assert_int_equal(target_core[need], 0xa5);
+	assert_int_equal(le16(target_core + 16), 4);
+	assert_int_equal(le16(target_core + 56), count + 1);
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *p = target_core + 64 + (i + 1) * 56;
+
+		assert_int_equal(le32(p), 1);
+		assert_int_equal(le64(p + 8), extents[i].addr);
+		assert_int_equal(le64(p + 16), extents[i].target);
+		assert_int_equal(le64(p + 24), extents[i].target);
+		assert_int_equal(le64(p + 32), extents[i].size);
+		assert_int_equal(le64(p + 40), extents[i].size);
+	}
+	assert_int_equal(le32(target_core + 64), 4);
+	assert_int_equal(le64(target_core + 72), 0x5000000 + 64 + (count + 1) * 56);
+	assert_int_equal(le64(target_core + 64 + 32), 356);
+	assert_non_null(note_of(target_core + 64 + (count + 1) * 56, 356, "CORE", 1, &contents));
+	assert_int_equal(contents, 336);
+}
+
 static void load_and_check(void)
 {
 	int code = segue_load(&host.args);
@@ -366,6 +447,7 @@ static void load_and_check(void)
 	if (code != SEGUE_OK)
 		fail_msg("%s", host.sentence);
 	check_core();
+	check_target();
 	segue_unload(workspace);
 }
 
@@ -570,6 +652,7 @@ static void test_random_hosts(void **state)
 			continue;
 		}
 		check_core();
+		check_target();
 		segue_unload(workspace);
 		loaded++;
 	}
@@ -614,6 +697,29 @@ static void test_refusals(void **state)
 	for (unsigned i = 0; i < 5000; i++)
 		add_mapping(i * 0x2000, i * 0x2000, 0x1000);
 	refuses(SEGUE_E_WORKSPACE_SMALL, "more are needed");
+}
+
+static void test_refusals_about_the_target(void **state)
+{
+	size_t count = 7;
+
+	(void)state;
+	open_one();
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	assert_int_equal(segue_target_extents(NULL, extents, 1, &count), SEGUE_E_ARGUMENT);
+	assert_int_equal(segue_target_extents(workspace, NULL, 1, &count), SEGUE_E_ARGUMENT);
+	assert_int_equal(segue_target_extents(workspace, extents, 1, NULL), SEGUE_E_ARGUMENT);
+	assert_int_equal(segue_target_core(workspace, NULL, 0, 1, &count), SEGUE_E_ARGUMENT);
+	assert_int_equal(segue_target_core(workspace, target_core + 4, 0, 1000, &count), SEGUE_E_ARGUMENT);
+	segue_unload(workspace);
+	assert_int_equal(segue_target_extents(workspace, extents, 1, &count), SEGUE_E_NOT_LOADED);
+	assert_int_equal(count, 0);
+	assert_int_equal(segue_target_core(workspace, target_core, 0, 1000, &count), SEGUE_E_NOT_LOADED);
+	host.args.flags = 0;
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	assert_int_equal(segue_target_extents(workspace, extents, 1, &count), SEGUE_E_CALL_RETURN);
+	assert_int_equal(segue_target_core(workspace, target_core, 0, 1000, &count), SEGUE_E_CALL_RETURN);
+	segue_unload(workspace);
 }
 
 static void test_too_many_ranges(void **state)
@@ -664,6 +770,7 @@ int main(void)
 		cmocka_unit_test(test_96_mib_by_pages),
 		cmocka_unit_test(test_random_hosts),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_refusals_about_the_target),
 		cmocka_unit_test(test_too_many_ranges),
 		cmocka_unit_test(test_the_count_takes_no_time),
 	};

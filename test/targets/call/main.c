@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A target that changes all of its state at each call, checks it at the next one, and comes back. */
 #include <stddef.h>
+#include "core.h"
 #include "rules.h"
 #include "spoil.h"
 #include "segue_target.h"
@@ -32,7 +33,7 @@ static void print_number(uint32_t value)
 		out8(COM1, (uint8_t)digits[value >> shift & 15]);
 }
 
-static _Noreturn void fail(const char *what, uint32_t value, uint32_t expected)
+_Noreturn void fail(const char *what, uint32_t value, uint32_t expected)
 {
 	print("BAD: target: ");
 	print(what);
@@ -45,7 +46,7 @@ static _Noreturn void fail(const char *what, uint32_t value, uint32_t expected)
 		__asm__ volatile("cli\n\thlt");
 }
 
-static void must_be(const char *what, uint32_t value, uint32_t expected)
+void must_be(const char *what, uint32_t value, uint32_t expected)
 {
 	if (value != expected)
 		fail(what, value, expected);
@@ -93,7 +94,7 @@ static void check_cpu(void)
 
 void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 {
-	const char *line = (const char *)info[4], *ends, *spoils, *executed;
+	const char *line = (const char *)info[4], *ends, *spoils, *executed, *core;
 	volatile struct segue_return_block *block = SEGUE_RETURN_BLOCK(entry);
 	uint32_t count = 0, host, word;
 
@@ -104,12 +105,14 @@ void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 	ends = find(line, "badly");
 	spoils = find(line, "spoil");
 	executed = find(line, "executed");
+	core = find(line, " core");
 	host = block->word;
 	for (;; count++) {
 		check_cpu();
 		/* For segue_exec() there is no word. */
 		if (!executed) {
-			must_be("the host's word", host, host_word(count));
+			if (!core)
+				must_be("the host's word", host, host_word(count));
 			must_be("the block's word", block->word, host);
 			must_be("entries", block->entries, count + 1);
 		}
@@ -119,7 +122,7 @@ void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 		for (uint32_t i = 0; i < COUNT; i++)
 			state[i] = count * 0x01000193u + i;
 		filled++;
-		word = target_word(count, host);
+		word = core ? read_core(entry, host, count) : target_word(count, host);
 		if (spoils)
 			spoil(entry);
 		if (ends)

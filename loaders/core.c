@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Protocol "ELF core": the memory of a host, as its target has saved it (segue_core.h). Its PT_LOADs are segments at their
+ * p_paddr, and the host goes on at the address in its note. It gets neither a command line nor modules.
+ */
+#include "common/placement.h"
+#include "elf_fields.h"
+#include "segue_core.h"
+
+/* gABI 5, "Note Section": namesz, descsz, type; then name and desc, each up to a multiple of 4 */
+#define NOTE_HEADER 12u
+#define NOTE_ALIGN 4u
+
+_Static_assert(sizeof(struct segue_core_host) == 72, "segue_core.h");
+_Static_assert(offsetof(struct segue_core_host, width) == 8, "segue_core.h");
+_Static_assert(offsetof(struct segue_core_host, flags) == 12, "segue_core.h");
+_Static_assert(offsetof(struct segue_core_host, workspace) == 16, "segue_core.h");
+_Static_assert(offsetof(struct segue_core_host, workspace_size) == 24, "segue_core.h");
+_Static_assert(offsetof(struct segue_core_host, restore_entry) == 32, "segue_core.h");
+
+static bool is_core(const struct bytes *kernel)
+{
+	const size_t type = offsetof(struct elf32_header, e_type);
+
+	return segue_is_elf(kernel) && kernel->size >= type + 2 && kernel->data[EI_DATA] == ELFDATA2LSB &&
+	       le16(kernel->data + type) == ET_CORE;
+}
+
+static bool is_host_note(const uint8_t *note, addr_t name_size, addr_t left)
+{
+	static const char name[] = SEGUE_CORE_NAME;
+
+	if (name_size != sizeof name || left < sizeof name || le32(note + 8) != SEGUE_CORE_HOST)
+		return false;
+	for (size_t i = 0; i < sizeof name; i++)
+		if (note[NOTE_HEADER + i] != (uint8_t)name[i])
+			return false;
+	return true;
+}
+
+/* Finds the host's note in these notes. *host stays NULL if there is none. */
+static int find_note(const struct job *job, const uint8_t *note, addr_t left, const uint8_t **host)
+{
+	const addr_t name_room = (sizeof SEGUE_CORE_NAME + NOTE_ALIGN - 1) & ~(addr_t)(NOTE_ALIGN - 1);
+
+	while (left >= NOTE_HEADER) {
+		addr_t name_size = le32(note), size = le32(note + 4), skip;
+
+		left -= NOTE_HEADER;
+		if (is_host_note(note, name_size, left)) {
+			left = left < name_room ? 0 : left - name_room;
+			if (size < sizeof(struct segue_core_host) || size > left)
+				return segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "%z bytes, of which %z are there; it has %u", size,
+						    left < size ? left : size, (uint32_t)sizeof(struct segue_core_host));
+			*host = note + NOTE_HEADER + name_room;
+			return SEGUE_OK;
+		}
+		if (!align_up(name_size, NOTE_ALIGN, &name_size) || !align_up(size, NOTE_ALIGN, &size) ||
+		    !add_addr(name_size, size, &skip) || skip > left)
+			break;
+		note += NOTE_HEADER + skip;
+		left -= skip;
+	}
+	return SEGUE_OK;
+}
+
+static uint32_t read_header(const struct elf_file *elf, uint32_t index, addr_t *words)
+{
+	const uint8_t *p = segue_elf_program_header(elf, index);
+
+	segue_elf_read_words(elf->is_64, AT(elf->is_64, p, program_header, p_offset), words, ELF_WORDS);
+	return le32(p + offsetof(struct elf32_program_header, p_type));
+}
+
+static int find_host(const struct job *job, const struct elf_file *elf, const uint8_t **host)
+{
+	int error = SEGUE_OK;
+
+	*host = NULL;
+	for (uint32_t i = 0; i < elf->program_header_count && !*host && error == SEGUE_OK; i++) {
+		addr_t words[ELF_WORDS];
+
+		if (read_header(elf, i, words) != PT_NOTE)
+			continue;
+		if (!segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]))
+			return segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "program header %u: the notes end after the file", i);
+		error = find_note(job, elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ], host);
+	}
+	if (error == SEGUE_OK && !*host)
+		return segue_refuse(&job->log, SEGUE_E_CORE_NOTE, "%u program headers", elf->program_header_count);
+	return error;
+}
+
+/* Do [start, end) of a segment and of the earlier one that claims it come from the same bytes? Zeros are the same. */
+static bool is_same(const struct elf_file *elf, const addr_t *words, const struct segment *claim, addr_t start, addr_t end)
+{
+	addr_t file_end = words[ELF_PADDR] + words[ELF_FILESZ], claim_end = claim->dest + claim->source.size;
+
+	if (file_end > end)
+		file_end = end;
+	if (claim_end > end)
+		claim_end = end;
+	if (file_end <= start || claim_end <= start)
+		return file_end <= start && claim_end <= start;
+	return file_end == claim_end &&
+	       words[ELF_OFFSET] - words[ELF_PADDR] == (addr_t)(claim->source.data - elf->file.data) - claim->dest;
+}
+
+/* Adds what no earlier segment has: a range that the host has mapped twice is in two segments. */
+static int add(struct job *job, const struct elf_file *elf, uint32_t index, const addr_t *words)
+{
+	addr_t start = words[ELF_PADDR], end = start + words[ELF_MEMSZ], file_end = start + words[ELF_FILESZ];
+	int error = SEGUE_OK;
+
+	/* Refused. */
+	if (!fits(start, words[ELF_MEMSZ], ADDRESS_LIMIT) || words[ELF_FILESZ] > words[ELF_MEMSZ])
+		return segue_elf_add_segment(job, elf, index, words);
+	while (start < end && error == SEGUE_OK) {
+		const struct segment *claim = segue_claim_that_meets(job, start, end);
+		addr_t gap_end = claim ? claim->dest : end, next = claim && claim->dest + claim->size < end ? claim->dest + claim->size : end;
+		addr_t piece[ELF_WORDS] = {[ELF_OFFSET] = words[ELF_OFFSET] + (start - words[ELF_PADDR]), [ELF_PADDR] = start};
+
+		if (gap_end < start)
+			gap_end = start;
+		/* With all up to next it is refused as an overlap. */
+		piece[ELF_MEMSZ] = (claim && !is_same(elf, words, claim, gap_end, next) ? next : gap_end) - start;
+		piece[ELF_FILESZ] = file_end <= start ? 0 : file_end - start < piece[ELF_MEMSZ] ? file_end - start : piece[ELF_MEMSZ];
+		if (piece[ELF_MEMSZ] > 0)
+			error = segue_elf_add_segment(job, elf, index, piece);
+		start = next;
+	}
+	return error;
+}
+
+static int add_segments(struct job *job, const struct elf_file *elf)
+{
+	int error = SEGUE_OK;
+
+	for (uint32_t i = 0; i < elf->program_header_count && error == SEGUE_OK; i++) {
+		addr_t words[ELF_WORDS];
+
+		if (read_header(elf, i, words) == PT_LOAD)
+			error = add(job, elf, i, words);
+	}
+	return error;
+}
+
+/* The first byte of [start, end) that is in no segment; end if there is none. */
+static addr_t first_gap(const struct job *job, addr_t start, addr_t end)
+{
+	const struct segment *claim;
+
+	while (start < end && (claim = segue_claim_that_meets(job, start, end)) && claim->dest <= start)
+		start = claim->dest + claim->size;
+	return start < end ? start : end;
+}
+
+static int check_host(const struct job *job, const uint8_t *host)
+{
+	addr_t entry = le32(host + offsetof(struct segue_core_host, restore_entry));
+	addr_t start = le_addr(host + offsetof(struct segue_core_host, workspace));
+	addr_t size = le_addr(host + offsetof(struct segue_core_host, workspace_size)), gap;
+	const struct segment *claim = segue_claim_that_meets(job, entry, entry + 1);
+
+	if (!claim || entry - claim->dest >= claim->source.size)
+		return segue_refuse(&job->log, SEGUE_E_CORE_ENTRY, "%x", entry);
+	if (!fits(start, size, ADDRESS_LIMIT) || size == 0)
+		return segue_refuse(&job->log, SEGUE_E_CORE_WORKSPACE, "it is %x bytes at %x", size, start);
+	gap = first_gap(job, start, start + size);
+	return gap == start + size ? SEGUE_OK :
+		segue_refuse(&job->log, SEGUE_E_CORE_WORKSPACE, "it is %x bytes at %x; %x is in no segment", size, start, gap);
+}
+
+static int load(struct job *job)
+{
+	struct elf_file elf;
+	const uint8_t *host;
+	uint32_t flags, entry;
+	int error = segue_elf_open(job, &job->bundle.kernel, &elf, 1);
+
+	if (error != SEGUE_OK || (error = find_host(job, &elf, &host)) != SEGUE_OK)
+		return error;
+	flags = le32(host + offsetof(struct segue_core_host, flags));
+	entry = le32(host + offsetof(struct segue_core_host, restore_entry));
+	if (!(flags & SEGUE_CORE_RESTORES) || entry == 0)
+		return segue_refuse(&job->log, SEGUE_E_CORE_RESTORE, "flags %x, entry %x", (addr_t)flags, (addr_t)entry);
+	if (job->return_page)
+		return segue_refuse(&job->log, SEGUE_E_RETURN, "a host that goes on from a core does not come back");
+	if ((error = add_segments(job, &elf)) != SEGUE_OK || (error = check_host(job, host)) != SEGUE_OK)
+		return error;
+	if (job->bundle.cmdline.size || job->bundle.initrd.size || job->bundle.module_count)
+		segue_say(&job->log, SEGUE_LOG_WARNING, "a core gets no command line, initrd or modules");
+	/* The host brings an IDT of its own, and its map says nothing of the catcher. */
+	if (job->place_catcher)
+		segue_say(&job->log, SEGUE_LOG_WARNING, "a core gets no catcher");
+	job->is_64_bit = le32(host + offsetof(struct segue_core_host, width)) == 64;
+	job->entry = (struct entry_state){ .eip = entry, .selectors = ENTRY_CODE_08_DATA_10 };
+	return SEGUE_OK;
+}
+
+const struct segue_loader segue_loader_core = {
+	.protocol = "ELF core",
+	.recognise = is_core,
+	.load = load,
+	.family = FAMILY_CORE,
+};
