@@ -309,12 +309,11 @@ bool core_read(const struct core *core, uint64_t phys, void *to, size_t size)
 
 	errno = 0;
 	for (; size; i++) {
-		const struct core_range *range = &core->memory.at[i];
-		size_t step;
+		const struct core_range *range = i < core->memory.count ? &core->memory.at[i] : NULL;
+		size_t step = size;
 
-		if (i == core->memory.count || phys < range->phys)
+		if (!range || phys < range->phys)
 			return false;
-		step = size;
 		if (step > range->size - (phys - range->phys))
 			step = (size_t)(range->size - (phys - range->phys));
 		if (!core->read(core, range->offset + (phys - range->phys), out, step))

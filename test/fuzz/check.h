@@ -336,7 +336,7 @@ static inline const uint8_t *source_bytes(const struct world *w, uint64_t addr, 
 }
 
 /* COPY and SWAP as plan.h defines them: byte by byte, upwards or downwards. */
-static inline void move_bytes(uint8_t *dest, uint8_t *source, const struct segue_move_description *m)
+FUZZ_UNTRACED static inline void move_bytes(uint8_t *dest, uint8_t *source, const struct segue_move_description *m)
 {
 	for (uint64_t j = 0; j < m->size; j++) {
 		uint64_t at = m->descending ? m->size - 1 - j : j;
