@@ -127,6 +127,29 @@ static inline uint64_t word_number(const char *line, const char *name, uint64_t 
 	return value;
 }
 
+/* Reads digits without 0x, and returns what follows them. */
+static inline const char *read_hexadecimal(const char *at, uint64_t *number)
+{
+	for (*number = 0; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+		*number = *number * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+	return at;
+}
+
+/* Reads NAME=START-END,START-END: at most limit ranges. Returns their number. */
+static inline size_t read_ranges(const char *line, const char *name, struct segue_range *ranges, size_t limit)
+{
+	const char *at = word(line, name);
+	size_t count = 0;
+
+	for (; at && *at && *at != ' ' && count < limit; at += *at == ',') {
+		struct segue_range *range = &ranges[count++];
+
+		at = read_hexadecimal(at, &range->start);
+		at = read_hexadecimal(at + (*at == '-'), &range->end);
+	}
+	return count;
+}
+
 /* Is name in the comma-separated list after this word? */
 static inline bool word_names(const char *line, const char *list, const char *name)
 {

@@ -133,6 +133,10 @@ void snapshot(void);                  /* snapshot.c: to targets/save, and from t
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB */
 
+/* lend.c: what a Linux reads and writes of the host's memory */
+void lend(void);
+void take_back(void);
+
 /* refusals.c */
 void refusals(void);
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine);
