@@ -106,7 +106,8 @@ enum segue_error {
 	SEGUE_E_BLOCK = 16,           /* this load needs a block of purgatory that is not linked (segue_blocks) */
 	/* target_memory has no array or too many ranges, a range that ends before it starts, or no RAM below 4 GiB */
 	SEGUE_E_TARGET_MEMORY = 17,
-	SEGUE_E_STAGING = 18,         /* staging is too small, out of reach, or overlaps itself, the workspace or target_memory */
+	/* staging is too small, out of reach, not in memory_map, or overlaps itself, keep, the workspace or target_memory */
+	SEGUE_E_STAGING = 18,
 	/*
 	 * SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a range
 	 * of unused that ends before it starts; or SEGUE_LOAD_CLEAR without SEGUE_LOAD_RETURN
@@ -592,8 +593,8 @@ size_t segue_workspace_size_return(size_t extents, size_t staging);
  * How addresses are checked
  *
  * Against memory_map: a workspace outside all ranges is refused if the map contains other memory of the host, else it gives
- * a warning. An extent outside all ranges gives a warning. A workspace in a range that is not RAM gives a warning, and is
- * refused if its pages are not writable memory.
+ * a warning. Staging outside all ranges is refused in the same case. An extent of a part outside all ranges gives a warning.
+ * A workspace in a range that is not RAM gives a warning, and is refused if its pages are not writable memory.
  *
  * Against the page tables in force: a workspace that they map elsewhere is refused. An extent that they map elsewhere is
  * refused if it is outside all ranges of memory_map too; else it gives a warning, because data may be a copy.
@@ -634,8 +635,8 @@ int segue_load(const struct segue_load_args *args);
 void segue_unload(void *workspace);
 
 /*
- * Says whether segue_exec() may be called at this point, on this CPU, in this mode: SEGUE_OK, SEGUE_E_NOT_LOADED or a
- * SEGUE_E_READY_* code. If sentence is not NULL, *sentence is set to segue_strerror() of that code, or to "" in a library
+ * Says whether segue_exec() may be called at this point, on this CPU, in this mode: SEGUE_OK, SEGUE_E_NOT_LOADED, a
+ * SEGUE_E_READY_* code, or SEGUE_E_CALL_OVER. If sentence is not NULL, *sentence is set to segue_strerror() of that code, or to "" in a library
  * without sentences. Changes nothing. While other CPUs are about to call segue_park(), call it again until it no longer
  * returns SEGUE_E_READY_CPUS.
  */
@@ -705,7 +706,8 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  *
  * NMIs and exceptions are handled as by segue_exec(). From two instructions before the target's first one until about 500
  * instructions after it has come back they are the target's. A machine check then is a shutdown until the host's CR4 is loaded.
- * Afterwards NMIs are not blocked, even if the handler of an NMI has called.
+ * Afterwards NMIs are not blocked, even if the handler of an NMI has called. A handler that has interrupted a call may call with
+ * another workspace. With the same one it must not: it gets SEGUE_E_NOT_LOADED, or the call that it has interrupted does.
  *
  * If segue_exec() enters the target instead, also after calls, the target has no host: if it comes back, a sentence is printed,
  * and the machine stops.

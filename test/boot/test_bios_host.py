@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import bochs
-from cells import INITRD, at
+from cells import INITRD, NO_SELF_TESTS, at
 from host_matrix import MODES
 from images import Part, grub_iso, grub_uefi, qemu_kernel, qemu_linux
 from qemu import Qemu
@@ -171,7 +171,7 @@ def e820(said):
 def test_linux_gets_the_bios_map(mode, targets):
     """Linux prints the same map as when QEMU loads it."""
     build, mode_words = MODES[mode]
-    words, kernel = "console=ttyS0 segue.test=wait", at("di-i386/linux")
+    words, kernel = f"console=ttyS0 {NO_SELF_TESTS} segue.test=wait", at("di-i386/linux")
     seen = []
     for name, boot in (
             ("segue", qemu_kernel(Part(host(build), f"{mode_words} map=bios bios=run pit"),

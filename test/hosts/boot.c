@@ -213,7 +213,6 @@ static void map_kernel(const struct kernel_header *kernel, uint64_t base)
 	*token = linear + kernel->shadow_stack + PAGE - 8;
 }
 
-#define CORE_SIZE SEGUE_WORKSPACE_SIZE_CORE(64)
 #define LOW_START 0x10000u
 #define LOW_END 0x90000u
 
@@ -282,7 +281,7 @@ static void place_workspace(uint64_t extents)
 	const char *line = handover.line;
 	uint64_t linear;
 
-	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) + CORE_SIZE :
+	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
 							 SEGUE_WORKSPACE_SIZE(extents);
 	/* Each run of memory may be in two mappings. */
 	if (word(line, "core"))

@@ -55,7 +55,6 @@ void calls_arguments(struct segue_load_args *args, uint32_t which)
 		args->staging_count = 0;
 	args->flags |= (word(handover.line, "clear") ? SEGUE_LOAD_CLEAR : 0);
 	cores_arguments(args);
-	args->flags |= (word(handover.line, "snapshot") ? SEGUE_LOAD_CORE : 0);
 	if (word(handover.line, "digest=")) {
 		static uint8_t wrong[32];
 

@@ -131,6 +131,7 @@ void cores_arguments(struct segue_load_args *args);
 void cores(uint32_t count);
 void snapshot(void);                  /* snapshot.c: to targets/save, and from there */
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
+extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB */
 
 /* refusals.c */
 void refusals(void);
