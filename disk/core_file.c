@@ -309,12 +309,11 @@ bool core_read(const struct core *core, uint64_t phys, void *to, size_t size)
 
 	errno = 0;
 	for (; size; i++) {
-		const struct core_range *range = &core->memory.at[i];
-		size_t step;
+		const struct core_range *range = i < core->memory.count ? &core->memory.at[i] : NULL;
+		size_t step = size;
 
-		if (i == core->memory.count || phys < range->phys)
+		if (!range || phys < range->phys)
 			return false;
-		step = size;
 		if (step > range->size - (phys - range->phys))
 			step = (size_t)(range->size - (phys - range->phys));
 		if (!core->read(core, range->offset + (phys - range->phys), out, step))
@@ -351,13 +350,12 @@ const char *core_why_not_restored(const struct core *core)
 		return "its note names no entry for that";
 	if (core->damage_count)
 		return "the file is damaged";
-	if (core->left_out)
-		return "not all of the host's memory is in the file";
 	if (!host->workspace_size || !fits(host->workspace, host->workspace_size, ADDRESS_LIMIT))
 		return "its workspace is not below 4 GiB";
 	if (host->restore_entry < host->workspace || host->restore_entry - host->workspace >= host->workspace_size)
 		return "the entry is not in the workspace";
-	if (!has_memory(core, host->workspace, host->workspace_size))
+	/* What is left out is zeros. The entry is not; segue_load() checks the rest of the workspace. */
+	if (!has_memory(core, core->left_out ? host->restore_entry : host->workspace, core->left_out ? 1 : host->workspace_size))
 		return "its workspace is not in the file";
 	return NULL;
 }

@@ -21,10 +21,10 @@ static bool too_many(const struct core *core)
 	return false;
 }
 
-/* An ELF32 file has no addresses from 4 GiB on. */
+/* An ELF32 file has no addresses from 4 GiB on, and the last one stands for nowhere. */
 static bool cut_range(struct core_range *range)
 {
-	if (range->phys >= FOUR_GIB || range->virt >= FOUR_GIB)
+	if (range->phys >= FOUR_GIB || range->virt >= UINT32_MAX)
 		return false;
 	if (range->size > FOUR_GIB - range->phys)
 		range->size = FOUR_GIB - range->phys;

@@ -30,7 +30,7 @@ CALL_AT_call := 0x1000000
 CALL_AT_call-on-host := 0x120000
 CC_call = $(CC32) $(FREE) $(I386) -fno-pie -Iinclude -fcf-protection=none
 $(eval $(call objects,call,test/targets/call/,elf32))
-$(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(addprefix $(B)/call/,entry.o main.o core.o spoil.o)
+$(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(addprefix $(B)/call/,entry.o main.o read_core.o spoil.o)
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(CALL_LAYOUT))
 CALL_LAYOUT = $(SCRIPT),--defsym,TARGET_AT=$(CALL_AT_$(*F))
 
@@ -53,7 +53,7 @@ $(KEEP): test/targets/keep/keep.ld $(B)/keep/start.o $(B)/keep/main.o
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output
-HOST_KERNEL := kernel cpus tables state devices refusals bios calls cores snapshot call_refusals hostile witness output
+HOST_KERNEL := kernel cpus tables state devices refusals bios physical binaries calls lend cores snapshot call_refusals hostile witness output
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000
@@ -99,7 +99,7 @@ $(B)/hosts/fiwix-init: $(B)/hosts/i386/fiwix/init.o
 
 # ---- unit tests: programs of the build machine ----
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
-TEST_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra $(FATAL) $(INCLUDES) -Itest/unit -Itest/fuzz -Istage2/standalone
+TEST_FLAGS := -std=gnu11 -g -O1 -Wall -Wextra $(FATAL) $(INCLUDES) -Itest/unit -Itest/fuzz -Istage2/standalone -Idisk
 CMOCKA_FLAGS = $$(pkg-config --cflags cmocka)
 CMOCKA = $$(pkg-config --libs cmocka)
 CC_sanitized = $(HOSTCC) $(TEST_FLAGS) $(SANITIZE)

@@ -4,6 +4,7 @@
 #include "leave/known.h"
 #include "leave/places.h"
 #include "leave/loaded.h"
+#include "leave/reach.h"
 #include "leave/walk.h"
 
 /* Kernels are mostly linked at multiples of a power of two from 256 MiB on (64-bit: from 1 GiB on). */
@@ -275,6 +276,24 @@ static int check_parts_by_walk(const struct job *job, struct walk *walk)
 	return error;
 }
 
+/* Bytes that are kept where no memory is are lost. If the map is not of the host, the workspace has got a warning. */
+static int check_staging(const struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	size_t count = args->flags & SEGUE_LOAD_RETURN && is_map_of_host(args) ? args->staging_count : 0;
+	addr_t reach = count > 0 ? segue_reach() : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct segue_extent *extent = &args->staging[i];
+		addr_t start = (addr_t)extent->addr, end = start + (addr_t)extent->size;
+
+		/* What is out of reach has a refusal of its own. */
+		if (segue_is_in_reach(extent, reach) && !is_in_map(args, start, end))
+			return segue_refuse(&job->log, SEGUE_E_STAGING, "extent %z, %x to %x, is not in the memory map", (addr_t)i, start, end);
+	}
+	return SEGUE_OK;
+}
+
 static int check_parts(struct job *job)
 {
 	struct walk walk;
@@ -284,6 +303,8 @@ static int check_parts(struct job *job)
 		error = check_parts_by_walk(job, &walk);
 	for (size_t i = 0; i < job->part_count && error == SEGUE_OK; i++)
 		check_by_map(job, (uint32_t)i);
+	if (error == SEGUE_OK)
+		error = check_staging(job);
 	if (error == SEGUE_OK)
 		check_machine(job);
 	return error;

@@ -37,13 +37,10 @@ class GdbStub:
         self.buffer = b""
         self.asked_registers = False
         self.ask("qSupported:xmlRegisters=i386")
-        # Connecting stops a running CPU, and QEMU may send that stop in addition to its answers.
+        # Connecting stops a running CPU, and QEMU may send that stop before or after its answer to "?". Both come before
+        # the answer to a later question, and ask() drops them.
         self.ask("?")
-        try:
-            while True:
-                self.receive(0.1)
-        except GdbError:
-            pass
+        self.ask("qAttached")
 
     def __enter__(self):
         return self

@@ -13,7 +13,7 @@ import pytest
 import bochs
 import expect
 import images
-from cells import INITRD, LARGE, REFERENCE_KERNEL, RUN, TABLE, at, cell_id, cell_seconds, ordered
+from cells import INITRD, LARGE, NO_SELF_TESTS, RUN, TABLE, at, cell_id, cell_seconds, ordered, reference_kernel
 from images import Part
 from qemu import BUILD, CONTROL, PATIENCE, ROOT, Qemu
 
@@ -45,13 +45,9 @@ class Run:
 
 
 def plain_boot(cell, made):
-    """Return what our init says when QEMU (or OVMF) itself boots the same kernel on the same machine; cached."""
-    kernel = at(REFERENCE_KERNEL[cell.target] + "/linux")
+    """Return what our init says when QEMU (or OVMF) itself boots a kernel on the same machine; cached."""
+    kernel = at(reference_kernel(cell) + "/linux")
     uefi = cell.way.startswith("uefi")
-    # A 64-bit firmware cannot start the 32-bit kernel, which has no EFI stub for it; the map is the firmware's either
-    # way.
-    if uefi:
-        kernel = at("di-amd64/linux")
     extra = TABLE[cell.target].machine
     name = "-".join([os.path.basename(os.path.dirname(kernel)), f"{cell.memory}M", "uefi" if uefi else "bios", *extra])
     hardware = {}

@@ -7,7 +7,7 @@ import pytest
 
 import bochs
 import host_matrix
-from cells import INITRD, at
+from cells import INITRD, NO_SELF_TESTS, at
 from images import Part, grub_iso
 from other_cpus import PAGE, WAIT
 from purgatory_blocks import offset_of
@@ -75,7 +75,7 @@ def test_with_all_else_that_purgatory_can_do(mode, others, place, row):
 
 # QEMU's time-stamp counter runs at 1 GHz. Told so (lpj: cycles a jiffy), Linux does not measure it on each CPU by the
 # timer's interrupts, which come late where four CPUs share a loaded machine.
-LINE = "console=ttyS0 segue.test=wait lpj=4000000"
+LINE = f"console=ttyS0 {NO_SELF_TESTS} segue.test=wait lpj=4000000"
 AMD64, I386 = "di-amd64/linux", "di-i386/linux"
 # The same with everything that a host can ask for, from 4k-high, pae-high and long: test_devices.py.
 SMP = [

@@ -11,7 +11,7 @@ import time
 import pytest
 
 import bochs
-from cells import INITRD, at
+from cells import INITRD, NO_SELF_TESTS, at
 from images import Part, grub_iso, qemu_kernel
 from purgatory_blocks import offset_of
 from qemu import BUILD, ROOT, Qemu
@@ -143,7 +143,7 @@ def packed(tmp_path, *args):
 
 def test_linux_to_its_marker(targets, tmp_path):
     path = packed(tmp_path, "--kernel", at("di-i386/linux"), "--cmdline",
-                  "console=ttyS0 segue.test=wait", "--initrd", INITRD.path)
+                  f"console=ttyS0 {NO_SELF_TESTS} segue.test=wait", "--initrd", INITRD.path)
     with Qemu("digest-linux", memory="128M", bits=32, **qemu_kernel(Part(SEGUE), [Part(path)])) as vm:
         vm.wait_for(r"^INITRAMFS-OK ", timeout=40, but_not="digest is|INITRAMFS-BAD")
 

@@ -12,7 +12,7 @@ import tempfile
 
 import pytest
 
-from cells import LARGE, at, segue_pack
+from cells import LARGE, NO_SELF_TESTS, at, segue_pack
 from expect import digest_of, parse_initramfs
 from images import pack_fiwix, write
 from qemu import BUILD, Qemu
@@ -22,7 +22,7 @@ if not FIWIX:
     pytest.skip("SEGUE_FIWIX names no Fiwix that was built with test/hosts/fiwix/kexec.c", allow_module_level=True)
 
 ROOT_LINE = "root=/dev/hda rootfstype=ext2"
-LINUX_LINE = "console=ttyS0 quiet segue.test=wait"
+LINUX_LINE = f"console=ttyS0 quiet {NO_SELF_TESTS} segue.test=wait"
 XEN_LINE = "com1=115200,8n1 console=com1 noreboot"
 DOM0_LINE = "console=hvc0 earlyprintk=xen quiet segue.test=wait"
 # Fiwix's limits on a parameter and on the whole command line

@@ -8,7 +8,7 @@ import re
 import pytest
 
 import images
-from cells import INITRD, at
+from cells import INITRD, NO_SELF_TESTS, at
 from images import Part, qemu_kernel, write
 from qemu import Qemu
 from test_digest import Case, WRONG
@@ -82,7 +82,7 @@ def test_linux_that_reboots(way, linux, memory, targets, tmp_path, note):
     write(str(tmp_path / "init"), REBOOT)
     os.chmod(tmp_path / "init", 0o755)
     write(str(tmp_path / "extra"), images.make_cpio(str(tmp_path), ["init"]))
-    parts = [Part(at(linux), "console=ttyS0 quiet reboot=k"), INITRD, Part(str(tmp_path / "extra"))]
+    parts = [Part(at(linux), f"console=ttyS0 quiet {NO_SELF_TESTS} reboot=k"), INITRD, Part(str(tmp_path / "extra"))]
     with Qemu(f"twice-linux-{way}-{linux[:5]}", memory=f"{memory}M", reboot=True,
               **made(way, str(tmp_path), parts)) as vm:
         vm.wait_for(twice(r"^UP-AND-AWAY .*reboot=k"), timeout=60, but_not=BAD)

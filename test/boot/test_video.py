@@ -7,14 +7,14 @@ import pytest
 
 import bochs
 import images
-from cells import INITRD, at
+from cells import INITRD, NO_SELF_TESTS, at
 from images import Part, grub_iso, qemu_kernel
 from qemu import BUILD, PATIENCE, Qemu
 from test_state import VIDEO, verdict
 
 INSPECTOR = Part(f"{BUILD}/inspect/inspect.mb-video.elf", "strict")
 EXAMPLE = Part(at("multiboot-example/kernel"), "alpha")
-LINUX_LINE = "console=ttyS0 quiet segue.test=wait"
+LINUX_LINE = f"console=ttyS0 quiet {NO_SELF_TESTS} segue.test=wait"
 BLUE = b"\0\0\xff"
 GREY = b"\xc0\xc0\xc0"
 

@@ -253,6 +253,15 @@ def test_what_an_elf32_core_cannot_have(core):
     assert [(name, len(desc)) for name, _, desc in notes] == [(b"Segue", 72), (b"CORE", 144)]
 
 
+def test_ranges_that_begin_within_a_page(core):
+    """As purgatory's saves and a BIOS's memory map have them."""
+    loads = [Load(0xFFFF800000000123, 0x123, pattern(0x2001)), Load(0xFFFF800000009C00, 0x9C00, pattern(0x400, 2))]
+    core(write_core(loads, host_note(64) + cpu_note(64))[0], "-o", core.out)
+    programs = read_core(core.out.read_bytes())[2]
+    assert bytes_of(core.out.read_bytes(), programs) == {each.virt: (each.phys, each.data) for each in loads}
+    assert all(each.offset % PAGE == each.phys % PAGE for each in programs if each.type == 1)
+
+
 def test_two_mappings_share_their_bytes(core):
     data = pattern(0x100000)
     loads = [Load(0x1000, 0x1000, data), Load(0xC0001000, 0x1000, data)]
@@ -385,7 +394,7 @@ def test_1_gib_pages_and_pse36(core):
     # 4 MiB pages above 4 GiB are somewhere else; without CR4.PSE there are none.
     file, _, _ = paged("32", lambda tables: (tables.map(0, 2**32, 2), tables.map(0x400000, 0, 2)))
     assert virtual_ranges(core(file, "--page-tables", "note").stdout) == [(0x400000 + RAM, RAM, RAM_SIZE)]
-    file, _, _ = paged("32", lambda tables: (tables.map(0x400000, RAM + 0x110000, 2), tables.map_range(0, 0x150000, PAGE)), cr4=0)
+    file, _, _ = paged("32", lambda tables: (tables.map(0x400000, RAM + 0x101000, 2), tables.map_range(0, 0x150000, PAGE)), cr4=0)
     assert (0x400000 + RAM, RAM, RAM_SIZE) not in virtual_ranges(core(file, "--page-tables", "note").stdout)
 
 

@@ -186,6 +186,11 @@ static inline void generate_core(struct file *f, struct stream *s)
 	put(f, host + 16, take_number(s, base), 8);
 	put(f, host + 24, take_number(s, 0x200), 8);
 	put(f, host + 32, take_number(s, base + 0x10), 4);
+	/* The file ends after the notes, or in them. */
+	if ((order & 0xc) == 0xc) {
+		end -= take_8(s) & 0x3f;
+		f->size = end;
+	}
 	for (unsigned i = 0; i <= segments; i++) {
 		/* the notes are first or last */
 		unsigned index = order & 2 ? segments - i : i;

@@ -7,6 +7,8 @@ import struct
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', 'disk'))
+import cores
 LAYOUTS = [
 	bytes(8),
 	bytes([0x43, 0xc5, 0x10, 0x40, 0x15, 0, 0, 3]),   # mended, scattered in reverse, modules
@@ -14,7 +16,9 @@ LAYOUTS = [
 ]
 COMES_BACK = [
 	bytes([0x40, 0xc1, 0x80, 0x60, 0, 0, 0, 0x48]),    # the blob in pieces, which are staging
-	bytes([0x40, 0x02, 0x00, 0x60, 0x15, 1, 0x45, 0x48]),  # the blob in target memory, the rest cleared, some unused
+	bytes([0x40, 0x02, 0x00, 0x60, 0x15, 1, 0x65, 0x48]),  # the blob in target memory, the rest cleared, some unused
+	bytes([0x40, 0x02, 0x00, 0x60, 0x15, 2, 0x65, 0x48]),  # with a core
+	bytes([0x40, 0x41, 0x80, 0x60, 0, 6, 0x31, 0x48]),     # with a core and mappings
 ]
 
 
@@ -179,7 +183,38 @@ MEDIA = {
 }
 
 
+# corefile_raw.c: how the host pages, CR3, the core
+RAM = 0x100000
+PAGING = {'32': (1, 32, 0x10, 0), 'pae': (2, 32, 0x20, 0), '4': (3, 64, 0x20, 0x500), '5': (4, 64, 0x1020, 0x500)}
+
+
+def paged_core(mode, **form):
+	number, width, cr4, efer = PAGING[mode]
+	memory = bytearray(0x7000)
+	tables = cores.Tables(mode, memory, RAM, RAM, 0x6000)
+	high = 0xc0000000 if width == 32 else 0xffff800000000000
+	tables.map_range(high, RAM, 3 * cores.PAGE)
+	tables.map(high + 0x1000000, 0, 2)
+	tables.put(tables.cr3, 3 if mode == 'pae' else (1 << tables.bits) - 1, tables.cr3 | 1)
+	notes = cores.host_note(width, cr3=tables.cr3, cr4=cr4, efer=efer, workspace=RAM, restore=RAM) + cores.cpu_note(width, 0) * 2
+	loads = [cores.Load(high, RAM, bytes(memory[:0x6000])), cores.Load(cores.NOWHERE, RAM + 0x6000, bytes(memory[0x6000:]))]
+	return bytes([number | 0x80]) + struct.pack('<I', tables.cr3) + cores.write_core(loads, notes, **form)[0]
+
+
+COREFILES = {f'mode_{mode}': paged_core(mode) for mode in PAGING}
+COREFILES['elf32'] = paged_core('32', is_64=False, machine=cores.EM_386)
+COREFILES['section_0'] = paged_core('4', extended=True)
+COREFILES['cut'] = paged_core('pae')[:-0x1001]
+COREFILES['no_memory'] = b'\4' + bytes(4) + cores.write_core([], cores.host_note(64, efer=0x500))[0]
+COREFILES['foreign'] = bytes(5) + cores.write_core([cores.Load(0, 0, bytes(64), 64), cores.Load(1 << 32, 1 << 32, bytes(99))],
+	cores.cpu_note(64) + cores.note(b'VMCOREINFO', 0, b'OSRELEASE=6.1'))[0]
+
+
 def main():
+	os.makedirs(os.path.join(HERE, 'seeds', 'corefile'), exist_ok=True)
+	for name, core in COREFILES.items():
+		with open(os.path.join(HERE, 'seeds', 'corefile', name), 'wb') as file:
+			file.write(core)
 	os.makedirs(os.path.join(HERE, 'seeds', 'media'), exist_ok=True)
 	for name, medium in MEDIA.items():
 		with open(os.path.join(HERE, 'seeds', 'media', name), 'wb') as file:

@@ -213,7 +213,6 @@ static void map_kernel(const struct kernel_header *kernel, uint64_t base)
 	*token = linear + kernel->shadow_stack + PAGE - 8;
 }
 
-#define CORE_SIZE SEGUE_WORKSPACE_SIZE_CORE(64)
 #define LOW_START 0x10000u
 #define LOW_END 0x90000u
 
@@ -282,7 +281,7 @@ static void place_workspace(uint64_t extents)
 	const char *line = handover.line;
 	uint64_t linear;
 
-	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) + CORE_SIZE :
+	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
 							 SEGUE_WORKSPACE_SIZE(extents);
 	/* Each run of memory may be in two mappings. */
 	if (word(line, "core"))
@@ -478,8 +477,8 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	if (word(handover.line, "bios=") || word_is(handover.line, "map=", "bios")) {
 		handover.bios_workspace_phys = word_number(line, "bwsp=", 0);
 		if (!word(line, "bwsp="))
-			handover.bios_workspace_phys = take(SEGUE_BIOS_WORKSPACE_SIZE, PAGE);
-		handover.bios_workspace = place(handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE, 0);
+			handover.bios_workspace_phys = take(BIOS_WORKSPACE_SIZE, PAGE);
+		handover.bios_workspace = place(handover.bios_workspace_phys, BIOS_WORKSPACE_SIZE, 0);
 	}
 	handover.direct = NO_DIRECT;
 	if (word(line, "direct=") && handover.mode != MODE_FLAT) {

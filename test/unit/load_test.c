@@ -442,6 +442,7 @@ static void back_staging_in_target(struct host *h) { come_back(h); back_staging[
 static void back_staging_high(struct host *h) { come_back(h); back_staging[2].addr = REACH - 5; }
 static void back_staging_wraps(struct host *h) { come_back(h); back_staging[2].addr = UINT64_MAX - 5; }
 static void back_staging_across(struct host *h) { come_back(h); back_staging[2].addr = 0x100000000 - PAGE; }
+static void back_staging_nowhere(struct host *h) { come_back(h); back_staging[2].addr = 64 * MIB - 1; }
 static void back_in_workspace(struct host *h) { come_back(h); back_in[1] = (struct segue_range){WORKSPACE_PHYS - 1, WORKSPACE_PHYS + 1, 0, 0}; }
 static void back_anywhere(struct host *h) { come_back(h); h->args.target_memory_count = 0; }
 static void back_unused_backwards(struct host *h) { come_back(h); back_unused[1].end--; back_unused[1].start = back_unused[1].end + 1; }
@@ -561,6 +562,7 @@ static const struct refusal refusals[] = {
 	{"staging out of reach", back_staging_high, SEGUE_E_STAGING, "extent 2 is not below 0x"},
 	{"staging wraps", back_staging_wraps, SEGUE_E_STAGING, "extent 2 is not below 0x"},
 	{"staging in the last page below 4 GiB", back_staging_across, SEGUE_E_STAGING, "or is in the page at 0xfffff000"},
+	{"staging that is no memory", back_staging_nowhere, SEGUE_E_STAGING, "extent 2, 0x3ffffff to 0x4000fff, is not in the memory map"},
 	{"workspace in target memory", back_in_workspace, SEGUE_E_RETURN,
 	 "the workspace, 0x3000000 to 0x3032000, is in target_memory, 0x2ffffff to 0x3000001"},
 	{"to come back from anywhere", back_anywhere, SEGUE_E_RETURN, "there is no target_memory"},
@@ -921,7 +923,7 @@ static void test_every_code_has_a_meaning_of_its_own(void **state)
 			if (segue_strerror(other) != none)
 				assert_string_not_equal(text, segue_strerror(other));
 	}
-	assert_int_equal(known, 113);
+	assert_int_equal(known, 114);
 	assert_string_not_equal(segue_strerror(SEGUE_E_READY_PRIVILEGE), none);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A target that changes all of its state at each call, checks it at the next one, and comes back. */
 #include <stddef.h>
-#include "core.h"
+#include "read_core.h"
 #include "rules.h"
 #include "spoil.h"
 #include "segue_target.h"

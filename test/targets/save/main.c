@@ -4,7 +4,8 @@
  * by the BIOS, and comes back. segue.elf starts the core from there.
  *
  * The file has the header, the program headers, the notes, and then the bytes of all segments. Segments are cut where pages are
- * zero: a PT_LOAD of the file is some pages, and the zeros after them.
+ * zero: a PT_LOAD of the file is some pages, and the zeros after them. A page that the host has mapped twice is in two segments of
+ * the core, and in the file once.
  */
 #include "bios/bios_call.h"
 #include "common/bytes.h"
@@ -33,7 +34,7 @@
 
 #define HEADER_SIZE sizeof(struct elf64_header)
 #define SEGMENT_SIZE sizeof(struct elf64_program_header)
-/* As many zero pages pay for another program header by far. */
+/* So many zero pages are left out. */
 #define ZEROS_LEAST 4u
 
 #define FIELD(p, structure, field) ((p) + offsetof(struct elf64_##structure, field))
@@ -44,8 +45,6 @@ static uint32_t failed;               /* SAVE_* */
 static uint64_t sector;               /* that the next full buffer goes to */
 static uint32_t filled;               /* bytes of the buffer */
 static uint64_t written;
-/* Is each page of the segments zero? Read once: the BIOS changes its data, and each pass must find the same pieces. */
-static uint8_t zero[SAVE_PAGES_MOST / 8];
 
 static uint8_t *physical(uint64_t at)
 {
@@ -61,16 +60,16 @@ static void print(const char *text)
 static bool transfer(uint32_t function, uint64_t from, uint32_t count)
 {
 	struct segue_bios_registers registers = {.eax = function, .edx = DISK, .esi = 0, .ds = PACKET / 16};
-	void (*call)(uint32_t, struct segue_bios_registers *);
+	bios_call_entry *call;
 	uint8_t *packet = physical(PACKET);
 
-	call = (void (*)(uint32_t, struct segue_bios_registers *))(uintptr_t)(BIOS_PAGE + le16(physical(BIOS_PAGE)));
+	call = (bios_call_entry *)(uintptr_t)(BIOS_PAGE + le16(physical(BIOS_PAGE)));
 	put_le16(packet, 16);
 	put_le16(packet + 2, (uint16_t)count);
 	put_le16(packet + 4, 0);
 	put_le16(packet + 6, BUFFER / 16);
 	put_le64(packet + 8, from);
-	call(0x13, &registers);
+	call(0x13, &registers, 0);
 	return !(registers.eflags & SEGUE_BIOS_CARRY);
 }
 
@@ -103,6 +102,11 @@ static void put(const uint8_t *bytes, uint64_t size)
 	}
 }
 
+static uint32_t page_size(uint64_t at, uint64_t end)
+{
+	return end - at < 4096 ? (uint32_t)(end - at) : 4096;
+}
+
 static bool is_zero_page(const uint8_t *page, uint32_t size)
 {
 	for (; size >= 4; page += 4, size -= 4)
@@ -117,52 +121,73 @@ static bool is_zero_page(const uint8_t *page, uint32_t size)
 /* Calls take() for each piece of each PT_LOAD of the core: bytes at `from`, then zeros. Returns how many there are. */
 typedef void take_fn(const uint8_t *segment, uint64_t into, uint64_t from, uint64_t bytes, uint64_t size);
 
-static uint32_t page_size(uint64_t at, uint64_t end)
+/* Has an earlier segment this page? */
+static bool is_again(const uint8_t *first, const uint8_t *p, uint64_t page)
 {
-	return end - at < 4096 ? (uint32_t)(end - at) : 4096;
+	for (const uint8_t *each = first; each < p; each += SEGMENT_SIZE) {
+		uint64_t at = le64(FIELD(each, program_header, p_paddr));
+
+		if (le32(FIELD(each, program_header, p_type)) == PT_LOAD && page >= at &&
+		    page - at < le64(FIELD(each, program_header, p_memsz)))
+			return true;
+	}
+	return false;
 }
 
-static bool is_zero(uint32_t page)
+/* A page's kind. Read once: the BIOS changes its data, and each pass must find the same pieces. */
+enum { PAGE_BYTES, PAGE_ZERO, PAGE_AGAIN };
+static uint8_t kinds[SAVE_PAGES_MOST];
+
+static void read_kinds(const uint8_t *first, const uint8_t *p, uint8_t *kind)
 {
-	return zero[page / 8] >> page % 8 & 1;
+	uint64_t from = le64(FIELD(p, program_header, p_offset)), size = le64(FIELD(p, program_header, p_filesz));
+	uint64_t to = le64(FIELD(p, program_header, p_paddr));
+
+	for (uint64_t at = 0; at < size; at += 4096)
+		*kind++ = is_again(first, p, to + at) ? PAGE_AGAIN :
+			is_zero_page(physical(from + at), page_size(at, size)) ? PAGE_ZERO : PAGE_BYTES;
 }
 
 static uint32_t each_piece(const uint8_t *core, take_fn *take)
 {
+	const uint8_t *first = core + le64(FIELD(core, header, e_phoff)), *p = first;
 	uint32_t pages = 0, pieces = 0;
 
-	for (uint32_t i = 0; i < le16(FIELD(core, header, e_phnum)); i++) {
-		const uint8_t *p = core + le64(FIELD(core, header, e_phoff)) + i * SEGMENT_SIZE;
-		uint64_t from = le64(FIELD(p, program_header, p_offset)), size = le64(FIELD(p, program_header, p_filesz)), at = 0;
+	for (uint32_t i = 0; i < le16(FIELD(core, header, e_phnum)); i++, p += SEGMENT_SIZE) {
+		uint64_t from = le64(FIELD(p, program_header, p_offset)), size = le64(FIELD(p, program_header, p_filesz));
 		uint32_t count = (uint32_t)((size + 4095) / 4096), page = 0;
+		const uint8_t *kind = kinds + pages;
 
 		if (le32(FIELD(p, program_header, p_type)) != PT_LOAD)
 			continue;
-		if (pages + count > SAVE_PAGES_MOST) {
+		pages += count;
+		if (pages > SAVE_PAGES_MOST) {
 			failed = SAVE_LARGE;
 			return 0;
 		}
-		for (uint32_t k = 0; !take && k < count; k++)
-			if (is_zero_page(physical(from + k * 4096u), page_size(k * 4096u, size)))
-				zero[(pages + k) / 8] |= (uint8_t)(1u << (pages + k) % 8);
+		if (!take)
+			read_kinds(first, p, kinds + pages - count);
 		while (page < count) {
-			uint32_t start = page, zeros = 0, bytes_end;
-			uint64_t end;
+			uint64_t start = page * 4096ull, end, bytes_end;
+			uint32_t zeros = 0;
 
+			if (kind[page] == PAGE_AGAIN) {
+				page++;
+				continue;
+			}
 			/* Up to the first run of zero pages that is long enough, and then to its end. */
-			for (; page < count && zeros < ZEROS_LEAST; page++)
-				zeros = is_zero(pages + page) ? zeros + 1 : 0;
-			bytes_end = page - zeros;
-			if (zeros >= ZEROS_LEAST)
-				while (page < count && is_zero(pages + page))
-					page++;
+			for (; page < count && kind[page] != PAGE_AGAIN && zeros < ZEROS_LEAST; page++)
+				zeros = kind[page] == PAGE_ZERO ? zeros + 1 : 0;
+			bytes_end = (page - zeros) * 4096ull;
+			while (zeros >= ZEROS_LEAST && page < count && kind[page] == PAGE_ZERO)
+				page++;
 			end = page == count ? size : page * 4096ull;
-			at = start * 4096ull;
+			if (bytes_end > end)
+				bytes_end = end;
 			if (take)
-				take(p, at, from + at, (bytes_end * 4096ull < end ? bytes_end * 4096ull : end) - at, end - at);
+				take(p, start, from + start, bytes_end - start, end - start);
 			pieces++;
 		}
-		pages += count;
 	}
 	return pieces;
 }
@@ -241,8 +266,6 @@ static uint32_t save(const uint8_t *core)
 
 	failed = 0;
 	written = 0;
-	for (uint32_t i = 0; i < sizeof zero; i++)
-		zero[i] = 0;
 	segue_bios_call_put(physical(BIOS_PAGE), BIOS_PAGE);
 	header = find_partition();
 	if (!header)
