@@ -350,13 +350,12 @@ const char *core_why_not_restored(const struct core *core)
 		return "its note names no entry for that";
 	if (core->damage_count)
 		return "the file is damaged";
-	if (core->left_out)
-		return "not all of the host's memory is in the file";
 	if (!host->workspace_size || !fits(host->workspace, host->workspace_size, ADDRESS_LIMIT))
 		return "its workspace is not below 4 GiB";
 	if (host->restore_entry < host->workspace || host->restore_entry - host->workspace >= host->workspace_size)
 		return "the entry is not in the workspace";
-	if (!has_memory(core, host->workspace, host->workspace_size))
+	/* What is left out is zeros. The entry is not; segue_load() checks the rest of the workspace. */
+	if (!has_memory(core, core->left_out ? host->restore_entry : host->workspace, core->left_out ? 1 : host->workspace_size))
 		return "its workspace is not in the file";
 	return NULL;
 }

@@ -8,6 +8,7 @@
  *   segue_exec()   cannot fail and does not return
  *   segue_call()   the same for a target that comes back: returns when the target has jumped back
  *   segue_bios()   makes a BIOS call from any mode of the host, and returns; only before segue_load()
+ *   segue_physical_call()  the same for a binary of the host's, in real mode or in 32-bit mode without paging
  *
  * The host is the kernel that calls. The target is the kernel to start. The blob is the file that holds the target.
  * Ranges include their start and exclude their end. Sizes are in bytes. Strings are NUL-terminated UTF-8. The library
@@ -207,18 +208,22 @@ enum segue_error {
 	/* CPUs that are not parked are to get an INIT, and CR4.VMXE is set: VMX root operation blocks INIT */
 	SEGUE_E_READY_VMX = 158,
 
-	/* segue_bios(); also the codes of the call itself, and of segue_ready() for segments, privilege and workspace */
+	/* segue_bios(), segue_physical_call(); also the codes of the call itself, and of segue_ready() for segments, privilege and workspace */
 	SEGUE_E_BIOS_VMX = 170,          /* CR4.VMXE is set: in VMX root operation paging cannot be turned off */
 	/* paging is on and segue_bios()'s gate crosses a page: the library's text or code_base is not aligned to 2048 */
 	SEGUE_E_BIOS_GATE = 171,
-	/* low_phys is not on a page boundary, or its pages are not between the BIOS's data and the end of base memory */
+	/*
+	 * low_phys is not on a page boundary, or its pages are not between the BIOS's data and the end of base memory; with
+	 * SEGUE_PHYSICAL_32BIT they may instead be between 1 MiB and the last page below 4 GiB
+	 */
 	SEGUE_E_BIOS_LOW = 172,
-	SEGUE_E_BIOS_DATA = 173,         /* data is larger than SEGUE_BIOS_DATA_MAX */
+	SEGUE_E_BIOS_DATA = 173,         /* data is larger than SEGUE_BIOS_DATA_MAX or SEGUE_PHYSICAL_DATA_MAX */
 	/* no working BIOS: a vector of INT 10h, 13h or 15h is invalid, or so is the size of base memory */
 	SEGUE_E_BIOS_GONE = 174,
 	SEGUE_E_BIOS_MAP = 175,          /* the BIOS reports no RAM above 1 MiB */
 	SEGUE_E_BIOS_MAP_LIMIT = 176,    /* the BIOS's map has more ranges than the array */
-	SEGUE_E_BIOS_OVERLAP = 177,      /* the workspace overlaps the BIOS's memory, or the pages that real mode borrows */
+	SEGUE_E_BIOS_OVERLAP = 177,      /* the workspace overlaps the BIOS's memory, or the pages that are borrowed */
+	SEGUE_E_PHYSICAL_ENTRY = 178,    /* segue_physical_call()'s entry is not in data, or in real mode above 0xffff */
 
 	/* segue_call(); also the codes of segue_ready() */
 	SEGUE_E_CALL_VMX = 180,          /* CR4.VMXE is set: the state of VMX root operation cannot be kept */
@@ -701,7 +706,8 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  *
  * NMIs and exceptions are handled as by segue_exec(). From two instructions before the target's first one until about 500
  * instructions after it has come back they are the target's. A machine check then is a shutdown until the host's CR4 is loaded.
- * Afterwards NMIs are not blocked, even if the handler of an NMI has called.
+ * Afterwards NMIs are not blocked, even if the handler of an NMI has called. A handler that has interrupted a call may call with
+ * another workspace. With the same one it must not: it gets SEGUE_E_NOT_LOADED, or the call that it has interrupted does.
  *
  * If segue_exec() enters the target instead, also after calls, the target has no host: if it comes back, a sentence is printed,
  * and the machine stops.
@@ -787,7 +793,7 @@ struct segue_description {
 	size_t move_count;            /* for segue_move_at() */
 	uint64_t payload;             /* bytes of the target, without zeros */
 	uint64_t in_place;            /* of these, bytes that are already at their destination */
-	uint64_t moved;               /* bytes that the plan's copies and exchanges write */
+	uint64_t moved;               /* bytes that the plan's copies and exchanges write; with those of the host that are saved */
 	uint64_t set_aside;           /* of these, bytes written only to break cycles */
 	uint64_t zeroed;              /* bytes that are set to 0 */
 	uint32_t purgatory;           /* physical address where purgatory runs */
@@ -870,6 +876,8 @@ struct segue_bios_registers {
 /* Sets the PIT's counter 0 to the BIOS's 18.2 Hz; restarts it with pit_mode and pit_reload after the call. */
 #define SEGUE_BIOS_PIT      0x4u
 #define SEGUE_BIOS_KNOWN_FLAGS 0x7u
+/* For segue_physical_call() only: */
+#define SEGUE_PHYSICAL_32BIT 0x8u     /* the binary is entered in 32-bit mode */
 
 /* In bytes. Less than the smallest workspace of segue_load(). */
 #define SEGUE_BIOS_WORKSPACE_SIZE 86016u
@@ -920,6 +928,32 @@ struct segue_bios_args {
  * workspace has changed.
  */
 int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue_bios_registers *registers);
+
+/*
+ * Calls a flat binary of the host's in real mode or, with SEGUE_PHYSICAL_32BIT, in flat 32-bit mode with paging off, and
+ * returns when it returns. All that is said above about segue_bios(), its arguments and the state that is restored is valid
+ * here too, except as follows.
+ *
+ * The binary is data, in the whole of which it may read and write, and up to SEGUE_PHYSICAL_DATA_MAX bytes. It runs at
+ * low_phys + SEGUE_BIOS_DATA_AT; below that are about 7 KiB of stack. entry is an offset in data. With more data than
+ * SEGUE_BIOS_DATA_MAX, workspace_size must be at least SEGUE_BIOS_WORKSPACE_SIZE and the bytes of data above
+ * SEGUE_BIOS_DATA_MAX, up to a whole page. After the call, data is as the binary left it.
+ *
+ * In real mode the binary is entered as a handler of an interrupt is: interrupts off, CS (low_phys + SEGUE_BIOS_DATA_AT) / 16,
+ * IP entry, and registers as given. It returns by RETF or IRET, with the SS that it was entered with. It may call the BIOS.
+ * Without a BIOS the call is refused, because an interrupt could come.
+ *
+ * In 32-bit mode ds and es of registers are ignored. All segments are flat, CS by selector 8 and the others by 16; interrupts
+ * are off, CR0 has PE and ET (and CD and NW as the host has them), CR4 is 0, DF is 0. No BIOS is needed. low_phys may also
+ * be anywhere in RAM from 1 MiB to 4 GiB, even where the host's kernel is. The binary may change all general registers, EFLAGS
+ * (except TF), all segment and descriptor table registers, CR0 to CR4, and EFER. It returns by RET or a jump to the return
+ * address, with paging off, CS and SS flat, and A20 open. As long as it leaves GDT and IDT alone, an NMI is ignored. An exception
+ * for which it has no handler of its own is a shutdown.
+ *
+ * Returns the codes of segue_bios(), or SEGUE_E_PHYSICAL_ENTRY. SEGUE_OK says only that the binary has returned.
+ */
+#define SEGUE_PHYSICAL_DATA_MAX 0x80000u
+int segue_physical_call(const struct segue_bios_args *args, uint32_t entry, struct segue_bios_registers *registers);
 
 /*
  * Reads the memory map from the BIOS: by INT 15h E820, else by E801, 88h and INT 12h. Fills in map (limit ranges; some PCs

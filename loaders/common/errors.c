@@ -90,12 +90,13 @@
 	means(SEGUE_E_READY_VMX, "CR4.VMXE, and CPUs to get INIT") \
 	means(SEGUE_E_BIOS_VMX, "CR4.VMXE is on") \
 	means(SEGUE_E_BIOS_GATE, "segue_bios()'s gate crosses a page") \
-	means(SEGUE_E_BIOS_LOW, "no RAM for real mode") \
-	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
+	means(SEGUE_E_BIOS_LOW, "no RAM at low_phys") \
+	means(SEGUE_E_BIOS_DATA, "too much data") \
 	means(SEGUE_E_BIOS_GONE, "no working BIOS") \
 	means(SEGUE_E_BIOS_MAP, "BIOS reports no RAM above 1 MiB") \
 	means(SEGUE_E_BIOS_MAP_LIMIT, "too many BIOS ranges") \
 	means(SEGUE_E_BIOS_OVERLAP, "workspace over the BIOS's memory") \
+	means(SEGUE_E_PHYSICAL_ENTRY, "entry not in data") \
 	means(SEGUE_E_CALL_VMX, "CR4.VMXE is on: VMX cannot be kept") \
 	means(SEGUE_E_CALL_GATE, "segue_call()'s gate crosses a page") \
 	means(SEGUE_E_CALL_RETURN, "loaded without SEGUE_LOAD_RETURN") \
@@ -114,8 +115,10 @@
 /* The texts follow each other in one array. Pointers would double the table's size and need relocations. */
 #define CODE(code, text) code,
 #define TEXT(code, text) text "\0"
-static const uint8_t codes[] = {MEANINGS(CODE)};
-static const char texts[] = MEANINGS(TEXT) "no such code";
+/* GCC aligns large arrays to 32 without this. */
+#define UNALIGNED __attribute__((aligned(1)))
+static const uint8_t codes[] UNALIGNED = {MEANINGS(CODE)};
+static const char texts[] UNALIGNED = MEANINGS(TEXT) "no such code";
 
 const char *segue_strerror(int code)
 {

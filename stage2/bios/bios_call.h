@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* INT N from flat 32-bit code: stage2/bios/bios_call.asm as bytes, for the library. Exported to segue.elf. */
+/* Calls from flat 32-bit code to real mode: stage2/bios/bios_call.asm as bytes, for the library. Exported to segue.elf. */
 #ifndef SEGUE_BIOS_CALL_H
 #define SEGUE_BIOS_CALL_H
 
@@ -7,13 +7,13 @@
 #include <stdint.h>
 #include "segue.h"
 
-/* The real-mode part and its stack. */
+/* Its code and the stack that it gives. */
 #define BIOS_CALL_SIZE 0x2000u
 _Static_assert(BIOS_CALL_SIZE == SEGUE_BIOS_DATA_AT, "the data follows it");
 _Static_assert(sizeof(struct segue_bios_registers) == 36, "segue.h");
 
 /*
- * Writes it to image, patched to run at page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000.
+ * Writes it to image, patched to run at page: BIOS_CALL_SIZE bytes of RAM from a page boundary, below 0x90000 for real mode.
  * Returns the offset of its entry. bios_call.asm has the entry's contract.
  */
 uint32_t segue_bios_call_put(uint8_t *image, uint32_t page);

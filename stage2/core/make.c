@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_load() makes the core header of the host's memory: core.h. */
 #include "core/core.h"
-#include "return/prepare.h"
+#include "return/line.h"
 
 static int write_core(const struct core *core)
 {

@@ -47,7 +47,7 @@ JUMP_TO_ITSELF = bytes.fromhex("ebfe")
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
 PRINTED = (r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ "
-           r"(?:before the target was entered|on the way out of the host or back); stopped")
+           r"(?:between host and target|before the target was entered|on the way out of the host or back); stopped")
 BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
 WIDTH = (1 << 64) - 1
 # "info registers" takes 20 times as long: gdb's numbers of RIP and RSP in qemu-system-x86_64

@@ -12,7 +12,6 @@
 #define APIC_COUNT 0x380u
 #define APIC_DIVIDE 0x3e0u            /* 0: by 2 */
 
-static struct fpu fpu_before, fpu_after;
 static uint32_t bad;
 
 static void check(bool good, const char *what, uint32_t call)

@@ -56,13 +56,17 @@ struct host_call {
 	uint64_t workspace, workspace_phys, workspace_size; /* of the second target; the first has the host's */
 };
 
+/* For segue_physical_call() with more than SEGUE_BIOS_DATA_MAX bytes */
+#define BIOS_WORKSPACE_MORE 0x1000u
+#define BIOS_WORKSPACE_SIZE (SEGUE_BIOS_WORKSPACE_SIZE + BIOS_WORKSPACE_MORE)
+
 struct handover {
 	uint64_t mode;
 	uint64_t base;                /* the kernel's offset of physical p is p + base - shift= */
 	uint64_t code_base, data_base;
 	uint64_t cr3;                 /* tables that do not map the boot stage */
 	uint64_t workspace, workspace_phys, workspace_size;
-	uint64_t bios_workspace, bios_workspace_phys; /* workspace of segue_bios() */
+	uint64_t bios_workspace, bios_workspace_phys; /* of segue_bios() and segue_physical_call() */
 	uint64_t call_count;          /* of calls: targets that are called in turn */
 	struct host_call calls[HOST_CALLS];
 	uint64_t unmapped;            /* an unmapped address, for a broken stack */

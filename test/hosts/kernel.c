@@ -14,6 +14,7 @@ __attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT}
 
 volatile uint32_t ticks, apic_ticks;
 static volatile uint32_t steps;
+void (*at_breakpoint)(void);
 volatile bool timer_stays_in_service;
 static volatile bool leave_from_irq, leave_from_nmi;
 
@@ -223,6 +224,8 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 	case VECTOR_DB:
 		/* a single step or a breakpoint; RF passes an instruction breakpoint once */
 		steps++;
+		if (at_breakpoint)
+			at_breakpoint();
 		*flags |= BIT(16);
 		return;
 	case VECTOR_NMI:

@@ -104,13 +104,23 @@ struct more {
 void read_registers(struct registers *r);
 void read_more(struct more *more);
 void read_fpu(struct fpu *fpu);
+extern struct fpu fpu_before, fpu_after; /* for whoever compares; they are large */
 uint64_t checksum_memory(void);       /* all RAM except workspaces and stacks; needs the word direct */
 uint64_t checksum_memory_from(uint64_t first);
 uint64_t checksum_memory_of_host(void); /* without what is the BIOS's */
 
 /* bios.c */
+typedef int bios_method(const struct segue_bios_args *, uint32_t, struct segue_bios_registers *);
+void bios_arguments(struct segue_bios_args *args);
+void bios_check(bool good, const char *what);
+/* Calls segue_bios() or segue_physical_call(), and compares the host's registers and FPU state before and after. */
+int bios_watched(bios_method *method, const struct segue_bios_args *args, uint32_t number, struct segue_bios_registers *registers);
 void bios_map(void);                  /* map=bios: replaces the boot loader's map */
 void bios_calls(void);                /* bios=: after the state is applied */
+
+/* physical.c: calls the binaries of binaries.asm by segue_physical_call(); refused() one without a BIOS */
+void physical_calls(bool interrupts);
+void physical_refused(void);
 
 /* calls.c: segue_call() so many times, to each target in turn; load_second() loads the second one */
 void calls_arguments(struct segue_load_args *args, uint32_t which);
@@ -121,6 +131,7 @@ void cores_arguments(struct segue_load_args *args);
 void cores(uint32_t count);
 void snapshot(void);                  /* snapshot.c: to targets/save, and from there */
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
+extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB */
 
 /* lend.c: what a Linux reads and writes of the host's memory */
 void lend(void);

@@ -130,6 +130,17 @@ static void come_back(struct segue_load_args *args)
 	args->staging_count = 1;
 }
 
+static void core_alone(struct segue_load_args *args) { args->flags |= SEGUE_LOAD_CORE; }
+static void core_mappings(struct segue_load_args *args)
+{
+	static const struct segue_mapping mappings[] = {{0x1000, 0, 0x2000}, {0x2fff, 0x10000, 0x1000}};
+
+	come_back(args);
+	args->flags |= SEGUE_LOAD_CORE;
+	args->mappings = mappings;
+	args->mapping_count = 2;
+}
+
 static void back_anywhere(struct segue_load_args *args) { come_back(args); args->target_memory_count = 0; }
 static void back_on_any_cpu(struct segue_load_args *args) { come_back(args); args->flags |= SEGUE_LOAD_ANY_CPU; }
 static void back_with_little(struct segue_load_args *args) { come_back(args); extent.size--; }
@@ -362,6 +373,8 @@ static const struct kind kinds[] = {
 	{"segment kept", SEGUE_E_SEGMENT_KEPT, 0, {{0}}, keep_target},
 	{"segment outside target memory", SEGUE_E_SEGMENT_OUTSIDE, 0, {{0}}, within_other_ram},
 	{"no room beside the target", SEGUE_E_NO_PLACE, 0, {{0}}, map_full},
+	{"core without a return", SEGUE_E_CORE, 0, {{0}}, core_alone},
+	{"core with mappings that overlap", SEGUE_E_CORE, 0, {{0}}, core_mappings},
 	{"Linux cut", SEGUE_E_LINUX_TRUNCATED, 1, {{0}}, cut_700},
 	{"Linux version", SEGUE_E_LINUX_VERSION, 1, {{VERSION, 0x0300, 2}, {0}}, NULL},
 	{"Linux in 16 bits", SEGUE_E_LINUX_REAL_MODE, 1, {{LOADFLAGS, 0, 1}}, NULL},
