@@ -160,7 +160,7 @@ static const uint8_t *note_of(const uint8_t *notes, uint32_t size, const char *n
 static void read_notes(const uint8_t *notes, uint32_t size)
 {
 	uint32_t contents;
-	const uint8_t *host_note = note_of(notes, size, "Segue", 1, &contents), *status;
+	const uint8_t *host_note = note_of(notes, size, "Segue", 0x5301, &contents), *status;
 	struct segue_core_host said;
 
 	/* It is the first. */
