@@ -205,7 +205,11 @@ static int load(struct job *job)
 	return SEGUE_OK;
 }
 
+_Static_assert(SEGUE_E_CORE_NOTE == 0xdc && SEGUE_E_CORE_WORKSPACE == 0xdc + 4, "meanings");
 const struct segue_loader segue_loader_core = {
+#if SEGUE_SENTENCES
+	.meanings = "\xdc" "foreign core\0" "broken core note\0" "core cannot go on\0" "core without entry\0" "core without workspace\0",
+#endif
 	.protocol = "ELF core",
 	.recognise = is_core,
 	.load = load,
