@@ -604,7 +604,7 @@ size_t segue_workspace_size(size_t extents);
 #define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
 size_t segue_workspace_size_return(size_t extents, size_t staging);
 /*
- * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs. A run of memory has one, or one for each mapping
+ * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs, and one more for each of mappings. A run of memory has one, or one for each mapping
  * that it is in. The runs are at most twice the extents of staging, with those of memory_map, target_memory, unused and mappings,
  * and two more. 24,576 pages of staging that lie together are 24,576 runs, and 1.4 MB.
  */
@@ -776,8 +776,8 @@ SEGUE_STACK_CALL int segue_call(struct segue_call_args *args);
  * long as the host does not write there. The host may read it and change it. In the order of the target's addresses; neighbours
  * are merged. Fills in at most limit extents, and *count with the number of all.
  *
- * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED, or SEGUE_E_CALL_RETURN,
- * with *count 0.
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; or, with *count 0, SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED,
+ * SEGUE_E_CALL_RETURN, or SEGUE_E_CALL_OVER if segue_call() has returned SEGUE_RESTORED: then the target is lost.
  */
 struct segue_target_extent {
 	uint64_t target;              /* physical: where the target has it */

@@ -89,7 +89,7 @@ def core(is_64=True, note=b'Segue\0', flags=1, workspace=0x100000, entry=0x10001
 	"""A core of a host (segue_core.h): PT_NOTE, then segments."""
 	head, program = (64, 56) if is_64 else (52, 32)
 	desc = struct.pack('<IIIIQQIIQQQQ', 72, 100, 64 if is_64 else 32, flags, workspace, 0x100, entry, 0, 0, 0, 0, 0)
-	notes = struct.pack('<III', len(note), len(desc), 1) + note.ljust(8, b'\0') + desc
+	notes = struct.pack('<III', len(note), len(desc), 0x5301) + note.ljust(8, b'\0') + desc
 	file = bytearray(elf(is_64, entry=0, segments=[(4, 0x200, 0, 0, len(notes), 0)] + [
 		(kind, offset + 0x100, vaddr, paddr, filesz, memsz) for kind, offset, vaddr, paddr, filesz, memsz in segments], size=0x440))
 	file[16] = 4

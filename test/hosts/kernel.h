@@ -134,6 +134,7 @@ void call_refusals(void);             /* call_refusals.c: wrong arguments */
 extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB */
 
 /* lend.c: what a Linux reads and writes of the host's memory */
+extern uint32_t lent_crc;
 void lend(void);
 void take_back(void);
 
