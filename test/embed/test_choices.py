@@ -12,7 +12,7 @@ import embed
 from embed import ARCHES, HERE, ROOT, run
 from images import Part, qemu_kernel
 from qemu import Qemu
-from test_state import LINUX, MULTIBOOT, PASSED, check_entry, check_verdict, connect, run_to, verdict
+from test_state import LINUX, MULTIBOOT, MULTIBOOT2, PASSED, check_entry, check_verdict, connect, run_to, verdict
 
 LOADERS = ("core", "linux", "multiboot2", "multiboot", "elf", "linux16", "boot_sector")
 CONTAINERS = ("bundle", "fiwix")
@@ -98,7 +98,7 @@ def test_only_what_is_chosen_is_linked(build, way, arch, choice):
     wanted = {*loaders, *containers, *checks, *extras}
     assert {name for name, symbol in OF.items() if symbol in there} == wanted
     assert any(name.startswith("segue_linux") for name in there) == ("linux" in wanted)
-    assert ("segue_elf_open" in there) == bool({"multiboot", "elf"} & wanted)
+    assert ("segue_elf_open" in there) == bool({"multiboot", "multiboot2", "elf"} & wanted)
     assert ("segue_refuse" in there) == ("segue_say" in there) == sentences
 
 
@@ -114,7 +114,7 @@ def refusal(folder, arch, name, path):
 
 @pytest.mark.parametrize("way, arch, choice, target", [
     *((way, arch, "multiboot", MULTIBOOT) for way, arch in WAYS), *((way, arch, "linux", LINUX) for way, arch in WAYS),
-    ("vendored", "i386", "codes", MULTIBOOT), ("installed", "x86_64", "codes", LINUX)],
+    ("vendored", "i386", "multiboot2", MULTIBOOT2), ("vendored", "i386", "codes", MULTIBOOT), ("installed", "x86_64", "codes", LINUX)],
                          ids=lambda each: each.name if hasattr(each, "name") else each)
 def test_what_is_chosen_starts(build, way, arch, choice, target):
     folder = build(way, arch, choice)
@@ -134,6 +134,8 @@ def test_what_is_chosen_starts(build, way, arch, choice, target):
 
 @pytest.mark.parametrize("choice, other, what", (
     ("multiboot", LINUX, "a Linux kernel, for segue_loader_linux"), ("linux", MULTIBOOT, "a Multiboot kernel, for segue_loader_multiboot"),
+    ("multiboot", MULTIBOOT2, "a Multiboot 2 kernel, for segue_loader_multiboot2"),
+    ("multiboot2", MULTIBOOT, "a Multiboot kernel, for segue_loader_multiboot"),
     ("elf", LINUX, "a Linux kernel, for segue_loader_linux"), ("elf", MULTIBOOT, "a Multiboot kernel, for segue_loader_multiboot")),
                          ids=lambda each: each.name if hasattr(each, "name") else each.split()[0])
 @pytest.mark.parametrize("way, arch", WAYS[:1] + WAYS[3:])
