@@ -114,7 +114,7 @@ static void print_notes(const struct core *core)
 
 		fact(i ? "" : "notes");
 		print_text(note->name, note->name_size);
-		printf(" %" PRIu32 ", %zu bytes%s\n", note->type, note->desc_size, note->cpu ? ": registers of a CPU" : "");
+		printf(" %#" PRIx32 ", %zu bytes%s\n", note->type, note->desc_size, note->cpu ? ": registers of a CPU" : "");
 	}
 }
 

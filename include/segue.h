@@ -159,7 +159,7 @@ enum segue_error {
 	SEGUE_E_MULTIBOOT_TRUNCATED = 92,/* the file ends inside the header */
 	SEGUE_E_MULTIBOOT_ADDRESS = 93,  /* the address fields contradict each other or the file */
 	SEGUE_E_MULTIBOOT_FORMAT = 94,   /* neither ELF nor address fields: the load address is unknown */
-	SEGUE_E_MULTIBOOT_2 = 95,        /* a Multiboot 2 header only */
+	/* 95 is retired: Multiboot 2 has a loader */
 
 	/* Linux */
 	SEGUE_E_LINUX_TRUNCATED = 110,   /* the file ends inside the setup code or before the protected-mode code */
@@ -244,6 +244,15 @@ enum segue_error {
 	SEGUE_E_RANGE_NONE = 191,        /* the information has no memory map */
 	SEGUE_E_RANGE_LIMIT = 192,       /* there are more ranges than the array has room for */
 
+	/* Multiboot 2; also SEGUE_E_MULTIBOOT_ADDRESS and SEGUE_E_MULTIBOOT_FORMAT */
+	SEGUE_E_MULTIBOOT2_TRUNCATED = 200, /* the file, its first 32 KiB or the header end inside the header or one of its tags */
+	SEGUE_E_MULTIBOOT2_TAG = 201,    /* an unknown header tag that is not optional */
+	SEGUE_E_MULTIBOOT2_TAG_SIZE = 202, /* a header tag is smaller than its fields */
+	SEGUE_E_MULTIBOOT2_REQUEST = 203, /* information is requested that is unknown, and not optional */
+	SEGUE_E_MULTIBOOT2_ENTRY = 204,  /* an address tag without an entry tag, or an entry tag's address is in no segment */
+	SEGUE_E_MULTIBOOT2_RELOCATABLE = 205, /* the relocatable tag's numbers contradict each other, or the kernel's size */
+	SEGUE_E_MULTIBOOT2_PLACE = 206,  /* no free RAM where a relocatable kernel may be loaded */
+
 	/* ELF cores (segue_core.h); also the codes of ELF */
 	SEGUE_E_CORE_NOTE = 220,         /* a core that has no note of a host: of another kernel, or of a program */
 	SEGUE_E_CORE_NOTE_SIZE = 221,    /* the note of the host is shorter than it must be, or ends after its segment */
@@ -322,7 +331,8 @@ struct segue_machine {
 	const struct segue_vbe *vbe;  /* NULL: none */
 	/* physical address of ACPI's RSDP, if the target will find it there; in memory_map or below 1 MiB; 0: unknown */
 	uint64_t rsdp;
-	const void *rsdp_copy;        /* or a copy of the RSDP (UEFI boot loaders give one), 20 or 36 bytes */
+	/* or a copy of the RSDP (UEFI boot loaders give one), 20 or 36 bytes; Multiboot 2 targets get the copy only */
+	const void *rsdp_copy;
 	size_t rsdp_copy_size;
 	uint32_t boot_device;         /* Multiboot 1, section 3.3, bits 31-24: BIOS drive */
 	uint32_t has_boot_device;     /* 1: boot_device is known */
@@ -334,6 +344,15 @@ struct segue_machine {
 	uint32_t hpet;                /* physical address; 0: from ACPI's tables */
 	uint32_t io_apic[8];          /* physical addresses, up to the first 0; none: from ACPI's tables */
 	uint32_t bios_pic_masks;      /* the BIOS's masks of the first PIC (bits 0 to 7) and the second (8 to 15); 0: unknown */
+	/*
+	 * UEFI, for Multiboot 2 targets, after ExitBootServices(). A target with target_memory or the catcher does not get the map,
+	 * which calls other memory free.
+	 */
+	uint32_t efi_bits;            /* 32 or 64: the firmware's; 0: no UEFI */
+	uint32_t efi_descriptor_size, efi_descriptor_version; /* of a descriptor in efi_memory_map */
+	uint64_t efi_system_table;    /* physical address; the target will find it there */
+	const void *efi_memory_map;   /* the descriptors; NULL: unknown */
+	size_t efi_memory_map_size;   /* in bytes; at most 1 MiB */
 };
 
 enum segue_log_level {
@@ -466,7 +485,9 @@ struct segue_mapping {
  * in its struct segue_return_block.
  */
 #define SEGUE_LOAD_CORE         0x800000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0xffffffu
+/* A kernel with headers of both versions is loaded by Multiboot 2; without this flag by Multiboot 1, if that is linked. */
+#define SEGUE_LOAD_MULTIBOOT_2  0x2000000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x2ffffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -583,7 +604,7 @@ size_t segue_workspace_size(size_t extents);
 #define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
 size_t segue_workspace_size_return(size_t extents, size_t staging);
 /*
- * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs. A run of memory has one, or one for each mapping
+ * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs, and one more for each of mappings. A run of memory has one, or one for each mapping
  * that it is in. The runs are at most twice the extents of staging, with those of memory_map, target_memory, unused and mappings,
  * and two more. 24,576 pages of staging that lie together are 24,576 runs, and 1.4 MB.
  */
@@ -755,8 +776,8 @@ SEGUE_STACK_CALL int segue_call(struct segue_call_args *args);
  * long as the host does not write there. The host may read it and change it. In the order of the target's addresses; neighbours
  * are merged. Fills in at most limit extents, and *count with the number of all.
  *
- * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED, or SEGUE_E_CALL_RETURN,
- * with *count 0.
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; or, with *count 0, SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED,
+ * SEGUE_E_CALL_RETURN, or SEGUE_E_CALL_OVER if segue_call() has returned SEGUE_RESTORED: then the target is lost.
  */
 struct segue_target_extent {
 	uint64_t target;              /* physical: where the target has it */
@@ -995,6 +1016,7 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  */
 extern const struct segue_loader segue_loader_core;        /* an ELF core of a host (segue_core.h), to go on with */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
+extern const struct segue_loader segue_loader_multiboot2;  /* Multiboot 2 */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
 extern const struct segue_loader segue_loader_elf;         /* plain ELF */
 extern const struct segue_loader segue_loader_linux16;     /* Linux by its 16-bit entry, and from before protocol 2.00 */

@@ -23,9 +23,12 @@
 
 #define SEGUE_CORE_NAME "Segue" /* n_namesz 6 */
 
-/* n_type of notes with that name */
+/*
+ * n_type of notes with that name. Not the numbers of other notes, because BFD does not look at the name: gdb takes any note of
+ * type 1 that has the size of NT_PRSTATUS for a CPU.
+ */
 enum segue_core_note {
-	SEGUE_CORE_HOST = 1           /* struct segue_core_host: one in each core, the first note */
+	SEGUE_CORE_HOST = 0x5301      /* struct segue_core_host: one in each core, the first note */
 };
 
 /* flags of struct segue_core_host */

@@ -177,6 +177,18 @@ static void read_tag(struct boot_info *boot, uint32_t offset)
 		/* The newer RSDP (ACPI 2.0 and later) leads to the 64-bit tables, so it takes precedence. */
 		machine->rsdp_copy = tag + sizeof(struct multiboot2_tag);
 		machine->rsdp_copy_size = size - sizeof(struct multiboot2_tag);
+	} else if ((type == MULTIBOOT2_TAG_EFI_32 && size >= 12) || (type == MULTIBOOT2_TAG_EFI_64 && size >= 16)) {
+		machine->efi_bits = type == MULTIBOOT2_TAG_EFI_32 ? 32 : 64;
+		machine->efi_system_table = GET32(tag + sizeof(struct multiboot2_tag), multiboot2_tag, type);
+		if (type == MULTIBOOT2_TAG_EFI_64)
+			machine->efi_system_table = GET64(tag + sizeof(struct multiboot2_tag), multiboot2_tag, type);
+	}
+	/* Beside the firmware's map of the other kind, which may be the one that is used. */
+	if (type == MULTIBOOT2_TAG_EFI_MMAP && size >= sizeof(struct multiboot2_map)) {
+		machine->efi_descriptor_size = GET32(tag, multiboot2_map, entry_size);
+		machine->efi_descriptor_version = GET32(tag, multiboot2_map, entry_version);
+		machine->efi_memory_map = tag + sizeof(struct multiboot2_map);
+		machine->efi_memory_map_size = size - sizeof(struct multiboot2_map);
 	}
 }
 

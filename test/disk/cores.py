@@ -22,7 +22,7 @@ def note(name, kind, desc):
 
 def host_note(width=32, version=100, flags=1, workspace=0x200000, workspace_size=0x8000, restore=0x200010, back=0x200020,
               cr0=0x80000011, cr3=0, cr4=0, efer=0, size=72, more=b""):
-    return note(b"Segue", 1, struct.pack("<IIIIQQIIQQQQ", size, version, width, flags, workspace, workspace_size, restore, back,
+    return note(b"Segue", 0x5301, struct.pack("<IIIIQQIIQQQQ", size, version, width, flags, workspace, workspace_size, restore, back,
                                          cr0, cr3, cr4, efer) + more)
 
 

@@ -50,7 +50,7 @@ def test_listing(core):
     assert text.startswith(f"{core.path}: core of a 32-bit host of Segue 0.1.0; ELF64, 44 KiB of memory\n")
     for line in (r"workspace +0x00200000 - 0x00208000", r"restore +entry 0x00200010 \(physical\)", r"return +entry 0x00200020 \(physical\)",
                  r"paging +32-bit; CR0 0x80000011, CR3 0x5000, CR4 0x10, EFER 0x0", r"CPU 0 +pr_pid 1", r"CPU 1 +pr_pid 2",
-                 r"+eip +12345678  esp +c0001000", r"notes +Segue 1, 72 bytes", r" +CORE 1, 144 bytes: registers of a CPU"):
+                 r"+eip +12345678  esp +c0001000", r"notes +Segue 0x5301, 72 bytes", r" +CORE 0x1, 144 bytes: registers of a CPU"):
         assert re.search(rf"^ +{line}", text, re.M), (line, text)
     ranges = re.findall(r"^  0x(\w+) - 0x(\w+) +(\w+) +0x(\w+) +(\d+)$", text, re.M)
     assert ranges == [("00000000", "00003000", "0xc0000000", f"{offsets[0]:08x}", "12288"),
@@ -481,6 +481,18 @@ def host_core(host, loads_of, tables=None):
         notes = {"cr0": cr0, "cr3": made.cr3, "cr4": cr4, "efer": efer}
     notes = host_note(host.width, **notes) + cpu_note(host.width, 0, **one) + cpu_note(host.width, 0, **other)
     return write_core(loads_of(bytes(memory)), notes)[0]
+
+
+def test_gdb_takes_no_note_of_ours_for_a_cpu(host, core):
+    """BFD goes by type and size only, so the host's note, which may grow, must have a type that is nobody's."""
+    size = {32: 144, 64: 336}[host.width]
+    notes = host_note(host.width, size=size, more=bytes(size - 72)) + cpu_note(host.width)
+    file = write_core([Load(host.base + RAM, RAM, bytes(PAGE))], notes)[0]
+    assert f"core of a {host.width}-bit host of Segue" in core(file).stdout
+    segue("core", core.path, "-o", core.out)
+    done = subprocess.run(["gdb", "-nx", "-batch", "-ex", "info threads", str(host.path), str(core.out)], capture_output=True,
+                          text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert re.findall(r"^[* ] (\d+) ", done.stdout, re.M) == ["1"], done.stdout + done.stderr
 
 
 def test_gdb_by_the_mappings_of_the_host(host, core):

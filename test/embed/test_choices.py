@@ -14,7 +14,7 @@ from images import Part, qemu_kernel
 from qemu import Qemu
 from test_state import LINUX, MULTIBOOT, PASSED, check_entry, check_verdict, connect, run_to, verdict
 
-LOADERS = ("core", "linux", "multiboot", "elf", "linux16", "boot_sector")
+LOADERS = ("core", "linux", "multiboot2", "multiboot", "elf", "linux16", "boot_sector")
 CONTAINERS = ("bundle", "fiwix")
 TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
@@ -27,12 +27,13 @@ EXTRAS = ("exchange", "replay", "translate", "sections")
 # protocols, containers, checks, extras, sentences
 CHOICES = {
     "multiboot": (("multiboot",), (), (), ("translate",), True),
+    "multiboot2": (("multiboot2",), (), (), ("translate", "sections"), True),
     "linux": (("linux",), ("bundle",), ("host",), ("replay", "translate"), True),
     "elf": (("elf",), ("fiwix",), ("host",), ("exchange", "replay", "translate"), True),
     "codes": (("linux", "multiboot"), (), (), ("translate", "sections"), False),
 }
 # A name that only this loader or container has in it, beside its own.
-OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "linux16": "segue_loader_linux16",
+OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "multiboot2": "segue_multiboot2_pass", "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "core": "segue_loader_core", "bundle": "segue_bundle_take",
       "fiwix": "segue_container_fiwix", "host": "segue_walk", "exchange": "segue_plan_exchange", "replay": "segue_replay_moves",
       "sections": "segue_elf_has_sections", "translate": "segue_extra_translate"}
@@ -271,5 +272,9 @@ def test_a_new_choice_makes_it_anew(tmp_path):
     made("SEGUE_PROTOCOLS=boot_sector linux16", "SEGUE_EXTRAS=exchange")
     assert {"check_plan.o", "replay.o", "exchange.o"} < members() and "replay_extra.o" not in members()
     made("SEGUE_EXTRAS=none", status=2)
-    made("SEGUE_PROTOCOLS=multiboot2", status=2)
+    made("SEGUE_PROTOCOLS=multiboot2")
+    assert {"multiboot2.o", "multiboot_common.o", "elf_move.o"} < members() and not {"multiboot.o", "multiboot_info.o"} & members()
+    made("SEGUE_PROTOCOLS=multiboot")
+    assert {"multiboot.o", "multiboot_common.o"} < members() and not {"multiboot2.o", "elf_move.o"} & members()
+    made("SEGUE_PROTOCOLS=multiboot3", status=2)
     made("SEGUE_PROTOCOLS=", status=2)

@@ -30,7 +30,7 @@ static size_t put_host(size_t at, struct stream *s)
 {
 	uint8_t mode = take_8(s);
 
-	at = put_note_header(at, "Segue", 72, 1, s);
+	at = put_note_header(at, "Segue", 72, 0x5301, s);
 	put_number(&made, at, take_8(s) < 0xf0 ? 72 : take_8(s), 4);
 	put_number(&made, at + 4, 100, 4);
 	put_number(&made, at + 8, mode & 0x40 ? mode & 0x3f : mode & 1 ? 32 : 64, 4);

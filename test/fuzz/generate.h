@@ -179,7 +179,7 @@ static inline void generate_core(struct file *f, struct stream *s)
 	put(f, 32 + 3 * word, segments + 1, 2);
 	if (order & 1)
 		put_note(f, &end, "CORE", s, take_8(s) & 0x3f, 1);
-	host = put_note(f, &end, order & 0x80 ? "Linux" : "Segue", s, 72, 1);
+	host = put_note(f, &end, order & 0x80 ? "Linux" : "Segue", s, 72, 0x5301);
 	put(f, host, 72, 4);
 	put(f, host + 8, take_8(s) & 1 ? 32 : 64, 4);
 	put(f, host + 12, take_number(s, 1), 4);

@@ -365,7 +365,7 @@ static const struct kind kinds[] = {
 	 {{MULTIBOOT + 4, 0x10003, 4}, {MULTIBOOT + 8, 0xe4514ffb, 4}}, cut_in_multiboot},
 	{"Multiboot addresses", SEGUE_E_MULTIBOOT_ADDRESS, 0,
 	 {{MULTIBOOT + 4, 0x10003, 4}, {MULTIBOOT + 8, 0xe4514ffb, 4}}, NULL},
-	{"Multiboot 2", SEGUE_E_MULTIBOOT_2, 0,
+	{"Multiboot 2", SEGUE_E_MULTIBOOT2_TRUNCATED, 0,
 	 {{MULTIBOOT, 0xe85250d6, 4}, {MULTIBOOT + 4, 0, 4}, {MULTIBOOT + 8, 16, 4}, {MULTIBOOT + 12, 0x17adaf1a, 4}}, NULL},
 	{"Multiboot without a format", SEGUE_E_MULTIBOOT_FORMAT, 0, {{0, 0x20202020, 4}, {0}}, NULL},
 	{"segments overlap", SEGUE_E_SEGMENT_OVERLAP, 0, {{PHDR1 + P_PADDR, 0x101000, 4}, {0}}, NULL},
