@@ -73,23 +73,24 @@ static uint32_t read_header(const struct elf_file *elf, uint32_t index, addr_t *
 	return le32(p + offsetof(struct elf32_program_header, p_type));
 }
 
-static int find_host(const struct job *job, const struct elf_file *elf, const uint8_t **host)
+/* Returns NULL after a refusal, which is *error. */
+static const uint8_t *find_host(const struct job *job, const struct elf_file *elf, int *error)
 {
-	int error = SEGUE_OK;
+	const uint8_t *host = NULL;
 
-	*host = NULL;
-	for (uint32_t i = 0; i < elf->program_header_count && !*host && error == SEGUE_OK; i++) {
+	*error = SEGUE_OK;
+	for (uint32_t i = 0; i < elf->program_header_count && !host && *error == SEGUE_OK; i++) {
 		addr_t words[ELF_WORDS];
 
 		if (read_header(elf, i, words) != PT_NOTE)
 			continue;
-		if (!segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]))
-			return segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "program header %u: the notes end after the file", i);
-		error = find_note(job, elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ], host);
+		*error = segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]) ?
+			find_note(job, elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ], &host) :
+			segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "program header %u: the notes end after the file", i);
 	}
-	if (error == SEGUE_OK && !*host)
-		return segue_refuse(&job->log, SEGUE_E_CORE_NOTE, "%u program headers", elf->program_header_count);
-	return error;
+	if (*error == SEGUE_OK && !host)
+		*error = segue_refuse(&job->log, SEGUE_E_CORE_NOTE, "%u program headers", elf->program_header_count);
+	return host;
 }
 
 /* How many of the `size` bytes after the first `skipped` are in the file, if file_size of all are? */
@@ -185,7 +186,7 @@ static int load(struct job *job)
 	uint32_t flags, entry;
 	int error = segue_elf_open(job, &job->bundle.kernel, &elf, 1);
 
-	if (error != SEGUE_OK || (error = find_host(job, &elf, &host)) != SEGUE_OK)
+	if (error != SEGUE_OK || !(host = find_host(job, &elf, &error)))
 		return error;
 	flags = le32(host + offsetof(struct segue_core_host, flags));
 	entry = le32(host + offsetof(struct segue_core_host, restore_entry));

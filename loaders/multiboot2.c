@@ -229,7 +229,7 @@ static int load_elf(struct job *job, const struct tags *tags, struct elf_file *e
 		error = segue_elf_load(job, elf, entry);
 	if (error || !entry_tag)
 		return error;
-	*entry = FIELD(entry_tag, entry, entry_addr) + (uint32_t)(base ? base - low : 0);
+	*entry = FIELD(entry_tag, entry, entry_addr) + (uint32_t)(base - low);
 	return is_code(job, *entry) ? SEGUE_OK : segue_refuse(&job->log, SEGUE_E_MULTIBOOT2_ENTRY, "%x is in no segment's bytes", (addr_t)*entry);
 }
 
