@@ -167,12 +167,15 @@ def test_without_sentences(build, tmp_path, way, arch):
 
 
 def test_strerror_is_linked_if_it_is_called(tmp_path, prefix):
-    (tmp_path / "host.c").write_text("".join(f"void segue_{each}(void);\n" for each in ("load", "ready", "exec")) +
-                                     "void _start(void) { segue_load(); segue_ready(); segue_exec(); }\n")
-    for name, there in (("segue", True), ("segue-codes", False)):
-        run("gcc", "-w", "-ffreestanding", "-nostdlib", "-static", "-no-pie", "-o", tmp_path / "host", tmp_path / "host.c",
-            f"-L{prefix}/lib/segue/x86_64", "-l" + name, "-lsegue-memory")
-        assert (" T segue_strerror" in run("nm", tmp_path / "host")) == there
+    calls = ["load", "ready", "exec"]
+    for there in (False, True):
+        calls += ["strerror"] if there else []
+        (tmp_path / "host.c").write_text("".join(f"void segue_{each}(void);\n" for each in calls) +
+                                         "void _start(void) { " + " ".join(f"segue_{each}();" for each in calls) + " }\n")
+        for name in ("segue", "segue-codes"):
+            run("gcc", "-w", "-ffreestanding", "-nostdlib", "-static", "-no-pie", "-o", tmp_path / "host", tmp_path / "host.c",
+                f"-L{prefix}/lib/segue/x86_64", "-l" + name, "-lsegue-memory")
+            assert (" T segue_strerror" in run("nm", tmp_path / "host")) == there
 
 
 def test_a_sentence_for_each_loader(tmp_path, prefix):
