@@ -183,7 +183,7 @@ class Window:
 
 
 # stage2/bios/bios.h: the page of struct crossing, and the offset of the ground in it; the pages after it are exchanged
-GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 13 * 4096, 0x2000
+GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 17 * 4096, 0x2000
 
 
 class BiosWindow(Window):
