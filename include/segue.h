@@ -109,8 +109,8 @@ enum segue_error {
 	/* staging is too small, out of reach, not in memory_map, or overlaps itself, keep, the workspace or target_memory */
 	SEGUE_E_STAGING = 18,
 	/*
-	 * SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a range
-	 * of unused that ends before it starts; or SEGUE_LOAD_CLEAR without SEGUE_LOAD_RETURN
+	 * SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a
+	 * range of unused that ends before it starts; or SEGUE_LOAD_CLEAR without SEGUE_LOAD_RETURN
 	 */
 	SEGUE_E_RETURN = 19,
 
@@ -188,7 +188,8 @@ enum segue_error {
 	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
 	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
 	/*
-	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, or with more ranges than a core can have
+	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, or with more ranges than a core can
+	 * have
 	 */
 	SEGUE_E_CORE = 141,
 
@@ -208,7 +209,10 @@ enum segue_error {
 	/* CPUs that are not parked are to get an INIT, and CR4.VMXE is set: VMX root operation blocks INIT */
 	SEGUE_E_READY_VMX = 158,
 
-	/* segue_bios(), segue_physical_call(); also the codes of the call itself, and of segue_ready() for segments, privilege and workspace */
+	/*
+	 * segue_bios(), segue_physical_call(); also the codes of the call itself, and of segue_ready() for segments, privilege
+	 * and workspace
+	 */
 	SEGUE_E_BIOS_VMX = 170,          /* CR4.VMXE is set: in VMX root operation paging cannot be turned off */
 	/* paging is on and segue_bios()'s gate crosses a page: the library's text or code_base is not aligned to 2048 */
 	SEGUE_E_BIOS_GATE = 171,
@@ -234,8 +238,8 @@ enum segue_error {
 	SEGUE_E_CALL_OVER = 183,
 	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and can only be unloaded */
 	/*
-	 * Not a refusal: this call went to a target, and a snapshot that was made then has been started (segue_core.h). The target
-	 * is gone, and can only be unloaded.
+	 * Not a refusal: this call went to a target, and a snapshot that was made then has been started (segue_core.h). The
+	 * target is gone, and can only be unloaded.
 	 */
 	SEGUE_RESTORED = 185,
 
@@ -345,8 +349,8 @@ struct segue_machine {
 	uint32_t io_apic[8];          /* physical addresses, up to the first 0; none: from ACPI's tables */
 	uint32_t bios_pic_masks;      /* the BIOS's masks of the first PIC (bits 0 to 7) and the second (8 to 15); 0: unknown */
 	/*
-	 * UEFI, for Multiboot 2 targets, after ExitBootServices(). A target with target_memory or the catcher does not get the map,
-	 * which calls other memory free.
+	 * UEFI, for Multiboot 2 targets, after ExitBootServices(). A target with target_memory or the catcher does not get the
+	 * map, which calls other memory free.
 	 */
 	uint32_t efi_bits;            /* 32 or 64: the firmware's; 0: no UEFI */
 	uint32_t efi_descriptor_size, efi_descriptor_version; /* of a descriptor in efi_memory_map */
@@ -548,19 +552,20 @@ struct segue_load_args {
 
 	/*
 	 * The host's function from virtual to physical addresses, or NULL. It is called for each page of the workspace, which
-	 * is refused if the page is not at workspace_phys (only with segue_check_host), and for each page of a part without extents, to make its extents.
+	 * is refused if the page is not at workspace_phys (only with segue_check_host), and for each page of a part without
+	 * extents, to make its extents.
 	 */
 	segue_translate_fn *translate;
 	void *translate_context;
 
 	/*
-	 * Ranges that the target may use (type is not read). They may be in any order, overlap, and contain more than RAM. Count 0:
-	 * all RAM. All of the target is placed in the RAM of memory_map that is in these ranges: segments, tables, initrd, modules,
-	 * and the catcher, which stays above 1 MiB. Segue writes no other RAM except the workspace. The target is told that other
-	 * RAM is reserved; ranges of other types stay. What a Multiboot target gets in low memory goes elsewhere if these ranges
-	 * have no RAM there. Linux needs 64 KiB to 640 KiB too, or it panics; a warning says so if they are missing. A target that
-	 * starts in real mode needs its own low memory in these ranges. It asks the BIOS for its memory map, and so learns of all
-	 * RAM; a warning says so.
+	 * Ranges that the target may use (type is not read). They may be in any order, overlap, and contain more than RAM.
+	 * Count 0: all RAM. All of the target is placed in the RAM of memory_map that is in these ranges: segments, tables,
+	 * initrd, modules, and the catcher, which stays above 1 MiB. Segue writes no other RAM except the workspace. The target
+	 * is told that other RAM is reserved; ranges of other types stay. What a Multiboot target gets in low memory goes
+	 * elsewhere if these ranges have no RAM there. Linux needs 64 KiB to 640 KiB too, or it panics; a warning says so if
+	 * they are missing. A target that starts in real mode needs its own low memory in these ranges. It asks the BIOS for
+	 * its memory map, and so learns of all RAM; a warning says so.
 	 */
 	const struct segue_range *target_memory;
 	size_t target_memory_count;
@@ -568,10 +573,10 @@ struct segue_load_args {
 	/*
 	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, in the order of addresses, except what
 	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
-	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
-	 * be memory of the blob. With SEGUE_LOAD_CORE a byte has the same offset in a page in both, so that bytes of staging stay
-	 * unused where that differs; whole pages have room for whole pages. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only. Blob and
-	 * staging belong to Segue until segue_unload().
+	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it
+	 * may be memory of the blob. With SEGUE_LOAD_CORE a byte has the same offset in a page in both, so that bytes of
+	 * staging stay unused where that differs; whole pages have room for whole pages. It must not meet keep, and neither
+	 * must target_memory, which has RAM below 4 GiB only. Blob and staging belong to Segue until segue_unload().
 	 */
 	const struct segue_extent *staging;
 	size_t staging_count;
@@ -579,9 +584,10 @@ struct segue_load_args {
 	size_t unused_count;
 
 	/*
-	 * For SEGUE_LOAD_CORE: where the host maps its memory, for debuggers that read the core. In any order; not overlapping in
-	 * virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's RAM is
-	 * left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical addresses are told as virtual ones.
+	 * For SEGUE_LOAD_CORE: where the host maps its memory, for debuggers that read the core. In any order; not overlapping
+	 * in virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's
+	 * RAM is left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical addresses are told as
+	 * virtual ones.
 	 */
 	const struct segue_mapping *mappings;
 	size_t mapping_count;
@@ -604,9 +610,10 @@ size_t segue_workspace_size(size_t extents);
 #define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
 size_t segue_workspace_size_return(size_t extents, size_t staging);
 /*
- * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs, and one more for each of mappings. A run of memory has one, or one for each mapping
- * that it is in. The runs are at most twice the extents of staging, with those of memory_map, target_memory, unused and mappings,
- * and two more. 24,576 pages of staging that lie together are 24,576 runs, and 1.4 MB.
+ * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs, and one more for each of mappings. A run of
+ * memory has one, or one for each mapping that it is in. The runs are at most twice the extents of staging, with those of
+ * memory_map, target_memory, unused and mappings, and two more. 24,576 pages of staging that lie together are 24,576 runs, and
+ * 1.4 MB.
  */
 #define SEGUE_WORKSPACE_SIZE_CORE(loads) ((((size_t)(loads)) * 56u + 8191u) & ~(size_t)4095u)
 
@@ -657,9 +664,9 @@ void segue_unload(void *workspace);
 
 /*
  * Says whether segue_exec() may be called at this point, on this CPU, in this mode: SEGUE_OK, SEGUE_E_NOT_LOADED, a
- * SEGUE_E_READY_* code, or SEGUE_E_CALL_OVER. If sentence is not NULL, *sentence is set to segue_strerror() of that code, or to "" in a library
- * without sentences. Changes nothing. While other CPUs are about to call segue_park(), call it again until it no longer
- * returns SEGUE_E_READY_CPUS.
+ * SEGUE_E_READY_* code, or SEGUE_E_CALL_OVER. If sentence is not NULL, *sentence is set to segue_strerror() of that code, or to
+ * "" in a library without sentences. Changes nothing. While other CPUs are about to call segue_park(), call it again until it
+ * no longer returns SEGUE_E_READY_CPUS.
  */
 int segue_ready(const void *workspace, const char **sentence);
 
@@ -722,27 +729,28 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  * be off, and if SVM is on, GIF must be 1.
  *
  * Other CPUs are parked before each call, or get an INIT as they are (SEGUE_LOAD_INIT_CPUS). After the call they wait for a
- * SIPI, and the host starts them anew (INIT, SIPI, SIPI). They park again before the next call; until then segue_ready() returns
- * SEGUE_E_READY_CPUS.
+ * SIPI, and the host starts them anew (INIT, SIPI, SIPI). They park again before the next call; until then segue_ready()
+ * returns SEGUE_E_READY_CPUS.
  *
  * NMIs and exceptions are handled as by segue_exec(). From two instructions before the target's first one until about 500
  * instructions after it has come back they are the target's. A machine check then is a shutdown until the host's CR4 is loaded.
- * Afterwards NMIs are not blocked, even if the handler of an NMI has called. A handler that has interrupted a call may call with
- * another workspace. With the same one it must not: it gets SEGUE_E_NOT_LOADED, or the call that it has interrupted does.
+ * Afterwards NMIs are not blocked, even if the handler of an NMI has called. A handler that has interrupted a call may call
+ * with another workspace. With the same one it must not: it gets SEGUE_E_NOT_LOADED, or the call that it has interrupted does.
  *
  * If segue_exec() enters the target instead, also after calls, the target has no host: if it comes back, a sentence is printed,
  * and the machine stops.
  *
  * Restored: all of the host's memory but workspace, staging and unused target memory; general registers as a call preserves
  * them; EFLAGS, GDTR, IDTR, LDTR, TR, the segment registers and their bases; CR0, CR2, CR3, CR4, EFER, XCR0; DR0 to DR3, DR6
- * and DR7; x87, SSE, AVX and the user state of XSAVE (not x87 on a CPU without CPUID; at most 16 KiB); the MSRs PAT, SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE,
- * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, DEBUGCTL, those of CET and
- * of FRED, each if the CPU has it. TR, if the host has never loaded it, has the selector of purgatory's TSS. A segment selector
- * that the host's GDT does not have is null. Of the devices: the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts,
- * the PICs' masks, and by flags bus mastering, the PICs' vectors and the PIT. Interrupts that arrive during the call are lost.
- * Not restored: MTRRs, the TSC, performance counters, Intel PT, user interrupts, PASID, MPX, the shadow stack's pointer if the
- * target has used shadow stacks, the ISA DMA controllers, and other devices that the target uses. The host quiets its own devices
- * before the call, or with SEGUE_LOAD_QUIET_*, and wakes them after it.
+ * and DR7; x87, SSE, AVX and the user state of XSAVE (not x87 on a CPU without CPUID; at most 16 KiB); the MSRs PAT,
+ * SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE, KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD,
+ * PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, DEBUGCTL, those of CET and of FRED, each if the CPU has it. TR, if the host has never
+ * loaded it, has the selector of purgatory's TSS. A segment selector that the host's GDT does not have is null. Of the devices:
+ * the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts, the PICs' masks, and by flags bus
+ * mastering, the PICs' vectors and the PIT. Interrupts that arrive during the call are lost. Not restored: MTRRs, the TSC,
+ * performance counters, Intel PT, user interrupts, PASID, MPX, the shadow stack's pointer if the target has used shadow stacks,
+ * the ISA DMA controllers, and other devices that the target uses. The host quiets its own devices before the call, or with
+ * SEGUE_LOAD_QUIET_*, and wakes them after it.
  */
 /* flags of struct segue_call_args */
 /* Sets up the PICs with pic_vector after the return. Their masks are restored in any case. */
@@ -792,8 +800,8 @@ int segue_target_extents(const void *workspace, struct segue_target_extent *exte
  * extent, whose p_offset is the physical address, and p_vaddr the same as p_paddr. So a debugger's stub or a dump in the host
  * reads the target as a target reads the host (segue_core.h). *need is set to the size of it.
  *
- * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if size is less than *need; SEGUE_E_CORE if there are more extents than a core can have;
- * or a code of segue_target_extents().
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if size is less than *need; SEGUE_E_CORE if there are more extents than a core can
+ * have; or a code of segue_target_extents().
  */
 int segue_target_core(const void *workspace, void *header, uint64_t header_phys, size_t size, size_t *need);
 
@@ -968,8 +976,8 @@ int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue
  * are off, CR0 has PE and ET (and CD and NW as the host has them), CR4 is 0, DF is 0. No BIOS is needed. low_phys may also
  * be anywhere in RAM from 1 MiB to 4 GiB, even where the host's kernel is. The binary may change all general registers, EFLAGS
  * (except TF), all segment and descriptor table registers, CR0 to CR4, and EFER. It returns by RET or a jump to the return
- * address, with paging off, CS and SS flat, and A20 open. As long as it leaves GDT and IDT alone, an NMI is ignored. An exception
- * for which it has no handler of its own is a shutdown.
+ * address, with paging off, CS and SS flat, and A20 open. As long as it leaves GDT and IDT alone, an NMI is ignored. An
+ * exception for which it has no handler of its own is a shutdown.
  *
  * Returns the codes of segue_bios(), or SEGUE_E_PHYSICAL_ENTRY. SEGUE_OK says only that the binary has returned.
  */
@@ -1009,9 +1017,9 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
  *     const struct segue_container *const segue_containers[] = { NULL };
  *
- * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate, the page
- * tables, and what the workspace must not contain: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, SEGUE_E_WORKSPACE_USED, and
- * their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
+ * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate, the
+ * page tables, and what the workspace must not contain: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, SEGUE_E_WORKSPACE_USED,
+ * and their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
  * machine, also if translate is given.
  */
 extern const struct segue_loader segue_loader_core;        /* an ELF core of a host (segue_core.h), to go on with */

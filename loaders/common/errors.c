@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The meaning of each code, but those of single loaders (struct segue_loader). A refusal's message starts with it; the details follow. */
+/*
+ * The meaning of each code, but those of single loaders (struct segue_loader). A refusal's message starts with it; the details
+ * follow.
+ */
 #include "common/log.h"
 
 #define MEANINGS(means) \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The target's memory, as the host sees it between two calls: most of it lies in staging. For segue_target_extents() and its like. */
+/*
+ * The target's memory, as the host sees it between two calls: most of it lies in staging. For segue_target_extents() and its
+ * like.
+ */
 #ifndef SEGUE_TARGET_MEMORY_H
 #define SEGUE_TARGET_MEMORY_H
 

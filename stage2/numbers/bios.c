@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* For segue_bios() and segue_physical_call(). bios_call.asm is assembled once for both architectures: numbers that it uses must be the same in both. */
+/*
+ * For segue_bios() and segue_physical_call(). bios_call.asm is assembled once for both architectures: numbers that it uses must
+ * be the same in both.
+ */
 #include "bios/bios.h"
 #include "numbers/numbers.h"
 
