@@ -31,6 +31,26 @@
 ; At the top of the stack are the registers: popped before the entry, pushed after it.
 REGISTERS_AT	equ BIOS_CALL_SIZE - registers_size
 
+; The general registers in the order of struct segue_bios_registers, whose first one is at the lowest address.
+%macro pop_registers 0
+	pop eax
+	pop ebx
+	pop ecx
+	pop edx
+	pop esi
+	pop edi
+	pop ebp
+%endmacro
+%macro push_registers 0
+	push ebp
+	push edi
+	push esi
+	push edx
+	push ecx
+	push ebx
+	push eax
+%endmacro
+
 VECTORS		equ 0x100
 FLAGS_IF	equ 1 << 9 | 1 << 1
 
@@ -92,13 +112,7 @@ entry:
 	mov [esp + registers.eflags], eax
 	mov eax, [ebx + target]
 	mov [esp + registers.ds], eax
-	pop eax
-	pop ebx
-	pop ecx
-	pop edx
-	pop esi
-	pop edi
-	pop ebp
+	pop_registers
 	ret
 .real:
 	lgdt [ebx + gdt_pointer]
@@ -126,13 +140,7 @@ real_mode:
 	mov fs, ax
 	mov gs, ax
 	mov esp, REGISTERS_AT
-	pop eax
-	pop ebx
-	pop ecx
-	pop edx
-	pop esi
-	pop edi
-	pop ebp
+	pop_registers
 	pop ds
 	pop es
 	; As INT does, but with IF set for an IRET.
@@ -145,13 +153,7 @@ real_mode:
 	cld
 	push es
 	push ds
-	push ebp
-	push edi
-	push esi
-	push edx
-	push ecx
-	push ebx
-	push eax
+	push_registers
 	; The caller's tables and stack may need an open A20, so this file's own are loaded first.
 	o32 lgdt [cs:gdt_pointer]
 	mov eax, [cs:callers_cr0]
@@ -168,13 +170,7 @@ flat_return:
 	cld
 	o16 push es
 	o16 push ds
-	push ebp
-	push edi
-	push esi
-	push edx
-	push ecx
-	push ebx
-	push eax
+	push_registers
 	mov ebx, 0
 	patch_page
 	lgdt [cs:ebx + gdt_pointer]
