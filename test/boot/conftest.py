@@ -122,6 +122,7 @@ def pytest_terminal_summary(terminalreporter, config):
                 name = report.nodeid.split("[")[-1].rstrip("]")
                 rows.append((name, outcome, seconds, text))
     show_hosts(terminalreporter, hosts, counts)
+    show_times(terminalreporter)
     if cells_met and config.getoption("--quick"):
         terminalreporter.write_line(f"  {cells_met} cells, a few of those of make check (quick.py)")
     elif cells_met:
@@ -141,6 +142,16 @@ def pytest_terminal_summary(terminalreporter, config):
         left = sum(cell.full for cell in cells.CELLS)
         if not config.getoption("--full"):
             terminalreporter.write_line(f"  {left} cells more in the whole matrix (--full)")
+
+
+def show_times(terminalreporter):
+    """Print how long the workers spent in each file, so that what a run takes can be looked for where it goes."""
+    spent = collections.Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            spent[os.path.basename(getattr(report, "nodeid", "").partition("::")[0])] += getattr(report, "duration", 0)
+    told = ", ".join(f"{file[5:-3]} {seconds:.0f}" for file, seconds in spent.most_common() if seconds >= 1)
+    terminalreporter.write_line(f"seconds of all workers in each file: {told}")
 
 
 def row_name(nodeid, file):
