@@ -151,7 +151,8 @@ def show_times(terminalreporter):
         for report in reports:
             spent[os.path.basename(getattr(report, "nodeid", "").partition("::")[0])] += getattr(report, "duration", 0)
     told = ", ".join(f"{file[5:-3]} {seconds:.0f}" for file, seconds in spent.most_common() if seconds >= 1)
-    terminalreporter.write_line(f"seconds of all workers in each file: {told}")
+    if told:
+        terminalreporter.write_line(f"seconds of all workers in each file: {told}")
 
 
 def row_name(nodeid, file):

@@ -12,7 +12,7 @@ CHOSEN = {
     "test_boots.py::test_boot": (
         "cloud-amd64-kernel-256M", "busybox-i386-grub1-64M", "fiwix-alone-kernel-64M", "bundle-gnumach-kernel-64M",
         "xen-kernel-128M", "kexec-test-kernel-64M", "memdisk-kernel-16M", "multiboot-example-kernel-64M",
-        "grub-invaders-grub2-64M", "memtest-x64-uefi2-256M", "multiboot-example-ahci-cd-16M",
+        "grub-invaders-grub2-64M", "busybox-i386-uefi2-192M", "multiboot-example-ahci-cd-16M",
         "multiboot-example-ide-disk-6G-i386"),
     # The state at the target's first instruction, from segue.elf and from hosts in each mode.
     "test_state.py::test_entry_state": 2,
