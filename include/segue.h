@@ -187,9 +187,15 @@ enum segue_error {
 	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
 	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
 	/*
-	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, or with more ranges than a core can have
+	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, with more ranges than a core can have, or
+	 * notes that no core can have
 	 */
 	SEGUE_E_CORE = 141,
+	/*
+	 * SEGUE_LOAD_CRASH without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a range
+	 * of unused that ends before it starts
+	 */
+	SEGUE_E_CRASH = 142,
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -351,6 +357,14 @@ struct segue_mapping {
 	uint64_t size;
 };
 
+/* A note of an ELF core. */
+struct segue_note {
+	const char *name;             /* without zeros at its end; at most 64 bytes */
+	uint32_t type;
+	const void *data;
+	size_t size;                  /* at most 64 KiB */
+};
+
 /* flags of struct segue_load_args */
 /* The host asserts that the entry of a plain ELF64 is 32-bit code. Without this flag it is refused (SEGUE_E_ELF_64BIT). */
 #define SEGUE_LOAD_ELF_ENTRY_32 0x1u
@@ -461,7 +475,17 @@ struct segue_mapping {
  * in its struct segue_return_block.
  */
 #define SEGUE_LOAD_CORE         0x800000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0xffffffu
+/*
+ * For a crash: the target is loaded while the host is whole, and segue_exec() starts it when the host has failed. Needs
+ * target_memory, which the host does not use, except for what is saved into staging before the target runs (struct
+ * segue_load_args: unused, staging). Excludes SEGUE_LOAD_RETURN. The target gets a core header of the host's memory as with
+ * SEGUE_LOAD_CORE, with notes of the CPUs from segue_crash_cpu(). Linux also gets "nr_cpus=1".
+ *
+ * segue_exec() may run on any CPU. CPUs that are not parked run on in the host's memory; from the boot CPU, SEGUE_LOAD_INIT_CPUS
+ * stops them. From another CPU the boot CPU gets no INIT: it would restart in the firmware.
+ */
+#define SEGUE_LOAD_CRASH        0x1000000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x1ffffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -559,6 +583,13 @@ struct segue_load_args {
 	 */
 	const struct segue_mapping *mappings;
 	size_t mapping_count;
+
+	/*
+	 * For SEGUE_LOAD_CRASH: notes of the host's own for the core, which are copied. For example VMCOREINFO, or the host's name and
+	 * where its log is (segue_core.h).
+	 */
+	const struct segue_note *notes;
+	size_t note_count;
 };
 
 /*
@@ -769,6 +800,30 @@ int segue_target_extents(const void *workspace, struct segue_target_extent *exte
  * or a code of segue_target_extents().
  */
 int segue_target_core(const void *workspace, void *header, uint64_t header_phys, size_t size, size_t *need);
+
+/*
+ * A crash (SEGUE_LOAD_CRASH).
+ *
+ * Each CPU that still can calls segue_crash_cpu(), from a panic or from the handler of an interrupt, an NMI, a double fault, a
+ * machine check. Then one CPU calls segue_exec(), whatever segue_ready() says. The others park, or halt, or are lost.
+ */
+/* Registers of a CPU. A 32-bit host sets what it has; fs_base and gs_base are those of the descriptors then, and may be 0. */
+struct segue_registers {
+	uint64_t ax, bx, cx, dx, si, di, bp, sp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t ip, flags;
+	uint64_t fs_base, gs_base;
+	uint16_t cs, ss, ds, es, fs, gs;
+	uint32_t reserved;            /* 0 */
+};
+/*
+ * Puts the registers of CPU number cpu, from 0, into the core's notes, with the control registers that this CPU has now. NULL: the
+ * registers of the caller. Takes no lock, calls nothing of the host, needs 400 bytes of stack. May be called any number of times;
+ * the last call counts. Two CPUs must not use one number at the same time.
+ *
+ * Returns SEGUE_OK; SEGUE_E_NOT_LOADED if nothing was loaded for a crash; SEGUE_E_ARGUMENT if cpu is not below cpu_count.
+ */
+SEGUE_STACK_CALL int segue_crash_cpu(void *workspace, uint32_t cpu, const struct segue_registers *registers);
 
 /* What video mode a target requests. */
 enum segue_video {
@@ -984,7 +1039,8 @@ extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SE
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
 extern const struct segue_block segue_block_return;    /* SEGUE_LOAD_RETURN */
-extern const struct segue_block segue_block_elf_core;  /* SEGUE_LOAD_CORE */
+extern const struct segue_block segue_block_elf_core;  /* SEGUE_LOAD_CORE, SEGUE_LOAD_CRASH */
+extern const struct segue_block segue_block_crash;     /* SEGUE_LOAD_CRASH */
 extern const struct segue_block *const segue_blocks[];
 
 /*

@@ -28,7 +28,10 @@
  * type 1 that has the size of NT_PRSTATUS for a CPU.
  */
 enum segue_core_note {
-	SEGUE_CORE_HOST = 0x5301      /* struct segue_core_host: one in each core, the first note */
+	SEGUE_CORE_HOST = 0x5301,     /* struct segue_core_host: one in each core, the first note */
+	SEGUE_CORE_CPU = 0x5302,      /* struct segue_core_cpu: after a crash, one for each CPU */
+	SEGUE_CORE_NO_CPU = 0x5303,   /* in the place of NT_PRSTATUS, of a CPU that is lost. Its contents mean nothing */
+	SEGUE_CORE_CRASH = 0x5304     /* struct segue_core_crash: after a crash, one */
 };
 
 /* flags of struct segue_core_host */
@@ -47,8 +50,28 @@ struct segue_core_host {
 	 */
 	uint32_t restore_entry;
 	uint32_t return_entry;        /* where the target returns to (segue_target.h); 0: the target does not come back */
-	/* The control registers of the CPU that has left the host; 0 until then. */
+	/* The control registers of the CPU that has left the host, or that segue_crash_cpu() has noted first; 0 until then. */
 	uint64_t cr0, cr3, cr4, efer;
+};
+
+/* flags of struct segue_core_cpu */
+#define SEGUE_CORE_CPU_NOTED 0x1u     /* the CPU has said what it was doing; without it the CPU is lost */
+
+struct segue_core_cpu {
+	uint32_t size;                /* of this structure */
+	uint32_t cpu;                 /* its number at the host, from 0; its NT_PRSTATUS has the next higher one as pr_pid */
+	uint32_t flags;               /* SEGUE_CORE_CPU_* */
+	uint32_t turns;               /* calls of segue_crash_cpu() */
+	uint32_t apic_id;             /* of the local APIC, by CPUID; UINT32_MAX: unknown */
+	uint32_t reserved;
+	uint64_t cr0, cr2, cr3, cr4, efer; /* when it was noted */
+};
+
+struct segue_core_crash {
+	uint32_t size;                /* of this structure */
+	uint32_t noted;               /* 1: first is valid */
+	uint32_t first;               /* the CPU that segue_crash_cpu() has noted first: most likely the one that has crashed */
+	uint32_t cpu_count;
 };
 
 #endif

@@ -53,7 +53,7 @@ $(KEEP): test/targets/keep/keep.ld $(B)/keep/start.o $(B)/keep/main.o
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output
-HOST_KERNEL := kernel cpus tables state devices refusals bios calls cores snapshot call_refusals hostile witness output
+HOST_KERNEL := kernel cpus tables state devices refusals bios calls cores snapshot call_refusals crash hostile witness output
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000

@@ -106,6 +106,8 @@ struct job {
 	size_t save_count;
 	addr_t core;                  /* physical: the ELF core header of the host's memory (core/core.h); 0: none */
 	uint32_t core_size, core_notes; /* bytes of all of it, and before its notes */
+	/* For a crash, of the notes that CPUs write (core/slots.h): offset in the workspace, bytes, number of CPUs. 0: none. */
+	uint32_t core_live, core_live_size, core_slot_count;
 	/* Fills in the notes of the CPU that calls segue_call(). NULL: there is no core. */
 	void (*note_caller)(const struct job *job, const struct caller *caller, uint32_t cpu);
 	struct range spare;           /* a part of the workspace, physical, in which bytes may be set aside */

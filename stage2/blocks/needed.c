@@ -4,12 +4,12 @@
 #include "common/memory_functions.h"
 
 /* These run before purgatory moves, or lie elsewhere. */
-#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER | BLOCK_RETURN | BLOCK_ELF_CORE)
+#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER | BLOCK_RETURN | BLOCK_ELF_CORE | BLOCK_CRASH)
 
 int segue_need_block(struct job *job, uint32_t id)
 {
 	/* By the number of the bit in id. */
-	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core"};
+	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core", "crash"};
 	const char *name = names[0];
 
 	job->blocks |= id;
@@ -32,7 +32,8 @@ static int need_what_is_asked_for(struct job *job)
 		{SEGUE_LOAD_RETURN, BLOCK_RETURN},
 		/* For the state of the host's devices. */
 		{SEGUE_LOAD_RETURN, BLOCK_DEVICES},
-		{SEGUE_LOAD_CORE, BLOCK_ELF_CORE},
+		{SEGUE_LOAD_CRASH, BLOCK_CRASH},
+		{SEGUE_LOAD_CORE | SEGUE_LOAD_CRASH, BLOCK_ELF_CORE},
 	};
 	uint32_t flags = job->args->flags;
 	int error = SEGUE_OK;

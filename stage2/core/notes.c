@@ -2,36 +2,73 @@
 /* The notes of the host's core: segue_core.h. */
 #include "core/core.h"
 #include "common/memory_functions.h"
-#include "core/notes_format.h"
+#include "core/slots.h"
 #include "machine/hardware.h"
 #include "return/caller.h"
 #include "return/return_page.h"
-#include "segue_core.h"
-
-#define HOST_AT (sizeof(struct elf_note) + ALIGN_4(sizeof SEGUE_CORE_NAME))
-#define HOST_SIZE (HOST_AT + ALIGN_4(sizeof(struct segue_core_host)))
-#define CPUS 1u
 
 /* Those that have the library's width. */
 #define IS_64 (sizeof(uintptr_t) > 4)
 
-uint32_t segue_core_notes_size(void)
+/* The host's own notes */
+static uint32_t size_of_own(const struct job *job)
 {
-	return (uint32_t)(HOST_SIZE + CPUS * STATUS_SIZE);
+	uint32_t size = 0;
+
+	for (size_t i = 0; i < job->args->note_count; i++)
+		size += segue_core_note_size(&job->args->notes[i]);
+	return size;
 }
 
-void segue_core_write_notes(const struct job *job, uint8_t *notes)
+uint32_t segue_core_notes_size(const struct job *job)
+{
+	if (job->core_slot_count == 0)
+		return HOST_SIZE + STATUS_SIZE;
+	return HOST_SIZE + job->core_slot_count * SLOT_SIZE + CRASH_SIZE + size_of_own(job);
+}
+
+/* The CPUs' notes, each of which is lost until it is noted. */
+static void write_slots(struct job *job, uint8_t *notes)
+{
+	static const struct core_status none;
+	struct segue_core_crash crash = {.size = sizeof crash, .cpu_count = job->core_slot_count};
+
+	job->core_live = (uint32_t)(notes - job->workspace) - HOST_SIZE;
+	job->core_live_size = HOST_SIZE + job->core_slot_count * SLOT_SIZE + CRASH_SIZE;
+	for (uint32_t i = 0; i < job->core_slot_count; i++, notes += SLOT_SIZE) {
+		struct segue_core_cpu cpu = {.size = sizeof cpu, .cpu = i, .apic_id = UINT32_MAX};
+
+		segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_NO_CPU, &none, sizeof none);
+		segue_core_put_note(notes + STATUS_SIZE, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_CPU, &cpu, sizeof cpu);
+	}
+	segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_CRASH, &crash, sizeof crash);
+	notes += CRASH_SIZE;
+	for (size_t i = 0; i < job->args->note_count; i++) {
+		const struct segue_note *note = &job->args->notes[i];
+
+		segue_core_put_note(notes, note->name, segue_core_name_size(note), note->type, note->data, (uint32_t)note->size);
+		notes += segue_core_note_size(note);
+	}
+}
+
+void segue_core_write_notes(struct job *job, uint8_t *notes)
 {
 	struct segue_core_host host = {
-		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32, .flags = SEGUE_CORE_RESTORES,
+		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32,
 		.workspace = job->workspace_phys, .workspace_size = job->args->workspace_size,
-		.restore_entry = (uint32_t)job->return_page + RETURN_RESTORE_AT,
-		.return_entry = (uint32_t)job->return_page + RETURN_ENTRY_AT,
 	};
 	struct core_status status = {.pid = 1};
 
+	if (job->return_page) {
+		host.flags = SEGUE_CORE_RESTORES;
+		host.restore_entry = (uint32_t)job->return_page + RETURN_RESTORE_AT;
+		host.return_entry = (uint32_t)job->return_page + RETURN_ENTRY_AT;
+	}
 	segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_HOST, &host, sizeof host);
-	segue_core_put_note(notes + HOST_SIZE, CORE_NAME, sizeof CORE_NAME, NT_PRSTATUS, &status, sizeof status);
+	if (job->core_slot_count > 0)
+		write_slots(job, notes + HOST_SIZE);
+	else
+		segue_core_put_note(notes + HOST_SIZE, CORE_NAME, sizeof CORE_NAME, NT_PRSTATUS, &status, sizeof status);
 }
 
 static uint64_t read_msr(uint32_t msr)

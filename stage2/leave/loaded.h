@@ -37,8 +37,9 @@ struct loaded {
 _Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");
 
 /*
- * The sum of the bytes that must not change after segue_load(): all but purgatory's stack and what parking CPUs write (their
- * page, the leave page and its tables, and purgatory's pointer to its GDT, which is before PARK_WRITES_END).
+ * The sum of the bytes that must not change after segue_load(): all but purgatory's stack, what parking CPUs write (their
+ * page, the leave page and its tables, and purgatory's pointer to its GDT, which is before PARK_WRITES_END), and the notes that
+ * CPUs write in a crash.
  */
 #define PARK_WRITES_END (PURGATORY_PARK + 16u)
 uint32_t segue_loaded_sum(const struct loaded *loaded);

@@ -43,6 +43,7 @@ static int check_counts(const struct job *job)
 		{"staging_count", args->staging, args->staging_count, sizeof *args->staging, SEGUE_E_ARGUMENT},
 		{"unused_count", args->unused, args->unused_count, sizeof *args->unused, SEGUE_E_ARGUMENT},
 		{"mapping_count", args->mappings, args->mapping_count, sizeof *args->mappings, SEGUE_E_ARGUMENT},
+		{"note_count", args->notes, args->note_count, sizeof *args->notes, SEGUE_E_ARGUMENT},
 	};
 	const char *wrong;
 
@@ -103,7 +104,7 @@ static int check_args(struct job *job)
 		return segue_refuse(&job->log, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
 	if ((args->flags & (SEGUE_LOAD_CLEAR | SEGUE_LOAD_RETURN)) == SEGUE_LOAD_CLEAR)
 		return segue_refuse(&job->log, SEGUE_E_RETURN, "SEGUE_LOAD_CLEAR is given without it");
-	if ((args->flags & (SEGUE_LOAD_CORE | SEGUE_LOAD_RETURN)) == SEGUE_LOAD_CORE)
+	if ((args->flags & (SEGUE_LOAD_CORE | SEGUE_LOAD_RETURN | SEGUE_LOAD_CRASH)) == SEGUE_LOAD_CORE)
 		return segue_refuse(&job->log, SEGUE_E_CORE, "SEGUE_LOAD_CORE is given without SEGUE_LOAD_RETURN");
 	if (args->blob.size == 0)
 		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);

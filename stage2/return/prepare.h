@@ -8,10 +8,6 @@
 
 /* Takes the return area, finds the saves, and lists the exchanges. */
 int segue_return_prepare(struct job *job);
-/* Is the blob's kernel a Linux? */
-bool segue_is_for_linux(const struct job *job);
-/* Adds an option to the target's command line: text, then number in hexadecimal, if it is not 0. */
-int segue_add_to_line(struct job *job, bool in_front, const char *text, uint32_t number);
 /* Tells the target the return address on its command line. */
 int segue_return_tell(struct job *job);
 /*

@@ -78,7 +78,7 @@ static void tell_one_range(struct segue_load_args *args)
 	stop();
 }
 
-static const char *read_hexadecimal(const char *at, uint64_t *number)
+const char *read_hexadecimal(const char *at, uint64_t *number)
 {
 	for (*number = 0; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
 		*number = *number * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
@@ -306,6 +306,8 @@ void last_step(void)
 		call_refusals();
 		stop();
 	}
+	if (word(line, "crash"))
+		crash();
 	if (word(line, "snapshot"))
 		snapshot();
 	if (word(line, "calls=")) {

@@ -49,6 +49,7 @@ struct leaving {
 _Noreturn void leave_now(const struct leaving *leaving);
 
 /* kernel.c */
+const char *read_hexadecimal(const char *at, uint64_t *number); /* returns its end */
 void pic_start(void);
 extern volatile bool timer_stays_in_service; /* its handler sends no EOI */
 extern struct handover handover;
@@ -120,6 +121,9 @@ void calls(uint32_t count);
 void cores_arguments(struct segue_load_args *args);
 void cores(uint32_t count);
 void snapshot(void);                  /* snapshot.c: to targets/save, and from there */
+/* crash.c: the word crash */
+void crash_arguments(struct segue_load_args *args);
+_Noreturn void crash(void);
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
 /* refusals.c */
