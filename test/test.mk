@@ -62,8 +62,8 @@ HOST_MORE_i386-fiwix := fiwix/host.o fiwix/kexec.o
 HOST_LINK_x86_64 := 0
 .PHONY: hosts
 hosts: $(HOSTS) $(CALL_TARGETS) $(SAVE) ## host kernels for the tests (build/hosts/)
-CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none
-CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none
+CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none -g
+CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none -g
 $(eval $(call objects,hosts/i386,$(HOSTS_SRC)/,elf32))
 $(eval $(call objects,hosts/x86_64,$(HOSTS_SRC)/,elf64))
 # static-pie: the kernel carries its relocations, and the boot stage applies them.

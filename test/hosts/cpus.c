@@ -78,6 +78,11 @@ static void send_to_others(uint32_t what)
 		__asm__ volatile("pause");
 }
 
+void cpus_nmi(void)
+{
+	send_to_others(ICR_NMI);
+}
+
 /* Sends NMIs to all other CPUs, one after the other. */
 static void send_nmis(void)
 {

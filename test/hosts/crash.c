@@ -51,9 +51,33 @@ static void say_sums(void)
 	}
 }
 
+static volatile uint32_t noted;
+
+static uint32_t cpu_number(void)
+{
+	return *(volatile uint32_t *)pointer(handover.apic + APIC_ID) >> 24;
+}
+
+void crash_noted(uintptr_t ip, const uintptr_t *flags)
+{
+	struct segue_registers registers = {.ip = ip, .cs = (uint16_t)flags[-1], .flags = flags[0]};
+
+	registers.sp = handover.mode >= MODE_LONG ? flags[1] : (uintptr_t)(flags + 1);
+	segue_crash_cpu(pointer(handover.workspace), cpu_number(), &registers);
+	__asm__ volatile("lock incl %0" : "+m"(noted));
+	for (;;)
+		__asm__ volatile("hlt");
+}
+
 __attribute__((noinline, noreturn)) static void panic(const char *why)
 {
-	int error = segue_crash_cpu(pointer(handover.workspace), 0, NULL);
+	int error = segue_crash_cpu(pointer(handover.workspace), handover.cpus > 1 ? cpu_number() : 0, NULL);
+
+	if (word(handover.line, "tell")) {
+		cpus_nmi();
+		for (uint32_t patience = 100000000; patience && noted < handover.cpus - 1; patience--)
+			__asm__ volatile("pause");
+	}
 
 	say("host: panic: %s (%u)\n", why, (uint32_t)error);
 	segue_exec(pointer(handover.workspace));

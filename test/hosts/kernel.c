@@ -241,6 +241,8 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 	case VECTOR_NMI:
 		if (leave_from_nmi)
 			last_step();
+		if (word(handover.line, "crash"))
+			crash_noted(ip, flags);
 		return;
 	case VECTOR_DF:
 		if (!word_is(handover.line, "from=", "df"))

@@ -85,6 +85,7 @@ void cpus_begin(void);                /* lets them enter the kernel */
 _Noreturn void cpus_enter(uint32_t number); /* another CPU comes here from the kernel's entry */
 void cpus_order(void);                /* a target is loaded: each CPU now does what the command line says */
 void cpus_restart(void);              /* starts them anew after an INIT, and waits until they are in the kernel */
+void cpus_nmi(void);                  /* sends an NMI to all others */
 int cpus_wait(const char **sentence); /* waits until the CPUs that park have parked, then calls segue_ready() */
 /* witness.c: the state that a call must leave unchanged */
 struct registers {
@@ -124,6 +125,7 @@ void snapshot(void);                  /* snapshot.c: to targets/save, and from t
 /* crash.c: the word crash */
 void crash_arguments(struct segue_load_args *args);
 _Noreturn void crash(void);
+void crash_noted(uintptr_t ip, const uintptr_t *flags); /* an NMI of the crash has come */
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
 /* refusals.c */
