@@ -187,13 +187,12 @@ enum segue_error {
 	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
 	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
 	/*
-	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, with more ranges than a core can have, or
-	 * notes that no core can have
+	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, or with more ranges than a core can have
 	 */
 	SEGUE_E_CORE = 141,
 	/*
-	 * SEGUE_LOAD_CRASH without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a range
-	 * of unused that ends before it starts
+	 * SEGUE_LOAD_CRASH without target_memory, with a flag that it excludes, with the workspace in target_memory, with a range of
+	 * unused that ends before it starts, with more than 8192 CPUs, or with a note that has no name or is too large
 	 */
 	SEGUE_E_CRASH = 142,
 
@@ -359,7 +358,7 @@ struct segue_mapping {
 
 /* A note of an ELF core. */
 struct segue_note {
-	const char *name;             /* without zeros at its end; at most 64 bytes */
+	const char *name;             /* 1 to 64 bytes, with a zero after them */
 	uint32_t type;
 	const void *data;
 	size_t size;                  /* at most 64 KiB */
@@ -476,13 +475,13 @@ struct segue_note {
  */
 #define SEGUE_LOAD_CORE         0x800000u
 /*
- * For a crash: the target is loaded while the host is whole, and segue_exec() starts it when the host has failed. Needs
- * target_memory, which the host does not use, except for what is saved into staging before the target runs (struct
- * segue_load_args: unused, staging). Excludes SEGUE_LOAD_RETURN. The target gets a core header of the host's memory as with
- * SEGUE_LOAD_CORE, with notes of the CPUs from segue_crash_cpu(). Linux also gets "nr_cpus=1".
+ * For a target that segue_exec() starts when the host has crashed ("A crash" below). Needs target_memory; staging has what the host
+ * uses of it, which is saved there before the target runs. Excludes SEGUE_LOAD_RETURN. The target gets an ELF core header of the
+ * host's memory as with SEGUE_LOAD_CORE, with notes of cpu_count CPUs. Linux also gets "nr_cpus=1" in front of its command line.
  *
- * segue_exec() may run on any CPU. CPUs that are not parked run on in the host's memory; from the boot CPU, SEGUE_LOAD_INIT_CPUS
- * stops them. From another CPU the boot CPU gets no INIT: it would restart in the firmware.
+ * segue_exec() may run on any CPU. CPUs that are not parked are lost. From the boot CPU SEGUE_LOAD_INIT_CPUS stops them. From another
+ * CPU none but the parked ones get an INIT, because it would restart the boot CPU in the firmware. A Linux with more than one CPU
+ * must not start the boot CPU then either ("nr_cpus=4 disable_cpu_apicid=0", with the ID of its local APIC).
  */
 #define SEGUE_LOAD_CRASH        0x1000000u
 #define SEGUE_LOAD_KNOWN_FLAGS  0x1ffffffu
@@ -564,10 +563,11 @@ struct segue_load_args {
 	size_t target_memory_count;
 
 	/*
-	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, in the order of addresses, except what
+	 * For SEGUE_LOAD_RETURN and SEGUE_LOAD_CRASH. The RAM in target_memory is exchanged with staging (for a crash it is only
+	 * copied there), in the order of addresses, except what
 	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
 	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
-	 * be memory of the blob. With SEGUE_LOAD_CORE a byte has the same offset in a page in both, so that bytes of staging stay
+	 * be memory of the blob. With a core a byte has the same offset in a page in both, so that bytes of staging stay
 	 * unused where that differs; whole pages have room for whole pages. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only. Blob and
 	 * staging belong to Segue until segue_unload().
 	 */
@@ -577,7 +577,7 @@ struct segue_load_args {
 	size_t unused_count;
 
 	/*
-	 * For SEGUE_LOAD_CORE: where the host maps its memory, for debuggers that read the core. In any order; not overlapping in
+	 * For SEGUE_LOAD_CORE and SEGUE_LOAD_CRASH: where the host maps its memory, for debuggers that read the core. In any order; not overlapping in
 	 * virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's RAM is
 	 * left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical addresses are told as virtual ones.
 	 */
@@ -585,8 +585,8 @@ struct segue_load_args {
 	size_t mapping_count;
 
 	/*
-	 * For SEGUE_LOAD_CRASH: notes of the host's own for the core, which are copied. For example VMCOREINFO, or the host's name and
-	 * where its log is (segue_core.h).
+	 * For SEGUE_LOAD_CRASH: notes of the host's own for the core, at most 64, which are copied: VMCOREINFO, its name, or where its
+	 * log is (segue_core.h: SEGUE_CORE_KERNEL, SEGUE_CORE_LOG).
 	 */
 	const struct segue_note *notes;
 	size_t note_count;
@@ -614,6 +614,11 @@ size_t segue_workspace_size_return(size_t extents, size_t staging);
  * and two more. 24,576 pages of staging that lie together are 24,576 runs, and 1.4 MB.
  */
 #define SEGUE_WORKSPACE_SIZE_CORE(loads) ((((size_t)(loads)) * 56u + 8191u) & ~(size_t)4095u)
+/*
+ * The bytes that SEGUE_LOAD_CRASH needs on top of both, for this many CPUs and bytes of notes; of each note count its name, its
+ * contents and 20 bytes.
+ */
+#define SEGUE_WORKSPACE_SIZE_CRASH(cpus, notes) ((((size_t)(cpus)) * 512u + (size_t)(notes) + 4607u) & ~(size_t)4095u)
 
 /*
  * How addresses are checked
@@ -804,26 +809,41 @@ int segue_target_core(const void *workspace, void *header, uint64_t header_phys,
 /*
  * A crash (SEGUE_LOAD_CRASH).
  *
- * Each CPU that still can calls segue_crash_cpu(), from a panic or from the handler of an interrupt, an NMI, a double fault, a
- * machine check. Then one CPU calls segue_exec(), whatever segue_ready() says. The others park, or halt, or are lost.
+ * At boot: segue_load() with target_memory that the host does not use, and unused for all of it but the memory below 1 MiB that a
+ * Linux needs (64 KiB to 640 KiB). staging has room for that. To move nothing else in a crash, read the blob to where the target's
+ * segments are (segue_segment_at()) and load it again; segue_describe() says what is still moved.
+ *
+ * In a crash: each CPU that still can calls segue_crash_cpu() or segue_crash_frame(), from a panic or from the handler of an
+ * interrupt, an NMI, a double fault or a machine check. Then one CPU, any, calls segue_exec(), whatever segue_ready() says. The
+ * others park, halt, or go on in the host's memory, which stays as it is but for what is saved into staging.
+ *
+ * These functions take no lock and call nothing of the host. They need 512 bytes of the stack that they are called on. Each may be
+ * called any number of times, also by a handler that has interrupted it.
  */
-/* Registers of a CPU. A 32-bit host sets what it has; fs_base and gs_base are those of the descriptors then, and may be 0. */
+/* Registers of a CPU. A 32-bit host leaves r8 to r15 and the bases at 0. */
 struct segue_registers {
 	uint64_t ax, bx, cx, dx, si, di, bp, sp;
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
 	uint64_t ip, flags;
+	uint64_t cs, ss, ds, es, fs, gs; /* selectors */
 	uint64_t fs_base, gs_base;
-	uint16_t cs, ss, ds, es, fs, gs;
-	uint32_t reserved;            /* 0 */
 };
 /*
- * Puts the registers of CPU number cpu, from 0, into the core's notes, with the control registers that this CPU has now. NULL: the
- * registers of the caller. Takes no lock, calls nothing of the host, needs 400 bytes of stack. May be called any number of times;
- * the last call counts. Two CPUs must not use one number at the same time.
+ * Puts the registers of CPU number cpu, from 0, into its note in the core, with the control registers that the calling CPU has
+ * now. registers NULL: those of the caller that a call preserves. The last call for a CPU counts. Two CPUs must not use one number
+ * at the same time. The control registers of the first CPU that is noted are also those of the core (segue_core.h).
  *
- * Returns SEGUE_OK; SEGUE_E_NOT_LOADED if nothing was loaded for a crash; SEGUE_E_ARGUMENT if cpu is not below cpu_count.
+ * Returns SEGUE_OK; SEGUE_E_NOT_LOADED if nothing is loaded there for a crash; SEGUE_E_ARGUMENT if cpu is not below cpu_count.
  */
 SEGUE_STACK_CALL int segue_crash_cpu(void *workspace, uint32_t cpu, const struct segue_registers *registers);
+/*
+ * The same in a handler: frame is what the CPU has pushed, from IP on, so after the error code if there is one. general: ax to r15
+ * of these are used, except sp; NULL: they are not known. The segments DS to GS and the bases are those of now. (A 32-bit host whose
+ * double fault has a task gate finds all registers in the TSS of the task that was left, and calls segue_crash_cpu().)
+ */
+SEGUE_STACK_CALL int segue_crash_frame(void *workspace, uint32_t cpu, const void *frame, const struct segue_registers *general);
+/* Puts a sentence into the core that says why the host has crashed: the first 231 bytes, by the first call. */
+SEGUE_STACK_CALL int segue_crash_text(void *workspace, const char *text);
 
 /* What video mode a target requests. */
 enum segue_video {
@@ -856,7 +876,7 @@ struct segue_description {
 	uint32_t real_mode;           /* 1: entered in real mode; entry is CS * 16 + IP */
 	uint32_t is_64_bit;           /* 1: its headers say that it needs a 64-bit CPU (ELF64; Linux 3.8 and later) */
 	uint64_t core;                /* physical: the ELF core header of the host's memory; 0: none (SEGUE_LOAD_CORE) */
-	uint64_t core_size;           /* bytes of it, with its program headers and notes */
+	uint64_t core_size;           /* bytes of it, with its program headers and, unless it is for a crash, its notes */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 

@@ -33,20 +33,6 @@ void segue_core_write_load(struct elf64_program_header *load, uint64_t virt, uin
 	load->p_filesz = load->p_memsz = size;
 }
 
-uint32_t segue_core_name_size(const struct segue_note *note)
-{
-	uint32_t size = 0;
-
-	while (note->name[size])
-		size++;
-	return size + 1;
-}
-
-uint32_t segue_core_note_size(const struct segue_note *note)
-{
-	return (uint32_t)sizeof(struct elf_note) + ALIGN_4(segue_core_name_size(note)) + ALIGN_4((uint32_t)note->size);
-}
-
 void segue_core_put_note(uint8_t *at, const char *name, uint32_t name_size, uint32_t type, const void *contents, uint32_t size)
 {
 	struct elf_note note = {.n_namesz = name_size, .n_descsz = size, .n_type = type};

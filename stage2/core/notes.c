@@ -10,49 +10,14 @@
 /* Those that have the library's width. */
 #define IS_64 (sizeof(uintptr_t) > 4)
 
-/* The host's own notes */
-static uint32_t size_of_own(const struct job *job)
+uint32_t segue_core_notes_size(void)
 {
-	uint32_t size = 0;
-
-	for (size_t i = 0; i < job->args->note_count; i++)
-		size += segue_core_note_size(&job->args->notes[i]);
-	return size;
+	return HOST_SIZE + STATUS_SIZE;
 }
 
-uint32_t segue_core_notes_size(const struct job *job)
+void segue_core_write_notes(const struct job *job)
 {
-	if (job->core_slot_count == 0)
-		return HOST_SIZE + STATUS_SIZE;
-	return HOST_SIZE + job->core_slot_count * SLOT_SIZE + CRASH_SIZE + size_of_own(job);
-}
-
-/* The CPUs' notes, each of which is lost until it is noted. */
-static void write_slots(struct job *job, uint8_t *notes)
-{
-	static const struct core_status none;
-	struct segue_core_crash crash = {.size = sizeof crash, .cpu_count = job->core_slot_count};
-
-	job->core_live = (uint32_t)(notes - job->workspace) - HOST_SIZE;
-	job->core_live_size = HOST_SIZE + job->core_slot_count * SLOT_SIZE + CRASH_SIZE;
-	for (uint32_t i = 0; i < job->core_slot_count; i++, notes += SLOT_SIZE) {
-		struct segue_core_cpu cpu = {.size = sizeof cpu, .cpu = i, .apic_id = UINT32_MAX};
-
-		segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_NO_CPU, &none, sizeof none);
-		segue_core_put_note(notes + STATUS_SIZE, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_CPU, &cpu, sizeof cpu);
-	}
-	segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_CRASH, &crash, sizeof crash);
-	notes += CRASH_SIZE;
-	for (size_t i = 0; i < job->args->note_count; i++) {
-		const struct segue_note *note = &job->args->notes[i];
-
-		segue_core_put_note(notes, note->name, segue_core_name_size(note), note->type, note->data, (uint32_t)note->size);
-		notes += segue_core_note_size(note);
-	}
-}
-
-void segue_core_write_notes(struct job *job, uint8_t *notes)
-{
+	uint8_t *notes = job->workspace + job->core_notes;
 	struct segue_core_host host = {
 		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32,
 		.workspace = job->workspace_phys, .workspace_size = job->args->workspace_size,
@@ -65,9 +30,7 @@ void segue_core_write_notes(struct job *job, uint8_t *notes)
 		host.return_entry = (uint32_t)job->return_page + RETURN_ENTRY_AT;
 	}
 	segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_HOST, &host, sizeof host);
-	if (job->core_slot_count > 0)
-		write_slots(job, notes + HOST_SIZE);
-	else
+	if (job->core_cpus == 0)
 		segue_core_put_note(notes + HOST_SIZE, CORE_NAME, sizeof CORE_NAME, NT_PRSTATUS, &status, sizeof status);
 }
 
@@ -127,7 +90,7 @@ static void note_registers(core_word *to, const struct caller *caller)
 
 void segue_core_note_caller(const struct job *job, const struct caller *caller, uint32_t cpu)
 {
-	uint8_t *notes = job->workspace + (job->core - job->workspace_phys) + job->core_notes;
+	uint8_t *notes = job->workspace + job->core_notes;
 	struct segue_core_host host;
 	struct core_status status;
 

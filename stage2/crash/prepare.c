@@ -1,50 +1,110 @@
 /* SPDX-License-Identifier: MIT */
 /* segue_load() for a crash: prepare.h. */
 #include "crash/prepare.h"
+#include "common/memory_functions.h"
+#include "core/core.h"
 #include "core/slots.h"
 #include "return/line.h"
 #include "return/saves.h"
 
-#define NAME_MAX 64u
-#define NOTE_MAX 65536u
-#define NOTES_MAX 64u
+#define NAME_LIMIT 64u
+#define NOTE_LIMIT 65536u
+#define NOTES_LIMIT 64u
 
-static int check_notes(const struct job *job)
+static uint32_t name_size(const struct segue_note *note)
+{
+	uint32_t length = 0;
+
+	while (note->name && length <= NAME_LIMIT && note->name[length])
+		length++;
+	return length + 1;
+}
+
+static uint32_t note_size(const struct segue_note *note)
+{
+	return (uint32_t)sizeof(struct elf_note) + ALIGN_4(name_size(note)) + ALIGN_4((uint32_t)note->size);
+}
+
+/* Of the host's own notes; their bytes together fit in 32 bits. */
+static int check_notes(const struct job *job, uint32_t *size)
 {
 	const struct segue_load_args *args = job->args;
 
-	if (args->note_count > NOTES_MAX)
-		return segue_refuse(&job->log, SEGUE_E_CORE, "note_count is %z; the limit is %u", (addr_t)args->note_count, NOTES_MAX);
+	if (args->note_count > NOTES_LIMIT || (args->note_count > 0 && !args->notes))
+		return segue_refuse(&job->log, SEGUE_E_CRASH, "note_count is %z, and its array is NULL, or the limit of %u is exceeded",
+				    (addr_t)args->note_count, NOTES_LIMIT);
 	for (size_t i = 0; i < args->note_count; i++) {
 		const struct segue_note *note = &args->notes[i];
-		uint32_t length = 0;
+		uint32_t name = name_size(note);
 
-		while (note->name && length <= NAME_MAX && note->name[length])
-			length++;
-		if (length == 0 || length > NAME_MAX)
-			return segue_refuse(&job->log, SEGUE_E_CORE, "note %z has no name, or one of more than %u bytes", (addr_t)i, NAME_MAX);
-		if (note->size > NOTE_MAX || (note->size > 0 && !note->data))
-			return segue_refuse(&job->log, SEGUE_E_CORE, "note %z has %z bytes and no data, or more than %u", (addr_t)i,
-					    (addr_t)note->size, NOTE_MAX);
+		/* Linux takes an empty name for the end of all notes. */
+		if (name == 1 || name > NAME_LIMIT + 1)
+			return segue_refuse(&job->log, SEGUE_E_CRASH, "note %z has no name, or one of more than %u bytes", (addr_t)i,
+					    NAME_LIMIT);
+		if (note->size > NOTE_LIMIT || (note->size > 0 && !note->data))
+			return segue_refuse(&job->log, SEGUE_E_CRASH, "note %z, of %z bytes, has no data, or more than %u bytes", (addr_t)i,
+					    (addr_t)note->size, NOTE_LIMIT);
+		*size += note_size(note);
 	}
+	return SEGUE_OK;
+}
+
+/* Each CPU is lost until it is noted. */
+static void write_notes(const struct job *job, uint8_t *notes)
+{
+	static const struct core_status none;
+	struct segue_core_crash crash = {.size = sizeof crash, .cpu_count = job->core_cpus};
+
+	for (uint32_t i = 0; i < job->core_cpus; i++, notes += SLOT_SIZE) {
+		struct segue_core_cpu cpu = {.size = sizeof cpu, .cpu = i, .apic_id = UINT32_MAX};
+
+		segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_NO_CPU, &none, sizeof none);
+		segue_core_put_note(notes + STATUS_SIZE, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_CPU, &cpu, sizeof cpu);
+	}
+	segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_CRASH, &crash, sizeof crash);
+	notes += CRASH_SIZE;
+	for (size_t i = 0; i < job->args->note_count; i++) {
+		const struct segue_note *note = &job->args->notes[i];
+
+		segue_core_put_note(notes, note->name, name_size(note), note->type,
+				    note->size > 0 ? note->data : "", (uint32_t)note->size);
+		notes += note_size(note);
+	}
+}
+
+/* At the end of the workspace, because the sum of the workspace leaves out what CPUs write (leave/loaded.h). */
+static int take_notes(struct job *job, uint32_t own)
+{
+	uint32_t cpus = job->args->cpu_count, size;
+	uint8_t *notes;
+
+	if (cpus > SLOTS_MAX)
+		return segue_refuse(&job->log, SEGUE_E_CRASH, "cpu_count is %u; the limit is %u", cpus, SLOTS_MAX);
+	job->core_cpus = cpus > 0 ? cpus : 1;
+	size = HOST_SIZE + job->core_cpus * SLOT_SIZE + CRASH_SIZE + own;
+	notes = segue_core_borrow(job, size, 1);
+	if (!notes)
+		return SEGUE_E_WORKSPACE_SMALL;
+	memset(notes, 0, size);
+	job->core_notes = (uint32_t)(notes - job->workspace);
+	job->core_notes_size = size;
+	write_notes(job, notes + HOST_SIZE);
 	return SEGUE_OK;
 }
 
 int segue_crash_prepare(struct job *job)
 {
-	uint32_t cpus = job->args->cpu_count;
+	uint32_t own = 0;
 	int error;
 
-	if (cpus > SLOTS_MAX)
-		return segue_refuse(&job->log, SEGUE_E_CRASH, "cpu_count is %u; the limit is %u", cpus, SLOTS_MAX);
-	job->core_slot_count = cpus > 0 ? cpus : 1;
-	if ((error = check_notes(job)) != SEGUE_OK || (error = segue_check_return(job)) != SEGUE_OK ||
-	    (error = segue_find_saves(job)) != SEGUE_OK)
+	if ((error = check_notes(job, &own)) != SEGUE_OK || (error = segue_check_return(job)) != SEGUE_OK ||
+	    (error = take_notes(job, own)) != SEGUE_OK || (error = segue_find_saves(job)) != SEGUE_OK)
 		return error;
 	return segue_sort_saves(job);
 }
 
 int segue_crash_tell(struct job *job)
 {
+	/* In front, so that an option of the host's, which follows, overrides it. */
 	return segue_is_for_linux(job) ? segue_add_to_line(job, true, "nr_cpus=1", 0) : SEGUE_OK;
 }

@@ -5,7 +5,7 @@
 
 #include "common/loader.h"
 
-/* Checks the arguments, and finds what is saved into staging. Refuses with SEGUE_E_CRASH, SEGUE_E_STAGING, SEGUE_E_CORE. */
+/* Checks the arguments, writes the notes, and finds what is saved into staging. Refuses with SEGUE_E_CRASH, SEGUE_E_STAGING. */
 int segue_crash_prepare(struct job *job);
 /* Tells Linux to use one CPU, since what the others do is not known. */
 int segue_crash_tell(struct job *job);

@@ -75,14 +75,9 @@ uint32_t segue_loaded_sum(const struct loaded *loaded)
 {
 	const uint8_t *bytes = (const uint8_t *)loaded - LOADED_AT;
 
-	size_t end = loaded->workspace_size, notes = loaded->job.core_live, notes_end = notes + loaded->job.core_live_size;
-
-	/* If these two were overwritten, that changes the sum, but must not lead anywhere else. */
-	if (notes < LOADED_AT || notes > end || notes_end < notes || notes_end > end)
-		notes = notes_end = end;
 	return sum_of(bytes, PURGATORY_PARK) + sum_of(bytes + PARK_WRITES_END, PURGATORY_PAGE - PARK_WRITES_END) +
 	       sum_of(bytes + 2 * PURGATORY_PAGE, LEAVE_AT - 2 * PURGATORY_PAGE) +
-	       sum_of(loaded, notes - LOADED_AT) + sum_of(bytes + notes_end, end - notes_end) - loaded->sum;
+	       sum_of(loaded, loaded->summed - LOADED_AT) - loaded->sum;
 }
 
 bool segue_has_moved(const void *workspace)

@@ -26,6 +26,7 @@ struct loaded {
 	const void *workspace;        /* its address at segue_load() */
 	addr_t workspace_phys;
 	size_t workspace_size;
+	size_t summed;                /* bytes of the workspace that sum covers; CPUs write to the others in a crash */
 	uint32_t flags, cpu_count;    /* arguments of segue_load() */
 	uint32_t over;                /* 1: segue_call() has returned from it, and it cannot be entered again */
 	uint32_t head_sum;            /* segue_loaded_head_sum() */
@@ -37,9 +38,8 @@ struct loaded {
 _Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");
 
 /*
- * The sum of the bytes that must not change after segue_load(): all but purgatory's stack, what parking CPUs write (their
- * page, the leave page and its tables, and purgatory's pointer to its GDT, which is before PARK_WRITES_END), and the notes that
- * CPUs write in a crash.
+ * The sum of the bytes that must not change after segue_load(): all but purgatory's stack and what parking CPUs write (their
+ * page, the leave page and its tables, and purgatory's pointer to its GDT, which is before PARK_WRITES_END).
  */
 #define PARK_WRITES_END (PURGATORY_PARK + 16u)
 uint32_t segue_loaded_sum(const struct loaded *loaded);

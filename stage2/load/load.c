@@ -43,7 +43,6 @@ static int check_counts(const struct job *job)
 		{"staging_count", args->staging, args->staging_count, sizeof *args->staging, SEGUE_E_ARGUMENT},
 		{"unused_count", args->unused, args->unused_count, sizeof *args->unused, SEGUE_E_ARGUMENT},
 		{"mapping_count", args->mappings, args->mapping_count, sizeof *args->mappings, SEGUE_E_ARGUMENT},
-		{"note_count", args->notes, args->note_count, sizeof *args->notes, SEGUE_E_ARGUMENT},
 	};
 	const char *wrong;
 

@@ -109,6 +109,22 @@ call_with_marks:
 	pop	ebp
 	ret
 
+; kernel.h; on the stack: a number; does not return
+global stay_marked:function hidden
+stay_marked:
+	mov	eax, [esp + 4]
+	shl	eax, 4
+	add	eax, MARK
+	lea	ebx, [eax + 1]
+	lea	ecx, [eax + 2]
+	lea	edx, [eax + 3]
+	lea	esi, [eax + 4]
+	lea	edi, [eax + 5]
+	lea	ebp, [eax + 6]
+.loop:
+	pause
+	jmp	.loop
+
 leave_now:
 	mov	ebx, [esp + 4]
 	cmp	dword [ebx + leaving.endbranch], 0

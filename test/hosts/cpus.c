@@ -59,6 +59,8 @@ _Noreturn void cpus_enter(uint32_t number)
 		last_step();
 	if (word_is(line, "others=", "park") || (number == 1 && word_is(line, "others=", "mixed")))
 		park();
+	if (word_is(line, "others=", "marked"))
+		stay_marked(number);
 	stay(word_is(line, "others=", "halt") || (number == 2 && word_is(line, "others=", "mixed")));
 }
 

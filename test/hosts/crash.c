@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* crash: the host panics, and a target that was loaded for that finds its memory and CPUs. */
 #include "kernel.h"
+#include "segue_core.h"
 
 #define SUMS 4u
 
@@ -11,10 +12,26 @@ struct witness {
 };
 volatile struct witness witness = {4711, "the host's witness"};
 
+/* Its log: a ring that has begun anew. */
+static char ring[64] = "new line\nline\nanother old line\n";
+static uint32_t ring_next = 9;
+
 void crash_arguments(struct segue_load_args *args)
 {
 	const struct host_call *call = &handover.calls[0];
 
+	static const char about[] = "test host\0001.0\000free text";
+	static struct segue_core_log log = {.size = sizeof log, .ring_size = sizeof ring, .next_size = sizeof ring_next};
+	static const struct segue_note notes[] = {
+		{SEGUE_CORE_NAME, SEGUE_CORE_KERNEL, about, sizeof about},
+		{SEGUE_CORE_NAME, SEGUE_CORE_LOG, &log, sizeof log},
+		{"VMCOREINFO", 0, "OSRELEASE=0.1\n", 14},
+	};
+
+	log.ring = physical_of(ring);
+	log.next = physical_of(&ring_next);
+	args->notes = notes;
+	args->note_count = sizeof notes / sizeof notes[0];
 	args->flags |= SEGUE_LOAD_CRASH;
 	/* All but base memory, which is the first range. */
 	args->unused = call->memory + 1;
@@ -58,12 +75,30 @@ static uint32_t cpu_number(void)
 	return *(volatile uint32_t *)pointer(handover.apic + APIC_ID) >> 24;
 }
 
-void crash_noted(uintptr_t ip, const uintptr_t *flags)
-{
-	struct segue_registers registers = {.ip = ip, .cs = (uint16_t)flags[-1], .flags = flags[0]};
+/* What the trap in cpu_*.asm has pushed, up to the vector, the error code and the CPU's own frame */
+#ifdef __x86_64__
+struct trapped {
+	uintptr_t r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, di, si, dx, cx, ax, vector, error, ip, cs;
+};
+#else
+struct trapped {
+	uintptr_t es, ds, di, si, bp, sp, bx, dx, cx, ax, vector, error, ip, cs;
+};
+#endif
 
-	registers.sp = handover.mode >= MODE_LONG ? flags[1] : (uintptr_t)(flags + 1);
-	segue_crash_cpu(pointer(handover.workspace), cpu_number(), &registers);
+void crash_noted(const uintptr_t *flags)
+{
+	const struct trapped *trapped = (const struct trapped *)(const void *)flags - 1;
+	struct segue_registers general = {
+		.ax = trapped->ax, .bx = trapped->bx, .cx = trapped->cx, .dx = trapped->dx, .si = trapped->si, .di = trapped->di,
+		.bp = trapped->bp,
+#ifdef __x86_64__
+		.r8 = trapped->r8, .r9 = trapped->r9, .r10 = trapped->r10, .r11 = trapped->r11, .r12 = trapped->r12,
+		.r13 = trapped->r13, .r14 = trapped->r14, .r15 = trapped->r15,
+#endif
+	};
+
+	segue_crash_frame(pointer(handover.workspace), cpu_number(), &trapped->ip, &general);
 	__asm__ volatile("lock incl %0" : "+m"(noted));
 	for (;;)
 		__asm__ volatile("hlt");
@@ -71,16 +106,18 @@ void crash_noted(uintptr_t ip, const uintptr_t *flags)
 
 __attribute__((noinline, noreturn)) static void panic(const char *why)
 {
-	int error = segue_crash_cpu(pointer(handover.workspace), handover.cpus > 1 ? cpu_number() : 0, NULL);
+	void *workspace = pointer(handover.workspace);
+	int error = segue_crash_cpu(workspace, handover.cpus > 1 ? cpu_number() : 0, NULL);
 
+	segue_crash_text(workspace, why);
+	segue_crash_text(workspace, "a consequence");
 	if (word(handover.line, "tell")) {
 		cpus_nmi();
 		for (uint32_t patience = 100000000; patience && noted < handover.cpus - 1; patience--)
 			__asm__ volatile("pause");
 	}
-
 	say("host: panic: %s (%u)\n", why, (uint32_t)error);
-	segue_exec(pointer(handover.workspace));
+	segue_exec(workspace);
 }
 
 __attribute__((noinline)) static void third(int number)

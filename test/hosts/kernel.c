@@ -242,7 +242,7 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 		if (leave_from_nmi)
 			last_step();
 		if (word(handover.line, "crash"))
-			crash_noted(ip, flags);
+			crash_noted(flags);
 		return;
 	case VECTOR_DF:
 		if (!word_is(handover.line, "from=", "df"))

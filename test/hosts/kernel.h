@@ -46,6 +46,7 @@ struct leaving {
 	uint32_t endbranch;           /* set IA32_S_CET.ENDBR_EN last of all */
 	uint32_t data;                /* selector in DS and ES */
 };
+_Noreturn void stay_marked(uint32_t number); /* each register has a value of its own, by this number and the order in segue.h */
 _Noreturn void leave_now(const struct leaving *leaving);
 
 /* kernel.c */
@@ -125,7 +126,7 @@ void snapshot(void);                  /* snapshot.c: to targets/save, and from t
 /* crash.c: the word crash */
 void crash_arguments(struct segue_load_args *args);
 _Noreturn void crash(void);
-void crash_noted(uintptr_t ip, const uintptr_t *flags); /* an NMI of the crash has come */
+void crash_noted(const uintptr_t *flags); /* an NMI of the crash has come */
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
 /* refusals.c */
