@@ -1,26 +1,41 @@
 # SPDX-License-Identifier: MIT
 """A host panics, and Debian's Linux, which was loaded for that, has the host's memory and CPUs in /proc/vmcore. Its init is
-test/targets/initramfs/post_mortem."""
+test/targets/initramfs/post_mortem, which sums up some memory of the host and prints the headers and the notes.
+
+The core is then put together as /proc/vmcore is, from QEMU's memory: byte by byte it must be the host's memory as it was at
+segue_exec(). segue core and gdb read it."""
+import mmap
 import os
 import re
 import shutil
 import struct
 import subprocess
+from collections import namedtuple
 
 import pytest
 
 from cells import INITRD, at
+from gdbstub import GdbStub
 from host_matrix import MODES
 from images import Part, qemu_kernel, write
-from qemu import ROOT, Qemu
-from test_hosts import host
+from qemu import BUILD, ROOT, Qemu
+from test_hosts import LONG_BASE, host
 
-# 96 MiB, and 64 KiB to 576 KiB: all that Linux gets of 256 MiB.
+MEMORY = 256 << 20
+# 96 MiB, and 64 KiB to 576 KiB: all that Linux gets.
 START, END = 0x3000000, 0x9000000
-# In base memory, which is saved; beside the memory that Linux gets.
+# In base memory, which is saved; below and above what Linux gets. Each is written by the host.
 SUMS = ((0x20000, 0x60000), (0x2000000, 0x2040000), (END, END + 0x40000))
-BAD = r"^(Refused: .*|BAD: .*|host: exception .*|host: out of .*|segue: .*|LINUX-BAD .*|.*Kernel panic.*)"
+BAD = r"^(Refused: .*|BAD: .*|host: exception .*|host: out of .*|host: no NMI came|segue: .*|LINUX-BAD .*|.*Kernel panic.*)"
 LINUX = {"amd64": ("cloud-amd64/linux", "x86_64"), "i386": ("di-i386/linux", "i686")}
+PAGE = 4096
+HOST_NOTE, CPU_NOTE, NO_CPU, CRASH_NOTE, KERNEL_NOTE, LOG_NOTE = range(0x5301, 0x5307)
+# The registers that stay_marked (test/hosts/cpu_*.asm) sets, in the order of struct segue_registers, and where they are in
+# NT_PRSTATUS (Linux, struct user_regs_struct): by index in the registers, which begin at 72 or 112.
+MARKS = {32: (0x84858600, 72, "I", (6, 0, 1, 2, 3, 4, 5), 12),
+         64: (0x8081828384858600, 112, "Q", (10, 5, 11, 12, 13, 14, 4, None, 9, 8, 7, 6, 3, 2, 1, 0), 16)}
+
+Program = namedtuple("Program", "type flags offset virt phys filesz memsz align")
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +44,15 @@ def post_mortem(targets, tmp_path_factory):
     tree = tmp_path_factory.mktemp("post_mortem")
     shutil.copyfile(os.path.join(ROOT, "test/targets/initramfs/post_mortem"), tree / "init")
     os.chmod(tree / "init", 0o755)
-    packed = subprocess.run(["cpio", "-o", "--quiet", "-H", "newc"], input=b"init\n", cwd=tree, stdout=subprocess.PIPE, check=True).stdout
+    packed = subprocess.run(["cpio", "-o", "--quiet", "-H", "newc"], input=b"init\n", cwd=tree, stdout=subprocess.PIPE,
+                            check=True).stdout
     path = str(tree) + ".cpio"
     write(path, packed)
     return path
 
 
 def bytes_said(text, what):
-    return bytes.fromhex("".join(re.findall(rf"^{what}: ([0-9a-f ]+?)\s*$", text, re.MULTILINE)).replace(" ", ""))
+    return bytes.fromhex("".join(re.findall(rf"^{what}: ([0-9a-f]+)\s*$", text, re.MULTILINE)))
 
 
 def notes_of(data):
@@ -46,32 +62,178 @@ def notes_of(data):
         name_size, size, kind = struct.unpack_from("<III", data, offset)
         if not name_size:
             break
-        name_at = offset + 12
-        at_ = name_at + -(-name_size // 4) * 4
-        found.append((data[name_at:name_at + name_size].rstrip(b"\0").decode(), kind, data[at_:at_ + size]))
-        offset = at_ + -(-size // 4) * 4
+        start = offset + 12 + -(-name_size // 4) * 4
+        found.append((data[offset + 12:offset + 12 + name_size].rstrip(b"\0").decode(), kind, data[start:start + size]))
+        offset = start + -(-size // 4) * 4
     return found
 
 
+class Symbols:
+    """Linear addresses of the host's kernel."""
+    def __init__(self, build):
+        self.path = os.path.join(BUILD, "hosts", build + ".kernel.elf")
+        self.base = LONG_BASE if build == "x86_64" else 0
+        listed = subprocess.run(["nm", self.path], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.at = {name: int(value, 16) + self.base for value, name in re.findall(r"^([0-9a-f]+) \w (\S+)$", listed, re.MULTILINE)}
+
+    def physical(self, name):
+        """The host's image is linked at its physical address plus a multiple of 1 GiB."""
+        return self.at[name] & 0x3fffffff
+
+
+def make_core(memory, header):
+    """The file that Linux makes of a core header: the notes, then each PT_LOAD on its own (fs/proc/vmcore.c)."""
+    count = struct.unpack_from("<H", memory, header + 56)[0]
+    file = bytearray(memory[header:header + 64 + 56 * count])
+    body, place = [], -(-len(file) // PAGE) * PAGE
+    for i in range(count):
+        program = Program(*struct.unpack_from("<IIQQQQQQ", file, 64 + 56 * i))
+        place += program.offset % PAGE
+        struct.pack_into("<Q", file, 64 + 56 * i + 8, place)
+        body.append((place, program))
+        place = -(-(place + program.filesz) // PAGE) * PAGE
+    return file, body
+
+
+def check_memory(before, after, body, workspace, left_out):
+    """Every byte of the host's that the core has, less the workspace and what a CPU that was lost writes."""
+    total = 0
+    for _, program in body[1:]:
+        for start in range(0, program.filesz, 1 << 20):
+            size = min(1 << 20, program.filesz - start)
+            was = before[program.phys + start:program.phys + start + size]
+            now = after[program.offset + start:program.offset + start + size]
+            total += size
+            if was == now:
+                continue
+            for i, (one, other) in enumerate(zip(was, now)):
+                phys = program.phys + start + i
+                if one != other and not any(low <= phys < high for low, high in (workspace, *left_out)):
+                    pytest.fail(f"{phys:#x} was {one:#x} and is {other:#x} in the core")
+    return total
+
+
+def check_marks(width, status, ranges):
+    """A CPU that was in stay_marked: each register has its own value. Returns the CPU's number at the host."""
+    mark, at_, form, order, ip = MARKS[width]
+    value = lambda index: struct.unpack_from("<" + form, status, at_ + index * struct.calcsize(form))[0]
+    number = (value(order[0]) - mark) >> 4
+    for i, index in enumerate(order):
+        assert index is None or value(index) == mark + 16 * number + i, (i, hex(value(index)))
+    assert ranges["stay_marked"] <= value(ip) < ranges["leave_now"]
+    return number
+
+
+def gdb(symbols, core):
+    words = ["core-file " + core, f"symbol-file -o {symbols.base:#x} {symbols.path}", "bt", "info threads", "print witness"]
+    done = subprocess.run(["gdb", "-nx", "-batch", *(part for each in words for part in ("-ex", each))], capture_output=True,
+                          text=True, timeout=120, stdin=subprocess.DEVNULL)
+    return done.stdout + done.stderr
+
+
+# lost: CPUs that do not say what they were doing
+Cell = namedtuple("Cell", "mode arch words cpus lost", defaults=(1, ()))
 CELLS = [
-    pytest.param("4k-high", "amd64"),
-    pytest.param("long", "i386"),
+    Cell("flat", "amd64", "live=dma,vga,pic"),
+    Cell("4k-high", "amd64", "others=marked tell init", 4),
+    Cell("4m-high", "i386", "from=nmi"),
+    Cell("pae-high", "amd64", "from=df tss"),
+    # The boot CPU parks before the panic, where an NMI is ignored.
+    Cell("long", "i386", "others=marked tell leaver=other", 4, (0,)),
+    Cell("la57", "amd64", "others=busy from=df tss", 4, (1, 2, 3)),
 ]
 
 
-@pytest.mark.parametrize("mode, arch", CELLS)
-def test_crash(mode, arch, post_mortem, row):
-    build, words = MODES[mode]
-    kernel, machine = LINUX[arch]
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.mode)
+def test_crash(cell, post_mortem, row, tmp_path):
+    build, words = MODES[cell.mode]
+    kernel, machine = LINUX[cell.arch]
+    width = 64 if build == "x86_64" else 32
+    symbols = Symbols(build)
     sums = ",".join(f"{start:x}-{end:x}" for start, end in SUMS)
-    line = f"{words} direct pit quiet=all crash core lowtoo target={START:x} tsize={END - START:x} sums={sums}"
-    boot = qemu_kernel(Part(host(build), line), [Part(at(kernel), f"console=ttyS0 quiet dead.sums={sums}"), INITRD, Part(post_mortem)])
-    with Qemu(f"crash-{mode}-{arch}", memory="256M", cpu="max", **boot) as vm:
-        vm.wait_for("^linux: that is all", timeout=90, but_not=BAD)
+    line = (f"{words} direct pit quiet=all crash core lowtoo target={START:x} tsize={END - START:x} sums={sums} {cell.words}" +
+            (f" cpus={cell.cpus}" if cell.cpus > 1 else ""))
+    parts = [Part(at(kernel), f"console=ttyS0 quiet dead.sums={sums}"), INITRD, Part(post_mortem)]
+    boot = qemu_kernel(Part(host(build), line), parts)
+    boot["args"] += ["-smp", str(cell.cpus)]
+    files = [str(tmp_path / name) for name in ("before", "after")]
+    with Qemu(f"crash-{cell.mode}", memory=f"{MEMORY >> 20}M", cpu="max", gdb=True, paused=True, **boot) as vm:
+        with GdbStub(vm.gdb_port) as cpu:
+            cpu.break_at(symbols.at["segue_exec"])
+            cpu.cont(timeout=60)
+            vm.qmp("pmemsave", val=0, size=MEMORY, filename=files[0])
+            cpu.clear_break(symbols.at["segue_exec"])
+            cpu.run()
+            vm.wait_for("^linux: that is all", timeout=90, but_not=BAD)
         said = vm.serial()
-        assert f"\nlinux: {machine}, 1 CPU" in said
-        figures = [re.findall(rf"^{who}: crc32 0*(\w+)$", said, re.MULTILINE) for who in ("host", "linux")]
-        assert len(figures[0]) == len(SUMS) and figures[0] == figures[1]
-        notes = notes_of(bytes_said(said, "notes"))
-        print(notes)
+        vm.qmp("stop")
+        vm.qmp("pmemsave", val=0, size=MEMORY, filename=files[1])
         row(vm.elapsed())
+    assert f"\nlinux: {machine}, 1 CPU" in said
+    figures = [re.findall(rf"^{who}: crc32 0*(\w+)\s*$", said, re.MULTILINE) for who in ("host", "linux")]
+    assert len(figures[0]) == len(SUMS) and figures[0] == figures[1]
+
+    # The notes, as Linux has merged them
+    notes = notes_of(bytes_said(said, "notes"))
+    head, slots, crash, own = notes[0], notes[1:1 + 2 * cell.cpus], notes[1 + 2 * cell.cpus], notes[2 + 2 * cell.cpus:]
+    assert head[:2] == ("Segue", HOST_NOTE) and struct.unpack_from("<II", head[2], 8) == (width, 0)
+    workspace, workspace_size = struct.unpack_from("<QQ", head[2], 16)
+    for i in range(cell.cpus):
+        (name, kind, status), (name_2, kind_2, about) = slots[2 * i:2 * i + 2]
+        assert (name_2, kind_2) == ("Segue", CPU_NOTE) and struct.unpack_from("<II", about, 4) == (i, int(i not in cell.lost))
+        assert (name, kind) == (("Segue", NO_CPU) if i in cell.lost else ("CORE", 1)), i
+        if i not in cell.lost:
+            assert struct.unpack_from("<I", status, 24 if width == 32 else 32)[0] == i + 1
+    cpus, noted, first, told = struct.unpack_from("<4I", crash[2], 4)
+    assert crash[:2] == ("Segue", CRASH_NOTE) and (cpus, noted, told) == (cell.cpus, 1, 1)
+    assert (first in (1, 2, 3)) if "leaver=other" in cell.words else (first == 0)
+    if "others=marked" in cell.words:
+        marked = [i for i in range(cell.cpus) if i != first and i not in cell.lost]
+        assert len({check_marks(width, slots[2 * i][2], symbols.at) for i in marked}) == len(marked)
+    assert crash[2][24:].split(b"\0")[0] == b"as asked for"
+    assert own[0] == ("Segue", KERNEL_NOTE, b"test host\x001.0\0free text\0")
+    assert own[2] == ("VMCOREINFO", 0, b"OSRELEASE=0.1\n")
+
+    # The memory, as it was at segue_exec()
+    header = int(re.search(r"elfcorehdr=(\w+)", said)[1], 16)
+    with open(files[0], "rb") as one, open(files[1], "rb") as other:
+        before, after = (mmap.mmap(each.fileno(), 0, access=mmap.ACCESS_READ) for each in (one, other))
+        file, body = make_core(after, header)
+        counts = [(symbols.physical("busy"), symbols.physical("busy") + 4)] if "others=busy" in cell.words else []
+        total = check_memory(before, after, body, (workspace, workspace + workspace_size), counts)
+        assert total > MEMORY - (END - START) - (8 << 20)
+        log = struct.unpack("<IIQQQII", own[1][2])
+        ring, next_ = after[log[2]:log[2] + log[3]], struct.unpack_from("<I", after, log[4])[0]
+        assert own[1][:2] == ("Segue", LOG_NOTE) and ring[:next_] == b"new line\n" and b"another old line\n" in ring[next_:]
+        core = str(tmp_path / "core")
+        with open(core, "wb") as out:
+            out.write(file)
+            for place, program in body:
+                out.seek(place)
+                out.write(after[program.offset:program.offset + program.filesz])
+        before.close(), after.close()
+    for each in files:
+        os.unlink(each)
+
+    if not shutil.which("gdb"):
+        pytest.skip("gdb is not installed")
+    done = subprocess.run([os.path.join(BUILD, "segue"), "core", core, "-o", core + ".gdb"], capture_output=True, text=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stderr
+    text = gdb(symbols, core + ".gdb")
+    callers = re.findall(r"^#\d+ .*?(panic|third|second|crash) \(", text, re.MULTILINE)
+    assert callers[:4] == ["panic", "third", "second", "crash"], text
+    assert '"as asked for"' in text and "counter = 4711" in text and '"the host\'s witness"' in text, text
+    threads = re.findall(r"^[* ] +\d+ +LWP (\d+) ", text, re.MULTILINE)
+    assert [int(each) - 1 for each in threads] == [i for i in range(cell.cpus) if i not in cell.lost], text
+    for name in os.listdir(tmp_path):
+        os.unlink(tmp_path / name)
+
+
+def test_an_overwritten_target_is_not_entered(targets, post_mortem):
+    """The digest is over what the target gets; the machine stops with a sentence."""
+    build, words = MODES["long"]
+    line = f"{words} direct quiet=all crash core lowtoo target={START:x} tsize={END - START:x} digest=1"
+    boot = qemu_kernel(Part(host(build), line), [Part(at(LINUX["amd64"][0]), "console=ttyS0 quiet"), INITRD])
+    with Qemu("crash-digest", memory="256M", cpu="max", **boot) as vm:
+        vm.wait_for("^segue: digest is [0-9a-f]{64}, must be 0{64}; stopped", timeout=60, but_not=r"^(Refused: .*|linux: .*)")
