@@ -97,8 +97,9 @@ SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call 
 	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
 	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c) \
 	$(if $(filter return,$(SEGUE_BLOCKS)),,$(addprefix stage2/return/,call.c prepare.c registers.c workspace_size.c enter_%.asm)) \
-	$(if $(filter return crash,$(SEGUE_BLOCKS)),,stage2/return/line.c stage2/return/saves.c) \
-	$(if $(filter crash,$(SEGUE_BLOCKS)),,stage2/crash/%.c stage2/crash/note_%.asm) $(if $(filter elf_core,$(SEGUE_BLOCKS)),,stage2/core/%.c) \
+	$(if $(filter return crash,$(SEGUE_BLOCKS)),,stage2/return/saves.c) \
+	$(if $(filter return elf_core crash,$(SEGUE_BLOCKS)),,stage2/return/line.c) \
+	$(if $(filter crash,$(SEGUE_BLOCKS)),,stage2/crash/%.c stage2/crash/note_%.asm) $(if $(filter elf_core crash,$(SEGUE_BLOCKS)),,stage2/core/%.c) \
 	$(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
 SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
 SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)

@@ -5,7 +5,7 @@
  * compiler makes no call of them.
  */
 #include "core/slots.h"
-#include "crash/caller.h"
+#include "crash/crash_caller.h"
 #include "crash/control.h"
 #include "leave/loaded.h"
 #include "machine/hardware.h"

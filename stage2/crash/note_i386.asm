@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; segue_crash_cpu() begins here, so that the caller's registers are known for the core (crash/caller.h).
+; segue_crash_cpu() begins here, so that the caller's registers are known for the core (crash/crash_caller.h).
 ;   mode      32-bit, CPL 0, with a stack
 ;   in        the arguments on the stack, whatever the host's calling convention is (segue.h)
 ;   out       EAX: the result

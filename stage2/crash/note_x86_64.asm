@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; segue_crash_cpu() begins here, so that the caller's registers are known for the core (crash/caller.h).
+; segue_crash_cpu() begins here, so that the caller's registers are known for the core (crash/crash_caller.h).
 ;   mode      64-bit, CPL 0, with a stack
 ;   in        RDI, ESI, RDX: the arguments
 ;   out       RAX: the result

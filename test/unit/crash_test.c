@@ -13,7 +13,7 @@
 #include <string.h>
 #include <ucontext.h>
 #include <cmocka.h>
-#include "crash/caller.h"
+#include "crash/crash_caller.h"
 #include "crash/control.h"
 #include "elf_headers.h"
 #include "segue.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What segue_load() does for a crash: blocks/block_crash.c calls these. */
-#ifndef SEGUE_CRASH_PREPARE_H
-#define SEGUE_CRASH_PREPARE_H
+#ifndef SEGUE_CRASH_LOAD_H
+#define SEGUE_CRASH_LOAD_H
 
 #include "common/loader.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_load() for a crash: prepare.h. */
-#include "crash/prepare.h"
+/* segue_load() for a crash: crash_load.h. */
+#include "crash/crash_load.h"
 #include "common/memory_functions.h"
 #include "core/core.h"
 #include "core/slots.h"
