@@ -11,7 +11,6 @@
 #include "elf.h"
 
 #define NOTES_MAX (16u << 20)
-#define COMPARED_AT_A_TIME 65536u
 
 struct header {
 	uint64_t programs, sections;  /* offsets */
@@ -248,44 +247,10 @@ static bool read_programs(struct core *core, const struct header *header)
 	return good;
 }
 
-/*
- * Memory that the host maps twice is in /proc/vmcore twice. False: the bytes of a range that core->memory already has, up to end,
- * differ there, or cannot be read. *left is how many bytes are still compared, since a file may say that all of it is one range
- * many times.
- */
-static bool is_same_again(const struct core *core, const struct core_range *range, uint64_t end, uint64_t *left)
-{
-	static uint8_t one[COMPARED_AT_A_TIME], other[COMPARED_AT_A_TIME];
-	uint64_t at = range->phys;
-	size_t i, size;
-
-	if (end > range->phys + range->size)
-		end = range->phys + range->size;
-	for (i = core_find(&core->memory, at); at < end; at += size) {
-		const struct core_range *piece = &core->memory.at[i];
-		uint64_t rest = piece->phys + piece->size - at, here = range->offset + (at - range->phys);
-		uint64_t there = piece->offset + (at - piece->phys);
-
-		if (rest > end - at)
-			rest = end - at;
-		size = here == there ? (size_t)rest : rest < sizeof one ? (size_t)rest : sizeof one;
-		if (here != there) {
-			if (*left < size || !core->read(core, here, one, size) || !core->read(core, there, other, size) ||
-			    memcmp(one, other, size))
-				return false;
-			*left -= size;
-		}
-		if (at + size == piece->phys + piece->size)
-			i++;
-	}
-	return true;
-}
-
 /* Makes core->memory of core->segments. */
 static void sort_memory(struct core *core)
 {
 	struct core_list all = { 0 };
-	uint64_t left = core->file_size;
 	size_t i;
 
 	for (i = 0; i < core->segments.count; i++)
@@ -297,9 +262,10 @@ static void sort_memory(struct core *core)
 		uint64_t skip = end > range.phys ? end - range.phys : 0;
 
 		range.virt = CORE_NOWHERE;
-		if (skip && !core->has_conflict && !is_same_again(core, &range, end, &left)) {
+		if (skip && !core->has_conflict && range.offset - range.phys != last->offset - last->phys) {
 			core->has_conflict = true;
-			core_damaged(core, "physical 0x%" PRIx64 " is in the file twice, with other bytes", range.phys);
+			core_damaged(core, "physical 0x%" PRIx64 " is in the file twice, at offsets 0x%" PRIx64 " and 0x%" PRIx64, range.phys,
+				     range.phys - last->phys + last->offset, range.offset);
 		}
 		if (skip >= range.size)
 			continue;

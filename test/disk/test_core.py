@@ -89,26 +89,10 @@ def test_foreign_cores(core):
     assert "of a 32-bit machine; ELF32" in text
     # The same virtual addresses all at physical 0, as a program's core has them
     done = core(write_core([Load(0x1000, 0, pattern(PAGE)), Load(0x8000, 0, pattern(PAGE, 2))], cpu_note(64))[0], status=1)
-    assert re.search(r"warning +physical 0x0 is in the file twice, with other bytes$", done.stdout, re.M)
+    assert re.search(r"warning +physical 0x0 is in the file twice, at offsets 0x\w+ and 0x\w+$", done.stdout, re.M)
     done = segue("core", core.path, "-o", core.out, status=1)
     assert "it has different bytes for one physical address, so it is not a core of a machine's memory" in done.stderr
     assert not core.out.exists()
-
-
-def test_memory_that_is_in_the_file_twice(core):
-    """As in /proc/vmcore, which has each PT_LOAD on its own, also of memory that the host maps twice. One part overlaps two."""
-    low, high = pattern(0x40000), pattern(0x8000, 2)
-    loads = [Load(0xC0000000, 0x100000, low), Load(0xC0040000, 0x140000, high), Load(0xD0000000, 0x120000, low[0x20000:] + high[:0x1000]),
-             Load(0xE0000000, 0x100000, bytes(bytearray(low)))]
-    notes = host_note(workspace=0x140000) + cpu_note(32)
-    assert "warning" not in core(write_core(loads, notes)[0]).stdout
-    segue("core", core.path, "-o", core.out)
-    programs = read_core(core.out.read_bytes())[2]
-    found = bytes_of(core.out.read_bytes(), programs)
-    assert found == {0xC0000000: (0x100000, low + high), 0xD0000000: (0x120000, loads[2].data), 0xE0000000: (0x100000, low)}
-    # One other byte, the last
-    loads[2] = Load(0xD0000000, 0x120000, loads[2].data[:-1] + bytes([loads[2].data[-1] ^ 1]))
-    assert "physical 0x140000 is in the file twice, with other bytes" in core(write_core(loads, notes)[0], status=1).stdout
 
 
 def test_notes_in_several_segments_and_room_between_them(core):

@@ -85,20 +85,11 @@ static inline uint64_t old_offset(const struct core_layout *layout, uint64_t off
 	FAIL("offset %#jx of the new file is not copied from anywhere", (uintmax_t)offset);
 }
 
-/* The old file may have a byte twice. */
-static inline bool same_byte(const struct core *core, uint64_t one, uint64_t other)
-{
-	const uint8_t *data = core->data;
-
-	return one < core->file_size && other < core->file_size && data[one] == data[other];
-}
-
 static inline void check_segment(const struct core *core, const struct core_layout *layout, const struct core_range *range)
 {
 	CHECK(range->offset % 4096 == range->phys % 4096, "p_offset and p_paddr differ modulo 4096");
-	CHECK(same_byte(core, old_offset(layout, range->offset), source_of(core, range->phys)), "wrong bytes at the start");
-	CHECK(same_byte(core, old_offset(layout, range->offset + range->size - 1), source_of(core, range->phys + range->size - 1)),
-	      "wrong bytes at the end");
+	CHECK(old_offset(layout, range->offset) == source_of(core, range->phys), "wrong bytes at the start");
+	CHECK(old_offset(layout, range->offset + range->size - 1) == source_of(core, range->phys + range->size - 1), "wrong bytes at the end");
 }
 
 static inline void check_layout(const struct core *core, const struct core_list *mapped)
