@@ -151,8 +151,8 @@ static int note_cpu(void *workspace, uint32_t cpu, const struct segue_registers 
 	status = notes_at(loaded, HOST_SIZE + cpu * SLOT_SIZE);
 	note = notes_at(loaded, HOST_SIZE + cpu * SLOT_SIZE + SLOT_CPU_AT);
 	/*
-	 * The handler of an interruption may note this CPU too. What it has written is then written over as a whole. If it does not
-	 * return after it has noted nothing, the CPU counts as lost.
+	 * The handler of an interruption may note this CPU too. What it has written is then written over as a whole. If it neither
+	 * notes the CPU nor returns, the CPU is lost.
 	 */
 	do {
 		turn = note[AT(segue_core_cpu, turns)] + 1;

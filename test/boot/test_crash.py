@@ -215,6 +215,9 @@ def test_crash(cell, post_mortem, row, tmp_path):
     for each in files:
         os.unlink(each)
 
+    done = subprocess.run([os.path.join(BUILD, "segue"), "core", core], capture_output=True, text=True, timeout=120)
+    assert re.search(rf"^  crash +as asked for; CPU {first} was noted first$", done.stdout, re.MULTILINE), done.stdout + done.stderr
+    assert "\nanother old line\nnew line\n" in done.stdout
     if not shutil.which("gdb"):
         pytest.skip("gdb is not installed")
     done = subprocess.run([os.path.join(BUILD, "segue"), "core", core, "-o", core + ".gdb"], capture_output=True, text=True,
