@@ -809,15 +809,15 @@ int segue_target_core(const void *workspace, void *header, uint64_t header_phys,
 /*
  * A crash (SEGUE_LOAD_CRASH).
  *
- * At boot: segue_load() with target_memory that the host does not use, and unused for all of it but the memory below 1 MiB that a
- * Linux needs (64 KiB to 640 KiB). staging has room for that. To move nothing else in a crash, read the blob to where the target's
- * segments are (segue_segment_at()) and load it again; segue_describe() says what is still moved.
+ * At boot: segue_load() with target_memory that the host does not use, except the memory below 1 MiB that a Linux needs (64 KiB to
+ * 640 KiB). unused has all of it but that, and staging has room for that. To move nothing else in a crash, read the blob to where the
+ * target's segments are (segue_segment_at()) and load it again; segue_describe() says how many bytes are still moved.
  *
  * In a crash: each CPU that still can calls segue_crash_cpu() or segue_crash_frame(), from a panic or from the handler of an
- * interrupt, an NMI, a double fault or a machine check. Then one CPU, any, calls segue_exec(), whatever segue_ready() says. The
- * others park, halt, or go on in the host's memory, which stays as it is but for what is saved into staging.
+ * interrupt, an NMI, a double fault or a machine check. Then one of them calls segue_exec(), whatever segue_ready() says. The others
+ * park or halt. A CPU that does neither runs on in the host's memory, of which Segue writes only staging and the workspace.
  *
- * These functions take no lock and call nothing of the host. They need 512 bytes of the stack that they are called on. Each may be
+ * These functions take no lock and call nothing of the host. They need 768 bytes of the stack that they are called on. Each may be
  * called any number of times, also by a handler that has interrupted it.
  */
 /* Registers of a CPU. A 32-bit host leaves r8 to r15 and the bases at 0. */
