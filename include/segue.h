@@ -479,9 +479,9 @@ struct segue_note {
  * uses of it, which is saved there before the target runs. Excludes SEGUE_LOAD_RETURN. The target gets an ELF core header of the
  * host's memory as with SEGUE_LOAD_CORE, with notes of cpu_count CPUs. Linux also gets "nr_cpus=1" in front of its command line.
  *
- * segue_exec() may run on any CPU. CPUs that are not parked are lost. From the boot CPU SEGUE_LOAD_INIT_CPUS stops them. From another
- * CPU none but the parked ones get an INIT, because it would restart the boot CPU in the firmware. A Linux with more than one CPU
- * must not start the boot CPU then either ("nr_cpus=4 disable_cpu_apicid=0", with the ID of its local APIC).
+ * segue_exec() may run on any CPU. CPUs that have not parked run on. From the boot CPU, SEGUE_LOAD_INIT_CPUS stops them. From
+ * another CPU only those that have parked get an INIT, because it would restart the boot CPU in the firmware. A Linux with more
+ * than one CPU must not start the boot CPU then either ("nr_cpus=4 disable_cpu_apicid=0", with the ID of its local APIC).
  */
 #define SEGUE_LOAD_CRASH        0x1000000u
 #define SEGUE_LOAD_KNOWN_FLAGS  0x1ffffffu
@@ -577,8 +577,8 @@ struct segue_load_args {
 	size_t unused_count;
 
 	/*
-	 * For SEGUE_LOAD_CORE and SEGUE_LOAD_CRASH: where the host maps its memory, for debuggers that read the core. In any order; not overlapping in
-	 * virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's RAM is
+	 * For SEGUE_LOAD_CORE and SEGUE_LOAD_CRASH: where the host maps its memory, for debuggers that read the core. In any order;
+	 * not overlapping in virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's RAM is
 	 * left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical addresses are told as virtual ones.
 	 */
 	const struct segue_mapping *mappings;
