@@ -4,6 +4,11 @@
 #include "segue_core.h"
 
 #define SUMS 4u
+#ifdef __x86_64__
+#define STACK_POINTER "%%rsp"
+#else
+#define STACK_POINTER "%%esp"
+#endif
 
 /* What the debugger is asked for. */
 struct witness {
@@ -72,7 +77,7 @@ static volatile uint32_t noted;
 
 static uint32_t cpu_number(void)
 {
-	return *(volatile uint32_t *)pointer(handover.apic + APIC_ID) >> 24;
+	return handover.cpus < 2 ? 0 : *(volatile uint32_t *)pointer(handover.apic + APIC_ID) >> 24;
 }
 
 /* What the trap in cpu_*.asm has pushed, up to the vector, the error code and the CPU's own frame */
@@ -86,7 +91,8 @@ struct trapped {
 };
 #endif
 
-void crash_noted(const uintptr_t *flags)
+/* flags: in the frame of the exception or interrupt */
+static void note_trapped(const uintptr_t *flags)
 {
 	const struct trapped *trapped = (const struct trapped *)(const void *)flags - 1;
 	struct segue_registers general = {
@@ -99,6 +105,11 @@ void crash_noted(const uintptr_t *flags)
 	};
 
 	segue_crash_frame(pointer(handover.workspace), cpu_number(), &trapped->ip, &general);
+}
+
+void crash_noted(const uintptr_t *flags)
+{
+	note_trapped(flags);
 	__asm__ volatile("lock incl %0" : "+m"(noted));
 	for (;;)
 		__asm__ volatile("hlt");
@@ -107,7 +118,7 @@ void crash_noted(const uintptr_t *flags)
 __attribute__((noinline, noreturn)) static void panic(const char *why)
 {
 	void *workspace = pointer(handover.workspace);
-	int error = segue_crash_cpu(workspace, handover.cpus > 1 ? cpu_number() : 0, NULL);
+	int error = segue_crash_cpu(workspace, cpu_number(), NULL);
 
 	segue_crash_text(workspace, why);
 	segue_crash_text(workspace, "a consequence");
@@ -120,8 +131,23 @@ __attribute__((noinline, noreturn)) static void panic(const char *why)
 	segue_exec(workspace);
 }
 
+void crash_fault(uint32_t vector, const uintptr_t *flags)
+{
+	note_trapped(flags);
+	segue_crash_text(pointer(handover.workspace), "an exception");
+	say("host: crashed by exception %u\n", vector);
+	segue_exec(pointer(handover.workspace));
+}
+
+static void (*volatile nothing)(void);
+
 __attribute__((noinline)) static void third(int number)
 {
+	if (word_is(handover.line, "fault=", "null"))
+		nothing();
+	/* No handler has a stack then but that of double faults. */
+	if (word_is(handover.line, "fault=", "stack"))
+		__asm__ volatile("mov %0, " STACK_POINTER "\n\tpush %0" : : "r"(guard_page + 64) : "memory");
 	if (witness.counter == 4711)
 		panic(number == 42 ? "as asked for" : "for no reason");
 }

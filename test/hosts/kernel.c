@@ -263,6 +263,8 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 		if (vector > VECTOR_IRQ0)
 			return;
 	}
+	if (word(handover.line, "crash") && word(handover.line, "fault="))
+		crash_fault((uint32_t)vector, flags);
 	say("host: exception %u error %x at %x\n", (uint32_t)vector, (uint64_t)error, (uint64_t)ip);
 	stop();
 }

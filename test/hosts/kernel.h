@@ -127,6 +127,7 @@ void snapshot(void);                  /* snapshot.c: to targets/save, and from t
 void crash_arguments(struct segue_load_args *args);
 _Noreturn void crash(void);
 void crash_noted(const uintptr_t *flags); /* an NMI of the crash has come */
+_Noreturn void crash_fault(uint32_t vector, const uintptr_t *flags); /* an exception */
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 
 /* refusals.c */
