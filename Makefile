@@ -34,7 +34,7 @@ ASM_x86_64 := $(patsubst %.asm,$(B)/x86_64/%.o,$(SEGUE_EMBED) $(SEGUE_ASM_x86_64
 LIBRARIES := libsegue.a libsegue-codes.a libsegue-memory.a
 .PHONY: all
 all: $(B)/.need
-all: $(foreach each,i386 x86_64,$(LIBRARIES:%=$(B)/$(each)/%)) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue budgets ## build everything (the default)
+all: $(foreach each,i386 x86_64,$(LIBRARIES:%=$(B)/$(each)/%)) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue $(B)/return.elf budgets ## build everything (the default)
 # Names the packages that are missing, before a compiler fails.
 $(B)/.need: test/need
 	@test/need build --say
@@ -135,6 +135,10 @@ $(B)/bios_call.bin: stage2/bios/bios_call.asm $(ASM_INCLUDES)
 	$(call one_for_both,hardware bios)
 	$(call assemble,bin)
 
+# What a Linux comes back through.
+$(B)/return.elf: stage2/return/stub.asm $(ASM_INCLUDES)
+	$(call assemble,bin)
+
 # ---- segue.elf: stage 2 alone ----
 # _asm: a C file and an assembly file may have the same name.
 $(B)/i386/%_asm.o: %.asm $(ASM_INCLUDES) $(MAKEFILE_LIST)
@@ -194,7 +198,7 @@ BUDGET_BLOCK_return := 640
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
 # elf_core and crash have no bytes in purgatory.
 PURGATORY_BLOCKS := $(patsubst stage2/blocks/block_%.c,%,$(filter-out %_elf_core.c %_crash.c,$(filter stage2/blocks/block_%,$(SEGUE_C))))
-BUDGET_ELF := 109568
+BUDGET_ELF := 116736
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
 BUDGET_LOADER := 2048
@@ -218,7 +222,7 @@ INSTALL ?= install
 ARCHES := i386 x86_64
 VERSION := $(shell sed -n 's/^#define SEGUE_VERSION_STRING "\(.*\)"/\1/p' include/segue.h)
 INSTALL_PROGRAMS := bin/segue
-INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
+INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/segue/return.elf share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
 	$(foreach each,$(ARCHES),$(LIBRARIES:%=lib/segue/$(each)/%))
 # Our own folders, the inner ones first.
 INSTALL_FOLDERS := include/segue share/segue $(ARCHES:%=lib/segue/%) lib/segue

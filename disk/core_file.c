@@ -247,25 +247,49 @@ static bool read_programs(struct core *core, const struct header *header)
 	return good;
 }
 
-/* Makes core->memory of core->segments. */
-static void sort_memory(struct core *core)
+/* Linux's /proc/vmcore has the bytes of each PT_LOAD at an offset of their own, also if two have one physical range. */
+static bool same_bytes(struct core *core, uint64_t one, uint64_t other, uint64_t size, bool *same)
 {
+	uint8_t a[4096], b[sizeof a];
+
+	*same = true;
+	while (size && *same) {
+		size_t part = size < sizeof a ? (size_t)size : sizeof a;
+
+		if (!read_bytes(core, one, a, part, "memory") || !read_bytes(core, other, b, part, "memory"))
+			return false;
+		*same = memcmp(a, b, part) == 0;
+		one += part;
+		other += part;
+		size -= part;
+	}
+	return true;
+}
+
+/* Makes core->memory of core->segments. False: they cannot be read. */
+static bool sort_memory(struct core *core)
+{
+	bool good = true;
 	struct core_list all = { 0 };
 	size_t i;
 
 	for (i = 0; i < core->segments.count; i++)
 		core_add(&all, core->segments.at[i]);
 	core_sort(&all);
-	for (i = 0; i < all.count; i++) {
+	for (i = 0; good && i < all.count; i++) {
 		struct core_range range = all.at[i], *last = core->memory.count ? &core->memory.at[core->memory.count - 1] : NULL;
 		uint64_t end = last ? last->phys + last->size : 0;
 		uint64_t skip = end > range.phys ? end - range.phys : 0;
 
 		range.virt = CORE_NOWHERE;
 		if (skip && !core->has_conflict && range.offset - range.phys != last->offset - last->phys) {
-			core->has_conflict = true;
-			core_damaged(core, "physical 0x%" PRIx64 " is in the file twice, at offsets 0x%" PRIx64 " and 0x%" PRIx64, range.phys,
-				     range.phys - last->phys + last->offset, range.offset);
+			bool same;
+
+			good = same_bytes(core, range.phys - last->phys + last->offset, range.offset, skip < range.size ? skip : range.size, &same);
+			core->has_conflict = !same;
+			if (good && !same)
+				core_damaged(core, "physical 0x%" PRIx64 " is in the file twice, at offsets 0x%" PRIx64 " and 0x%" PRIx64, range.phys,
+					     range.phys - last->phys + last->offset, range.offset);
 		}
 		if (skip >= range.size)
 			continue;
@@ -275,6 +299,7 @@ static void sort_memory(struct core *core)
 		core_add_merged(&core->memory, range, true);
 	}
 	core_list_free(&all);
+	return good;
 }
 
 bool core_open(struct core *core)
@@ -283,7 +308,8 @@ bool core_open(struct core *core)
 
 	if (!read_header(core, &header) || !read_extended_count(core, &header) || !read_programs(core, &header))
 		return false;
-	sort_memory(core);
+	if (!sort_memory(core))
+		return false;
 	if (core->has_host)
 		core->width = core->host.width;
 	else if (core->cpu_count)
@@ -350,13 +376,12 @@ const char *core_why_not_restored(const struct core *core)
 		return "its note names no entry for that";
 	if (core->damage_count)
 		return "the file is damaged";
-	if (core->left_out)
-		return "not all of the host's memory is in the file";
 	if (!host->workspace_size || !fits(host->workspace, host->workspace_size, ADDRESS_LIMIT))
 		return "its workspace is not below 4 GiB";
 	if (host->restore_entry < host->workspace || host->restore_entry - host->workspace >= host->workspace_size)
 		return "the entry is not in the workspace";
-	if (!has_memory(core, host->workspace, host->workspace_size))
+	/* What is left out is zeros. The entry is not; segue_load() checks the rest of the workspace. */
+	if (!has_memory(core, core->left_out ? host->restore_entry : host->workspace, core->left_out ? 1 : host->workspace_size))
 		return "its workspace is not in the file";
 	return NULL;
 }

@@ -48,7 +48,8 @@ static bool add_mapped(const struct core *core, const struct core_list *mapped, 
 			uint64_t from = memory->phys > range.phys ? memory->phys : range.phys;
 			uint64_t to = memory->phys + memory->size, end = range.phys + range.size;
 
-			if (from >= end)
+			/* A piece may begin at the last address, too. */
+			if (from >= end || (is_elf32(core) && range.virt + (from - range.phys) == UINT32_MAX))
 				break;
 			to = to < end ? to : end;
 			if (!core_add(&layout->segments, (struct core_range){ range.virt + (from - range.phys), from, to - from, 0 }))

@@ -29,7 +29,7 @@ struct core_layout {
 bool core_lay_out(const struct core *core, const struct core_list *mapped, struct core_layout *layout);
 void core_layout_free(struct core_layout *layout);
 
-/* Does gdb open the file as it is? */
+/* Can gdb open the file without a conversion? */
 bool core_suits_gdb(const struct core *core);
 
 #endif

@@ -5,9 +5,9 @@
 #include "common/bytes.h"
 #include "core_file.h"
 #include "disk.h"
+#include "elf.h"
 
 #define NOTE_HEADER 12u
-#define NT_PRSTATUS 1u
 /* A later version may have more fields. */
 #define HOST_SIZE (offsetof(struct segue_core_host, efer) + 8)
 

@@ -98,7 +98,8 @@ static void print_result(const struct dry_run *run)
 
 	fact("boots as");
 	printf("%s%s\n", d->protocol, d->real_mode ? ", by a 16-bit entry: only on a PC with a BIOS" :
-	       strcmp(d->protocol, "ELF") ? "" : ", entered in 32-bit mode with all registers zero");
+	       !strcmp(d->protocol, "ELF") ? ", entered in 32-bit mode with all registers zero" :
+	       !strcmp(d->protocol, "ELF core") ? ", a saved host, which goes on in its segue_call() (see segue core)" : "");
 	fact("entry");
 	printf("0x%08" PRIx32 " (physical)\n", d->entry);
 	if (d->is_64_bit) {

@@ -144,19 +144,76 @@ static void print_multiboot(const struct bytes *kernel)
 	}
 }
 
+/* Multiboot 2, sections 3.1.4 to 3.1.13. Fields that the tag lacks read as 0. */
+static void print_multiboot_2_tag(const uint8_t *tag, uint32_t size)
+{
+	static const char *const names[] = {
+		NULL, "information", "address tag", "entry tag", "console", "framebuffer", "module align", "EFI services",
+		"EFI entry", "EFI entry", "relocatable"
+	};
+	uint32_t type = le16(tag), count = (size - 8) / 4, i, w[4] = { 0 };
+	bool optional = le16(tag + 2) & MULTIBOOT2_HEADER_OPTIONAL;
+	char label[16];
+
+	snprintf(label, sizeof label, "  %s", type < MULTIBOOT2_HEADER_TAGS ? names[type] : "unknown tag");
+	fact(label);
+	for (i = 0; i < 4 && i < count; i++)
+		w[i] = le32(tag + 8 + 4 * i);
+	switch (type) {
+	case MULTIBOOT2_HEADER_REQUEST:
+		printf("requests");
+		for (i = 0; i < count; i++)
+			printf(" %u", le32(tag + 8 + 4 * i));
+		break;
+	case MULTIBOOT2_HEADER_ADDRESS:
+		printf("header 0x%x, load 0x%x to 0x%x, bss to 0x%x", w[0], w[1], w[2], w[3]);
+		break;
+	case MULTIBOOT2_HEADER_ENTRY:
+	case MULTIBOOT2_HEADER_EFI_ENTRY_32:
+	case MULTIBOOT2_HEADER_EFI_ENTRY_64:
+		printf("0x%x%s", w[0], type == MULTIBOOT2_HEADER_ENTRY ? "" : ", not used");
+		break;
+	case MULTIBOOT2_HEADER_CONSOLE:
+		printf("%s, %s", w[0] & MULTIBOOT2_CONSOLE_REQUIRED ? "required" : "not required",
+		       w[0] & MULTIBOOT2_CONSOLE_EGA_TEXT ? "can be text" : "no text");
+		break;
+	case MULTIBOOT2_HEADER_FRAMEBUFFER:
+		printf("%ux%u, %u bits", w[0], w[1], w[2]);
+		break;
+	case MULTIBOOT2_HEADER_RELOCATABLE:
+		printf("0x%x to 0x%x, aligned to 0x%x, %s", w[0], w[1], w[2],
+		       w[3] == MULTIBOOT2_PREFER_LOW ? "low" : w[3] == MULTIBOOT2_PREFER_HIGH ? "high" : "anywhere");
+		break;
+	case MULTIBOOT2_HEADER_MODULE_ALIGN:
+		printf("on pages");
+		break;
+	case MULTIBOOT2_HEADER_EFI_BOOT_SERVICES:
+		printf("not used");
+		break;
+	default:
+		printf("type %u", type);
+	}
+	puts(optional ? " (optional)" : "");
+}
+
 /* Multiboot 2, section 3.1 */
 static void print_multiboot_2(const struct bytes *kernel)
 {
-	size_t i;
+	const uint8_t *h = segue_find_multiboot2(kernel);
+	uint64_t at = sizeof(struct multiboot2_header), size, length;
 
-	for (i = 0; i < MULTIBOOT2_SEARCH && fits(i, 16, kernel->size); i += MULTIBOOT2_ALIGN) {
-		const uint8_t *h = kernel->data + i;
-
-		if (le32(h) != MULTIBOOT2_HEADER_MAGIC || le32(h) + le32(h + 4) + le32(h + 8) + le32(h + 12) != 0)
-			continue;
-		fact("Multiboot 2");
-		printf("header at offset 0x%zx\n", i);
+	if (!h)
 		return;
+	fact("Multiboot 2");
+	printf("header at offset 0x%zx\n", (size_t)(h - kernel->data));
+	length = le32(h + offsetof(struct multiboot2_header, header_length));
+	if (length > kernel->size - (size_t)(h - kernel->data))
+		length = kernel->size - (size_t)(h - kernel->data);
+	for (; fits(at, 8, length) && le16(h + at) != MULTIBOOT2_HEADER_END; at += (size + 7) & ~7ull) {
+		size = le32(h + at + 4);
+		if (size < 8 || !fits(at, size, length))
+			return;
+		print_multiboot_2_tag(h + at, (uint32_t)size);
 	}
 }
 

@@ -32,6 +32,7 @@ static const struct option words[] = {
 	{ "linux16", no_argument, NULL, 'r' },
 	{ "catcher", no_argument, NULL, 'k' },
 	{ "modules-stay", no_argument, NULL, 'y' },
+	{ "multiboot2", no_argument, NULL, '2' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -98,6 +99,8 @@ static int read_options(int argc, char **argv, struct options *options, struct d
 			run->flags |= SEGUE_LOAD_CATCHER;
 		else if (word == 'y')
 			run->flags |= SEGUE_LOAD_MODULES_STAY;
+		else if (word == '2')
+			run->flags |= SEGUE_LOAD_MULTIBOOT_2;
 		else if (word == OPTION_WRONG)
 			return STATUS_USAGE;
 		else if (!parse_size(optarg, word == 'M' ? &options->memory : word == 'a' ? &run->blob.at : &run->workspace_at))
@@ -241,6 +244,7 @@ const struct command command_plan = {
 	"  --linux16              a Linux is entered by its 16-bit setup code\n"
 	"  --catcher              with the catcher, which prints the target's first exceptions\n"
 	"  --modules-stay         a Multiboot target's modules stay where they are, if they can\n"
+	"  --multiboot2           a kernel with Multiboot headers of both versions is loaded by version 2\n"
 	"\n"
 	"Exit status: 0 it can be loaded, 1 it is refused or cannot be read, 2 a wrong command line.\n",
 	.run = run_plan

@@ -8,6 +8,7 @@
  *   segue_exec()   cannot fail and does not return
  *   segue_call()   the same for a target that comes back: returns when the target has jumped back
  *   segue_bios()   makes a BIOS call from any mode of the host, and returns; only before segue_load()
+ *   segue_physical_call()  the same for a binary of the host's, in real mode or in 32-bit mode without paging
  *
  * The host is the kernel that calls. The target is the kernel to start. The blob is the file that holds the target.
  * Ranges include their start and exclude their end. Sizes are in bytes. Strings are NUL-terminated UTF-8. The library
@@ -108,8 +109,8 @@ enum segue_error {
 	/* staging is too small, out of reach, not in memory_map, or overlaps itself, keep, the workspace or target_memory */
 	SEGUE_E_STAGING = 18,
 	/*
-	 * SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a range
-	 * of unused that ends before it starts; or SEGUE_LOAD_CLEAR without SEGUE_LOAD_RETURN
+	 * SEGUE_LOAD_RETURN without target_memory, with a flag that it excludes, with the workspace in target_memory, or with a
+	 * range of unused that ends before it starts; or SEGUE_LOAD_CLEAR without SEGUE_LOAD_RETURN
 	 */
 	SEGUE_E_RETURN = 19,
 
@@ -158,7 +159,7 @@ enum segue_error {
 	SEGUE_E_MULTIBOOT_TRUNCATED = 92,/* the file ends inside the header */
 	SEGUE_E_MULTIBOOT_ADDRESS = 93,  /* the address fields contradict each other or the file */
 	SEGUE_E_MULTIBOOT_FORMAT = 94,   /* neither ELF nor address fields: the load address is unknown */
-	SEGUE_E_MULTIBOOT_2 = 95,        /* a Multiboot 2 header only */
+	/* 95 is retired: Multiboot 2 has a loader */
 
 	/* Linux */
 	SEGUE_E_LINUX_TRUNCATED = 110,   /* the file ends inside the setup code or before the protected-mode code */
@@ -187,7 +188,8 @@ enum segue_error {
 	SEGUE_E_SEGMENT_OUTSIDE = 139,   /* a segment is not entirely in target_memory */
 	SEGUE_E_EXTRA = 140,             /* this load needs an extra that is not linked (segue_load_extras) */
 	/*
-	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, or with more ranges than a core can have
+	 * SEGUE_LOAD_CORE without SEGUE_LOAD_RETURN, with mappings that wrap or overlap, or with more ranges than a core can
+	 * have
 	 */
 	SEGUE_E_CORE = 141,
 	/*
@@ -212,18 +214,25 @@ enum segue_error {
 	/* CPUs that are not parked are to get an INIT, and CR4.VMXE is set: VMX root operation blocks INIT */
 	SEGUE_E_READY_VMX = 158,
 
-	/* segue_bios(); also the codes of the call itself, and of segue_ready() for segments, privilege and workspace */
+	/*
+	 * segue_bios(), segue_physical_call(); also the codes of the call itself, and of segue_ready() for segments, privilege
+	 * and workspace
+	 */
 	SEGUE_E_BIOS_VMX = 170,          /* CR4.VMXE is set: in VMX root operation paging cannot be turned off */
 	/* paging is on and segue_bios()'s gate crosses a page: the library's text or code_base is not aligned to 2048 */
 	SEGUE_E_BIOS_GATE = 171,
-	/* low_phys is not on a page boundary, or its pages are not between the BIOS's data and the end of base memory */
+	/*
+	 * low_phys is not on a page boundary, or its pages are not between the BIOS's data and the end of base memory; with
+	 * SEGUE_PHYSICAL_32BIT they may instead be between 1 MiB and the last page below 4 GiB
+	 */
 	SEGUE_E_BIOS_LOW = 172,
-	SEGUE_E_BIOS_DATA = 173,         /* data is larger than SEGUE_BIOS_DATA_MAX */
+	SEGUE_E_BIOS_DATA = 173,         /* data is larger than SEGUE_BIOS_DATA_MAX or SEGUE_PHYSICAL_DATA_MAX */
 	/* no working BIOS: a vector of INT 10h, 13h or 15h is invalid, or so is the size of base memory */
 	SEGUE_E_BIOS_GONE = 174,
 	SEGUE_E_BIOS_MAP = 175,          /* the BIOS reports no RAM above 1 MiB */
 	SEGUE_E_BIOS_MAP_LIMIT = 176,    /* the BIOS's map has more ranges than the array */
-	SEGUE_E_BIOS_OVERLAP = 177,      /* the workspace overlaps the BIOS's memory, or the pages that real mode borrows */
+	SEGUE_E_BIOS_OVERLAP = 177,      /* the workspace overlaps the BIOS's memory, or the pages that are borrowed */
+	SEGUE_E_PHYSICAL_ENTRY = 178,    /* segue_physical_call()'s entry is not in data, or in real mode above 0xffff */
 
 	/* segue_call(); also the codes of segue_ready() */
 	SEGUE_E_CALL_VMX = 180,          /* CR4.VMXE is set: the state of VMX root operation cannot be kept */
@@ -234,8 +243,8 @@ enum segue_error {
 	SEGUE_E_CALL_OVER = 183,
 	SEGUE_E_DIGEST = 184,            /* the digest was wrong; the target was not entered, and can only be unloaded */
 	/*
-	 * Not a refusal: this call went to a target, and a snapshot that was made then has been started (segue_core.h). The target
-	 * is gone, and can only be unloaded.
+	 * Not a refusal: this call went to a target, and a snapshot that was made then has been started (segue_core.h). The
+	 * target is gone, and can only be unloaded.
 	 */
 	SEGUE_RESTORED = 185,
 
@@ -243,6 +252,15 @@ enum segue_error {
 	SEGUE_E_RANGE_MAP = 190,         /* an entry or a tag is truncated, or a range wraps */
 	SEGUE_E_RANGE_NONE = 191,        /* the information has no memory map */
 	SEGUE_E_RANGE_LIMIT = 192,       /* there are more ranges than the array has room for */
+
+	/* Multiboot 2; also SEGUE_E_MULTIBOOT_ADDRESS and SEGUE_E_MULTIBOOT_FORMAT */
+	SEGUE_E_MULTIBOOT2_TRUNCATED = 200, /* the file, its first 32 KiB or the header end inside the header or one of its tags */
+	SEGUE_E_MULTIBOOT2_TAG = 201,    /* an unknown header tag that is not optional */
+	SEGUE_E_MULTIBOOT2_TAG_SIZE = 202, /* a header tag is smaller than its fields */
+	SEGUE_E_MULTIBOOT2_REQUEST = 203, /* information is requested that is unknown, and not optional */
+	SEGUE_E_MULTIBOOT2_ENTRY = 204,  /* an address tag without an entry tag, or an entry tag's address is in no segment */
+	SEGUE_E_MULTIBOOT2_RELOCATABLE = 205, /* the relocatable tag's numbers contradict each other, or the kernel's size */
+	SEGUE_E_MULTIBOOT2_PLACE = 206,  /* no free RAM where a relocatable kernel may be loaded */
 
 	/* ELF cores (segue_core.h); also the codes of ELF */
 	SEGUE_E_CORE_NOTE = 220,         /* a core that has no note of a host: of another kernel, or of a program */
@@ -322,7 +340,8 @@ struct segue_machine {
 	const struct segue_vbe *vbe;  /* NULL: none */
 	/* physical address of ACPI's RSDP, if the target will find it there; in memory_map or below 1 MiB; 0: unknown */
 	uint64_t rsdp;
-	const void *rsdp_copy;        /* or a copy of the RSDP (UEFI boot loaders give one), 20 or 36 bytes */
+	/* or a copy of the RSDP (UEFI boot loaders give one), 20 or 36 bytes; Multiboot 2 targets get the copy only */
+	const void *rsdp_copy;
 	size_t rsdp_copy_size;
 	uint32_t boot_device;         /* Multiboot 1, section 3.3, bits 31-24: BIOS drive */
 	uint32_t has_boot_device;     /* 1: boot_device is known */
@@ -334,6 +353,15 @@ struct segue_machine {
 	uint32_t hpet;                /* physical address; 0: from ACPI's tables */
 	uint32_t io_apic[8];          /* physical addresses, up to the first 0; none: from ACPI's tables */
 	uint32_t bios_pic_masks;      /* the BIOS's masks of the first PIC (bits 0 to 7) and the second (8 to 15); 0: unknown */
+	/*
+	 * UEFI, for Multiboot 2 targets, after ExitBootServices(). A target with target_memory or the catcher does not get the
+	 * map, which calls other memory free.
+	 */
+	uint32_t efi_bits;            /* 32 or 64: the firmware's; 0: no UEFI */
+	uint32_t efi_descriptor_size, efi_descriptor_version; /* of a descriptor in efi_memory_map */
+	uint64_t efi_system_table;    /* physical address; the target will find it there */
+	const void *efi_memory_map;   /* the descriptors; NULL: unknown */
+	size_t efi_memory_map_size;   /* in bytes; at most 1 MiB */
 };
 
 enum segue_log_level {
@@ -484,7 +512,9 @@ struct segue_note {
  * than one CPU must not start the boot CPU then either ("nr_cpus=4 disable_cpu_apicid=0", with the ID of its local APIC).
  */
 #define SEGUE_LOAD_CRASH        0x1000000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x1ffffffu
+/* A kernel with headers of both versions is loaded by Multiboot 2; without this flag by Multiboot 1, if that is linked. */
+#define SEGUE_LOAD_MULTIBOOT_2  0x2000000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3ffffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -545,31 +575,32 @@ struct segue_load_args {
 
 	/*
 	 * The host's function from virtual to physical addresses, or NULL. It is called for each page of the workspace, which
-	 * is refused if the page is not at workspace_phys (only with segue_check_host), and for each page of a part without extents, to make its extents.
+	 * is refused if the page is not at workspace_phys (only with segue_check_host), and for each page of a part without
+	 * extents, to make its extents.
 	 */
 	segue_translate_fn *translate;
 	void *translate_context;
 
 	/*
-	 * Ranges that the target may use (type is not read). They may be in any order, overlap, and contain more than RAM. Count 0:
-	 * all RAM. All of the target is placed in the RAM of memory_map that is in these ranges: segments, tables, initrd, modules,
-	 * and the catcher, which stays above 1 MiB. Segue writes no other RAM except the workspace. The target is told that other
-	 * RAM is reserved; ranges of other types stay. What a Multiboot target gets in low memory goes elsewhere if these ranges
-	 * have no RAM there. Linux needs 64 KiB to 640 KiB too, or it panics; a warning says so if they are missing. A target that
-	 * starts in real mode needs its own low memory in these ranges. It asks the BIOS for its memory map, and so learns of all
-	 * RAM; a warning says so.
+	 * Ranges that the target may use (type is not read). They may be in any order, overlap, and contain more than RAM.
+	 * Count 0: all RAM. All of the target is placed in the RAM of memory_map that is in these ranges: segments, tables,
+	 * initrd, modules, and the catcher, which stays above 1 MiB. Segue writes no other RAM except the workspace. The target
+	 * is told that other RAM is reserved; ranges of other types stay. What a Multiboot target gets in low memory goes
+	 * elsewhere if these ranges have no RAM there. Linux needs 64 KiB to 640 KiB too, or it panics; a warning says so if
+	 * they are missing. A target that starts in real mode needs its own low memory in these ranges. It asks the BIOS for
+	 * its memory map, and so learns of all RAM; a warning says so.
 	 */
 	const struct segue_range *target_memory;
 	size_t target_memory_count;
 
 	/*
-	 * For SEGUE_LOAD_RETURN and SEGUE_LOAD_CRASH. The RAM in target_memory is exchanged with staging (for a crash it is only
-	 * copied there), in the order of addresses, except what
-	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
-	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it may
-	 * be memory of the blob. With a core a byte has the same offset in a page in both, so that bytes of staging stay
-	 * unused where that differs; whole pages have room for whole pages. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only. Blob and
-	 * staging belong to Segue until segue_unload().
+	 * For SEGUE_LOAD_RETURN and SEGUE_LOAD_CRASH. The RAM in target_memory is exchanged with staging (for a crash it is
+	 * only copied there), in the order of addresses, except what unused says that the host does not use (type is not
+	 * read): that moves not at all, and is lost to the host. Staging is memory of the host outside workspace and
+	 * target_memory, as many bytes as are exchanged at least, in any pieces; it may be memory of the blob. With a core a
+	 * byte has the same offset in a page in both, so that bytes of staging stay unused where that differs; whole pages
+	 * have room for whole pages. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only.
+	 * Blob and staging belong to Segue until segue_unload().
 	 */
 	const struct segue_extent *staging;
 	size_t staging_count;
@@ -577,9 +608,10 @@ struct segue_load_args {
 	size_t unused_count;
 
 	/*
-	 * For SEGUE_LOAD_CORE and SEGUE_LOAD_CRASH: where the host maps its memory, for debuggers that read the core. In any order;
-	 * not overlapping in virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's RAM is
-	 * left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical addresses are told as virtual ones.
+	 * For SEGUE_LOAD_CORE and SEGUE_LOAD_CRASH: where the host maps its memory, for debuggers that read the core. In any
+	 * order; not overlapping in virtual addresses. Neighbours that continue each other become one, and physical memory that
+	 * is none of the host's RAM is left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical
+	 * addresses are told as virtual ones.
 	 */
 	const struct segue_mapping *mappings;
 	size_t mapping_count;
@@ -609,9 +641,10 @@ size_t segue_workspace_size(size_t extents);
 #define SEGUE_WORKSPACE_SIZE_RETURN(extents, staging) (SEGUE_WORKSPACE_SIZE((extents) + 2 * (size_t)(staging)) + 131072u)
 size_t segue_workspace_size_return(size_t extents, size_t staging);
 /*
- * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs. A run of memory has one, or one for each mapping
- * that it is in. The runs are at most twice the extents of staging, with those of memory_map, target_memory, unused and mappings,
- * and two more. 24,576 pages of staging that lie together are 24,576 runs, and 1.4 MB.
+ * The bytes that SEGUE_LOAD_CORE needs on top of that, for this many PT_LOADs, and one more for each of mappings. A run of
+ * memory has one, or one for each mapping that it is in. The runs are at most twice the extents of staging, with those of
+ * memory_map, target_memory, unused and mappings, and two more. 24,576 pages of staging that lie together are 24,576 runs, and
+ * 1.4 MB.
  */
 #define SEGUE_WORKSPACE_SIZE_CORE(loads) ((((size_t)(loads)) * 56u + 8191u) & ~(size_t)4095u)
 /*
@@ -667,9 +700,9 @@ void segue_unload(void *workspace);
 
 /*
  * Says whether segue_exec() may be called at this point, on this CPU, in this mode: SEGUE_OK, SEGUE_E_NOT_LOADED, a
- * SEGUE_E_READY_* code, or SEGUE_E_CALL_OVER. If sentence is not NULL, *sentence is set to segue_strerror() of that code, or to "" in a library
- * without sentences. Changes nothing. While other CPUs are about to call segue_park(), call it again until it no longer
- * returns SEGUE_E_READY_CPUS.
+ * SEGUE_E_READY_* code, or SEGUE_E_CALL_OVER. If sentence is not NULL, *sentence is set to segue_strerror() of that code, or to
+ * "" in a library without sentences. Changes nothing. While other CPUs are about to call segue_park(), call it again until it
+ * no longer returns SEGUE_E_READY_CPUS.
  */
 int segue_ready(const void *workspace, const char **sentence);
 
@@ -732,26 +765,28 @@ SEGUE_REGISTER_CALL SEGUE_NORETURN void segue_park(void *workspace);
  * be off, and if SVM is on, GIF must be 1.
  *
  * Other CPUs are parked before each call, or get an INIT as they are (SEGUE_LOAD_INIT_CPUS). After the call they wait for a
- * SIPI, and the host starts them anew (INIT, SIPI, SIPI). They park again before the next call; until then segue_ready() returns
- * SEGUE_E_READY_CPUS.
+ * SIPI, and the host starts them anew (INIT, SIPI, SIPI). They park again before the next call; until then segue_ready()
+ * returns SEGUE_E_READY_CPUS.
  *
  * NMIs and exceptions are handled as by segue_exec(). From two instructions before the target's first one until about 500
  * instructions after it has come back they are the target's. A machine check then is a shutdown until the host's CR4 is loaded.
- * Afterwards NMIs are not blocked, even if the handler of an NMI has called.
+ * Afterwards NMIs are not blocked, even if the handler of an NMI has called. A handler that has interrupted a call may call
+ * with another workspace. With the same one it must not: it gets SEGUE_E_NOT_LOADED, or the call that it has interrupted does.
  *
  * If segue_exec() enters the target instead, also after calls, the target has no host: if it comes back, a sentence is printed,
  * and the machine stops.
  *
  * Restored: all of the host's memory but workspace, staging and unused target memory; general registers as a call preserves
  * them; EFLAGS, GDTR, IDTR, LDTR, TR, the segment registers and their bases; CR0, CR2, CR3, CR4, EFER, XCR0; DR0 to DR3, DR6
- * and DR7; x87, SSE, AVX and the user state of XSAVE (not x87 on a CPU without CPUID; at most 16 KiB); the MSRs PAT, SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE,
- * KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD, PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, DEBUGCTL, those of CET and
- * of FRED, each if the CPU has it. TR, if the host has never loaded it, has the selector of purgatory's TSS. A segment selector
- * that the host's GDT does not have is null. Of the devices: the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts,
- * the PICs' masks, and by flags bus mastering, the PICs' vectors and the PIT. Interrupts that arrive during the call are lost.
- * Not restored: MTRRs, the TSC, performance counters, Intel PT, user interrupts, PASID, MPX, the shadow stack's pointer if the
- * target has used shadow stacks, the ISA DMA controllers, and other devices that the target uses. The host quiets its own devices
- * before the call, or with SEGUE_LOAD_QUIET_*, and wakes them after it.
+ * and DR7; x87, SSE, AVX and the user state of XSAVE (not x87 on a CPU without CPUID; at most 16 KiB); the MSRs PAT,
+ * SYSENTER_*, STAR, LSTAR, CSTAR, FMASK, FS_BASE, GS_BASE, KERNEL_GS_BASE, TSC_AUX, TSC_ADJUST, SPEC_CTRL, XSS, XFD,
+ * PERF_GLOBAL_CTRL, VM_HSAVE_PA, PKRS, DEBUGCTL, those of CET and of FRED, each if the CPU has it. TR, if the host has never
+ * loaded it, has the selector of purgatory's TSS. A segment selector that the host's GDT does not have is null. Of the devices:
+ * the local APIC with its mode and its timer, IO-APICs, HPET, the RTC's interrupts, the PICs' masks, and by flags bus
+ * mastering, the PICs' vectors and the PIT. Interrupts that arrive during the call are lost. Not restored: MTRRs, the TSC,
+ * performance counters, Intel PT, user interrupts, PASID, MPX, the shadow stack's pointer if the target has used shadow stacks,
+ * the ISA DMA controllers, and other devices that the target uses. The host quiets its own devices before the call, or with
+ * SEGUE_LOAD_QUIET_*, and wakes them after it.
  */
 /* flags of struct segue_call_args */
 /* Sets up the PICs with pic_vector after the return. Their masks are restored in any case. */
@@ -785,8 +820,8 @@ SEGUE_STACK_CALL int segue_call(struct segue_call_args *args);
  * long as the host does not write there. The host may read it and change it. In the order of the target's addresses; neighbours
  * are merged. Fills in at most limit extents, and *count with the number of all.
  *
- * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED, or SEGUE_E_CALL_RETURN,
- * with *count 0.
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if *count exceeds limit; or, with *count 0, SEGUE_E_ARGUMENT, SEGUE_E_NOT_LOADED,
+ * SEGUE_E_CALL_RETURN, or SEGUE_E_CALL_OVER if segue_call() has returned SEGUE_RESTORED: then the target is lost.
  */
 struct segue_target_extent {
 	uint64_t target;              /* physical: where the target has it */
@@ -801,8 +836,8 @@ int segue_target_extents(const void *workspace, struct segue_target_extent *exte
  * extent, whose p_offset is the physical address, and p_vaddr the same as p_paddr. So a debugger's stub or a dump in the host
  * reads the target as a target reads the host (segue_core.h). *need is set to the size of it.
  *
- * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if size is less than *need; SEGUE_E_CORE if there are more extents than a core can have;
- * or a code of segue_target_extents().
+ * Returns SEGUE_OK; SEGUE_E_RANGE_LIMIT if size is less than *need; SEGUE_E_CORE if there are more extents than a core can
+ * have; or a code of segue_target_extents().
  */
 int segue_target_core(const void *workspace, void *header, uint64_t header_phys, size_t size, size_t *need);
 
@@ -862,7 +897,7 @@ struct segue_description {
 	size_t move_count;            /* for segue_move_at() */
 	uint64_t payload;             /* bytes of the target, without zeros */
 	uint64_t in_place;            /* of these, bytes that are already at their destination */
-	uint64_t moved;               /* bytes that the plan's copies and exchanges write */
+	uint64_t moved;               /* bytes that the plan's copies and exchanges write; with those of the host that are saved */
 	uint64_t set_aside;           /* of these, bytes written only to break cycles */
 	uint64_t zeroed;              /* bytes that are set to 0 */
 	uint32_t purgatory;           /* physical address where purgatory runs */
@@ -945,6 +980,8 @@ struct segue_bios_registers {
 /* Sets the PIT's counter 0 to the BIOS's 18.2 Hz; restarts it with pit_mode and pit_reload after the call. */
 #define SEGUE_BIOS_PIT      0x4u
 #define SEGUE_BIOS_KNOWN_FLAGS 0x7u
+/* For segue_physical_call() only: */
+#define SEGUE_PHYSICAL_32BIT 0x8u     /* the binary is entered in 32-bit mode */
 
 /* In bytes. Less than the smallest workspace of segue_load(). */
 #define SEGUE_BIOS_WORKSPACE_SIZE 86016u
@@ -997,6 +1034,32 @@ struct segue_bios_args {
 int segue_bios(const struct segue_bios_args *args, uint32_t vector, struct segue_bios_registers *registers);
 
 /*
+ * Calls a flat binary of the host's in real mode or, with SEGUE_PHYSICAL_32BIT, in flat 32-bit mode with paging off, and
+ * returns when it returns. All that is said above about segue_bios(), its arguments and the state that is restored is valid
+ * here too, except as follows.
+ *
+ * The binary is data, in the whole of which it may read and write, and up to SEGUE_PHYSICAL_DATA_MAX bytes. It runs at
+ * low_phys + SEGUE_BIOS_DATA_AT; below that are about 7 KiB of stack. entry is an offset in data. With more data than
+ * SEGUE_BIOS_DATA_MAX, workspace_size must be at least SEGUE_BIOS_WORKSPACE_SIZE and the bytes of data above
+ * SEGUE_BIOS_DATA_MAX, up to a whole page. After the call, data is as the binary left it.
+ *
+ * In real mode the binary is entered as a handler of an interrupt is: interrupts off, CS (low_phys + SEGUE_BIOS_DATA_AT) / 16,
+ * IP entry, and registers as given. It returns by RETF or IRET, with the SS that it was entered with. It may call the BIOS.
+ * Without a BIOS the call is refused, because an interrupt could come.
+ *
+ * In 32-bit mode ds and es of registers are ignored. All segments are flat, CS by selector 8 and the others by 16; interrupts
+ * are off, CR0 has PE and ET (and CD and NW as the host has them), CR4 is 0, DF is 0. No BIOS is needed. low_phys may also
+ * be anywhere in RAM from 1 MiB to 4 GiB, even where the host's kernel is. The binary may change all general registers, EFLAGS
+ * (except TF), all segment and descriptor table registers, CR0 to CR4, and EFER. It returns by RET or a jump to the return
+ * address, with paging off, CS and SS flat, and A20 open. As long as it leaves GDT and IDT alone, an NMI is ignored. An
+ * exception for which it has no handler of its own is a shutdown.
+ *
+ * Returns the codes of segue_bios(), or SEGUE_E_PHYSICAL_ENTRY. SEGUE_OK says only that the binary has returned.
+ */
+#define SEGUE_PHYSICAL_DATA_MAX 0x80000u
+int segue_physical_call(const struct segue_bios_args *args, uint32_t entry, struct segue_bios_registers *registers);
+
+/*
  * Reads the memory map from the BIOS: by INT 15h E820, else by E801, 88h and INT 12h. Fills in map (limit ranges; some PCs
  * have more than 32) and *count, for use as memory_map. args->data is not used. Returns the codes of segue_bios(),
  * SEGUE_E_BIOS_MAP, or SEGUE_E_BIOS_MAP_LIMIT.
@@ -1029,13 +1092,14 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  *     const struct segue_loader *const segue_loaders[] = { &segue_loader_multiboot, NULL };
  *     const struct segue_container *const segue_containers[] = { NULL };
  *
- * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate, the page
- * tables, and what the workspace must not contain: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, SEGUE_E_WORKSPACE_USED, and
- * their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
+ * A third table, segue_checks (SEGUE_CHECKS), has the checks of the host's addresses against its memory map, translate, the
+ * page tables, and what the workspace must not contain: SEGUE_E_WORKSPACE_PLACE, SEGUE_E_EXTENT_PLACE, SEGUE_E_WORKSPACE_USED,
+ * and their warnings. A host whose addresses are known to be right may leave it empty. Then a wrong workspace_phys resets the
  * machine, also if translate is given.
  */
 extern const struct segue_loader segue_loader_core;        /* an ELF core of a host (segue_core.h), to go on with */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
+extern const struct segue_loader segue_loader_multiboot2;  /* Multiboot 2 */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
 extern const struct segue_loader segue_loader_elf;         /* plain ELF */
 extern const struct segue_loader segue_loader_linux16;     /* Linux by its 16-bit entry, and from before protocol 2.00 */

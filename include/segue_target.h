@@ -12,9 +12,10 @@
  *   first, in a page that is mapped to its own address;
  * - EAX is a word for the host (struct segue_call_args: word);
  * - A20 is on, CR4.CET 0, and VMX off;
- * - the other registers, the flags (IF, DF, TF too), GDT, IDT, CR4, EFER, MSRs and the stack may be anything. Other CPUs that
- *   the target has started must be stopped, and devices must not write to memory any more. For about 500 instructions more an
- *   NMI or a machine check goes to the target's IDT.
+ * - the other registers, the flags (IF, DF, TF too), GDT, IDT, CR4, EFER, MSRs and the stack may be anything, but DR7.GD is 0.
+ *   Other CPUs that the target has started must be stopped, and devices must not write to memory any more. For about 500
+ *   instructions more an NMI, a machine check or a breakpoint of the target's goes to its IDT, and with IF or TF on so do the
+ *   first interrupt and the first traps. A handler there has to work with paging off.
  *
  * If the host calls again, the target's memory is as it was, and the CPU continues at the return address that the call has
  * pushed, in the state of the target's first instruction (protected mode, flat segments of the GDT of purgatory, EFLAGS 2, no

@@ -3,6 +3,7 @@
  * Protocol "ELF core": the memory of a host, as its target has saved it (segue_core.h). Its PT_LOADs are segments at their
  * p_paddr, and the host goes on at the address in its note. It gets neither a command line nor modules.
  */
+#include "common/memory_functions.h"
 #include "common/placement.h"
 #include "elf_fields.h"
 #include "segue_core.h"
@@ -72,44 +73,51 @@ static uint32_t read_header(const struct elf_file *elf, uint32_t index, addr_t *
 	return le32(p + offsetof(struct elf32_program_header, p_type));
 }
 
-static int find_host(const struct job *job, const struct elf_file *elf, const uint8_t **host)
+/* Returns NULL after a refusal, which is *error. */
+static const uint8_t *find_host(const struct job *job, const struct elf_file *elf, int *error)
 {
-	int error = SEGUE_OK;
+	const uint8_t *host = NULL;
 
-	*host = NULL;
-	for (uint32_t i = 0; i < elf->program_header_count && !*host && error == SEGUE_OK; i++) {
+	*error = SEGUE_OK;
+	for (uint32_t i = 0; i < elf->program_header_count && !host && *error == SEGUE_OK; i++) {
 		addr_t words[ELF_WORDS];
 
 		if (read_header(elf, i, words) != PT_NOTE)
 			continue;
-		if (!segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]))
-			return segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "program header %u: the notes end after the file", i);
-		error = find_note(job, elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ], host);
+		*error = segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]) ?
+			find_note(job, elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ], &host) :
+			segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "program header %u: the notes end after the file", i);
 	}
-	if (error == SEGUE_OK && !*host)
-		return segue_refuse(&job->log, SEGUE_E_CORE_NOTE, "%u program headers", elf->program_header_count);
-	return error;
+	if (*error == SEGUE_OK && !host)
+		*error = segue_refuse(&job->log, SEGUE_E_CORE_NOTE, "%u program headers", elf->program_header_count);
+	return host;
 }
 
-/* Do [start, end) of a segment and of the earlier one that claims it come from the same bytes? Zeros are the same. */
+/* How many of the `size` bytes after the first `skipped` are in the file, if file_size of all are? */
+static OUT_OF_LINE addr_t in_file(addr_t file_size, addr_t skipped, addr_t size)
+{
+	return file_size <= skipped ? 0 : file_size - skipped < size ? file_size - skipped : size;
+}
+
+/*
+ * Have a segment and the earlier one that claims it the same bytes, and then zeros, in [start, end)? They may be two parts of the
+ * file: Linux's /proc/vmcore has the bytes of each segment once more.
+ */
 static bool is_same(const struct elf_file *elf, const addr_t *words, const struct segment *claim, addr_t start, addr_t end)
 {
-	addr_t file_end = words[ELF_PADDR] + words[ELF_FILESZ], claim_end = claim->dest + claim->source.size;
+	addr_t skipped = start - words[ELF_PADDR], claim_skipped = start - claim->dest;
+	addr_t size = in_file(words[ELF_FILESZ], skipped, end - start);
 
-	if (file_end > end)
-		file_end = end;
-	if (claim_end > end)
-		claim_end = end;
-	if (file_end <= start || claim_end <= start)
-		return file_end <= start && claim_end <= start;
-	return file_end == claim_end &&
-	       words[ELF_OFFSET] - words[ELF_PADDR] == (addr_t)(claim->source.data - elf->file.data) - claim->dest;
+	if (size != in_file(claim->source.size, claim_skipped, end - start))
+		return false;
+	return size == 0 || (segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]) &&
+			     memcmp(elf->file.data + words[ELF_OFFSET] + skipped, claim->source.data + claim_skipped, (size_t)size) == 0);
 }
 
 /* Adds what no earlier segment has: a range that the host has mapped twice is in two segments. */
 static int add(struct job *job, const struct elf_file *elf, uint32_t index, const addr_t *words)
 {
-	addr_t start = words[ELF_PADDR], end = start + words[ELF_MEMSZ], file_end = start + words[ELF_FILESZ];
+	addr_t start = words[ELF_PADDR], end = start + words[ELF_MEMSZ];
 	int error = SEGUE_OK;
 
 	/* Refused. */
@@ -124,7 +132,7 @@ static int add(struct job *job, const struct elf_file *elf, uint32_t index, cons
 			gap_end = start;
 		/* With all up to next it is refused as an overlap. */
 		piece[ELF_MEMSZ] = (claim && !is_same(elf, words, claim, gap_end, next) ? next : gap_end) - start;
-		piece[ELF_FILESZ] = file_end <= start ? 0 : file_end - start < piece[ELF_MEMSZ] ? file_end - start : piece[ELF_MEMSZ];
+		piece[ELF_FILESZ] = in_file(words[ELF_FILESZ], start - words[ELF_PADDR], piece[ELF_MEMSZ]);
 		if (piece[ELF_MEMSZ] > 0)
 			error = segue_elf_add_segment(job, elf, index, piece);
 		start = next;
@@ -178,7 +186,7 @@ static int load(struct job *job)
 	uint32_t flags, entry;
 	int error = segue_elf_open(job, &job->bundle.kernel, &elf, 1);
 
-	if (error != SEGUE_OK || (error = find_host(job, &elf, &host)) != SEGUE_OK)
+	if (error != SEGUE_OK || !(host = find_host(job, &elf, &error)))
 		return error;
 	flags = le32(host + offsetof(struct segue_core_host, flags));
 	entry = le32(host + offsetof(struct segue_core_host, restore_entry));
@@ -198,7 +206,11 @@ static int load(struct job *job)
 	return SEGUE_OK;
 }
 
+_Static_assert(SEGUE_E_CORE_NOTE == 0xdc && SEGUE_E_CORE_WORKSPACE == 0xdc + 4, "meanings");
 const struct segue_loader segue_loader_core = {
+#if SEGUE_SENTENCES
+	.meanings = "\xdc" "foreign core\0" "broken core note\0" "core cannot go on\0" "core without entry\0" "core without workspace\0",
+#endif
 	.protocol = "ELF core",
 	.recognise = is_core,
 	.load = load,

@@ -89,7 +89,6 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 	elf->is_64 = is_64;
 	segue_elf_read_words(is_64, AT(is_64, p, header, e_entry), words, 3);
 	elf->entry = words[0];
-	elf->program_headers = words[1];
 	elf->section_headers = words[2];
 	elf->program_header_count = HALF(is_64, p, header, e_phnum);
 	elf->section_header_size = HALF(is_64, p, header, e_shentsize);
@@ -100,14 +99,17 @@ int segue_elf_open(const struct job *job, const struct bytes *file, struct elf_f
 	entry_size = HALF(is_64, p, header, e_phentsize);
 	if (entry_size != expected)
 		return segue_refuse(&job->log, SEGUE_E_ELF_PHENTSIZE, "%u bytes, not %u", entry_size, expected);
-	return check_range(job, elf, SEGUE_E_ELF_TRUNCATED, "program headers", elf->program_header_count,
-			   segue_elf_read_wide(is_64, AT(is_64, p, header, e_phoff)), elf->program_header_count * expected);
+	error = check_range(job, elf, SEGUE_E_ELF_TRUNCATED, "program headers", elf->program_header_count,
+			    segue_elf_read_wide(is_64, AT(is_64, p, header, e_phoff)), elf->program_header_count * expected);
+	if (!error)
+		elf->program_headers = p + (size_t)words[1];
+	return error;
 }
 
 /* segue_elf_open() checked that the table is inside the file. */
 const uint8_t *segue_elf_program_header(const struct elf_file *elf, uint32_t index)
 {
-	return elf->file.data + (size_t)elf->program_headers + (size_t)index * SIZE_OF(elf->is_64, program_header);
+	return elf->program_headers + (size_t)index * SIZE_OF(elf->is_64, program_header);
 }
 
 static IN_LINE uint32_t segment_type(const uint8_t *p)

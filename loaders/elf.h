@@ -160,7 +160,7 @@ struct elf_file {
 	uint32_t section_header_count;
 	uint32_t section_header_size; /* from the header; not checked */
 	uint32_t section_names;       /* e_shstrndx */
-	addr_t program_headers;       /* offset in the file */
+	const uint8_t *program_headers; /* in the file, or what segue_elf_move() has made of them */
 	addr_t section_headers;       /* offset in the file; not checked */
 	addr_t entry;                 /* e_entry; ADDRESS_MAX if it is not below 4 GiB */
 };
@@ -189,6 +189,14 @@ int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *e
 
 /* Adds every PT_LOAD at its p_paddr. *entry receives the physical address of the entry. */
 int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry);
+
+/*
+ * elf_move.c, for kernels that may lie elsewhere. segue_elf_span(): the memory that the segments take, [*low, *high); false if there
+ * is none, or a segment does not lie below 4 GiB. segue_elf_move(): segue_elf_load() adds the segments at distance (modulo the
+ * address space) from p_paddr.
+ */
+bool segue_elf_span(const struct elf_file *elf, addr_t *low, addr_t *high);
+int segue_elf_move(struct job *job, struct elf_file *elf, uint32_t distance);
 
 /*
  * Has the file section headers, and do their table and all sections outside segments lie within the file? If not, it

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multiboot 1: where the modules, the information and the sections go.
+ * Multiboot, both versions: where the modules, the information and the sections go.
  *
  * The specification does not say where all this goes, but kernels depend on what GRUB and QEMU do. The placement
  * depends only on the kernel, the sizes and the memory map, not on where the host has the bytes: a kernel that starts
@@ -24,22 +24,6 @@
  */
 #define LOW_TABLES 0x10000u
 #define LOW_TABLES_END 0x80000u
-
-const struct member *segue_multiboot_member(const struct bundle *bundle, size_t i, struct member *made)
-{
-	bool initrd = bundle->initrd.size != 0;
-
-	if (i > initrd)
-		return &bundle->modules[i - 1 - initrd];
-	if (i == 0)
-		*made = (struct member){.name = bundle->kernel_name, .args = bundle->cmdline};
-	else
-		*made = (struct member){
-			.file = bundle->initrd,
-			.name = {.data = (const uint8_t *)"initrd", .size = 6, .part = PART_WORKSPACE},
-		};
-	return made;
-}
 
 /* Do all modules fit in their order, from place->min on? */
 static bool modules_fit(const struct job *job, size_t count, struct place place)
@@ -78,7 +62,7 @@ static bool find_modules(const struct job *job, const struct multiboot_table *ta
 }
 
 /* The modules' segments are consecutive in the job. An empty module has none. */
-int segue_multiboot_place_modules(struct job *job, struct multiboot_table *table, addr_t sections)
+IN_REGISTER int segue_multiboot_place_modules(struct job *job, struct multiboot_table *table, addr_t sections)
 {
 	struct place place = {.min = table->floor, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
 	addr_t moved = 0, all = 0, dest = 0, at, run;

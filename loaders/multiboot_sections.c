@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot 1: the ELF sections that the kernel gets, with its symbols. */
+/* The ELF sections that a Multiboot kernel gets, with its symbols. */
 #include "common/memory_functions.h"
 #include "common/bytes.h"
 #include "common/placement.h"
@@ -7,8 +7,7 @@
 
 /* Sections that lie closer than this in the file are loaded as one, together with the bytes between them. */
 #define SECTION_GAP 64u
-/* Limits above what kernels have: the workspace cannot hold any number of section headers or of segments for them. */
-#define SECTION_HEADERS_MAX 16384u
+/* A limit above what kernels have: the workspace cannot hold any number of segments for them. */
 #define SECTION_RUNS_MAX 16u
 
 /* Sections [first, end). Those of them that float lie in [start, stop) of the file. */
@@ -84,29 +83,27 @@ static bool has_sections(const struct job *job, const struct elf_file *elf, addr
 }
 
 /*
- * Section 3.3, bit 5: passes the section headers, and the sections that no segment holds, such as symbols, for a
+ * Multiboot 1, section 3.3, bit 5; Multiboot 2, section 3.6.7: passes the section headers, and the sections that no segment holds, such as symbols, for a
  * debugger in the target. They are left out where there is no room: the kernel runs without them.
  */
-static int place_sections(struct job *job, const struct elf_file *elf, const struct multiboot_table *table)
+static int place_sections(struct job *job, const struct elf_file *elf, struct multiboot_table *table, uint8_t *headers)
 {
 	struct multiboot_info *info = table->info;
-	uint32_t size = elf->section_header_count * elf->section_header_size, first, at, runs = 0;
-	addr_t dest, dropped = 0;
+	uint32_t size = elf->section_header_count * elf->section_header_size, names = elf->section_names, first, runs = 0;
+	addr_t at = 0, dest, dropped = 0;
 	struct place place;
-	uint8_t *headers;
 	bool named = true;
 	int error;
 
-	if (size > SECTION_HEADERS_MAX || !segue_multiboot_find_low(job, size, table, &place)) {
+	if (size > SECTION_HEADERS_MAX || (!headers && !segue_multiboot_find_low(job, size, table, &place))) {
 		segue_say(&job->log, SEGUE_LOG_WARNING, "no room for %u section headers",
 			  elf->section_header_count);
 		return SEGUE_OK;
 	}
-	error = segue_add_table(job, "ELF section headers", size, &place, &headers, &dest);
+	error = headers ? SEGUE_OK : segue_add_table(job, "ELF section headers", size, &place, &headers, &at);
 	if (error)
 		return error;
 	memcpy(headers, elf->file.data + (size_t)elf->section_headers, size);
-	at = (uint32_t)dest;
 	for (first = 0; first < elf->section_header_count;) {
 		struct run run = find_run(elf, headers, first);
 		addr_t length = run.stop - run.start;
@@ -131,12 +128,21 @@ static int place_sections(struct job *job, const struct elf_file *elf, const str
 	}
 	if (dropped)
 		segue_say(&job->log, SEGUE_LOG_WARNING, "no RAM for %z bytes of the kernel's sections", dropped);
-	if (named) {
+	if (names >= elf->section_header_count)
+		names = 0;
+	if (named && info) {
 		info->elf_num = elf->section_header_count;
 		info->elf_size = elf->section_header_size;
-		info->elf_addr = at;
-		info->elf_shndx = elf->section_names < elf->section_header_count ? elf->section_names : 0;
+		info->elf_addr = (uint32_t)at;
+		info->elf_shndx = names;
 		info->flags |= MULTIBOOT_INFO_ELF_SECTIONS;
+	} else if (named) {
+		headers -= sizeof(struct multiboot2_sections);
+		put_le32(headers + offsetof(struct multiboot2_sections, type), MULTIBOOT2_TAG_ELF_SECTIONS);
+		put_le32(headers + offsetof(struct multiboot2_sections, size), (uint32_t)sizeof(struct multiboot2_sections) + size);
+		put_le32(headers + offsetof(struct multiboot2_sections, num), elf->section_header_count);
+		put_le32(headers + offsetof(struct multiboot2_sections, entsize), elf->section_header_size);
+		put_le32(headers + offsetof(struct multiboot2_sections, shndx), names);
 	}
 	return SEGUE_OK;
 }

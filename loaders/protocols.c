@@ -8,6 +8,7 @@
 #ifndef SEGUE_PROTOCOLS
 #define SEGUE_PROTOCOL_core 1
 #define SEGUE_PROTOCOL_linux 1
+#define SEGUE_PROTOCOL_multiboot2 1
 #define SEGUE_PROTOCOL_multiboot 1
 #define SEGUE_PROTOCOL_elf 1
 #define SEGUE_PROTOCOL_linux16 1
@@ -20,6 +21,9 @@ const struct segue_loader *const segue_loaders[] = {
 #endif
 #ifdef SEGUE_PROTOCOL_linux
 	&segue_loader_linux,
+#endif
+#ifdef SEGUE_PROTOCOL_multiboot2
+	&segue_loader_multiboot2,
 #endif
 #ifdef SEGUE_PROTOCOL_multiboot
 	&segue_loader_multiboot,

@@ -8,8 +8,9 @@
  * 5. The loaders for cores, Linux, Multiboot and ELF are tried in this order. A core comes first, because the bytes in it are
  *    any memory. Linux comes before Multiboot, because its magic
  *    has one fixed offset while Multiboot's may lie anywhere in 8 KiB. ELF comes after Multiboot, because Multiboot
- *    kernels are ELF files. A Multiboot header that cannot be valid, in a file that is not ELF, gives way to rules 6
- *    and 7.
+ *    kernels are ELF files. A Multiboot 1 header that cannot be valid, in a file that is not ELF, gives way to rules 6
+ *    and 7. If a file has headers of both versions, version 1 counts, unless its checksum is wrong, it gives way, its loader
+ *    is not linked, or SEGUE_LOAD_MULTIBOOT_2 is set.
  * 6. A Linux from before "HdrS": it has the boot flag, and the file is as long as its header says.
  * 7. Exactly 512 bytes that end with the boot flag: a boot sector. This comes last, because a small kernel may end with
  *    the boot flag too. A disk image begins with such a sector but is longer, so it is not recognised.
@@ -32,11 +33,15 @@ static const struct segue_loader *const *find_loader(const struct bytes *kernel,
 /* The first of the rules that the magic numbers fit, whether or not its loader is linked. */
 static enum family family_of(const struct bytes *kernel)
 {
+	size_t i = 0;
+
 	if (segue_is_linux(kernel))
 		return FAMILY_LINUX;
-	for (size_t i = 0; segue_next_multiboot(kernel, &i); i += MULTIBOOT_ALIGN)
+	for (; segue_next_multiboot(kernel, &i); i += MULTIBOOT_ALIGN)
 		if (segue_has_multiboot_sum(kernel->data + i))
 			return FAMILY_MULTIBOOT;
+	if (segue_find_multiboot2(kernel))
+		return FAMILY_MULTIBOOT2;
 	if (segue_is_elf(kernel))
 		return FAMILY_ELF;
 	return segue_is_boot_sector(kernel) ? FAMILY_BOOT_SECTOR : FAMILY_NONE;
@@ -76,6 +81,7 @@ static int refuse_family(const struct job *job, enum family family)
 	static const char *const names[][2] = {
 		[FAMILY_LINUX - FAMILY_LINUX] = {"Linux kernel", "loader_linux"},
 		[FAMILY_MULTIBOOT - FAMILY_LINUX] = {"Multiboot kernel", "loader_multiboot"},
+		[FAMILY_MULTIBOOT2 - FAMILY_LINUX] = {"Multiboot 2 kernel", "loader_multiboot2"},
 		[FAMILY_ELF - FAMILY_LINUX] = {"plain ELF", "loader_elf"},
 		[FAMILY_BOOT_SECTOR - FAMILY_LINUX] = {"boot sector", "loader_boot_sector"},
 	};
@@ -105,9 +111,11 @@ static int load(struct job *job, const struct segue_loader *const *loader)
 		if ((*loader)->family != family || !(*loader)->recognise(kernel))
 			continue;
 		job->protocol = (*loader)->protocol;
+		job->next = loader + 1;
+		job->log.meanings = (*loader)->meanings;
 		error = (*loader)->load(job);
 	}
-	/* Only Linux has two loaders. */
+	/* Multiboot 2 passes only a kernel that Multiboot 1 recognises. */
 	return error == LOADER_PASSES ? segue_refuse_unlinked(&job->log, "Linux kernel with a 16-bit entry", "loader_linux16") : error;
 }
 

@@ -14,7 +14,7 @@
 struct bytes {
 	const uint8_t *data;
 	size_t size;
-	uint32_t part;
+	size_t part;                  /* size_t: no padding after it */
 };
 
 /* One file of the target: a kernel, an initrd, a module. args has no argv[0]. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_strerror(): the meaning of each code. A refusal's message starts with it; the details follow. */
-#include "segue.h"
+/*
+ * The meaning of each code, but those of single loaders (struct segue_loader). A refusal's message starts with it; the details
+ * follow.
+ */
+#include "common/log.h"
 
 #define MEANINGS(means) \
 	means(SEGUE_OK, "no error") \
@@ -22,14 +25,14 @@
 	means(SEGUE_E_BLOCK, "needs a block of purgatory that is not linked") \
 	means(SEGUE_E_TARGET_MEMORY, "wrong target_memory") \
 	means(SEGUE_E_STAGING, "staging not as required") \
-	means(SEGUE_E_RETURN, "SEGUE_LOAD_RETURN is not possible") \
+	means(SEGUE_E_RETURN, "SEGUE_LOAD_RETURN not possible") \
 	means(SEGUE_E_EMPTY, "empty blob") \
 	means(SEGUE_E_UNKNOWN, "not a kernel Segue knows") \
 	means(SEGUE_E_GZIP, "gzip-compressed") \
 	means(SEGUE_E_COMPRESSED, "compressed") \
 	means(SEGUE_E_NOT_LINKED, "its loader is not linked") \
-	means(SEGUE_E_FIWIX_KERNEL, "Fiwix kernel length past the blob") \
-	means(SEGUE_E_FIWIX_INITRD, "Fiwix initramfs length past the blob") \
+	means(SEGUE_E_FIWIX_KERNEL, "Fiwix kernel past the blob") \
+	means(SEGUE_E_FIWIX_INITRD, "Fiwix initramfs past the blob") \
 	means(SEGUE_E_BUNDLE_HEADER, "broken bundle header") \
 	means(SEGUE_E_BUNDLE_TRUNCATED, "truncated bundle") \
 	means(SEGUE_E_BUNDLE_MEMBER, "unknown bundle member") \
@@ -57,8 +60,7 @@
 	means(SEGUE_E_MULTIBOOT_FLAGS, "unknown Multiboot flags") \
 	means(SEGUE_E_MULTIBOOT_TRUNCATED, "truncated Multiboot") \
 	means(SEGUE_E_MULTIBOOT_ADDRESS, "wrong Multiboot address") \
-	means(SEGUE_E_MULTIBOOT_FORMAT, "neither ELF nor Multiboot addresses") \
-	means(SEGUE_E_MULTIBOOT_2, "Multiboot 2 only") \
+	means(SEGUE_E_MULTIBOOT_FORMAT, "no Multiboot load address") \
 	means(SEGUE_E_LINUX_TRUNCATED, "truncated Linux kernel") \
 	means(SEGUE_E_LINUX_VERSION, "unknown Linux boot protocol") \
 	means(SEGUE_E_LINUX_REAL_MODE, "16-bit entry, and no BIOS") \
@@ -75,53 +77,64 @@
 	means(SEGUE_E_SEGMENT_KEPT, "segment over kept memory") \
 	means(SEGUE_E_NO_PLACE, "no RAM") \
 	means(SEGUE_E_NO_PURGATORY, "no RAM for purgatory") \
-	means(SEGUE_E_PLAN_SPACE, "plan too long for the workspace") \
+	means(SEGUE_E_PLAN_SPACE, "plan exceeds the workspace") \
 	means(SEGUE_E_PLAN_REPLAY, "defect in Segue") \
 	means(SEGUE_E_SEGMENT_OUTSIDE, "segment outside target_memory") \
 	means(SEGUE_E_EXTRA, "needs an extra that is not linked") \
 	means(SEGUE_E_CORE, "no core of the host's memory") \
 	means(SEGUE_E_CRASH, "SEGUE_LOAD_CRASH is not possible") \
 	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
-	means(SEGUE_E_READY_WORKSPACE, "workspace moved, or not at workspace_phys") \
+	means(SEGUE_E_READY_WORKSPACE, "workspace has moved") \
 	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as required") \
 	means(SEGUE_E_READY_PRIVILEGE, "not at CPL 0") \
 	means(SEGUE_E_READY_GATE, "segue_exec() crosses a page") \
 	means(SEGUE_E_READY_BOOT_CPU, "not the boot CPU") \
 	means(SEGUE_E_READY_CPUS, "other CPUs not parked") \
-	means(SEGUE_E_READY_VMX, "CR4.VMXE, and CPUs to get INIT") \
+	means(SEGUE_E_READY_VMX, "CR4.VMXE, and CPUs get INIT") \
 	means(SEGUE_E_BIOS_VMX, "CR4.VMXE is on") \
-	means(SEGUE_E_BIOS_GATE, "segue_bios()'s gate crosses a page") \
-	means(SEGUE_E_BIOS_LOW, "no RAM for real mode") \
-	means(SEGUE_E_BIOS_DATA, "too much data for real mode") \
+	means(SEGUE_E_BIOS_GATE, "segue_bios() crosses a page") \
+	means(SEGUE_E_BIOS_LOW, "no RAM at low_phys") \
+	means(SEGUE_E_BIOS_DATA, "too much data") \
 	means(SEGUE_E_BIOS_GONE, "no working BIOS") \
-	means(SEGUE_E_BIOS_MAP, "BIOS reports no RAM above 1 MiB") \
+	means(SEGUE_E_BIOS_MAP, "BIOS has no RAM above 1 MiB") \
 	means(SEGUE_E_BIOS_MAP_LIMIT, "too many BIOS ranges") \
-	means(SEGUE_E_BIOS_OVERLAP, "workspace over the BIOS's memory") \
-	means(SEGUE_E_CALL_VMX, "CR4.VMXE is on: VMX cannot be kept") \
-	means(SEGUE_E_CALL_GATE, "segue_call()'s gate crosses a page") \
+	means(SEGUE_E_BIOS_OVERLAP, "workspace over BIOS memory") \
+	means(SEGUE_E_PHYSICAL_ENTRY, "entry not in data") \
+	means(SEGUE_E_CALL_VMX, "CR4.VMXE: VMX cannot be kept") \
+	means(SEGUE_E_CALL_GATE, "segue_call() crosses a page") \
 	means(SEGUE_E_CALL_RETURN, "loaded without SEGUE_LOAD_RETURN") \
 	means(SEGUE_E_CALL_OVER, "the target cannot be entered again") \
 	means(SEGUE_E_DIGEST, "wrong digest") \
 	means(SEGUE_RESTORED, "restored") \
 	means(SEGUE_E_RANGE_MAP, "broken Multiboot map") \
 	means(SEGUE_E_RANGE_NONE, "no Multiboot map") \
-	means(SEGUE_E_RANGE_LIMIT, "too many Multiboot ranges") \
-	means(SEGUE_E_CORE_NOTE, "foreign core") \
-	means(SEGUE_E_CORE_NOTE_SIZE, "broken core note") \
-	means(SEGUE_E_CORE_RESTORE, "core cannot go on") \
-	means(SEGUE_E_CORE_ENTRY, "core without entry") \
-	means(SEGUE_E_CORE_WORKSPACE, "core without workspace")
+	means(SEGUE_E_RANGE_LIMIT, "too many Multiboot ranges")
 
 /* The texts follow each other in one array. Pointers would double the table's size and need relocations. */
 #define CODE(code, text) code,
 #define TEXT(code, text) text "\0"
-static const uint8_t codes[] = {MEANINGS(CODE)};
-static const char texts[] = MEANINGS(TEXT) "no such code";
+/* GCC aligns large arrays to 32 without this. */
+#define UNALIGNED __attribute__((aligned(1)))
+static const uint8_t codes[] UNALIGNED = {MEANINGS(CODE)};
+static const char texts[] UNALIGNED = MEANINGS(TEXT) "no such code";
 
-const char *segue_strerror(int code)
+const char *segue_own_meaning(const char *own, int code)
+{
+	int left = own ? code - (uint8_t)*own++ : -1;
+
+	for (; left > 0 && *own; left--)
+		while (*own++)
+			;
+	return left == 0 && *own ? own : NULL;
+}
+
+const char *segue_meaning(const char *own, int code)
 {
 	const char *text = texts;
 
+	own = segue_own_meaning(own, code);
+	if (own)
+		return own;
 	for (size_t i = 0; i < sizeof codes && codes[i] != code; i++)
 		while (*text++)
 			;

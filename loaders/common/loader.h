@@ -88,6 +88,7 @@ struct job {
 	struct range *ram;            /* RAM below ADDRESS_LIMIT in target memory, without firmware and kept ranges; sorted, disjoint */
 	size_t ram_count;
 	struct arena arena;
+	const struct segue_loader *const *next; /* those that may load the kernel if this one passes */
 
 	const struct segue_part *parts; /* [0] is the blob, the modules follow; extents are checked */
 	size_t part_count;
@@ -222,7 +223,15 @@ struct searched_header {
 };
 
 /* Protocols, in the order of the rules in recognise.c. */
-enum family { FAMILY_CORE, FAMILY_LINUX, FAMILY_MULTIBOOT, FAMILY_ELF, FAMILY_BOOT_SECTOR, FAMILY_NONE };
+enum family {
+	FAMILY_CORE,
+	FAMILY_LINUX,
+	FAMILY_MULTIBOOT,             /* of both versions */
+	FAMILY_MULTIBOOT2,            /* of no loader: it has only a header of version 2 */
+	FAMILY_ELF,
+	FAMILY_BOOT_SECTOR,
+	FAMILY_NONE
+};
 
 /*
  * A boot protocol. recognise() looks at the bytes alone and tells whether the kernel uses this protocol. It also
@@ -236,6 +245,11 @@ struct segue_loader {
 	int (*load)(struct job *job);
 	const struct searched_header *searched; /* NULL: the magic has a fixed offset */
 	uint32_t family;              /* enum family */
+	/*
+	 * What segue_strerror() says of codes that only this loader has and that follow each other: the first code in a byte, then the
+	 * texts, each with its NUL. Ends with an empty one; NULL: none.
+	 */
+	const char *meanings;
 };
 
 /* segue.h has it for hosts; hidden, it needs no GOT. */

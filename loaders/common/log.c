@@ -124,7 +124,7 @@ int segue_refuse(const struct log *log, int code, const char *format, ...)
 	if (!log || !log->callback)
 		return code;
 	level = segue_tries_again(log, code) ? SEGUE_LOG_WARNING : SEGUE_LOG_ERROR;
-	put_string(&s, segue_strerror(code));
+	put_string(&s, segue_meaning(log->meanings, code));
 	if (format)
 		put_string(&s, ": ");
 	va_start(list, format);

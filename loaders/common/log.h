@@ -10,6 +10,7 @@
 struct log {
 	segue_log_fn *callback;       /* NULL: silent */
 	void *context;
+	const char *meanings;         /* of the loader that runs (struct segue_loader); NULL: none */
 	bool second_try;              /* a refusal for lack of RAM is a warning: a second try follows, which moves no modules */
 };
 
@@ -20,7 +21,7 @@ static inline bool segue_tries_again(const struct log *log, int code)
 }
 
 /*
- * segue_refuse() logs the meaning of the code (segue_strerror) at SEGUE_LOG_ERROR; if format is not NULL, a colon and
+ * segue_refuse() logs the meaning of the code at SEGUE_LOG_ERROR; if format is not NULL, a colon and
  * the details follow. It returns the code. With log NULL it only returns the code. segue_say() logs a message at a
  * level.
  *
@@ -36,6 +37,10 @@ static inline bool segue_tries_again(const struct log *log, int code)
  */
 int segue_refuse(const struct log *log, int code, const char *format, ...);
 void segue_say(const struct log *log, int level, const char *format, ...);
+
+/* What a code means; own: struct segue_loader, meanings. segue_own_meaning(): NULL if the code is none of these. */
+const char *segue_own_meaning(const char *own, int code);
+const char *segue_meaning(const char *own, int code);
 
 /*
  * Compiled with SEGUE_SENTENCES 0, the library has codes and no sentences: the calls are checked by the compiler, and none is

@@ -156,8 +156,99 @@ AT(multiboot_mmap, type, 20);
 
 /* ---- Multiboot 2 ---- */
 
-/* Sections 3.1 and 3.1.2: only to tell such kernels from those of version 1. */
+/* Section 3.1.2 */
 #define MULTIBOOT2_HEADER_MAGIC 0xe85250d6u
+#define MULTIBOOT2_I386 0u
+
+/* Section 3.1.1; the sum of the four is 0. The header with its tags lies in the first bytes of the file. */
+#define MULTIBOOT2_SEARCH 32768u
+#define MULTIBOOT2_ALIGN 8u
+struct multiboot2_header {
+	uint32_t magic, architecture, header_length, checksum;
+};
+SIZE(multiboot2_header, 16);
+AT(multiboot2_header, architecture, 4);
+AT(multiboot2_header, header_length, 8);
+AT(multiboot2_header, checksum, 12);
+
+/* Sections 3.1.3 to 3.1.13 */
+enum multiboot2_header_tag_type {
+	MULTIBOOT2_HEADER_END = 0,
+	MULTIBOOT2_HEADER_REQUEST = 1,
+	MULTIBOOT2_HEADER_ADDRESS = 2,
+	MULTIBOOT2_HEADER_ENTRY = 3,
+	MULTIBOOT2_HEADER_CONSOLE = 4,
+	MULTIBOOT2_HEADER_FRAMEBUFFER = 5,
+	MULTIBOOT2_HEADER_MODULE_ALIGN = 6,
+	MULTIBOOT2_HEADER_EFI_BOOT_SERVICES = 7,
+	MULTIBOOT2_HEADER_EFI_ENTRY_32 = 8,
+	MULTIBOOT2_HEADER_EFI_ENTRY_64 = 9,
+	MULTIBOOT2_HEADER_RELOCATABLE = 10,
+	MULTIBOOT2_HEADER_TAGS
+};
+#define MULTIBOOT2_HEADER_OPTIONAL 0x1u /* flags: the boot loader may ignore the tag */
+
+/* Section 3.1.3 */
+struct multiboot2_header_tag {
+	uint16_t type, flags;
+	uint32_t size;
+};
+SIZE(multiboot2_header_tag, 8);
+AT(multiboot2_header_tag, flags, 2);
+AT(multiboot2_header_tag, size, 4);
+
+/* The address tag. load_addr -1: from the file's first byte on */
+struct multiboot2_header_address {
+	struct multiboot2_header_tag tag;
+	uint32_t header_addr, load_addr, load_end_addr, bss_end_addr;
+};
+SIZE(multiboot2_header_address, 24);
+AT(multiboot2_header_address, header_addr, 8);
+AT(multiboot2_header_address, load_addr, 12);
+AT(multiboot2_header_address, load_end_addr, 16);
+AT(multiboot2_header_address, bss_end_addr, 20);
+
+/* The entry address tag */
+struct multiboot2_header_entry {
+	struct multiboot2_header_tag tag;
+	uint32_t entry_addr;
+};
+SIZE(multiboot2_header_entry, 12);
+AT(multiboot2_header_entry, entry_addr, 8);
+
+/* The flags tag */
+struct multiboot2_header_console {
+	struct multiboot2_header_tag tag;
+	uint32_t console_flags;
+};
+SIZE(multiboot2_header_console, 12);
+AT(multiboot2_header_console, console_flags, 8);
+#define MULTIBOOT2_CONSOLE_REQUIRED 0x1u
+#define MULTIBOOT2_CONSOLE_EGA_TEXT 0x2u
+
+/* The framebuffer tag; 0: any */
+struct multiboot2_header_framebuffer {
+	struct multiboot2_header_tag tag;
+	uint32_t width, height, depth;
+};
+SIZE(multiboot2_header_framebuffer, 20);
+AT(multiboot2_header_framebuffer, width, 8);
+AT(multiboot2_header_framebuffer, height, 12);
+AT(multiboot2_header_framebuffer, depth, 16);
+
+/* The relocatable tag */
+struct multiboot2_header_relocatable {
+	struct multiboot2_header_tag tag;
+	uint32_t min_addr, max_addr, align, preference;
+};
+SIZE(multiboot2_header_relocatable, 24);
+AT(multiboot2_header_relocatable, min_addr, 8);
+AT(multiboot2_header_relocatable, max_addr, 12);
+AT(multiboot2_header_relocatable, align, 16);
+AT(multiboot2_header_relocatable, preference, 20);
+#define MULTIBOOT2_PREFER_LOW 1u
+#define MULTIBOOT2_PREFER_HIGH 2u
+
 /* Section 3.3 */
 #define MULTIBOOT2_LOADER_MAGIC 0x36d76289u
 /* Section 3.5: each tag begins at a multiple of this. */
@@ -174,9 +265,13 @@ enum multiboot2_tag_type {
 	MULTIBOOT2_TAG_MMAP = 6,
 	MULTIBOOT2_TAG_VBE = 7,
 	MULTIBOOT2_TAG_FRAMEBUFFER = 8,
+	MULTIBOOT2_TAG_ELF_SECTIONS = 9,
+	MULTIBOOT2_TAG_EFI_32 = 11,
+	MULTIBOOT2_TAG_EFI_64 = 12,
 	MULTIBOOT2_TAG_RSDP_OLD = 14,
 	MULTIBOOT2_TAG_RSDP_NEW = 15,
-	MULTIBOOT2_TAG_EFI_MMAP = 17
+	MULTIBOOT2_TAG_EFI_MMAP = 17,
+	MULTIBOOT2_TAG_LOAD_BASE = 21
 };
 
 /* Multiboot 2, section 3.4 */
@@ -243,6 +338,20 @@ SIZE(multiboot2_mmap_entry, 24);
 AT(multiboot2_mmap_entry, base_low, 0);
 AT(multiboot2_mmap_entry, length_low, 8);
 AT(multiboot2_mmap_entry, type, 16);
+AT(multiboot2_mmap_entry, reserved, 20);
+
+/*
+ * Multiboot 2, section 3.6.7; the headers follow. The specification's table has fields of 16 bits, its multiboot2.h 32 bits, and
+ * so has GRUB.
+ */
+struct multiboot2_sections {
+	uint32_t type, size;
+	uint32_t num, entsize, shndx;
+};
+SIZE(multiboot2_sections, 20);
+AT(multiboot2_sections, num, 8);
+AT(multiboot2_sections, entsize, 12);
+AT(multiboot2_sections, shndx, 16);
 
 /* Multiboot 2, section 3.6.11 */
 struct multiboot2_vbe {

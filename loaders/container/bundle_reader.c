@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the members of a bundle one by one, for the library, segue.elf and the command (bundle_reader.h). bundle.c describes the format. */
+/*
+ * Reads the members of a bundle one by one, for the library, segue.elf and the command (bundle_reader.h). bundle.c describes
+ * the format.
+ */
 #include "common/bytes.h"
 #include "container/container.h"
 #include "container/magic.h"

@@ -34,6 +34,18 @@ bool segue_has_multiboot_sum(const uint8_t *p)
 	return le32(p) + le32(p + 4) + le32(p + 8) == 0;
 }
 
+IN_REGISTER const uint8_t *segue_find_multiboot2(const struct bytes *file)
+{
+	size_t end = file->size < MULTIBOOT2_SEARCH ? file->size : MULTIBOOT2_SEARCH;
+	const uint8_t *p = file->data;
+
+	for (; end >= sizeof(struct multiboot2_header); end -= MULTIBOOT2_ALIGN, p += MULTIBOOT2_ALIGN)
+		/* magic, architecture, header_length, checksum: their sum is 0 */
+		if (le32(p) == MULTIBOOT2_HEADER_MAGIC && le32(p + 4) == MULTIBOOT2_I386 && le32(p) + le32(p + 8) + le32(p + 12) == 0)
+			return p;
+	return NULL;
+}
+
 bool segue_is_boot_sector(const struct bytes *file)
 {
 	return file->size == 512 && le16(file->data + 510) == 0xaa55;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include "common/bundle.h"
+#include "common/bytes.h"
 
 /* Linux/x86 boot protocol (boot.rst): boot_flag at 0x1fe, "HdrS" at 0x202. Since 2.00. */
 bool segue_is_linux(const struct bytes *file);
@@ -27,6 +28,12 @@ bool segue_is_kernel(const struct bytes *file);
  */
 bool segue_next_multiboot(const struct bytes *file, size_t *offset);
 bool segue_has_multiboot_sum(const uint8_t *p);
+
+/*
+ * Multiboot 2, section 3.1: the first header for i386 with the right checksum in the first 32768 bytes, at a multiple of 8; NULL:
+ * none.
+ */
+IN_REGISTER const uint8_t *segue_find_multiboot2(const struct bytes *file);
 
 /* 512 bytes that end with the boot flag */
 bool segue_is_boot_sector(const struct bytes *file);

@@ -42,19 +42,15 @@ static void write_status(const struct return_page *page, uint8_t *notes)
 int segue_target_core(const void *workspace, void *header, uint64_t header_phys, size_t size, size_t *need)
 {
 	const struct loaded *loaded;
-	const struct job *job;
 	struct output output = {0};
 	size_t notes;
+	int error;
 
 	if (!workspace || !need || (!header && size > 0) || (uintptr_t)header % sizeof(uint64_t) != 0)
 		return SEGUE_E_ARGUMENT;
 	*need = 0;
-	loaded = segue_loaded(workspace);
-	if (!loaded)
-		return SEGUE_E_NOT_LOADED;
-	job = &loaded->job;
-	if (!job->return_page)
-		return SEGUE_E_CALL_RETURN;
+	if ((error = segue_find_target(workspace, &loaded)) != SEGUE_OK)
+		return error;
 	segue_each_target_extent(loaded, count_load, &output);
 	if (output.count >= CORE_HEADERS_MAX)
 		return SEGUE_E_CORE;
@@ -66,6 +62,6 @@ int segue_target_core(const void *workspace, void *header, uint64_t header_phys,
 	segue_core_write_header(header, output.count + 1, header_phys + notes, STATUS_SIZE);
 	output.next = (struct elf64_program_header *)(void *)((uint8_t *)header + sizeof(struct elf64_header)) + 1;
 	segue_each_target_extent(loaded, write_load, &output);
-	write_status((const void *)((const uint8_t *)workspace + (job->return_page - job->workspace_phys)), (uint8_t *)header + notes);
+	write_status(segue_target_page(loaded), (uint8_t *)header + notes);
 	return SEGUE_OK;
 }

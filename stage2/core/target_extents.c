@@ -25,13 +25,17 @@ static void add(struct run *run, uint64_t target, uint64_t addr, uint64_t size)
 	*last = (struct segue_target_extent){target, addr, size};
 }
 
+const struct return_page *segue_target_page(const struct loaded *loaded)
+{
+	return (const void *)((const uint8_t *)loaded - LOADED_AT + (loaded->job.return_page - loaded->job.workspace_phys));
+}
+
 void segue_each_target_extent(const struct loaded *loaded, take_target_extent *take, void *context)
 {
 	const struct job *job = &loaded->job;
 	const uint8_t *workspace = (const uint8_t *)loaded - LOADED_AT;
-	const struct return_page *page = (const void *)(workspace + (job->return_page - job->workspace_phys));
 	/* The pages of the list follow each other (return/prepare.c), in the order of the target's addresses. */
-	const struct list_page *list = (const void *)(workspace + (page->exchanges - job->workspace_phys));
+	const struct list_page *list = (const void *)(workspace + (segue_target_page(loaded)->exchanges - job->workspace_phys));
 	struct run run = {.take = take, .context = context};
 	size_t next = 0;
 
@@ -57,6 +61,16 @@ void segue_each_target_extent(const struct loaded *loaded, take_target_extent *t
 		take(context, &run.extent);
 }
 
+int segue_find_target(const void *workspace, const struct loaded **loaded)
+{
+	*loaded = segue_loaded(workspace);
+	if (!*loaded)
+		return SEGUE_E_NOT_LOADED;
+	if (!(*loaded)->job.return_page)
+		return SEGUE_E_CALL_RETURN;
+	return segue_target_page(*loaded)->result == SEGUE_RESTORED ? SEGUE_E_CALL_OVER : SEGUE_OK;
+}
+
 struct array {
 	struct segue_target_extent *extents;
 	size_t limit, count;
@@ -75,15 +89,13 @@ int segue_target_extents(const void *workspace, struct segue_target_extent *exte
 {
 	struct array array = {.extents = extents, .limit = limit};
 	const struct loaded *loaded;
+	int error;
 
 	if (!workspace || !count || (!extents && limit > 0))
 		return SEGUE_E_ARGUMENT;
 	*count = 0;
-	loaded = segue_loaded(workspace);
-	if (!loaded)
-		return SEGUE_E_NOT_LOADED;
-	if (!loaded->job.return_page)
-		return SEGUE_E_CALL_RETURN;
+	if ((error = segue_find_target(workspace, &loaded)) != SEGUE_OK)
+		return error;
 	segue_each_target_extent(loaded, put, &array);
 	*count = array.count;
 	return array.count > limit ? SEGUE_E_RANGE_LIMIT : SEGUE_OK;

@@ -80,6 +80,6 @@ int segue_ready(const void *workspace, const char **sentence)
 	if (code == SEGUE_OK)
 		code = loaded->over ? SEGUE_E_CALL_OVER : segue_cpus_ready(loaded);
 	if (sentence)
-		*sentence = SEGUE_SENTENCES ? segue_strerror(code) : "";
+		*sentence = SEGUE_SENTENCES ? segue_meaning(NULL, code) : "";
 	return code;
 }

@@ -25,7 +25,6 @@ int segue_describe(const void *workspace, struct segue_description *d)
 		.container = job->bundle.container,
 		.segment_count = job->segment_count,
 		.move_count = a->list.moves,
-		.payload = a->result.payload + a->result.in_place,
 		.in_place = a->result.in_place,
 		.moved = a->result.moved,
 		.set_aside = a->result.aside,
@@ -43,6 +42,9 @@ int segue_describe(const void *workspace, struct segue_description *d)
 		.core = job->core,
 		.core_size = job->core_size,
 	};
+	/* The planner's figures include what is saved of the host. */
+	for (size_t i = 0; i < job->segment_count; i++)
+		d->payload += job->segments[i].source.size;
 	if (segue_is_real_mode(&job->entry)) {
 		d->real_mode = 1;
 		d->entry += (uint32_t)job->entry.real_code * 16;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What segue_load() can do without. The table stands alone in an object: the table of a host that links less replaces it (segue.h, and
- * SEGUE_EXTRAS in segue.mk).
+ * What segue_load() can do without. The table stands alone in an object: the table of a host that links less replaces it
+ * (segue.h, and SEGUE_EXTRAS in segue.mk).
  */
 #include "segue.h"
 

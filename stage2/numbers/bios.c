@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* For segue_bios(). bios_call.asm is assembled once for both architectures: numbers that it uses must be the same in both. */
+/*
+ * For segue_bios() and segue_physical_call(). bios_call.asm is assembled once for both architectures: numbers that it uses must
+ * be the same in both.
+ */
 #include "bios/bios.h"
 #include "numbers/numbers.h"
 
@@ -12,7 +15,7 @@ const struct number segue_numbers[] = {
 	REGISTER(es), REGISTER(eflags),
 	SIZE_OF(registers, struct segue_bios_registers),
 
-	BIOS(vector), BIOS(image), BIOS(low), BIOS(low_size), BIOS(entry), BIOS(tpr_at), BIOS(tpr), BIOS(result), BIOS(registers),
+	BIOS(target), BIOS(flat), BIOS(image), BIOS(low), BIOS(low_size), BIOS(entry), BIOS(tpr_at), BIOS(tpr), BIOS(result), BIOS(registers),
 	NUMBER(SEGUE_E_BIOS_LOW),
 	NUMBER(SEGUE_E_BIOS_GONE),
 };

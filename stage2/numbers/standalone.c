@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* For stage 1 and segue.elf. */
+#include "common/multiboot_format.h"
 #include "container/seal.h"
 #include "elf.h"
 #include "numbers/numbers.h"
@@ -24,6 +25,11 @@ const struct number segue_numbers[] = {
 	SIZE_OF(stage1, struct stage1),
 
 	OFFSET(copy_sums, struct copy_sums, sum), OFFSET(copy_sums, struct copy_sums, sum_of_sums),
+
+	NUMBER(MULTIBOOT2_HEADER_MAGIC), NUMBER(MULTIBOOT2_I386), NUMBER(MULTIBOOT2_HEADER_OPTIONAL),
+	NUMBER(MULTIBOOT2_HEADER_END), NUMBER(MULTIBOOT2_HEADER_REQUEST), NUMBER(MULTIBOOT2_HEADER_ENTRY),
+	NUMBER(MULTIBOOT2_HEADER_CONSOLE), NUMBER(MULTIBOOT2_HEADER_FRAMEBUFFER), NUMBER(MULTIBOOT2_HEADER_MODULE_ALIGN),
+	NUMBER(MULTIBOOT2_CONSOLE_EGA_TEXT),
 
 	EQU("elf_header.magic", offsetof(struct elf32_header, e_ident)),
 	EQU("elf_header.class_data", offsetof(struct elf32_header, e_ident) + 4),

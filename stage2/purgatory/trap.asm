@@ -115,7 +115,7 @@ stop:
 	jmp stop
 exception_text:
 	db "segue: exception ", 0, ", error code ", 0, ", EIP ", 0, ", CR2 ", 0
-	db " before the target was entered; stopped", 13, 10, 0
+	db " between host and target; stopped", 13, 10, 0
 
 	text_printers print
 	port_printer print_character, PARAM(serial)

@@ -160,18 +160,18 @@ static int call(const struct caller *caller)
 	crossing->ascend = 0;
 	restore_devices(args, &pics);
 	segue_put_back_registers(&registers, crossing->cpu);
-	restore_marks(loaded, params, state, page);
 	segue_put_back(&kept, crossing->cpu, area + RETURN_FPU_AT);
 
 	lost = ((const struct purgatory_kept *)(const void *)(area + RETURN_KEPT_AT))->lost;
+	code = page->result;
+	if (code == SEGUE_OK)
+		args->word = page->word;
+	/* Last: until then a handler that calls, too, is refused. Its call would change what is read above. */
+	restore_marks(loaded, params, state, page);
+
 	if (lost)
 		segue_say(&log, SEGUE_LOG_WARNING, "%u parts of the devices' state are lost", lost);
-	if (page->result == SEGUE_RESTORED)
-		return SEGUE_RESTORED;
-	if (page->result != SEGUE_OK)
-		return segue_refuse(&log, page->result, NULL);
-	args->word = page->word;
-	return SEGUE_OK;
+	return code == SEGUE_OK || code == SEGUE_RESTORED ? code : segue_refuse(&log, code, NULL);
 }
 
 SEGUE_REGISTER_CALL int segue_call_from(const struct caller *caller)

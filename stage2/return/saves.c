@@ -120,6 +120,14 @@ static addr_t key_of_extent(const void *context, uint32_t index)
 	return (addr_t)((const struct segue_extent *)context)[index].addr;
 }
 
+/* Target memory has nothing above ADDRESS_LIMIT. */
+static addr_t key_of_unused(const void *context, uint32_t index)
+{
+	uint64_t start = ((const struct segue_range *)context)[index].start;
+
+	return start < ADDRESS_LIMIT ? (addr_t)start : ADDRESS_LIMIT;
+}
+
 /* The order by key, in the arena. NULL: no room. */
 static struct sort_entry *sorted(struct job *job, uint32_t count, addr_t (*key)(const void *, uint32_t), const void *context)
 {
@@ -166,30 +174,41 @@ int segue_check_return(struct job *job)
 	return error;
 }
 
-/* The first range of unused that ends after start: sets [*from, *to), empty if there is none. */
-static void next_unused(const struct job *job, addr_t start, addr_t end, addr_t *from, addr_t *to)
+/*
+ * The first range of unused that ends after start: sets [*from, *to), empty if there is none below end. *next is its place in
+ * the order by address; no earlier one ends after start.
+ */
+static void next_unused(const struct job *job, const struct sort_entry *order, size_t *next, addr_t start,
+			addr_t end, addr_t *from, addr_t *to)
 {
 	*from = *to = end;
-	for (size_t i = 0; i < job->args->unused_count; i++) {
-		const struct segue_range *unused = &job->args->unused[i];
+	for (; *next < job->args->unused_count; ++*next) {
+		const struct segue_range *unused = &job->args->unused[order[*next].index];
 
-		if (unused->end <= start || unused->start >= *from || unused->start == unused->end)
+		if (unused->end <= start || unused->start == unused->end)
 			continue;
+		if (unused->start >= end)
+			return;
 		*from = unused->start > start ? (addr_t)unused->start : start;
 		*to = unused->end < end ? (addr_t)unused->end : end;
+		return;
 	}
 }
 
-int segue_each_saved(const struct job *job, bool whole, int (*take)(void *context, addr_t start, addr_t end), void *context)
+int segue_each_saved(struct job *job, bool whole, int (*take)(void *context, addr_t start, addr_t end), void *context)
 {
+	const struct sort_entry *order = sorted(job, (uint32_t)job->args->unused_count, key_of_unused, job->args->unused);
+	size_t next = 0;
 	int error;
 
+	if (!order)
+		return SEGUE_E_WORKSPACE_SMALL;
 	for (size_t i = 0; i < job->ram_count; i++) {
 		addr_t start = job->ram[i].start, end = job->ram[i].end, from = end, to = end;
 
 		while (start < end) {
 			if (!whole)
-				next_unused(job, start, end, &from, &to);
+				next_unused(job, order, &next, start, end, &from, &to);
 			if (start < from && (error = take(context, start, from)) != SEGUE_OK)
 				return error;
 			start = to;
@@ -250,6 +269,8 @@ static int deal_out(void *context, addr_t start, addr_t end)
 		save = segue_arena_take(&job->arena, sizeof *save, sizeof(addr_t));
 		if (!save)
 			return SEGUE_E_WORKSPACE_SMALL;
+		if (job->save_count == 0)
+			job->saves = save;
 		left = (addr_t)extents[deal->extent].size - deal->used;
 		save->source = start;
 		save->dest = (addr_t)extents[deal->extent].addr + deal->used;
@@ -266,7 +287,6 @@ int segue_find_saves(struct job *job)
 	struct deal deal = {.job = job};
 	int error;
 
-	job->saves = segue_arena_take(&job->arena, 0, sizeof(uint64_t));
 	if ((error = segue_each_saved(job, false, deal_out, &deal)) != SEGUE_OK)
 		return error;
 	if (deal.lacking > 0 && deal.skipped > 0)

@@ -16,8 +16,8 @@ int segue_sort_saves(struct job *job);
 
 /*
  * Calls take() for each range of target memory, less what the host does not use; with whole, for all of it. In the order of
- * addresses. Ends with the first result that is not SEGUE_OK, and returns it.
+ * addresses. Ends with the first result that is not SEGUE_OK, and returns it. Takes memory of the arena first.
  */
-int segue_each_saved(const struct job *job, bool whole, int (*take)(void *context, addr_t start, addr_t end), void *context);
+int segue_each_saved(struct job *job, bool whole, int (*take)(void *context, addr_t start, addr_t end), void *context);
 
 #endif

@@ -7,6 +7,8 @@
 int memcmp(const void *a, const void *b, size_t size); /* stage2/memory */
 
 #define RSDP_SIZE 20u                 /* ACPI 6.5, section 5.2.5.3: what the first checksum covers */
+#define RSDP_REVISION 15u
+#define RSDP_NEW_SIZE 36u
 #define RAM_END 0xa0000u
 
 static bool is_rsdp(const uint8_t *at)
@@ -72,8 +74,12 @@ void acpi_settle_rsdp(struct boot_info *boot)
 	/* If the boot loader's copy differs, it is newer than the one in memory, and is kept. */
 	if (machine->rsdp_copy && !is_copy_of(machine, bios) && !is_copy_of(machine, mapped))
 		return;
-	/* A target finds an RSDP in the BIOS area by itself. */
 	machine->rsdp_copy = NULL;
 	machine->rsdp_copy_size = 0;
-	machine->rsdp = mapped;
+	machine->rsdp = bios ? bios : mapped;
+	/* Multiboot 2 targets get a copy. */
+	if (!machine->rsdp)
+		return;
+	machine->rsdp_copy = physical((uint32_t)machine->rsdp);
+	machine->rsdp_copy_size = ((const uint8_t *)machine->rsdp_copy)[RSDP_REVISION] >= 2 ? RSDP_NEW_SIZE : RSDP_SIZE;
 }

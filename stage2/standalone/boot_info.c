@@ -30,6 +30,31 @@ static void read_colors(struct segue_framebuffer *framebuffer, const uint8_t *in
 	framebuffer->blue_size = info[5];
 }
 
+/* The fields from vbe_mode on, which Multiboot 1 and 2 have in the same order. */
+static void read_vbe_mode(struct segue_vbe *vbe, const uint8_t *at)
+{
+	vbe->mode = (uint16_t)le16(at);
+	vbe->interface_seg = (uint16_t)le16(at + 2);
+	vbe->interface_off = (uint16_t)le16(at + 4);
+	vbe->interface_len = (uint16_t)le16(at + 6);
+}
+_Static_assert(offsetof(struct multiboot_info, vbe_interface_len) == offsetof(struct multiboot_info, vbe_mode) + 6, "Multiboot 1");
+_Static_assert(offsetof(struct multiboot2_vbe, vbe_interface_len) == offsetof(struct multiboot2_vbe, vbe_mode) + 6, "Multiboot 2");
+
+/* The same of the framebuffer's fields before the colours. */
+static void read_framebuffer(struct segue_framebuffer *framebuffer, const uint8_t *at)
+{
+	framebuffer->addr = le64(at);
+	framebuffer->pitch = le32(at + 8);
+	framebuffer->width = le32(at + 12);
+	framebuffer->height = le32(at + 16);
+	framebuffer->bpp = at[20];
+	framebuffer->type = at[21];
+}
+_Static_assert(offsetof(struct multiboot_info, framebuffer_type) == offsetof(struct multiboot_info, framebuffer_addr) + 21, "Multiboot 1");
+_Static_assert(offsetof(struct multiboot2_framebuffer, framebuffer_type) == offsetof(struct multiboot2_framebuffer, addr_low) + 21,
+	       "Multiboot 2");
+
 /* For loaders that pass the VBE mode but no framebuffer. */
 static void framebuffer_from_vbe(struct segue_framebuffer *framebuffer, const struct segue_vbe *vbe)
 {
@@ -70,19 +95,11 @@ static void read_multiboot1(struct boot_info *boot, const uint8_t *info)
 	if (flags & MULTIBOOT_INFO_VBE) {
 		boot->vbe.control_info = physical(GET32(info, multiboot_info, vbe_control_info));
 		boot->vbe.mode_info = physical(GET32(info, multiboot_info, vbe_mode_info));
-		boot->vbe.mode = (uint16_t)GET16(info, multiboot_info, vbe_mode);
-		boot->vbe.interface_seg = (uint16_t)GET16(info, multiboot_info, vbe_interface_seg);
-		boot->vbe.interface_off = (uint16_t)GET16(info, multiboot_info, vbe_interface_off);
-		boot->vbe.interface_len = (uint16_t)GET16(info, multiboot_info, vbe_interface_len);
+		read_vbe_mode(&boot->vbe, info + offsetof(struct multiboot_info, vbe_mode));
 		boot->machine.vbe = &boot->vbe;
 	}
 	if (flags & MULTIBOOT_INFO_FRAMEBUFFER) {
-		framebuffer->addr = GET64(info, multiboot_info, framebuffer_addr);
-		framebuffer->pitch = GET32(info, multiboot_info, framebuffer_pitch);
-		framebuffer->width = GET32(info, multiboot_info, framebuffer_width);
-		framebuffer->height = GET32(info, multiboot_info, framebuffer_height);
-		framebuffer->bpp = GET8(info, multiboot_info, framebuffer_bpp);
-		framebuffer->type = GET8(info, multiboot_info, framebuffer_type);
+		read_framebuffer(framebuffer, info + offsetof(struct multiboot_info, framebuffer_addr));
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB)
 			read_colors(framebuffer, info + offsetof(struct multiboot_info, color_info_padding));
 		/* GRUB has padding at the specification's offset, so red's size is 0 there (multiboot_format.h). */
@@ -147,19 +164,11 @@ static void read_tag(struct boot_info *boot, uint32_t offset)
 	} else if (type == MULTIBOOT2_TAG_VBE && size >= sizeof(struct multiboot2_vbe)) {
 		boot->vbe.control_info = tag + offsetof(struct multiboot2_vbe, control_info);
 		boot->vbe.mode_info = tag + offsetof(struct multiboot2_vbe, mode_info);
-		boot->vbe.mode = (uint16_t)GET16(tag, multiboot2_vbe, vbe_mode);
-		boot->vbe.interface_seg = (uint16_t)GET16(tag, multiboot2_vbe, vbe_interface_seg);
-		boot->vbe.interface_off = (uint16_t)GET16(tag, multiboot2_vbe, vbe_interface_off);
-		boot->vbe.interface_len = (uint16_t)GET16(tag, multiboot2_vbe, vbe_interface_len);
+		read_vbe_mode(&boot->vbe, tag + offsetof(struct multiboot2_vbe, vbe_mode));
 		machine->vbe = &boot->vbe;
 	} else if (type == MULTIBOOT2_TAG_FRAMEBUFFER &&
 	           size >= offsetof(struct multiboot2_framebuffer, color_info)) {
-		framebuffer->addr = GET64(tag, multiboot2_framebuffer, addr_low);
-		framebuffer->pitch = GET32(tag, multiboot2_framebuffer, pitch);
-		framebuffer->width = GET32(tag, multiboot2_framebuffer, width);
-		framebuffer->height = GET32(tag, multiboot2_framebuffer, height);
-		framebuffer->bpp = GET8(tag, multiboot2_framebuffer, bpp);
-		framebuffer->type = GET8(tag, multiboot2_framebuffer, framebuffer_type);
+		read_framebuffer(framebuffer, tag + offsetof(struct multiboot2_framebuffer, addr_low));
 		if (framebuffer->type == SEGUE_FRAMEBUFFER_RGB &&
 		    size >= offsetof(struct multiboot2_framebuffer, padding))
 			read_colors(framebuffer, tag + offsetof(struct multiboot2_framebuffer, color_info));
@@ -168,6 +177,18 @@ static void read_tag(struct boot_info *boot, uint32_t offset)
 		/* The newer RSDP (ACPI 2.0 and later) leads to the 64-bit tables, so it takes precedence. */
 		machine->rsdp_copy = tag + sizeof(struct multiboot2_tag);
 		machine->rsdp_copy_size = size - sizeof(struct multiboot2_tag);
+	} else if ((type == MULTIBOOT2_TAG_EFI_32 && size >= 12) || (type == MULTIBOOT2_TAG_EFI_64 && size >= 16)) {
+		machine->efi_bits = type == MULTIBOOT2_TAG_EFI_32 ? 32 : 64;
+		machine->efi_system_table = GET32(tag + sizeof(struct multiboot2_tag), multiboot2_tag, type);
+		if (type == MULTIBOOT2_TAG_EFI_64)
+			machine->efi_system_table = GET64(tag + sizeof(struct multiboot2_tag), multiboot2_tag, type);
+	}
+	/* Beside the firmware's map of the other kind, which may be the one that is used. */
+	if (type == MULTIBOOT2_TAG_EFI_MMAP && size >= sizeof(struct multiboot2_map)) {
+		machine->efi_descriptor_size = GET32(tag, multiboot2_map, entry_size);
+		machine->efi_descriptor_version = GET32(tag, multiboot2_map, entry_version);
+		machine->efi_memory_map = tag + sizeof(struct multiboot2_map);
+		machine->efi_memory_map_size = size - sizeof(struct multiboot2_map);
 	}
 }
 

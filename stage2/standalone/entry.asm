@@ -3,6 +3,7 @@
 
 bits 32
 %include "numbers/hardware.inc"
+%include "numbers/standalone.inc"
 
 extern standalone_main
 extern exception_report
@@ -19,18 +20,6 @@ MULTIBOOT1_VIDEO	equ 1 << 2
 MULTIBOOT1_FLAGS	equ MULTIBOOT1_PAGE_ALIGN | MULTIBOOT1_MEMORY_INFO | MULTIBOOT1_VIDEO
 MULTIBOOT1_MODE_TEXT	equ 1
 
-; Multiboot 2, section 3.1
-MULTIBOOT2_MAGIC	equ 0xE85250D6
-MULTIBOOT2_I386		equ 0
-MULTIBOOT2_OPTIONAL	equ 1
-MULTIBOOT2_HEADER_END	equ 0
-MULTIBOOT2_HEADER_REQUEST	equ 1
-MULTIBOOT2_HEADER_ENTRY	equ 3
-MULTIBOOT2_HEADER_CONSOLE	equ 4
-MULTIBOOT2_HEADER_FRAMEBUFFER equ 5
-MULTIBOOT2_HEADER_ALIGN	equ 6
-MULTIBOOT2_EGA_TEXT	equ 1 << 1
-
 section .multiboot progbits alloc noexec nowrite align=8
 
 ; Asks for text, and accepts graphics. GRUB then keeps text mode on a BIOS and leaves a framebuffer
@@ -45,10 +34,10 @@ multiboot1_header:
 
 	align 8, db 0
 multiboot2_header:
-	dd MULTIBOOT2_MAGIC
+	dd MULTIBOOT2_HEADER_MAGIC
 	dd MULTIBOOT2_I386
 	dd multiboot2_header_end - multiboot2_header
-	dd -(MULTIBOOT2_MAGIC + MULTIBOOT2_I386 + (multiboot2_header_end - multiboot2_header))
+	dd -(MULTIBOOT2_HEADER_MAGIC + MULTIBOOT2_I386 + (multiboot2_header_end - multiboot2_header))
 
 %macro tag 3				; type, flags, size without the padding
 	align 8, db 0
@@ -56,15 +45,15 @@ multiboot2_header:
 	dd %3
 %endmacro
 
-	tag MULTIBOOT2_HEADER_REQUEST, MULTIBOOT2_OPTIONAL, 8 + 4 * 11
+	tag MULTIBOOT2_HEADER_REQUEST, MULTIBOOT2_HEADER_OPTIONAL, 8 + 4 * 11
 	dd 1, 2, 3, 4, 5, 6, 7, 8, 14, 15, 17
-	tag MULTIBOOT2_HEADER_ENTRY, MULTIBOOT2_OPTIONAL, 12
+	tag MULTIBOOT2_HEADER_ENTRY, MULTIBOOT2_HEADER_OPTIONAL, 12
 	dd entry
-	tag MULTIBOOT2_HEADER_CONSOLE, MULTIBOOT2_OPTIONAL, 12
-	dd MULTIBOOT2_EGA_TEXT
-	tag MULTIBOOT2_HEADER_FRAMEBUFFER, MULTIBOOT2_OPTIONAL, 20
+	tag MULTIBOOT2_HEADER_CONSOLE, MULTIBOOT2_HEADER_OPTIONAL, 12
+	dd MULTIBOOT2_CONSOLE_EGA_TEXT
+	tag MULTIBOOT2_HEADER_FRAMEBUFFER, MULTIBOOT2_HEADER_OPTIONAL, 20
 	dd 0, 0, 0			; any width, height, depth
-	tag MULTIBOOT2_HEADER_ALIGN, MULTIBOOT2_OPTIONAL, 8
+	tag MULTIBOOT2_HEADER_MODULE_ALIGN, MULTIBOOT2_HEADER_OPTIONAL, 8
 	tag MULTIBOOT2_HEADER_END, 0, 8
 multiboot2_header_end:
 

@@ -9,6 +9,5 @@
 #define GET16(base, type, field) le16((base) + offsetof(struct type, field))
 #define GET32(base, type, field) le32((base) + offsetof(struct type, field))
 #define GET64(base, type, field) le64((base) + offsetof(struct type, field))
-#define GET8(base, type, field) ((base)[offsetof(struct type, field)])
 
 #endif

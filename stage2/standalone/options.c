@@ -347,6 +347,12 @@ enum option_verdict options_take(struct options *options, const char *word)
 		options->load_flags |= SEGUE_LOAD_MODULES_STAY;
 		return OPTION_TAKEN;
 	}
+	if (take_prefix(&word, "multiboot=")) {
+		if (!is_word(word, "2"))
+			return OPTION_VALUE;
+		options->load_flags |= SEGUE_LOAD_MULTIBOOT_2;
+		return OPTION_TAKEN;
+	}
 	if (take_prefix(&word, "elf64=")) {
 		if (!is_word(word, "32bit"))
 			return OPTION_VALUE;

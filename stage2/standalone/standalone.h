@@ -25,8 +25,8 @@ bool keyboard_enter_pressed(void);
 SEGUE_NORETURN void reboot(void);
 
 /*
- * acpi.c: finds ACPI's RSDP. machine.rsdp is set to its address if a target would not look there by itself. The boot
- * loader's copy is dropped once the original is found: passing it on costs a page of RAM.
+ * acpi.c: finds ACPI's RSDP. machine.rsdp is set to its address, and machine.rsdp_copy to the original too. The boot loader's
+ * copy is dropped once the original is found.
  */
 void acpi_settle_rsdp(struct boot_info *boot);
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""segue_bios() in our hosts (test/hosts, bios.c). In every mode and in many states the host calls the BIOS, and its
-state is unchanged afterwards, by its own comparison and by the emulator's registers. The BIOS's memory map is the
-boot loader's, and a target that gets it starts."""
+"""segue_bios() and segue_physical_call() in our hosts (test/hosts, bios.c, physical.c). In every mode and in many states the
+host calls the BIOS and binaries, and its state is unchanged afterwards, by its own comparison and by the emulator's
+registers. The BIOS's memory map is the boot loader's, and a target that gets it starts."""
 import os
 import re
 import subprocess
@@ -127,7 +127,7 @@ def test_calls(mode, emulator, state, disk, request, row):
     assert found[1] == "0" and not re.findall("^BAD: .*", said, re.MULTILINE), said[-2000:]
     assert re.search(r"^host: map of [5-9] ranges from the BIOS, 0 bad", said, re.MULTILINE), said[-2000:]
     assert re.findall(r"^host: sector 1: (\w+)", said, re.MULTILINE) == [f"{disk[1]:x}"] * 2
-    assert "Segue by way of INT 10h" in screen
+    assert "Segue by way of INT 10h" in screen and "Segue by way of a binary" in screen
 
 
 def test_a_pentium_has_no_apic_base():
@@ -190,7 +190,7 @@ def test_linux_gets_the_bios_map(mode, targets):
     *((build, f"{mode} bwsp={at}", code) for build, mode in (("i386-low", "mode=flat"), ("i386-high", "mode=4k"),
                                                              ("x86_64", "mode=long"))
       for at, code in (("10000", REFUSED_OVERLAP), ("f000", REFUSED_OVERLAP), ("1000", REFUSED_OVERLAP),
-                       ("2000", REFUSED_OVERLAP), ("11000", REFUSED_OVERLAP), ("12000", 0))),
+                       ("2000", REFUSED_OVERLAP), ("11000", REFUSED_OVERLAP), ("12000", 0), ("13000", 0))),
     ("i386-high", "mode=4k bwsp=0", REFUSED_OVERLAP), ("i386-high", "mode=4k bwsp=8c000", REFUSED_OVERLAP),
     ("i386-high", "mode=4k bwsp=20000 low=1e000", 0), ("i386-high", "mode=4k bwsp=20000 low=1f000", REFUSED_OVERLAP),
     ("i386-high", "mode=pae wipe direct", REFUSED_GONE), ("x86_64", "mode=long wipe direct", REFUSED_GONE),
@@ -203,6 +203,12 @@ def test_refusals(build, line, code):
                  modules_of(MULTIBOOT.load()), memory="24M", bits=64, cpu="max") as vm:
         found = vm.wait_for(r"^host: segue_bios: (\d+)", timeout=30, but_not=BAD)
         assert int(found[1]) == code
+        called = vm.wait_for(r"^host: segue_physical_call, real mode: (\d+)\n(?:.*\n)?host: segue_physical_call, 32-bit: (\d+)",
+                             timeout=30, but_not=BAD)
+        # A binary needs a page more. 32-bit mode needs no BIOS.
+        no_room = any(line.endswith(end) for end in ("bwsp=12000", "bwsp=20000 low=1e000"))
+        assert (int(called[1]), int(called[2])) == (REFUSED_OVERLAP if no_room else code, REFUSED_OVERLAP if no_room else
+                                                    0 if code == REFUSED_GONE else code)
         assert not re.search("^BAD: ", vm.serial(), re.MULTILINE)
 
 
@@ -215,6 +221,8 @@ def test_no_bios(mode, tmp_path):
     with Qemu("bios-none-" + mode, memory="256M", bits=64, cpu="max", **boot) as vm:
         found = vm.wait_for(r"^host: segue_bios: (\d+)", timeout=60, but_not=BAD)
         assert int(found[1]) == REFUSED_GONE
+        vm.wait_for(rf"^host: segue_physical_call, real mode: {REFUSED_GONE}\n(?:.*\n)?host: segue_physical_call, 32-bit: 0\n",
+                    timeout=30, but_not=BAD)
         assert re.search("^host: segue says .* no working BIOS", vm.serial(), re.MULTILINE)
         assert not re.search("^BAD: ", vm.serial(), re.MULTILINE)
 

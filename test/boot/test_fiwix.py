@@ -170,7 +170,7 @@ def wild_segment():
 
 # the blob, kexec_proto=, the message
 BAD = {
-    "truncated initramfs": (cut_initrd, "linux", r"Fiwix initramfs length past the blob: 1331789 bytes, "),
+    "truncated initramfs": (cut_initrd, "linux", r"Fiwix initramfs past the blob: 1331789 bytes, "),
     "truncated ELF": (cut_kernel, "multiboot1", r"ELF segment past the file's end: segment 1, "),
     "wild ELF": (wild_segment, "multiboot1", r"segment outside RAM: ELF segment 1 at 0x70000000 to "),
     "zeros": (lambda: bytes(65536), "multiboot1", r"not a kernel Segue knows: blob of 65536 bytes"),

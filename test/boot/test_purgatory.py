@@ -51,7 +51,7 @@ def test_an_exception_is_printed(code, vector, error):
         fault = at + (4 if code.startswith("66b8") else 0)
         stub.send("c")
         vm.wait_for(rf"segue: exception {vector:08X}, error code {error:08X}, EIP {fault:08X}, CR2 [0-9A-F]{{8}} "
-                    r"before the target was entered; stopped", timeout=10)
+                    r"between host and target; stopped", timeout=10)
         assert "INSPECT" not in vm.serial()
 
 

@@ -5,6 +5,7 @@ timer of then."""
 import os
 import re
 import struct
+import subprocess
 
 import pytest
 
@@ -103,6 +104,17 @@ def snapshot(tmp_path_factory):
     path = folder / "core"
     path.write_bytes(core_on(disk))
     return str(path), count, total
+
+
+def test_the_command_shows_it(snapshot):
+    def run(command):
+        return subprocess.run([os.path.join(BUILD, "segue"), command, snapshot[0]], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    entry = re.search(r"^ +restore +entry (0x\w+) \(physical\)$", run("core"), re.MULTILINE)
+    info = run("info")
+    assert re.search(r"^ +boots as +ELF core, a saved host, ", info, re.MULTILINE) and "a 64-bit CPU" in info
+    assert entry and f"entry           {entry[1]} (physical)" in info
+    assert "ELF core, entry " + entry[1] in run("plan")
 
 
 def by(way, core, folder):

@@ -47,7 +47,7 @@ JUMP_TO_ITSELF = bytes.fromhex("ebfe")
 LAST_LIDT = re.compile(rb"\x0f\x01\x1d....\xbc", re.DOTALL)
 LAST_LIDT_SIZE = 7
 PRINTED = (r"exception 0*{:X}, error code 0+, [ER]IP 0*{:X}, CR2 [0-9A-F]+ "
-           r"(?:before the target was entered|on the way out of the host or back); stopped")
+           r"(?:between host and target|before the target was entered|on the way out of the host or back); stopped")
 BY_THE_HOST = r"host: exception {} error \w+ at {}\b"
 WIDTH = (1 << 64) - 1
 # "info registers" takes 20 times as long: gdb's numbers of RIP and RSP in qemu-system-x86_64
@@ -183,7 +183,7 @@ class Window:
 
 
 # stage2/bios/bios.h: the page of struct crossing, and the offset of the ground in it; the pages after it are exchanged
-GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 13 * 4096, 0x2000
+GROUND_AT, BIOS_LOW_AT, BIOS_CALL_SIZE = 512, 17 * 4096, 0x2000
 
 
 class BiosWindow(Window):

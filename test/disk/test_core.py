@@ -96,6 +96,18 @@ def test_foreign_cores(core):
     assert not core.out.exists()
 
 
+def test_a_range_that_is_in_the_file_twice(core):
+    """As /proc/vmcore has memory that its host maps twice. Bytes that differ far in are seen."""
+    bytes_ = pattern(3 * PAGE)
+    loads = [Load(0xC0000000, 0x100000, bytes_), Load(0xD0001000, 0x101000, bytes_[PAGE:])]
+    assert "warning" not in core(write_core(loads, host_note() + cpu_note(32, 1))[0]).stdout
+    done = segue("core", core.path, "-o", core.out)
+    assert done.returncode == 0 and core.out.exists()
+    loads[1] = Load(0xD0001000, 0x101000, bytes_[PAGE:-1] + bytes([bytes_[-1] ^ 1]))
+    done = core(write_core(loads, host_note() + cpu_note(32, 1))[0], status=1)
+    assert "physical 0x101000 is in the file twice" in done.stdout
+
+
 def test_notes_in_several_segments_and_room_between_them(core):
     """As in a header in memory, before Linux merges its notes."""
     first, second = host_note() + bytes(64), bytes(8) + cpu_note(32, 7) + bytes(16)

@@ -12,9 +12,9 @@ import embed
 from embed import ARCHES, HERE, ROOT, run
 from images import Part, qemu_kernel
 from qemu import Qemu
-from test_state import LINUX, MULTIBOOT, PASSED, check_entry, check_verdict, connect, run_to, verdict
+from test_state import LINUX, MULTIBOOT, MULTIBOOT2, PASSED, check_entry, check_verdict, connect, run_to, verdict
 
-LOADERS = ("core", "linux", "multiboot", "elf", "linux16", "boot_sector")
+LOADERS = ("core", "linux", "multiboot2", "multiboot", "elf", "linux16", "boot_sector")
 CONTAINERS = ("bundle", "fiwix")
 TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
@@ -27,12 +27,13 @@ EXTRAS = ("exchange", "replay", "translate", "sections")
 # protocols, containers, checks, extras, sentences
 CHOICES = {
     "multiboot": (("multiboot",), (), (), ("translate",), True),
+    "multiboot2": (("multiboot2",), (), (), ("translate", "sections"), True),
     "linux": (("linux",), ("bundle",), ("host",), ("replay", "translate"), True),
     "elf": (("elf",), ("fiwix",), ("host",), ("exchange", "replay", "translate"), True),
     "codes": (("linux", "multiboot"), (), (), ("translate", "sections"), False),
 }
 # A name that only this loader or container has in it, beside its own.
-OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "linux16": "segue_loader_linux16",
+OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "multiboot2": "segue_multiboot2_pass", "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "core": "segue_loader_core", "bundle": "segue_bundle_take",
       "fiwix": "segue_container_fiwix", "host": "segue_walk", "exchange": "segue_plan_exchange", "replay": "segue_replay_moves",
       "sections": "segue_elf_has_sections", "translate": "segue_extra_translate"}
@@ -97,7 +98,7 @@ def test_only_what_is_chosen_is_linked(build, way, arch, choice):
     wanted = {*loaders, *containers, *checks, *extras}
     assert {name for name, symbol in OF.items() if symbol in there} == wanted
     assert any(name.startswith("segue_linux") for name in there) == ("linux" in wanted)
-    assert ("segue_elf_open" in there) == bool({"multiboot", "elf"} & wanted)
+    assert ("segue_elf_open" in there) == bool({"multiboot", "multiboot2", "elf"} & wanted)
     assert ("segue_refuse" in there) == ("segue_say" in there) == sentences
 
 
@@ -113,7 +114,7 @@ def refusal(folder, arch, name, path):
 
 @pytest.mark.parametrize("way, arch, choice, target", [
     *((way, arch, "multiboot", MULTIBOOT) for way, arch in WAYS), *((way, arch, "linux", LINUX) for way, arch in WAYS),
-    ("vendored", "i386", "codes", MULTIBOOT), ("installed", "x86_64", "codes", LINUX)],
+    ("vendored", "i386", "multiboot2", MULTIBOOT2), ("vendored", "i386", "codes", MULTIBOOT), ("installed", "x86_64", "codes", LINUX)],
                          ids=lambda each: each.name if hasattr(each, "name") else each)
 def test_what_is_chosen_starts(build, way, arch, choice, target):
     folder = build(way, arch, choice)
@@ -133,6 +134,8 @@ def test_what_is_chosen_starts(build, way, arch, choice, target):
 
 @pytest.mark.parametrize("choice, other, what", (
     ("multiboot", LINUX, "a Linux kernel, for segue_loader_linux"), ("linux", MULTIBOOT, "a Multiboot kernel, for segue_loader_multiboot"),
+    ("multiboot", MULTIBOOT2, "a Multiboot 2 kernel, for segue_loader_multiboot2"),
+    ("multiboot2", MULTIBOOT, "a Multiboot kernel, for segue_loader_multiboot"),
     ("elf", LINUX, "a Linux kernel, for segue_loader_linux"), ("elf", MULTIBOOT, "a Multiboot kernel, for segue_loader_multiboot")),
                          ids=lambda each: each.name if hasattr(each, "name") else each.split()[0])
 @pytest.mark.parametrize("way, arch", WAYS[:1] + WAYS[3:])
@@ -164,12 +167,15 @@ def test_without_sentences(build, tmp_path, way, arch):
 
 
 def test_strerror_is_linked_if_it_is_called(tmp_path, prefix):
-    (tmp_path / "host.c").write_text("".join(f"void segue_{each}(void);\n" for each in ("load", "ready", "exec")) +
-                                     "void _start(void) { segue_load(); segue_ready(); segue_exec(); }\n")
-    for name, there in (("segue", True), ("segue-codes", False)):
-        run("gcc", "-w", "-ffreestanding", "-nostdlib", "-static", "-no-pie", "-o", tmp_path / "host", tmp_path / "host.c",
-            f"-L{prefix}/lib/segue/x86_64", "-l" + name, "-lsegue-memory")
-        assert (" T segue_strerror" in run("nm", tmp_path / "host")) == there
+    calls = ["load", "ready", "exec"]
+    for there in (False, True):
+        calls += ["strerror"] if there else []
+        (tmp_path / "host.c").write_text("".join(f"void segue_{each}(void);\n" for each in calls) +
+                                         "void _start(void) { " + " ".join(f"segue_{each}();" for each in calls) + " }\n")
+        for name in ("segue", "segue-codes"):
+            run("gcc", "-w", "-ffreestanding", "-nostdlib", "-static", "-no-pie", "-o", tmp_path / "host", tmp_path / "host.c",
+                f"-L{prefix}/lib/segue/x86_64", "-l" + name, "-lsegue-memory")
+            assert (" T segue_strerror" in run("nm", tmp_path / "host")) == there
 
 
 def test_a_sentence_for_each_loader(tmp_path, prefix):
@@ -271,5 +277,9 @@ def test_a_new_choice_makes_it_anew(tmp_path):
     made("SEGUE_PROTOCOLS=boot_sector linux16", "SEGUE_EXTRAS=exchange")
     assert {"check_plan.o", "replay.o", "exchange.o"} < members() and "replay_extra.o" not in members()
     made("SEGUE_EXTRAS=none", status=2)
-    made("SEGUE_PROTOCOLS=multiboot2", status=2)
+    made("SEGUE_PROTOCOLS=multiboot2")
+    assert {"multiboot2.o", "multiboot_common.o", "elf_move.o"} < members() and not {"multiboot.o", "multiboot_info.o"} & members()
+    made("SEGUE_PROTOCOLS=multiboot")
+    assert {"multiboot.o", "multiboot_common.o"} < members() and not {"multiboot2.o", "elf_move.o"} & members()
+    made("SEGUE_PROTOCOLS=multiboot3", status=2)
     made("SEGUE_PROTOCOLS=", status=2)

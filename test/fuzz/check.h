@@ -42,13 +42,15 @@ struct world {
 	struct segue_extent extents[1 + MODULES_MAX][EXTENTS_MAX];
 	struct segue_range map[HOLE + 1], keep[1], target_memory[2], unused[1];
 	struct segue_extent staging[EXTENTS_MAX + 40];
+	struct segue_mapping mappings[2];
 	uint8_t module_bytes[MODULES_MAX][MODULE_SIZE_MAX];
 	uint64_t cursor;
 	int error_sentences;
 };
 
 /* Static, because a new allocation for each input would cost more than everything else. */
-static _Alignas(4096) uint8_t fuzz_workspace[SEGUE_WORKSPACE_SIZE_RETURN(EXTENTS_MAX + MODULES_MAX, EXTENTS_MAX + 40 + 15)];
+static _Alignas(4096) uint8_t fuzz_workspace[SEGUE_WORKSPACE_SIZE_RETURN(EXTENTS_MAX + MODULES_MAX, EXTENTS_MAX + 40 + 15) +
+						    SEGUE_WORKSPACE_SIZE_CORE(6 * EXTENTS_MAX)];
 
 /* Returns a copy with forbidden memory (ASan) directly before and after it. Only one exists at a time. */
 static inline uint8_t *exact_copy(const uint8_t *data, size_t size)

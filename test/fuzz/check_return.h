@@ -22,6 +22,18 @@ static inline bool comes_back(const struct world *w)
 	return w->args.flags & SEGUE_LOAD_RETURN;
 }
 
+/* A core of the host's memory, for some with mappings, which may overlap in physical addresses. Staging is then whole pages. */
+static inline void set_core(struct world *w, const struct layout *layout)
+{
+	uint64_t phys = layout->keep * 0x3001u;
+
+	w->args.flags |= SEGUE_LOAD_CORE;
+	w->mappings[0] = (struct segue_mapping){0xc0000000u + phys, phys, 0x10000u * layout->scatter};
+	w->mappings[1] = (struct segue_mapping){0x40000003u, layout->blob * 0x2000u, 0x123456u};
+	w->args.mappings = w->mappings;
+	w->args.mapping_count = layout->map & 4 ? 2 : 0;
+}
+
 /* Target memory, unused and staging. Extents of the blob that are neither in target memory nor in the workspace come first. */
 static inline void set_return(struct world *w, const struct layout *layout)
 {
@@ -34,6 +46,10 @@ static inline void set_return(struct world *w, const struct layout *layout)
 	w->unused[0] = (struct segue_range){place * 0x1c001u + 0x10003, place * 0x1c001u + 0x10003 + (layout->keep & 15) * 0x1000u, 0, 0};
 	w->args.unused = w->unused;
 	w->args.unused_count = 1;
+	if (layout->map & 2) {
+		set_core(w, layout);
+		piece = (piece + 4096) & ~4095u;
+	}
 	for (size_t i = 0; layout->scatter & 1 && i < w->args.blob.extent_count; i++) {
 		const struct segue_extent *e = &w->args.blob.extents[i];
 		bool hit = meets(e->addr, e->size, w->args.workspace_phys, w->args.workspace_size);
@@ -112,6 +128,43 @@ FUZZ_UNTRACED static inline void note_host(const struct world *w)
 		}
 }
 
+static inline uint64_t skipped(const struct world *w, uint64_t at, uint64_t staging)
+{
+	return w->args.flags & SEGUE_LOAD_CORE ? (at - staging) & 4095 : 0;
+}
+
+/* The core header after the plan: every byte of the host's that is saved is where it says; all else lies where it was. */
+FUZZ_UNTRACED static inline void check_host_core(const struct world *w)
+{
+	struct segue_description d = {.struct_size = sizeof d};
+	const uint8_t *core;
+	uint64_t saved = 0, found = 0;
+
+	CHECK(segue_describe(w->args.workspace, &d) == SEGUE_OK, "no description");
+	CHECK((d.core != 0) == ((w->args.flags & SEGUE_LOAD_CORE) != 0), "a core or none");
+	if (!d.core)
+		return;
+	core = (const uint8_t *)w->args.workspace + (d.core - w->args.workspace_phys);
+	for (uint32_t i = 1; i < le16(core + 56); i++) {
+		const uint8_t *p = core + 64 + i * 56u;
+		uint64_t offset = le64(p + 8), phys = le64(p + 24), size = le64(p + 32);
+
+		CHECK((offset ^ phys) % 4096 == 0 && size > 0 && phys < MEMORY_SIZE && size <= MEMORY_SIZE - phys, "PT_LOAD %u", i);
+		for (size_t k = 0; k < w->args.staging_count; k++)
+			CHECK(!meets(phys, size, w->staging[k].addr, w->staging[k].size), "PT_LOAD %u has staging", i);
+		for (uint64_t k = 0; k < size; k++) {
+			CHECK(fuzz_saved[phys + k] == (offset != phys), "%#llx is saved or not", (unsigned long long)(phys + k));
+			CHECK(!fuzz_saved[phys + k] || fuzz_memory[offset + k] == fuzz_host[phys + k], "%#llx in the core",
+			      (unsigned long long)(phys + k));
+			found += fuzz_saved[phys + k];
+		}
+	}
+	for (uint64_t at = 0; at < MEMORY_SIZE; at++)
+		saved += fuzz_saved[at];
+	CHECK(w->args.mapping_count ? found >= saved : found == saved, "%llu bytes of %llu in the core", (unsigned long long)found,
+	      (unsigned long long)saved);
+}
+
 /* Are the saved bytes of target memory these, and does staging hold those? here NULL: fills in fuzz_target. */
 FUZZ_UNTRACED static inline void check_sides(const struct world *w, const uint8_t *here, const uint8_t *there)
 {
@@ -124,8 +177,12 @@ FUZZ_UNTRACED static inline void check_sides(const struct world *w, const uint8_
 		for (uint32_t at = first; at < first + 64; at++) {
 			if (!fuzz_saved[at])
 				continue;
-			for (; in == e->size; e++)
+			/* With a core each byte stays at its offset in a page. */
+			while (in + skipped(w, at, e->addr + in) >= e->size) {
+				e++;
 				in = 0;
+			}
+			in += skipped(w, at, e->addr + in);
 			CHECK(fuzz_memory[e->addr + in] == there[at], "staging has another byte for %#x", at);
 			CHECK(!here || fuzz_memory[at] == here[at], "target memory has another byte at %#x", at);
 			fuzz_target[at] = here ? fuzz_target[at] : fuzz_memory[at];
@@ -163,6 +220,7 @@ FUZZ_UNTRACED static inline void cross_back(const struct world *w)
 /* After the plan, and after two exchanges. */
 static inline void check_return(const struct world *w)
 {
+	check_host_core(w);
 	check_sides(w, NULL, fuzz_host);
 	cross_back(w);
 	check_sides(w, fuzz_host, fuzz_target);

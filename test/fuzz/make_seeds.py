@@ -16,7 +16,9 @@ LAYOUTS = [
 ]
 COMES_BACK = [
 	bytes([0x40, 0xc1, 0x80, 0x60, 0, 0, 0, 0x48]),    # the blob in pieces, which are staging
-	bytes([0x40, 0x02, 0x00, 0x60, 0x15, 1, 0x45, 0x48]),  # the blob in target memory, the rest cleared, some unused
+	bytes([0x40, 0x02, 0x00, 0x60, 0x15, 1, 0x65, 0x48]),  # the blob in target memory, the rest cleared, some unused
+	bytes([0x40, 0x02, 0x00, 0x60, 0x15, 2, 0x65, 0x48]),  # with a core
+	bytes([0x40, 0x41, 0x80, 0x60, 0, 6, 0x31, 0x48]),     # with a core and mappings
 ]
 
 
@@ -56,9 +58,13 @@ def multiboot(flags, *fields, checksum=None):
 		struct.pack('<%dI' % len(fields), *fields)
 
 
-def multiboot_2():
-	magic = 0xe85250d6
-	return struct.pack('<IIIIHHI', magic, 0, 24, -(magic + 24) & 0xffffffff, 0, 0, 8)
+def multiboot_2(*tags):
+	"""Each tag: its type, flags, and numbers."""
+	magic, body = 0xe85250d6, b''
+	for kind, flags, *numbers in (*tags, (0, 0)):
+		body += struct.pack('<HHI%dI' % len(numbers), kind, flags, 8 + 4 * len(numbers), *numbers)
+		body += bytes(-len(body) % 8)
+	return struct.pack('<IIII', magic, 0, 16 + len(body), -(magic + 16 + len(body)) & 0xffffffff) + body
 
 
 ONE = [(1, 0x200, 0x100000, 0x100000, 0x100, 0x400)]
@@ -119,6 +125,22 @@ KERNELS = {
 	'no_addresses': multiboot(3) + bytes(64),
 	'version_2': elf(segments=ONE, header=multiboot_2()),
 	'past_the_end': multiboot(0x10000, 0x100000, 0x100000, 0x200000, 0, 0x100020) + bytes(64),
+}
+FLAT_2 = multiboot_2((2, 0, 0x100200, 0x100000, 0, 0x103000), (3, 0, 0x100200))
+KERNELS_2 = {
+	'elf': elf(segments=ONE, header=multiboot_2()),
+	'elf_64_symbols': elf(True, segments=ONE[:1], sections=SECTIONS[1:], header=multiboot_2((1, 0, 1, 9), (6, 0))),
+	'elf_entry': elf(segments=ONE, header=multiboot_2((3, 0, 0x100004))),
+	'elf_high': elf(segments=ONE, header=multiboot_2((10, 0, 0, 0xffffffff, 0x1000, 2))),
+	'elf_low_64': elf(True, segments=ONE, header=multiboot_2((10, 0, 0x180000, 0x300000, 0x8000, 1), (3, 0, 0x100010))),
+	'elf_console': elf(segments=ONE, header=multiboot_2((4, 0, 3), (5, 1, 1024, 768, 32), (7, 0), (9, 0, 1))),
+	'flat': bytes(0x200) + FLAT_2 + bytes(range(256)),
+	'flat_relocated': multiboot_2((2, 0, 0x100000, 0xffffffff, 0, 0), (3, 0, 0x100010), (10, 1, 0x123000, 0x2ff000, 0, 0)) + bytes(range(64)),
+	'both_versions': elf(segments=ONE, header=multiboot(3) + bytes(4) + multiboot_2()),
+	'unknown_tag': elf(segments=ONE, header=multiboot_2((99, 1), (98, 0))),
+	'unknown_request': elf(segments=ONE, header=multiboot_2((1, 0, 22))),
+	'no_entry': bytes(0x200) + multiboot_2((2, 0, 0x100200, 0x100000, 0, 0)),
+	'cut': elf(segments=ONE, header=multiboot_2((5, 0, 1, 2, 3))[:40]),
 }
 
 
@@ -197,7 +219,7 @@ def main():
 	for name, medium in MEDIA.items():
 		with open(os.path.join(HERE, 'seeds', 'media', name), 'wb') as file:
 			file.write(medium)
-	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('core', CORES)):
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2), ('core', CORES)):
 		target = os.path.join(HERE, 'seeds', folder)
 		os.makedirs(target, exist_ok=True)
 		for i, (name, kernel) in enumerate(sorted(kernels.items())):
@@ -205,7 +227,7 @@ def main():
 				layout = LAYOUTS[i % len(LAYOUTS)]
 				# plain ELF64 only loads where the caller says that its entry is 32-bit code
 				file.write(kernel + bytes([layout[0] | (kernel[4] == 2)]) + layout[1:])
-	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS)):
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2)):
 		for i, layout in enumerate(COMES_BACK):
 			with open(os.path.join(HERE, 'seeds', folder, f'comes-back-{i}'), 'wb') as file:
 				file.write(next(iter(kernels.values())) + layout)

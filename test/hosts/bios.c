@@ -27,11 +27,10 @@
 extern const uint8_t hostile[], hostile_end[];
 
 static struct segue_range ranges[HOST_RANGES];
-static struct fpu fpu_before, fpu_after;
 static uint8_t data[SECTOR_AT + SECTOR];
 static uint32_t bad;
 
-static void arguments(struct segue_bios_args *args)
+void bios_arguments(struct segue_bios_args *args)
 {
 	*args = (struct segue_bios_args){.struct_size = sizeof *args};
 	args->workspace = (void *)(uintptr_t)handover.bios_workspace;
@@ -53,7 +52,7 @@ static void arguments(struct segue_bios_args *args)
 	}
 }
 
-static void check(bool good, const char *what)
+void bios_check(bool good, const char *what)
 {
 	if (good)
 		return;
@@ -68,19 +67,19 @@ void bios_map(void)
 	size_t count = 0;
 	int error;
 
-	arguments(&args);
+	bios_arguments(&args);
 	read_registers(&before);
 	error = segue_bios_memory_map(&args, ranges, HOST_RANGES, &count);
 	read_registers(&after);
-	check(__builtin_memcmp(&before, &after, sizeof before) == 0, "registers are not as before");
+	bios_check(__builtin_memcmp(&before, &after, sizeof before) == 0, "registers are not as before");
 	if (error != SEGUE_OK) {
 		say("Refused: segue_bios_memory_map: %u %s\n", (uint32_t)error, segue_strerror(error));
 		stop();
 	}
 	for (size_t i = 0; i < count; i++)
 		say("host: BIOS %x %x %u\n", ranges[i].start, ranges[i].end, ranges[i].type);
-	check(count == handover.map_count, "not as many ranges as the boot loader's");
-	check(__builtin_memcmp(ranges, handover.map, count * sizeof ranges[0]) == 0, "a range is not the boot loader's");
+	bios_check(count == handover.map_count, "not as many ranges as the boot loader's");
+	bios_check(__builtin_memcmp(ranges, handover.map, count * sizeof ranges[0]) == 0, "a range is not the boot loader's");
 	say("host: map of %u ranges from the BIOS, %u bad\n", (uint32_t)count, bad);
 	__builtin_memset(handover.map, 0, sizeof handover.map);
 	__builtin_memcpy(handover.map, ranges, sizeof ranges);
@@ -103,34 +102,31 @@ __attribute__((noinline)) void bios_end(void)
 	__asm__ volatile("");
 }
 
-static int call(uint32_t vector, struct segue_bios_registers *registers, size_t data_size)
-{
-	struct segue_bios_args args;
-	int error;
-
-	arguments(&args);
-	args.data = data;
-	args.data_size = data_size;
-	bios_before();
-	error = segue_bios(&args, vector, registers);
-	bios_after();
-	return error;
-}
-
-/* Makes a call, and compares the host's registers and FPU state before and after. */
-static int call_watched(uint32_t vector, struct segue_bios_registers *registers, size_t data_size)
+int bios_watched(bios_method *method, const struct segue_bios_args *args, uint32_t number, struct segue_bios_registers *registers)
 {
 	struct registers before, after;
 	int error;
 
 	read_fpu(&fpu_before);
 	read_registers(&before);
-	error = call(vector, registers, data_size);
+	bios_before();
+	error = method(args, number, registers);
+	bios_after();
 	read_registers(&after);
 	read_fpu(&fpu_after);
-	check(__builtin_memcmp(&before, &after, sizeof before) == 0, "registers are not as before");
-	check(__builtin_memcmp(&fpu_before, &fpu_after, sizeof fpu_before) == 0, "the FPU's state is not as before");
+	bios_check(__builtin_memcmp(&before, &after, sizeof before) == 0, "registers are not as before");
+	bios_check(__builtin_memcmp(&fpu_before, &fpu_after, sizeof fpu_before) == 0, "the FPU's state is not as before");
 	return error;
+}
+
+static int call_watched(uint32_t vector, struct segue_bios_registers *registers, size_t data_size)
+{
+	struct segue_bios_args args;
+
+	bios_arguments(&args);
+	args.data = data;
+	args.data_size = data_size;
+	return bios_watched(segue_bios, &args, vector, registers);
 }
 
 static void print(void)
@@ -138,7 +134,7 @@ static void print(void)
 	for (const char *at = "Segue by way of INT 10h\r\n"; *at; at++) {
 		struct segue_bios_registers registers = {.eax = TELETYPE | (uint8_t)*at, .ebx = LIGHT_GREY};
 
-		check(call_watched(VECTOR_VIDEO, &registers, 0) == SEGUE_OK, "INT 10h is refused");
+		bios_check(call_watched(VECTOR_VIDEO, &registers, 0) == SEGUE_OK, "INT 10h is refused");
 	}
 }
 
@@ -155,8 +151,8 @@ static void call_hostile(uint16_t segment)
 	vector[0] = SEGUE_BIOS_DATA_AT;
 	vector[1] = segment;
 	__builtin_memcpy(data, hostile, size);
-	check(call_watched(VECTOR_HOSTILE, &registers, size) == SEGUE_OK, "the hostile vector is refused");
-	check((uint16_t)registers.eax == HOSTILE_DONE && registers.ebp == 0xdeadbeef && registers.ds == HOSTILE_DONE,
+	bios_check(call_watched(VECTOR_HOSTILE, &registers, size) == SEGUE_OK, "the hostile vector is refused");
+	bios_check((uint16_t)registers.eax == HOSTILE_DONE && registers.ebp == 0xdeadbeef && registers.ds == HOSTILE_DONE,
 	      "the hostile vector was not called");
 	vector[0] = vector[1] = 0;
 }
@@ -173,13 +169,13 @@ static void call_before_apic_timer(void)
 	apic[APIC_TIMER / 4] = VECTOR_APIC_TIMER;
 	apic[APIC_DIVIDE / 4] = 0;
 	apic[APIC_COUNT / 4] = 1;
-	check(call_watched(VECTOR_BASE_MEMORY, &registers, 0) == SEGUE_OK && (registers.eax & 0xffff) >= 512, "INT 12h");
-	check(apic_ticks == 0, "an interrupt while they were off");
+	bios_check(call_watched(VECTOR_BASE_MEMORY, &registers, 0) == SEGUE_OK && (registers.eax & 0xffff) >= 512, "INT 12h");
+	bios_check(apic_ticks == 0, "an interrupt while they were off");
 	write_flags(flags | EFLAGS_IF);
 	for (uint32_t patience = 100000000; patience && apic_ticks == 0; patience--)
 		__asm__ volatile("pause");
 	write_flags(flags);
-	check(apic_ticks == 1, "the local APIC's interrupt is lost");
+	bios_check(apic_ticks == 1, "the local APIC's interrupt is lost");
 	apic[APIC_TIMER / 4] = APIC_MASKED;
 }
 
@@ -202,13 +198,13 @@ static void read_disk(uint32_t lba, uint16_t segment)
 
 	__builtin_memset(data, 0, sizeof data);
 	__builtin_memcpy(data, packet, sizeof packet);
-	check(call_watched(VECTOR_DISK, &registers, sizeof data) == SEGUE_OK && !(registers.eflags & SEGUE_BIOS_CARRY),
+	bios_check(call_watched(VECTOR_DISK, &registers, sizeof data) == SEGUE_OK && !(registers.eflags & SEGUE_BIOS_CARRY),
 	      "INT 13h AH=42");
 	say("host: sector %u: %x\n", lba, sum_sector());
 	registers = (struct segue_bios_registers){.eax = READ_CHS, .ebx = SEGUE_BIOS_DATA_AT + SECTOR_AT, .ecx = lba + 1,
 						  .edx = DRIVE, .es = segment};
 	__builtin_memset(data, 0, sizeof data);
-	check(call_watched(VECTOR_DISK, &registers, sizeof data) == SEGUE_OK && !(registers.eflags & SEGUE_BIOS_CARRY),
+	bios_check(call_watched(VECTOR_DISK, &registers, sizeof data) == SEGUE_OK && !(registers.eflags & SEGUE_BIOS_CARRY),
 	      "INT 13h AH=02");
 	say("host: sector %u: %x\n", lba, sum_sector());
 }
@@ -219,9 +215,9 @@ static void read_maps(void)
 	struct segue_bios_args args;
 	size_t count;
 
-	arguments(&args);
+	bios_arguments(&args);
 	for (uint32_t i = 0; i < MAPS; i++) {
-		check(segue_bios_memory_map(&args, ranges, HOST_RANGES, &count) == SEGUE_OK && count == handover.map_count &&
+		bios_check(segue_bios_memory_map(&args, ranges, HOST_RANGES, &count) == SEGUE_OK && count == handover.map_count &&
 		      __builtin_memcmp(ranges, handover.map, count * sizeof ranges[0]) == 0, "another map");
 	}
 }
@@ -233,7 +229,7 @@ static void wait_for_ticks(void)
 
 	for (uint32_t patience = 100000000; patience && ticks - seen < 3; patience--)
 		__asm__ volatile("pause");
-	check(ticks - seen >= 3, "no more ticks");
+	bios_check(ticks - seen >= 3, "no more ticks");
 }
 
 static uint64_t checksum(void)
@@ -255,11 +251,13 @@ void bios_calls(void)
 		struct segue_bios_registers registers = {.eax = TELETYPE};
 
 		say("host: segue_bios: %u\n", (uint32_t)call_watched(VECTOR_VIDEO, &registers, 0));
+		physical_refused();
 		return;
 	}
 	/* Handlers and the reading of registers write to memory, so both run once before the checksum. */
 	print();
 	read_maps();
+	physical_calls(interrupts);
 	__asm__ volatile("cli");
 	at_first = ticks;
 	__builtin_memset(data, 0, sizeof data);
@@ -267,9 +265,10 @@ void bios_calls(void)
 	write_flags(flags);
 	read_maps();
 	print();
+	physical_calls(interrupts);
 	__asm__ volatile("cli");
 	ticks = at_first;
-	check(before == checksum(), "memory is not as before");
+	bios_check(before == checksum(), "memory is not as before");
 	write_flags(flags);
 	if (word_is(handover.line, "bios=", "disk"))
 		read_disk(1, (uint16_t)(low / 16));

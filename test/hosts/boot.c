@@ -478,8 +478,8 @@ static void map_all(const struct kernel_header *kernel, enum scatter how)
 	if (word(handover.line, "bios=") || word_is(handover.line, "map=", "bios")) {
 		handover.bios_workspace_phys = word_number(line, "bwsp=", 0);
 		if (!word(line, "bwsp="))
-			handover.bios_workspace_phys = take(SEGUE_BIOS_WORKSPACE_SIZE, PAGE);
-		handover.bios_workspace = place(handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE, 0);
+			handover.bios_workspace_phys = take(BIOS_WORKSPACE_SIZE, PAGE);
+		handover.bios_workspace = place(handover.bios_workspace_phys, BIOS_WORKSPACE_SIZE, 0);
 	}
 	handover.direct = NO_DIRECT;
 	if (word(line, "direct=") && handover.mode != MODE_FLAT) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* calls=refused: wrong arguments of segue_call(). Each has its code, and the host is unchanged; then a call succeeds. */
+/* calls=refused: wrong arguments of segue_call(). Each has its code, and the host is unchanged; then a call succeeds, and one
+ * during which handlers call the same workspace, which is refused. */
 #include "kernel.h"
 #include "rules.h"
+#include "segue_target.h"
 
 struct refusal {
 	const char *name;
@@ -57,6 +59,53 @@ static struct segue_call_args arguments(void)
 					.word = host_word(0), .log = log_line};
 }
 
+/* DR7: breakpoint 0 on reads and writes of four bytes */
+#define DR7_OFF BIT(10)
+#define DR7_FIELD (BIT(10) | BIT(1) | 0xfu << 16)
+
+/* The beginning of struct return_page (stage2/return/return_page.h) */
+struct return_page {
+	struct segue_return_block block;
+	uint32_t purgatory, exchanges, crossing, leave;
+	int32_t result;
+};
+static const volatile struct return_page *watched;
+static uint32_t entries_before, calls_in_call;
+
+static void call_in_call(void)
+{
+	struct segue_call_args args = arguments();
+
+	write_dr7(DR7_OFF);
+	if (watched->block.entries != entries_before) {
+		calls_in_call++;
+		check(segue_call(&args) == SEGUE_E_NOT_LOADED, "a call in a call", "not refused");
+	}
+	write_dr7(DR7_FIELD);
+}
+
+/* As an NMI handler could call: each time that segue_call() reads the result on its way back. */
+static void call_while_calling(void)
+{
+	struct segue_call_args args = arguments();
+	const uint8_t *page = pointer(handover.workspace);
+	int code;
+
+	while (((const struct return_page *)(const void *)page)->block.magic != SEGUE_RETURN_MAGIC)
+		page += PAGE;
+	watched = (const void *)page;
+	entries_before = watched->block.entries;
+	args.word = host_word(1);
+	at_breakpoint = call_in_call;
+	write_dr0((uintptr_t)&watched->result);
+	write_dr7(DR7_FIELD);
+	code = segue_call(&args);
+	write_dr7(DR7_OFF);
+	at_breakpoint = NULL;
+	check(code == SEGUE_OK && args.word == target_word(1, host_word(1)), "a call in which others are made", "failed");
+	check(calls_in_call > 0, "a call in a call", "not made");
+}
+
 void call_refusals(void)
 {
 	uintptr_t flags = read_flags();
@@ -75,6 +124,7 @@ void call_refusals(void)
 	check(sum == checksum_memory(), "memory", "not as before");
 	args = arguments();
 	check(segue_call(&args) == SEGUE_OK && args.word == target_word(0, host_word(0)), "a good call", "failed");
+	call_while_calling();
 	segue_unload(pointer(handover.workspace));
 	args = arguments();
 	try("unloaded", SEGUE_E_NOT_LOADED, &args);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_call() from the host's mode and state: the host is unchanged after each call. Words of the command line: calls=. */
+/* segue_call() from the host's mode and state: the host is unchanged after each call. Words of the command line: calls=, linux=. */
 #include "kernel.h"
 #include "rules.h"
 
@@ -12,7 +12,6 @@
 #define APIC_COUNT 0x380u
 #define APIC_DIVIDE 0x3e0u            /* 0: by 2 */
 
-static struct fpu fpu_before, fpu_after;
 static uint32_t bad;
 
 static void check(bool good, const char *what, uint32_t call)
@@ -92,6 +91,11 @@ void calls_load_second(void)
 	}
 }
 
+static uint32_t wanted_word(uint32_t number)
+{
+	return word(handover.line, "linux=") ? (uint32_t)word_number(handover.line, "linux=", 0) : target_word(number, host_word(number));
+}
+
 /* Makes call number `number` to a target, which is as quiet about the host as it must be. */
 static void call(uint32_t which, uint32_t number, bool whole)
 {
@@ -116,6 +120,8 @@ static void call(uint32_t which, uint32_t number, bool whole)
 	write_flags(flags & ~(uintptr_t)EFLAGS_IF);
 	read_fpu(&fpu_before);
 	fpu_after = fpu_before;
+	if (word(handover.line, "linux="))
+		lend();
 	sum = whole ? checksum_memory() : 0;
 	read_more(&more);
 	read_registers(&before);
@@ -124,6 +130,8 @@ static void call(uint32_t which, uint32_t number, bool whole)
 	calls_after();
 	read_registers(&after);
 	read_more(&more_after);
+	if (word(handover.line, "linux="))
+		take_back();
 	sum_after = whole ? checksum_memory() : 0;
 	read_fpu(&fpu_after);
 	write_flags(flags);
@@ -138,7 +146,15 @@ static void call(uint32_t which, uint32_t number, bool whole)
 		say("Refused: segue_call: %u %s, %u bad\n", (uint32_t)error, segue_strerror(error), bad);
 		stop();
 	}
-	check(args.word == target_word(number, host_word(number)), "the target's word", number);
+	check(args.word == wanted_word(number), "the target's word", number);
+}
+
+/* A Linux has returned, and cannot be entered again. */
+static void call_is_over(void)
+{
+	struct segue_call_args args = {.struct_size = sizeof args, .workspace = pointer(handover.workspace), .log = log_line};
+
+	check(segue_call(&args) == SEGUE_E_CALL_OVER, "a second segue_call()", 1);
 }
 
 /* Target memory is the host's own between the calls: it writes there. Not where its kernel is, nor what it does not use. */
@@ -212,6 +228,8 @@ void calls(uint32_t count)
 		for (uint32_t which = 0; which < handover.call_count; which++)
 			call(which, i, whole);
 	}
+	if (word(handover.line, "linux="))
+		call_is_over();
 	if (handover.cpus > 1)
 		cpus_restart();
 	check(ticks == 0 || !(read_flags() & EFLAGS_IF) || goes_on(&ticks), "the timer has stopped", count);

@@ -56,13 +56,17 @@ struct host_call {
 	uint64_t workspace, workspace_phys, workspace_size; /* of the second target; the first has the host's */
 };
 
+/* For segue_physical_call() with more than SEGUE_BIOS_DATA_MAX bytes */
+#define BIOS_WORKSPACE_MORE 0x1000u
+#define BIOS_WORKSPACE_SIZE (SEGUE_BIOS_WORKSPACE_SIZE + BIOS_WORKSPACE_MORE)
+
 struct handover {
 	uint64_t mode;
 	uint64_t base;                /* the kernel's offset of physical p is p + base - shift= */
 	uint64_t code_base, data_base;
 	uint64_t cr3;                 /* tables that do not map the boot stage */
 	uint64_t workspace, workspace_phys, workspace_size;
-	uint64_t bios_workspace, bios_workspace_phys; /* workspace of segue_bios() */
+	uint64_t bios_workspace, bios_workspace_phys; /* of segue_bios() and segue_physical_call() */
 	uint64_t call_count;          /* of calls: targets that are called in turn */
 	struct host_call calls[HOST_CALLS];
 	uint64_t unmapped;            /* an unmapped address, for a broken stack */
@@ -121,6 +125,29 @@ static inline uint64_t word_number(const char *line, const char *name, uint64_t 
 	for (; *at && *at != ' '; at++)
 		value = value * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
 	return value;
+}
+
+/* Reads digits without 0x, and returns what follows them. */
+static inline const char *read_hexadecimal(const char *at, uint64_t *number)
+{
+	for (*number = 0; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
+		*number = *number * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+	return at;
+}
+
+/* Reads NAME=START-END,START-END: at most limit ranges. Returns their number. */
+static inline size_t read_ranges(const char *line, const char *name, struct segue_range *ranges, size_t limit)
+{
+	const char *at = word(line, name);
+	size_t count = 0;
+
+	for (; at && *at && *at != ' ' && count < limit; at += *at == ',') {
+		struct segue_range *range = &ranges[count++];
+
+		at = read_hexadecimal(at, &range->start);
+		at = read_hexadecimal(at + (*at == '-'), &range->end);
+	}
+	return count;
 }
 
 /* Is name in the comma-separated list after this word? */

@@ -14,6 +14,7 @@ __attribute__((section(".data"))) struct handover handover = {.mode = MODE_FLAT}
 
 volatile uint32_t ticks, apic_ticks;
 static volatile uint32_t steps;
+void (*at_breakpoint)(void);
 volatile bool timer_stays_in_service;
 static volatile bool leave_from_irq, leave_from_nmi;
 
@@ -78,26 +79,13 @@ static void tell_one_range(struct segue_load_args *args)
 	stop();
 }
 
-const char *read_hexadecimal(const char *at, uint64_t *number)
-{
-	for (*number = 0; (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'f'); at++)
-		*number = *number * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
-	return at;
-}
-
 /* within=START-END,START-END: target memory */
 static void tell_within(struct segue_load_args *args)
 {
 	static struct segue_range ranges[4];
-	const char *at = word(handover.line, "within=");
 
 	args->target_memory = ranges;
-	for (; at && *at && *at != ' ' && args->target_memory_count < sizeof ranges / sizeof *ranges; at += *at == ',') {
-		struct segue_range *range = &ranges[args->target_memory_count++];
-
-		at = read_hexadecimal(at, &range->start);
-		at = read_hexadecimal(at + (*at == '-'), &range->end);
-	}
+	args->target_memory_count = read_ranges(handover.line, "within=", ranges, sizeof ranges / sizeof *ranges);
 }
 
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine)
@@ -236,6 +224,8 @@ void handle_vector(uintptr_t vector, uintptr_t error, uintptr_t ip, uintptr_t *f
 	case VECTOR_DB:
 		/* a single step or a breakpoint; RF passes an instruction breakpoint once */
 		steps++;
+		if (at_breakpoint)
+			at_breakpoint();
 		*flags |= BIT(16);
 		return;
 	case VECTOR_NMI:
@@ -315,7 +305,7 @@ void last_step(void)
 	if (word(line, "snapshot"))
 		snapshot();
 	if (word(line, "calls=")) {
-		if (word(line, "core"))
+		if (word(line, "core") && !word(line, "linux="))
 			cores((uint32_t)word_number(line, "calls=", 1));
 		else
 			calls((uint32_t)word_number(line, "calls=", 1));

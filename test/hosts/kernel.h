@@ -50,7 +50,6 @@ _Noreturn void stay_marked(uint32_t number); /* each register has a value of its
 _Noreturn void leave_now(const struct leaving *leaving);
 
 /* kernel.c */
-const char *read_hexadecimal(const char *at, uint64_t *number); /* returns its end */
 void pic_start(void);
 extern volatile bool timer_stays_in_service; /* its handler sends no EOI */
 extern struct handover handover;
@@ -107,13 +106,23 @@ struct more {
 void read_registers(struct registers *r);
 void read_more(struct more *more);
 void read_fpu(struct fpu *fpu);
+extern struct fpu fpu_before, fpu_after; /* for whoever compares; they are large */
 uint64_t checksum_memory(void);       /* all RAM except workspaces and stacks; needs the word direct */
 uint64_t checksum_memory_from(uint64_t first);
 uint64_t checksum_memory_of_host(void); /* without what is the BIOS's */
 
 /* bios.c */
+typedef int bios_method(const struct segue_bios_args *, uint32_t, struct segue_bios_registers *);
+void bios_arguments(struct segue_bios_args *args);
+void bios_check(bool good, const char *what);
+/* Calls segue_bios() or segue_physical_call(), and compares the host's registers and FPU state before and after. */
+int bios_watched(bios_method *method, const struct segue_bios_args *args, uint32_t number, struct segue_bios_registers *registers);
 void bios_map(void);                  /* map=bios: replaces the boot loader's map */
 void bios_calls(void);                /* bios=: after the state is applied */
+
+/* physical.c: calls the binaries of binaries.asm by segue_physical_call(); refused() one without a BIOS */
+void physical_calls(bool interrupts);
+void physical_refused(void);
 
 /* calls.c: segue_call() so many times, to each target in turn; load_second() loads the second one */
 void calls_arguments(struct segue_load_args *args, uint32_t which);
@@ -129,6 +138,12 @@ _Noreturn void crash(void);
 void crash_noted(const uintptr_t *flags); /* an NMI of the crash has come */
 _Noreturn void crash_fault(uint32_t vector, const uintptr_t *flags); /* an exception */
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
+extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB */
+
+/* lend.c: what a Linux reads and writes of the host's memory */
+extern uint32_t lent_crc;
+void lend(void);
+void take_back(void);
 
 /* refusals.c */
 void refusals(void);

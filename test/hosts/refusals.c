@@ -7,7 +7,7 @@
 #include "kernel.h"
 
 #define TIMES 1000u
-#define PATCHES 4u
+#define PATCHES 13u
 
 /* Offsets: ELF32 header, program headers 0 and 1 at 52 and 84; Multiboot header; Linux setup header */
 enum {
@@ -128,6 +128,17 @@ static void come_back(struct segue_load_args *args)
 	args->flags |= SEGUE_LOAD_RETURN;
 	args->staging = &extent;
 	args->staging_count = 1;
+}
+
+static void core_alone(struct segue_load_args *args) { args->flags |= SEGUE_LOAD_CORE; }
+static void core_mappings(struct segue_load_args *args)
+{
+	static const struct segue_mapping mappings[] = {{0x1000, 0, 0x2000}, {0x2fff, 0x10000, 0x1000}};
+
+	come_back(args);
+	args->flags |= SEGUE_LOAD_CORE;
+	args->mappings = mappings;
+	args->mapping_count = 2;
 }
 
 static void back_anywhere(struct segue_load_args *args) { come_back(args); args->target_memory_count = 0; }
@@ -288,6 +299,10 @@ static void blob_elsewhere(struct segue_load_args *args)
 
 static void map_in_workspace(struct segue_load_args *args) { args->memory_map = args->workspace; }
 
+/* A Multiboot 2 header instead of the Multiboot 1 header, and a tag of it. */
+#define MULTIBOOT2(length) {MULTIBOOT, 0xe85250d6, 4}, {MULTIBOOT + 4, 0, 4}, {MULTIBOOT + 8, length, 4}, \
+	{MULTIBOOT + 12, 0u - 0xe85250d6 - (length), 4}
+#define TAG(at, type, size) {MULTIBOOT + (at), type, 4}, {MULTIBOOT + (at) + 4, size, 4}
 static const struct kind kinds[] = {
 	{"no workspace", SEGUE_E_ARGUMENT, 0, {{0}}, no_workspace},
 	{"struct size", SEGUE_E_STRUCT_SIZE, 0, {{0}}, struct_size},
@@ -354,14 +369,24 @@ static const struct kind kinds[] = {
 	 {{MULTIBOOT + 4, 0x10003, 4}, {MULTIBOOT + 8, 0xe4514ffb, 4}}, cut_in_multiboot},
 	{"Multiboot addresses", SEGUE_E_MULTIBOOT_ADDRESS, 0,
 	 {{MULTIBOOT + 4, 0x10003, 4}, {MULTIBOOT + 8, 0xe4514ffb, 4}}, NULL},
-	{"Multiboot 2", SEGUE_E_MULTIBOOT_2, 0,
-	 {{MULTIBOOT, 0xe85250d6, 4}, {MULTIBOOT + 4, 0, 4}, {MULTIBOOT + 8, 16, 4}, {MULTIBOOT + 12, 0x17adaf1a, 4}}, NULL},
+	{"Multiboot 2 without an end tag", SEGUE_E_MULTIBOOT2_TRUNCATED, 0, {MULTIBOOT2(16)}, NULL},
+	{"Multiboot 2 tag", SEGUE_E_MULTIBOOT2_TAG, 0, {MULTIBOOT2(32), TAG(16, 99, 8)}, NULL},
+	{"Multiboot 2 tag's size", SEGUE_E_MULTIBOOT2_TAG_SIZE, 0, {MULTIBOOT2(32), TAG(16, 3, 8)}, NULL},
+	{"Multiboot 2 request", SEGUE_E_MULTIBOOT2_REQUEST, 0, {MULTIBOOT2(40), TAG(16, 1, 12), {MULTIBOOT + 24, 22, 4}}, NULL},
+	{"Multiboot 2 entry", SEGUE_E_MULTIBOOT2_ENTRY, 0,
+	 {MULTIBOOT2(40), TAG(16, 3, 12), {MULTIBOOT + 24, 0x500000, 4}, TAG(32, 0, 8)}, NULL},
+	{"Multiboot 2 alignment", SEGUE_E_MULTIBOOT2_RELOCATABLE, 0, {MULTIBOOT2(48), TAG(16, 10, 24), {MULTIBOOT + 24, 0, 4},
+	 {MULTIBOOT + 28, 0xffffffff, 4}, {MULTIBOOT + 32, 3, 4}, {MULTIBOOT + 36, 0, 4}, TAG(40, 0, 8)}, NULL},
+	{"Multiboot 2 place", SEGUE_E_MULTIBOOT2_PLACE, 0, {MULTIBOOT2(48), TAG(16, 10, 24), {MULTIBOOT + 24, 0xf0000000, 4},
+	 {MULTIBOOT + 28, 0xffffffff, 4}, {MULTIBOOT + 32, 0, 4}, {MULTIBOOT + 36, 0, 4}, TAG(40, 0, 8)}, NULL},
 	{"Multiboot without a format", SEGUE_E_MULTIBOOT_FORMAT, 0, {{0, 0x20202020, 4}, {0}}, NULL},
 	{"segments overlap", SEGUE_E_SEGMENT_OVERLAP, 0, {{PHDR1 + P_PADDR, 0x101000, 4}, {0}}, NULL},
 	{"segment in video memory", SEGUE_E_SEGMENT_NOT_RAM, 0, {{PHDR1 + P_PADDR, 0xa0000, 4}, {0}}, NULL},
 	{"segment kept", SEGUE_E_SEGMENT_KEPT, 0, {{0}}, keep_target},
 	{"segment outside target memory", SEGUE_E_SEGMENT_OUTSIDE, 0, {{0}}, within_other_ram},
 	{"no room beside the target", SEGUE_E_NO_PLACE, 0, {{0}}, map_full},
+	{"core without a return", SEGUE_E_CORE, 0, {{0}}, core_alone},
+	{"core with mappings that overlap", SEGUE_E_CORE, 0, {{0}}, core_mappings},
 	{"Linux cut", SEGUE_E_LINUX_TRUNCATED, 1, {{0}}, cut_700},
 	{"Linux version", SEGUE_E_LINUX_VERSION, 1, {{VERSION, 0x0300, 2}, {0}}, NULL},
 	{"Linux in 16 bits", SEGUE_E_LINUX_REAL_MODE, 1, {{LOADFLAGS, 0, 1}}, NULL},

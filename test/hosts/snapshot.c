@@ -6,7 +6,6 @@
 #define COUNT_BEFORE 1000u
 #define COUNT_AFTER 5000u
 
-static struct fpu fpu_before, fpu_after;
 static volatile uint32_t counter;
 
 static uint32_t bad;

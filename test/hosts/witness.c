@@ -63,6 +63,8 @@ void read_registers(struct registers *r)
 	read_msrs(r);
 }
 
+struct fpu fpu_before, fpu_after;
+
 /* Clears CR0.TS and EM while it reads. */
 void read_fpu(struct fpu *fpu)
 {
@@ -146,7 +148,7 @@ static uint64_t checksum(uint64_t first, uint64_t hole_start)
 	for (uint64_t page = first; page < handover.ram_end; page += PAGE)
 		if ((page < hole_start || page >= HOLE_END) &&
 		    apart(page, handover.workspace_phys, handover.workspace_size) && apart(page, stacks, 8 * PAGE) &&
-		    apart(page, handover.bios_workspace_phys, SEGUE_BIOS_WORKSPACE_SIZE) &&
+		    apart(page, handover.bios_workspace_phys, BIOS_WORKSPACE_SIZE) &&
 		    apart(page, shadow & ~(uint64_t)(PAGE - 1), 2 * PAGE) &&
 		    apart(page, handover.calls[0].staging_phys, handover.calls[0].staging_size) &&
 		    apart(page, handover.calls[1].staging_phys, handover.calls[1].staging_size) &&

@@ -124,6 +124,28 @@ static void mapped_twice(void **state)
 	free(t);
 }
 
+/* Linux's /proc/vmcore has the bytes of each PT_LOAD once more. */
+static void copied_twice(void **state)
+{
+	struct loader_job *t;
+
+	(void)state;
+	new_core(true);
+	memcpy(image.at + 0x2800, image.at + 0x1000, HOST_WORKSPACE_SIZE);
+	add_program_header(&image, PT_LOAD, 0x2800, 0x8200000, HOST_WORKSPACE, HOST_WORKSPACE_SIZE, HOST_WORKSPACE_SIZE);
+	add_program_header(&image, PT_LOAD, 0x2900, 0x9200000, HOST_WORKSPACE + 0x100, 0xf00, 0xf00);
+	add_program_header(&image, PT_LOAD, 0x400, 0xa100000, 0x100000, 0x300, 0x400);
+	t = load_core(SEGUE_OK);
+	assert_int_equal(t->job.segment_count, 2);
+	free(t);
+	/* Their last byte, and a copy that ends after the file */
+	image.at[0x2800 + 0xfff] ^= 1;
+	refused(SEGUE_E_SEGMENT_OVERLAP, "ELF segment 3 at ");
+	image.at[0x2800 + 0xfff] ^= 1;
+	PUT(&image, segment_at(&image, 3), program_header, p_offset, IMAGE_SIZE - 0xfff);
+	refused(SEGUE_E_ELF_SEGMENT_FILE, "segment 3, ");
+}
+
 /* Two segments that say different things of the same memory */
 static void contradictions(void **state)
 {
@@ -302,7 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_and_entry), cmocka_unit_test(is_no_multiboot_kernel), cmocka_unit_test(mapped_twice),
-		cmocka_unit_test(contradictions), cmocka_unit_test(notes), cmocka_unit_test(the_host), cmocka_unit_test(broken_files),
+		cmocka_unit_test(copied_twice),		cmocka_unit_test(contradictions), cmocka_unit_test(notes), cmocka_unit_test(the_host), cmocka_unit_test(broken_files),
 		cmocka_unit_test(other_machines_and_flags), cmocka_unit_test(no_catcher),
 	};
 

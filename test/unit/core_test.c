@@ -120,11 +120,17 @@ static void open_pc(uint32_t seed)
 
 /* the reader */
 
+static struct return_page *return_page_of_target(void)
+{
+	const struct purgatory_params *params = (const void *)(workspace + PURGATORY_PARAMS_AT);
+
+	return (void *)(workspace + (params->return_page - WORKSPACE));
+}
+
 static uint64_t core_at(uint32_t *size)
 {
 	struct segue_description d = {.struct_size = sizeof d};
-	const struct purgatory_params *params = (const void *)(workspace + PURGATORY_PARAMS_AT);
-	const struct return_page *page = (const void *)(workspace + (params->return_page - WORKSPACE));
+	const struct return_page *page = return_page_of_target();
 
 	assert_int_equal(segue_describe(workspace, &d), SEGUE_OK);
 	assert_true(d.core >= WORKSPACE && d.core % PAGE == 0 && d.core + d.core_size <= WORKSPACE + WORKSPACE_SIZE);
@@ -715,11 +721,30 @@ static void test_refusals_about_the_target(void **state)
 	assert_int_equal(segue_target_extents(workspace, extents, 1, &count), SEGUE_E_NOT_LOADED);
 	assert_int_equal(count, 0);
 	assert_int_equal(segue_target_core(workspace, target_core, 0, 1000, &count), SEGUE_E_NOT_LOADED);
+	/* A restored host has no staging, and so no target. */
+	assert_int_equal(segue_load(&host.args), SEGUE_OK);
+	return_page_of_target()->result = SEGUE_RESTORED;
+	assert_int_equal(segue_target_extents(workspace, extents, 1, &count), SEGUE_E_CALL_OVER);
+	assert_int_equal(count, 0);
+	assert_int_equal(segue_target_core(workspace, target_core, 0, 1000, &count), SEGUE_E_CALL_OVER);
+	segue_unload(workspace);
 	host.args.flags = 0;
 	assert_int_equal(segue_load(&host.args), SEGUE_OK);
 	assert_int_equal(segue_target_extents(workspace, extents, 1, &count), SEGUE_E_CALL_RETURN);
 	assert_int_equal(segue_target_core(workspace, target_core, 0, 1000, &count), SEGUE_E_CALL_RETURN);
 	segue_unload(workspace);
+}
+
+/* As many PT_LOADs as there can be, each second one of what no mapping contains. */
+static void test_the_workspace_suffices(void **state)
+{
+	(void)state;
+	open_one();
+	for (unsigned i = 0; i < 32764; i++)
+		add_mapping(0x10000000 + i * 2, MIB + i * 2, 1);
+	host.args.workspace_size = SEGUE_WORKSPACE_SIZE_RETURN(1, 6) + SEGUE_WORKSPACE_SIZE_CORE(65533 + 32764);
+	load_and_check();
+	assert_int_equal(seen_count, 65533);
 }
 
 static void test_too_many_ranges(void **state)
@@ -771,6 +796,7 @@ int main(void)
 		cmocka_unit_test(test_random_hosts),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_refusals_about_the_target),
+		cmocka_unit_test(test_the_workspace_suffices),
 		cmocka_unit_test(test_too_many_ranges),
 		cmocka_unit_test(test_the_count_takes_no_time),
 	};

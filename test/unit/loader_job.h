@@ -16,6 +16,7 @@
 #include "common/placement.h"
 #include "common/loader.h"
 #include "common/memory_map.h"
+#include "pc_map.h"
 
 #define BLOB_AT 0x4000000u
 #define WORKSPACE_AT 0x3000000u
@@ -47,12 +48,7 @@ static void remember(void *context, int level, const char *sentence)
 }
 
 static const struct segue_range pc_map[] = {
-	{0, 0x9fc00, SEGUE_MEMORY_RAM, 0},
-	{0x9fc00, 0xa0000, SEGUE_MEMORY_RESERVED, 0},
-	{0xf0000, 0x100000, SEGUE_MEMORY_RESERVED, 0},
-	{0x100000, 0x7fe0000, SEGUE_MEMORY_RAM, 0},
-	{0x7fe0000, 0x8000000, SEGUE_MEMORY_ACPI, 0},
-	{0xfffc0000, 0x100000000, SEGUE_MEMORY_RESERVED, 0},
+	PC_MAP
 };
 
 static inline void set_map(struct loader_job *t, const struct segue_range *map, size_t count)

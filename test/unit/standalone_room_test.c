@@ -222,7 +222,8 @@ static void rsdp_copy(void **state)
 	boot.machine.rsdp_copy = copy;
 	boot.machine.rsdp_copy_size = sizeof copy;
 	acpi_settle_rsdp(&boot);
-	assert_null(boot.machine.rsdp_copy);
+	assert_ptr_equal(boot.machine.rsdp_copy, memory + 0x180010);
+	assert_int_equal(boot.machine.rsdp_copy_size, 20);
 	assert_int_equal(boot.machine.rsdp, 0x180010);
 	/* the original differs: the copy is kept */
 	copy[16]++;
@@ -232,12 +233,15 @@ static void rsdp_copy(void **state)
 	acpi_settle_rsdp(&boot);
 	assert_ptr_equal(boot.machine.rsdp_copy, copy);
 	assert_int_equal(boot.machine.rsdp, 0);
-	/* in the BIOS area: a target finds it there */
+	/* in the BIOS area, and a newer one */
 	put_rsdp(0xf0000);
+	memory[0xf0000 + 15] = 2;
+	memory[0xf0000 + 8] = (uint8_t)(memory[0xf0000 + 8] - 2);
 	memcpy(copy, memory + 0xf0000, 20);
 	acpi_settle_rsdp(&boot);
-	assert_null(boot.machine.rsdp_copy);
-	assert_int_equal(boot.machine.rsdp, 0);
+	assert_ptr_equal(boot.machine.rsdp_copy, memory + 0xf0000);
+	assert_int_equal(boot.machine.rsdp_copy_size, 36);
+	assert_int_equal(boot.machine.rsdp, 0xf0000);
 }
 
 static void rsdp(void **state)
@@ -266,8 +270,8 @@ static void rsdp(void **state)
 	memory[0x180010] = 0;
 	put_rsdp(0x180008);           /* not on a boundary of 16 */
 	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
-	put_rsdp(0xf0000);            /* a target finds this one itself */
-	assert_int_equal(acpi_find_rsdp(&boot), 0);
+	put_rsdp(0xf0000);            /* this comes first */
+	assert_int_equal(acpi_find_rsdp(&boot), 0xf0000);
 	memory[0xf0000] = 0;
 	put_rsdp(0x9fc00 + 0x3e0);
 	assert_int_equal(acpi_find_rsdp(&boot), 0x19ffe0);
@@ -277,7 +281,7 @@ static void rsdp(void **state)
 	memory[0x40e] = 0xc0;         /* and this one, in the EBDA */
 	memory[0x40f] = 0x9f;
 	put_rsdp(0x9fc00 + 0x10);
-	assert_int_equal(acpi_find_rsdp(&boot), 0);
+	assert_int_equal(acpi_find_rsdp(&boot), 0x9fc10);
 }
 
 int main(void)

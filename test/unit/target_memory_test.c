@@ -14,6 +14,7 @@
 #include "common/bytes.h"
 #include "elf_image.h"
 #include "leave/loaded.h"
+#include "pc_map.h"
 #include "purgatory/purgatory.h"
 #include "segue.h"
 
@@ -32,12 +33,7 @@ static const char *const names[BLOBS] = {"ELF", "Multiboot 1", "Linux", "Linux i
 
 /* A PC with 128 MiB, and 1 GiB above 4 GiB. */
 static const struct segue_range pc[] = {
-	{0, 0x9fc00, SEGUE_MEMORY_RAM, 0},
-	{0x9fc00, 0xa0000, SEGUE_MEMORY_RESERVED, 0},
-	{0xf0000, 0x100000, SEGUE_MEMORY_RESERVED, 0},
-	{0x100000, 0x7fe0000, SEGUE_MEMORY_RAM, 0},
-	{0x7fe0000, 0x8000000, SEGUE_MEMORY_ACPI, 0},
-	{0xfffc0000, 0x100000000, SEGUE_MEMORY_RESERVED, 0},
+	PC_MAP,
 	{0x100000000, 0x140000000, SEGUE_MEMORY_RAM, 0},
 };
 

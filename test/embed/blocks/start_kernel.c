@@ -8,7 +8,7 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 
 #define HIGH 0x100000000u
 
-static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 6)] __attribute__((aligned(4096)));
+static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 6) + SEGUE_WORKSPACE_SIZE_CORE(32)] __attribute__((aligned(4096)));
 static unsigned char digest[32];
 static struct segue_range target_memory;
 static struct segue_extent staging;
@@ -90,7 +90,7 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 		args.digest = digest;
 	if (asks(cmdline, "ask=devices"))
 		args.flags |= SEGUE_LOAD_QUIET_PIC;
-	if (asks(cmdline, "ask=return")) {
+	if (asks(cmdline, "ask=return") || asks(cmdline, "ask=elf_core")) {
 		target_memory.start = 0x200000u;
 		target_memory.end = staging.addr = 0x280000u;
 		staging.size = 0x80000u;
@@ -99,6 +99,8 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 		args.staging = &staging;
 		args.target_memory_count = args.staging_count = 1;
 	}
+	if (asks(cmdline, "ask=elf_core"))
+		args.flags |= SEGUE_LOAD_CORE;
 	if (asks(cmdline, "ask=catcher"))
 		args.flags |= SEGUE_LOAD_CATCHER;
 #if defined(__x86_64__)

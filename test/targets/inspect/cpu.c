@@ -422,7 +422,7 @@ static void judge_msr(const char *name, struct msr msr, uint64_t want)
 static void judge_segue_registers(const struct saved *state, enum variant variant)
 {
 	bool linux_variant = variant == VARIANT_LINUX;
-	bool multiboot = variant == VARIANT_MULTIBOOT || variant == VARIANT_MULTIBOOT_VIDEO;
+	bool multiboot = variant == VARIANT_MULTIBOOT || variant == VARIANT_MULTIBOOT_VIDEO || variant == VARIANT_MULTIBOOT2;
 
 	if (!multiboot)
 		expect("segue.eax", state->eax, 0);

@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ; Entry of the ELF variants. -DMULTIBOOT: with a Multiboot 1 header; -DVIDEO: that header
-; also asks for a video mode. Without either: a plain ELF executable.
+; also asks for a video mode. -DMULTIBOOT2: with a Multiboot 2 header. Without any: a plain ELF executable.
 %include "save.inc"
 %include "variant.inc"
 
@@ -34,6 +34,30 @@ section .multiboot progbits alloc noexec nowrite align=4
 %endif
 %endif
 
+%ifdef MULTIBOOT2
+; Multiboot 2, sections 3.1.1 to 3.1.9. Every kind of information is requested that GRUB 2.06 knows.
+MULTIBOOT2_MAGIC	equ 0xe85250d6
+
+section .multiboot progbits alloc noexec nowrite align=8
+header2:
+	dd	MULTIBOOT2_MAGIC, 0, header2_end - header2
+	dd	-(MULTIBOOT2_MAGIC + header2_end - header2)
+	dw	1, 0
+	dd	8 + 4 * 10
+	dd	1, 2, 3, 4, 5, 6, 8, 9, 14, 21
+	dw	4, 0
+	dd	12, 2			; text can be used
+	align	8, db 0
+	dw	6, 0
+	dd	8
+	dw	77, 1			; unknown and optional
+	dd	9, 0
+	align	8, db 0
+	dw	0, 0
+	dd	8
+header2_end:
+%endif
+
 section .text
 _start:
 	mov	[state + saved.eax], eax
@@ -51,6 +75,8 @@ _start:
 	mov	eax, VARIANT_MULTIBOOT_VIDEO
 %elifdef MULTIBOOT
 	mov	eax, VARIANT_MULTIBOOT
+%elifdef MULTIBOOT2
+	mov	eax, VARIANT_MULTIBOOT2
 %else
 	mov	eax, VARIANT_ELF
 %endif

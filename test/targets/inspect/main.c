@@ -131,6 +131,8 @@ static uint32_t command_line(const struct saved *state, enum variant variant)
 	case VARIANT_MULTIBOOT:
 	case VARIANT_MULTIBOOT_VIDEO:
 		return multiboot_command_line(state);
+	case VARIANT_MULTIBOOT2:
+		return multiboot2_command_line(state);
 	case VARIANT_LINUX:
 		return linux_command_line(state);
 	case VARIANT_ELF:
@@ -146,6 +148,8 @@ static const char *variant_name(enum variant variant)
 		return "multiboot";
 	case VARIANT_MULTIBOOT_VIDEO:
 		return "multiboot with video";
+	case VARIANT_MULTIBOOT2:
+		return "multiboot2";
 	case VARIANT_LINUX:
 		return "linux";
 	case VARIANT_ELF:
@@ -173,12 +177,16 @@ void inspect_main(const struct saved *state, enum variant variant)
 	cpu_print(state);
 	if (variant == VARIANT_LINUX)
 		linux_print(state);
+	else if (variant == VARIANT_MULTIBOOT2)
+		multiboot2_print(state);
 	else if (variant != VARIANT_ELF)
 		multiboot_print(state);
 
 	cpu_judge(state, variant, strict, catcher);
 	if (variant == VARIANT_LINUX)
 		linux_judge(state, strict);
+	else if (variant == VARIANT_MULTIBOOT2)
+		multiboot2_judge(state, strict);
 	else if (variant != VARIANT_ELF)
 		multiboot_judge(state, variant == VARIANT_MULTIBOOT_VIDEO, strict);
 	image_judge(variant != VARIANT_LINUX, nonzero_bss);

@@ -16,6 +16,7 @@ enum variant {
 	VARIANT_MULTIBOOT_VIDEO,
 	VARIANT_LINUX,
 	VARIANT_ELF,
+	VARIANT_MULTIBOOT2,
 };
 
 /* the same layout as in save.inc */
@@ -82,6 +83,10 @@ void cpu_judge(const struct saved *state, enum variant variant, bool strict, boo
 void multiboot_print(const struct saved *state);
 void multiboot_judge(const struct saved *state, bool video, bool strict);
 uint32_t multiboot_command_line(const struct saved *state);
+
+void multiboot2_print(const struct saved *state);
+void multiboot2_judge(const struct saved *state, bool strict);
+uint32_t multiboot2_command_line(const struct saved *state);
 
 void linux_print(const struct saved *state);
 void linux_judge(const struct saved *state, bool strict);

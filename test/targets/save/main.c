@@ -60,16 +60,16 @@ static void print(const char *text)
 static bool transfer(uint32_t function, uint64_t from, uint32_t count)
 {
 	struct segue_bios_registers registers = {.eax = function, .edx = DISK, .esi = 0, .ds = PACKET / 16};
-	void (*call)(uint32_t, struct segue_bios_registers *);
+	bios_call_entry *call;
 	uint8_t *packet = physical(PACKET);
 
-	call = (void (*)(uint32_t, struct segue_bios_registers *))(uintptr_t)(BIOS_PAGE + le16(physical(BIOS_PAGE)));
+	call = (bios_call_entry *)(uintptr_t)(BIOS_PAGE + le16(physical(BIOS_PAGE)));
 	put_le16(packet, 16);
 	put_le16(packet + 2, (uint16_t)count);
 	put_le16(packet + 4, 0);
 	put_le16(packet + 6, BUFFER / 16);
 	put_le64(packet + 8, from);
-	call(0x13, &registers);
+	call(0x13, &registers, 0);
 	return !(registers.eflags & SEGUE_BIOS_CARRY);
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The fuzzer's bytes as a kernel, with the checksum of a Multiboot 2 header corrected. */
+#include "check_multiboot2.h"
+#include "mend_sum.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t kernel[BLOB_MAX];
+	struct layout layout = take_layout(data, &size);
+
+	if (size > BLOB_MAX)
+		return 0;
+	memcpy(kernel, data, size);
+	/* Three times of four */
+	if (layout.flags >= 0x40)
+		mend_sum(kernel, size, 0xe85250d6, 4, 8, 32768);
+	check_load(kernel, size, &layout, check_multiboot2);
+	return 0;
+}
