@@ -36,7 +36,7 @@ RING, RING_SIZE = 0x2200000, 0x3000
 TABLES = 0x4000
 BAD = r"^(Refused: .*|BAD: .*|host: exception .*|host: out of .*|host: no NMI came|segue: .*|LINUX-BAD .*|.*Kernel panic.*)"
 LINUX = {"amd64": ("cloud-amd64/linux", "x86_64"), "i386": ("di-i386/linux", "i686")}
-# While QEMU's other CPUs spin, it may lack the time to deliver the interrupts of the timer that Linux waits for.
+# On a busy machine, or while QEMU's other CPUs spin, it lacks the time to deliver the interrupts of the timer that Linux waits for.
 LOADED = "no_timer_check"
 PAGE = 4096
 HOST_NOTE, CPU_NOTE, NO_CPU, CRASH_NOTE, KERNEL_NOTE, LOG_NOTE = range(0x5301, 0x5307)
@@ -197,7 +197,7 @@ def check_moves(cell, said):
     moved, in_place, payload = (int(each, 16) for each in re.search(
         r"^host: a crash moves (\w+) bytes, and (\w+) of (\w+) are in place$", said, re.MULTILINE).groups())
     if "placed" in cell.words:
-        assert 0x80000 <= moved <= 0x80000 + TABLES and payload - in_place <= TABLES and in_place > 8 << 20
+        assert 0x80000 <= moved <= 0x80000 + TABLES and payload - in_place <= TABLES and in_place > 1 << 20
     else:
         assert moved > 0x80000 and in_place < payload
 
@@ -211,7 +211,7 @@ def test_crash(cell, post_mortem, row, tmp_path):
     sums = ",".join(f"{start:x}-{end:x}" for start, end in SUMS)
     line = (f"{words} direct pit quiet=all crash core lowtoo target={START:x} tsize={END - START:x} sums={sums} {cell.words}" +
             (f" cpus={cell.cpus}" if cell.cpus > 1 else ""))
-    linux = f"console=ttyS0 quiet dead.sums={sums}" + (" " + LOADED if cell.cpus > 1 else "")
+    linux = f"console=ttyS0 quiet {LOADED} dead.sums={sums}"
     boot = qemu_kernel(Part(host(build), line), parts_of(cell, linux, post_mortem, str(tmp_path)))
     boot["args"] += ["-smp", str(cell.cpus)]
     receives = contextlib.nullcontext()
@@ -316,7 +316,8 @@ def check_gdb(cell, symbols, core):
     assert "panic" not in cell.callers or '"as asked for"' in text, text
     assert "counter = 4711" in text and '"the host\'s witness"' in text, text
     threads = re.findall(r"^[* ] +\d+ +LWP (\d+) ", text, re.MULTILINE)
-    assert [int(each) - 1 for each in threads] == [i for i in range(cell.cpus) if i not in cell.lost], text
+    numbers = [int(each) - 1 for each in threads]
+    assert numbers == [numbers[0]] + [i for i in range(cell.cpus) if i not in (numbers[0], *cell.lost)], text
 
 
 def crash_note(said, cpus):
@@ -346,7 +347,7 @@ def test_linux_with_more_cpus(post_mortem, tmp_path, row):
 def test_a_machine_check(post_mortem, tmp_path, row):
     symbols = Symbols("x86_64")
     boot = qemu_kernel(Part(host("x86_64"), f"{LONG_LINE} fault=mce tss"),
-                       parts_of(Cell("long", "amd64", ""), "console=ttyS0 quiet", post_mortem, str(tmp_path)))
+                       parts_of(Cell("long", "amd64", ""), f"console=ttyS0 quiet {LOADED}", post_mortem, str(tmp_path)))
     with Qemu("crash-mce", memory="256M", cpu="max", **boot) as vm:
         vm.wait_for("^host: waits for a machine check", timeout=60, but_not=BAD)
         # Intel SDM vol. 3, 15.3.2.2: valid, uncorrected, enabled, and the state may be wrong; MCG_STATUS: RIPV and MCIP
@@ -356,7 +357,9 @@ def test_a_machine_check(post_mortem, tmp_path, row):
         row(vm.elapsed())
         why, (_, kind, status) = crash_note(vm.serial(), 1)
     assert (why, kind) == ("an exception", 1)
-    assert symbols.at["third"] <= struct.unpack_from("<Q", status, 112 + 16 * 8)[0] < symbols.at["third"] + 0x200
+    # The compiler may have changed its name, as third.constprop.0.
+    third = next(value for name, value in symbols.at.items() if name.partition(".")[0] == "third")
+    assert third <= struct.unpack_from("<Q", status, 112 + 16 * 8)[0] < third + 0x200
 
 
 @pytest.mark.parametrize("reboots", [False, True])

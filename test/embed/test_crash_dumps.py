@@ -14,7 +14,7 @@ from embed import ARCHES, HERE, ROOT, run
 from images import Part, qemu_kernel
 from qemu import Qemu
 from test_come_back import STANDARDS
-from test_crash import CRASH_NOTE, LINUX, bytes_said, notes_of, pack
+from test_crash import CRASH_NOTE, LINUX, LOADED, bytes_said, notes_of, pack
 
 WHY = "as the lines say"
 
@@ -58,7 +58,7 @@ def test_linux_has_the_host(tmp_path, arch, bundle):
     run("make", "-j2", f"CC={embed.compiler('gcc', arch)}", cwd=tmp_path)
     symbols = {name: int(value, 16) for value, name in re.findall(r"^([0-9a-f]+) \w (\S+)$", run("nm", tmp_path / "kernel32.elf"),
                                                                  re.MULTILINE)}
-    medium = qemu_kernel(Part(str(tmp_path / "kernel32.elf")), [Part(bundle, "console=ttyS0 quiet")])
+    medium = qemu_kernel(Part(str(tmp_path / "kernel32.elf")), [Part(bundle, f"console=ttyS0 quiet {LOADED}")])
     with Qemu(f"crash-dumps-{arch}", memory="256M", cpu="max", **medium) as vm:
         vm.wait_for("^linux: that is all", timeout=90, but_not="^(it was refused|segue: .*|LINUX-BAD .*|.*Kernel panic.*)")
         said = vm.serial()
