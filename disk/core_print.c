@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "common/bytes.h"
+#include "core_crash.h"
 #include "core_print.h"
 #include "disk.h"
 #include "kernel_facts.h"
@@ -178,8 +179,11 @@ void core_print(const struct core *core, const struct core_list *mapped)
 	printf("; ELF%d, %s of memory\n", core->is_64 ? 64 : 32, human_size(size_of(&core->memory)));
 	if (core->has_host)
 		print_host(core);
-	for (size_t i = 0; i < core->cpu_count; i++)
+	core_print_crash(core);
+	for (size_t i = 0; i < core->cpu_count; i++) {
 		print_cpu(&core->cpus[i], i);
+		core_print_control(core, core_cpu_pid(&core->cpus[i]) - 1);
+	}
 	print_notes(core);
 	if (core->left_out) {
 		fact("left out");
@@ -187,4 +191,5 @@ void core_print(const struct core *core, const struct core_list *mapped)
 	}
 	print_damages(core);
 	print_ranges(mapped ? mapped : &core->segments, !mapped);
+	core_print_log(core);
 }

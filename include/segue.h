@@ -192,6 +192,11 @@ enum segue_error {
 	 * have
 	 */
 	SEGUE_E_CORE = 141,
+	/*
+	 * SEGUE_LOAD_CRASH without target_memory, with a flag that it excludes, with the workspace in target_memory, with a range of
+	 * unused that ends before it starts, with more than 8192 CPUs, or with a note that has no name or is too large
+	 */
+	SEGUE_E_CRASH = 142,
 
 	/* segue_ready() */
 	/* this copy of the library has loaded nothing in the workspace since the host started, or that was overwritten */
@@ -379,6 +384,14 @@ struct segue_mapping {
 	uint64_t size;
 };
 
+/* A note of an ELF core. */
+struct segue_note {
+	const char *name;             /* 1 to 64 bytes, with a zero after them */
+	uint32_t type;
+	const void *data;
+	size_t size;                  /* at most 64 KiB */
+};
+
 /* flags of struct segue_load_args */
 /* The host asserts that the entry of a plain ELF64 is 32-bit code. Without this flag it is refused (SEGUE_E_ELF_64BIT). */
 #define SEGUE_LOAD_ELF_ENTRY_32 0x1u
@@ -489,9 +502,22 @@ struct segue_mapping {
  * in its struct segue_return_block.
  */
 #define SEGUE_LOAD_CORE         0x800000u
+/*
+ * For a target that segue_exec() starts when the host has crashed ("A crash" below). Needs target_memory; staging has what the host
+ * uses of it, which is saved there before the target runs. Excludes SEGUE_LOAD_RETURN. The target gets an ELF core header of the
+ * host's memory as with SEGUE_LOAD_CORE, with notes of cpu_count CPUs, and is told of it by "elfcorehdr=0x..." in front of its
+ * command line. Linux also gets "nr_cpus=1", unless there is an nr_cpus= already.
+ *
+ * segue_exec() may run on any CPU. CPUs that have not parked run on. From the boot CPU, SEGUE_LOAD_INIT_CPUS stops them. From
+ * another CPU only those that have parked get an INIT, because it would restart the boot CPU in the firmware. A Linux with more
+ * than one CPU must not start the boot CPU then either ("nr_cpus=4 disable_cpu_apicid=0", with the ID of its local APIC).
+ *
+ * If a digest is wrong, what was written over since segue_load() is named by its range.
+ */
+#define SEGUE_LOAD_CRASH        0x1000000u
 /* A kernel with headers of both versions is loaded by Multiboot 2; without this flag by Multiboot 1, if that is linked. */
 #define SEGUE_LOAD_MULTIBOOT_2  0x2000000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x2ffffffu
+#define SEGUE_LOAD_KNOWN_FLAGS  0x3ffffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -571,12 +597,13 @@ struct segue_load_args {
 	size_t target_memory_count;
 
 	/*
-	 * For SEGUE_LOAD_RETURN. The RAM in target_memory is exchanged with staging, in the order of addresses, except what
-	 * unused says that the host does not use (type is not read): that moves not at all, and is lost to the host. Staging is
-	 * memory of the host outside workspace and target_memory, as many bytes as are exchanged at least, in any pieces; it
-	 * may be memory of the blob. With SEGUE_LOAD_CORE a byte has the same offset in a page in both, so that bytes of
-	 * staging stay unused where that differs; whole pages have room for whole pages. It must not meet keep, and neither
-	 * must target_memory, which has RAM below 4 GiB only. Blob and staging belong to Segue until segue_unload().
+	 * For SEGUE_LOAD_RETURN and SEGUE_LOAD_CRASH. The RAM in target_memory is exchanged with staging (for a crash it is
+	 * only copied there), in the order of addresses, except what unused says that the host does not use (type is not
+	 * read): that moves not at all, and is lost to the host. Staging is memory of the host outside workspace and
+	 * target_memory, as many bytes as are exchanged at least, in any pieces; it may be memory of the blob. With a core a
+	 * byte has the same offset in a page in both, so that bytes of staging stay unused where that differs; whole pages
+	 * have room for whole pages. It must not meet keep, and neither must target_memory, which has RAM below 4 GiB only.
+	 * Blob and staging belong to Segue until segue_unload().
 	 */
 	const struct segue_extent *staging;
 	size_t staging_count;
@@ -584,13 +611,20 @@ struct segue_load_args {
 	size_t unused_count;
 
 	/*
-	 * For SEGUE_LOAD_CORE: where the host maps its memory, for debuggers that read the core. In any order; not overlapping
-	 * in virtual addresses. Neighbours that continue each other become one, and physical memory that is none of the host's
-	 * RAM is left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical addresses are told as
-	 * virtual ones.
+	 * For SEGUE_LOAD_CORE and SEGUE_LOAD_CRASH: where the host maps its memory, for debuggers that read the core. In any
+	 * order; not overlapping in virtual addresses. Neighbours that continue each other become one, and physical memory that
+	 * is none of the host's RAM is left out, so that a few ranges do: the direct map, the kernel's image. Count 0: physical
+	 * addresses are told as virtual ones.
 	 */
 	const struct segue_mapping *mappings;
 	size_t mapping_count;
+
+	/*
+	 * For SEGUE_LOAD_CRASH: notes of the host's own for the core, at most 64, which are copied: VMCOREINFO, its name, or where its
+	 * log is (segue_core.h: SEGUE_CORE_KERNEL, SEGUE_CORE_LOG).
+	 */
+	const struct segue_note *notes;
+	size_t note_count;
 };
 
 /*
@@ -616,6 +650,11 @@ size_t segue_workspace_size_return(size_t extents, size_t staging);
  * 1.4 MB.
  */
 #define SEGUE_WORKSPACE_SIZE_CORE(loads) ((((size_t)(loads)) * 56u + 8191u) & ~(size_t)4095u)
+/*
+ * The bytes that SEGUE_LOAD_CRASH needs on top of both, for this many CPUs and bytes of notes; of each note count its name, its
+ * contents and 20 bytes.
+ */
+#define SEGUE_WORKSPACE_SIZE_CRASH(cpus, notes) ((((size_t)(cpus)) * 512u + (size_t)(notes) + 4607u) & ~(size_t)4095u)
 
 /*
  * How addresses are checked
@@ -805,6 +844,45 @@ int segue_target_extents(const void *workspace, struct segue_target_extent *exte
  */
 int segue_target_core(const void *workspace, void *header, uint64_t header_phys, size_t size, size_t *need);
 
+/*
+ * A crash (SEGUE_LOAD_CRASH).
+ *
+ * At boot: segue_load() with target_memory that the host does not use, except the memory below 1 MiB that a Linux needs (64 KiB to
+ * 640 KiB). unused has all of it but that, and staging has room for that. To move nothing else in a crash, read the blob to where the
+ * target's segments are (segue_segment_at()) and load it again; segue_describe() says how many bytes are still moved.
+ *
+ * In a crash: each CPU that still can calls segue_crash_cpu() or segue_crash_frame(), from a panic or from the handler of an
+ * interrupt, an NMI, a double fault or a machine check. Then one of them calls segue_exec(), whatever segue_ready() says. The others
+ * park or halt. A CPU that does neither runs on in the host's memory, of which Segue writes only staging and the workspace.
+ *
+ * These functions take no lock and call nothing of the host. They need 768 bytes of the stack that they are called on. Each may be
+ * called any number of times, also by a handler that has interrupted it.
+ */
+/* Registers of a CPU. A 32-bit host leaves r8 to r15 and the bases at 0. */
+struct segue_registers {
+	uint64_t ax, bx, cx, dx, si, di, bp, sp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t ip, flags;
+	uint64_t cs, ss, ds, es, fs, gs; /* selectors */
+	uint64_t fs_base, gs_base;
+};
+/*
+ * Puts the registers of CPU number cpu, from 0, into its note in the core, with the control registers that the calling CPU has
+ * now. registers NULL: those of the caller that a call preserves. The last call for a CPU counts. Two CPUs must not use one number
+ * at the same time. The control registers of the first CPU that is noted are also those of the core (segue_core.h).
+ *
+ * Returns SEGUE_OK; SEGUE_E_NOT_LOADED if nothing is loaded there for a crash; SEGUE_E_ARGUMENT if cpu is not below cpu_count.
+ */
+SEGUE_STACK_CALL int segue_crash_cpu(void *workspace, uint32_t cpu, const struct segue_registers *registers);
+/*
+ * The same in a handler: frame is what the CPU has pushed, from IP on, so after the error code if there is one. general: ax to r15
+ * of these are used, except sp; NULL: they are not known. The segments DS to GS and the bases are those of now. (A 32-bit host whose
+ * double fault has a task gate finds all registers in the TSS of the task that was left, and calls segue_crash_cpu().)
+ */
+SEGUE_STACK_CALL int segue_crash_frame(void *workspace, uint32_t cpu, const void *frame, const struct segue_registers *general);
+/* Puts a sentence into the core that says why the host has crashed: the first 231 bytes, by the first call. */
+SEGUE_STACK_CALL int segue_crash_text(void *workspace, const char *text);
+
 /* What video mode a target requests. */
 enum segue_video {
 	SEGUE_VIDEO_NOT_ASKED = 0,
@@ -836,7 +914,7 @@ struct segue_description {
 	uint32_t real_mode;           /* 1: entered in real mode; entry is CS * 16 + IP */
 	uint32_t is_64_bit;           /* 1: its headers say that it needs a 64-bit CPU (ELF64; Linux 3.8 and later) */
 	uint64_t core;                /* physical: the ELF core header of the host's memory; 0: none (SEGUE_LOAD_CORE) */
-	uint64_t core_size;           /* bytes of it, with its program headers and notes */
+	uint64_t core_size;           /* bytes of it, with its program headers and, unless it is for a crash, its notes */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 
@@ -1048,7 +1126,8 @@ extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SE
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
 extern const struct segue_block segue_block_return;    /* SEGUE_LOAD_RETURN */
-extern const struct segue_block segue_block_elf_core;  /* SEGUE_LOAD_CORE */
+extern const struct segue_block segue_block_elf_core;  /* SEGUE_LOAD_CORE, SEGUE_LOAD_CRASH */
+extern const struct segue_block segue_block_crash;     /* SEGUE_LOAD_CRASH */
 extern const struct segue_block *const segue_blocks[];
 
 /*

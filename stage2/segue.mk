@@ -16,7 +16,7 @@
 #     SEGUE_PROTOCOLS  of core linux multiboot2 multiboot elf linux16 boot_sector those that are linked; by default all
 #     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
 #     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
-#     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher return elf_core, in the same way: purgatory's optional blocks
+#     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher return elf_core crash, in the same way: purgatory's optional blocks
 #                      (segue.h says at segue_blocks what needs which)
 #     SEGUE_EXTRAS     of exchange replay translate sections, in the same way: what few hosts or targets need (segue.h says at
 #                      segue_load_extras what is for what)
@@ -43,7 +43,7 @@ endif
 
 # ---- the lists, relative to SEGUE_DIR ----
 SEGUE_WILDCARD = $(patsubst $(SEGUE_DIR)/%,%,$(sort $(wildcard $(addprefix $(SEGUE_DIR)/,$(1)))))
-SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load blocks plan leave bios return core)
+SEGUE_ROOMS := loaders loaders/common loaders/container $(addprefix stage2/,load blocks plan leave bios return core crash)
 SEGUE_C := $(call SEGUE_WILDCARD,$(SEGUE_ROOMS:%=%/*.c))
 SEGUE_MEMORY_C := $(call SEGUE_WILDCARD,stage2/memory/*.c)
 SEGUE_HEADERS := $(call SEGUE_WILDCARD,include/*.h $(SEGUE_ROOMS:%=%/*.h) stage2/machine/*.h stage2/memory/*.h stage2/numbers/*.h stage2/purgatory/*.h)
@@ -62,7 +62,7 @@ SEGUE_ALL_PROTOCOLS := core linux multiboot2 multiboot elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
 SEGUE_ALL_CHECKS := host
 SEGUE_ALL_EXTRAS := exchange replay translate sections
-SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher return elf_core
+SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher return elf_core crash
 SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
 SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
 SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)
@@ -97,7 +97,10 @@ SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call 
 	$(call SEGUE_UNLESS,replay exchange,load/check_plan.c plan/replay.c,stage2/) $(call SEGUE_UNLESS,translate,load/extents.c,stage2/) \
 	$(call SEGUE_UNLESS,bundle,container/bundle%.c) $(call SEGUE_UNLESS,fiwix,container/fiwix.c) \
 	$(if $(SEGUE_CHECKS),,stage2/leave/places.c stage2/leave/walk.c) $(if $(filter 0,$(SEGUE_SENTENCES)),loaders/common/log.c) \
-	$(if $(filter return,$(SEGUE_BLOCKS)),,stage2/return/%.c stage2/return/enter_%.asm) $(if $(filter elf_core,$(SEGUE_BLOCKS)),,stage2/core/%.c) \
+	$(if $(filter return,$(SEGUE_BLOCKS)),,$(addprefix stage2/return/,call.c prepare.c registers.c workspace_size.c enter_%.asm)) \
+	$(if $(filter return crash,$(SEGUE_BLOCKS)),,stage2/return/saves.c) \
+	$(if $(filter return elf_core crash,$(SEGUE_BLOCKS)),,stage2/return/line.c) \
+	$(if $(filter crash,$(SEGUE_BLOCKS)),,stage2/crash/%.c stage2/crash/note_%.asm) $(if $(filter elf_core crash,$(SEGUE_BLOCKS)),,stage2/core/%.c) \
 	$(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
 SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
 SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)

@@ -53,7 +53,7 @@ $(KEEP): test/targets/keep/keep.ld $(B)/keep/start.o $(B)/keep/main.o
 HOSTS := $(addprefix $(B)/hosts/,i386-low.elf i386-high.elf i386-mid.elf i386-fiwix.elf x86_64.elf fiwix-init)
 HOSTS_SRC := test/hosts
 HOST_BOOT := boot paging output
-HOST_KERNEL := kernel cpus tables state devices refusals bios physical binaries calls lend cores snapshot call_refusals hostile witness output
+HOST_KERNEL := kernel cpus tables state devices refusals bios physical binaries calls lend cores snapshot call_refusals crash hostile witness output
 HOST_LINK_i386-low := 0
 HOST_LINK_i386-high := 0xc0000000
 HOST_LINK_i386-mid := 0x01000000
@@ -62,8 +62,8 @@ HOST_MORE_i386-fiwix := fiwix/host.o fiwix/kexec.o
 HOST_LINK_x86_64 := 0
 .PHONY: hosts
 hosts: $(HOSTS) $(CALL_TARGETS) $(SAVE) ## host kernels for the tests (build/hosts/)
-CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none
-CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none
+CC_hosts/i386 = $(CC32) $(FREE) $(ARCH_i386) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none -g
+CC_hosts/x86_64 = $(CC64) $(FREE) $(ARCH_x86_64) -Iinclude -Itest/targets/call -Itest/targets/save -fvisibility=hidden -fcf-protection=none -g
 $(eval $(call objects,hosts/i386,$(HOSTS_SRC)/,elf32))
 $(eval $(call objects,hosts/x86_64,$(HOSTS_SRC)/,elf64))
 # static-pie: the kernel carries its relocations, and the boot stage applies them.

@@ -106,7 +106,9 @@ struct job {
 	struct save *saves;           /* sorted by dest */
 	size_t save_count;
 	addr_t core;                  /* physical: the ELF core header of the host's memory (core/core.h); 0: none */
-	uint32_t core_size, core_notes; /* bytes of all of it, and before its notes */
+	uint32_t core_size;           /* bytes of it; for a crash without its notes */
+	uint32_t core_notes, core_notes_size; /* where the notes are in the workspace, and their bytes */
+	uint32_t core_cpus;           /* CPUs that have a slot in the notes (core/slots.h); 0: the target is not for a crash */
 	/* Fills in the notes of the CPU that calls segue_call(). NULL: there is no core. */
 	void (*note_caller)(const struct job *job, const struct caller *caller, uint32_t cpu);
 	struct range spare;           /* a part of the workspace, physical, in which bytes may be set aside */

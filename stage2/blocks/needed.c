@@ -4,12 +4,12 @@
 #include "common/memory_functions.h"
 
 /* These run before purgatory moves, or lie elsewhere. */
-#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER | BLOCK_RETURN | BLOCK_ELF_CORE)
+#define BLOCKS_THAT_STAY (BLOCK_DEVICES | BLOCK_CATCHER | BLOCK_RETURN | BLOCK_ELF_CORE | BLOCK_CRASH)
 
 int segue_need_block(struct job *job, uint32_t id)
 {
 	/* By the number of the bit in id. */
-	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core"};
+	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core", "crash"};
 	const char *name = names[0];
 
 	job->blocks |= id;
@@ -27,12 +27,12 @@ static int need_what_is_asked_for(struct job *job)
 		{SEGUE_LOAD_INIT_CPUS, BLOCK_CPUS},
 		{SEGUE_LOAD_REAL_MODE, BLOCK_REAL_MODE},
 		{SEGUE_LOAD_DIGEST_REBOOT, BLOCK_DIGEST},
-		{QUIET_EACH | SEGUE_LOAD_QUIET_ALL, BLOCK_DEVICES},
 		{SEGUE_LOAD_CATCHER, BLOCK_CATCHER},
 		{SEGUE_LOAD_RETURN, BLOCK_RETURN},
-		/* For the state of the host's devices. */
-		{SEGUE_LOAD_RETURN, BLOCK_DEVICES},
-		{SEGUE_LOAD_CORE, BLOCK_ELF_CORE},
+		/* A return also needs the state of the host's devices. */
+		{QUIET_EACH | SEGUE_LOAD_QUIET_ALL | SEGUE_LOAD_RETURN, BLOCK_DEVICES},
+		{SEGUE_LOAD_CRASH, BLOCK_CRASH},
+		{SEGUE_LOAD_CORE | SEGUE_LOAD_CRASH, BLOCK_ELF_CORE},
 	};
 	uint32_t flags = job->args->flags;
 	int error = SEGUE_OK;

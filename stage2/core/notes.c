@@ -2,36 +2,31 @@
 /* The notes of the host's core: segue_core.h. */
 #include "core/core.h"
 #include "common/memory_functions.h"
-#include "core/notes_format.h"
+#include "core/slots.h"
 #include "machine/hardware.h"
 #include "return/caller.h"
 #include "return/return_page.h"
-#include "segue_core.h"
-
-#define HOST_AT (sizeof(struct elf_note) + ALIGN_4(sizeof SEGUE_CORE_NAME))
-#define HOST_SIZE (HOST_AT + ALIGN_4(sizeof(struct segue_core_host)))
-#define CPUS 1u
 
 /* Those that have the library's width. */
 #define IS_64 (sizeof(uintptr_t) > 4)
 
-uint32_t segue_core_notes_size(void)
+void segue_core_write_notes(const struct job *job)
 {
-	return (uint32_t)(HOST_SIZE + CPUS * STATUS_SIZE);
-}
-
-void segue_core_write_notes(const struct job *job, uint8_t *notes)
-{
+	uint8_t *notes = job->workspace + job->core_notes;
 	struct segue_core_host host = {
-		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32, .flags = SEGUE_CORE_RESTORES,
+		.size = sizeof host, .version = SEGUE_VERSION, .width = IS_64 ? 64 : 32,
 		.workspace = job->workspace_phys, .workspace_size = job->args->workspace_size,
-		.restore_entry = (uint32_t)job->return_page + RETURN_RESTORE_AT,
-		.return_entry = (uint32_t)job->return_page + RETURN_ENTRY_AT,
 	};
 	struct core_status status = {.pid = 1};
 
+	if (job->return_page) {
+		host.flags = SEGUE_CORE_RESTORES;
+		host.restore_entry = (uint32_t)job->return_page + RETURN_RESTORE_AT;
+		host.return_entry = (uint32_t)job->return_page + RETURN_ENTRY_AT;
+	}
 	segue_core_put_note(notes, SEGUE_CORE_NAME, sizeof SEGUE_CORE_NAME, SEGUE_CORE_HOST, &host, sizeof host);
-	segue_core_put_note(notes + HOST_SIZE, CORE_NAME, sizeof CORE_NAME, NT_PRSTATUS, &status, sizeof status);
+	if (job->core_cpus == 0)
+		segue_core_put_note(notes + HOST_SIZE, CORE_NAME, sizeof CORE_NAME, NT_PRSTATUS, &status, sizeof status);
 }
 
 static uint64_t read_msr(uint32_t msr)
@@ -90,7 +85,7 @@ static void note_registers(core_word *to, const struct caller *caller)
 
 void segue_core_note_caller(const struct job *job, const struct caller *caller, uint32_t cpu)
 {
-	uint8_t *notes = job->workspace + (job->core - job->workspace_phys) + job->core_notes;
+	uint8_t *notes = job->workspace + job->core_notes;
 	struct segue_core_host host;
 	struct core_status status;
 

@@ -34,7 +34,7 @@ int segue_cpus_ready(const struct loaded *loaded)
 	base = apic_base(&features);
 	/* Without IA32_APIC_BASE this cannot be checked, and counts as the boot CPU. */
 	is_boot_cpu = base == 0 || base & APIC_BASE_BSP;
-	if (!is_boot_cpu && !(loaded->flags & SEGUE_LOAD_ANY_CPU))
+	if (!is_boot_cpu && !(loaded->flags & (SEGUE_LOAD_ANY_CPU | SEGUE_LOAD_CRASH)))
 		return SEGUE_E_READY_BOOT_CPU;
 	/* With cpu_count 0 or 1 the flag still promises that all others get an INIT, so it must be possible to send one. */
 	if (parked == others && (others > 0 || !(loaded->flags & SEGUE_LOAD_INIT_CPUS) || base == 0))

@@ -77,7 +77,7 @@ uint32_t segue_loaded_sum(const struct loaded *loaded)
 
 	return sum_of(bytes, PURGATORY_PARK) + sum_of(bytes + PARK_WRITES_END, PURGATORY_PAGE - PARK_WRITES_END) +
 	       sum_of(bytes + 2 * PURGATORY_PAGE, LEAVE_AT - 2 * PURGATORY_PAGE) +
-	       sum_of(loaded, loaded->workspace_size - LOADED_AT) - loaded->sum;
+	       sum_of(loaded, loaded->summed - LOADED_AT) - loaded->sum;
 }
 
 bool segue_has_moved(const void *workspace)

@@ -26,6 +26,7 @@ struct loaded {
 	const void *workspace;        /* its address at segue_load() */
 	addr_t workspace_phys;
 	size_t workspace_size;
+	size_t summed;                /* bytes of the workspace that sum covers; CPUs write to the others in a crash */
 	uint32_t flags, cpu_count;    /* arguments of segue_load() */
 	uint32_t over;                /* 1: segue_call() has returned from it, and it cannot be entered again */
 	uint32_t head_sum;            /* segue_loaded_head_sum() */

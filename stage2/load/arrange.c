@@ -221,6 +221,7 @@ static void write_loaded(const struct arrangement *a, struct loaded *loaded)
 	loaded->workspace = job->workspace;
 	loaded->workspace_phys = job->workspace_phys;
 	loaded->workspace_size = job->args->workspace_size;
+	loaded->summed = (size_t)(job->arena.end - job->workspace);
 	loaded->flags = job->args->flags;
 	loaded->cpu_count = job->args->cpu_count;
 	loaded->magic = LOADED_MAGIC;

@@ -103,7 +103,7 @@ static int check_args(struct job *job)
 		return segue_refuse(&job->log, SEGUE_E_FLAGS, "%x", (addr_t)args->flags);
 	if ((args->flags & (SEGUE_LOAD_CLEAR | SEGUE_LOAD_RETURN)) == SEGUE_LOAD_CLEAR)
 		return segue_refuse(&job->log, SEGUE_E_RETURN, "SEGUE_LOAD_CLEAR is given without it");
-	if ((args->flags & (SEGUE_LOAD_CORE | SEGUE_LOAD_RETURN)) == SEGUE_LOAD_CORE)
+	if ((args->flags & (SEGUE_LOAD_CORE | SEGUE_LOAD_RETURN | SEGUE_LOAD_CRASH)) == SEGUE_LOAD_CORE)
 		return segue_refuse(&job->log, SEGUE_E_CORE, "SEGUE_LOAD_CORE is given without SEGUE_LOAD_RETURN");
 	if (args->blob.size == 0)
 		return segue_refuse(&job->log, SEGUE_E_EMPTY, NULL);

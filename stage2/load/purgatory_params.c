@@ -21,7 +21,7 @@ static bool only_for_boot_cpu(const struct job *job)
 {
 	struct cpuid features = segue_cpuid_features();
 
-	return !(job->args->flags & SEGUE_LOAD_ANY_CPU) && segue_has_apic_base(&features);
+	return !(job->args->flags & (SEGUE_LOAD_ANY_CPU | SEGUE_LOAD_CRASH)) && segue_has_apic_base(&features);
 }
 
 /* Where purgatory prints an exception or a wrong digest. */

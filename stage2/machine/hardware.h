@@ -5,6 +5,7 @@
 
 /* Intel SDM vol. 1, 3.4.3 */
 #define EFLAGS_FIXED 0x2u
+#define EFLAGS_VM 0x20000u
 #define EFLAGS_ID 0x200000u
 
 /* Intel SDM vol. 3, 2.5 */

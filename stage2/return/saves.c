@@ -8,6 +8,7 @@
 
 /* Flags that make no sense for a host that comes back: another CPU would rest in the workspace, or there is no host left. */
 #define EXCLUDED (SEGUE_LOAD_ANY_CPU | SEGUE_LOAD_DIGEST_REBOOT)
+#define EXCLUDED_FROM_CRASH (SEGUE_LOAD_RETURN | SEGUE_LOAD_CLEAR | SEGUE_LOAD_KEEP_BUS_MASTERS)
 
 static addr_t workspace_end(const struct job *job)
 {
@@ -53,27 +54,30 @@ static int check_staging_place(const struct job *job, size_t index, const struct
 static int check_call(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
+	bool is_crash = args->flags & SEGUE_LOAD_CRASH;
+	uint32_t excluded = args->flags & (is_crash ? EXCLUDED_FROM_CRASH : EXCLUDED);
+	int code = is_crash ? SEGUE_E_CRASH : SEGUE_E_RETURN;
 
-	if (args->flags & EXCLUDED)
-		return segue_refuse(&job->log, SEGUE_E_RETURN, "not with flags %x", (addr_t)(args->flags & EXCLUDED));
+	if (excluded)
+		return segue_refuse(&job->log, code, "not with flags %x", (addr_t)excluded);
 	if (args->target_memory_count == 0)
-		return segue_refuse(&job->log, SEGUE_E_RETURN, "there is no target_memory");
+		return segue_refuse(&job->log, code, "there is no target_memory");
 	for (size_t i = 0; i < job->ram_count; i++)
 		if (overlaps(job->ram[i].start, job->ram[i].end, job->workspace_phys, workspace_end(job)))
-			return segue_refuse(&job->log, SEGUE_E_RETURN, "the workspace, %x to %x, is in target_memory, %x to %x",
+			return segue_refuse(&job->log, code, "the workspace, %x to %x, is in target_memory, %x to %x",
 					    job->workspace_phys, workspace_end(job), job->ram[i].start, job->ram[i].end);
 	for (size_t i = 0; i < args->target_memory_count; i++) {
 		const struct segue_range *range = &args->target_memory[i];
 
 		/* The target would be told of RAM that is not saved. */
 		if (range->end > ADDRESS_LIMIT && has_ram(args, range->start < ADDRESS_LIMIT ? ADDRESS_LIMIT : range->start, range->end))
-			return segue_refuse(&job->log, SEGUE_E_RETURN, "target_memory, range %z, has RAM above %x", (addr_t)i,
+			return segue_refuse(&job->log, code, "target_memory, range %z, has RAM above %x", (addr_t)i,
 					    (addr_t)ADDRESS_LIMIT);
 		for (size_t k = 0; k < args->keep_count; k++)
 			if (overlaps(args->keep[k].start, args->keep[k].end, range->start, range->end))
-				return segue_refuse(&job->log, SEGUE_E_RETURN, "range %z of keep is in target_memory", (addr_t)k);
+				return segue_refuse(&job->log, code, "range %z of keep is in target_memory", (addr_t)k);
 	}
-	return segue_check_ranges(job, args->unused, args->unused_count, SEGUE_E_RETURN, "range %z of unused ends before it starts");
+	return segue_check_ranges(job, args->unused, args->unused_count, code, "range %z of unused ends before it starts");
 }
 
 static int check_staging(const struct job *job)
@@ -234,7 +238,7 @@ static bool find_room(struct deal *deal, addr_t start)
 	for (; deal->extent < args->staging_count; deal->extent++, deal->used = 0) {
 		const struct segue_extent *extent = &args->staging[deal->extent];
 		addr_t left = (addr_t)extent->size - deal->used;
-		addr_t skip = args->flags & SEGUE_LOAD_CORE ? (start - (addr_t)extent->addr - deal->used) % PAGE : 0;
+		addr_t skip = args->flags & (SEGUE_LOAD_CORE | SEGUE_LOAD_CRASH) ? (start - (addr_t)extent->addr - deal->used) % PAGE : 0;
 
 		if (skip > 0 && left > 0 && deal->skipped == 0)
 			deal->skips = deal->extent;

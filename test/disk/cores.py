@@ -26,6 +26,17 @@ def host_note(width=32, version=100, flags=1, workspace=0x200000, workspace_size
                                          cr0, cr3, cr4, efer) + more)
 
 
+def crash_notes(lost=(), count=1, first=0, text=b"", cr3=0x5000):
+    """After a crash, in the order of the notes, without NT_PRSTATUS"""
+    cpus = (struct.pack("<IIIIIIQQQQQ", 64, i, int(i not in lost), 1, i, 0, 0x80000011, 0xdead, cr3, 0x20, 0x500) for i in range(count))
+    crash = struct.pack("<IIIIII232s", 256, count, 1, first, int(bool(text)), 0, text)
+    return b"".join(note(b"Segue", 0x5302, each) for each in cpus) + note(b"Segue", 0x5304, crash)
+
+
+def log_note(ring, ring_size, next_at, next_size=4, flags=0):
+    return note(b"Segue", 0x5306, struct.pack("<IIQQQII", 40, flags, ring, ring_size, next_at, next_size, 0))
+
+
 def cpu_note(width, pid=1, **registers):
     """NT_PRSTATUS"""
     if width == 32:

@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-from cores import (EM_386, NOWHERE, PAGE, Load, Tables, build_host, cpu_note, host_note, lay_out, note, read_core, write_core)
+from cores import (EM_386, NOWHERE, PAGE, Load, Tables, build_host, cpu_note, crash_notes, host_note, lay_out, log_note, note,
+                   read_core, write_core)
 from test_command import SEGUE, segue
 
 RAM = 0x100000                        # where the machine's memory begins
@@ -112,6 +113,51 @@ def test_notes_in_several_segments_and_room_between_them(core):
     first, second = host_note() + bytes(64), bytes(8) + cpu_note(32, 7) + bytes(16)
     text = core(write_core([Load(0, 0x200000, pattern(0x8000))], first + second)[0]).stdout
     assert "pr_pid 7" in text and "warning" not in text
+
+
+# ---- a crash ----
+
+def crashed(*more, next_=9, text=b"out of luck"):
+    ring = b"new line\nline\nolder line\n".ljust(64, b"\0")
+    memory = ring + struct.pack("<I", next_) + bytes(0x8000 - 68)
+    kernel = note(b"Segue", 0x5305, b"our kernel\x001.0\0of today\0")
+    notes = host_note() + cpu_note(32, 1) + cpu_note(32, 3) + crash_notes((1,), 3, 2, text) + kernel + b"".join(more)
+    return write_core([Load(0xC0000000, 0x200000, memory)], notes)[0]
+
+
+def test_what_a_crash_says(core):
+    text = core(crashed(log_note(0x200000, 64, 0x200040))).stdout
+    for line in ("crash +out of luck; CPU 2 was noted first", "lost +CPU 1", "host +our kernel 1.0: of today"):
+        assert re.search(rf"^  {line}$", text, re.M), (line, text)
+    assert text.count("CR0 0x80000011, CR2 0xdead, CR3 0x5000, CR4 0x20, EFER 0x500\n") == 2
+    assert text.endswith("\n  log, 64 bytes\nline\nolder line\nnew line\n")
+    # A number of all bytes so far
+    text = core(crashed(log_note(0x200000, 64, 0x200040, flags=1), next_=64 * 7 + 9)).stdout
+    assert text.endswith("\n  log, 64 bytes\nline\nolder line\nnew line\n")
+    assert "  crash           no reason is told; CPU 2" in core(crashed(text=b"")).stdout
+
+
+def test_gdb_begins_with_the_cpu_that_has_crashed(core):
+    """The others follow in their order, and the host's note stays the first one."""
+    core(crashed(), "-o", core.out)
+    notes = read_core(core.out.read_bytes())[3]
+    assert notes[0][:2] == (b"Segue", 0x5301)
+    assert [struct.unpack_from("<I", desc, 24)[0] for name, kind, desc in notes if name == b"CORE"] == [3, 1]
+    assert len(notes) == len(read_core(crashed())[3])
+
+
+@pytest.mark.parametrize("log, next_", [
+    (log_note(0x200000, 64, 0x200040), 65), (log_note(0x200000, 0x9000, 0x200040), 9), (log_note(0x100000, 64, 0x200040), 9),
+    (log_note(0x200000, 64, 0x300000), 9), (log_note(0x200000, 64, 0x200040, 2), 9), (log_note(2**64 - 32, 64, 0x200040), 9),
+    (log_note(0x200000, 64, 0x207FFD), 9),
+])
+def test_a_log_that_cannot_be_shown(core, log, next_):
+    assert core(crashed(log, next_=next_)).stdout.endswith("  not shown: it is not in the core, or its end is outside of it\n")
+
+
+def test_a_log_of_a_wrong_size(core):
+    for size in (0, (16 << 20) + 1, 2**64 - 1):
+        assert "  not shown: it must have 1 byte to 16 MiB\n" in core(crashed(log_note(0x200000, size, 0x200040))).stdout
 
 
 # ---- broken files ----

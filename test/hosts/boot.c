@@ -262,12 +262,13 @@ static void place_calls(uint64_t extents)
 	uint64_t size = word_number(line, "tsize=", 0x10000), start = word_number(line, "target=", 0x1000000);
 	struct host_call *second = &handover.calls[1];
 
-	if (!word(line, "calls="))
+	if (!word(line, "calls=") && !word(line, "crash"))
 		return;
 	handover.call_count = word(line, "two") ? 2 : 1;
 	for (uint64_t i = 0; i < handover.call_count; i++) {
 		choose_memory(&handover.calls[i], i ? word_number(line, "target2=", start) : start, size);
-		place_staging(&handover.calls[i], (uint32_t)size + (word(line, "lowtoo") ? LOW_END - LOW_START : 0));
+		/* The host does not use what a crash's target has, but for base memory. */
+		place_staging(&handover.calls[i], (word(line, "crash") ? 0 : (uint32_t)size) + (word(line, "lowtoo") ? LOW_END - LOW_START : 0));
 	}
 	if (handover.call_count == 1)
 		return;
@@ -281,7 +282,7 @@ static void place_workspace(uint64_t extents)
 	const char *line = handover.line;
 	uint64_t linear;
 
-	handover.workspace_size = word(line, "calls=") ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
+	handover.workspace_size = handover.call_count ? SEGUE_WORKSPACE_SIZE_RETURN(extents, handover.calls[0].staging_count) :
 							 SEGUE_WORKSPACE_SIZE(extents);
 	/* Each run of memory may be in two mappings. */
 	if (word(line, "core"))

@@ -49,7 +49,9 @@ void calls_arguments(struct segue_load_args *args, uint32_t which)
 		args->unused = call->memory;
 		args->unused_count = 1;
 	}
-	if (!word(handover.line, "noreturn"))
+	if (word(handover.line, "crash"))
+		crash_arguments(args);
+	else if (!word(handover.line, "noreturn"))
 		args->flags |= SEGUE_LOAD_RETURN;
 	else
 		args->staging_count = 0;

@@ -21,7 +21,7 @@ DATA		equ 0x10
 
 section .text
 global fault_task:function hidden
-extern last_step
+extern fault_begin
 
 kernel_entry:
 	xor	eax, eax
@@ -80,7 +80,7 @@ call_on_stack:
 
 ; The task for double faults; the error code is on its stack.
 fault_task:
-	call	last_step
+	call	fault_begin
 
 ; in [esp+4] struct leaving; does not return
 ; kernel.h; on the stack: the arguments of segue_call(), and where to put ESP of the call and the return address
@@ -108,6 +108,22 @@ call_with_marks:
 	pop	ebx
 	pop	ebp
 	ret
+
+; kernel.h; on the stack: a number; does not return
+global stay_marked:function hidden
+stay_marked:
+	mov	eax, [esp + 4]
+	shl	eax, 4
+	add	eax, MARK
+	lea	ebx, [eax + 1]
+	lea	ecx, [eax + 2]
+	lea	edx, [eax + 3]
+	lea	esi, [eax + 4]
+	lea	edi, [eax + 5]
+	lea	ebp, [eax + 6]
+.loop:
+	pause
+	jmp	.loop
 
 leave_now:
 	mov	ebx, [esp + 4]

@@ -109,6 +109,30 @@ call_with_marks:
 	pop	rbp
 	ret
 
+; kernel.h; EDI: a number; does not return
+global stay_marked:function hidden
+stay_marked:
+	shl	rdi, 4
+	mov	rax, MARK
+	add	rax, rdi
+	lea	rbx, [rax + 1]
+	lea	rcx, [rax + 2]
+	lea	rdx, [rax + 3]
+	lea	rsi, [rax + 4]
+	lea	rdi, [rax + 5]
+	lea	rbp, [rax + 6]
+	lea	r8, [rax + 8]
+	lea	r9, [rax + 9]
+	lea	r10, [rax + 10]
+	lea	r11, [rax + 11]
+	lea	r12, [rax + 12]
+	lea	r13, [rax + 13]
+	lea	r14, [rax + 14]
+	lea	r15, [rax + 15]
+.loop:
+	pause
+	jmp	.loop
+
 leave_now:
 	mov	rbx, rdi
 	cmp	dword [rbx + leaving.endbranch], 0
@@ -190,12 +214,25 @@ trap:
 	push	r9
 	push	r10
 	push	r11
+	; These for a crash only (crash.c).
+	push	rbx
+	push	rbp
+	push	r12
+	push	r13
+	push	r14
+	push	r15
 	cld
-	mov	rdi, [rsp + 72]
-	mov	rsi, [rsp + 80]
-	mov	rdx, [rsp + 88]
-	lea	rcx, [rsp + 104]
+	mov	rdi, [rsp + 120]
+	mov	rsi, [rsp + 128]
+	mov	rdx, [rsp + 136]
+	lea	rcx, [rsp + 152]
 	call	handle_vector
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbp
+	pop	rbx
 	pop	r11
 	pop	r10
 	pop	r9

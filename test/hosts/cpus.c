@@ -59,6 +59,8 @@ _Noreturn void cpus_enter(uint32_t number)
 		last_step();
 	if (word_is(line, "others=", "park") || (number == 1 && word_is(line, "others=", "mixed")))
 		park();
+	if (word_is(line, "others=", "marked"))
+		stay_marked(number);
 	stay(word_is(line, "others=", "halt") || (number == 2 && word_is(line, "others=", "mixed")));
 }
 
@@ -76,6 +78,11 @@ static void send_to_others(uint32_t what)
 	apic[APIC_ICR_LOW / 4] = what | ICR_OTHERS;
 	while (apic[APIC_ICR_LOW / 4] & ICR_PENDING)
 		__asm__ volatile("pause");
+}
+
+void cpus_nmi(void)
+{
+	send_to_others(ICR_NMI);
 }
 
 /* Sends NMIs to all other CPUs, one after the other. */

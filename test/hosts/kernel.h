@@ -21,6 +21,7 @@ void tables_load(void);
 void tables_hide_gdt(bool hide);      /* no exception can be taken then */
 void tables_take(void);               /* by another CPU */
 void tables_load_task(void);          /* TR, and a handler of its own for double faults */
+void tables_left_task(struct segue_registers *registers); /* i386: of the task that a double fault has left */
 void tables_load_ldt(void);
 void code_selector_put(uint32_t selector); /* copies the kernel's code segment to this selector */
 void gate_absent(uint32_t vector);
@@ -35,6 +36,7 @@ void load_ldt(uint16_t selector);
 void load_code(uint16_t selector);
 void call_on_stack(void (*function)(void), void *top);
 void fault_task(void);                /* i386: entry of the task that handles double faults */
+_Noreturn void fault_begin(void);     /* and where it goes on */
 extern uint8_t guard_page[], page_stack[], page_stack_top[], fault_stack_top[], shadow_stack[];
 
 /* How segue_exec() is entered; cpu_*.asm: struc leaving. */
@@ -46,6 +48,7 @@ struct leaving {
 	uint32_t endbranch;           /* set IA32_S_CET.ENDBR_EN last of all */
 	uint32_t data;                /* selector in DS and ES */
 };
+_Noreturn void stay_marked(uint32_t number); /* each register has a value of its own, by this number and the order in segue.h */
 _Noreturn void leave_now(const struct leaving *leaving);
 
 /* kernel.c */
@@ -84,6 +87,7 @@ void cpus_begin(void);                /* lets them enter the kernel */
 _Noreturn void cpus_enter(uint32_t number); /* another CPU comes here from the kernel's entry */
 void cpus_order(void);                /* a target is loaded: each CPU now does what the command line says */
 void cpus_restart(void);              /* starts them anew after an INIT, and waits until they are in the kernel */
+void cpus_nmi(void);                  /* sends an NMI to all others */
 int cpus_wait(const char **sentence); /* waits until the CPUs that park have parked, then calls segue_ready() */
 /* witness.c: the state that a call must leave unchanged */
 struct registers {
@@ -130,6 +134,14 @@ void calls(uint32_t count);
 void cores_arguments(struct segue_load_args *args);
 void cores(uint32_t count);
 void snapshot(void);                  /* snapshot.c: to targets/save, and from there */
+/* crash.c: the word crash */
+void crash_arguments(struct segue_load_args *args);
+_Noreturn void crash(void);
+void crash_noted(const uintptr_t *flags); /* an NMI of the crash has come */
+_Noreturn void crash_fault(uint32_t vector, const uintptr_t *flags); /* an exception */
+_Noreturn void crash_task(void);      /* i386: a double fault, in a task of its own */
+bool crash_place(void);               /* placed: the files are now where the target is to be, and are to be loaded again */
+void crash_say_moves(void);
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB */
 
