@@ -177,6 +177,7 @@ static int load_by_addresses(struct job *job, size_t offset, const struct tags *
 	const uint8_t *entry_tag = tags->of[MULTIBOOT2_HEADER_ENTRY];
 	uint8_t fields[20];
 	struct flat flat;
+	uint32_t above;
 	addr_t base;
 	int error;
 
@@ -190,6 +191,12 @@ static int load_by_addresses(struct job *job, size_t offset, const struct tags *
 			return segue_refuse(&job->log, SEGUE_E_MULTIBOOT_ADDRESS, "header_addr %x is below the header's offset %x",
 					    (addr_t)le32(fields), (addr_t)offset);
 		put_le32(fields + 4, le32(fields) - (uint32_t)offset);
+	}
+	/* The same section wants load_addr at or below header_addr. GRUB does not, and there are such kernels: they load no header. */
+	above = le32(fields + 4) - le32(fields);
+	if (le32(fields + 4) > le32(fields) && above <= kernel->size - offset) {
+		offset += above;
+		memcpy(fields, fields + 4, 4);
 	}
 	error = segue_multiboot_read_addresses(&job->log, kernel, offset, fields, &flat);
 	if (!error)

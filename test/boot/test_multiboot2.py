@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Multiboot 2 targets: the inspector's verdict from each way of booting, its tags beside those that GRUB gives the same kernel, and
 Xen by its own Multiboot 2 header."""
+import hashlib
 import os
 import re
+import struct
 import zlib
 
 import pytest
 
 import images
+from host_matrix import MODES
 from images import BUILD, Part
 from qemu import Qemu
+from test_calls import BAD, TARGET as CALLED, WRONG_DIGEST, machine as caller
+from test_digest import WRONG, bundle, read
+from test_hosts import machine as host
 from test_state import MULTIBOOT2, PASSED, SEGUE, CPUS, check_entry, check_reserved, check_verdict, connect, run_to, verdict
 
 FILES = [Part(os.path.join(BUILD, "inspect", "inspect.plain.elf"), "gamma delta"), Part(SEGUE)]
@@ -115,6 +121,67 @@ def test_the_same_as_grub(way, memory, tmp_path):
             assert "Segue" in block and "GRUB" in others[0]
         else:
             assert block == others[0], kind
+
+
+def segments(kernel):
+    """(offset, size) in the file of each segment of an ELF32 that is loaded."""
+    at, count = struct.unpack_from("<I", kernel, 28)[0], struct.unpack_from("<H", kernel, 44)[0]
+    headers = [struct.unpack_from("<5I", kernel, at + 32 * i) for i in range(count)]
+    return [(offset, size) for kind, offset, _, _, size in headers if kind == 1]
+
+
+def digest_of(kernel):
+    return hashlib.sha256(b"".join(kernel[offset:offset + size] for offset, size in segments(kernel))).hexdigest()
+
+
+def sealed(folder, path, right):
+    """Make a bundle of a kernel and its digest; if that is to be wrong, the last byte that is loaded has another bit. Return its
+    path, the digest in it, and the digest of the bytes in it."""
+    kernel = bytearray(read(path))
+    must_be = digest_of(kernel)
+    if not right:
+        kernel[sum(segments(kernel)[-1]) - 1] ^= 0x20
+    return bundle(os.path.join(folder, "sealed"), digest=must_be.encode() + b"\n", kernel=bytes(kernel)), must_be, digest_of(kernel)
+
+
+# 32-bit and 64-bit hosts with paging on
+hosts = pytest.mark.parametrize("mode", ["pae-high", "long", full("flat"), full("4k-high"), full("4m-high"), full("la57")])
+
+
+@hosts
+@pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
+def test_digest_from_a_host(mode, right, tmp_path):
+    """The inspector is entered if its digest is right, with what the host knows of ACPI. Otherwise purgatory prints both digests."""
+    path, must_be, digest = sealed(tmp_path, MULTIBOOT2.path, right)
+    build, words = MODES[mode]
+    with host(f"multiboot2-digest-{mode}-{right}", build, f"{words} acpi", [Part(path, "strict")], bits=64, cpu="max") as vm:
+        if right:
+            seen = verdict(vm)
+            assert not seen.bad and len(seen.good) >= MULTIBOOT2.few
+            assert [size for kind, size in re.findall(r"^tag\.(\d+) = size (\d+)", vm.serial(), re.MULTILINE) if kind == "14"] == ["28"]
+        else:
+            found = vm.wait_for(WRONG, timeout=20, but_not="^INSPECT|exception")
+            assert found.groups() == (digest, must_be, "stopped")
+
+
+@hosts
+def test_comes_back(mode):
+    """segue_call() of a kernel that has headers of both versions, by the second."""
+    with caller(f"multiboot2-{mode}", mode, "direct pit calls=3 multiboot=2", words="mb2") as vm:
+        vm.wait_for(r"^host: 3 calls, 0 bad", timeout=30, but_not=BAD)
+
+
+@hosts
+@pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
+def test_comes_back_with_a_digest(mode, right, tmp_path):
+    """If the digest is wrong, nothing is entered, and the host gets all of its memory back."""
+    path, _, _ = sealed(tmp_path, CALLED, right)
+    with caller(f"multiboot2-digest-{mode}-{right}", mode, "direct pit calls=2 multiboot=2", target=path, words="mb2") as vm:
+        if right:
+            vm.wait_for(r"^host: 2 calls, 0 bad", timeout=30, but_not=BAD)
+        else:
+            found = vm.wait_for(r"^Refused: segue_call: (\d+) .*, (\d+) bad", timeout=30, but_not="^BAD|exception")
+            assert (int(found[1]), found[2]) == (WRONG_DIGEST, "0")
 
 
 @pytest.mark.parametrize("way, memory, options", [

@@ -145,6 +145,25 @@ static void read_map(const struct multiboot *info)
 	handover.ram_end = top;
 }
 
+/* ACPI 6.5, 5.2.5.1 and 5.2.5.3: a PC's RSDP is at a multiple of 16 in the BIOS; its first 20 bytes add up to 0. */
+static void find_rsdp(void)
+{
+	for (const uint8_t *at = (const uint8_t *)0xe0000; at < (const uint8_t *)0x100000; at += 16) {
+		uint8_t sum = 0;
+
+		if (__builtin_memcmp(at, "RSD PTR ", 8) != 0)
+			continue;
+		for (uint32_t i = 0; i < 20; i++)
+			sum = (uint8_t)(sum + at[i]);
+		if (sum != 0)
+			continue;
+		handover.rsdp = (uintptr_t)at;
+		handover.rsdp_size = at[15] >= 2 ? 36 : 20;
+		__builtin_memcpy(handover.rsdp_copy, at, (size_t)handover.rsdp_size);
+		return;
+	}
+}
+
 static void read_modules(const struct multiboot *info)
 {
 	const struct multiboot_module *modules = (const struct multiboot_module *)info->mods_addr;
@@ -619,6 +638,8 @@ void boot_main(uint32_t magic, const struct multiboot *info)
 	choose_mode(kernel);
 	read_map(info);
 	read_modules(info);
+	if (word(handover.line, "acpi"))
+		find_rsdp();
 	pages_end = top;
 	next_page = take(TABLE_PAGES * PAGE, PAGE);
 	__builtin_memset((void *)(uintptr_t)next_page, 0, TABLE_PAGES * PAGE);

@@ -78,6 +78,8 @@ struct handover {
 	uint64_t ram_end;             /* physical */
 	uint64_t cpus;                /* number of running CPUs, this one included */
 	uint64_t cpus_go;             /* not 0: the other CPUs may enter the kernel */
+	uint64_t rsdp, rsdp_size;     /* acpi: physical; 0: none was found */
+	uint8_t rsdp_copy[40];        /* a multiple of 8: the boot stage and the kernel must agree on what follows */
 	uint64_t part_count, map_count;
 	struct host_part part[HOST_PARTS];
 	struct segue_range map[HOST_RANGES];

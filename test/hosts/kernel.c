@@ -96,6 +96,11 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	machine->bios_pic_masks = (uint32_t)word_number(h->line, "masks=", 0);
 	machine->framebuffer = (struct segue_framebuffer){
 		.addr = 0xb8000, .pitch = 160, .width = 80, .height = 25, .bpp = 16, .type = SEGUE_FRAMEBUFFER_EGA_TEXT};
+	if (h->rsdp) {
+		machine->rsdp = h->rsdp;
+		machine->rsdp_copy = h->rsdp_copy;
+		machine->rsdp_copy_size = (size_t)h->rsdp_size;
+	}
 	*args = (struct segue_load_args){.struct_size = sizeof *args};
 	fill_part(&args->blob, &h->part[0]);
 	args->blob.name = "kernel";
@@ -117,6 +122,8 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 		args->flags |= SEGUE_LOAD_NO_ARGV0;
 	if (word_is(h->line, "map=", "one"))
 		tell_one_range(args);
+	if (word_is(h->line, "multiboot=", "2"))
+		args->flags |= SEGUE_LOAD_MULTIBOOT_2;
 	if (word(h->line, "columns="))
 		machine->framebuffer.width = (uint32_t)word_number(h->line, "columns=", 0);
 	args->code_base = h->code_base;

@@ -1,14 +1,20 @@
 ; SPDX-License-Identifier: MIT
-; A Multiboot target that the host calls again and again (main.c).
+; A target that the host calls again and again (main.c). It has headers of Multiboot 1 and 2.
 
 MAGIC	equ 0x1badb002
 FLAGS	equ 2
+MAGIC2	equ 0xe85250d6
 
 bits 32
 extern main
 global start
-section .header progbits alloc noexec nowrite align=4
+section .header progbits alloc noexec nowrite align=8
 	dd MAGIC, FLAGS, -(MAGIC + FLAGS)
+	align 8, db 0
+header2:
+	dd MAGIC2, 0, header2_end - header2, -(MAGIC2 + header2_end - header2)
+	dd 0, 8				; the end tag
+header2_end:
 section .text
 start:
 	pop ecx				; the return address

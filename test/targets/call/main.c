@@ -11,6 +11,10 @@
 
 static uint32_t state[2048], filled;
 
+#define MULTIBOOT_BOOTED 0x2badb002u
+#define MULTIBOOT2_BOOTED 0x36d76289u
+#define MULTIBOOT2_CMDLINE 1u
+
 _Noreturn void main(uint32_t magic, const uint32_t *info, uint32_t entry);
 _Noreturn void come_back_badly(uint32_t entry, uint32_t word);
 
@@ -74,6 +78,22 @@ static uint32_t number(const char *at)
 	return value;
 }
 
+/* Multiboot 0.6.96, 3.3; Multiboot 2, section 3.6: the tags begin after eight bytes, each at a multiple of eight. */
+static const char *line_of(uint32_t magic, const uint32_t *info)
+{
+	const uint32_t *tag = info + 2;
+
+	if (magic == MULTIBOOT_BOOTED)
+		return (const char *)info[4];
+	must_be("Multiboot's magic", magic, MULTIBOOT2_BOOTED);
+	while (tag[0] != MULTIBOOT2_CMDLINE) {
+		if (tag[0] == 0)
+			fail("tag", 0, MULTIBOOT2_CMDLINE);
+		tag += (tag[1] + 7) / 8 * 2;
+	}
+	return (const char *)(tag + 2);
+}
+
 /* The CPU is as at the first instruction, each time. */
 static void check_cpu(void)
 {
@@ -94,11 +114,11 @@ static void check_cpu(void)
 
 void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 {
-	const char *line = (const char *)info[4], *ends, *spoils, *executed, *core;
+	const char *line = line_of(magic, info), *ends, *spoils, *executed, *core;
 	volatile struct segue_return_block *block = SEGUE_RETURN_BLOCK(entry);
 	uint32_t count = 0, host, word;
 
-	must_be("Multiboot's magic", magic, 0x2badb002);
+	must_be("Multiboot's magic", magic, find(line, " mb2") ? MULTIBOOT2_BOOTED : MULTIBOOT_BOOTED);
 	must_be("kexec_jump_back_entry", number(find(line, " kexec_jump_back_entry=0x")), entry);
 	must_be("the block's magic", block->magic, SEGUE_RETURN_MAGIC);
 	must_be("the block's entry", block->entry, entry);
