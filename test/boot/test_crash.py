@@ -150,10 +150,7 @@ def by_exception(mode, arch, words, callers, *more, **named):
     return Cell(mode, arch, words, *more, said="an exception", callers=callers, **named)
 
 
-def full(cell):
-    return pytest.param(cell, marks=pytest.mark.full)
-
-
+# In `make check`
 CELLS = [
     # Devices are left running, a card writes to memory, the screen is in a graphics mode, and interrupts are pending.
     Cell("flat", "amd64", f"live=pit,rtc,ioapic,hpet,vga,dma lowvectors dma={RING:x} frames"),
@@ -165,14 +162,26 @@ CELLS = [
     # The boot CPU parks before the panic, where an NMI is ignored.
     Cell("long", "i386", "others=marked tell leaver=other", 4, (0,)),
     Cell("la57", "amd64", "others=busy from=df tss placed", 4, (1, 2, 3)),
-    full(Cell("4m-high", "amd64", "from=nmi")),
-    full(Cell("pae-high", "amd64", "from=df tss")),
-    full(Cell("4k-high", "i386", "placed")),
-    full(by_exception("pae-high", "amd64", "fault=null", CALLERS[1:])),
-    full(by_exception("long", "amd64", "fault=null", CALLERS[1:])),
-    full(by_exception("long", "amd64", "fault=stack tss", ("third",))),
-    full(by_exception("4k-high", "i386", "fault=stack tss", ("third",))),
 ]
+# In `make check-all`: each way in each mode
+WAYS = {
+    "call": lambda mode, arch: Cell(mode, arch, "placed"),
+    "nmi": lambda mode, arch: Cell(mode, arch, "from=nmi"),
+    "null": lambda mode, arch: by_exception(mode, arch, "fault=null", CALLERS[1:]),
+    "stack": lambda mode, arch: by_exception(mode, arch, "fault=stack tss", ("third",)),
+    "df": lambda mode, arch: Cell(mode, arch, "from=df tss"),
+    "locked": lambda mode, arch: Cell(mode, arch, "others=marked tell init", 4),
+    "lost": lambda mode, arch: Cell(mode, arch, "others=busy from=nmi", 4, (1, 2, 3)),
+    "other": lambda mode, arch: Cell(mode, arch, "others=marked tell leaver=other", 4, (0,)),
+}
+ABSENT = {
+    ("flat", "null"): "address 0 has memory",
+    ("flat", "stack"): "every address has memory",
+    ("4m-high", "stack"): "the page below the stack cannot be left out of a large page",
+}
+ALL = [pytest.param(make(cell.mode, arch), marks=pytest.mark.full, id=f"{cell.mode}-{way}-{arch}")
+       for cell, arch in zip(CELLS, ("amd64", "i386") * 3) for way, make in WAYS.items()
+       if (cell.mode, way) not in ABSENT]
 
 
 def parts_of(cell, line, post_mortem, folder):
@@ -202,7 +211,7 @@ def check_moves(cell, said):
         assert moved > 0x80000 and in_place < payload
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.mode}-{cell.words.split()[0]}")
+@pytest.mark.parametrize("cell", [*(pytest.param(each, id=f"{each.mode}-{each.words.split()[0]}") for each in CELLS), *ALL])
 def test_crash(cell, post_mortem, row, tmp_path):
     build, words = MODES[cell.mode]
     machine = LINUX[cell.arch][1]
@@ -220,7 +229,7 @@ def test_crash(cell, post_mortem, row, tmp_path):
         boot["args"] += card
         receives = frames(port)
     files = [str(tmp_path / name) for name in ("before", "after")]
-    name = f"crash-{cell.mode}-{cell.words.split()[0]}"
+    name = f"crash-{cell.mode}-{cell.arch}-{cell.words.split()[0]}"
     with receives, Qemu(name, memory=f"{MEMORY >> 20}M", cpu="max", gdb=True, paused=True, **boot) as vm:
         with GdbStub(vm.gdb_port) as cpu:
             cpu.break_at(symbols.at["segue_exec"])

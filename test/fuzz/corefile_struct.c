@@ -11,6 +11,7 @@
 
 #define RAM 0x100000u
 #define TABLES 6u
+#define RING_AT 0x1f00u
 #define TABLES_AT 0x2000u             /* in the file and from RAM on */
 
 static struct generated_file made;
@@ -45,6 +46,12 @@ static size_t put_host(size_t at, struct stream *s)
 	return at + 72;
 }
 
+/* Mostly this number */
+static uint64_t mostly(uint64_t number, struct stream *s)
+{
+	return take_8(s) < 0xf0 ? number : take_number(s, number);
+}
+
 /* A note of a crash (segue_core.h) */
 static size_t put_crash(size_t at, uint8_t kind, struct stream *s)
 {
@@ -71,9 +78,11 @@ static size_t put_crash(size_t at, uint8_t kind, struct stream *s)
 		break;
 	case 0x5306:
 		put_number(&made, at + 4, take_8(s) & 1, 4);
-		put_number(&made, at + 8, take_number(s, RAM), 8);
-		put_number(&made, at + 16, take_number(s, 0x80), 8);
-		put_number(&made, at + 24, take_number(s, RAM + 0x80), 8);
+		/* After the notes, in the range of all that the file has */
+		put_number(&made, RING_AT, take_8(s) & 15, 8);
+		put_number(&made, at + 8, mostly(RAM + RING_AT + 8, s), 8);
+		put_number(&made, at + 16, mostly(1 + (take_8(s) & 7), s), 8);
+		put_number(&made, at + 24, mostly(RAM + RING_AT, s), 8);
 		put_number(&made, at + 32, take_8(s) < 0xf0 ? 4 : take_8(s), 4);
 		break;
 	}
@@ -90,7 +99,7 @@ static size_t put_notes_of(size_t at, struct stream *s)
 			at = put_host(at, s);
 			continue;
 		}
-		if ((kind & 0x60) == 0x60) {
+		if (kind & 0x40) {
 			at = put_crash(at, kind, s);
 			continue;
 		}

@@ -6,7 +6,7 @@
 #define ASKING 100000u
 #define NMIS 2000u
 
-static volatile uint32_t entered, busy, orders;
+static volatile uint32_t entered, busy, orders, marked;
 
 static void wait_until(volatile uint32_t *counter, uint32_t value)
 {
@@ -59,8 +59,10 @@ _Noreturn void cpus_enter(uint32_t number)
 		last_step();
 	if (word_is(line, "others=", "park") || (number == 1 && word_is(line, "others=", "mixed")))
 		park();
-	if (word_is(line, "others=", "marked"))
+	if (word_is(line, "others=", "marked")) {
+		__asm__ volatile("lock incl %0" : "+m"(marked));
 		stay_marked(number);
+	}
 	stay(word_is(line, "others=", "halt") || (number == 2 && word_is(line, "others=", "mixed")));
 }
 
@@ -82,6 +84,11 @@ static void send_to_others(uint32_t what)
 
 void cpus_nmi(void)
 {
+	/* Not before each has its registers. */
+	if (word_is(handover.line, "others=", "marked")) {
+		wait_until(&marked, (uint32_t)handover.cpus - (word_is(handover.line, "leaver=", "other") ? 2 : 1));
+		slowly(10000);
+	}
 	send_to_others(ICR_NMI);
 }
 

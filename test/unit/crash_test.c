@@ -16,6 +16,7 @@
 #include "crash/crash_caller.h"
 #include "crash/control.h"
 #include "elf_headers.h"
+#include "leave/list.h"
 #include "segue.h"
 #include "segue_core.h"
 
@@ -255,6 +256,63 @@ static void test_what_is_there_before_a_crash(void **state)
 	assert_int_equal(note_count, 4);
 	is_note(STATUS_OF(0), "Segue", SEGUE_CORE_NO_CPU, 336);
 	is_note(3, "Segue", SEGUE_CORE_CRASH, sizeof(struct segue_core_crash));
+}
+
+static bool workspace_has(const char *text)
+{
+	size_t size = strlen(text);
+
+	for (size_t i = 0; i + size <= WORKSPACE_SIZE; i++)
+		if (!memcmp(workspace + i, text, size))
+			return true;
+	return false;
+}
+
+/* Nothing else tells a target that is not Linux where the core is. */
+static void test_what_the_target_is_told(void **state)
+{
+	struct segue_description d = {.struct_size = sizeof d};
+	char option[64];
+
+	(void)state;
+	open_host();
+	host.args.cmdline = "one two";
+	load();
+	assert_int_equal(segue_describe(workspace, &d), SEGUE_OK);
+	snprintf(option, sizeof option, "elfcorehdr=0x%08x one two", (unsigned)d.core);
+	assert_true(workspace_has(option));
+	assert_false(workspace_has("nr_cpus"));
+}
+
+/* Each DIGEST of the list has the sum of its range (plan/plan.h), and no other entry has one. */
+static void test_sums(void **state)
+{
+	static uint8_t digest[32];
+	const struct purgatory_params *params = (const void *)(workspace + PURGATORY_PARAMS_AT);
+	const struct segue_move *move;
+	uint32_t sum = 0, digests = 0;
+
+	(void)state;
+	open_host();
+	host.args.digest = digest;
+	for (size_t i = 0; i < 0x100; i++)
+		host.kernel[0x100 + i] = (uint8_t)(i * 7 + 1);
+	load();
+	for (size_t i = 0; i < 0x100; i++)
+		sum = sum * 31 + host.kernel[0x100 + i];
+	for (move = (const void *)(workspace + (params->list_source - WORKSPACE)); move->op != SEGUE_MOVE_END; move++) {
+		if ((move->op & 7) != SEGUE_MOVE_DIGEST) {
+			assert_true(move->op < 8);
+			continue;
+		}
+		digests++;
+		assert_int_equal(move->dst, TARGET);
+		assert_int_equal(move->size, 0x100);
+		assert_int_equal(move->op >> 3, sum & 0x1fffffff);
+	}
+	assert_int_equal(digests, 1);
+	/* They are a part of what was loaded. */
+	assert_int_equal(segue_ready(workspace, NULL), SEGUE_E_READY_PRIVILEGE);
 }
 
 /* Only base memory is saved, and nothing else of the host's is written. */
@@ -560,7 +618,8 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_what_is_there_before_a_crash), cmocka_unit_test(test_the_plan), cmocka_unit_test(test_registers),
+		cmocka_unit_test(test_what_is_there_before_a_crash), cmocka_unit_test(test_what_the_target_is_told),
+		cmocka_unit_test(test_sums), cmocka_unit_test(test_the_plan), cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_the_callers_registers), cmocka_unit_test(test_a_frame), cmocka_unit_test(test_a_text),
 		cmocka_unit_test(test_ready_after_notes), cmocka_unit_test(test_who_may_not),
 		cmocka_unit_test(test_interrupted_by_itself), cmocka_unit_test(test_refusals),
