@@ -220,7 +220,18 @@ static bool compress_archive(const struct output *archive, struct output *initrd
 	return good;
 }
 
-static void print_kit(const struct crashkit *kit, const struct options *options, const struct output *blob)
+/* What the kit was seen to need in QEMU, and some more: the kernel unpacks itself, then the initramfs, and must have memory left. */
+#define MIB (1u << 20)
+#define MEMORY_LEFT (32u * MIB)
+#define MEMORY_STEP (16u * MIB)
+static uint64_t memory_needed(const struct crashkit *kit, const struct output *archive, const struct output *initrd)
+{
+	uint64_t sum = (uint64_t)kit->init_size + initrd->size + archive->size + MEMORY_LEFT;
+
+	return (sum + MEMORY_STEP - 1) / MEMORY_STEP * MEMORY_STEP;
+}
+
+static void print_kit(const struct crashkit *kit, const struct options *options, const struct output *blob, uint64_t memory)
 {
 	const char *then = options->then[0] == 'p' ? "turns the machine off" : options->then[0] == 'r' ? "restarts the machine" : "starts a shell";
 	size_t i;
@@ -239,9 +250,10 @@ static void print_kit(const struct crashkit *kit, const struct options *options,
 	if (options->serial)
 		printf("  %s        %s\n", options->label ? "or sends" : "sends   ", options->serial);
 	printf("  then            %s\n", then);
+	printf("  memory          %s at least, and 64 KiB to 640 KiB\n", human_size(memory));
 }
 
-static bool make(const struct crashkit *kit, const struct options *options, struct output *blob)
+static bool make(const struct crashkit *kit, const struct options *options, struct output *blob, uint64_t *memory)
 {
 	struct blob_arguments arguments = { .kernel = kit->kernel_found, .out = options->out, .digest = options->digest };
 	struct output archive = { .data = NULL };
@@ -252,6 +264,7 @@ static bool make(const struct crashkit *kit, const struct options *options, stru
 	arguments.cmdline = line;
 	good = put_archive(&archive, kit, options) && compress_archive(&archive, &arguments.initrd) && blob_make(&arguments, blob) &&
 	       blob_try(kit->kernel_found, blob, 0, NULL);
+	*memory = memory_needed(kit, &archive, &arguments.initrd);
 	free(archive.data);
 	blob_free_arguments(&arguments);
 	return good;
@@ -262,13 +275,14 @@ static int run(int argc, char **argv)
 	struct crashkit kit = { .root = usual_root() };
 	struct options options = { .then = "poweroff", .wait = 30 };
 	struct output blob = { .data = NULL };
+	uint64_t memory = 0;
 	int status = read_options(argc, argv, &kit, &options);
 
 	if (!status && (!crashkit_find_kernel(&kit) || !crashkit_find_busybox(&kit) || !crashkit_find_drivers(&kit) ||
-			!make(&kit, &options, &blob) || !blob_write(options.out, &blob)))
+			!make(&kit, &options, &blob, &memory) || !blob_write(options.out, &blob)))
 		status = STATUS_REFUSED;
 	if (!status)
-		print_kit(&kit, &options, &blob);
+		print_kit(&kit, &options, &blob, memory);
 	crashkit_free(&kit);
 	free(blob.data);
 	return status;

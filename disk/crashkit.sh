@@ -18,6 +18,40 @@ say() {
 	done
 }
 
+# shell_on CONSOLE: until exit
+shell_on() { setsid -c sh <"/dev/$1" >"/dev/$1" 2>&1; }
+
+# shells: one on each console, until one of them ends
+shells() {
+	say "This is a shell. The core is $core. After 'exit' the machine will $does."
+	rm -f /tmp/exit
+	for console in $consoles; do
+		(shell_on "$console"; echo yes >/tmp/exit) &
+	done
+	until [ -e /tmp/exit ]; do sleep 1; done
+}
+
+# offer_shell: on the console where somebody presses Enter
+offer_shell() {
+	rm -f /tmp/enter
+	readers=
+	for console in $consoles; do
+		(read -r answer && echo "$console" >/tmp/enter) <"/dev/$console" &
+		readers="$readers $!"
+	done
+	say "Press Enter for a shell. The machine will $does in $pause seconds."
+	left=$pause
+	while [ "$left" -gt 0 ] && ! [ -e /tmp/enter ]; do
+		sleep 1
+		left=$((left - 1))
+	done
+	kill $readers 2>/dev/null
+	if [ -e /tmp/enter ]; then
+		say "This is a shell. The core is $core. After 'exit' the machine will $does."
+		shell_on "$(cat /tmp/enter)"
+	fi
+}
+
 # leave STATUS: after a success (0) or a failure (1)
 leave() {
 	sync
@@ -26,14 +60,9 @@ leave() {
 	*) does="turn off" ;;
 	esac
 	if [ "$then" = shell ]; then
-		say "This is a shell. The core is $core. After 'exit' the machine will $does."
-		setsid cttyhack sh
+		shells
 	elif [ "$1" != 0 ] && [ "$pause" -gt 0 ]; then
-		say "Press Enter for a shell. The machine will $does in $pause seconds."
-		if read -r -t "$pause" answer; then
-			say "This is a shell. The core is $core. After 'exit' the machine will $does."
-			setsid cttyhack sh
-		fi
+		offer_shell
 	fi
 	sync
 	say "The machine will now $does."
@@ -119,7 +148,7 @@ wait_for_disk() {
 		if [ "$left" -le 0 ]; then
 			found=$(disks)
 			say "No file system or partition has the label $label after $wait seconds. The disks are:${found:- none}."
-			[ ! -s /tmp/modules ] || say "Linux has not taken these drivers: $(tr '\n' ' ' </tmp/modules)"
+			[ ! -s /tmp/modules ] || say "Not loaded, as is usual without their device: $(tr '\n' ' ' </tmp/modules)"
 			return 1
 		fi
 		sleep 1
@@ -254,7 +283,7 @@ total=$((($(stat -c %s $core) + 1048575) >> 20))
 if [ "$label" ]; then
 	# A driver for which there is no device may refuse.
 	for each in /modules/*; do
-		[ ! -f "$each" ] || insmod "$each" 2>/dev/null || basename "$each" >>/tmp/modules
+		[ ! -f "$each" ] || insmod "$each" 2>/dev/null || echo "${each#/modules/*-}" >>/tmp/modules
 	done
 	save && leave 0
 fi

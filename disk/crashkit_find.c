@@ -118,7 +118,7 @@ bool crashkit_find_kernel(struct crashkit *kit)
 
 /* What crashkit.sh runs. busybox has a table of its programs' names, each ended by a NUL. */
 static const char *const programs[] = {
-	"base64", "basename", "cat", "cp", "cttyhack", "dd", "df", "findfs", "grep", "gzip", "head", "insmod", "mount", "mv",
+	"base64", "cat", "cp", "dd", "df", "findfs", "grep", "gzip", "head", "insmod", "mount", "mv",
 	"poweroff", "reboot", "rm", "sed", "setsid", "sh", "sleep", "stat", "stty", "sync", "tr", "umount", "wc"
 };
 

@@ -15,8 +15,8 @@ from qemu import BUILD, ROOT, Qemu
 from test_crash import Symbols, gdb
 from test_hosts import host
 
-# The host's blob lies in the memory that the kit gets, so it is not in the core, which is small.
-START, SIZE, MEMORY = 0x200000, 104 << 20, "128M"
+# The kit gets the memory that it asks for. The host's blob lies in it, and so is not in the core, which is small.
+START, HOST = 0x200000, 22 << 20
 BAD = r"^(Refused: .*|BAD: .*|host: exception .*|host: out of .*|segue: .*|.*Kernel panic.*)"
 OLD = b"an older core"
 DISKS = {
@@ -30,27 +30,32 @@ DISKS = {
 
 @pytest.fixture(scope="module")
 def kit(targets, tmp_path_factory):
-    """kit(WORDS..., root="crashkit"): the path of a kit made of these packages."""
+    """kit(WORDS..., root="crashkit"): a kit made of these packages: its path, and how many MiB it needs."""
     folder = tmp_path_factory.mktemp("kits")
+    made = {}
 
     def make(*words, root="crashkit"):
         path = str(folder / re.sub(r"\W", "_", " ".join([root, *words])))
-        if not os.path.exists(path):
+        if path not in made:
             done = subprocess.run([os.path.join(ROOT, "test/targets/fetch"), root], capture_output=True, text=True)
             if done.returncode:
                 pytest.skip(done.stderr.strip())
-            run([os.path.join(BUILD, "segue"), "crashkit", "--root", os.path.join(TARGETS, root), *words, "-o", path])
-        return path
+            done = subprocess.run([os.path.join(BUILD, "segue"), "crashkit", "--root", os.path.join(TARGETS, root), *words, "-o", path],
+                                  capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            made[path] = int(re.search(r"^  memory +(\d+) MiB at least, and 64 KiB to 640 KiB$", done.stdout, re.MULTILINE)[1]) << 20
+        return path, made[path]
     return make
 
 
-def boot(name, mode, path, disk=None, bus="virtio", **more):
+def boot(name, mode, kit, disk=None, bus="virtio", **more):
     build, words = MODES[mode]
-    line = f"{words} direct pit quiet=all crash core lowtoo target={START:x} tsize={SIZE:x}"
+    path, size = kit
+    line = f"{words} direct pit quiet=all crash core lowtoo target={START:x} tsize={size:x}"
     machine, args = DISKS[bus]
     qemu = qemu_kernel(Part(host(build), line), [Part(path)])
     qemu["args"] += [each.format(comma(disk)) for each in args] if disk else []
-    return Qemu("crashkit-" + name, memory=MEMORY, cpu="max", machine=machine, **qemu, **more)
+    return Qemu("crashkit-" + name, memory=f"{(START + size + HOST) >> 20}M", cpu="max", machine=machine, **qemu, **more)
 
 
 def says(vm):
@@ -103,7 +108,7 @@ def test_ext4(kit, tmp_path):
     """Beside an older core, which stays as it is; the machine is turned off."""
     disk = str(tmp_path / "disk")
     make_ext4(disk)
-    with boot("ext4", "long", kit(), disk) as vm:
+    with boot("ext4", "long", kit("--digest"), disk) as vm:
         vm.wait_for("^crashkit: The machine will now turn off", timeout=90, but_not=BAD)
         vm.wait_exit(timeout=20)
         said = says(vm)
@@ -125,8 +130,8 @@ def test_no_disk_and_a_serial_port(kit, tmp_path):
     """A sentence names what was looked for and what is there; then the core goes through the console's own port."""
     disk = str(tmp_path / "disk")
     make_ext4(disk, "OTHER", 8)
-    path = kit("--label", "NOWHERE", "--wait", "1", "--serial", "ttyS0", "--then", "reboot")
-    with boot("serial", "4k-high", path, disk) as vm:
+    words = "--label", "NOWHERE", "--wait", "1", "--serial", "ttyS0", "--then", "reboot"
+    with boot("serial", "4k-high", kit(*words), disk) as vm:
         vm.wait_for("^crashkit: The machine will now restart", timeout=120, but_not=BAD)
         vm.wait_exit(timeout=20)
         said = says(vm)
@@ -203,7 +208,7 @@ def test_a_partition(kit, tmp_path):
 
 @pytest.mark.full
 def test_a_shell(kit):
-    """Without a disk, for a user at the console. After exit the machine is turned off."""
+    """Without a disk, for a user at one of the consoles. After exit the machine is turned off."""
     with boot("shell", "long", kit("--wait", "0", "--then", "shell"), writable=True) as vm:
         vm.wait_for("^crashkit: This is a shell. The core is /proc/vmcore", timeout=90, but_not=BAD)
         vm.send("head -c 4 /proc/vmcore | hexdump -c; echo it is $((4711 + 1))\n")
@@ -213,3 +218,18 @@ def test_a_shell(kit):
         vm.send("exit\n")
         vm.wait_exit(timeout=30)
         assert "The disks are: none." in says(vm)[0]
+
+
+@pytest.mark.full
+def test_enter_at_the_screen(kit):
+    """Instead of the wait; the last console= is the serial port."""
+    with boot("enter", "long", kit("--wait", "0", "--then", "reboot", "--append", "crashkit.pause=600", root="crashkit-pc")) as vm:
+        vm.wait_for("^crashkit: Press Enter for a shell. The machine will restart in 600 seconds.", timeout=90, but_not=BAD)
+        keys = lambda *names: [vm.qmp("send-key", keys=[{"type": "qcode", "data": each}]) for each in names]
+        keys("ret")
+        vm.wait_for("^crashkit: This is a shell.", timeout=20)
+        vm.wait_for(r"/ # *$", screen=True, timeout=20)
+        keys("p", "w", "d", "ret")
+        vm.wait_for(r"# pwd\n/$", screen=True, timeout=20)
+        keys("e", "x", "i", "t", "ret")
+        vm.wait_exit(timeout=30)
