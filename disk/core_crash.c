@@ -37,6 +37,17 @@ static size_t length_of(const uint8_t *text, size_t left)
 	return end ? (size_t)(end - text) : left;
 }
 
+bool core_crashed(const struct core *core, uint32_t *number)
+{
+	size_t index = 0;
+	const struct core_note *note = next_note(core, &index, SEGUE_CORE_CRASH, sizeof(struct segue_core_crash));
+
+	if (!note || !FIELD_32(note, segue_core_crash, noted))
+		return false;
+	*number = FIELD_32(note, segue_core_crash, first);
+	return true;
+}
+
 static void print_reason(const struct core *core)
 {
 	size_t index = 0;

@@ -4,6 +4,8 @@
 
 #include "core_file.h"
 
+/* The CPU that was noted first. False: no note says so. */
+bool core_crashed(const struct core *core, uint32_t *number);
 /* Prints what the notes of a crash say: the reason, the CPUs that are lost, and what the host says of itself. */
 void core_print_crash(const struct core *core);
 /* Prints the control registers of the CPU with this number, if a note has them. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/bytes.h"
+#include "core_crash.h"
 #include "core_layout.h"
 #include "disk.h"
 #include "elf.h"
@@ -262,10 +263,31 @@ static void put_note(const struct core_note *note, struct output *out)
 	pad(out, 4);
 }
 
-/* All notes, but for registers of the other width, which gdb would take for those of a CPU of this one. */
+/* The registers of the CPU that has crashed, or NULL. */
+static const struct core_note *crashed_cpu(const struct core *core)
+{
+	uint32_t number;
+	size_t i;
+
+	if (!core_crashed(core, &number))
+		return NULL;
+	for (i = 0; i < core->note_count; i++) {
+		const struct core_cpu *cpu = core->notes[i].cpu;
+
+		if (cpu && cpu->is_64 != is_elf32(core) && core_cpu_pid(cpu) == number + 1)
+			return &core->notes[i];
+	}
+	return NULL;
+}
+
+/*
+ * All notes, but for registers of the other width, which gdb would take for those of a CPU of this one. The CPU that has crashed is
+ * the first CPU: gdb begins with it.
+ */
 static void put_notes(const struct core *core, struct core_layout *layout, struct output *out)
 {
-	bool keep_pids = has_good_pids(core);
+	bool keep_pids = has_good_pids(core), is_put = false;
+	const struct core_note *crashed = keep_pids ? crashed_cpu(core) : NULL;
 	size_t i;
 
 	for (i = 0; i < core->note_count; i++) {
@@ -277,6 +299,12 @@ static void put_notes(const struct core *core, struct core_layout *layout, struc
 			layout->notes_left_out++;
 			continue;
 		}
+		if (cpu && crashed && !is_put) {
+			put_note(crashed, out);
+			is_put = true;
+		}
+		if (note == crashed)
+			continue;
 		put_note(note, out);
 		if (!cpu || keep_pids)
 			continue;

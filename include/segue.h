@@ -505,11 +505,14 @@ struct segue_note {
 /*
  * For a target that segue_exec() starts when the host has crashed ("A crash" below). Needs target_memory; staging has what the host
  * uses of it, which is saved there before the target runs. Excludes SEGUE_LOAD_RETURN. The target gets an ELF core header of the
- * host's memory as with SEGUE_LOAD_CORE, with notes of cpu_count CPUs. Linux also gets "nr_cpus=1" in front of its command line.
+ * host's memory as with SEGUE_LOAD_CORE, with notes of cpu_count CPUs, and is told of it by "elfcorehdr=0x..." in front of its
+ * command line. Linux also gets "nr_cpus=1", unless there is an nr_cpus= already.
  *
  * segue_exec() may run on any CPU. CPUs that have not parked run on. From the boot CPU, SEGUE_LOAD_INIT_CPUS stops them. From
  * another CPU only those that have parked get an INIT, because it would restart the boot CPU in the firmware. A Linux with more
  * than one CPU must not start the boot CPU then either ("nr_cpus=4 disable_cpu_apicid=0", with the ID of its local APIC).
+ *
+ * If a digest is wrong, what was written over since segue_load() is named by its range.
  */
 #define SEGUE_LOAD_CRASH        0x1000000u
 /* A kernel with headers of both versions is loaded by Multiboot 2; without this flag by Multiboot 1, if that is linked. */

@@ -82,7 +82,7 @@
 	means(SEGUE_E_SEGMENT_OUTSIDE, "segment outside target_memory") \
 	means(SEGUE_E_EXTRA, "needs an extra that is not linked") \
 	means(SEGUE_E_CORE, "no core of the host's memory") \
-	means(SEGUE_E_CRASH, "SEGUE_LOAD_CRASH is not possible") \
+	means(SEGUE_E_CRASH, "wrong for a crash") \
 	means(SEGUE_E_NOT_LOADED, "nothing is loaded here") \
 	means(SEGUE_E_READY_WORKSPACE, "workspace has moved") \
 	means(SEGUE_E_READY_SEGMENTS, "CS or SS not as required") \

@@ -5,4 +5,5 @@
 
 const struct segue_block segue_block_crash = {
 	.id = BLOCK_CRASH, .steps = {[BLOCK_PREPARE] = segue_crash_prepare, [BLOCK_OPENED] = segue_crash_tell},
+	.write = segue_crash_write,
 };

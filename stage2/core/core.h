@@ -61,8 +61,7 @@ void segue_core_write_loads(const struct core *core, struct elf64_program_header
 void segue_core_write_header(struct elf64_header *header, uint32_t count, uint64_t notes_at, uint32_t notes_size);
 void segue_core_write_load(struct elf64_program_header *load, uint64_t virt, uint64_t phys, uint64_t at, uint64_t size);
 
-/* Bytes of the notes, unless the target is for a crash; and the notes themselves as far as segue_load() knows them. */
-uint32_t segue_core_notes_size(void);
+/* The notes as far as segue_load() knows them, unless the target is for a crash. */
 void segue_core_write_notes(const struct job *job);
 /* Fills in the CPU that calls segue_call(). */
 struct caller;

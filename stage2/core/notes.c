@@ -10,11 +10,6 @@
 /* Those that have the library's width. */
 #define IS_64 (sizeof(uintptr_t) > 4)
 
-uint32_t segue_core_notes_size(void)
-{
-	return HOST_SIZE + STATUS_SIZE;
-}
-
 void segue_core_write_notes(const struct job *job)
 {
 	uint8_t *notes = job->workspace + job->core_notes;

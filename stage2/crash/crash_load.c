@@ -4,6 +4,7 @@
 #include "common/memory_functions.h"
 #include "core/core.h"
 #include "core/slots.h"
+#include "leave/list.h"
 #include "return/line.h"
 #include "return/saves.h"
 
@@ -92,6 +93,24 @@ static int take_notes(struct job *job, uint32_t own)
 	return SEGUE_OK;
 }
 
+static uint32_t sum_of(const struct bytes *source)
+{
+	uint32_t sum = 0;
+
+	for (addr_t i = 0; i < source->size; i++)
+		sum = sum * SEGUE_MOVE_SUM_BASE + source->data[i];
+	return sum;
+}
+
+/* Does the command line have this word, which ends with '='? */
+static bool has_word(const struct bytes *line, const char *word, addr_t size)
+{
+	for (addr_t i = 0; i + size <= line->size; i++)
+		if ((i == 0 || line->data[i - 1] == ' ') && memcmp(line->data + i, word, size) == 0)
+			return true;
+	return false;
+}
+
 int segue_crash_prepare(struct job *job)
 {
 	uint32_t own = 0;
@@ -103,8 +122,33 @@ int segue_crash_prepare(struct job *job)
 	return segue_sort_saves(job);
 }
 
+/* The DIGEST entries are in the order of the segments. Pages of the list follow each other here; the last one has an END. */
+void segue_crash_write(const struct job *job, struct purgatory_params *params)
+{
+	struct list_page *page = (struct list_page *)(void *)(job->workspace + (params->list_source - job->workspace_phys));
+	const struct segment *segment = job->segments;
+
+	for (uint32_t i = 0; page->moves[i].op != SEGUE_MOVE_END;) {
+		struct segue_move *move = &page->moves[i];
+
+		if (move->op == SEGUE_MOVE_DIGEST) {
+			while (!segment->in_digest)
+				segment++;
+			move->op |= sum_of(&segment++->source) << SEGUE_MOVE_OP_BITS;
+		}
+		if (++i == LIST_MOVES) {
+			page++;
+			i = 0;
+		}
+	}
+}
+
 int segue_crash_tell(struct job *job)
 {
-	/* In front, so that an option of the host's, which follows, overrides it. */
-	return segue_is_for_linux(job) ? segue_add_to_line(job, true, "nr_cpus=1", 0) : SEGUE_OK;
+	static const char word[] = "nr_cpus=";
+
+	/* Of several, the smallest number counts (Linux, kernel/smp.c: nrcpus()). */
+	if (has_word(&job->bundle.cmdline, word, sizeof word - 1) || !segue_is_for_linux(job))
+		return SEGUE_OK;
+	return segue_add_to_line(job, true, "nr_cpus=1", 0);
 }

@@ -21,7 +21,8 @@
  *         of |dst-src| bytes at the starting end travels to the other end
  *   ZERO  [dst+i] = 0; src is 0
  *   LINK  the list goes on at physical address dst; src and size are 0
- *   DIGEST  [dst, dst+size) is added to the SHA-256 at src; writes nothing else
+ *   DIGEST  [dst, dst+size) is added to the SHA-256 at src; writes nothing else. op may have a sum of these bytes above
+ *         its three lowest bits; 0: none
  *   END   the list ends; all other fields are 0
  * size is never 0 for COPY, SWAP, ZERO and DIGEST. The planner emits no DIGEST: arrange.c adds them after its moves.
  */
@@ -35,6 +36,14 @@ enum segue_move_op {
 	SEGUE_MOVE_LINK = 6,
 	SEGUE_MOVE_DIGEST = 7
 };
+
+#define SEGUE_MOVE_OP_BITS 3u
+
+/*
+ * For a DIGEST: the bytes as the digits of a number in this base, without its upper SEGUE_MOVE_OP_BITS bits. The base is odd, so
+ * each change of one byte changes the sum. digest.asm makes it too.
+ */
+#define SEGUE_MOVE_SUM_BASE 31u
 
 /* One list entry; purgatory/move.asm reads it. */
 struct segue_move {

@@ -444,6 +444,11 @@ void segue_replay_allow(struct replay *r, addr_t start, addr_t end)
 	r->allowed[r->allowed_count++] = end;
 }
 
+static bool is_digest(const struct segue_move *move)
+{
+	return (move->op & ((1u << SEGUE_MOVE_OP_BITS) - 1)) == SEGUE_MOVE_DIGEST;
+}
+
 void segue_replay_moves(struct replay *r, replay_list *move, const void *list, uint32_t count)
 {
 	uint32_t *anchors;
@@ -463,7 +468,7 @@ void segue_replay_moves(struct replay *r, replay_list *move, const void *list, u
 				__builtin_prefetch(&r->runs[anchors[2 * (i + AHEAD)]]);
 				__builtin_prefetch(&r->runs[anchors[2 * (i + AHEAD) + 1]]);
 			}
-			if (next->op == SEGUE_MOVE_END || next->op == SEGUE_MOVE_LINK || next->op == SEGUE_MOVE_DIGEST)
+			if (next->op == SEGUE_MOVE_END || next->op == SEGUE_MOVE_LINK || is_digest(next))
 				continue;
 			r->index = i;
 			if (pass == 0)

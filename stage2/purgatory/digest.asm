@@ -63,7 +63,7 @@ digest_check:
 .done:
 	ret
 
-BANNER_ROWS	equ 4
+BANNER_ROWS	equ 6
 .wrong:
 	; A host that is to come back gets a code instead; ZF is 0.
 	cmp dword [PARAM(return_page)], 0
@@ -85,6 +85,7 @@ BANNER_ROWS	equ 4
 	call show_text
 	lea edx, [PARAM(digest)]
 	call show_digest
+	call show_changed
 	test byte [PARAM(flags)], PURGATORY_DIGEST_REBOOT
 	lea esi, [ebp + .reboots]
 	jnz .reboot
@@ -101,6 +102,70 @@ NEW_ROW		equ 1			; a new row on the screen, a blank on the ports
 	db "; stopped", 13, 10, 0
 .reboots:
 	db "; reboot in ", '0' + REBOOT_SECONDS, " s", 13, 10, 0
+
+; show_changed: names each range that has another sum than at segue_load(), if the list has sums
+;   in        EBX and EDI as above, EBP base
+;   clobbers  EAX ECX EDX ESI, moves EBX and EDI on
+show_changed:
+	mov esi, [PARAM(list)]
+.entry:
+	mov eax, [esi + move.op]
+	test eax, eax
+	jz .done
+	mov edx, [esi + move.dst]
+	cmp eax, SEGUE_MOVE_LINK
+	je .link
+	shr eax, SEGUE_MOVE_OP_BITS
+	jz .same
+	push ebx
+	push eax
+	mov ecx, [esi + move.size]
+	xor eax, eax
+.byte:
+	imul eax, eax, SEGUE_MOVE_SUM_BASE
+	movzx ebx, byte [edx]
+	add eax, ebx
+	inc edx
+	dec ecx
+	jnz .byte
+	shl eax, SEGUE_MOVE_OP_BITS
+	shr eax, SEGUE_MOVE_OP_BITS
+	pop ecx
+	pop ebx
+	cmp eax, ecx
+	je .same
+	push esi
+	push edx
+	push dword [esi + move.dst]
+	lea esi, [ebp + .changed]
+	call show_text
+	pop edx
+	call show_number
+	call show_text
+	pop edx
+	call show_number
+	pop esi
+.same:
+	add esi, move_size
+	jmp .entry
+.link:
+	mov esi, edx
+	jmp .entry
+.done:
+	ret
+.changed:
+	db ",", NEW_ROW, "changed: 0x", 0, " to 0x", 0
+
+; show_number: in EDX, EBX and EDI as above, EBP base; clobbers EAX ECX EDX, moves EBX and EDI on
+show_number:
+	mov ecx, 8
+.digit:
+	rol edx, 4
+	mov al, dl
+	and al, 15
+	call show_digest.digit
+	loop .digit
+	ret
 
 ; show_text: in ESI a text, EBX and EDI as above, EBP base; out ESI after its end, EBX and EDI moved on; clobbers AL
 show_text:

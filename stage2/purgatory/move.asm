@@ -34,8 +34,9 @@ segue_purgatory_move:
 	cmp ebx, SEGUE_MOVE_SWAP_UP
 	jb .zero
 	je .swap_up
+	; Above it: a DIGEST with a sum.
 	cmp ebx, SEGUE_MOVE_DIGEST
-	jne .swap_down
+	jb .swap_down
 	; Add the bytes at dst to the digest at src (sha256.asm).
 	xchg esi, edi
 	call sha256_update

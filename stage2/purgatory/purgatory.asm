@@ -19,7 +19,8 @@
 ;       runs with PAE paging by purgatory's own tables; paging is off again after the move (high.asm).
 ;    7. An exception prints its vector, error code, EIP and CR2 on the serial port and port
 ;       0xE9, and the machine stops. An NMI is ignored. If the digest of the moved segments differs from the one in
-;       params, that is printed there and on the text screen, and the machine stops; or it reboots.
+;       params, that is printed there and on the text screen, with each range that has another sum than its entry of the
+;       list; then the machine stops, or it reboots.
 ;   At the target's first instruction
 ;    8. EFLAGS 2; general registers, ESP and EIP from params.
 ;    9. CR0 PE|ET (caches on), CR2 0, CR3 0, CR4 0 if the CPU has a CR4.

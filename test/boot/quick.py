@@ -53,6 +53,7 @@ CHOSEN = {
     "test_call_state.py::test_other_cpus_stop_and_start_again": 4,
     "test_call_state.py::test_wrong_arguments": 2,
     "test_snapshot.py::test_after_a_reset_and_in_a_new_machine": 4,
+    "test_crash.py::test_crash": 6,
     "test_window.py::test_an_exception_at_an_instruction": 6,
 }
 

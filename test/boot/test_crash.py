@@ -2,8 +2,11 @@
 """A host panics, and Debian's Linux, which was loaded for that, has the host's memory and CPUs in /proc/vmcore. Its init is
 test/targets/initramfs/post_mortem, which sums up some memory of the host and prints the headers and the notes.
 
+One boot a mode; what goes wrong, and how Linux was loaded, is dealt among them.
+
 The core is then put together as /proc/vmcore is, from QEMU's memory: byte by byte it must be the host's memory as it was at
 segue_exec(). segue core and gdb read it."""
+import contextlib
 import mmap
 import os
 import re
@@ -14,11 +17,12 @@ from collections import namedtuple
 
 import pytest
 
-from cells import INITRD, at
+from cells import INITRD, at, segue_pack
 from gdbstub import GdbStub
 from host_matrix import MODES
 from images import Part, qemu_kernel, write
 from qemu import BUILD, ROOT, Qemu
+from test_devices import frames, network_card
 from test_hosts import LONG_BASE, host
 
 MEMORY = 256 << 20
@@ -26,8 +30,14 @@ MEMORY = 256 << 20
 START, END = 0x3000000, 0x9000000
 # In base memory, which is saved; below and above what Linux gets. Each is written by the host.
 SUMS = ((0x20000, 0x60000), (0x2000000, 0x2040000), (END, END + 0x40000))
+# Where a card receives frames until the host is gone: its ring, and what it writes past the end.
+RING, RING_SIZE = 0x2200000, 0x3000
+# Besides base memory a crash moves the tables that Linux gets, and the command line.
+TABLES = 0x4000
 BAD = r"^(Refused: .*|BAD: .*|host: exception .*|host: out of .*|host: no NMI came|segue: .*|LINUX-BAD .*|.*Kernel panic.*)"
 LINUX = {"amd64": ("cloud-amd64/linux", "x86_64"), "i386": ("di-i386/linux", "i686")}
+# On a busy machine, or while QEMU's other CPUs spin, it lacks the time to deliver the interrupts of the timer that Linux waits for.
+LOADED = "no_timer_check"
 PAGE = 4096
 HOST_NOTE, CPU_NOTE, NO_CPU, CRASH_NOTE, KERNEL_NOTE, LOG_NOTE = range(0x5301, 0x5307)
 # The registers that stay_marked (test/hosts/cpu_*.asm) sets, in the order of struct segue_registers, and where they are in
@@ -133,37 +143,94 @@ def gdb(symbols, core):
 
 # lost: CPUs that do not say what they were doing. said: why the host has crashed. callers: what gdb sees, innermost first
 CALLERS = ("panic", "third", "second", "crash")
-Cell = namedtuple("Cell", "mode arch words cpus lost said callers", defaults=(1, (), "as asked for", CALLERS))
+Cell = namedtuple("Cell", "mode arch words cpus lost said callers bundle", defaults=(1, (), "as asked for", CALLERS, False))
+
+
+def by_exception(mode, arch, words, callers, *more, **named):
+    return Cell(mode, arch, words, *more, said="an exception", callers=callers, **named)
+
+
+# In `make check`
 CELLS = [
-    Cell("flat", "amd64", "live=dma,vga,pic"),
+    # Devices are left running, a card writes to memory, the screen is in a graphics mode, and interrupts are pending.
+    Cell("flat", "amd64", f"live=pit,rtc,ioapic,hpet,vga,dma lowvectors dma={RING:x} frames"),
+    # The others run with interrupts off, as CPUs do that hold a lock.
     Cell("4k-high", "amd64", "others=marked tell init", 4),
-    Cell("4m-high", "i386", "from=nmi"),
-    Cell("pae-high", "amd64", "from=df tss"),
+    by_exception("4m-high", "i386", "fault=null from=nmi", CALLERS[1:]),
+    # Its frame is not mapped.
+    by_exception("pae-high", "amd64", "fault=stack tss", ("third",), bundle=True),
     # The boot CPU parks before the panic, where an NMI is ignored.
     Cell("long", "i386", "others=marked tell leaver=other", 4, (0,)),
-    Cell("la57", "amd64", "others=busy from=df tss", 4, (1, 2, 3)),
-    pytest.param(Cell("pae-high", "amd64", "fault=null", said="an exception", callers=CALLERS[1:]), marks=pytest.mark.full),
-    Cell("long", "amd64", "fault=null", said="an exception", callers=CALLERS[1:]),
-    # Its frame is not mapped.
-    pytest.param(Cell("long", "amd64", "fault=stack tss", said="an exception", callers=("third",)), marks=pytest.mark.full),
+    Cell("la57", "amd64", "others=busy from=df tss placed", 4, (1, 2, 3)),
 ]
+# In `make check-all`: each way in each mode
+WAYS = {
+    "call": lambda mode, arch: Cell(mode, arch, "placed"),
+    "nmi": lambda mode, arch: Cell(mode, arch, "from=nmi"),
+    "null": lambda mode, arch: by_exception(mode, arch, "fault=null", CALLERS[1:]),
+    "stack": lambda mode, arch: by_exception(mode, arch, "fault=stack tss", ("third",)),
+    "df": lambda mode, arch: Cell(mode, arch, "from=df tss"),
+    "locked": lambda mode, arch: Cell(mode, arch, "others=marked tell init", 4),
+    "lost": lambda mode, arch: Cell(mode, arch, "others=busy from=nmi", 4, (1, 2, 3)),
+    "other": lambda mode, arch: Cell(mode, arch, "others=marked tell leaver=other", 4, (0,)),
+}
+ABSENT = {
+    ("flat", "null"): "address 0 has memory",
+    ("flat", "stack"): "every address has memory",
+    ("4m-high", "stack"): "the page below the stack cannot be left out of a large page",
+}
+ALL = [pytest.param(make(cell.mode, arch), marks=pytest.mark.full, id=f"{cell.mode}-{way}-{arch}")
+       for cell, arch in zip(CELLS, ("amd64", "i386") * 3) for way, make in WAYS.items()
+       if (cell.mode, way) not in ABSENT]
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.mode}-{cell.words.split()[0]}")
+def parts_of(cell, line, post_mortem, folder):
+    """Linux and its initrd: three files, or a bundle with a digest."""
+    kernel = LINUX[cell.arch][0]
+    if not cell.bundle:
+        return [Part(at(kernel), line), INITRD, Part(post_mortem)]
+    return [Part(pack(kernel, post_mortem, folder), line)]
+
+
+def pack(kernel, post_mortem, folder):
+    initrd = os.path.join(folder, "initrd")
+    with open(initrd, "wb") as out:
+        for each in (INITRD.path, post_mortem):
+            out.write(bytes(-out.tell() % 4))
+            with open(each, "rb") as file:
+                out.write(file.read())
+    return segue_pack(os.path.join(folder, "bundle"), "--kernel", at(kernel), "--initrd", initrd, "--digest")
+
+
+def check_moves(cell, said):
+    moved, in_place, payload = (int(each, 16) for each in re.search(
+        r"^host: a crash moves (\w+) bytes, and (\w+) of (\w+) are in place$", said, re.MULTILINE).groups())
+    if "placed" in cell.words:
+        assert 0x80000 <= moved <= 0x80000 + TABLES and payload - in_place <= TABLES and in_place > 1 << 20
+    else:
+        assert moved > 0x80000 and in_place < payload
+
+
+@pytest.mark.parametrize("cell", [*(pytest.param(each, id=f"{each.mode}-{each.words.split()[0]}") for each in CELLS), *ALL])
 def test_crash(cell, post_mortem, row, tmp_path):
     build, words = MODES[cell.mode]
-    kernel, machine = LINUX[cell.arch]
+    machine = LINUX[cell.arch][1]
     width = 64 if build == "x86_64" else 32
     symbols = Symbols(build)
     sums = ",".join(f"{start:x}-{end:x}" for start, end in SUMS)
     line = (f"{words} direct pit quiet=all crash core lowtoo target={START:x} tsize={END - START:x} sums={sums} {cell.words}" +
             (f" cpus={cell.cpus}" if cell.cpus > 1 else ""))
-    parts = [Part(at(kernel), f"console=ttyS0 quiet dead.sums={sums}"), INITRD, Part(post_mortem)]
-    boot = qemu_kernel(Part(host(build), line), parts)
+    linux = f"console=ttyS0 quiet {LOADED} dead.sums={sums}"
+    boot = qemu_kernel(Part(host(build), line), parts_of(cell, linux, post_mortem, str(tmp_path)))
     boot["args"] += ["-smp", str(cell.cpus)]
+    receives = contextlib.nullcontext()
+    if "dma=" in cell.words:
+        card, port = network_card()
+        boot["args"] += card
+        receives = frames(port)
     files = [str(tmp_path / name) for name in ("before", "after")]
-    name = f"crash-{cell.mode}-{cell.words.split()[0]}"
-    with Qemu(name, memory=f"{MEMORY >> 20}M", cpu="max", gdb=True, paused=True, **boot) as vm:
+    name = f"crash-{cell.mode}-{cell.arch}-{cell.words.split()[0]}"
+    with receives, Qemu(name, memory=f"{MEMORY >> 20}M", cpu="max", gdb=True, paused=True, **boot) as vm:
         with GdbStub(vm.gdb_port) as cpu:
             cpu.break_at(symbols.at["segue_exec"])
             cpu.cont(timeout=60)
@@ -178,6 +245,7 @@ def test_crash(cell, post_mortem, row, tmp_path):
     assert f"\nlinux: {machine}, 1 CPU" in said
     figures = [re.findall(rf"^{who}: crc32 0*(\w+)\s*$", said, re.MULTILINE) for who in ("host", "linux")]
     assert len(figures[0]) == len(SUMS) and figures[0] == figures[1]
+    check_moves(cell, said)
 
     # The notes, as Linux has merged them
     notes = notes_of(bytes_said(said, "notes"))
@@ -205,8 +273,11 @@ def test_crash(cell, post_mortem, row, tmp_path):
     with open(files[0], "rb") as one, open(files[1], "rb") as other:
         before, after = (mmap.mmap(each.fileno(), 0, access=mmap.ACCESS_READ) for each in (one, other))
         file, body = make_core(after, header)
-        counts = [(symbols.physical("busy"), symbols.physical("busy") + 4)] if "others=busy" in cell.words else []
-        total = check_memory(before, after, body, (workspace, workspace + workspace_size), counts)
+        left_out = [(symbols.physical("busy"), symbols.physical("busy") + 4)] if "others=busy" in cell.words else []
+        if "dma=" in cell.words:
+            assert b"SEGUESEGUE" in before[RING:RING + RING_SIZE]
+            left_out.append((RING, RING + RING_SIZE))
+        total = check_memory(before, after, body, (workspace, workspace + workspace_size), left_out)
         assert total > MEMORY - (END - START) - (8 << 20)
         log = struct.unpack("<IIQQQII", own[1][2])
         ring, next_ = after[log[2]:log[2] + log[3]], struct.unpack_from("<I", after, log[4])[0]
@@ -224,26 +295,100 @@ def test_crash(cell, post_mortem, row, tmp_path):
     done = subprocess.run([os.path.join(BUILD, "segue"), "core", core], capture_output=True, text=True, timeout=120)
     assert re.search(rf"^  crash +{cell.said}; CPU {first} was noted first$", done.stdout, re.MULTILINE), done.stdout + done.stderr
     assert "\nanother old line\nnew line\n" in done.stdout
+    assert re.search(r"^  host +test host 1\.0: free text$", done.stdout, re.MULTILINE), done.stdout
+    assert re.findall(r"^  CPU \d+ +pr_pid (\d+)$", done.stdout, re.MULTILINE) == \
+        [str(i + 1) for i in range(cell.cpus) if i not in cell.lost]
+    for line in (r"(?:eip|rip) +[0-9a-f]{8}", "CR0 0x"):
+        assert len(re.findall(rf"^ {{18}}{line}", done.stdout, re.MULTILINE)) == cell.cpus - len(cell.lost), done.stdout
+    done = subprocess.run([os.path.join(BUILD, "segue"), "core", core, "--gdb", symbols.path], capture_output=True, text=True, timeout=120)
+    assert re.fullmatch(rf"(segue core {core} -o {core}\.gdb\n)?gdb {symbols.path} {core}(\.gdb)?\n", done.stdout), done.stdout + done.stderr
     if not shutil.which("gdb"):
         pytest.skip("gdb is not installed")
     done = subprocess.run([os.path.join(BUILD, "segue"), "core", core, "-o", core + ".gdb"], capture_output=True, text=True,
                           timeout=120)
     assert done.returncode == 0, done.stderr
-    text = gdb(symbols, core + ".gdb")
+    check_gdb(cell, symbols, core + ".gdb")
+    if cell.mode != "flat":
+        # Without the host's mappings: its page tables, from the core.
+        done = subprocess.run([os.path.join(BUILD, "segue"), "core", core, "--page-tables", "note", "-o", core + ".tables"],
+                              capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        check_gdb(cell, symbols, core + ".tables")
+    for name in os.listdir(tmp_path):
+        os.unlink(tmp_path / name)
+
+
+def check_gdb(cell, symbols, core):
+    text = gdb(symbols, core)
     callers = re.findall(r"^#\d+ .*?(panic|third|second|crash) \(", text, re.MULTILINE)
     assert callers[:len(cell.callers)] == list(cell.callers), text
     assert "panic" not in cell.callers or '"as asked for"' in text, text
     assert "counter = 4711" in text and '"the host\'s witness"' in text, text
     threads = re.findall(r"^[* ] +\d+ +LWP (\d+) ", text, re.MULTILINE)
-    assert [int(each) - 1 for each in threads] == [i for i in range(cell.cpus) if i not in cell.lost], text
-    for name in os.listdir(tmp_path):
-        os.unlink(tmp_path / name)
+    numbers = [int(each) - 1 for each in threads]
+    assert numbers == [numbers[0]] + [i for i in range(cell.cpus) if i not in (numbers[0], *cell.lost)], text
 
 
-def test_an_overwritten_target_is_not_entered(targets, post_mortem):
-    """The digest is over what the target gets; the machine stops with a sentence."""
-    build, words = MODES["long"]
-    line = f"{words} direct quiet=all crash core lowtoo target={START:x} tsize={END - START:x} digest=1"
-    boot = qemu_kernel(Part(host(build), line), [Part(at(LINUX["amd64"][0]), "console=ttyS0 quiet"), INITRD])
-    with Qemu("crash-digest", memory="256M", cpu="max", **boot) as vm:
+def crash_note(said, cpus):
+    """Why the host has crashed, and NT_PRSTATUS of its first CPU"""
+    notes = notes_of(bytes_said(said, "notes"))
+    assert notes[1 + 2 * cpus][:2] == ("Segue", CRASH_NOTE)
+    return notes[1 + 2 * cpus][2][24:].split(b"\0")[0].decode(), notes[1]
+
+
+LONG_LINE = f"{MODES['long'][1]} direct quiet=all crash core lowtoo target={START:x} tsize={END - START:x}"
+
+
+def test_linux_with_more_cpus(post_mortem, tmp_path, row):
+    """The host has crashed on another CPU than the boot CPU, and Linux is told to leave that one alone, as include/README.md says."""
+    line = f"console=ttyS0 quiet nr_cpus=4 disable_cpu_apicid=0 {LOADED}"
+    boot = qemu_kernel(Part(host("x86_64"), f"{LONG_LINE} others=marked tell leaver=other cpus=4"),
+                       parts_of(Cell("long", "amd64", ""), line, post_mortem, str(tmp_path)))
+    boot["args"] += ["-smp", "4"]
+    with Qemu("crash-more-cpus", memory="256M", cpu="max", one_thread=True, **boot) as vm:
+        vm.wait_for("^linux: that is all", timeout=120, but_not=BAD)
+        row(vm.elapsed())
+        assert re.search(r"^linux: x86_64, 3 CPU, .*elfcorehdr=", vm.serial(), re.MULTILINE), vm.serial()[-3000:]
+        assert "nr_cpus=1" not in vm.serial()
+
+
+@pytest.mark.full
+def test_a_machine_check(post_mortem, tmp_path, row):
+    symbols = Symbols("x86_64")
+    boot = qemu_kernel(Part(host("x86_64"), f"{LONG_LINE} fault=mce tss"),
+                       parts_of(Cell("long", "amd64", ""), f"console=ttyS0 quiet {LOADED}", post_mortem, str(tmp_path)))
+    with Qemu("crash-mce", memory="256M", cpu="max", **boot) as vm:
+        vm.wait_for("^host: waits for a machine check", timeout=60, but_not=BAD)
+        # Intel SDM vol. 3, 15.3.2.2: valid, uncorrected, enabled, and the state may be wrong; MCG_STATUS: RIPV and MCIP
+        vm.hmp("mce 0 0 0xb200000000000000 0x5 0 0")
+        vm.wait_for("^host: crashed by exception 18", timeout=20, but_not=BAD)
+        vm.wait_for("^linux: that is all", timeout=90, but_not=BAD)
+        row(vm.elapsed())
+        why, (_, kind, status) = crash_note(vm.serial(), 1)
+    assert (why, kind) == ("an exception", 1)
+    # The compiler may have changed its name, as third.constprop.0.
+    third = next(value for name, value in symbols.at.items() if name.partition(".")[0] == "third")
+    assert third <= struct.unpack_from("<Q", status, 112 + 16 * 8)[0] < third + 0x200
+
+
+@pytest.mark.parametrize("reboots", [False, True])
+@pytest.mark.parametrize("segment", ["Linux kernel", "initrd"])
+def test_an_overwritten_target_is_not_entered(segment, reboots, post_mortem, tmp_path):
+    """The digest was right at segue_load(). What has been written over since is named, and the machine stops or reboots."""
+    bundle = pack(LINUX["amd64"][0], post_mortem, str(tmp_path))
+    line = f"{LONG_LINE} scribble={segment.replace(' ', '_')}" + (" reboots" if reboots else "")
+    with Qemu("crash-digest", memory="256M", cpu="max", **qemu_kernel(Part(host("x86_64"), line), [Part(bundle)])) as vm:
+        ends = "reboot in 5 s" if reboots else "stopped"
+        found = vm.wait_for(rf"^segue: digest is ([0-9a-f]{{64}}), must be ([0-9a-f]{{64}})(.*); {ends}$", timeout=60,
+                            but_not=r"^(Refused: .*|linux: .*|host: out of .*|segue: exception .*)")
+        where = re.search(rf"^host: has written over {segment}, (\w+) to (\w+)$", vm.serial(), re.MULTILINE)
+        assert found[1] != found[2]
+        assert found[3] == f", changed: 0x{int(where[1], 16):08x} to 0x{int(where[2], 16):08x}"
+        assert not reboots or vm.wait_exit(20) == 0
+
+
+def test_a_digest_that_was_wrong_at_once(targets):
+    """Then nothing has changed since segue_load(), and no range is named."""
+    boot = qemu_kernel(Part(host("x86_64"), LONG_LINE + " digest=1"), [Part(at(LINUX["amd64"][0]), "console=ttyS0 quiet"), INITRD])
+    with Qemu("crash-digest-wrong", memory="256M", cpu="max", **boot) as vm:
         vm.wait_for("^segue: digest is [0-9a-f]{64}, must be 0{64}; stopped", timeout=60, but_not=r"^(Refused: .*|linux: .*)")

@@ -137,6 +137,15 @@ def test_what_a_crash_says(core):
     assert "  crash           no reason is told; CPU 2" in core(crashed(text=b"")).stdout
 
 
+def test_gdb_begins_with_the_cpu_that_has_crashed(core):
+    """The others follow in their order, and the host's note stays the first one."""
+    core(crashed(), "-o", core.out)
+    notes = read_core(core.out.read_bytes())[3]
+    assert notes[0][:2] == (b"Segue", 0x5301)
+    assert [struct.unpack_from("<I", desc, 24)[0] for name, kind, desc in notes if name == b"CORE"] == [3, 1]
+    assert len(notes) == len(read_core(crashed())[3])
+
+
 @pytest.mark.parametrize("log, next_", [
     (log_note(0x200000, 64, 0x200040), 65), (log_note(0x200000, 0x9000, 0x200040), 9), (log_note(0x100000, 64, 0x200040), 9),
     (log_note(0x200000, 64, 0x300000), 9), (log_note(0x200000, 64, 0x200040, 2), 9), (log_note(2**64 - 32, 64, 0x200040), 9),

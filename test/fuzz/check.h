@@ -9,7 +9,7 @@
  *
  * The simulated machine has 4 MiB. The last eight bytes of the input describe its layout: flags, how the blob is
  * scattered, the places of the blob and the workspace, the number of modules, the ranges that the host keeps, and target
- * memory, from which the target may come back (check_return.h).
+ * memory, from which the target may come back, or for which it may be loaded for a crash (check_return.h).
  */
 #ifndef FUZZ_CHECK_H
 #define FUZZ_CHECK_H
@@ -29,6 +29,8 @@
 #define MODULES_MAX 3u
 #define MODULE_SIZE_MAX 0x1800u
 #define LAYOUT_SIZE 8u
+#define CRASH_CPUS 4u
+#define CRASH_NOTES 3u
 /* The memory map's entry that makes a hole in another entry's RAM */
 #define HOLE 4u
 
@@ -43,6 +45,7 @@ struct world {
 	struct segue_range map[HOLE + 1], keep[1], target_memory[2], unused[1];
 	struct segue_extent staging[EXTENTS_MAX + 40];
 	struct segue_mapping mappings[2];
+	struct segue_note notes[CRASH_NOTES];
 	uint8_t module_bytes[MODULES_MAX][MODULE_SIZE_MAX];
 	uint64_t cursor;
 	int error_sentences;
@@ -50,7 +53,8 @@ struct world {
 
 /* Static, because a new allocation for each input would cost more than everything else. */
 static _Alignas(4096) uint8_t fuzz_workspace[SEGUE_WORKSPACE_SIZE_RETURN(EXTENTS_MAX + MODULES_MAX, EXTENTS_MAX + 40 + 15) +
-						    SEGUE_WORKSPACE_SIZE_CORE(6 * EXTENTS_MAX)];
+						    SEGUE_WORKSPACE_SIZE_CORE(6 * EXTENTS_MAX) +
+						    SEGUE_WORKSPACE_SIZE_CRASH(CRASH_CPUS, CRASH_NOTES * 340)];
 
 /* Returns a copy with forbidden memory (ASan) directly before and after it. Only one exists at a time. */
 static inline uint8_t *exact_copy(const uint8_t *data, size_t size)
@@ -424,7 +428,7 @@ static inline void check_accepted(const struct world *w)
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++)
 		memset(fuzz_memory + s.dest, 0xcc, s.size);
 	put_sources(w);
-	if (comes_back(w))
+	if (is_saved(w))
 		note_host(w);
 	execute(w, &d);
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++) {
@@ -436,6 +440,8 @@ static inline void check_accepted(const struct world *w)
 	}
 	if (comes_back(w))
 		check_return(w);
+	else if (is_for_crash(w))
+		check_crash(w);
 }
 
 static inline bool is_linux(const struct world *w)
@@ -463,8 +469,8 @@ static inline int check_load(const uint8_t *blob, size_t size, const struct layo
 	CHECK(error != SEGUE_E_PLAN_REPLAY, "the plan does not replay");
 	if (error == SEGUE_OK) {
 		check_accepted(&w);
-		/* The command line of a target that comes back is longer. */
-		if (also && !(comes_back(&w) && is_linux(&w)))
+		/* The command line of a target that comes back, or of one for a crash, is longer. */
+		if (also && !(is_saved(&w) && is_linux(&w)))
 			also(&w);
 	} else {
 		CHECK(w.error_sentences == 1, "code %d comes with %d sentences", error, w.error_sentences);

@@ -2,7 +2,7 @@
 /*
  * The fuzzer's bytes are a core for `segue core`. It is refused with a sentence, or its ranges lie in the file, the core for gdb
  * that is made of it can be opened again and has the same bytes, and what its page tables map is what a second, independent
- * walk finds.
+ * walk finds. What it says of a crash can be printed.
  */
 #ifndef FUZZ_CHECK_COREFILE_H
 #define FUZZ_CHECK_COREFILE_H
@@ -15,6 +15,14 @@
 #include "core_file.c"
 #include "core_pages.c"
 #include "core_layout.c"
+#include "core_crash.c"
+#include "core_print.c"
+
+/* disk/kernel_facts.c */
+void fact(const char *label)
+{
+	printf("  %-14s  ", label);
+}
 
 #define FUZZ_TABLES 400u
 
@@ -192,6 +200,7 @@ static inline void check_walk(const struct core *core, enum core_paging paging, 
 static inline void check_corefile(const uint8_t *data, size_t size, uint8_t how, uint32_t cr3)
 {
 	struct core core = { .read = read_input, .data = data, .file_size = size };
+	static bool quiet;
 
 	if (!core_open(&core)) {
 		CHECK(strlen(core.refusal) > 10, "no sentence");
@@ -203,6 +212,10 @@ static inline void check_corefile(const uint8_t *data, size_t size, uint8_t how,
 		core_why_not_restored(&core);
 		for (size_t i = 0; i < core.cpu_count; i++)
 			core_cpu_pid(&core.cpus[i]);
+		/* What is printed is of no interest here. */
+		if (!quiet)
+			quiet = freopen("/dev/null", "w", stdout) != NULL;
+		core_print(&core, NULL);
 		check_layout(&core, &core.segments);
 		check_walk(&core, how % 5, cr3, how & 0x80);
 		if (core.has_host)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A target that comes back, in check.h's simulated machine: staging and unused ranges from the layout, and what must be where
- * after the plan and after two exchanges.
+ * A target that comes back, or one for a crash, in check.h's simulated machine: staging and unused ranges from the layout, and what
+ * must be where after the plan and after two exchanges.
  */
 #ifndef FUZZ_CHECK_RETURN_H
 #define FUZZ_CHECK_RETURN_H
@@ -22,12 +22,44 @@ static inline bool comes_back(const struct world *w)
 	return w->args.flags & SEGUE_LOAD_RETURN;
 }
 
+static inline bool is_for_crash(const struct world *w)
+{
+	return w->args.flags & SEGUE_LOAD_CRASH;
+}
+
+/* Is some of the host's memory saved into staging? */
+static inline bool is_saved(const struct world *w)
+{
+	return comes_back(w) || is_for_crash(w);
+}
+
+static inline bool has_core(const struct world *w)
+{
+	return w->args.flags & (SEGUE_LOAD_CORE | SEGUE_LOAD_CRASH);
+}
+
+/* Instead of a return. Some notes are too many or too large. */
+static inline void set_crash(struct world *w, const struct layout *layout)
+{
+	static const uint8_t bytes[300];
+
+	w->args.flags = (w->args.flags & ~(SEGUE_LOAD_RETURN | SEGUE_LOAD_CLEAR)) | SEGUE_LOAD_CRASH;
+	w->args.cpu_count = layout->modules % (CRASH_CPUS + 1);
+	for (size_t i = 0; i < CRASH_NOTES; i++)
+		w->notes[i] = (struct segue_note){&"A host"[i], (uint32_t)i, bytes, (size_t)(layout->workspace >> i) % sizeof bytes};
+	if (layout->workspace == 0xff)
+		w->notes[1].name = "";
+	w->args.notes = w->notes;
+	w->args.note_count = layout->scatter % (CRASH_NOTES + 1);
+}
+
 /* A core of the host's memory, for some with mappings, which may overlap in physical addresses. Staging is then whole pages. */
 static inline void set_core(struct world *w, const struct layout *layout)
 {
 	uint64_t phys = layout->keep * 0x3001u;
 
-	w->args.flags |= SEGUE_LOAD_CORE;
+	if (!is_for_crash(w) || layout->map & 1)
+		w->args.flags |= SEGUE_LOAD_CORE;
 	w->mappings[0] = (struct segue_mapping){0xc0000000u + phys, phys, 0x10000u * layout->scatter};
 	w->mappings[1] = (struct segue_mapping){0x40000003u, layout->blob * 0x2000u, 0x123456u};
 	w->args.mappings = w->mappings;
@@ -46,7 +78,9 @@ static inline void set_return(struct world *w, const struct layout *layout)
 	w->unused[0] = (struct segue_range){place * 0x1c001u + 0x10003, place * 0x1c001u + 0x10003 + (layout->keep & 15) * 0x1000u, 0, 0};
 	w->args.unused = w->unused;
 	w->args.unused_count = 1;
-	if (layout->map & 2) {
+	if (layout->keep & 0x80)
+		set_crash(w, layout);
+	if (layout->map & 2 || is_for_crash(w)) {
 		set_core(w, layout);
 		piece = (piece + 4096) & ~4095u;
 	}
@@ -96,10 +130,9 @@ static inline bool returns_to(const struct world *w, uint64_t start, uint64_t si
 {
 	uint64_t phys, end = start + size;
 
-	if (!comes_back(w))
+	if (!is_saved(w))
 		return false;
-	return_page(w, &phys);
-	if (start >= phys + RETURN_SPARE_AT && end <= phys + RETURN_SPARE_AT + RETURN_SPARE_SIZE)
+	if (comes_back(w) && return_page(w, &phys) && start >= phys + RETURN_SPARE_AT && end <= phys + RETURN_SPARE_AT + RETURN_SPARE_SIZE)
 		return true;
 	while (start < end && (start = staging_end(w, start)) != 0)
 		;
@@ -130,7 +163,24 @@ FUZZ_UNTRACED static inline void note_host(const struct world *w)
 
 static inline uint64_t skipped(const struct world *w, uint64_t at, uint64_t staging)
 {
-	return w->args.flags & SEGUE_LOAD_CORE ? (at - staging) & 4095 : 0;
+	return has_core(w) ? (at - staging) & 4095 : 0;
+}
+
+/* The notes of a crash: the host, two for each CPU, the crash, and the host's own; to the last byte. */
+static inline void check_notes(const struct world *w, const uint8_t *load)
+{
+	uint64_t at = le64(load + 8) - w->args.workspace_phys, end = at + le64(load + 32);
+	const uint8_t *workspace = w->args.workspace;
+	size_t count = 0, cpus = w->args.cpu_count ? w->args.cpu_count : 1;
+
+	CHECK(at < end && end <= w->args.workspace_size, "the notes are at %#llx", (unsigned long long)at);
+	for (; at < end; count++) {
+		uint32_t name = le32(workspace + at), size = le32(workspace + at + 4);
+
+		CHECK(name > 1 && workspace[at + 12 + name - 1] == 0, "the name of note %zu", count);
+		at += 12 + ((name + 3) & ~3u) + ((size + 3) & ~3u);
+	}
+	CHECK(at == end && count == 2 + 2 * cpus + w->args.note_count, "%zu notes", count);
 }
 
 /* The core header after the plan: every byte of the host's that is saved is where it says; all else lies where it was. */
@@ -141,10 +191,12 @@ FUZZ_UNTRACED static inline void check_host_core(const struct world *w)
 	uint64_t saved = 0, found = 0;
 
 	CHECK(segue_describe(w->args.workspace, &d) == SEGUE_OK, "no description");
-	CHECK((d.core != 0) == ((w->args.flags & SEGUE_LOAD_CORE) != 0), "a core or none");
+	CHECK((d.core != 0) == has_core(w), "a core or none");
 	if (!d.core)
 		return;
 	core = (const uint8_t *)w->args.workspace + (d.core - w->args.workspace_phys);
+	if (is_for_crash(w))
+		check_notes(w, core + 64);
 	for (uint32_t i = 1; i < le16(core + 56); i++) {
 		const uint8_t *p = core + 64 + i * 56u;
 		uint64_t offset = le64(p + 8), phys = le64(p + 24), size = le64(p + 32);
@@ -215,6 +267,13 @@ FUZZ_UNTRACED static inline void cross_back(const struct world *w)
 			fuzz_memory[move.src + i] = byte;
 		}
 	}
+}
+
+/* After the plan of a crash: there is no way back. */
+static inline void check_crash(const struct world *w)
+{
+	check_host_core(w);
+	check_sides(w, NULL, fuzz_host);
 }
 
 /* After the plan, and after two exchanges. */

@@ -45,6 +45,41 @@ static size_t put_host(size_t at, struct stream *s)
 	return at + 72;
 }
 
+/* A note of a crash (segue_core.h) */
+static size_t put_crash(size_t at, uint8_t kind, struct stream *s)
+{
+	static const struct {
+		uint32_t type, size;
+	} notes[] = { { 0x5302, 64 }, { 0x5303, 336 }, { 0x5304, 256 }, { 0x5305, 24 }, { 0x5306, 40 } };
+	unsigned which = (kind & 0x1f) % 5;
+	uint32_t size = notes[which].size;
+
+	at = put_note_header(at, "Segue", size, notes[which].type, s);
+	memset(made.at + at, kind & 0x80 ? 'x' : 0, size);
+	put_number(&made, at, size, 4);
+	switch (notes[which].type) {
+	case 0x5302:
+		put_number(&made, at + 4, take_8(s) & 3, 4);
+		put_number(&made, at + 8, take_8(s) & 1, 4);
+		break;
+	case 0x5304:
+		put_number(&made, at + 8, take_8(s) & 1, 4);
+		put_number(&made, at + 16, take_8(s) & 1, 4);
+		break;
+	case 0x5305:
+		put_number(&made, at + take_8(s) % size, 0, 1);
+		break;
+	case 0x5306:
+		put_number(&made, at + 4, take_8(s) & 1, 4);
+		put_number(&made, at + 8, take_number(s, RAM), 8);
+		put_number(&made, at + 16, take_number(s, 0x80), 8);
+		put_number(&made, at + 24, take_number(s, RAM + 0x80), 8);
+		put_number(&made, at + 32, take_8(s) < 0xf0 ? 4 : take_8(s), 4);
+		break;
+	}
+	return at + size;
+}
+
 static size_t put_notes_of(size_t at, struct stream *s)
 {
 	for (unsigned count = take_8(s) % 6; count; count--) {
@@ -53,6 +88,10 @@ static size_t put_notes_of(size_t at, struct stream *s)
 
 		if (!(kind & 0x1c)) {
 			at = put_host(at, s);
+			continue;
+		}
+		if ((kind & 0x60) == 0x60) {
+			at = put_crash(at, kind, s);
 			continue;
 		}
 		start = put_note_header(at, kind & 0x80 ? "VMCOREINFO" : "CORE", (uint32_t)size, kind & 0x80 ? 0 : 1, s);

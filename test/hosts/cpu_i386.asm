@@ -21,7 +21,7 @@ DATA		equ 0x10
 
 section .text
 global fault_task:function hidden
-extern last_step
+extern fault_begin
 
 kernel_entry:
 	xor	eax, eax
@@ -80,7 +80,7 @@ call_on_stack:
 
 ; The task for double faults; the error code is on its stack.
 fault_task:
-	call	last_step
+	call	fault_begin
 
 ; in [esp+4] struct leaving; does not return
 ; kernel.h; on the stack: the arguments of segue_call(), and where to put ESP of the call and the return address

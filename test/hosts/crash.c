@@ -37,13 +37,75 @@ void crash_arguments(struct segue_load_args *args)
 	log.next = physical_of(&ring_next);
 	args->notes = notes;
 	args->note_count = sizeof notes / sizeof notes[0];
-	args->flags |= SEGUE_LOAD_CRASH;
+	args->flags |= SEGUE_LOAD_CRASH | (word(handover.line, "reboots") ? SEGUE_LOAD_DIGEST_REBOOT : 0);
 	/* A bundle has its own. */
 	if (!*args->cmdline)
 		args->cmdline = NULL;
 	/* All but base memory, which is the first range. */
 	args->unused = call->memory + 1;
 	args->unused_count = 1;
+}
+
+/* Copies a part of the files to where the target's first segment that comes from it will be. Returns false if none does. */
+static bool place_part(struct host_part *part)
+{
+	struct segue_extent *extent = pointer(part->extents);
+	struct segue_segment segment;
+
+	for (size_t i = 0; segue_segment_at(pointer(handover.workspace), i, &segment) == SEGUE_OK; i++) {
+		if (segment.file_size == 0 || segment.source < extent->addr || segment.source >= extent->addr + extent->size)
+			continue;
+		extent->addr += segment.dest - segment.source;
+		__builtin_memmove(pointer(handover.direct + extent->addr), pointer(part->data), (size_t)part->size);
+		part->data = handover.direct + extent->addr;
+		return true;
+	}
+	return false;
+}
+
+bool crash_place(void)
+{
+	if (!word(handover.line, "placed"))
+		return false;
+	for (uint64_t i = 0; i < handover.part_count; i++)
+		if (!place_part(&handover.part[i]))
+			say("BAD: no segment is from part %u\n", (uint32_t)i);
+	return true;
+}
+
+void crash_say_moves(void)
+{
+	struct segue_description d = {.struct_size = sizeof d};
+
+	segue_describe(pointer(handover.workspace), &d);
+	say("host: a crash moves %x bytes, and %x of %x are in place\n", d.moved, d.in_place, d.payload);
+}
+
+/* Is it the word after scribble=, in which '_' is a blank? */
+static bool is_scribbled(const char *name)
+{
+	const char *at = word(handover.line, "scribble=");
+
+	while (*name && (*at == *name || (*at == '_' && *name == ' '))) {
+		at++;
+		name++;
+	}
+	return !*name && (*at == ' ' || !*at);
+}
+
+/* scribble=: changes one byte of a segment of the target, where it is now */
+static void scribble(void)
+{
+	struct segue_segment segment;
+
+	if (!word(handover.line, "scribble="))
+		return;
+	for (size_t i = 0; segue_segment_at(pointer(handover.workspace), i, &segment) == SEGUE_OK; i++) {
+		if (!is_scribbled(segment.name))
+			continue;
+		*(volatile uint8_t *)pointer(handover.direct + segment.source + segment.file_size / 2) ^= 0x10;
+		say("host: has written over %s, %x to %x\n", segment.name, segment.dest, segment.dest + segment.file_size);
+	}
 }
 
 /* The CRC of gzip and of busybox's crc32 (RFC 1952, 8) */
@@ -121,26 +183,47 @@ void crash_noted(const uintptr_t *flags)
 __attribute__((noinline, noreturn)) static void panic(const char *why)
 {
 	void *workspace = pointer(handover.workspace);
-	int error = segue_crash_cpu(workspace, cpu_number(), NULL);
+	/* A boot CPU that has parked is deaf. */
+	uint32_t others = (uint32_t)handover.cpus - (word_is(handover.line, "leaver=", "other") ? 2 : 1);
+	int error;
 
+	__asm__ volatile("cli");
+	error = segue_crash_cpu(workspace, cpu_number(), NULL);
 	segue_crash_text(workspace, why);
 	segue_crash_text(workspace, "a consequence");
 	if (word(handover.line, "tell")) {
 		cpus_nmi();
-		for (uint32_t patience = 100000000; patience && noted < handover.cpus - 1; patience--)
+		for (uint32_t patience = 100000000; patience && noted < others; patience--)
 			__asm__ volatile("pause");
 	}
+	scribble();
 	say("host: panic: %s (%u)\n", why, (uint32_t)error);
 	segue_exec(workspace);
+}
+
+_Noreturn static void leave_after(uint32_t vector)
+{
+	segue_crash_text(pointer(handover.workspace), "an exception");
+	say("host: crashed by exception %u\n", vector);
+	segue_exec(pointer(handover.workspace));
 }
 
 void crash_fault(uint32_t vector, const uintptr_t *flags)
 {
 	note_trapped(flags);
-	segue_crash_text(pointer(handover.workspace), "an exception");
-	say("host: crashed by exception %u\n", vector);
-	segue_exec(pointer(handover.workspace));
+	leave_after(vector);
 }
+
+#ifndef __x86_64__
+void crash_task(void)
+{
+	struct segue_registers registers;
+
+	tables_left_task(&registers);
+	segue_crash_cpu(pointer(handover.workspace), cpu_number(), &registers);
+	leave_after(8);
+}
+#endif
 
 static void (*volatile nothing)(void);
 
@@ -151,6 +234,13 @@ __attribute__((noinline)) static void third(int number)
 	/* No handler has a stack then but that of double faults. */
 	if (word_is(handover.line, "fault=", "stack"))
 		__asm__ volatile("mov %0, " STACK_POINTER "\n\tpush %0" : : "r"(guard_page + 64) : "memory");
+	/* The debugger's monitor sends it. */
+	if (word_is(handover.line, "fault=", "mce")) {
+		write_cr4(read_cr4() | CR4_MCE);
+		say("host: waits for a machine check\n");
+		for (;;)
+			__asm__ volatile("pause");
+	}
 	if (witness.counter == 4711)
 		panic(number == 42 ? "as asked for" : "for no reason");
 }

@@ -174,6 +174,10 @@ static void load(void)
 		tables_hide_gdt(true);
 	ticks_before = word(handover.line, "cost") ? read_tsc() : 0;
 	error = segue_load(&args);
+	if (error == SEGUE_OK && word(handover.line, "crash") && crash_place()) {
+		load_arguments(&args, modules, &machine);
+		error = segue_load(&args);
+	}
 	if (word(handover.line, "nogdt"))
 		tables_hide_gdt(false);
 	if (word(handover.line, "cost"))
@@ -184,6 +188,8 @@ static void load(void)
 	}
 	if (handover.call_count > 1)
 		calls_load_second();
+	if (word(handover.line, "crash"))
+		crash_say_moves();
 	for (uint64_t i = 0; i < handover.part_count; i++)
 		if (handover.part[i].separate)
 			__builtin_memset(pointer(handover.part[i].data), 0xa5, (size_t)handover.part[i].size);
@@ -337,6 +343,15 @@ void last_step(void)
 	}
 	leave_now(&leaving);
 }
+
+#ifndef __x86_64__
+void fault_begin(void)
+{
+	if (word(handover.line, "crash") && word(handover.line, "fault="))
+		crash_task();
+	last_step();
+}
+#endif
 
 static void start_timer(void)
 {

@@ -21,6 +21,7 @@ void tables_load(void);
 void tables_hide_gdt(bool hide);      /* no exception can be taken then */
 void tables_take(void);               /* by another CPU */
 void tables_load_task(void);          /* TR, and a handler of its own for double faults */
+void tables_left_task(struct segue_registers *registers); /* i386: of the task that a double fault has left */
 void tables_load_ldt(void);
 void code_selector_put(uint32_t selector); /* copies the kernel's code segment to this selector */
 void gate_absent(uint32_t vector);
@@ -35,6 +36,7 @@ void load_ldt(uint16_t selector);
 void load_code(uint16_t selector);
 void call_on_stack(void (*function)(void), void *top);
 void fault_task(void);                /* i386: entry of the task that handles double faults */
+_Noreturn void fault_begin(void);     /* and where it goes on */
 extern uint8_t guard_page[], page_stack[], page_stack_top[], fault_stack_top[], shadow_stack[];
 
 /* How segue_exec() is entered; cpu_*.asm: struc leaving. */
@@ -137,6 +139,9 @@ void crash_arguments(struct segue_load_args *args);
 _Noreturn void crash(void);
 void crash_noted(const uintptr_t *flags); /* an NMI of the crash has come */
 _Noreturn void crash_fault(uint32_t vector, const uintptr_t *flags); /* an exception */
+_Noreturn void crash_task(void);      /* i386: a double fault, in a task of its own */
+bool crash_place(void);               /* placed: the files are now where the target is to be, and are to be loaded again */
+void crash_say_moves(void);
 void call_refusals(void);             /* call_refusals.c: wrong arguments */
 extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB */
 

@@ -153,6 +153,31 @@ static void back_over_the_workspace(struct segue_load_args *args)
 	range[0].end = args->workspace_phys + 1;
 }
 
+/* A target for a crash, with the same memory. */
+static struct segue_note note;
+static void crash_with(struct segue_load_args *args, const char *name, size_t size)
+{
+	come_back(args);
+	note = (struct segue_note){name, 1, &note, size};
+	args->flags = (args->flags & ~SEGUE_LOAD_RETURN) | SEGUE_LOAD_CRASH;
+	args->notes = &note;
+	args->note_count = 1;
+}
+
+static void crash_and_back(struct segue_load_args *args) { crash_with(args, "Host", 4); args->flags |= SEGUE_LOAD_RETURN; }
+static void crash_anywhere(struct segue_load_args *args) { crash_with(args, "Host", 4); args->target_memory_count = 0; }
+static void crash_of_many(struct segue_load_args *args) { crash_with(args, "Host", 4); args->cpu_count = 8193; }
+static void crash_without_a_name(struct segue_load_args *args) { crash_with(args, "", 4); }
+static void crash_with_a_large_note(struct segue_load_args *args) { crash_with(args, "Host", 65537); }
+static void crash_without_notes(struct segue_load_args *args) { crash_with(args, "Host", 4); args->notes = NULL; }
+static void crash_with_little(struct segue_load_args *args) { crash_with(args, "Host", 4); extent.size -= PAGE; }
+
+static void crash_over_the_workspace(struct segue_load_args *args)
+{
+	crash_with(args, "Host", 4);
+	range[0].end = args->workspace_phys + 1;
+}
+
 static uint32_t field(const struct segue_load_args *args, uint32_t offset)
 {
 	uint32_t value;
@@ -334,6 +359,14 @@ static const struct kind kinds[] = {
 	{"back with too little staging", SEGUE_E_STAGING, 0, {{0}}, back_with_little},
 	{"back, staging in target memory", SEGUE_E_STAGING, 0, {{0}}, back_to_itself},
 	{"back, staging in the workspace", SEGUE_E_STAGING, 0, {{0}}, back_to_the_workspace},
+	{"crash and back", SEGUE_E_CRASH, 0, {{0}}, crash_and_back},
+	{"crash without target memory", SEGUE_E_CRASH, 0, {{0}}, crash_anywhere},
+	{"crash, workspace in target memory", SEGUE_E_CRASH, 0, {{0}}, crash_over_the_workspace},
+	{"crash of too many CPUs", SEGUE_E_CRASH, 0, {{0}}, crash_of_many},
+	{"crash without an array of notes", SEGUE_E_CRASH, 0, {{0}}, crash_without_notes},
+	{"crash with a note without a name", SEGUE_E_CRASH, 0, {{0}}, crash_without_a_name},
+	{"crash with a note that is too large", SEGUE_E_CRASH, 0, {{0}}, crash_with_a_large_note},
+	{"crash with too little staging", SEGUE_E_STAGING, 0, {{0}}, crash_with_little},
 	{"empty", SEGUE_E_EMPTY, 0, {{0}}, empty},
 	{"unknown", SEGUE_E_UNKNOWN, 0, {{0, 0x20202020, 4}, {MULTIBOOT, 0, 4}}, NULL},
 	{"gzip", SEGUE_E_GZIP, 0, {{0, 0x00088b1f, 4}, {MULTIBOOT, 0, 4}}, NULL},
@@ -420,6 +453,7 @@ static void forget_changes(void)
 	__builtin_memset(&extent, 0, sizeof extent);
 	__builtin_memset(range, 0, sizeof range);
 	__builtin_memset(&module, 0, sizeof module);
+	__builtin_memset(&note, 0, sizeof note);
 	__builtin_memset(long_line, 0, sizeof long_line);
 }
 

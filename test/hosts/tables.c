@@ -167,6 +167,14 @@ void tables_load_task(void)
 	load_task(SELECTOR_TSS);
 }
 
+void tables_left_task(struct segue_registers *registers)
+{
+	*registers = (struct segue_registers){
+		.ax = tss.eax, .bx = tss.ebx, .cx = tss.ecx, .dx = tss.edx, .si = tss.esi, .di = tss.edi, .bp = tss.ebp, .sp = tss.esp,
+		.ip = tss.eip, .flags = tss.eflags, .cs = tss.cs, .ss = tss.ss, .ds = tss.ds, .es = tss.es, .fs = tss.fs, .gs = tss.gs,
+	};
+}
+
 #endif
 
 void tables_load_ldt(void)

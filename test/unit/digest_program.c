@@ -74,7 +74,8 @@ int main(int argc, char **argv)
 				return 1;
 			list[i] = (struct segue_move){
 				.dst = (uintptr_t)(runs[i] + shift), .src = (uintptr_t)&state, .size = sizes[i],
-				.op = SEGUE_MOVE_DIGEST,
+				/* Some with a sum, which is nothing to the mover */
+				.op = SEGUE_MOVE_DIGEST | i << SEGUE_MOVE_OP_BITS,
 			};
 		}
 		if (head[0] && !is_fast())

@@ -499,6 +499,41 @@ static void empty_keep(struct host *h)
 	h->args.keep_count = 2;
 }
 
+/* A target for a crash, which has one error. */
+static struct segue_note crash_notes[2];
+static void crash(struct host *h)
+{
+	come_back(h);
+	crash_notes[0] = (struct segue_note){"VMCOREINFO", 0, "x", 1};
+	crash_notes[1] = (struct segue_note){"Host", 1, "y", 1};
+	h->args.flags = SEGUE_LOAD_CRASH;
+	h->args.notes = crash_notes;
+	h->args.note_count = 2;
+}
+static void crash_and_return(struct host *h) { crash(h); h->args.flags |= SEGUE_LOAD_RETURN; }
+static void crash_cleared(struct host *h) { crash(h); h->args.flags |= SEGUE_LOAD_RETURN | SEGUE_LOAD_CLEAR; }
+static void crash_bus_masters(struct host *h) { crash(h); h->args.flags |= SEGUE_LOAD_KEEP_BUS_MASTERS; }
+static void crash_anywhere(struct host *h) { crash(h); h->args.target_memory_count = 0; }
+static void crash_in_workspace(struct host *h) { crash(h); back_in[1] = (struct segue_range){WORKSPACE_PHYS - 1, WORKSPACE_PHYS + 1, 0, 0}; }
+static void crash_unused_backwards(struct host *h) { crash(h); back_unused[1].end = back_unused[1].start - 1; }
+static void crash_staging_small(struct host *h) { crash(h); back_staging[0].size -= PAGE; }
+static void crash_target_kept(struct host *h) { back_keep(h, 3 * MIB - 1, 4 * MIB); h->args.flags = SEGUE_LOAD_CRASH; }
+static void crash_cpus(struct host *h) { crash(h); h->args.cpu_count = 8193; }
+static void crash_cpus_wrap(struct host *h) { crash(h); h->args.cpu_count = UINT32_MAX; }
+static void crash_notes_null(struct host *h) { crash(h); h->args.notes = NULL; }
+static void crash_notes_many(struct host *h) { crash(h); h->args.note_count = 65; }
+static void crash_notes_wrap(struct host *h) { crash(h); h->args.note_count = SIZE_MAX; }
+static void crash_note_nameless(struct host *h) { crash(h); crash_notes[1].name = NULL; }
+static void crash_note_empty(struct host *h) { crash(h); crash_notes[0].name = ""; }
+static void crash_note_long(struct host *h)
+{
+	crash(h);
+	crash_notes[1].name = "a name of more than sixty-four bytes, which is what a note's name may have";
+}
+static void crash_note_null(struct host *h) { crash(h); crash_notes[1].data = NULL; }
+static void crash_note_large(struct host *h) { crash(h); crash_notes[1].size = 65537; }
+static void crash_note_wraps(struct host *h) { crash(h); crash_notes[1].size = SIZE_MAX; }
+
 #define UNTOUCHED 15
 static const struct refusal refusals[] = {
 	{"no struct_size", no_struct_size, SEGUE_E_STRUCT_SIZE, ""},
@@ -581,6 +616,26 @@ static const struct refusal refusals[] = {
 	{"mappings overlap", core_mappings_overlap, SEGUE_E_CORE, "mappings 1 and 0 overlap, from virtual 0xc0000000"},
 	{"staging not at the core's offsets", core_staging_offset, SEGUE_E_STAGING,
 	 "4096 more bytes are needed; 4096, from extent 0 on, are not at the offset in a page that the core needs"},
+	{"a crash and a return", crash_and_return, SEGUE_E_CRASH, "not with flags 0x100000"},
+	{"a crash, cleared", crash_cleared, SEGUE_E_CRASH, "not with flags 0x300000"},
+	{"a crash with bus masters", crash_bus_masters, SEGUE_E_CRASH, "not with flags 0x400000"},
+	{"a crash anywhere", crash_anywhere, SEGUE_E_CRASH, "there is no target_memory"},
+	{"a crash, workspace in target memory", crash_in_workspace, SEGUE_E_CRASH,
+	 "the workspace, 0x3000000 to 0x3032000, is in target_memory, 0x2ffffff to 0x3000001"},
+	{"a crash, unused backwards", crash_unused_backwards, SEGUE_E_CRASH, "range 1 of unused ends before it starts"},
+	{"a crash, staging too small", crash_staging_small, SEGUE_E_STAGING, "4096 more bytes are needed"},
+	{"a crash, target memory that is kept", crash_target_kept, SEGUE_E_CRASH, "range 0 of keep is in target_memory"},
+	{"a crash of too many CPUs", crash_cpus, SEGUE_E_CRASH, "cpu_count is 8193; the limit is 8192"},
+	{"a crash, cpu_count -1", crash_cpus_wrap, SEGUE_E_CRASH, "cpu_count is 4294967295; the limit is 8192"},
+	{"notes without an array", crash_notes_null, SEGUE_E_CRASH, "note_count is 2, and its array is NULL"},
+	{"too many notes", crash_notes_many, SEGUE_E_CRASH, "note_count is 65, and its array is NULL, or the limit of 64 is exceeded"},
+	{"note_count -1", crash_notes_wrap, SEGUE_E_CRASH, "or the limit of 64 is exceeded"},
+	{"a note without a name", crash_note_nameless, SEGUE_E_CRASH, "note 1 has no name"},
+	{"a note with an empty name", crash_note_empty, SEGUE_E_CRASH, "note 0 has no name"},
+	{"a note with a long name", crash_note_long, SEGUE_E_CRASH, "or one of more than 64 bytes"},
+	{"a note without data", crash_note_null, SEGUE_E_CRASH, "note 1, of 1 bytes, has no data"},
+	{"a note that is too large", crash_note_large, SEGUE_E_CRASH, "note 1, of 65537 bytes, has no data, or more than 65536 bytes"},
+	{"a note's size -1", crash_note_wraps, SEGUE_E_CRASH, "or more than 65536 bytes"},
 	{"firmware's in the map's RAM", overlapping_map, SEGUE_E_SEGMENT_NOT_RAM, "0x202000"},
 };
 

@@ -755,6 +755,8 @@ static void replay_refuses(void **state)
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
 	one_move(SEGUE_MOVE_DIGEST, 0, 10, 20);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_WRONG);
+	one_move(SEGUE_MOVE_DIGEST | 5u << SEGUE_MOVE_OP_BITS, 0, 10, 20);
+	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_WRONG);
 	one_move(SEGUE_MOVE_DIGEST + 1, 0, 10, 20);
 	assert_int_equal(replay(&copy, 1, NULL, 0, NULL, 0, &where), REPLAY_BAD_MOVE);
 	one_move(SEGUE_MOVE_COPY_UP, 0, UINT64_MAX - 5, 20);

@@ -8,7 +8,8 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 
 #define HIGH 0x100000000u
 
-static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 6) + SEGUE_WORKSPACE_SIZE_CORE(32)] __attribute__((aligned(4096)));
+static unsigned char workspace[SEGUE_WORKSPACE_SIZE_RETURN(1, 6) + SEGUE_WORKSPACE_SIZE_CORE(32) + SEGUE_WORKSPACE_SIZE_CRASH(1, 0)]
+	__attribute__((aligned(4096)));
 static unsigned char digest[32];
 static struct segue_range target_memory;
 static struct segue_extent staging;
@@ -90,11 +91,11 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 		args.digest = digest;
 	if (asks(cmdline, "ask=devices"))
 		args.flags |= SEGUE_LOAD_QUIET_PIC;
-	if (asks(cmdline, "ask=return") || asks(cmdline, "ask=elf_core")) {
+	if (asks(cmdline, "ask=return") || asks(cmdline, "ask=elf_core") || asks(cmdline, "ask=crash")) {
 		target_memory.start = 0x200000u;
 		target_memory.end = staging.addr = 0x280000u;
 		staging.size = 0x80000u;
-		args.flags |= SEGUE_LOAD_RETURN;
+		args.flags |= asks(cmdline, "ask=crash") ? SEGUE_LOAD_CRASH : SEGUE_LOAD_RETURN;
 		args.target_memory = &target_memory;
 		args.staging = &staging;
 		args.target_memory_count = args.staging_count = 1;
