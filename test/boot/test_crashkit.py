@@ -159,7 +159,6 @@ def test_fat(bus, kit, tmp_path):
     check_core(gzip.decompress(from_fat(disk, "vmcore-1.gz")), "pae-high", tmp_path)
 
 
-@pytest.mark.full
 def test_a_full_disk(kit, tmp_path):
     """It keeps what was saved, under another name."""
     disk = str(tmp_path / "disk")

@@ -52,7 +52,7 @@ def busybox(programs=PROGRAMS, headers=(1,), machine=EM_X86_64):
 MODULES = {
     "kernel/drivers/virtio/virtio.ko": module(), "kernel/drivers/virtio/virtio_ring.ko": module("virtio"),
     "kernel/drivers/virtio/virtio_pci.ko": module("virtio,virtio_ring"), "kernel/drivers/block/virtio_blk.ko": module("virtio_ring,virtio"),
-    "kernel/fs/fat/fat.ko": module(), "kernel/fs/fat/vfat.ko": module("fat"), "kernel/fs/xfs/xfs.ko": module("libcrc32c"),
+    "kernel/fs/fat/fat.ko": module(), "kernel/fs/fat/vfat.ko": module("fat"), "kernel/fs/nls/nls_iso8859-1.ko": module(), "kernel/fs/xfs/xfs.ko": module("libcrc32c"),
     "kernel/lib/libcrc32c.ko": module("crc32c-generic"), "kernel/crypto/crc32c_generic.ko": module(), "kernel/drivers/other.ko": b"no",
 }
 
@@ -96,8 +96,8 @@ def test_contents(root, kit):
     assert initrd["crashkit/settings"] == b"label=SEGUECORE\nserial=\nthen=poweroff\nwait=30\n"
     assert {name for name, data in initrd.items() if not data} == {"bin", "crashkit", "dev", "disk", "modules", "proc", "sys", "tmp"}
     # Each after what it needs; nothing that was not asked for.
-    assert modules_of(initrd) == ["virtio", "virtio_ring", "virtio_pci", "virtio_blk", "crc32c_generic", "fat", "vfat"]
-    assert initrd["modules/005-fat"] == MODULES["kernel/fs/fat/fat.ko"]
+    assert modules_of(initrd) == ["virtio", "virtio_ring", "virtio_pci", "virtio_blk", "crc32c_generic", "nls_iso8859-1", "fat", "vfat"]
+    assert initrd["modules/006-fat"] == MODULES["kernel/fs/fat/fat.ko"]
     assert f"{root}/boot/vmlinuz-{RELEASE}, Linux {RELEASE}\n" in done.stdout
     lacking = next(line for line in done.stdout.splitlines() if line.startswith("  not available")).split()[2:]
     assert "ahci" in lacking and not {"ext4", "sd_mod", "vfat", "virtio_blk"} & set(lacking)
