@@ -181,7 +181,8 @@ DISK_SHARED := $(addprefix $(B)/host/stage2/standalone/,options.o iso9660.o part
 $(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags zlib libmd)
 $(B)/host/libsegue.a: $(SEGUE_C:%.c=$(B)/host/%.o) $(ASM_x86_64)
 $(B)/host/disk/boot_image.o: $(B)/mbr.bin $(B)/boot.img
-$(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(DISK_SHARED) $(B)/host/libsegue.a
+$(B)/host/disk/crashkit_script.o: disk/crashkit.sh
+$(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(B)/host/disk/crashkit_script.o $(DISK_SHARED) $(B)/host/libsegue.a
 	$(call link,$(HOSTCC),$$(pkg-config --libs zlib libmd))
 
 # ---- budgets: printed by every build, and it fails over them ----
@@ -222,7 +223,7 @@ INSTALL ?= install
 ARCHES := i386 x86_64
 VERSION := $(shell sed -n 's/^#define SEGUE_VERSION_STRING "\(.*\)"/\1/p' include/segue.h)
 INSTALL_PROGRAMS := bin/segue
-INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/segue/return.elf share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
+INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/segue/return.elf share/segue/crashkit.sh share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
 	$(foreach each,$(ARCHES),$(LIBRARIES:%=lib/segue/$(each)/%))
 # Our own folders, the inner ones first.
 INSTALL_FOLDERS := include/segue share/segue $(ARCHES:%=lib/segue/%) lib/segue
@@ -234,7 +235,7 @@ $(B)/segue-%.pc: include/segue.h Makefile
 		'Name: segue-$*' 'Description: hands a running machine from one kernel to the next; for a kernel on $*' \
 		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lsegue' > $@
 # Below PREFIX, and in this tree.
-installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue_target.h include/segue_core.h include/segue.h.3 disk/segue.1),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
+installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue_target.h include/segue_core.h include/segue.h.3 disk/segue.1 disk/crashkit.sh),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
 .PHONY: install uninstall
 install: all $(ARCHES:%=$(B)/segue-%.pc) ## into PREFIX (/usr/local), below DESTDIR
 	$(Q)$(foreach each,$(INSTALL_PROGRAMS),$(INSTALL) -D -m 755 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) \
@@ -298,6 +299,22 @@ disk: ## a disk image that does (KERNEL= INITRD= CMDLINE= OPTIONS= DISK=)
 	@$(MAKE) --no-print-directory disk-now
 disk-now: $(B)/segue $(KERNEL) $(INITRD)
 	$(Q)$(B)/segue disk $(IMAGE_ARGUMENTS) -o $(call quoted,$(DISK))
+
+# ---- a Linux that saves the memory of a kernel that has crashed ----
+CRASHKIT ?= $(B)/crashkit.bundle
+# --label NAME, --serial ttyS0 and others: segue help crashkit
+CRASHKIT_OPTIONS ?=
+# pc: a larger kernel, with AHCI and USB too
+CRASHKIT_KERNEL ?=
+CRASHKIT_FROM = crashkit$(CRASHKIT_KERNEL:%=-%)
+.PHONY: crashkit crashkit-now
+crashkit: ## a Linux for SEGUE_LOAD_CRASH, which saves your kernel's memory (CRASHKIT_OPTIONS= CRASHKIT_KERNEL=pc CRASHKIT=)
+	@case $(CRASHKIT_KERNEL) in '' | pc) ;; *) echo "CRASHKIT_KERNEL is pc or empty, not $(CRASHKIT_KERNEL)" >&2; exit 2;; esac
+	@test/need crashkit
+	@$(MAKE) --no-print-directory crashkit-now
+crashkit-now: $(B)/segue
+	$(Q)test/targets/fetch $(CRASHKIT_FROM)
+	$(Q)$(B)/segue crashkit --root $(T)/$(CRASHKIT_FROM) $(CRASHKIT_OPTIONS) -o $(call quoted,$(CRASHKIT))
 
 .PHONY: run run-now run-iso run-disk run-grub run-kernel
 run: ## boot a Linux to a shell prompt in QEMU (VIA=iso|disk|grub|kernel, and as for iso)

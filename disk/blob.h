@@ -70,5 +70,7 @@ bool blob_make(const struct blob_arguments *arguments, struct output *blob);
  * False: it is refused, and a complaint has been printed.
  */
 bool blob_try(const char *name, const struct output *blob, uint32_t flags, const char *cmdline);
+/* Writes OUT: staging.h. False: a complaint has been printed. */
+bool blob_write(const char *out, const struct output *blob);
 
 #endif

@@ -6,40 +6,13 @@
 #include "blob.h"
 #include "container/bundle_reader.h"
 #include "container/magic.h"
+#include "cpio.h"
 #include "digest.h"
+#include "staging.h"
 
 #define PAGE 4096u
-#define BLOCK 512u                    /* cpio writes multiples of this */
-#define NEWC_HEADER_SIZE 110u
-#define MODE_FILE 0100644u
-#define MODE_FOLDER 0040755u
 /* Memory of the machine in the dry run. */
 #define TRIAL_MEMORY (3ull << 30)
-
-/*
- * The data starts at a multiple of align: the name is padded with NULs, which its length counts. Readers of newc end the
- * name at the first NUL. Returns the offset of the data.
- */
-static size_t put_member(struct output *out, const char *name, unsigned mode, const void *data, size_t size, size_t align)
-{
-	size_t name_size = strlen(name) + 1;
-	size_t end = out->size + NEWC_HEADER_SIZE + name_size;
-	size_t nuls = size ? -end & (align - 1) : 0, start;
-	unsigned inode = strcmp(name, "TRAILER!!!") ? ++out->inode : 0;
-	char header[NEWC_HEADER_SIZE + 1];
-	static const char zeros[PAGE];
-
-	snprintf(header, sizeof header, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", inode, mode, 0u, 0u,
-		 mode == MODE_FOLDER ? 2u : 1u, 0u, (unsigned)size, 0u, 0u, 0u, 0u, (unsigned)(name_size + nuls), 0u);
-	put(out, header, NEWC_HEADER_SIZE);
-	put(out, name, name_size);
-	put(out, zeros, nuls);
-	pad(out, 4);
-	start = out->size;
-	put(out, data, size);
-	pad(out, 4);
-	return start;
-}
 
 static void put_modules(struct output *out, const struct module *modules, size_t count)
 {
@@ -47,7 +20,7 @@ static void put_modules(struct output *out, const struct module *modules, size_t
 	size_t i;
 
 	if (count)
-		put_member(out, "modules", MODE_FOLDER, NULL, 0, 4);
+		cpio_put(out, "modules", CPIO_FOLDER, NULL, 0, CPIO_ALIGN);
 	for (i = 0; i < count; i++) {
 		const char *file_name = base_name(modules[i].file.path);
 		size_t size = strlen(file_name) + 64;
@@ -55,10 +28,10 @@ static void put_modules(struct output *out, const struct module *modules, size_t
 
 		if (modules[i].args) {
 			snprintf(name, size, "modules/%0*zu-%s.cmdline", digits, i, file_name);
-			put_member(out, name, MODE_FILE, modules[i].args, strlen(modules[i].args), 4);
+			cpio_put(out, name, CPIO_FILE, modules[i].args, strlen(modules[i].args), CPIO_ALIGN);
 		}
 		snprintf(name, size, "modules/%0*zu-%s", digits, i, file_name);
-		put_member(out, name, MODE_FILE, modules[i].file.data, modules[i].file.size, PAGE);
+		cpio_put(out, name, CPIO_FILE, modules[i].file.data, modules[i].file.size, PAGE);
 		free(name);
 	}
 }
@@ -74,15 +47,14 @@ static size_t put_bundle(struct output *out, const struct file *kernel, const st
 	memset(digits, '0', DIGEST_DIGITS);
 	digits[DIGEST_DIGITS] = '\n';
 	if (arguments->digest)
-		digest = put_member(out, "digest", MODE_FILE, digits, sizeof digits, 4);
+		digest = cpio_put(out, "digest", CPIO_FILE, digits, sizeof digits, CPIO_ALIGN);
 	if (cmdline)
-		put_member(out, "cmdline", MODE_FILE, cmdline, strlen(cmdline), 4);
-	put_member(out, "kernel", MODE_FILE, kernel->data, kernel->size, PAGE);
+		cpio_put(out, "cmdline", CPIO_FILE, cmdline, strlen(cmdline), CPIO_ALIGN);
+	cpio_put(out, "kernel", CPIO_FILE, kernel->data, kernel->size, PAGE);
 	if (initrd->size)
-		put_member(out, "initrd", MODE_FILE, initrd->data, initrd->size, PAGE);
+		cpio_put(out, "initrd", CPIO_FILE, initrd->data, initrd->size, PAGE);
 	put_modules(out, arguments->modules, arguments->module_count);
-	put_member(out, "TRAILER!!!", 0, NULL, 0, 4);
-	pad(out, BLOCK);
+	cpio_end(out);
 	return digest;
 }
 
@@ -213,5 +185,18 @@ bool blob_make(const struct blob_arguments *arguments, struct output *blob)
 		printf("%s: gunzipped from %s to %s\n", arguments->kernel, human_size(kernel.packed_size),
 		       human_size(kernel.size));
 	file_free(&kernel);
+	return good;
+}
+
+bool blob_write(const char *out, const struct output *blob)
+{
+	bool good = staging_open(out);
+
+	if (good) {
+		const char *path = staging_add("blob");
+
+		good = file_write(path, out, blob->data, blob->size) && staging_finish(path);
+	}
+	staging_close();
 	return good;
 }

@@ -19,7 +19,7 @@ struct command {
 	const char *help;
 	int (*run)(int argc, char **argv);
 };
-extern const struct command command_pack, command_info, command_plan, command_iso, command_disk, command_core;
+extern const struct command command_pack, command_info, command_plan, command_iso, command_disk, command_core, command_crashkit;
 
 /* "segue: FILE: sentence" on stderr; file may be NULL. Returns STATUS_REFUSED. */
 int complain(const char *file, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -6,7 +6,7 @@
 #include "segue.h"
 
 static const struct command *const commands[] = {
-	&command_pack, &command_iso, &command_disk, &command_info, &command_plan, &command_core
+	&command_pack, &command_iso, &command_disk, &command_info, &command_plan, &command_core, &command_crashkit
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -53,7 +53,7 @@ static void print_help(FILE *out)
 
 	fputs("segue packs kernels, makes bootable images, inspects files, and plans where Segue puts every byte.\n\n", out);
 	for (i = 0; i < COMMANDS; i++)
-		fprintf(out, "  segue %-6s %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(out, "  segue %-8s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("  segue help [COMMAND]\n"
 	      "  segue --version\n"
 	      "\nExit status: 0 success, 1 a file is refused or cannot be read, 2 a wrong command line.\n",

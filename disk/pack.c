@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include "blob.h"
 #include "blob_seal.h"
-#include "staging.h"
 
 static const struct option words[] = {
 	BLOB_ARGUMENTS,
@@ -31,19 +30,6 @@ static int read_arguments(int argc, char **argv, struct blob_arguments *argument
 	return blob_check_arguments(&command_pack, arguments);
 }
 
-static bool write_blob(const char *out, const struct output *blob)
-{
-	bool good = staging_open(out);
-
-	if (good) {
-		const char *path = staging_add("blob");
-
-		good = file_write(path, out, blob->data, blob->size) && staging_finish(path);
-	}
-	staging_close();
-	return good;
-}
-
 static int run(int argc, char **argv)
 {
 	struct blob_arguments arguments = { .kernel = NULL };
@@ -56,7 +42,7 @@ static int run(int argc, char **argv)
 		status = STATUS_REFUSED;
 	if (!status && seal)
 		seal_put(&blob);
-	if (!status && !write_blob(arguments.out, &blob))
+	if (!status && !blob_write(arguments.out, &blob))
 		status = STATUS_REFUSED;
 	if (!status)
 		printf("%s: %s, %s\n", arguments.out, arguments.fiwix ? "Fiwix blob" : "bundle", human_size(blob.size));

@@ -88,7 +88,7 @@ def test_version_and_help():
     version = re.search(r'SEGUE_VERSION_STRING "(.*)"', header).group(1)
     assert segue("--version").stdout == f"segue {version}\n"
     overview = segue("help").stdout
-    for command in ("pack", "iso", "disk", "info", "plan", "core"):
+    for command in ("pack", "iso", "disk", "info", "plan", "core", "crashkit"):
         assert f"segue {command}" in overview
         help_text = segue("help", command).stdout
         assert help_text.startswith(f"segue {command} ")

@@ -38,6 +38,9 @@ void crash_arguments(struct segue_load_args *args)
 	args->notes = notes;
 	args->note_count = sizeof notes / sizeof notes[0];
 	args->flags |= SEGUE_LOAD_CRASH | (word(handover.line, "reboots") ? SEGUE_LOAD_DIGEST_REBOOT : 0);
+	/* A bundle has its own. */
+	if (!*args->cmdline)
+		args->cmdline = NULL;
 	/* All but base memory, which is the first range. */
 	args->unused = call->memory + 1;
 	args->unused_count = 1;
