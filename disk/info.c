@@ -98,6 +98,7 @@ static void print_result(const struct dry_run *run)
 
 	fact("boots as");
 	printf("%s%s\n", d->protocol, d->real_mode ? ", by a 16-bit entry: only on a PC with a BIOS" :
+	       d->long_mode ? ", by its 64-bit entry" :
 	       !strcmp(d->protocol, "ELF") ? ", entered in 32-bit mode with all registers zero" :
 	       !strcmp(d->protocol, "ELF core") ? ", a saved host, which goes on in its segue_call() (see segue core)" : "");
 	fact("entry");
@@ -198,6 +199,7 @@ static void print_headline(const struct dry_run *run)
 static const struct option words[] = {
 	{ "elf-entry-32", no_argument, NULL, 'e' },
 	{ "linux16", no_argument, NULL, 'r' },
+	{ "linux64", no_argument, NULL, 'l' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -214,7 +216,7 @@ static int run_info(int argc, char **argv)
 	while ((word = next_option(&command_info, argc, argv, ":", words, "")) != -1) {
 		if (word == OPTION_WRONG)
 			return STATUS_USAGE;
-		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : SEGUE_LOAD_REAL_MODE;
+		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : word == 'l' ? SEGUE_LOAD_LINUX_64 : SEGUE_LOAD_REAL_MODE;
 	}
 	if (argc - optind != 1)
 		return complain_usage(&command_info, "exactly one FILE is needed");
@@ -251,7 +253,7 @@ const struct command command_info = {
 	.name = "info",
 	.summary = "say what a file is, what it asks for, or why it is refused",
 	.help =
-	"segue info [--elf-entry-32] [--linux16] FILE\n"
+	"segue info [--elf-entry-32] [--linux16] [--linux64] FILE\n"
 	"\n"
 	"Says which formats FILE has, what its headers ask for, by which format Segue would boot it, its\n"
 	"entry and the places of its parts in memory, or why Segue would refuse it. A gzip file is unpacked\n"
@@ -259,6 +261,7 @@ const struct command command_info = {
 	"\n"
 	"  --elf-entry-32   the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16        a Linux is entered by its 16-bit setup code\n"
+	"  --linux64        a Linux is entered by its 64-bit entry\n"
 	"\n"
 	"Exit status: 0 Segue boots it, 1 it is refused or cannot be read, 2 a wrong command line.\n",
 	.run = run_info

@@ -7,7 +7,9 @@
 #define FUZZ_CHECK_LINUX_H
 
 #include "check.h"
+#include "common/long_entry.h"
 #include "container/seal.h"
+#include "leave/loaded.h"
 
 static inline uint64_t number_at(const uint8_t *p, size_t size)
 {
@@ -134,7 +136,7 @@ static inline void check_kernel(const struct world *w, const uint8_t *page, uint
 static inline void check_initrd(const struct world *w, const uint8_t *page)
 {
 	uint64_t at = number_at(page + 0x218, 4), size = number_at(page + 0x21c, 4), offset = 0;
-	struct segue_segment kernel;
+	struct segue_segment kernel, tables;
 
 	linux_segment(w, "Linux kernel", &kernel);
 	for (size_t i = 0; i < w->args.module_count; i++) {
@@ -152,7 +154,8 @@ static inline void check_initrd(const struct world *w, const uint8_t *page)
 		return;
 	}
 	CHECK(at % 4096 == 0 && at >= 0x100000, "the initrd lies at %#llx", (unsigned long long)at);
-	CHECK(at + size - 1 <= field(w, 0x22c, 4, 0x203, 0x37ffffff), "the initrd lies above its limit");
+	CHECK(at + size - 1 <= field(w, 0x22c, 4, 0x203, 0x37ffffff) ||
+	      (linux_segment(w, "64-bit tables", &tables) && field(w, 0x236, 2, 0x20c, 0) & 2), "the initrd lies above its limit");
 	CHECK(!meets(at, (size + 4095) & ~4095ull, kernel.dest, kernel.size), "the initrd lies under the kernel");
 }
 
@@ -236,6 +239,26 @@ static inline void check_real_mode(const struct world *w, const struct segue_des
 		check_initrd(w, fuzz_memory + s.dest);
 }
 
+/* The 64-bit entry's tables: a GDT, and the first 4 GiB in pages of 2 MiB, mapped to themselves. */
+static inline void check_tables(const struct world *w)
+{
+	const struct loaded *loaded = (const void *)((const uint8_t *)w->args.workspace + LOADED_AT);
+	const struct long_entry *entry = loaded->job.entry.wide;
+	struct segue_segment s;
+	const uint8_t *tables;
+
+	CHECK(linux_segment(w, "64-bit tables", &s) && s.dest == entry->gdt && s.size == 0x7000, "no tables");
+	CHECK(entry->cr3 == s.dest + 0x1000 && entry->rip == loaded->job.entry.eip, "CR3 or RIP");
+	tables = fuzz_memory + s.dest;
+	CHECK(number_at(tables + 0x10, 8) == 0x00af9b000000ffff && number_at(tables + 0x18, 8) == 0x00cf93000000ffff, "the GDT");
+	for (size_t i = 0; i < 512; i++) {
+		CHECK(number_at(tables + 0x1000 + i * 8, 8) == (i < 1 ? s.dest + 0x2003 : 0), "entry %zu of the top table", i);
+		CHECK(number_at(tables + 0x2000 + i * 8, 8) == (i < 4 ? s.dest + 0x3003 + i * 0x1000 : 0), "entry %zu for 1 GiB", i);
+	}
+	for (size_t i = 0; i < 2048; i++)
+		CHECK(number_at(tables + 0x3000 + i * 8, 8) == i * 0x200000 + 0x83, "entry %zu for 2 MiB", i);
+}
+
 static inline void check_linux(const struct world *w)
 {
 	struct segue_description d = {.struct_size = sizeof d};
@@ -254,7 +277,13 @@ static inline void check_linux(const struct world *w)
 	CHECK(linux_segment(w, "Linux boot parameters", &s), "there is no zero page");
 	page = fuzz_memory + s.dest;
 	check_page(w, page);
-	check_kernel(w, page, d.entry);
+	/* By itself only for an initrd, which the other entry takes nowhere. */
+	CHECK(d.long_mode || !(w->args.flags & SEGUE_LOAD_LINUX_64), "not the entry that was asked for");
+	CHECK(!d.long_mode || w->args.flags & SEGUE_LOAD_LINUX_64 || w->args.module_count > 0, "not asked for");
+	CHECK(!d.long_mode || (!before(w, 0x20c) && field(w, 0x236, 2, 0, 0) & 1), "a kernel without a 64-bit entry");
+	if (d.long_mode)
+		check_tables(w);
+	check_kernel(w, page, d.entry - (d.long_mode ? 0x200 : 0));
 	check_initrd(w, page);
 	if (before(w, 0x202)) {
 		CHECK(s.dest == 0x90000 && number_at(page + 0x20, 2) == 0xa33f, "2.01 finds its zero page at 0x90000");
