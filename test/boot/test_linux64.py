@@ -183,18 +183,28 @@ def target_digest(kernel, initrd):
         return hashlib.sha256(data[(data[0x1f1] + 1) * 512:] + file.read()).hexdigest()
 
 
-@pytest.mark.parametrize("line, right", [("blob=high-page", True), ("blob=high-page", False), full("blob=high-odd", True)])
-def test_a_digest_above_4_gib(line, right):
-    """Purgatory sums the initrd where it lies."""
-    digest = target_digest(LINUX64.path, SEGUE)
+# No room for the initrd below 4 GiB.
+LITTLE = "within=10000-a0000,1000000-1400000,100000000-104000000"
+
+
+@pytest.mark.parametrize("line, right", [("linux64 blob=high-page", True), ("linux64 blob=high-page", False), ("blob=high " + LITTLE, True),
+                                         full("linux64 blob=high-odd", True), full("blob=high-odd " + LITTLE, True)])
+def test_a_digest_above_4_gib(line, right, tmp_path):
+    """Purgatory sums the initrd where it lies, through three windows."""
+    initrd = str(tmp_path / "initrd")
+    with open(initrd, "wb") as file:
+        file.write(os.urandom(5 << 20))
+    digest = target_digest(LINUX64.path, initrd)
     digest = digest if right else digest[:-1] + ("1" if digest[-1] == "0" else "0")
-    with machine(f"linux64-digest-{line}-{right}", "x86_64", f"mode=long linux64 {line} digest={digest}",
-                 [Part(LINUX64.path, "strict"), Part(SEGUE)], memory="64M", cpu="max") as vm:
+    with machine(f"linux64-digest-{line}-{right}", "x86_64", f"mode=long {line} digest={digest}",
+                 [Part(LINUX64.path, "strict"), Part(initrd)], memory="64M", cpu="max") as vm:
         if right:
-            assert not verdict(vm).bad
+            seen = verdict(vm)
+            assert not seen.bad and seen.values["entered_by"] == "64-bit entry"
+            assert (seen.number("ramdisk_image") >= FOUR_GIB) == ("odd" not in line or LITTLE in line)
         else:
             said = vm.wait_for(r"^segue: digest is ([0-9a-f]{64}), must be ([0-9a-f]{64}); stopped$")
-            assert (said[1], said[2]) == (target_digest(LINUX64.path, SEGUE), digest)
+            assert (said[1], said[2]) == (target_digest(LINUX64.path, initrd), digest)
 
 
 REAL = [("flat", "128M", "blob=odd"), ("long", "6144M", "blob=high-page fpu=avx msr"), full("4k-high", "6144M", "blob=pages"),
