@@ -311,7 +311,7 @@ CRASHKIT_KERNEL ?=
 CRASHKIT_FROM = crashkit$(CRASHKIT_KERNEL:%=-%)
 .PHONY: crashkit crashkit-now
 crashkit: ## a Linux for SEGUE_LOAD_CRASH, which saves your kernel's memory (CRASHKIT_OPTIONS= CRASHKIT_KERNEL=pc CRASHKIT=)
-	@case $(CRASHKIT_KERNEL) in '' | pc) ;; *) echo "CRASHKIT_KERNEL is pc or empty, not $(CRASHKIT_KERNEL)" >&2; exit 2;; esac
+	@case '$(CRASHKIT_KERNEL)' in '' | pc) ;; *) echo "CRASHKIT_KERNEL is pc or empty, not $(CRASHKIT_KERNEL)" >&2; exit 2;; esac
 	@test/need crashkit
 	@$(MAKE) --no-print-directory crashkit-now
 crashkit-now: $(B)/segue
