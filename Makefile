@@ -178,11 +178,13 @@ $(eval $(call objects,host,,elf64))
 DISK_OBJECTS := $(patsubst %.c,$(B)/host/%.o,$(wildcard disk/*.c))
 # What it shares with segue.elf.
 DISK_SHARED := $(addprefix $(B)/host/stage2/standalone/,options.o iso9660.o partition.o)
-$(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags zlib libmd)
+# bzip2 has no file for pkg-config everywhere.
+DISK_LIBRARIES := zlib libmd liblzma libzstd liblz4
+$(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags $(DISK_LIBRARIES))
 $(B)/host/libsegue.a: $(SEGUE_C:%.c=$(B)/host/%.o) $(ASM_x86_64)
 $(B)/host/disk/boot_image.o: $(B)/mbr.bin $(B)/boot.img
 $(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(DISK_SHARED) $(B)/host/libsegue.a
-	$(call link,$(HOSTCC),$$(pkg-config --libs zlib libmd))
+	$(call link,$(HOSTCC),$$(pkg-config --libs $(DISK_LIBRARIES)) -lbz2)
 
 # ---- budgets: printed by every build, and it fails over them ----
 BUDGET_PURGATORY := 4096

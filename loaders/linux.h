@@ -31,13 +31,16 @@ struct linux_kernel {
 
 /*
  * The steps of both entries (linux.c, linux_real.c): reads the header and finds the code; places the code; reads the command
- * line, and places the initrd, with the modules as part of it; checks what came with the kernel, and says what it is.
+ * line, and places the initrd, with the modules as part of it; checks what came with the kernel, and says what it is. vmlinux.c
+ * takes some of them.
  */
 int segue_linux_open(struct job *job, struct linux_kernel *kernel);
 int segue_linux_place_kernel(struct job *job, struct linux_kernel *kernel);
 int segue_linux_pass(struct job *job, struct linux_kernel *kernel);
 int segue_linux_place_initrd(struct job *job, struct linux_kernel *kernel);
 int segue_linux_end(struct job *job, struct linux_kernel *kernel);
+/* Of the 32-bit and the 64-bit entry, before the last of these: adds all other segments, and the zero page as the last one. */
+int segue_linux_tell(struct job *job, struct linux_kernel *kernel);
 
 /*
  * Places and fills in the zero page, the command line, and the part of the memory map that does not fit into the page.
