@@ -5,6 +5,7 @@
  */
 #include "elf_image.h"
 #include "loader_job.h"
+#include "return/line.h"
 
 #define NOTES 0x2000u                 /* where they are in the image */
 #define TEXT 0x1000000u
@@ -384,6 +385,28 @@ static void test_line(void **state)
 	free(t);
 }
 
+/* It gets the words of a Linux that comes back (SEGUE_LOAD_RETURN). */
+static void test_is_for_linux(void **state)
+{
+	static const struct {
+		bool sign;
+		uint32_t flags;
+	} cases[] = {{true, 0}, {true, SEGUE_LOAD_VMLINUX}, {false, SEGUE_LOAD_VMLINUX}, {false, 0}};
+	struct loader_job *t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		new_linux(false);
+		if (!cases[i].sign)
+			put_le32(image.at + NOTES, 0);
+		t = job_of_image();
+		t->args.flags = cases[i].flags;
+		run_loader(t, NULL);
+		assert_int_equal(segue_is_for_linux(&t->job), cases[i].sign || cases[i].flags);
+		free(t);
+	}
+}
+
 static void test_small_workspace(void **state)
 {
 	struct loader_job *t;
@@ -414,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_is_for_linux),
 		cmocka_unit_test(test_small_workspace),
 	};
 
