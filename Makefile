@@ -196,11 +196,13 @@ BUDGET_BLOCK_digest := 2560
 BUDGET_BLOCK_devices := 4608
 BUDGET_BLOCK_catcher := 1280
 BUDGET_BLOCK_return := 640
+BUDGET_BLOCK_long_mode := 1024
+BUDGET_BLOCK_catcher64 := 1024
 # The size of the core or a block
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
-# elf_core has no bytes in purgatory.
-PURGATORY_BLOCKS := $(patsubst stage2/blocks/block_%.c,%,$(filter-out %_elf_core.c,$(filter stage2/blocks/block_%,$(SEGUE_C))))
-BUDGET_ELF := 116736
+# elf_core has no bytes in purgatory; long_mode has two pieces.
+PURGATORY_BLOCKS := catcher64 $(patsubst stage2/blocks/block_%.c,%,$(filter-out %_elf_core.c,$(filter stage2/blocks/block_%,$(SEGUE_C))))
+BUDGET_ELF := 120832
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
 BUDGET_LOADER := 2048

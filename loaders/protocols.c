@@ -7,6 +7,7 @@
 
 #ifndef SEGUE_PROTOCOLS
 #define SEGUE_PROTOCOL_core 1
+#define SEGUE_PROTOCOL_linux64 1
 #define SEGUE_PROTOCOL_linux 1
 #define SEGUE_PROTOCOL_multiboot2 1
 #define SEGUE_PROTOCOL_multiboot 1
@@ -19,6 +20,9 @@
 const struct segue_loader *const segue_loaders[] = {
 #ifdef SEGUE_PROTOCOL_core
 	&segue_loader_core,
+#endif
+#ifdef SEGUE_PROTOCOL_linux64
+	&segue_loader_linux64,
 #endif
 #ifdef SEGUE_PROTOCOL_linux
 	&segue_loader_linux,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Linux as the ELF file that its build makes before it compresses it: vmlinux. It is entered at its e_entry as the decompressor
- * of a bzImage enters it, with a zero page (boot.rst, 32-bit Boot Protocol; startup_32 in arch/x86/kernel/head_32.S).
+ * of a bzImage enters it, with a zero page: a 32-bit one in 32-bit mode (boot.rst, 32-bit Boot Protocol; startup_32 in
+ * arch/x86/kernel/head_32.S), a 64-bit one in 64-bit mode with an identity map (64-bit Boot Protocol; startup_64 in head_64.S).
  *
  * An executable ELF file is taken for one if it has a note of the owner "Linux" and type 0x100 or 0x101 (build salt and LTO:
  * include/linux/build-salt.h and elfnote-lto.h, since Linux 4.19), or Xen's note 6 (guest OS) that begins "linux"
@@ -15,6 +16,7 @@
 #include "common/placement.h"
 #include "elf_fields.h"
 #include "linux.h"
+#include "long_tables.h"
 
 #define NOTE_ALIGN 4u                 /* of names and descriptions: gABI 5, "Note Section" */
 #define NOTE_BUILD_SALT 0x100u
@@ -124,6 +126,7 @@ static int load(struct job *job)
 		.header_end = offsetof(struct linux_boot_params, hdr) + sizeof made_header,
 		.minor = 15,
 	};
+	struct long_entry *wide = NULL;
 	struct elf_file elf;
 	uint32_t entry;
 	int error;
@@ -139,9 +142,6 @@ static int load(struct job *job)
 	if ((error = segue_elf_refuse_interpreter(job, &elf)) != SEGUE_OK)
 		return error;
 	job->is_64_bit = segue_elf_is_64_bit(&job->bundle.kernel);
-	if (job->is_64_bit)
-		return segue_refuse(&job->log, SEGUE_E_VMLINUX_64BIT,
-				    "its entry is 64-bit code, and Segue enters 32-bit code; PVH and its bzImage have a 32-bit entry");
 	if ((error = segue_elf_load(job, &elf, &entry)) != SEGUE_OK)
 		return error;
 	if ((error = claim_gaps(job)) != SEGUE_OK)
@@ -149,24 +149,36 @@ static int load(struct job *job)
 	k.load = entry;
 	if ((error = segue_linux_pass(job, &k)) != SEGUE_OK)
 		return error;
+	if (job->is_64_bit) {
+		wide = segue_arena_take(&job->arena, sizeof *wide, sizeof(uint64_t));
+		if (!wide)
+			return SEGUE_E_WORKSPACE_SMALL;
+		if ((error = segue_add_long_tables(job, 0, 0, wide)) != SEGUE_OK)
+			return error;
+	}
 	if ((error = segue_linux_tell(job, &k)) != SEGUE_OK)
 		return error;
 	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
 	job->entry = (struct entry_state){
 		.esi = (uint32_t)k.page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,
 	};
+	if (wide) {
+		wide->rip = k.load;
+		wide->registers[LONG_RSI] = k.page;
+		job->entry = (struct entry_state){.eip = (uint32_t)k.load, .selectors = ENTRY_LONG_MODE, .wide = wide};
+	}
 	segue_say(&job->log, SEGUE_LOG_INFO, "Linux as an ELF file, %s-bit", job->is_64_bit ? "64" : "32");
 	return SEGUE_OK;
 }
 
-_Static_assert(SEGUE_E_VMLINUX_64BIT == 0xf0 && SEGUE_E_VMLINUX_PLACE == 0xf0 + 1, "meanings");
+_Static_assert(SEGUE_E_VMLINUX_PLACE == 0xf0, "meanings");
 const struct segue_loader segue_loader_vmlinux = {
 	.protocol = "Linux",
 	.recognise = segue_is_elf,
 	.load = load,
 	.is_linux = is_linux,
 #if SEGUE_SENTENCES
-	.meanings = "\xf0" "64-bit vmlinux\0" "vmlinux not in one piece of RAM\0",
+	.meanings = "\xf0" "vmlinux not in one piece of RAM\0",
 #endif
 	.family = FAMILY_ELF,
 };

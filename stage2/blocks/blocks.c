@@ -14,6 +14,7 @@
 #define SEGUE_BLOCK_catcher 1
 #define SEGUE_BLOCK_return 1
 #define SEGUE_BLOCK_elf_core 1
+#define SEGUE_BLOCK_long_mode 1
 #endif
 
 const struct segue_block *const segue_blocks[] = {
@@ -40,6 +41,9 @@ const struct segue_block *const segue_blocks[] = {
 #endif
 #ifdef SEGUE_BLOCK_elf_core
 	&segue_block_elf_core,
+#endif
+#ifdef SEGUE_BLOCK_long_mode
+	&segue_block_long_mode,
 #endif
 	NULL
 };

@@ -9,7 +9,8 @@
 int segue_need_block(struct job *job, uint32_t id)
 {
 	/* By the number of the bit in id. */
-	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core"};
+	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core",
+					 "long_mode"};
 	const char *name = names[0];
 
 	job->blocks |= id;

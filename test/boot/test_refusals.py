@@ -126,8 +126,7 @@ CASES = {
     "elf-machine": Case(lambda folder: elf32(machine=40), 65, r"40 at offset 18"),
     # gnumach without its Multiboot header
     "elf-64-bit": Case(lambda folder: patch(read(at("gnumach/kernel")), 0x1004, "<I", 0), 72, r"64-bit ELF"),
-    "vmlinux-64-bit": Case(lambda folder: [Part(at("vmlinux-amd64/vmlinux"))], 240, r"64-bit vmlinux: its entry is 64-bit code", "256M"),
-    "vmlinux-hole": Case(lambda folder: elf32(((0x90000, b"\xf4", 4), (0x100000, b"\xf4", 4)), 0x100000), 241,
+    "vmlinux-hole": Case(lambda folder: elf32(((0x90000, b"\xf4", 4), (0x100000, b"\xf4", 4)), 0x100000), 240,
                          r"vmlinux not in one piece of RAM: 0x90000 to 0x100004", args="vmlinux"),
     "elf-overlap": Case(lambda folder: elf32(((0x100000, b"\xf4" * 64, 64), (0x100020, b"\xf4" * 64, 64))), 131,
                         r"ELF segment 1 at 0x100020 to 0x100060; ELF segment 0x100000 to 0x100040"),

@@ -13,9 +13,9 @@ from cells import BUSYBOX_LINE, INITRD, at, segue_pack
 from images import Part
 from qemu import Qemu
 from test_hosts import BAD, DIRTY, hand_over, machine
-from test_state import CPUS, PASSED, SEGUE, VMLINUX, check_entry, check_reserved, check_verdict, connect, run_to, verdict
+from test_state import CPUS, PASSED, SEGUE, VMLINUX as INSPECTOR, check_entry, check_reserved, check_verdict, connect, run_to, verdict
 
-VMLINUX_I386 = Part(at("vmlinux-i386/vmlinux"), BUSYBOX_LINE)
+VMLINUX = {each: Part(at(f"vmlinux-{each}/vmlinux"), BUSYBOX_LINE) for each in ("i386", "amd64")}
 
 
 def full(*values):
@@ -25,12 +25,12 @@ def full(*values):
 @pytest.mark.parametrize("memory, options", [
     ("64M", ""), full("6G", ""), full("64M", "vmlinux"), full("64M", "within=64K-640K,16M-32M"), full("64M", "catcher")])
 def test_verdict(memory, options):
-    target = Part(VMLINUX.path, "strict catcher" if options == "catcher" else "strict")
+    target = Part(INSPECTOR.path, "strict catcher" if options == "catcher" else "strict")
     made = images.qemu_kernel(Part(SEGUE, f"console=ttyS0 {options}"), [target, INITRD])
     with Qemu("vmlinux-" + re.sub(r"\W+", "-", f"{memory} {options}"), memory=memory, **made) as vm:
         seen = verdict(vm)
     assert not seen.bad
-    assert len(seen.good) >= VMLINUX.few
+    assert len(seen.good) >= INSPECTOR.few
     # as text: nothing else of the page is the file's
     assert {name: seen.values["hdr." + name] for name in ("version", "relocatable_kernel", "cmdline_size", "setup_sects")} == \
         {"version": "0x0000020f", "relocatable_kernel": "0", "cmdline_size": "2047", "setup_sects": "0"}
@@ -41,16 +41,16 @@ def test_verdict(memory, options):
 @pytest.mark.parametrize("cpu", [CPUS[0], *(full(each) for each in CPUS[1:])], ids=lambda each: each.name)
 @pytest.mark.parametrize("catcher", [False, full(True)])
 def test_entry_state(cpu, catcher):
-    VMLINUX.load()
-    made = images.qemu_kernel(Part(SEGUE, "catcher" if catcher else ""), [Part(VMLINUX.path, "strict catcher" if catcher else "strict")])
+    INSPECTOR.load()
+    made = images.qemu_kernel(Part(SEGUE, "catcher" if catcher else ""), [Part(INSPECTOR.path, "strict catcher" if catcher else "strict")])
     with Qemu(f"vmlinux-state-{cpu.name}-{catcher}", memory="64M", cpu=cpu.model, bits=cpu.bits, gdb=True, paused=True, **made) as vm, \
             connect(vm) as stub:
-        run_to(stub, VMLINUX.entry, VMLINUX.code)
+        run_to(stub, INSPECTOR.entry, INSPECTOR.code)
         entered = stub.info_registers()
         stub.run()
         seen = verdict(vm)
-    check_entry(entered, VMLINUX, PASSED["vmlinux"], catcher)
-    check_verdict(seen, VMLINUX, entered)
+    check_entry(entered, INSPECTOR, PASSED["vmlinux"], catcher)
+    check_verdict(seen, INSPECTOR, entered)
     if catcher:
         check_reserved(seen, entered)
 
@@ -60,32 +60,60 @@ def test_entry_state(cpu, catcher):
     full("base", "blob=pages from=nmi"), full("long", "blob=high from=df"), full("la57", "blob=pages")])
 def test_inspector_from_a_host(mode, line, row):
     build, mode_words = host_matrix.MODES[mode]
-    row(hand_over(f"vmlinux-{mode}", build, f"{mode_words} {line}", VMLINUX, 64 if mode in host_matrix.LONG else 32, "max"))
+    row(hand_over(f"vmlinux-{mode}", build, f"{mode_words} {line}", INSPECTOR, 64 if mode in host_matrix.LONG else 32, "max"))
 
 
 # Debian's, to its initramfs's marker: from a flat host and from paged ones.
-REAL = [("flat", "blob=odd " + DIRTY, 64, "i386"), ("4k-high", "blob=pages from=irq globals " + DIRTY, 64, "i386"),
-        full("pae-high", "blob=pages " + DIRTY, 64, "i386"), full("4m-high", "blob=odd " + DIRTY, 64, "i386"),
-        full("base", "blob=pages " + DIRTY, 64, "i386"), full("long", "blob=pages from=df globals " + DIRTY, 96, "x86_64"),
-        full("la57", "blob=odd stack=page " + DIRTY, 96, "x86_64"), full("long", "blob=high " + DIRTY, 6144, "x86_64")]
+REAL = [("flat", "i386", "blob=odd " + DIRTY, 64, "i386"), ("4k-high", "i386", "blob=pages from=irq globals " + DIRTY, 64, "i386"),
+        full("pae-high", "i386", "blob=pages " + DIRTY, 64, "i386"), full("4m-high", "i386", "blob=odd " + DIRTY, 64, "i386"),
+        full("base", "i386", "blob=pages " + DIRTY, 64, "i386"), full("long", "i386", "blob=pages from=df globals " + DIRTY, 96, "x86_64"),
+        full("la57", "i386", "blob=odd stack=page " + DIRTY, 96, "x86_64"), full("long", "i386", "blob=high " + DIRTY, 6144, "x86_64"),
+        ("long", "amd64", "blob=pages from=irq globals " + DIRTY, 256, "x86_64"), full("flat", "amd64", "blob=odd " + DIRTY, 256, "x86_64"),
+        full("4k-high", "amd64", "blob=pages " + DIRTY, 256, "x86_64"), full("pae-high", "amd64", "blob=odd " + DIRTY, 256, "x86_64"),
+        full("la57", "amd64", "blob=pages " + DIRTY, 256, "x86_64"), full("long", "amd64", "blob=high-odd from=df " + DIRTY, 6144, "x86_64")]
 
 
-@pytest.mark.parametrize("mode, line, memory, emulator", REAL)
-def test_debian_from_a_host(mode, line, memory, emulator, targets, row):
+@pytest.mark.parametrize("mode, kernel, line, memory, emulator", REAL)
+def test_debian_from_a_host(mode, kernel, line, memory, emulator, targets, row):
     build, mode_words = host_matrix.MODES[mode]
-    with machine(f"vmlinux-real-{mode}-{memory}", build, f"{mode_words} {line}", [VMLINUX_I386, INITRD], memory=f"{memory}M",
+    with machine(f"vmlinux-real-{mode}-{kernel}-{memory}", build, f"{mode_words} {line}", [VMLINUX[kernel], INITRD], memory=f"{memory}M",
                  bits=64 if emulator == "x86_64" else 32, cpu="max") as vm:
         vm.wait_for(r"^host: leaving", timeout=30, but_not=BAD)
         vm.wait_for(r"^INITRAMFS-OK ", timeout=60, but_not=BAD + "|INITRAMFS-BAD")
         row(vm.elapsed())
 
 
+@pytest.mark.parametrize("way, memory", [("kernel", "160M"), full("grub2", "6G"), full("uefi2", "512M"), full("ide-cd", "256M")])
+def test_debian_64(way, memory, targets, tmp_path):
+    """The 64-bit one from segue.elf; cells.py has the 32-bit one."""
+    segue, iso = Part(SEGUE, "console=ttyS0"), str(tmp_path / "boot.iso")
+    parts = [VMLINUX["amd64"], INITRD]
+    if way == "kernel":
+        made = images.qemu_kernel(segue, parts)
+    elif way in images.MEDIA:
+        made = images.segue_medium(way, str(tmp_path / "medium"), parts[0], parts[1:], "console=ttyS0", "Linux")
+    else:
+        made = (images.grub_uefi if way == "uefi2" else images.grub_bios)(iso, segue, parts, "multiboot2")
+    with Qemu(f"vmlinux-amd64-{way}", memory=memory, **made) as vm:
+        vm.wait_for(r"^INITRAMFS-OK ", timeout=90, but_not=BAD + "|INITRAMFS-BAD")
+        assert re.search(r"^Target: Linux.*, 64-bit entry 0x01000000, ", vm.serial(), re.MULTILINE)
+
+
 @pytest.mark.full
-def test_debian_within(targets):
-    """In a part of the memory, of which it is told alone."""
-    options = "console=ttyS0 within=64K-640K,16M-80M"
-    with Qemu("vmlinux-within", memory="256M", **images.qemu_kernel(Part(SEGUE, options), [VMLINUX_I386, INITRD])) as vm:
+@pytest.mark.parametrize("kernel, options", [("i386", "within=64K-640K,16M-80M"), ("amd64", "within=64K-640K,16M-160M"), ("amd64", "catcher")])
+def test_debian_with_options(kernel, options, targets):
+    """In a part of the memory, of which it is told alone; with the catcher."""
+    made = images.qemu_kernel(Part(SEGUE, f"console=ttyS0 {options}"), [VMLINUX[kernel], INITRD])
+    with Qemu("vmlinux-" + re.sub(r"\W+", "-", f"{kernel} {options}"), memory="256M", **made) as vm:
         vm.wait_for(r"^INITRAMFS-OK ", timeout=60, but_not=BAD + "|INITRAMFS-BAD")
+
+
+def test_a_cpu_without_64_bits(targets):
+    """The 64-bit kernel is refused there, before anything has changed."""
+    made = images.qemu_kernel(Part(SEGUE, "console=ttyS0"), [VMLINUX["amd64"], INITRD])
+    with Qemu("vmlinux-no-64", memory="256M", cpu="qemu32", bits=32, **made) as vm:
+        said = vm.wait_for(r"^Refused: (.*)\n(?:Code (\d+): .*\n)?", timeout=30, but_not=r"^Starting\.")
+    assert int(said[2]) == 121 and "no 64-bit CPU" in said[1], said[0]
 
 
 # A bzImage as the boot loader gets it, and Debian's vmlinux, from each compressor's own program.

@@ -373,11 +373,15 @@ def test_vmlinux_without_notes(files):
     assert re.search(r"options +elf64=32bit vmlinux\n", segue("info", "--vmlinux", files / "image").stdout)
 
 
-def test_a_64_bit_vmlinux_is_refused(files):
+def test_a_64_bit_vmlinux(files):
     (files / "k").write_bytes(vmlinux(is_64=True))
-    assert "64-bit vmlinux: its entry is 64-bit code, and Segue enters 32-bit code" in segue("info", files / "k", status=1).stdout
-    assert "64-bit vmlinux" in segue("pack", "--kernel", files / "k", "-o", files / "out", status=1).stderr
-    assert not (files / "out").exists()
+    text = segue("info", files / "k").stdout
+    assert "boots as        Linux, by its 64-bit entry\n" in text and re.search(r"needs +a 64-bit CPU\n", text)
+    assert "k: Linux, 64-bit entry 0x01000000, " in segue("plan", files / "k").stdout
+    segue("pack", "--kernel", files / "k", "-o", files / "out")
+    (files / "old").write_bytes(vmlinux(sign=False, is_64=True))
+    assert "64-bit ELF entry (code 72)" in segue("info", files / "old", status=1).stdout
+    assert "boots as        Linux, by its 64-bit entry\n" in segue("info", "--vmlinux", files / "old").stdout
 
 
 # ---- compressed kernels ----

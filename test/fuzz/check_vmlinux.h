@@ -8,11 +8,14 @@
 /* Each segment is in place, with zeros after it; *kernel is all of them, with what lies between. */
 static inline void check_loads(const struct world *w, struct segue_segment *kernel)
 {
-	const uint8_t *file = w->args.blob.data, *p = file + number_at(file + 28, 4);
+	const uint8_t *file = w->args.blob.data;
+	bool wide = file[4] == 2;
+	const uint8_t *p = file + (wide ? number_at(file + 32, 8) : number_at(file + 28, 4));
 	uint64_t low = UINT64_MAX, high = 0;
 
-	for (unsigned i = 0; i < number_at(file + 44, 2); i++, p += 32) {
-		uint64_t offset = number_at(p + 4, 4), at = number_at(p + 12, 4), size = number_at(p + 16, 4), all = number_at(p + 20, 4);
+	for (unsigned i = 0; i < number_at(file + (wide ? 56 : 44), 2); i++, p += wide ? 56 : 32) {
+		uint64_t offset = wide ? number_at(p + 8, 8) : number_at(p + 4, 4), at = wide ? number_at(p + 24, 8) : number_at(p + 12, 4);
+		uint64_t size = wide ? number_at(p + 32, 8) : number_at(p + 16, 4), all = wide ? number_at(p + 40, 8) : number_at(p + 20, 4);
 
 		if (number_at(p, 4) != 1 || all == 0)
 			continue;
@@ -39,7 +42,8 @@ static inline void check_vmlinux(const struct world *w)
 	segue_describe(w->args.workspace, &d);
 	if (strcmp(d.protocol, "Linux") || d.container[0] || memcmp(file, "\177ELF", 4))
 		return;
-	CHECK(file[4] == 1 && number_at(file + 18, 2) == 3 && !d.real_mode && !d.is_64_bit, "a 64-bit kernel");
+	CHECK(d.is_64_bit == (file[4] == 2 || number_at(file + 18, 2) == 62) && d.long_mode == d.is_64_bit && !d.real_mode, "its mode");
+	CHECK(linux_segment(w, "64-bit tables", &s) == !!d.long_mode, "the 64-bit tables");
 	CHECK(linux_segment(w, "Linux boot parameters", &s), "there is no zero page");
 	page = fuzz_memory + s.dest;
 	check_page(w, page, made, 0x26c);

@@ -404,7 +404,6 @@ static const struct kind kinds[] = {
 	{"Linux command line", SEGUE_E_LINUX_CMDLINE, 1, {{0}}, line_too_long},
 	{"Linux place", SEGUE_E_LINUX_PLACE, 1, {{RELOCATABLE, 0, 1}, {0}}, keep_high},
 	{"Linux initrd", SEGUE_E_LINUX_INITRD, 1, {{INITRD_ADDR_MAX, 0x1000, 4}, {0}}, with_initrd},
-	{"64-bit vmlinux", SEGUE_E_VMLINUX_64BIT, 0, {{E_MACHINE, 62, 2}, {MULTIBOOT, 0, 4}}, as_linux},
 	{"vmlinux with a hole", SEGUE_E_VMLINUX_PLACE, 0, {{MULTIBOOT, 0, 4}}, hole_in_linux},
 	{"loaded and unloaded", SEGUE_OK, 0, {{0}}, NULL},
 	{"Linux loaded and unloaded", SEGUE_OK, 1, {{0}}, NULL},

@@ -5,6 +5,7 @@
  */
 #include "elf_image.h"
 #include "loader_job.h"
+#include "common/long_entry.h"
 #include "return/line.h"
 
 #define NOTES 0x2000u                 /* where they are in the image */
@@ -301,19 +302,62 @@ static void test_other_files(void **state)
 	is_taken_for("Multiboot 1", SEGUE_LOAD_VMLINUX);
 }
 
+/*
+ * 64-bit Boot Protocol: RSI the page, all other registers 0, the page tables and the GDT in memory that the kernel is told to leave
+ * alone.
+ */
+static void is_wide(uint32_t flags)
+{
+	static const uint8_t initrd[5000] = {1};
+	struct loader_job *t = job_of_image();
+	const struct long_entry *wide;
+	const struct segment *tables;
+	const uint8_t *page;
+	bool told = false;
+
+	t->args.flags = flags;
+	add_module(t, initrd, sizeof initrd, NULL, NULL);
+	assert_int_equal(run_loader(t, NULL), SEGUE_OK);
+	assert_string_equal(t->job.protocol, "Linux");
+	assert_true(t->job.is_64_bit);
+	assert_int_equal(t->job.entry.selectors, ENTRY_LONG_MODE);
+	assert_int_equal(t->job.entry.eip, TEXT);
+	wide = t->job.entry.wide;
+	assert_int_equal(wide->rip, TEXT);
+	for (size_t i = 0; i < LONG_REGISTERS; i++)
+		assert_true((wide->registers[i] == 0) == (i != LONG_RSI));
+	page = target(t, wide->registers[LONG_RSI], 0x1000);
+	assert_memory_equal(page + 0x202, "HdrS", 4);
+	assert_int_equal(le32(page + 0x214), TEXT);
+	assert_int_equal(le32(page + 0x21c), sizeof initrd);
+	tables = segment_with(t, wide->cr3);
+	assert_non_null(tables);
+	assert_string_equal(tables->name, "64-bit tables");
+	assert_true(segment_with(t, wide->gdt) == tables);
+	assert_true(tables->dest + tables->size <= TEXT || tables->dest >= END);
+	for (size_t i = 0; i < page[0x1e8]; i++)
+		told = told || (le64(page + 0x2d0 + 20 * i) == tables->dest && le64(page + 0x2d8 + 20 * i) == tables->size &&
+				le32(page + 0x2e0 + 20 * i) == SEGUE_MEMORY_RESERVED);
+	assert_true(told);
+	assert_int_equal(t->job.segments[0].size, DATA - TEXT);
+	free(t);
+}
+
 static void test_64_bit(void **state)
 {
 	(void)state;
 	new_linux(true);
-	refused(0, SEGUE_E_VMLINUX_64BIT, "64-bit vmlinux: its entry is 64-bit code");
-	refused(SEGUE_LOAD_ELF_ENTRY_32, SEGUE_E_VMLINUX_64BIT, "64-bit code");
+	is_wide(0);
+	is_wide(SEGUE_LOAD_VMLINUX);
+	is_wide(SEGUE_LOAD_ELF_ENTRY_32);
+	is_wide(SEGUE_LOAD_LINUX_64);
 	new_linux(false);
 	put_le16(image.at + 18, 62);
-	refused(0, SEGUE_E_VMLINUX_64BIT, "64-bit code");
+	is_wide(0);
 	new_kernel(true);
 	end_kernel();
 	refused(0, SEGUE_E_ELF_64BIT, "64-bit ELF entry");
-	refused(SEGUE_LOAD_VMLINUX, SEGUE_E_VMLINUX_64BIT, "64-bit code");
+	is_wide(SEGUE_LOAD_VMLINUX);
 }
 
 /* The memory between its segments must be the kernel's too. */
