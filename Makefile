@@ -178,12 +178,14 @@ $(eval $(call objects,host,,elf64))
 DISK_OBJECTS := $(patsubst %.c,$(B)/host/%.o,$(wildcard disk/*.c))
 # What it shares with segue.elf.
 DISK_SHARED := $(addprefix $(B)/host/stage2/standalone/,options.o iso9660.o partition.o)
-$(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags zlib libmd)
+# bzip2 has no file for pkg-config everywhere.
+DISK_LIBRARIES := zlib libmd liblzma libzstd liblz4
+$(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags $(DISK_LIBRARIES))
 $(B)/host/libsegue.a: $(SEGUE_C:%.c=$(B)/host/%.o) $(ASM_x86_64)
 $(B)/host/disk/boot_image.o: $(B)/mbr.bin $(B)/boot.img
 $(B)/host/disk/crashkit_script.o: disk/crashkit.sh
 $(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(B)/host/disk/crashkit_script.o $(DISK_SHARED) $(B)/host/libsegue.a
-	$(call link,$(HOSTCC),$$(pkg-config --libs zlib libmd))
+	$(call link,$(HOSTCC),$$(pkg-config --libs $(DISK_LIBRARIES)) -lbz2)
 
 # ---- budgets: printed by every build, and it fails over them ----
 BUDGET_PURGATORY := 4096
@@ -201,7 +203,7 @@ BUDGET_BLOCK_catcher64 := 1024
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
 # elf_core and crash have no bytes in purgatory; long_mode has two pieces.
 PURGATORY_BLOCKS := catcher64 $(patsubst stage2/blocks/block_%.c,%,$(filter-out %_elf_core.c %_crash.c,$(filter stage2/blocks/block_%,$(SEGUE_C))))
-BUDGET_ELF := 118784
+BUDGET_ELF := 120832
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
 BUDGET_LOADER := 2048

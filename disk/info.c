@@ -191,8 +191,8 @@ static void print_headline(const struct dry_run *run)
 	if (!run->error && run->bundle.container[0])
 		printf(" in a %s%s", run->bundle.container, strcmp(run->bundle.container, "Fiwix") ? "" : " blob");
 	printf(", %zu bytes", file->size);
-	if (file->packed_size)
-		printf(" gunzipped from %zu", file->packed_size);
+	if (file->packed_by)
+		printf(" unpacked by %s from %zu", file->packed_by, file->packed_size);
 	putchar('\n');
 }
 
@@ -200,6 +200,7 @@ static const struct option words[] = {
 	{ "elf-entry-32", no_argument, NULL, 'e' },
 	{ "linux16", no_argument, NULL, 'r' },
 	{ "linux64", no_argument, NULL, 'l' },
+	{ "vmlinux", no_argument, NULL, 'v' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -216,7 +217,8 @@ static int run_info(int argc, char **argv)
 	while ((word = next_option(&command_info, argc, argv, ":", words, "")) != -1) {
 		if (word == OPTION_WRONG)
 			return STATUS_USAGE;
-		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : word == 'l' ? SEGUE_LOAD_LINUX_64 : SEGUE_LOAD_REAL_MODE;
+		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : word == 'l' ? SEGUE_LOAD_LINUX_64 :
+			     word == 'v' ? SEGUE_LOAD_VMLINUX : SEGUE_LOAD_REAL_MODE;
 	}
 	if (argc - optind != 1)
 		return complain_usage(&command_info, "exactly one FILE is needed");
@@ -253,15 +255,17 @@ const struct command command_info = {
 	.name = "info",
 	.summary = "say what a file is, what it asks for, or why it is refused",
 	.help =
-	"segue info [--elf-entry-32] [--linux16] [--linux64] FILE\n"
+	"segue info [--elf-entry-32] [--linux16] [--linux64] [--vmlinux] FILE\n"
 	"\n"
 	"Says which formats FILE has, what its headers ask for, by which format Segue would boot it, its\n"
-	"entry and the places of its parts in memory, or why Segue would refuse it. A gzip file is unpacked\n"
-	"first. Of an image that `segue iso` or `segue disk` made, the blob inside is examined.\n"
+	"entry and the places of its parts in memory, or why Segue would refuse it. A file compressed by\n"
+	"gzip, xz, zstd, lz4, lzma or bzip2 is unpacked first. Of an image that `segue iso` or `segue disk`\n"
+	"made, the blob inside is examined.\n"
 	"\n"
 	"  --elf-entry-32   the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16        a Linux is entered by its 16-bit setup code\n"
 	"  --linux64        a Linux is entered by its 64-bit entry\n"
+	"  --vmlinux        an ELF kernel is a Linux, also without notes that say so\n"
 	"\n"
 	"Exit status: 0 Segue boots it, 1 it is refused or cannot be read, 2 a wrong command line.\n",
 	.run = run_info

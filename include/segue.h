@@ -269,7 +269,10 @@ enum segue_error {
 	SEGUE_E_CORE_NOTE_SIZE = 221,    /* the note of the host is shorter than it must be, or ends after its segment */
 	SEGUE_E_CORE_RESTORE = 222,      /* the note says that the host cannot be started from this core */
 	SEGUE_E_CORE_ENTRY = 223,        /* the address at which the host goes on is not in the bytes of a segment */
-	SEGUE_E_CORE_WORKSPACE = 224     /* the host's workspace is not entirely in segments */
+	SEGUE_E_CORE_WORKSPACE = 224,    /* the host's workspace is not entirely in segments */
+
+	/* Linux as an ELF file; also the codes of ELF and of Linux */
+	SEGUE_E_VMLINUX_PLACE = 240      /* the memory from its first segment to the end of the last is not all RAM */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -527,7 +530,12 @@ struct segue_note {
  * initrd above) are in RAM that the target's map calls reserved; they map the first 4 GiB and the initrd.
  */
 #define SEGUE_LOAD_LINUX_64     0x4000000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x7ffffffu
+/*
+ * An ELF kernel is a Linux (vmlinux), also without the notes by which one is recognised, as kernels before 4.19 are. A kernel
+ * with a Multiboot header is not: that counts first. A 64-bit one is entered in 64-bit mode, without SEGUE_LOAD_LINUX_64 too.
+ */
+#define SEGUE_LOAD_VMLINUX      0x10000000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x17ffffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -1116,6 +1124,7 @@ extern const struct segue_loader segue_loader_linux64;     /* Linux by its 64-bi
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot2;  /* Multiboot 2 */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
+extern const struct segue_loader segue_loader_vmlinux;     /* Linux as an ELF file */
 extern const struct segue_loader segue_loader_elf;         /* plain ELF */
 extern const struct segue_loader segue_loader_linux16;     /* Linux by its 16-bit entry, and from before protocol 2.00 */
 extern const struct segue_loader segue_loader_boot_sector;

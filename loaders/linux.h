@@ -31,8 +31,9 @@ struct linux_kernel {
 #define LINUX_MINOR(kernel) ((kernel)->minor < 10 ? "0" : ""), (kernel)->minor
 
 /*
- * The steps of the entries (linux.c, linux_64.c, linux_real.c): reads the header and finds the code; places the code; reads the command
- * line, and places the initrd, with the modules as part of it; checks what came with the kernel, and says what it is.
+ * The steps of the entries (linux.c, linux_64.c, linux_real.c): reads the header and finds the code; places the code; reads the
+ * command line, and places the initrd, with the modules as part of it; checks what came with the kernel, and says what it is.
+ * vmlinux.c takes some of them.
  */
 int segue_linux_open(struct job *job, struct linux_kernel *kernel);
 int segue_linux_place_kernel(struct job *job, struct linux_kernel *kernel);

@@ -105,10 +105,10 @@ static int load(struct job *job)
 	return error;
 }
 
-_Static_assert(SEGUE_E_LINUX_64 == 0x78 && SEGUE_E_LONG_MODE == 0x79, "meanings");
+_Static_assert(SEGUE_E_LINUX_64 == 0x78, "meanings");
 const struct segue_loader segue_loader_linux64 = {
 #if SEGUE_SENTENCES
-	.meanings = "\x78" "no 64-bit entry\0" "no 64-bit CPU\0",
+	.meanings = "\x78" "no 64-bit entry\0",
 #endif
 	.protocol = "Linux", .recognise = segue_is_linux, .load = load, .family = FAMILY_LINUX,
 };

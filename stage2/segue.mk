@@ -13,7 +13,7 @@
 #     SEGUE_OBJDIR   folder of the objects; by default build/segue-i386 or build/segue-x86_64
 #     SEGUE_MEMORY   1: adds memcpy, memmove, memset and memcmp. They are weak: the host's own function wins
 #
-#     SEGUE_PROTOCOLS  of core linux64 linux multiboot2 multiboot elf linux16 boot_sector those that are linked; by default all
+#     SEGUE_PROTOCOLS  of core linux64 linux multiboot2 multiboot vmlinux elf linux16 boot_sector those that are linked; by default all
 #     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
 #     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
 #     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher return elf_core crash long_mode, in the same way:
@@ -58,7 +58,7 @@ SEGUE_EMBED := $(call SEGUE_WILDCARD,stage2/bios/*_embed.asm stage2/purgatory/*_
 SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/purgatory/*.asm))
 
 # ---- what is chosen ----
-SEGUE_ALL_PROTOCOLS := core linux64 linux multiboot2 multiboot elf linux16 boot_sector
+SEGUE_ALL_PROTOCOLS := core linux64 linux multiboot2 multiboot vmlinux elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
 SEGUE_ALL_CHECKS := host
 SEGUE_ALL_EXTRAS := exchange replay translate sections
@@ -87,11 +87,12 @@ $(error SEGUE_PROTOCOLS names no protocol)
 endif
 # $(call SEGUE_UNLESS,NAMES,FILES): these files, if none of the names is chosen.
 SEGUE_UNLESS = $(if $(filter $(1),$(SEGUE_PROTOCOLS) $(SEGUE_CONTAINERS) $(SEGUE_EXTRAS)),,$(addprefix $(or $(3),loaders/),$(2)))
-SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c) $(call SEGUE_UNLESS,linux64,linux_64.c long_tables.c) \
-	$(call SEGUE_UNLESS,linux64 linux,linux_tell.c linux_boot_params.c) $(call SEGUE_UNLESS,linux16,linux_real.c) \
-	$(call SEGUE_UNLESS,linux64 linux linux16,linux_%.c) $(call SEGUE_UNLESS,multiboot,multiboot.c multiboot_info.c) $(call SEGUE_UNLESS,multiboot2,multiboot2.c multiboot2_info.c elf_move.c) \
+SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c) $(call SEGUE_UNLESS,linux64,linux_64.c) $(call SEGUE_UNLESS,vmlinux,vmlinux.c) \
+	$(call SEGUE_UNLESS,linux64 vmlinux,long_tables.c) $(call SEGUE_UNLESS,linux64 linux vmlinux,linux_tell.c linux_boot_params.c) \
+	$(call SEGUE_UNLESS,linux16,linux_real.c) $(call SEGUE_UNLESS,linux64 linux vmlinux linux16,linux_%.c) \
+	$(call SEGUE_UNLESS,multiboot,multiboot.c multiboot_info.c) $(call SEGUE_UNLESS,multiboot2,multiboot2.c multiboot2_info.c elf_move.c) \
 	$(call SEGUE_UNLESS,multiboot multiboot2,multiboot_%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
-	$(call SEGUE_UNLESS,core,core.c) $(call SEGUE_UNLESS,core multiboot multiboot2 elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
+	$(call SEGUE_UNLESS,core,core.c) $(call SEGUE_UNLESS,core multiboot multiboot2 vmlinux elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
 	$(call SEGUE_UNLESS,sections,multiboot_sections.c elf_sections.c) $(call SEGUE_UNLESS,multiboot multiboot2,elf_sections.c) \
 	$(call SEGUE_UNLESS,exchange,load/exchange.c plan/plan_exchange.c,stage2/) \
 	$(call SEGUE_UNLESS,replay,load/replay_extra.c,stage2/) \

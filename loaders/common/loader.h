@@ -240,7 +240,7 @@ enum family {
 	FAMILY_LINUX,
 	FAMILY_MULTIBOOT,             /* of both versions */
 	FAMILY_MULTIBOOT2,            /* of no loader: it has only a header of version 2 */
-	FAMILY_ELF,
+	FAMILY_ELF,                   /* also vmlinux */
 	FAMILY_BOOT_SECTOR,
 	FAMILY_NONE
 };
@@ -257,6 +257,8 @@ struct segue_loader {
 	int (*load)(struct job *job);
 	const struct searched_header *searched; /* NULL: the magic has a fixed offset */
 	uint32_t family;              /* enum family */
+	/* Is this a Linux, by its bytes or because the caller says so? NULL: FAMILY_LINUX says it. */
+	bool (*is_linux)(const struct job *job);
 	/*
 	 * What segue_strerror() says of codes that only this loader has and that follow each other: the first code in a byte, then the
 	 * texts, each with its NUL. Ends with an empty one; NULL: none.

@@ -51,6 +51,9 @@ struct world {
 	int error_sentences;
 };
 
+/* More flags than a layout's byte has room for; set by a fuzzer. */
+static uint32_t fuzz_flags;
+
 /* Static, because a new allocation for each input would cost more than everything else. */
 static _Alignas(4096) uint8_t fuzz_workspace[SEGUE_WORKSPACE_SIZE_RETURN(EXTENTS_MAX + MODULES_MAX, EXTENTS_MAX + 40 + 15) +
 						    SEGUE_WORKSPACE_SIZE_CORE(6 * EXTENTS_MAX) +
@@ -228,7 +231,7 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 
 	memset(w, 0, sizeof *w);
 	args->struct_size = sizeof *args;
-	args->flags = layout->flags & SEGUE_LOAD_KNOWN_FLAGS;
+	args->flags = (layout->flags & SEGUE_LOAD_KNOWN_FLAGS) | fuzz_flags;
 	if (layout->cmdline & 4)
 		args->flags |= SEGUE_LOAD_CATCHER;
 	/* By a flag that Linux ignores, as other targets ignore this one. */

@@ -95,6 +95,7 @@ enum {
 _Static_assert(E820_TABLE + E820_MAX * E820_BYTES == PAD_CD0, "zero-page.rst");
 _Static_assert(EDDBUF + 6 * 82 == PAD_EEC, "zero-page.rst");
 
+/* pref_address and alignment are 0 in the ELF file: it has no setup header, and the zero page's is the loader's own */
 extern const uint32_t layout_init_size, layout_pref_address, layout_alignment;
 
 static uint32_t params;
@@ -117,6 +118,11 @@ static uint64_t ramdisk(void)
 static uint64_t ramdisk_size(void)
 {
 	return join(field(HDR_RAMDISK_SIZE), field(EXT_RAMDISK_SIZE));
+}
+
+bool linux_is_elf(void)
+{
+	return layout_pref_address == 0;
 }
 
 /* ESI may have any value: does it point to a setup header? */
@@ -277,8 +283,8 @@ static void judge_header(void)
 	expect("protocol.hdr.version", peek16(params + HDR_VERSION), 0x020f);
 	expect("protocol.hdr.kernel_alignment", field(HDR_KERNEL_ALIGNMENT), layout_alignment);
 	expect64("protocol.hdr.pref_address", peek64(params + HDR_PREF_ADDRESS), layout_pref_address);
-	expect("protocol.hdr.init_size", field(HDR_INIT_SIZE), layout_init_size);
-	expect("protocol.hdr.relocatable_kernel", peek8(params + HDR_RELOCATABLE), 1);
+	expect("protocol.hdr.init_size", field(HDR_INIT_SIZE), linux_is_elf() ? 0 : layout_init_size);
+	expect("protocol.hdr.relocatable_kernel", peek8(params + HDR_RELOCATABLE), !linux_is_elf());
 	expect_that(peek8(params + HDR_TYPE_OF_LOADER) != 0, "protocol.hdr.type_of_loader", "not 0", "%x",
 		    peek8(params + HDR_TYPE_OF_LOADER));
 	expect_masked("protocol.hdr.loadflags", peek8(params + HDR_LOADFLAGS), LOADED_HIGH, LOADED_HIGH);
@@ -290,7 +296,8 @@ static void judge_place(const struct saved *state)
 	uint64_t end = state->entry + (uint64_t)layout_init_size;
 
 	expect("protocol.hdr.code32_start", field(HDR_CODE32_START), state->entry);
-	expect_masked("protocol.load.aligned", state->entry, 0, layout_alignment - 1);
+	if (!linux_is_elf())
+		expect_masked("protocol.load.aligned", state->entry, 0, layout_alignment - 1);
 	expect_that(map_has_ram(state->entry, end), "protocol.load.in_ram", "init_size bytes of available memory",
 		    "[%x, %X)", state->entry, end);
 	expect_that(!ranges_meet(params, params + BOOT_PARAMS_SIZE, state->entry, end),

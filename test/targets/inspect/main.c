@@ -198,7 +198,7 @@ void inspect_main(const struct saved *state, enum variant variant)
 		multiboot2_judge(state, strict);
 	else if (variant != VARIANT_ELF)
 		multiboot_judge(state, variant == VARIANT_MULTIBOOT_VIDEO, strict);
-	image_judge(!linux_variant, nonzero_bss);
+	image_judge(!linux_variant || linux_is_elf(), nonzero_bss);
 	bad = verdict();
 	if (has_option(line, "exit"))
 		leave(bad == 0);

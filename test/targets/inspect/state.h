@@ -113,6 +113,7 @@ uint32_t multiboot2_command_line(const struct saved *state);
 void linux_print(const struct saved *state, const struct saved_wide *wide);
 void linux_judge(const struct saved *state, const struct saved_wide *wide, bool strict);
 uint32_t linux_command_line(const struct saved *state);
+bool linux_is_elf(void);
 
 uint32_t clear_bss(void);
 void image_judge(bool loader_zeroes_bss, uint32_t nonzero_bss);
