@@ -672,6 +672,18 @@ def test_linux64(tmp_path):
     assert "64-bit entry 0x01000200" in segue("plan", "--linux64", file).stdout
 
 
+def test_an_initrd_stays_above_4_gib(tmp_path):
+    """A bundle's initrd lies on a page boundary in it."""
+    kernel = bytearray(linux_kernel())
+    kernel[0x236] |= 3
+    (tmp_path / "kernel").write_bytes(kernel)
+    (tmp_path / "initrd").write_bytes(bytes(range(256)) * 100)
+    segue("pack", "--kernel", tmp_path / "kernel", "--initrd", tmp_path / "initrd", "-o", tmp_path / "bundle")
+    for words, place in (((), r"0x7fff\w+"), (("--linux64",), r"0x1000\w+")):
+        said = segue("plan", *words, "--at", "0x100000000", "--memory", "8G", tmp_path / "bundle").stdout
+        assert re.search(rf"^  \w  {place} - \w+ +\d+  initrd, 25600 of them{', in place' if words else ''}", said, re.M), said
+
+
 def test_catcher(tmp_path):
     """It is a segment like any other, at the top of RAM."""
     file = tmp_path / "file"
