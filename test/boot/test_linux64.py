@@ -11,7 +11,7 @@ import pytest
 import bochs
 import host_matrix
 from cells import BUSYBOX_LINE, INITRD, at
-from images import Part, grub_iso, qemu_kernel, segue_medium
+from images import Part, grub_iso, grub_uefi, qemu_kernel, segue_medium
 from purgatory_blocks import number, offset_of
 from qemu import BUILD, LOGS, ROOT, Qemu
 from test_hosts import BAD, machine
@@ -116,10 +116,14 @@ def test_entry_state(cpu, catcher):
         assert "Target: Linux, 64-bit entry 0x01000200" in vm.serial()
 
 
-@pytest.mark.parametrize("way", ["ide-cd", full("ahci-disk"), full("usb-stick")])
+@pytest.mark.parametrize("way", ["ide-cd", full("ahci-disk"), full("usb-stick"), full("uefi2")])
 def test_media(way, tmp_path):
-    made = segue_medium(way, str(tmp_path / "medium"), Part(LINUX64.path, "strict"), [Part(SEGUE)], "linux64")
-    with Qemu(f"linux64-{way}", memory="64M", **made) as vm:
+    parts = Part(LINUX64.path, "strict"), [Part(SEGUE)]
+    if way == "uefi2":
+        made = grub_uefi(str(tmp_path / "boot.iso"), Part(SEGUE, "linux64"), [parts[0], *parts[1]])
+    else:
+        made = segue_medium(way, str(tmp_path / "medium"), *parts, "linux64")
+    with Qemu(f"linux64-{way}", memory="256M", **made) as vm:
         seen = verdict(vm, 60)
     assert not seen.bad and seen.values["entered_by"] == "64-bit entry"
 

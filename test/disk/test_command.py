@@ -885,7 +885,9 @@ def test_linux64(tmp_path):
 
 def test_an_initrd_stays_above_4_gib(tmp_path):
     """A bundle's initrd lies on a page boundary in it."""
-    (tmp_path / "kernel").write_bytes(linux_kernel())
+    kernel = bytearray(linux_kernel())
+    kernel[0x236] |= 3
+    (tmp_path / "kernel").write_bytes(kernel)
     (tmp_path / "initrd").write_bytes(bytes(range(256)) * 100)
     segue("pack", "--kernel", tmp_path / "kernel", "--initrd", tmp_path / "initrd", "-o", tmp_path / "bundle")
     for words, place in (((), r"0x7fff\w+"), (("--linux64",), r"0x1000\w+")):
