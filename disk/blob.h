@@ -40,12 +40,12 @@ struct blob_arguments {
 	{ "output", required_argument, NULL, 'o' }
 
 #define BLOB_ARGUMENTS_HELP \
-	"  --kernel FILE          a Linux, Multiboot or ELF kernel; it may be compressed by gzip, xz, zstd, lz4,\n" \
-	"                         lzma or bzip2\n" \
+	"  --kernel FILE          a Linux, Multiboot, PVH or ELF kernel; it may be compressed by gzip, xz,\n" \
+	"                         zstd, lz4, lzma or bzip2\n" \
 	"  --initrd FILE          an initrd for Linux; several are joined in their order\n" \
-	"  --module FILE[=ARGS]   a module for Multiboot kernels, with arguments; may be repeated. FILE is the\n" \
+	"  --module FILE[=ARGS]   a module for Multiboot and PVH kernels, with arguments; may be repeated. FILE is the\n" \
 	"                         longest name of an existing file, so it may contain =.\n" \
-	"                         The target sees FILE's name without its folder as argv[0]\n" \
+	"                         A Multiboot target sees FILE's name without its folder as argv[0]\n" \
 	"  --cmdline WORDS        the kernel's arguments\n" \
 	"  --format bundle        a newc cpio archive, with files on 4096-byte boundaries (the default);\n" \
 	"                         cpio -t lists it, cpio -o -H newc makes one too\n" \

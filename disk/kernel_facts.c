@@ -12,6 +12,7 @@
 #include "kernel_facts.h"
 #include "linux.h"
 #include "multiboot.h"
+#include "pvh_format.h"
 
 void fact(const char *label)
 {
@@ -234,25 +235,25 @@ static void print_multiboot_2(const struct bytes *kernel)
 	}
 }
 
-/* gABI, chapter 5, "Note Section": the first note of this owner and type. */
-static bool find_note(const uint8_t *notes, size_t size, const char *owner, uint32_t type, struct bytes *found)
+/* The entries in Xen's notes, and whether one allows another place (Xen, include/public/elfnote.h). */
+static void print_pvh(const uint8_t *notes, uint64_t size)
 {
-	uint64_t at = 0;
+	struct elf_found_note note = { .contents = notes, .there = size };
 
-	while (fits(at, 12, size)) {
-		uint64_t name_size = le32(notes + at), desc_size = le32(notes + at + 4), name = at + 12, desc, next;
-
-		desc = name + ((name_size + 3) & ~3ull);
-		next = desc + ((desc_size + 3) & ~3ull);
-		if (!fits(desc, desc_size, size))
-			return false;
-		if (le32(notes + at + 8) == type && name_size == strlen(owner) + 1 && !memcmp(notes + name, owner, (size_t)name_size)) {
-			*found = (struct bytes){ notes + desc, (size_t)desc_size, 0 };
-			return true;
+	while (segue_elf_find_note(note.contents, note.there, PVH_NOTE_OWNER, PVH_NOTE_ENTRY, &note)) {
+		fact("  PVH");
+		if (note.size > note.there || (note.size != 4 && note.size != 8)) {
+			printf("a note of %" PRIu64 " bytes\n", (uint64_t)note.size);
+			return;
 		}
-		at = next;
+		printf("entry 0x%" PRIx64 "\n", note.size == 8 ? le64(note.contents) : le32(note.contents));
+		note.contents += note.size;
+		note.there -= note.size;
 	}
-	return false;
+	if (segue_elf_find_note(notes, size, PVH_NOTE_OWNER, PVH_NOTE_RELOCATABLE, &note)) {
+		fact("  PVH");
+		printf("relocatable, which is not used\n");
+	}
 }
 
 #define HEADER_16(h, wide, field) le16((h) + (wide ? offsetof(struct elf64_header, field) : offsetof(struct elf32_header, field)))
@@ -260,29 +261,24 @@ static bool find_note(const uint8_t *notes, size_t size, const char *owner, uint
 	(wide ? le64((h) + offsetof(struct elf64_header, field)) : le32((h) + offsetof(struct elf32_header, field)))
 #define PROGRAM_WORD(p, wide, field) \
 	(wide ? le64((p) + offsetof(struct elf64_program_header, field)) : le32((p) + offsetof(struct elf32_program_header, field)))
-#define NOTE_SEGMENT 4u
-#define NOTE_PVH 18u                  /* Xen, include/public/elfnote.h */
 #define NOTE_BUILD_SALT 0x100u        /* Linux, include/linux/build-salt.h */
 
-/* What a Linux (loaders/vmlinux.c) and a PVH kernel say of themselves */
-static void print_notes(const uint8_t *notes, size_t size)
+/* loaders/vmlinux.c */
+static void print_vmlinux(const uint8_t *notes, uint64_t size)
 {
-	struct bytes note;
+	struct elf_found_note note;
 
-	if (find_note(notes, size, "Xen", NOTE_PVH, &note) && note.size >= 4) {
-		fact("  PVH");
-		printf("entry 0x%" PRIx64 "\n", note.size >= 8 ? le64(note.data) : le32(note.data));
+	if (!segue_elf_find_note(notes, size, "Linux", NOTE_BUILD_SALT, &note))
+		return;
+	fact("  Linux");
+	printf("vmlinux");
+	if (note.size > 1 && note.size <= note.there && note.contents[0]) {
+		printf(", build salt ");
+		print_text(note.contents, note.size - !note.contents[note.size - 1]);
 	}
-	if (find_note(notes, size, "Linux", NOTE_BUILD_SALT, &note)) {
-		fact("  Linux");
-		printf("vmlinux");
-		if (note.size > 1 && note.data[0]) {
-			printf(", build salt ");
-			print_text(note.data, note.size - !note.data[note.size - 1]);
-		}
-		putchar('\n');
-	}
+	putchar('\n');
 }
+
 
 /* gABI, chapters 4 and 5 */
 static void print_elf(const struct bytes *kernel)
@@ -312,8 +308,12 @@ static void print_elf(const struct bytes *kernel)
 		uint64_t offset = PROGRAM_WORD(p, wide, p_offset), file_size = PROGRAM_WORD(p, wide, p_filesz);
 
 		loads += le32(p) == 1;
-		if (le32(p) == NOTE_SEGMENT && fits(offset, file_size, kernel->size))
-			print_notes(h + offset, (size_t)file_size);
+		if (le32(p) == PT_NOTE && offset < kernel->size) {
+			uint64_t there = file_size < kernel->size - offset ? file_size : kernel->size - offset;
+
+			print_pvh(h + offset, there);
+			print_vmlinux(h + offset, there);
+		}
 	}
 	fact("  segments");
 	printf("%u to load, of %u program headers\n", loads, count);

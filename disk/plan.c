@@ -251,7 +251,7 @@ const struct command command_plan = {
 	"  --linux64              a Linux is entered by its 64-bit entry\n"
 	"  --vmlinux              an ELF kernel is a Linux, also without notes that say so\n"
 	"  --catcher              with the catcher, which prints the target's first exceptions\n"
-	"  --modules-stay         a Multiboot target's modules stay where they are, if they can\n"
+	"  --modules-stay         a Multiboot or PVH target's modules stay where they are, if they can\n"
 	"  --multiboot2           a kernel with Multiboot headers of both versions is loaded by version 2\n"
 	"\n"
 	"Exit status: 0 it can be loaded, 1 it is refused or cannot be read, 2 a wrong command line.\n",

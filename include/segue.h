@@ -149,7 +149,7 @@ enum segue_error {
 	SEGUE_E_ELF_SEGMENT_SIZE = 69,/* p_memsz is smaller than p_filesz */
 	SEGUE_E_ELF_SEGMENT_HIGH = 70,/* a segment wraps or does not end below 4 GiB */
 	SEGUE_E_ELF_ENTRY = 71,       /* the entry point is in no segment */
-	SEGUE_E_ELF_64BIT = 72,       /* ELF64 without a Multiboot header: 64-bit code */
+	SEGUE_E_ELF_64BIT = 72,       /* ELF64 without a Multiboot header or PVH's note: 64-bit code */
 	SEGUE_E_ELF_INTERPRETER = 73, /* a program for an operating system, with PT_INTERP */
 	/* 74 is retired: broken section headers give a warning, and the kernel gets no section headers */
 
@@ -270,6 +270,11 @@ enum segue_error {
 	SEGUE_E_CORE_RESTORE = 222,      /* the note says that the host cannot be started from this core */
 	SEGUE_E_CORE_ENTRY = 223,        /* the address at which the host goes on is not in the bytes of a segment */
 	SEGUE_E_CORE_WORKSPACE = 224,    /* the host's workspace is not entirely in segments */
+
+	/* PVH; also the codes of ELF */
+	SEGUE_E_PVH_NOTE = 230,          /* the note with the entry has neither 4 nor 8 bytes, or ends after its segment or the file */
+	SEGUE_E_PVH_TWICE = 231,         /* several such notes have different entries */
+	SEGUE_E_PVH_ENTRY = 232,         /* the entry in the note is not in the bytes of a segment */
 
 	/* Linux as an ELF file; also the codes of ELF and of Linux */
 	SEGUE_E_VMLINUX_PLACE = 240      /* the memory from its first segment to the end of the last is not all RAM */
@@ -476,7 +481,7 @@ struct segue_note {
 /* All of SEGUE_LOAD_QUIET_*, but not bus masters if the target starts in real mode: it reads its disk through the BIOS. */
 #define SEGUE_LOAD_QUIET_ALL    0x20000u
 /*
- * A Multiboot target's modules stay where they are, if they begin on a page boundary in RAM that nothing else claims.
+ * A Multiboot or PVH target's modules stay where they are, if they begin on a page boundary in RAM that nothing else claims.
  * Without this flag they are moved to follow the kernel in their order, as other boot loaders place them, because some
  * kernels depend on it. Others (Xen) do not, and the flag saves the move.
  */
@@ -543,7 +548,7 @@ struct segue_load_args {
 	uint32_t flags;               /* SEGUE_LOAD_* */
 
 	struct segue_part blob;       /* the kernel, or the file that holds it; its cmdline is not used */
-	const struct segue_part *modules; /* more files: initrds or Multiboot modules; they follow those of a bundle */
+	const struct segue_part *modules; /* more files: initrds, or Multiboot or PVH modules; they follow those of a bundle */
 	size_t module_count;
 	const char *cmdline;          /* the target's command line; NULL: the blob's, if it has one */
 
@@ -1124,6 +1129,7 @@ extern const struct segue_loader segue_loader_linux64;     /* Linux by its 64-bi
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot2;  /* Multiboot 2 */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
+extern const struct segue_loader segue_loader_pvh;         /* PVH: an ELF with Xen's note 18, such as Linux's vmlinux */
 extern const struct segue_loader segue_loader_vmlinux;     /* Linux as an ELF file */
 extern const struct segue_loader segue_loader_elf;         /* plain ELF */
 extern const struct segue_loader segue_loader_linux16;     /* Linux by its 16-bit entry, and from before protocol 2.00 */

@@ -8,10 +8,6 @@
 #include "elf_fields.h"
 #include "segue_core.h"
 
-/* gABI 5, "Note Section": namesz, descsz, type; then name and desc, each up to a multiple of 4 */
-#define NOTE_HEADER 12u
-#define NOTE_ALIGN 4u
-
 _Static_assert(sizeof(struct segue_core_host) == 72, "segue_core.h");
 _Static_assert(offsetof(struct segue_core_host, width) == 8, "segue_core.h");
 _Static_assert(offsetof(struct segue_core_host, flags) == 12, "segue_core.h");
@@ -27,70 +23,31 @@ static bool is_core(const struct bytes *kernel)
 	       le16(kernel->data + type) == ET_CORE;
 }
 
-static bool is_host_note(const uint8_t *note, addr_t name_size, addr_t left)
-{
-	static const char name[] = SEGUE_CORE_NAME;
-
-	if (name_size != sizeof name || left < sizeof name || le32(note + 8) != SEGUE_CORE_HOST)
-		return false;
-	for (size_t i = 0; i < sizeof name; i++)
-		if (note[NOTE_HEADER + i] != (uint8_t)name[i])
-			return false;
-	return true;
-}
-
-/* Finds the host's note in these notes. *host stays NULL if there is none. */
-static int find_note(const struct job *job, const uint8_t *note, addr_t left, const uint8_t **host)
-{
-	const addr_t name_room = (sizeof SEGUE_CORE_NAME + NOTE_ALIGN - 1) & ~(addr_t)(NOTE_ALIGN - 1);
-
-	while (left >= NOTE_HEADER) {
-		addr_t name_size = le32(note), size = le32(note + 4), skip;
-
-		left -= NOTE_HEADER;
-		if (is_host_note(note, name_size, left)) {
-			left = left < name_room ? 0 : left - name_room;
-			if (size < sizeof(struct segue_core_host) || size > left)
-				return segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "%z bytes, of which %z are there; it has %u", size,
-						    left < size ? left : size, (uint32_t)sizeof(struct segue_core_host));
-			*host = note + NOTE_HEADER + name_room;
-			return SEGUE_OK;
-		}
-		if (!align_up(name_size, NOTE_ALIGN, &name_size) || !align_up(size, NOTE_ALIGN, &size) ||
-		    !add_addr(name_size, size, &skip) || skip > left)
-			break;
-		note += NOTE_HEADER + skip;
-		left -= skip;
-	}
-	return SEGUE_OK;
-}
-
-static uint32_t read_header(const struct elf_file *elf, uint32_t index, addr_t *words)
-{
-	const uint8_t *p = segue_elf_program_header(elf, index);
-
-	segue_elf_read_words(elf->is_64, AT(elf->is_64, p, program_header, p_offset), words, ELF_WORDS);
-	return le32(p + offsetof(struct elf32_program_header, p_type));
-}
-
 /* Returns NULL after a refusal, which is *error. */
 static const uint8_t *find_host(const struct job *job, const struct elf_file *elf, int *error)
 {
-	const uint8_t *host = NULL;
+	struct elf_found_note note;
 
 	*error = SEGUE_OK;
-	for (uint32_t i = 0; i < elf->program_header_count && !host && *error == SEGUE_OK; i++) {
+	for (uint32_t i = 0; i < elf->program_header_count; i++) {
 		addr_t words[ELF_WORDS];
 
-		if (read_header(elf, i, words) != PT_NOTE)
+		if (segue_elf_read_program_header(elf, i, words) != PT_NOTE)
 			continue;
-		*error = segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]) ?
-			find_note(job, elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ], &host) :
-			segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "program header %u: the notes end after the file", i);
+		if (!segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ])) {
+			*error = segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "program header %u: the notes end after the file", i);
+			return NULL;
+		}
+		if (!segue_elf_find_note(elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ], SEGUE_CORE_NAME, SEGUE_CORE_HOST, &note))
+			continue;
+		if (note.size >= sizeof(struct segue_core_host) && note.size <= note.there)
+			return note.contents;
+		*error = segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "%z bytes, of which %z are there; it has %u", note.size,
+				      note.there < note.size ? note.there : note.size, (uint32_t)sizeof(struct segue_core_host));
+		return NULL;
 	}
-	if (*error == SEGUE_OK && !host)
-		*error = segue_refuse(&job->log, SEGUE_E_CORE_NOTE, "%u program headers", elf->program_header_count);
-	return host;
+	*error = segue_refuse(&job->log, SEGUE_E_CORE_NOTE, "%u program headers", elf->program_header_count);
+	return NULL;
 }
 
 /* How many of the `size` bytes after the first `skipped` are in the file, if file_size of all are? */
@@ -147,7 +104,7 @@ static int add_segments(struct job *job, const struct elf_file *elf)
 	for (uint32_t i = 0; i < elf->program_header_count && error == SEGUE_OK; i++) {
 		addr_t words[ELF_WORDS];
 
-		if (read_header(elf, i, words) == PT_LOAD)
+		if (segue_elf_read_program_header(elf, i, words) == PT_LOAD)
 			error = add(job, elf, i, words);
 	}
 	return error;

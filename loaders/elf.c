@@ -180,6 +180,8 @@ int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry)
 	}
 	if (job->segment_count == 0)
 		return segue_refuse(&job->log, SEGUE_E_ELF_NO_SEGMENTS, "%u program headers", elf->program_header_count);
+	if (!entry)
+		return SEGUE_OK;
 	if (by_virtual == ADDRESS_MAX)
 		by_virtual = by_physical;
 	*entry = (uint32_t)by_virtual;

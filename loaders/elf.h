@@ -187,8 +187,23 @@ int segue_elf_add_segment(struct job *job, const struct elf_file *elf, uint32_t 
 /* Refuses a file that names an interpreter: it is a program for an operating system. */
 int segue_elf_refuse_interpreter(const struct job *job, const struct elf_file *elf);
 
-/* Adds every PT_LOAD at its p_paddr. *entry receives the physical address of the entry. */
+/* Adds every PT_LOAD at its p_paddr. *entry receives the physical address of e_entry; NULL: e_entry does not matter. */
 int segue_elf_load(struct job *job, const struct elf_file *elf, uint32_t *entry);
+
+/* elf_notes.c: reads the words of program header index (enum elf_words); returns its type. */
+uint32_t segue_elf_read_program_header(const struct elf_file *elf, uint32_t index, addr_t *words);
+/*
+ * The first note of this owner and type in `left` bytes of notes. found: its contents, its size as the note says it, and how many
+ * bytes are there from contents on, which may be fewer or more.
+ */
+struct elf_found_note {
+	const uint8_t *contents;
+	addr_t size, there;
+};
+bool segue_elf_find_note(const uint8_t *notes, addr_t left, const char *owner, uint32_t type, struct elf_found_note *found);
+
+/* elf_linux.c: has the job's kernel, which is an ELF file, the notes of a Linux? */
+bool segue_elf_is_linux(const struct job *job);
 
 /*
  * elf_move.c, for kernels that may lie elsewhere. segue_elf_span(): the memory that the segments take, [*low, *high); false if there

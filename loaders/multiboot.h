@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by the files of the two Multiboot loaders. */
+/* Shared by the files of the two Multiboot loaders; PVH's places modules and its table in the same way. */
 #ifndef SEGUE_MULTIBOOT_H
 #define SEGUE_MULTIBOOT_H
 
@@ -10,7 +10,7 @@
 
 /* The table's address in the target, and the offsets of its parts. */
 struct multiboot_table {
-	struct multiboot_info *info;  /* NULL: version 2 */
+	struct multiboot_info *info;  /* NULL: version 2, PVH */
 	uint32_t dest;
 	addr_t floor;                 /* segue_floor() */
 	/* Its first address, and the end: sections and modules may follow. Not 0 before segue_multiboot_lay_out(): that is taken. */

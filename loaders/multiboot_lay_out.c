@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Multiboot, both versions: what is placed before the information, and what is known of it. */
+/* Multiboot, both versions, and PVH: what is placed before the information, and what is known of it. */
 #include "common/bytes.h"
 #include "multiboot.h"
 

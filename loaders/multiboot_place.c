@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Multiboot, both versions: where the modules, the information and the sections go.
+ * Multiboot, both versions, and PVH: where the modules, the information and the sections go.
  *
  * The specification does not say where all this goes, but kernels depend on what GRUB and QEMU do. The placement
  * depends only on the kernel, the sizes and the memory map, not on where the host has the bytes: a kernel that starts

@@ -11,6 +11,7 @@
 #define SEGUE_PROTOCOL_linux 1
 #define SEGUE_PROTOCOL_multiboot2 1
 #define SEGUE_PROTOCOL_multiboot 1
+#define SEGUE_PROTOCOL_pvh 1
 #define SEGUE_PROTOCOL_vmlinux 1
 #define SEGUE_PROTOCOL_elf 1
 #define SEGUE_PROTOCOL_linux16 1
@@ -32,6 +33,9 @@ const struct segue_loader *const segue_loaders[] = {
 #endif
 #ifdef SEGUE_PROTOCOL_multiboot
 	&segue_loader_multiboot,
+#endif
+#ifdef SEGUE_PROTOCOL_pvh
+	&segue_loader_pvh,
 #endif
 #ifdef SEGUE_PROTOCOL_vmlinux
 	&segue_loader_vmlinux,

@@ -5,18 +5,19 @@
  *
  * 4. It starts with the magic of gzip or another compression: refused. This comes before Multiboot, because compressed
  *    bytes may hold Multiboot's magic of four bytes by chance.
- * 5. The loaders for cores, Linux, Multiboot, Linux as an ELF file and plain ELF are tried in this order. A core comes first,
+ * 5. The loaders for cores, Linux, Multiboot, PVH, Linux as an ELF file and plain ELF are tried in this order. A core comes first,
  *    because the bytes in it are any memory. Linux comes before Multiboot, because its magic has one fixed offset while
- *    Multiboot's may lie anywhere in 8 KiB. ELF comes after Multiboot, because Multiboot kernels are ELF files. Of the others,
- *    vmlinux.c says which are a Linux. A Multiboot 1 header that cannot be valid, in a file that is not ELF, gives way to rules 6
- *    and 7. If a file has headers of both versions, version 1 counts, unless its checksum is wrong, it gives way, its loader
- *    is not linked, or SEGUE_LOAD_MULTIBOOT_2 is set.
+ *    Multiboot's may lie anywhere in 8 KiB. PVH comes after Multiboot, as in QEMU: of a kernel with both the PVH entry may be for
+ *    guests of Xen only, as Xen's own is. Linux's vmlinux may have PVH's note, and is then loaded by PVH, unless SEGUE_LOAD_VMLINUX
+ *    is set. ELF comes last, because the others are ELF files; vmlinux.c says which of them are a Linux. A Multiboot 1 header that
+ *    cannot be valid, in a file that is not ELF, gives way to rules 6 and 7. If a file has headers of both versions, version 1
+ *    counts, unless its checksum is wrong, it gives way, its loader is not linked, or SEGUE_LOAD_MULTIBOOT_2 is set.
  * 6. A Linux from before "HdrS": it has the boot flag, and the file is as long as its header says.
  * 7. Exactly 512 bytes that end with the boot flag: a boot sector. This comes last, because a small kernel may end with
  *    the boot flag too. A disk image begins with such a sector but is longer, so it is not recognised.
  *
  * protocols.c lists rules 5 to 7 as a table. A kernel that fits a rule whose loader is not in the table is refused, before the
- * rules that come after; an old Linux (rule 6) is then not known, and a core or a vmlinux is a plain ELF.
+ * rules that come after; an old Linux (rule 6) is then not known, and a core, a PVH kernel or a vmlinux is a plain ELF.
  */
 #include "common/bytes.h"
 #include "common/loader.h"
@@ -114,8 +115,8 @@ static int load(struct job *job, const struct segue_loader *const *loader)
 		job->log.meanings = (*loader)->meanings;
 		error = (*loader)->load(job);
 	}
-	/* Multiboot 2 passes only a kernel that Multiboot 1 recognises, vmlinux.c only one for a plain ELF's loader. */
-	return error == LOADER_PASSES ? segue_refuse_unlinked(&job->log, "Linux kernel with a 16-bit entry", "loader_linux16") : error;
+	/* Multiboot 2 passes only a kernel that Multiboot 1 recognises, PVH and vmlinux.c only one for the loaders after them. */
+	return error == LOADER_PASSES ? segue_refuse_unlinked(&job->log, "Linux with a 16-bit entry", "loader_linux16") : error;
 }
 
 int segue_load_kernel(struct job *job)

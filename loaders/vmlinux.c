@@ -4,10 +4,7 @@
  * of a bzImage enters it, with a zero page: a 32-bit one in 32-bit mode (boot.rst, 32-bit Boot Protocol; startup_32 in
  * arch/x86/kernel/head_32.S), a 64-bit one in 64-bit mode with an identity map (64-bit Boot Protocol; startup_64 in head_64.S).
  *
- * An executable ELF file is taken for one if it has a note of the owner "Linux" and type 0x100 or 0x101 (build salt and LTO:
- * include/linux/build-salt.h and elfnote-lto.h, since Linux 4.19), or Xen's note 6 (guest OS) that begins "linux"
- * (arch/x86/xen/xen-head.S, since 2.6.23). Linux's linker script puts all notes into one segment. Any other ELF file is one if the
- * caller says so (SEGUE_LOAD_VMLINUX).
+ * elf_linux.c says which ELF files are taken for one. Any other is one if the caller says so (SEGUE_LOAD_VMLINUX).
  *
  * The file has no setup header. The zero page gets one of protocol 2.15 with the values that Linux's build writes (header.S);
  * fields that only boot loaders read are 0. The kernel has lost its relocations, so it runs where it is linked only.
@@ -17,11 +14,6 @@
 #include "elf_fields.h"
 #include "linux.h"
 #include "long_tables.h"
-
-#define NOTE_ALIGN 4u                 /* of names and descriptions: gABI 5, "Note Section" */
-#define NOTE_BUILD_SALT 0x100u
-#define NOTE_LTO_INFO 0x101u
-#define NOTE_XEN_GUEST_OS 6u          /* Xen, include/public/elfnote.h */
 
 /* boot.rst, and arch/x86/boot/header.S for what the build writes there */
 static const struct linux_setup_header made_header = {
@@ -35,67 +27,9 @@ static const struct linux_setup_header made_header = {
 	.cmdline_size = {0xff, 0x07},         /* COMMAND_LINE_SIZE - 1 */
 };
 
-/* Does a name or a description begin with this text? */
-static bool begins(const uint8_t *bytes, addr_t size, const char *text, addr_t length)
-{
-	return size >= length && memcmp(bytes, text, (size_t)length) == 0;
-}
-
-static bool say_linux(const uint8_t *notes, addr_t size)
-{
-	addr_t at = 0;
-
-	while (fits(at, sizeof(struct elf_note), size)) {
-		const uint8_t *note = notes + at, *name = note + sizeof(struct elf_note);
-		addr_t name_size = le32(note + offsetof(struct elf_note, n_namesz));
-		addr_t desc_size = le32(note + offsetof(struct elf_note, n_descsz)), name_room, desc_room;
-		uint32_t type = le32(note + offsetof(struct elf_note, n_type));
-
-		at += sizeof(struct elf_note);
-		if (!align_up(name_size, NOTE_ALIGN, &name_room) || !align_up(desc_size, NOTE_ALIGN, &desc_room) ||
-		    !fits(at, name_room, size) || !fits(at + name_room, desc_size, size))
-			return false;
-		if ((type == NOTE_BUILD_SALT || type == NOTE_LTO_INFO) && begins(name, name_size, "Linux", sizeof "Linux"))
-			return true;
-		if (type == NOTE_XEN_GUEST_OS && begins(name, name_size, "Xen", sizeof "Xen") &&
-		    begins(name + name_room, desc_size, "linux", sizeof "linux" - 1))
-			return true;
-		at += name_room;
-		/* The last padding may be missing. */
-		if (desc_room > size - at)
-			return false;
-		at += desc_room;
-	}
-	return false;
-}
-
-static bool has_sign(const struct elf_file *elf)
-{
-	const size_t type = offsetof(struct elf32_header, e_type);
-
-	for (uint32_t i = 0; i < elf->program_header_count && le16(elf->file.data + type) == ET_EXEC; i++) {
-		const uint8_t *p = segue_elf_program_header(elf, i);
-		addr_t words[ELF_WORDS];
-
-		if (le32(p + offsetof(struct elf32_program_header, p_type)) != PT_NOTE)
-			continue;
-		segue_elf_read_words(elf->is_64, AT(elf->is_64, p, program_header, p_offset), words, ELF_WORDS);
-		return segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]) &&
-		       say_linux(elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ]);
-	}
-	return false;
-}
-
 static bool is_linux(const struct job *job)
 {
-	/* Silent: the loader that takes a broken file refuses it. */
-	const struct job silent = {.log = {0}};
-	struct elf_file elf;
-
-	if (!segue_is_elf(&job->bundle.kernel))
-		return false;
-	return job->args->flags & SEGUE_LOAD_VMLINUX ||
-	       (segue_elf_open(&silent, &job->bundle.kernel, &elf, 0) == SEGUE_OK && has_sign(&elf));
+	return segue_is_elf(&job->bundle.kernel) && (job->args->flags & SEGUE_LOAD_VMLINUX || segue_elf_is_linux(job));
 }
 
 /*

@@ -13,7 +13,7 @@
 #     SEGUE_OBJDIR   folder of the objects; by default build/segue-i386 or build/segue-x86_64
 #     SEGUE_MEMORY   1: adds memcpy, memmove, memset and memcmp. They are weak: the host's own function wins
 #
-#     SEGUE_PROTOCOLS  of core linux64 linux multiboot2 multiboot vmlinux elf linux16 boot_sector those that are linked; by default all
+#     SEGUE_PROTOCOLS  of core linux64 linux multiboot2 multiboot pvh vmlinux elf linux16 boot_sector those that are linked; by default all
 #     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
 #     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
 #     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher return elf_core crash long_mode, in the same way:
@@ -58,7 +58,7 @@ SEGUE_EMBED := $(call SEGUE_WILDCARD,stage2/bios/*_embed.asm stage2/purgatory/*_
 SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/purgatory/*.asm))
 
 # ---- what is chosen ----
-SEGUE_ALL_PROTOCOLS := core linux64 linux multiboot2 multiboot vmlinux elf linux16 boot_sector
+SEGUE_ALL_PROTOCOLS := core linux64 linux multiboot2 multiboot pvh vmlinux elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
 SEGUE_ALL_CHECKS := host
 SEGUE_ALL_EXTRAS := exchange replay translate sections
@@ -91,9 +91,11 @@ SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c) $(call SEGUE_UNLESS,linux64
 	$(call SEGUE_UNLESS,linux64 vmlinux,long_tables.c) $(call SEGUE_UNLESS,linux64 linux vmlinux,linux_tell.c linux_boot_params.c) \
 	$(call SEGUE_UNLESS,linux16,linux_real.c) $(call SEGUE_UNLESS,linux64 linux vmlinux linux16,linux_%.c) \
 	$(call SEGUE_UNLESS,multiboot,multiboot.c multiboot_info.c) $(call SEGUE_UNLESS,multiboot2,multiboot2.c multiboot2_info.c elf_move.c) \
-	$(call SEGUE_UNLESS,multiboot multiboot2,multiboot_%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
-	$(call SEGUE_UNLESS,core,core.c) $(call SEGUE_UNLESS,core multiboot multiboot2 vmlinux elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
-	$(call SEGUE_UNLESS,sections,multiboot_sections.c elf_sections.c) $(call SEGUE_UNLESS,multiboot multiboot2,elf_sections.c) \
+	$(call SEGUE_UNLESS,multiboot multiboot2 pvh,multiboot_%.c) $(call SEGUE_UNLESS,pvh,pvh.c) \
+	$(call SEGUE_UNLESS,linux64 linux vmlinux pvh,rsdp.c) $(call SEGUE_UNLESS,elf,elf_plain.c) $(call SEGUE_UNLESS,core,core.c) \
+	$(call SEGUE_UNLESS,core vmlinux pvh,elf_notes.c) $(call SEGUE_UNLESS,vmlinux pvh,elf_linux.c) $(call SEGUE_UNLESS,core multiboot multiboot2 pvh vmlinux elf,elf.c) \
+	$(call SEGUE_UNLESS,boot_sector,boot_sector.c) $(call SEGUE_UNLESS,sections,multiboot_sections.c elf_sections.c) \
+	$(call SEGUE_UNLESS,multiboot multiboot2,multiboot_sections.c elf_sections.c) \
 	$(call SEGUE_UNLESS,exchange,load/exchange.c plan/plan_exchange.c,stage2/) \
 	$(call SEGUE_UNLESS,replay,load/replay_extra.c,stage2/) \
 	$(call SEGUE_UNLESS,replay exchange,load/check_plan.c plan/replay.c,stage2/) $(call SEGUE_UNLESS,translate,load/extents.c,stage2/) \
@@ -110,7 +112,8 @@ SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONT
 SEGUE_DEFINES_blocks := -DSEGUE_BLOCKS $(SEGUE_BLOCKS:%=-DSEGUE_BLOCK_%)
 SEGUE_DEFINES_checks := -DSEGUE_CHECKS $(SEGUE_CHECKS:%=-DSEGUE_CHECK_%)
 SEGUE_DEFINES_load_extras := -DSEGUE_EXTRAS $(SEGUE_EXTRAS:%=-DSEGUE_EXTRA_%)
-SEGUE_DEFINES_multiboot_extras := $(SEGUE_DEFINES_load_extras)
+# PVH has no sections to pass.
+SEGUE_DEFINES_multiboot_extras := -DSEGUE_EXTRAS $(if $(filter multiboot multiboot2,$(SEGUE_PROTOCOLS)),$(SEGUE_EXTRAS:%=-DSEGUE_EXTRA_%))
 SEGUE_DEFINES := $(if $(filter 0,$(SEGUE_SENTENCES)),-DSEGUE_SENTENCES=0)
 
 # ---- the flags ----

@@ -2,7 +2,7 @@
 # The tests and what they boot. The Makefile includes it: its variables and rules (compile, link, objects) are used here.
 
 # ---- the inspector: a target that judges how it was booted ----
-INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf mb2.elf vmlinux.elf plain.elf bzimage bzimage64)
+INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf mb2.elf pvh.elf vmlinux.elf plain.elf bzimage bzimage64)
 INSPECT_SRC := test/targets/inspect
 # -fpie: one set of objects for all, and the bzImages' payload is position-independent.
 # -fcf-protection=none: where a compiler has it on by default, it refuses -march=i386.
@@ -13,10 +13,12 @@ INSPECT_OBJECTS := $(patsubst $(INSPECT_SRC)/%.c,$(B)/inspect/%.o,$(wildcard $(I
 .PHONY: inspect
 inspect: $(INSPECT) ## the diagnostic target (build/inspect/)
 $(B)/inspect/entry.%.o: $(INSPECT_SRC)/entry_elf.asm $(wildcard $(INSPECT_SRC)/*.inc) $(MAKEFILE_LIST)
-	$(call assemble,elf32 $(if $(findstring .mb2,$@),-DMULTIBOOT2,$(if $(findstring .mb,$@),-DMULTIBOOT)) $(if $(findstring .vmlinux,$@),-DVMLINUX) $(if $(findstring video,$@),-DVIDEO))
+	$(call assemble,elf32 $(if $(findstring .mb2,$@),-DMULTIBOOT2,$(if $(findstring .mb,$@),-DMULTIBOOT)) $(if $(findstring .vmlinux,$@),-DVMLINUX) $(if $(findstring .pvh,$@),-DPVH) $(if $(findstring video,$@),-DVIDEO))
 $(B)/inspect/inspect.vmlinux.elf: $(INSPECT_SRC)/vmlinux.ld $(B)/inspect/entry.vmlinux.o $(INSPECT_OBJECTS)
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(SCRIPT))
 $(B)/inspect/inspect.%.elf: $(INSPECT_SRC)/elf.ld $(B)/inspect/entry.%.o $(INSPECT_OBJECTS)
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(SCRIPT))
+$(B)/inspect/inspect.pvh.elf: $(INSPECT_SRC)/pvh.ld $(B)/inspect/entry.pvh.o $(INSPECT_OBJECTS)
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(SCRIPT))
 NO_INTERPRETER := -Wl,--no-dynamic-linker
 $(B)/inspect/payload.elf: $(INSPECT_SRC)/linux.ld $(B)/inspect/entry_linux.o $(INSPECT_OBJECTS)

@@ -240,7 +240,7 @@ enum family {
 	FAMILY_LINUX,
 	FAMILY_MULTIBOOT,             /* of both versions */
 	FAMILY_MULTIBOOT2,            /* of no loader: it has only a header of version 2 */
-	FAMILY_ELF,                   /* also vmlinux */
+	FAMILY_ELF,                   /* also PVH and vmlinux */
 	FAMILY_BOOT_SECTOR,
 	FAMILY_NONE
 };
@@ -257,7 +257,7 @@ struct segue_loader {
 	int (*load)(struct job *job);
 	const struct searched_header *searched; /* NULL: the magic has a fixed offset */
 	uint32_t family;              /* enum family */
-	/* Is this a Linux, by its bytes or because the caller says so? NULL: FAMILY_LINUX says it. */
+	/* Is this a Linux, by its bytes or because the caller says so? NULL: FAMILY_LINUX says it. Not NULL: no plain ELF's loader. */
 	bool (*is_linux)(const struct job *job);
 	/*
 	 * What segue_strerror() says of codes that only this loader has and that follow each other: the first code in a byte, then the

@@ -2,7 +2,7 @@
 /*
  * Layout of the workspace after segue_load():
  *   page 0   purgatory's core, with params filled in
- *   page 1   purgatory's IDT, TSS and stack
+ *   page 1   purgatory's IDT and stack
  *   page 2   purgatory's optional blocks, if the target needs any
  *   page 5   for segue_exec() to leave the host (leave.h): the gate's copy and its page tables
  *   page 17  where other CPUs are parked (parking.h)

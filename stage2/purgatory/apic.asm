@@ -135,7 +135,7 @@ APIC_FIRST		equ 16		; lower ones are errors (Intel SDM vol. 3, 10.5.2); 16 to 31
 VECTOR_MC		equ 18
 EFLAGS_IF_BIT		equ 9
 
-; Above the IDT, the TSS, the digest and the stack of the halted CPUs; below this CPU's own stack
+; Above the IDT, the digest and the stack of the halted CPUs; below this CPU's own stack
 WIDE_IDT_AT		equ REST_STACK_TOP
 %if WIDE_IDT_AT + APIC_VECTORS * 8 > STACK_TOP - 512
 	%error "the wide IDT is in the stack"

@@ -7,7 +7,7 @@
 ;   On entry at offset 0 of the page, for the CPU that leaves the host
 ;    1. 32-bit protected mode, CPL 0, CS, DS and SS flat from 0 to 4 GiB, paging off, interrupts off.
 ;    2. EAX holds the page's address. Purgatory relies on no other register, no stack and no table.
-;    3. The next page (data_page) is writable and its contents may be lost: it holds the IDT, the TSS and the stack.
+;    3. The next page (data_page) is writable and its contents may be lost: it holds the IDT and the stack.
 ;       The pages above that hold the optional blocks that params ask for.
 ;    4. params is filled (purgatory.h). Its list ends, and no entry writes to where
 ;       purgatory or the list itself will lie (segue_load() has replayed it).
@@ -28,7 +28,8 @@
 ;       each if the CPU has it.
 ;   11. DR0 to DR3 0, DR6 0xFFFF0FF0, DR7 0x400.
 ;   12. x87 as after FNINIT; XCR0 1 if the CPU has XSAVE.
-;   13. LDTR 0; TR an idle 32-bit TSS of limit 0x67; IDTR base 0, limit 0. Point 7 holds up to that LIDT; two
+;   13. LDTR 0; TR a 32-bit TSS of base 0 and limit 0x67, as PVH wants it: the CPU reads none in ring 0. IDTR base 0, limit 0.
+;       Point 7 holds up to that LIDT; two
 ;       instructions follow it. With params.catcher IDTR and TR are the catcher's, and every NMI or exception
 ;       finds a handler (catcher.asm's contract).
 ;   14. GDTR with flat code and data, limit 4 GiB, at 08/10 or 10/18; CS and the data
@@ -41,7 +42,7 @@
 ;       selector * 16, limit 0xFFFF. EFLAGS 2, or with PURGATORY_INTERRUPTS 0x202.
 ;   18. General registers and ESP from params.
 ;   19. IDTR base 0, limit 0x3FF: the BIOS's vectors. GDTR base 0, limit 0xFFFF, as after reset.
-;   20. LDTR 0; TR an idle TSS in the next page, which real mode does not use.
+;   20. LDTR 0; TR as in point 13, which real mode does not use.
 ;   21. A20 on; with PURGATORY_SHUT_A20 off, if the machine can turn it off. Bit 20 of every address in purgatory's pages,
 ;       from params.home up, is then clear.
 ;   22. From the LIDT to the target's first instruction (22 instructions) no handler catches an NMI or an
@@ -91,9 +92,8 @@ org 0
 ; data_page: the page after the core
 IDT_AT		equ PAGE
 IDT_VECTORS	equ 32
-TSS_AT		equ PAGE + IDT_VECTORS * 8
+A20_PROBE_AT	equ IDT_AT + IDT_VECTORS * 8
 TSS_SIZE	equ 104
-A20_PROBE_AT	equ TSS_AT + TSS_SIZE
 ; One stack for all halted CPUs: only an NMI pushes to it, and it pushes the same values on every CPU.
 REST_STACK_TOP	equ PAGE + 512
 STACK_TOP	equ 2 * PAGE

@@ -8,7 +8,7 @@
 #include "common/bytes.h"
 
 #define PURGATORY_PAGE 4096u
-#define PURGATORY_PAGES 5u            /* the core, the page for IDT, TSS and stack, the optional blocks */
+#define PURGATORY_PAGES 5u            /* the core, the page for IDT and stack, the optional blocks */
 #define PURGATORY_PLAIN_PAGES 2u      /* without the blocks */
 #define PURGATORY_BLOCKS_AT (PURGATORY_PLAIN_PAGES * PURGATORY_PAGE)
 #define PURGATORY_PARAMS_AT 8u        /* offset of the parameters in the core */

@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ;
-; Exceptions while purgatory runs are printed, then the machine stops. Here are the handlers, the IDT and the TSS.
+; Exceptions while purgatory runs are printed, then the machine stops. Here are the handlers and the IDT.
 
 ; 8, 10 to 14, 17, 21, 29, 30 push an error code (Intel SDM vol. 3, table 6-1)
 WITH_ERROR_CODE	equ 1 << 8 | 0x1f << 10 | 1 << 17 | 1 << 21 | 1 << 29 | 1 << 30
@@ -22,30 +22,15 @@ build_idt:
 	jnz .gate
 	ret
 
-; build_tables: IDT and TSS in data_page, the pointers to IDT and GDT, the TSS's descriptor
+; build_tables: IDT in data_page, the pointers to IDT and GDT; the TSS's descriptor without its busy bit
 ;   in EBP base; clobbers EAX ECX EDI
 build_tables:
 	lea edi, [ebp + IDT_AT]
 	mov [ebp + idt_pointer + 2], edi
 	lea eax, [ebp + gdt]
 	mov [ebp + gdt_pointer + 2], eax
-	call build_idt
-	; EDI is at TSS_AT. An idle TSS: zeros, and an I/O map base beyond its limit.
-	mov eax, edi
-	mov [ebp + tss_descriptor + 2], ax
-	shr eax, 16
-	mov [ebp + tss_descriptor + 4], al
 	mov byte [ebp + tss_descriptor + 5], ACCESS_TSS
-	mov [ebp + tss_descriptor + 7], ah
-	; STOSD cannot be used: ES is still the host's, perhaps null.
-	xor eax, eax
-	mov ecx, TSS_SIZE / 4
-.idle:
-	mov [edi], eax
-	add edi, 4
-	loop .idle
-	mov word [edi - 2], TSS_SIZE
-	ret
+	jmp short build_idt
 
 STUB_SIZE	equ 4
 stubs:

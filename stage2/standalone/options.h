@@ -19,7 +19,7 @@
  *   digest=reboot    if the digest of the moved bytes is not the bundle's, show both and reboot;
  *                    digest=stop, the default: show both and stop
  *   argv0=no         do not put the file's name before the strings of a Multiboot target
- *   modules=stay     a Multiboot target's modules stay where they are, if they can; else they follow the kernel
+ *   modules=stay     a Multiboot or PVH target's modules stay where they are, if they can; else they follow the kernel
  *   multiboot=2      a kernel with Multiboot headers of both versions is loaded by version 2, not by version 1
  *   elf64=32bit      the entry of an ELF64 without a Multiboot header is 32-bit code
  *   linux16          start a Linux in its 16-bit setup code, which calls the BIOS itself; needs a BIOS

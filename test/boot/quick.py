@@ -17,6 +17,7 @@ CHOSEN = {
     # The state at the target's first instruction, from segue.elf and from hosts in each mode.
     "test_state.py::test_entry_state": 2,
     "test_state.py::test_486_instructions": ALL,
+    "test_pvh.py::test_entry_state": ALL,
     "test_state.py::test_modules_arrive": ALL,
     "test_linux64.py::test_entry_state": ALL,
     "test_linux64.py::test_from_hosts": 2,

@@ -12,7 +12,7 @@ import pytest
 
 from cells import INITRD, LARGE, at
 from images import Part, make_cpio, pack_bundle, pack_fiwix, qemu_kernel, write
-from qemu import Qemu
+from qemu import BUILD, Qemu
 
 MULTIBOOT_MAGIC = 0x1BADB002
 PT_LOAD = 1
@@ -40,6 +40,13 @@ def elf32(segments=((0x100000, b"\xfa\xf4\xeb\xfd", 4),), entry=0x100000, machin
     header = b"\x7fELF\x01\x01\x01" + bytes(9)
     header += struct.pack("<HHIIIIIHHHHHH", 2, machine, 1, entry, 52, 0, 0, 52, 32, len(segments), 0, 0, 0)
     return header + table + body + data
+
+
+def pvh(offset, form, value):
+    """Return the inspector as a PVH kernel, with a value packed at this offset from the end of its notes."""
+    data = read(os.path.join(BUILD, "inspect", "inspect.pvh.elf"))
+    notes, _, _, size = struct.unpack_from("<IIII", data, 52 + 32 + 4)
+    return patch(data, notes + size + offset, form, value)
 
 
 def multiboot(flags, checksum=None, *fields):
@@ -124,8 +131,10 @@ CASES = {
                           r"segment 1, 0x\w+ bytes at offset 0x\w+, file's end 0x493e0"),
     "elf-class": Case(lambda folder: patch(elf32(), 4, "<B", 3), 61, r"3"),
     "elf-machine": Case(lambda folder: elf32(machine=40), 65, r"40 at offset 18"),
-    # gnumach without its Multiboot header
-    "elf-64-bit": Case(lambda folder: patch(read(at("gnumach/kernel")), 0x1004, "<I", 0), 72, r"64-bit ELF"),
+    "elf-64-bit": Case(lambda folder: [Part(os.path.join(BUILD, "hosts", "x86_64.kernel.elf"))], 72, r"64-bit ELF"),
+    "pvh-note": Case(lambda folder: pvh(-16, "<I", 5), 230, r"program header 1: a note of 5 bytes, of which 4 are there"),
+    "pvh-twice": Case(lambda folder: pvh(-32, "<I", 18), 231, r"PVH notes differ: 0x31 and 0x10\w+"),
+    "pvh-entry": Case(lambda folder: pvh(-4, "<I", 0x500000), 232, r"0x500000 is in no segment's bytes"),
     "vmlinux-hole": Case(lambda folder: elf32(((0x90000, b"\xf4", 4), (0x100000, b"\xf4", 4)), 0x100000), 240,
                          r"vmlinux not in one piece of RAM: 0x90000 to 0x100004", args="vmlinux"),
     "elf-overlap": Case(lambda folder: elf32(((0x100000, b"\xf4" * 64, 64), (0x100020, b"\xf4" * 64, 64))), 131,

@@ -38,6 +38,10 @@ class Target:
             self.entry, = struct.unpack_from("<I", data, 24)
             program, = struct.unpack_from("<I", data, 28)
             _, offset, _, address = struct.unpack_from("<IIII", data, program)
+            kind, notes, _, _, size = struct.unpack_from("<IIIII", data, program + 32)
+            if kind == 4:
+                # PVH: the last note's contents
+                self.entry, = struct.unpack_from("<I", data, notes + size - 4)
             at = self.entry - address + offset
         else:
             self.entry = LINUX_PREF_ADDRESS
@@ -48,6 +52,7 @@ class Target:
 
 MULTIBOOT = Target("multiboot", "inspect.mb.elf", 0x08, 60)
 MULTIBOOT2 = Target("multiboot2", "inspect.mb2.elf", 0x08, 60)
+PVH = Target("pvh", "inspect.pvh.elf", 0x08, 70)
 LINUX = Target("linux", "inspect.bzimage", 0x10, 80)
 VMLINUX = Target("vmlinux", "inspect.vmlinux.elf", 0x10, 80)
 VIDEO = Target("video", "inspect.mb-video.elf", 0x08, 60)
@@ -183,12 +188,13 @@ def check_entry(registers, target, passed, catcher=False):
         same("TR's place", registers["TR"]["base"] // CATCHER_SIZE, home)
         same("IDT's limit", registers["IDT"]["limit"], 32 * 8 - 1)
     else:
+        same("TR's base", registers["TR"]["base"], 0)
         same("IDT's base", registers["IDT"]["base"], 0)
         same("IDT's limit", registers["IDT"]["limit"], 0)
     assert not wrong, "\n".join(wrong)
 
 
-PASSED = {"multiboot": {"EAX", "EBX"}, "multiboot2": {"EAX", "EBX"}, "linux": {"ESI"}, "vmlinux": {"ESI"}, "elf": set()}
+PASSED = {"multiboot": {"EAX", "EBX"}, "multiboot2": {"EAX", "EBX"}, "pvh": {"EBX"}, "linux": {"ESI"}, "vmlinux": {"ESI"}, "elf": set()}
 
 
 def check_verdict(seen, target, registers):

@@ -587,6 +587,38 @@ def test_info_elf64_is_64_bit_unless_told(files):
     assert "boots as        ELF" in segue("info", "--elf-entry-32", files / "k").stdout
 
 
+def pvh_kernel(*entries):
+    """An ELF64 of one segment at 1 MiB, with Xen's note 18 for each of these entries (bytes)."""
+    notes = b"".join(struct.pack("<III", 4, len(each), 18) + b"Xen\0" + each.ljust(-len(each) % 4 + len(each), b"\0") for each in entries)
+    kernel = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x100000, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+    kernel += struct.pack("<IIQQQQQQ", 1, 7, 0x1000, 0x100000, 0x100000, 16, 16, PAGE)
+    kernel += struct.pack("<IIQQQQQQ", 4, 4, 0x200, 0, 0, len(notes), 0, 4)
+    return (kernel.ljust(0x200, b"\0") + notes).ljust(0x1010, b"\x90")
+
+
+def test_info_pvh(files):
+    (files / "k").write_bytes(pvh_kernel(struct.pack("<Q", 0x100004)))
+    text = segue("info", files / "k").stdout
+    for line in (r"PVH +entry 0x100004\n", r"boots as +PVH\n", r"entry +0x00100004 \(physical\)", r"a 64-bit CPU", r" 201 bytes +PVH start info\n"):
+        assert re.search(line, text), (line, text)
+    (files / "k").write_bytes(pvh_kernel(struct.pack("<Q", 0x100004), struct.pack("<I", 0x100008)))
+    text = segue("info", files / "k", status=1).stdout
+    assert re.search(r"PVH +entry 0x100004\n +PVH +entry 0x100008\n", text) and "0x100004 and 0x100008 (code 231)" in text
+    (files / "k").write_bytes(pvh_kernel(b"12345"))
+    text = segue("info", files / "k", status=1).stdout
+    assert re.search(r"PVH +a note of 5 bytes\n", text) and "(code 230)" in text
+
+
+def test_pack_and_plan_pvh(files):
+    """Modules with their lines in a bundle; the plan places them after the kernel."""
+    (files / "k").write_bytes(pvh_kernel(struct.pack("<I", 0x100004)))
+    segue("pack", "--kernel", files / "k", "--cmdline", "a b", "--module", f"{files / 'vmlinuz'}=c d", "-o", files / "out")
+    text = segue("plan", files / "out").stdout
+    assert "PVH in a bundle" in text and re.search(r"0x00101000 - 0x\w+ +\d+  module,", text), text
+    done = segue("pack", "--kernel", files / "k", "--cmdline", "a", "-o", files / "out", "--initrd", files / "vmlinuz")
+    assert not done.stderr
+
+
 @pytest.mark.parametrize("cut, reason", [(20, "too early"), (-4, "too early"), (None, "incorrect data check")])
 def test_broken_gzip_names_file_and_offset(files, cut, reason):
     packed = bytearray(gzip.compress(linux_kernel()))

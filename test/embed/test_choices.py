@@ -12,9 +12,9 @@ import embed
 from embed import ARCHES, HERE, ROOT, run
 from images import Part, qemu_kernel
 from qemu import Qemu
-from test_state import LINUX, MULTIBOOT, MULTIBOOT2, PASSED, VMLINUX, check_entry, check_verdict, connect, run_to, verdict
+from test_state import LINUX, MULTIBOOT, MULTIBOOT2, PASSED, PVH, VMLINUX, check_entry, check_verdict, connect, run_to, verdict
 
-LOADERS = ("core", "linux64", "linux", "multiboot2", "multiboot", "vmlinux", "elf", "linux16", "boot_sector")
+LOADERS = ("core", "linux64", "linux", "multiboot2", "multiboot", "pvh", "vmlinux", "elf", "linux16", "boot_sector")
 CONTAINERS = ("bundle", "fiwix")
 TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
@@ -28,6 +28,7 @@ EXTRAS = ("exchange", "replay", "translate", "sections")
 CHOICES = {
     "multiboot": (("multiboot",), (), (), ("translate",), True),
     "multiboot2": (("multiboot2",), (), (), ("translate", "sections"), True),
+    "pvh": (("pvh",), (), (), ("translate",), True),
     "linux": (("linux",), ("bundle",), ("host",), ("replay", "translate"), True),
     "vmlinux": (("vmlinux",), (), (), ("translate",), True),
     "elf": (("elf",), ("fiwix",), ("host",), ("exchange", "replay", "translate"), True),
@@ -36,7 +37,7 @@ CHOICES = {
 # A name that only this loader or container has in it, beside its own.
 OF = {"linux": "segue_loader_linux", "linux64": "segue_add_long_tables", "vmlinux": "segue_loader_vmlinux",
       "multiboot": "segue_multiboot_pass", "multiboot2": "segue_multiboot2_pass",
-      "linux16": "segue_loader_linux16",
+      "pvh": "segue_loader_pvh", "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "core": "segue_loader_core", "bundle": "segue_bundle_take",
       "fiwix": "segue_container_fiwix", "host": "segue_walk", "exchange": "segue_plan_exchange", "replay": "segue_replay_moves",
       "sections": "segue_elf_has_sections", "translate": "segue_extra_translate"}
@@ -101,7 +102,7 @@ def test_only_what_is_chosen_is_linked(build, way, arch, choice):
     wanted = {*loaders, *containers, *checks, *extras}
     assert {name for name, symbol in OF.items() if symbol in there} == wanted
     assert any(name.startswith("segue_linux") for name in there) == bool({"linux", "vmlinux"} & wanted)
-    assert ("segue_elf_open" in there) == bool({"multiboot", "multiboot2", "vmlinux", "elf"} & wanted)
+    assert ("segue_elf_open" in there) == bool({"multiboot", "multiboot2", "pvh", "vmlinux", "elf"} & wanted)
     assert ("segue_refuse" in there) == ("segue_say" in there) == sentences
 
 
@@ -117,7 +118,8 @@ def refusal(folder, arch, name, path):
 
 @pytest.mark.parametrize("way, arch, choice, target", [
     *((way, arch, "multiboot", MULTIBOOT) for way, arch in WAYS), *((way, arch, "linux", LINUX) for way, arch in WAYS),
-    ("vendored", "i386", "multiboot2", MULTIBOOT2), ("vendored", "i386", "vmlinux", VMLINUX), ("vendored", "i386", "codes", MULTIBOOT), ("installed", "x86_64", "codes", LINUX)],
+    ("vendored", "i386", "multiboot2", MULTIBOOT2), ("vendored", "i386", "vmlinux", VMLINUX), ("installed", "i386", "pvh", PVH),
+    ("vendored", "i386", "codes", MULTIBOOT), ("installed", "x86_64", "codes", LINUX)],
                          ids=lambda each: each.name if hasattr(each, "name") else each)
 def test_what_is_chosen_starts(build, way, arch, choice, target):
     folder = build(way, arch, choice)
@@ -204,9 +206,9 @@ def test_linux_by_its_other_entry(tmp_path, prefix):
                                  (("linux",), ("long",), "24 its loader is not linked: this is a Linux kernel, for segue_loader_linux64"),
                                  (("linux64",), (), "24 its loader is not linked: this is a Linux kernel, for segue_loader_linux\n"),
                                  (("linux64",), ("long",), "120 no 64-bit entry: boot protocol 2.15, 32-bit"),
-                                 (("linux64",), ("real",), "24 its loader is not linked: this is a Linux kernel with a 16-bit entry, "
+                                 (("linux64",), ("real",), "24 its loader is not linked: this is a Linux with a 16-bit entry, "
                                                            "for segue_loader_linux16"),
-                                 (("linux",), ("real",), "24 its loader is not linked: this is a Linux kernel with a 16-bit entry, "
+                                 (("linux",), ("real",), "24 its loader is not linked: this is a Linux with a 16-bit entry, "
                                                          "for segue_loader_linux16"),
                                  (("linux16",), ("real",), "0 ")):
         (tmp_path / "tables.c").write_text(tables(loaders))
@@ -301,6 +303,8 @@ def test_a_new_choice_makes_it_anew(tmp_path):
     made("SEGUE_PROTOCOLS=multiboot2")
     assert {"multiboot2.o", "multiboot_common.o", "elf_move.o"} < members() and not {"multiboot.o", "multiboot_info.o"} & members()
     made("SEGUE_PROTOCOLS=multiboot")
-    assert {"multiboot.o", "multiboot_common.o"} < members() and not {"multiboot2.o", "elf_move.o"} & members()
+    assert {"multiboot.o", "multiboot_common.o"} < members() and not {"multiboot2.o", "elf_move.o", "pvh.o", "elf_notes.o"} & members()
+    made("SEGUE_PROTOCOLS=pvh")
+    assert {"pvh.o", "multiboot_place.o", "elf_notes.o", "rsdp.o"} < members() and not {"multiboot_sections.o", "elf_sections.o", "linux.o"} & members()
     made("SEGUE_PROTOCOLS=multiboot3", status=2)
     made("SEGUE_PROTOCOLS=", status=2)

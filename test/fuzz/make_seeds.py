@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Writes the seeds of the ELF, core and Multiboot fuzz targets: small kernels, each followed by the eight bytes of
+"""Writes the seeds of the ELF, core, Multiboot and PVH fuzz targets: small kernels, each followed by the eight bytes of
 layout that check.h takes from the end; and those of the media. Run it again when the layout changes; the seeds are in the tree."""
 import os
 import struct
@@ -171,6 +171,33 @@ VMLINUXES = {
 }
 
 
+def note(owner, kind, contents):
+	return struct.pack('<III', len(owner) + 1, len(contents), kind) + (owner + b'\0').ljust((len(owner) + 4) & ~3, b'\0') + \
+		contents.ljust((len(contents) + 3) & ~3, b'\0')
+
+
+def pvh(is_64, *notes, segments=ONE):
+	"""A kernel with these notes in a PT_NOTE, at 0x200; its segments are 0x100 further on."""
+	body = b''.join(notes)
+	return elf(is_64, entry=0xdead0000, segments=[(4, 0x200, 0, 0, len(body), 0)] + [
+		(kind, offset + 0x100, vaddr, paddr, filesz, memsz) for kind, offset, vaddr, paddr, filesz, memsz in segments], header=body, size=0x440)
+
+
+ENTRY_4, ENTRY_8 = note(b'Xen', 18, struct.pack('<I', 0x100010)), note(b'Xen', 18, struct.pack('<Q', 0x100010))
+PVHS = {
+	'one_note': pvh(True, ENTRY_8),
+	'one_note_32': pvh(False, ENTRY_4),
+	'among_others': pvh(True, note(b'Linux', 0, b'6.1'), note(b'Xen', 6, b'linux\0'), ENTRY_4, note(b'GNU', 3, bytes(20))),
+	'twice': pvh(True, ENTRY_8, ENTRY_4),
+	'differ': pvh(True, ENTRY_8, note(b'Xen', 18, struct.pack('<I', 0x100014))),
+	'of_5_bytes': pvh(True, note(b'Xen', 18, b'abcde')),
+	'cut': pvh(True, ENTRY_8[:-1]),
+	'entry_in_zeros': pvh(True, note(b'Xen', 18, struct.pack('<I', 0x100100))),
+	'entry_above_4_gib': pvh(True, note(b'Xen', 18, struct.pack('<Q', 0x100100010))),
+	'overlap': pvh(True, ENTRY_8, segments=ONE + [(1, 0x200, 0x1003ff, 0x1003ff, 0x10, 0x10)]),
+}
+
+
 def both(number):
 	"""ECMA-119, section 7.3.3: little-endian, then big-endian"""
 	return struct.pack('<I', number) + struct.pack('>I', number)
@@ -246,7 +273,7 @@ def main():
 	for name, medium in MEDIA.items():
 		with open(os.path.join(HERE, 'seeds', 'media', name), 'wb') as file:
 			file.write(medium)
-	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2), ('core', CORES), ('vmlinux', VMLINUXES)):
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2), ('core', CORES), ('vmlinux', VMLINUXES), ('pvh', PVHS)):
 		target = os.path.join(HERE, 'seeds', folder)
 		os.makedirs(target, exist_ok=True)
 		for i, (name, kernel) in enumerate(sorted(kernels.items())):
@@ -254,7 +281,7 @@ def main():
 				layout = LAYOUTS[i % len(LAYOUTS)]
 				# plain ELF64 only loads where the caller says that its entry is 32-bit code
 				file.write(kernel + bytes([layout[0] | (kernel[4] == 2)]) + layout[1:])
-	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2), ('vmlinux', VMLINUXES)):
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2), ('vmlinux', VMLINUXES), ('pvh', PVHS)):
 		for i, layout in enumerate(COMES_BACK):
 			with open(os.path.join(HERE, 'seeds', folder, f'comes-back-{i}'), 'wb') as file:
 				file.write(next(iter(kernels.values())) + layout)

@@ -7,17 +7,18 @@
 #include "kernel.h"
 
 #define TIMES 1000u
-#define PATCHES 13u
+#define PATCHES 15u
 
 /* Offsets: ELF32 header, program headers 0 and 1 at 52 and 84; Multiboot header; Linux setup header */
 enum {
 	EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6, E_TYPE = 16, E_MACHINE = 18, E_ENTRY = 24, E_PHENTSIZE = 42,
-	E_PHNUM = 44, PHDR0 = 52, PHDR1 = 84, P_PADDR = 12, P_FILESZ = 16, P_MEMSZ = 20,
+	E_PHNUM = 44, PHDR0 = 52, PHDR1 = 84, P_OFFSET = 4, P_PADDR = 12, P_FILESZ = 16, P_MEMSZ = 20,
 	E_SHENTSIZE = 46, MULTIBOOT = 0x1000, HDRS = 0x202, VERSION = 0x206, LOADFLAGS = 0x211, INITRD_ADDR_MAX = 0x22c,
 	KERNEL_ALIGNMENT = 0x230, RELOCATABLE = 0x234,
 };
 #define ELF_MAGIC 0x464c457fu
 #define PT_INTERP 3u
+#define PT_NOTE 4u
 
 struct patch {
 	uint32_t offset, value, size;
@@ -335,6 +336,10 @@ static void map_in_workspace(struct segue_load_args *args) { args->memory_map = 
 /* A Multiboot 2 header instead of the Multiboot 1 header, and a tag of it. */
 #define MULTIBOOT2(length) {MULTIBOOT, 0xe85250d6, 4}, {MULTIBOOT + 4, 0, 4}, {MULTIBOOT + 8, length, 4}, \
 	{MULTIBOOT + 12, 0u - 0xe85250d6 - (length), 4}
+/* Not the Multiboot header, but a note of PVH's in the text, which program header 1 now describes. */
+#define NOTES 0x1400
+#define NOTE(at, size, entry) {(at), 4, 4}, {(at) + 4, size, 4}, {(at) + 8, 18, 4}, {(at) + 12, 0x006e6558, 4}, {(at) + 16, entry, 4}
+#define PVH(size) {MULTIBOOT, 0, 4}, {PHDR1, PT_NOTE, 4}, {PHDR1 + P_OFFSET, NOTES, 4}, {PHDR1 + P_FILESZ, size, 4}
 #define TAG(at, type, size) {MULTIBOOT + (at), type, 4}, {MULTIBOOT + (at) + 4, size, 4}
 static const struct kind kinds[] = {
 	{"no workspace", SEGUE_E_ARGUMENT, 0, {{0}}, no_workspace},
@@ -421,6 +426,9 @@ static const struct kind kinds[] = {
 	{"Multiboot 2 place", SEGUE_E_MULTIBOOT2_PLACE, 0, {MULTIBOOT2(48), TAG(16, 10, 24), {MULTIBOOT + 24, 0xf0000000, 4},
 	 {MULTIBOOT + 28, 0xffffffff, 4}, {MULTIBOOT + 32, 0, 4}, {MULTIBOOT + 36, 0, 4}, TAG(40, 0, 8)}, NULL},
 	{"Multiboot without a format", SEGUE_E_MULTIBOOT_FORMAT, 0, {{0, 0x20202020, 4}, {0}}, NULL},
+	{"PVH note", SEGUE_E_PVH_NOTE, 0, {PVH(20), NOTE(NOTES, 5, 0x100000)}, NULL},
+	{"PVH notes that differ", SEGUE_E_PVH_TWICE, 0, {PVH(40), NOTE(NOTES, 4, 0x100000), NOTE(NOTES + 20, 4, 0x100004)}, NULL},
+	{"PVH entry", SEGUE_E_PVH_ENTRY, 0, {PVH(20), NOTE(NOTES, 4, 0x500000)}, NULL},
 	{"segments overlap", SEGUE_E_SEGMENT_OVERLAP, 0, {{PHDR1 + P_PADDR, 0x101000, 4}, {0}}, NULL},
 	{"segment in video memory", SEGUE_E_SEGMENT_NOT_RAM, 0, {{PHDR1 + P_PADDR, 0xa0000, 4}, {0}}, NULL},
 	{"segment kept", SEGUE_E_SEGMENT_KEPT, 0, {{0}}, keep_target},

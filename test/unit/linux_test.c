@@ -992,7 +992,7 @@ static void test_rsdp_copy(void **state)
 	begin(0x20f);
 	w.args.machine = &machine;
 	load_ok();
-	s = world_segment(&w, "ACPI RSDP");
+	s = world_segment(&w, "RSDP");
 	assert_non_null(s);
 	at = le64(page() + 0x70);
 	assert_int_equal(at, 0x7fdf000);
@@ -1011,7 +1011,7 @@ static void test_rsdp_copy(void **state)
 		make_kernel(0x20f);
 		world_begin(&w, kernel, sizeof kernel, tight, 1);
 		w.args.machine = &machine;
-		load_refused(SEGUE_E_NO_PLACE, "ACPI RSDP");
+		load_refused(SEGUE_E_NO_PLACE, "RSDP");
 	}
 	/* an address that stays valid is preferred */
 	machine.rsdp = 0xe0000;
@@ -1019,7 +1019,7 @@ static void test_rsdp_copy(void **state)
 	w.args.machine = &machine;
 	load_ok();
 	assert_int_equal(le64(page() + 0x70), 0xe0000);
-	assert_null(world_segment(&w, "ACPI RSDP"));
+	assert_null(world_segment(&w, "RSDP"));
 }
 
 static void begin_framebuffer(struct segue_machine *m)

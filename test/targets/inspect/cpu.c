@@ -5,6 +5,7 @@
 
 /* EFLAGS, CR0, CR4: Intel SDM vol. 3A, 2.3 and 2.5 */
 #define EFLAGS_RESERVED_ONE	(1u << 1)
+#define EFLAGS_TF		(1u << 8)
 #define EFLAGS_IF		(1u << 9)
 #define EFLAGS_VM		(1u << 17)
 #define EFLAGS_AC		(1u << 18)
@@ -14,6 +15,8 @@
 #define CR0_TS			(1u << 3)
 #define CR0_ET			(1u << 4)
 #define CR0_PG			(1u << 31)
+/* MP EM TS NE WP AM NW CD PG, and PE */
+#define CR0_WRITABLE		(0xe005002eu | CR0_PE)
 #define CR4_OSXSAVE		(1u << 18)
 #define DR6_CAUSES		0xe00fu		/* B0 to B3, BD, BS, BT */
 #define DR7_RESET		0x400u
@@ -384,6 +387,26 @@ static void judge_flat(const struct saved *state, const char *name, uint32_t sel
 			    d.base, d.limit, d.access, d.flags);
 }
 
+/*
+ * Xen, docs/misc/pvh.pandoc: the registers of the boot processor. With the catcher TR's base is the catcher's, as stage2/LIMITS.md
+ * says.
+ */
+static void judge_pvh(const struct saved *state, bool catcher)
+{
+	struct descriptor task = descriptor_of(state, state->tr);
+
+	expect_masked("protocol.pvh.cr0", state->cr0, CR0_PE, CR0_WRITABLE);
+	if (cpu.has_cr4)
+		expect("protocol.pvh.cr4", cpu.cr4, 0);
+	else
+		not_applicable("protocol.pvh.cr4", "this CPU has no CR4");
+	expect_masked("protocol.pvh.eflags", state->eflags, 0, EFLAGS_VM | EFLAGS_IF | EFLAGS_TF);
+	expect_that(task.there && (task.access & 0x9f) == (0x80 | TYPE_TSS32_BUSY) && task.limit == TSS_LIMIT, "protocol.pvh.tr",
+		    "an active 32-bit TSS of limit 0x67", "selector %x limit %x access %x", state->tr, task.limit, task.access);
+	if (!catcher)
+		expect("protocol.pvh.tr.base", task.base, 0);
+}
+
 static void judge_protocol(const struct saved *state, enum variant variant, bool strict)
 {
 	bool linux_variant = variant == VARIANT_LINUX;
@@ -426,7 +449,7 @@ static void judge_segue_registers(const struct saved *state, enum variant varian
 
 	if (!multiboot)
 		expect("segue.eax", state->eax, 0);
-	if (!multiboot)
+	if (!multiboot && variant != VARIANT_PVH)
 		expect("segue.ebx", state->ebx, 0);
 	expect("segue.ecx", state->ecx, 0);
 	expect("segue.edx", state->edx, 0);
@@ -519,6 +542,8 @@ void cpu_judge(const struct saved *state, enum variant variant, bool strict, boo
 		judge_protocol(state, variant, strict);
 	if (wide)
 		expect_that(cpu.a20, "protocol.a20", "open", "%s", cpu.a20 ? "open" : "closed");
+	if (variant == VARIANT_PVH)
+		judge_pvh(state, catcher);
 	if (!strict)
 		return;
 	if (!wide) {

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ; Entry of the ELF variants. -DMULTIBOOT: with a Multiboot 1 header; -DVIDEO: that header
-; also asks for a video mode. -DMULTIBOOT2: with a Multiboot 2 header. -DVMLINUX: with a note of Linux's. Without any: a plain ELF
-; executable.
+; also asks for a video mode. -DMULTIBOOT2: with a Multiboot 2 header. -DVMLINUX: with a note of Linux's. -DPVH: with Xen's notes.
+; Without any: a plain ELF executable.
 %include "save.inc"
 %include "variant.inc"
 %include "layout.inc"
@@ -68,8 +68,27 @@ section .note.Linux note alloc noexec nowrite align=4
 	db	"inspect", 0
 %endif
 
+%ifdef PVH
+; Xen, include/public/elfnote.h. The entry is in the last note, which has 4 bytes; e_entry is another address.
+section .xen_notes progbits alloc noexec nowrite align=4
+	dd	4, 8, 6			; XEN_ELFNOTE_GUEST_OS
+	db	"Xen", 0, "Segue", 0, 0, 0
+	dd	4, 4, 7			; XEN_ELFNOTE_GUEST_VERSION
+	db	"Xen", 0, "1", 0, 0, 0
+	dd	4, 4, 18		; XEN_ELFNOTE_PHYS32_ENTRY
+	db	"Xen", 0
+	dd	pvh_start
+%endif
+
 section .entry progbits alloc exec nowrite align=16
+%ifdef PVH
 _start:
+	; Where e_entry leads: not taken.
+	jmp	$
+pvh_start:
+%else
+_start:
+%endif
 	mov	[state + saved.eax], eax
 	mov	[state + saved.ecx], ecx
 	mov	[state + saved.edx], edx
@@ -80,7 +99,11 @@ _start:
 	mov	[state + saved.edi], edi
 	mov	esp, stack_top
 	mov	ebp, state
+%ifdef PVH
+	mov	dword [state + saved.entry], pvh_start
+%else
 	mov	dword [state + saved.entry], _start
+%endif
 %ifdef VIDEO
 	mov	eax, VARIANT_MULTIBOOT_VIDEO
 %elifdef MULTIBOOT
@@ -89,6 +112,8 @@ _start:
 	mov	eax, VARIANT_MULTIBOOT2
 %elifdef VMLINUX
 	mov	eax, VARIANT_LINUX
+%elifdef PVH
+	mov	eax, VARIANT_PVH
 %else
 	mov	eax, VARIANT_ELF
 %endif

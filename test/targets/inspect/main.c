@@ -133,6 +133,8 @@ static uint32_t command_line(const struct saved *state, enum variant variant)
 		return multiboot_command_line(state);
 	case VARIANT_MULTIBOOT2:
 		return multiboot2_command_line(state);
+	case VARIANT_PVH:
+		return pvh_command_line(state);
 	case VARIANT_LINUX:
 	case VARIANT_LINUX64:
 		return linux_command_line(state);
@@ -151,6 +153,8 @@ static const char *variant_name(enum variant variant)
 		return "multiboot with video";
 	case VARIANT_MULTIBOOT2:
 		return "multiboot2";
+	case VARIANT_PVH:
+		return "pvh";
 	case VARIANT_LINUX:
 		return "linux";
 	case VARIANT_LINUX64:
@@ -186,6 +190,8 @@ void inspect_main(const struct saved *state, enum variant variant)
 		linux_print(state, wide);
 	else if (variant == VARIANT_MULTIBOOT2)
 		multiboot2_print(state);
+	else if (variant == VARIANT_PVH)
+		pvh_print(state);
 	else if (variant != VARIANT_ELF)
 		multiboot_print(state);
 
@@ -196,6 +202,8 @@ void inspect_main(const struct saved *state, enum variant variant)
 		linux_judge(state, wide, strict);
 	else if (variant == VARIANT_MULTIBOOT2)
 		multiboot2_judge(state, strict);
+	else if (variant == VARIANT_PVH)
+		pvh_judge(state, strict);
 	else if (variant != VARIANT_ELF)
 		multiboot_judge(state, variant == VARIANT_MULTIBOOT_VIDEO, strict);
 	image_judge(!linux_variant || linux_is_elf(), nonzero_bss);

@@ -18,6 +18,7 @@ enum variant {
 	VARIANT_ELF,
 	VARIANT_MULTIBOOT2,
 	VARIANT_LINUX64,
+	VARIANT_PVH,
 };
 
 /* the same layout as in save.inc */
@@ -109,6 +110,10 @@ uint32_t multiboot_command_line(const struct saved *state);
 void multiboot2_print(const struct saved *state);
 void multiboot2_judge(const struct saved *state, bool strict);
 uint32_t multiboot2_command_line(const struct saved *state);
+
+void pvh_print(const struct saved *state);
+void pvh_judge(const struct saved *state, bool strict);
+uint32_t pvh_command_line(const struct saved *state);
 
 void linux_print(const struct saved *state, const struct saved_wide *wide);
 void linux_judge(const struct saved *state, const struct saved_wide *wide, bool strict);
