@@ -500,7 +500,7 @@ struct segue_mapping {
  * A Linux is entered in 64-bit mode, at its 64-bit entry; without that entry (kernels before 3.8, 32-bit ones) it is refused.
  * With the x86_64 library the initrd may then lie above 4 GiB, if the kernel takes it there: one file on a page boundary in RAM
  * that nothing claims stays where it is. Without this flag the 64-bit entry is used only if there is no room for the initrd
- * below 4 GiB. Other targets ignore it. The page tables and the GDT (28 KiB, and 4 KiB for each GiB of an initrd above) are in
+ * where the 32-bit entry takes it. Other targets ignore it. The page tables and the GDT (28 KiB, and 4 KiB for each GiB of an initrd above) are in
  * RAM that the target's map calls reserved; they map the first 4 GiB and the initrd.
  */
 #define SEGUE_LOAD_LINUX_64     0x4000000u

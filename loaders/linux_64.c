@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux by its 64-bit entry (boot.rst, 64-bit Boot Protocol), if the host asks for it, or if there is no room for the initrd
- * below 4 GiB: the kernel then takes one above. Other kernels pass to the 32-bit entry (linux.c).
+ * Linux by its 64-bit entry (boot.rst, 64-bit Boot Protocol), if the host asks for it, or if there is room for the initrd only
+ * where the 32-bit entry does not take one: above initrd_addr_max or 4 GiB. Other kernels pass to the 32-bit entry (linux.c).
  */
 #include "common/bytes.h"
 #include "container/magic.h"
@@ -56,6 +56,14 @@ static int refuse(const struct job *job, const struct linux_kernel *k)
 	return segue_refuse(&job->log, SEGUE_E_LINUX_64, "its code of %z bytes ends before it", (addr_t)k->code.size);
 }
 
+/* The 16-bit entry's loader says itself that it is not this kernel's. */
+static int pass(const struct job *job, const struct linux_kernel *k)
+{
+	bool another = !job->next || (*job->next && (*job->next)->family == FAMILY_LINUX);
+
+	return k->real_mode || another ? LOADER_PASSES : segue_refuse_unlinked(&job->log, "Linux kernel", "loader_linux");
+}
+
 static int load(struct job *job)
 {
 	bool asked = job->args->flags & SEGUE_LOAD_LINUX_64;
@@ -66,9 +74,9 @@ static int load(struct job *job)
 	if ((error = segue_linux_open(job, &k)) != SEGUE_OK)
 		return error;
 	if (k.real_mode || !job->is_64_bit || k.code.size <= ENTRY_64)
-		return asked ? refuse(job, &k) : LOADER_PASSES;
+		return asked ? refuse(job, &k) : pass(job, &k);
 	if (!asked && !serves_alone(job, &k))
-		return LOADER_PASSES;
+		return pass(job, &k);
 #if ADDRESS_MAX > UINT32_MAX
 	k.high = takes_high(&k);
 	if (k.high)

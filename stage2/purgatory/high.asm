@@ -114,12 +114,7 @@ high_move:
 	and ebx, -WINDOWS
 	mov eax, [esp + slide.left + move.src]
 	mov edx, [esp + slide.left + move.src + 4]
-	mov esi, eax
-	; A DIGEST's source is the structure in purgatory's pages.
-	cmp byte [esp + slide.move + move.op], SEGUE_MOVE_DIGEST
-	je .source
 	call map_two
-.source:
 	mov [esp + slide.move + move.src], esi
 	mov eax, [esp + slide.left + move.dst]
 	mov edx, [esp + slide.left + move.dst + 4]
@@ -138,6 +133,7 @@ high_move:
 	sub [esp + slide.left + move.size], ecx
 	add [esp + slide.left + move.dst], ecx
 	adc dword [esp + slide.left + move.dst + 4], 0
+	; A DIGEST's source is the structure that all of them are added to.
 	cmp byte [esp + slide.move + move.op], SEGUE_MOVE_DIGEST
 	je .source_stays
 	add [esp + slide.left + move.src], ecx

@@ -867,6 +867,22 @@ def test_linux16(tmp_path):
     assert "16-bit entry 0x00010200" in segue("plan", "--linux16", file).stdout
 
 
+def test_linux64(tmp_path):
+    """A kernel that has a 64-bit entry is entered there where that is asked for; one that has none is refused."""
+    file = tmp_path / "file"
+    kernel = bytearray(linux_kernel())
+    kernel[0x236] &= 0xfe
+    file.write_bytes(kernel)
+    assert "no 64-bit entry: boot protocol 2." in segue("info", "--linux64", file, status=1).stdout
+    kernel[0x236] |= 1
+    file.write_bytes(kernel)
+    assert "by its 64-bit entry" not in segue("info", file).stdout
+    said = segue("info", "--linux64", file).stdout
+    assert re.search(r"^  boots as +Linux, by its 64-bit entry$", said, re.M), said
+    assert re.search(r"28672 bytes +64-bit tables$", said, re.M), said
+    assert "64-bit entry 0x01000200" in segue("plan", "--linux64", file).stdout
+
+
 def test_catcher(tmp_path):
     """It is a segment like any other, at the top of RAM."""
     file = tmp_path / "file"

@@ -49,6 +49,8 @@ int main(int argc, char **argv)
 	args.workspace_phys = !strcmp(word, "wrong") ? 0x9000000 : 0x8000000;
 	if (!strcmp(word, "real"))
 		args.flags |= SEGUE_LOAD_REAL_MODE;
+	if (!strcmp(word, "long"))
+		args.flags |= SEGUE_LOAD_LINUX_64;
 	if (!strcmp(word, "vmlinux"))
 		args.flags |= SEGUE_LOAD_VMLINUX;
 	if (!strcmp(word, "full")) {

@@ -14,7 +14,7 @@ from images import Part, qemu_kernel
 from qemu import Qemu
 from test_state import LINUX, MULTIBOOT, MULTIBOOT2, PASSED, VMLINUX, check_entry, check_verdict, connect, run_to, verdict
 
-LOADERS = ("core", "linux", "multiboot2", "multiboot", "vmlinux", "elf", "linux16", "boot_sector")
+LOADERS = ("core", "linux64", "linux", "multiboot2", "multiboot", "vmlinux", "elf", "linux16", "boot_sector")
 CONTAINERS = ("bundle", "fiwix")
 TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
@@ -34,7 +34,8 @@ CHOICES = {
     "codes": (("linux", "multiboot"), (), (), ("translate", "sections"), False),
 }
 # A name that only this loader or container has in it, beside its own.
-OF = {"linux": "segue_loader_linux", "vmlinux": "segue_loader_vmlinux", "multiboot": "segue_multiboot_pass", "multiboot2": "segue_multiboot2_pass", "linux16": "segue_loader_linux16",
+OF = {"linux": "segue_loader_linux", "linux64": "segue_loader_linux64", "vmlinux": "segue_loader_vmlinux", "multiboot": "segue_multiboot_pass",
+      "multiboot2": "segue_multiboot2_pass", "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "core": "segue_loader_core", "bundle": "segue_bundle_take",
       "fiwix": "segue_container_fiwix", "host": "segue_walk", "exchange": "segue_plan_exchange", "replay": "segue_replay_moves",
       "sections": "segue_elf_has_sections", "translate": "segue_extra_translate"}
@@ -185,7 +186,7 @@ def test_a_sentence_for_each_loader(tmp_path, prefix):
     sector = tmp_path / "sector"
     sector.write_bytes(bytes(510) + b"\x55\xaa")
     files["boot_sector"] = sector
-    for count, chosen in enumerate([(), *((each,) for each in LOADERS), LOADERS[1:], LOADERS[:1] + LOADERS[2:], LOADERS]):
+    for count, chosen in enumerate([(), *((each,) for each in LOADERS), LOADERS[1:], LOADERS[:2] + LOADERS[3:], LOADERS]):
         (tmp_path / "tables.c").write_text(tables(chosen))
         run("gcc", "-O1", f"-I{prefix}/include/segue", "-o", tmp_path / f"p{count}", HERE / "choose.c", tmp_path / "tables.c",
             f"{prefix}/lib/segue/x86_64/libsegue.a")
@@ -197,7 +198,13 @@ def test_a_sentence_for_each_loader(tmp_path, prefix):
 
 def test_linux_by_its_other_entry(tmp_path, prefix):
     """One loader passes the kernel on to the other, where that is linked."""
-    for loaders, words, told in ((("linux",), (), "0 "), (("linux", "linux16"), ("real",), "0 "),
+    for loaders, words, told in ((("linux",), (), "0 "), (("linux", "linux16"), ("real",), "0 "), (("linux64", "linux"), (), "0 "),
+                                 (("linux64", "linux16"), ("real",), "0 "),
+                                 (("linux",), ("long",), "24 its loader is not linked: this is a Linux kernel, for segue_loader_linux64"),
+                                 (("linux64",), (), "24 its loader is not linked: this is a Linux kernel, for segue_loader_linux\n"),
+                                 (("linux64",), ("long",), "120 no 64-bit entry: boot protocol 2.15, 32-bit"),
+                                 (("linux64",), ("real",), "24 its loader is not linked: this is a Linux kernel with a 16-bit entry, "
+                                                           "for segue_loader_linux16"),
                                  (("linux",), ("real",), "24 its loader is not linked: this is a Linux kernel with a 16-bit entry, "
                                                          "for segue_loader_linux16"),
                                  (("linux16",), ("real",), "0 ")):

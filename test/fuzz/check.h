@@ -230,6 +230,9 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 	args->flags = (layout->flags & SEGUE_LOAD_KNOWN_FLAGS) | fuzz_flags;
 	if (layout->cmdline & 4)
 		args->flags |= SEGUE_LOAD_CATCHER;
+	/* By a flag that Linux ignores, as other targets ignore this one. */
+	if (args->flags & SEGUE_LOAD_ELF_ENTRY_32)
+		args->flags |= SEGUE_LOAD_LINUX_64;
 	args->log = fuzz_log;
 	args->log_context = w;
 	args->cmdline = cmdlines[layout->cmdline % 4];

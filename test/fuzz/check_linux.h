@@ -7,7 +7,9 @@
 #define FUZZ_CHECK_LINUX_H
 
 #include "check.h"
+#include "common/long_entry.h"
 #include "container/seal.h"
+#include "leave/loaded.h"
 
 static inline uint64_t number_at(const uint8_t *p, size_t size)
 {
@@ -236,6 +238,26 @@ static inline void check_real_mode(const struct world *w, const struct segue_des
 		check_initrd(w, fuzz_memory + s.dest, field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
 }
 
+/* The 64-bit entry's tables: a GDT, and the first 4 GiB in pages of 2 MiB, mapped to themselves. */
+static inline void check_tables(const struct world *w)
+{
+	const struct loaded *loaded = (const void *)((const uint8_t *)w->args.workspace + LOADED_AT);
+	const struct long_entry *entry = loaded->job.entry.wide;
+	struct segue_segment s;
+	const uint8_t *tables;
+
+	CHECK(linux_segment(w, "64-bit tables", &s) && s.dest == entry->gdt && s.size == 0x7000, "no tables");
+	CHECK(entry->cr3 == s.dest + 0x1000 && entry->rip == loaded->job.entry.eip, "CR3 or RIP");
+	tables = fuzz_memory + s.dest;
+	CHECK(number_at(tables + 0x10, 8) == 0x00af9b000000ffff && number_at(tables + 0x18, 8) == 0x00cf93000000ffff, "the GDT");
+	for (size_t i = 0; i < 512; i++) {
+		CHECK(number_at(tables + 0x1000 + i * 8, 8) == (i < 1 ? s.dest + 0x2003 : 0), "entry %zu of the top table", i);
+		CHECK(number_at(tables + 0x2000 + i * 8, 8) == (i < 4 ? s.dest + 0x3003 + i * 0x1000 : 0), "entry %zu for 1 GiB", i);
+	}
+	for (size_t i = 0; i < 2048; i++)
+		CHECK(number_at(tables + 0x3000 + i * 8, 8) == i * 0x200000 + 0x83, "entry %zu for 2 MiB", i);
+}
+
 static inline void check_linux(const struct world *w)
 {
 	struct segue_description d = {.struct_size = sizeof d};
@@ -255,9 +277,15 @@ static inline void check_linux(const struct world *w)
 	page = fuzz_memory + s.dest;
 	check_page(w, page, file + 0x1f1, 0x202u + file[0x201]);
 	CHECK(field(w, 0x250, 8, 0x209, 0) == 0 || field(w, 0x250, 8, 0x209, 0) == number_at(page + 0x250, 8), "setup_data is lost");
-	check_kernel(w, page, d.entry);
+	/* By itself only for an initrd, which the other entry takes nowhere. */
+	CHECK(d.long_mode || !(w->args.flags & SEGUE_LOAD_LINUX_64), "not the entry that was asked for");
+	CHECK(!d.long_mode || w->args.flags & SEGUE_LOAD_LINUX_64 || w->args.module_count > 0, "not asked for");
+	CHECK(!d.long_mode || (!before(w, 0x20c) && field(w, 0x236, 2, 0, 0) & 1), "a kernel without a 64-bit entry");
+	if (d.long_mode)
+		check_tables(w);
+	check_kernel(w, page, d.entry - (d.long_mode ? 0x200 : 0));
 	linux_segment(w, "Linux kernel", &kernel);
-	check_initrd(w, page, field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
+	check_initrd(w, page, d.long_mode && field(w, 0x236, 2, 0x20c, 0) & 2 ? UINT64_MAX : field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
 	if (before(w, 0x202)) {
 		CHECK(s.dest == 0x90000 && number_at(page + 0x20, 2) == 0xa33f, "2.01 finds its zero page at 0x90000");
 		at = s.dest + number_at(page + 0x22, 2);
