@@ -495,9 +495,9 @@ def test_real_target_in_bochs(mode, target, marker, state, targets, tmp_path, ro
 
 
 # Codes of segue_load() that only unit tests show: for permanently parked CPUs, a second segue_load() during the first, a
-# bare ELF64, setup_data, a part above 4 GiB, completely full RAM, and defects. What is not linked (16, 24) the
+# bare ELF64, setup_data, no 64-bit CPU, a part above 4 GiB, completely full RAM, and defects. What is not linked (16, 24) the
 # hosts of test/embed/test_blocks.py and test_choices.py show.
-NOT_REFUSED_HERE = {11, 15, 16, 24, 72, 118, 130, 136, 137, 138, 140}
+NOT_REFUSED_HERE = {11, 15, 16, 24, 72, 118, 121, 130, 136, 137, 138, 140}
 FIRST_READY_CODE = 150
 # Multiboot 2's, PVH's, vmlinux's
 LOADER_CODES = {*range(200, 220), *range(230, 250)}

@@ -35,7 +35,7 @@ CHOICES = {
     "codes": (("linux", "multiboot"), (), (), ("translate", "sections"), False),
 }
 # A name that only this loader or container has in it, beside its own.
-OF = {"linux": "segue_loader_linux", "linux64": "segue_add_long_tables", "vmlinux": "segue_loader_vmlinux",
+OF = {"linux": "segue_loader_linux", "linux64": "segue_loader_linux64", "vmlinux": "segue_loader_vmlinux",
       "multiboot": "segue_multiboot_pass", "multiboot2": "segue_multiboot2_pass",
       "pvh": "segue_loader_pvh", "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "core": "segue_loader_core", "bundle": "segue_bundle_take",

@@ -138,7 +138,6 @@ static inline void check_kernel(const struct world *w, const uint8_t *page, uint
 static inline void check_initrd(const struct world *w, const uint8_t *page, uint64_t limit, const struct segue_segment *kernel)
 {
 	uint64_t at = number_at(page + 0x218, 4), size = number_at(page + 0x21c, 4), offset = 0;
-	struct segue_segment tables;
 
 	for (size_t i = 0; i < w->args.module_count; i++) {
 		const struct segue_part *part = &w->args.modules[i];
@@ -155,8 +154,7 @@ static inline void check_initrd(const struct world *w, const uint8_t *page, uint
 		return;
 	}
 	CHECK(at % 4096 == 0 && at >= 0x100000, "the initrd lies at %#llx", (unsigned long long)at);
-	CHECK(at + size - 1 <= limit || (linux_segment(w, "64-bit tables", &tables) && field(w, 0x236, 2, 0x20c, 0) & 2),
-	      "the initrd lies above its limit");
+	CHECK(at + size - 1 <= limit, "the initrd lies above its limit");
 	CHECK(!meets(at, (size + 4095) & ~4095ull, kernel->dest, kernel->size), "the initrd lies under the kernel");
 }
 
@@ -287,7 +285,7 @@ static inline void check_linux(const struct world *w)
 		check_tables(w);
 	check_kernel(w, page, d.entry - (d.long_mode ? 0x200 : 0));
 	linux_segment(w, "Linux kernel", &kernel);
-	check_initrd(w, page, field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
+	check_initrd(w, page, d.long_mode && field(w, 0x236, 2, 0x20c, 0) & 2 ? UINT64_MAX : field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
 	if (before(w, 0x202)) {
 		CHECK(s.dest == 0x90000 && number_at(page + 0x20, 2) == 0xa33f, "2.01 finds its zero page at 0x90000");
 		at = s.dest + number_at(page + 0x22, 2);
