@@ -178,12 +178,14 @@ $(eval $(call objects,host,,elf64))
 DISK_OBJECTS := $(patsubst %.c,$(B)/host/%.o,$(wildcard disk/*.c))
 # What it shares with segue.elf.
 DISK_SHARED := $(addprefix $(B)/host/stage2/standalone/,options.o iso9660.o partition.o)
-$(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags zlib libmd)
+# bzip2 has no file for pkg-config everywhere.
+DISK_LIBRARIES := zlib libmd liblzma libzstd liblz4
+$(DISK_OBJECTS): CC_host = $(HOSTCC) $(HOST_FLAGS) -Idisk $$(pkg-config --cflags $(DISK_LIBRARIES))
 $(B)/host/libsegue.a: $(SEGUE_C:%.c=$(B)/host/%.o) $(ASM_x86_64)
 $(B)/host/disk/boot_image.o: $(B)/mbr.bin $(B)/boot.img
 $(B)/host/disk/crashkit_script.o: disk/crashkit.sh
 $(B)/segue: $(DISK_OBJECTS) $(B)/host/disk/boot_image.o $(B)/host/disk/crashkit_script.o $(DISK_SHARED) $(B)/host/libsegue.a
-	$(call link,$(HOSTCC),$$(pkg-config --libs zlib libmd))
+	$(call link,$(HOSTCC),$$(pkg-config --libs $(DISK_LIBRARIES)) -lbz2)
 
 # ---- budgets: printed by every build, and it fails over them ----
 BUDGET_PURGATORY := 4096
@@ -195,11 +197,13 @@ BUDGET_BLOCK_digest := 2560
 BUDGET_BLOCK_devices := 4608
 BUDGET_BLOCK_catcher := 1280
 BUDGET_BLOCK_return := 640
+BUDGET_BLOCK_long_mode := 1024
+BUDGET_BLOCK_catcher64 := 1024
 # The size of the core or a block
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
-# elf_core and crash have no bytes in purgatory.
-PURGATORY_BLOCKS := $(patsubst stage2/blocks/block_%.c,%,$(filter-out %_elf_core.c %_crash.c,$(filter stage2/blocks/block_%,$(SEGUE_C))))
-BUDGET_ELF := 116736
+# elf_core and crash have no bytes in purgatory; long_mode has two pieces.
+PURGATORY_BLOCKS := catcher64 $(patsubst stage2/blocks/block_%.c,%,$(filter-out %_elf_core.c %_crash.c,$(filter stage2/blocks/block_%,$(SEGUE_C))))
+BUDGET_ELF := 120832
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
 BUDGET_LOADER := 2048
@@ -309,7 +313,7 @@ CRASHKIT_KERNEL ?=
 CRASHKIT_FROM = crashkit$(CRASHKIT_KERNEL:%=-%)
 .PHONY: crashkit crashkit-now
 crashkit: ## a Linux for SEGUE_LOAD_CRASH, which saves your kernel's memory (CRASHKIT_OPTIONS= CRASHKIT_KERNEL=pc CRASHKIT=)
-	@case $(CRASHKIT_KERNEL) in '' | pc) ;; *) echo "CRASHKIT_KERNEL is pc or empty, not $(CRASHKIT_KERNEL)" >&2; exit 2;; esac
+	@case '$(CRASHKIT_KERNEL)' in '' | pc) ;; *) echo "CRASHKIT_KERNEL is pc or empty, not $(CRASHKIT_KERNEL)" >&2; exit 2;; esac
 	@test/need crashkit
 	@$(MAKE) --no-print-directory crashkit-now
 crashkit-now: $(B)/segue

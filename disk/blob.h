@@ -16,7 +16,8 @@ struct module {
 
 struct blob_arguments {
 	const char *kernel, *cmdline, *out; /* NULL: not given */
-	bool fiwix, entry_32, digest;
+	bool fiwix, digest;
+	uint32_t load_flags;          /* SEGUE_LOAD_ELF_ENTRY_32, SEGUE_LOAD_VMLINUX */
 	struct output initrd;
 	struct module *modules;
 	size_t module_count;
@@ -34,11 +35,13 @@ struct blob_arguments {
 	{ "cmdline", required_argument, NULL, 'c' }, \
 	{ "format", required_argument, NULL, 'f' }, \
 	{ "elf-entry-32", no_argument, NULL, 'e' }, \
+	{ "vmlinux", no_argument, NULL, 'v' }, \
 	{ "digest", no_argument, NULL, 'd' }, \
 	{ "output", required_argument, NULL, 'o' }
 
 #define BLOB_ARGUMENTS_HELP \
-	"  --kernel FILE          a Linux, Multiboot or ELF kernel; it may be compressed by gzip\n" \
+	"  --kernel FILE          a Linux, Multiboot or ELF kernel; it may be compressed by gzip, xz, zstd, lz4,\n" \
+	"                         lzma or bzip2\n" \
 	"  --initrd FILE          an initrd for Linux; several are joined in their order\n" \
 	"  --module FILE[=ARGS]   a module for Multiboot kernels, with arguments; may be repeated. FILE is the\n" \
 	"                         longest name of an existing file, so it may contain =.\n" \
@@ -48,6 +51,7 @@ struct blob_arguments {
 	"                         cpio -t lists it, cpio -o -H newc makes one too\n" \
 	"  --format fiwix         the format of Fiwix's kexec: two lengths, kernel, initrd\n" \
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n" \
+	"  --vmlinux              an ELF kernel is a Linux, also without notes that say so\n" \
 	"  --digest               add a SHA-256 digest, which is checked in memory before the target starts\n"
 
 #define OUTPUT_HELP \

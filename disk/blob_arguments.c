@@ -63,7 +63,10 @@ int blob_take_argument(const struct command *command, struct blob_arguments *arg
 		arguments->out = optarg;
 		return STATUS_OK;
 	case 'e':
-		arguments->entry_32 = true;
+		arguments->load_flags |= SEGUE_LOAD_ELF_ENTRY_32;
+		return STATUS_OK;
+	case 'v':
+		arguments->load_flags |= SEGUE_LOAD_VMLINUX;
 		return STATUS_OK;
 	case 'd':
 		arguments->digest = true;

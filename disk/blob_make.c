@@ -137,7 +137,7 @@ static bool fill_digest(const struct blob_arguments *arguments, struct output *b
 	struct dry_run run;
 	bool good;
 
-	open_trial(&run, arguments->kernel, blob, arguments->entry_32 ? SEGUE_LOAD_ELF_ENTRY_32 : 0);
+	open_trial(&run, arguments->kernel, blob, arguments->load_flags);
 	good = dry_run(&run);
 	if (good && run.error) {
 		complain(arguments->kernel, "no digest can be made: %s", dry_run_refusal(&run));
@@ -182,7 +182,7 @@ bool blob_make(const struct blob_arguments *arguments, struct output *blob)
 		return false;
 	good = make(arguments, &kernel, blob);
 	if (good && kernel.packed_size)
-		printf("%s: gunzipped from %s to %s\n", arguments->kernel, human_size(kernel.packed_size),
+		printf("%s: unpacked by %s from %s to %s\n", arguments->kernel, kernel.packed_by, human_size(kernel.packed_size),
 		       human_size(kernel.size));
 	file_free(&kernel);
 	return good;

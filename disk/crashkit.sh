@@ -33,11 +33,17 @@ shells() {
 
 # offer_shell: on the console where somebody presses Enter
 offer_shell() {
-	rm -f /tmp/enter
+	rm -f /tmp/enter /tmp/open
 	readers=
 	for console in $consoles; do
-		(read -r answer && echo "$console" >/tmp/enter) <"/dev/$console" &
+		(echo "$console" >>/tmp/open && read -r answer && echo "$console" >/tmp/enter) <"/dev/$console" &
 		readers="$readers $!"
+	done
+	# A key that is pressed while nobody has the console open is lost.
+	left=5
+	while [ "$left" -gt 0 ] && ! [ "$(cat /tmp/open 2>/dev/null | wc -w)" = "$(echo $consoles | wc -w)" ]; do
+		sleep 1
+		left=$((left - 1))
 	done
 	say "Press Enter for a shell. The machine will $does in $pause seconds."
 	left=$pause
@@ -86,7 +92,7 @@ has_room() {
 		return 1
 	fi
 	case $type in
-	*fat | msdos)
+	vfat | msdos)
 		# Its files have less than 4 GiB.
 		if [ "$(written)" -ge $((4095 - piece << 10)) ]; then
 			say "The file has reached 4 GiB, and FAT has no larger ones."

@@ -149,6 +149,17 @@ static bool take_needed(struct tree *tree, const char *path, const char *names, 
 	return true;
 }
 
+/* Distributions compress modules, by one of several programs. */
+static bool read_unpacked(const char *path, struct file *file)
+{
+	if (!file_read(path, file))
+		return false;
+	if (!unpack_format(file->data, file->size) || unpack(file))
+		return true;
+	file_free(file);
+	return false;
+}
+
 /* Reads the module, takes what it needs, and appends it. */
 static bool take(struct tree *tree, struct module_file *from)
 {
@@ -161,7 +172,7 @@ static bool take(struct tree *tree, struct module_file *from)
 	if (from->taken)
 		return true;
 	from->taken = true;
-	if (!file_read_unpacked(from->path, &driver.file))
+	if (!read_unpacked(from->path, &driver.file))
 		return false;
 	section = elf_machine(&driver.file) ? elf_section(&driver.file, ".modinfo", &size) : NULL;
 	magic = section ? info(section, size, "vermagic", &length) : NULL;

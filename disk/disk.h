@@ -51,7 +51,8 @@ struct file {
 	const char *path;
 	uint8_t *data;
 	size_t size;
-	size_t packed_size;           /* size before file_gunzip(); 0: it was not compressed */
+	size_t packed_size;           /* size before unpack() (unpack.h); 0: it was not compressed */
+	const char *packed_by;        /* "gzip", "xz" ...; NULL: it was not compressed */
 };
 /* Opens a file for reading, and records that it must not be written to. NULL: errno says why. */
 FILE *file_open(const char *path);
@@ -59,9 +60,7 @@ FILE *file_open(const char *path);
 bool file_is_input(const struct stat *status);
 /* Both return false after a complaint. */
 bool file_read(const char *path, struct file *file);
-bool file_gunzip(struct file *file);
-bool file_is_gzip(const struct file *file);
-/* Unpacks a gzip file, unless it is a Fiwix blob whose length looks like gzip's magic. */
+/* Unpacks a compressed file, unless it is a Fiwix blob whose length looks like a magic number. */
 bool file_read_kernel(const char *path, struct file *file);
 /* Writes a new file in the staging folder (staging.h). name is the file in complaints. */
 bool file_write(const char *path, const char *name, const void *data, size_t size);

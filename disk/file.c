@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads, unpacks and writes whole files. */
+/* Reads and writes whole files. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 #include "container/magic.h"
 #include "disk.h"
+#include "unpack.h"
 
 #define READ_STEP (1u << 20)
 /* Segue places everything below 4 GiB. */
@@ -91,60 +91,6 @@ void file_free(struct file *file)
 	file->size = 0;
 }
 
-/* RFC 1952, section 2.3.1: ID1, ID2, CM */
-static bool is_gzip(const uint8_t *data, size_t size)
-{
-	return size >= 3 && data[0] == 0x1f && data[1] == 0x8b && data[2] == 8;
-}
-
-bool file_is_gzip(const struct file *file)
-{
-	return is_gzip(file->data, file->size);
-}
-
-/* Inflates the member at *at into out, and sets *at to its end. */
-static int inflate_member(const struct file *file, size_t *at, struct file *out, size_t *room)
-{
-	z_stream stream = { .next_in = file->data + *at, .avail_in = (uInt)(file->size - *at) };
-	int result = inflateInit2(&stream, 16 + MAX_WBITS);
-
-	while (result == Z_OK && out->size <= FILE_LIMIT) {
-		if (*room - out->size < READ_STEP) {
-			*room += *room / 2 + READ_STEP;
-			out->data = allocate_again(out->data, *room);
-		}
-		stream.next_out = out->data + out->size;
-		stream.avail_out = READ_STEP;
-		result = inflate(&stream, Z_NO_FLUSH);
-		out->size += READ_STEP - stream.avail_out;
-	}
-	*at = file->size - stream.avail_in;
-	if (result != Z_STREAM_END && result != Z_OK)
-		complain(file->path, "gunzip stops at offset %zu: %s", *at,
-			 result == Z_BUF_ERROR ? "the file ends too early" : stream.msg ? stream.msg : zError(result));
-	else if (result == Z_OK)
-		complain(file->path, "gunzipped, it has more than %u bytes", FILE_LIMIT);
-	inflateEnd(&stream);
-	return result;
-}
-
-bool file_gunzip(struct file *file)
-{
-	struct file out = { .path = file->path, .packed_size = file->size };
-	size_t at = 0, room = 0;
-
-	/* A gzip file may have several members. Other bytes after the last one are padding. */
-	do {
-		if (inflate_member(file, &at, &out, &room) != Z_STREAM_END) {
-			file_free(&out);
-			return false;
-		}
-	} while (is_gzip(file->data + at, file->size - at));
-	free(file->data);
-	*file = out;
-	return true;
-}
-
 bool file_read_kernel(const char *path, struct file *file)
 {
 	struct bytes bytes;
@@ -152,7 +98,7 @@ bool file_read_kernel(const char *path, struct file *file)
 	if (!file_read(path, file))
 		return false;
 	bytes = (struct bytes){ file->data, file->size, 0 };
-	if (!file_is_gzip(file) || segue_is_fiwix(&bytes) || file_gunzip(file))
+	if (!unpack_format(file->data, file->size) || segue_is_fiwix(&bytes) || unpack(file))
 		return true;
 	file_free(file);
 	return false;

@@ -98,6 +98,7 @@ static void print_result(const struct dry_run *run)
 
 	fact("boots as");
 	printf("%s%s\n", d->protocol, d->real_mode ? ", by a 16-bit entry: only on a PC with a BIOS" :
+	       d->long_mode ? ", by its 64-bit entry" :
 	       !strcmp(d->protocol, "ELF") ? ", entered in 32-bit mode with all registers zero" :
 	       !strcmp(d->protocol, "ELF core") ? ", a saved host, which goes on in its segue_call() (see segue core)" : "");
 	fact("entry");
@@ -190,14 +191,16 @@ static void print_headline(const struct dry_run *run)
 	if (!run->error && run->bundle.container[0])
 		printf(" in a %s%s", run->bundle.container, strcmp(run->bundle.container, "Fiwix") ? "" : " blob");
 	printf(", %zu bytes", file->size);
-	if (file->packed_size)
-		printf(" gunzipped from %zu", file->packed_size);
+	if (file->packed_by)
+		printf(" unpacked by %s from %zu", file->packed_by, file->packed_size);
 	putchar('\n');
 }
 
 static const struct option words[] = {
 	{ "elf-entry-32", no_argument, NULL, 'e' },
 	{ "linux16", no_argument, NULL, 'r' },
+	{ "linux64", no_argument, NULL, 'l' },
+	{ "vmlinux", no_argument, NULL, 'v' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -214,7 +217,8 @@ static int run_info(int argc, char **argv)
 	while ((word = next_option(&command_info, argc, argv, ":", words, "")) != -1) {
 		if (word == OPTION_WRONG)
 			return STATUS_USAGE;
-		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : SEGUE_LOAD_REAL_MODE;
+		run.flags |= word == 'e' ? SEGUE_LOAD_ELF_ENTRY_32 : word == 'l' ? SEGUE_LOAD_LINUX_64 :
+			     word == 'v' ? SEGUE_LOAD_VMLINUX : SEGUE_LOAD_REAL_MODE;
 	}
 	if (argc - optind != 1)
 		return complain_usage(&command_info, "exactly one FILE is needed");
@@ -251,14 +255,17 @@ const struct command command_info = {
 	.name = "info",
 	.summary = "say what a file is, what it asks for, or why it is refused",
 	.help =
-	"segue info [--elf-entry-32] [--linux16] FILE\n"
+	"segue info [--elf-entry-32] [--linux16] [--linux64] [--vmlinux] FILE\n"
 	"\n"
 	"Says which formats FILE has, what its headers ask for, by which format Segue would boot it, its\n"
-	"entry and the places of its parts in memory, or why Segue would refuse it. A gzip file is unpacked\n"
-	"first. Of an image that `segue iso` or `segue disk` made, the blob inside is examined.\n"
+	"entry and the places of its parts in memory, or why Segue would refuse it. A file compressed by\n"
+	"gzip, xz, zstd, lz4, lzma or bzip2 is unpacked first. Of an image that `segue iso` or `segue disk`\n"
+	"made, the blob inside is examined.\n"
 	"\n"
 	"  --elf-entry-32   the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16        a Linux is entered by its 16-bit setup code\n"
+	"  --linux64        a Linux is entered by its 64-bit entry\n"
+	"  --vmlinux        an ELF kernel is a Linux, also without notes that say so\n"
 	"\n"
 	"Exit status: 0 Segue boots it, 1 it is refused or cannot be read, 2 a wrong command line.\n",
 	.run = run_info

@@ -36,6 +36,20 @@ static void print_flags(uint32_t flags, const char *const *names, size_t count)
 		printf("none");
 }
 
+/* boot.rst, payload_offset: the compressed vmlinux */
+static void print_payload(const struct bytes *kernel, uint64_t at, uint32_t size)
+{
+	struct bytes payload;
+	const char *packed;
+
+	if (!size || !fits(at, size, kernel->size))
+		return;
+	payload = segue_bytes_at(*kernel, (size_t)at, size);
+	packed = segue_is_gzip(&payload) ? "gzip" : segue_compression(&payload);
+	fact("  payload");
+	printf("%s at offset 0x%" PRIx64 ", %s\n", human_size(size), at, packed ? packed : "not compressed in a known way");
+}
+
 /* boot.rst, "The Real-Mode Kernel Header" */
 static void print_linux(const struct bytes *kernel)
 {
@@ -100,6 +114,9 @@ static void print_linux(const struct bytes *kernel)
 		print_flags(le16(LINUX_AT(h, hdr.xloadflags)), xloadflags, 8);
 		printf("\n");
 	}
+	if (version >= 0x208)
+		print_payload(kernel, segue_linux_setup_size(LINUX_AT(h, hdr.setup_sects)) + (uint64_t)le32(LINUX_AT(h, hdr.payload_offset)),
+			      le32(LINUX_AT(h, hdr.payload_length)));
 }
 
 /* Multiboot 0.6.96, section 3.1 */
@@ -217,8 +234,8 @@ static void print_multiboot_2(const struct bytes *kernel)
 	}
 }
 
-/* The PVH entry: a note of the owner "Xen" of type 18 (Xen, include/public/elfnote.h). */
-static bool find_pvh(const uint8_t *notes, size_t size, uint64_t *entry)
+/* gABI, chapter 5, "Note Section": the first note of this owner and type. */
+static bool find_note(const uint8_t *notes, size_t size, const char *owner, uint32_t type, struct bytes *found)
 {
 	uint64_t at = 0;
 
@@ -229,8 +246,8 @@ static bool find_pvh(const uint8_t *notes, size_t size, uint64_t *entry)
 		next = desc + ((desc_size + 3) & ~3ull);
 		if (!fits(desc, desc_size, size))
 			return false;
-		if (le32(notes + at + 8) == 18 && name_size == 4 && !memcmp(notes + name, "Xen", 4) && desc_size >= 4) {
-			*entry = desc_size >= 8 ? le64(notes + desc) : le32(notes + desc);
+		if (le32(notes + at + 8) == type && name_size == strlen(owner) + 1 && !memcmp(notes + name, owner, (size_t)name_size)) {
+			*found = (struct bytes){ notes + desc, (size_t)desc_size, 0 };
 			return true;
 		}
 		at = next;
@@ -244,13 +261,35 @@ static bool find_pvh(const uint8_t *notes, size_t size, uint64_t *entry)
 #define PROGRAM_WORD(p, wide, field) \
 	(wide ? le64((p) + offsetof(struct elf64_program_header, field)) : le32((p) + offsetof(struct elf32_program_header, field)))
 #define NOTE_SEGMENT 4u
+#define NOTE_PVH 18u                  /* Xen, include/public/elfnote.h */
+#define NOTE_BUILD_SALT 0x100u        /* Linux, include/linux/build-salt.h */
+
+/* What a Linux (loaders/vmlinux.c) and a PVH kernel say of themselves */
+static void print_notes(const uint8_t *notes, size_t size)
+{
+	struct bytes note;
+
+	if (find_note(notes, size, "Xen", NOTE_PVH, &note) && note.size >= 4) {
+		fact("  PVH");
+		printf("entry 0x%" PRIx64 "\n", note.size >= 8 ? le64(note.data) : le32(note.data));
+	}
+	if (find_note(notes, size, "Linux", NOTE_BUILD_SALT, &note)) {
+		fact("  Linux");
+		printf("vmlinux");
+		if (note.size > 1 && note.data[0]) {
+			printf(", build salt ");
+			print_text(note.data, note.size - !note.data[note.size - 1]);
+		}
+		putchar('\n');
+	}
+}
 
 /* gABI, chapters 4 and 5 */
 static void print_elf(const struct bytes *kernel)
 {
 	const uint8_t *h = kernel->data;
 	bool wide = kernel->size > 4 && h[4] == 2;
-	uint64_t table, entry;
+	uint64_t table;
 	unsigned i, count, size, machine, loads = 0;
 
 	if (kernel->size < (wide ? sizeof(struct elf64_header) : sizeof(struct elf32_header)))
@@ -273,11 +312,8 @@ static void print_elf(const struct bytes *kernel)
 		uint64_t offset = PROGRAM_WORD(p, wide, p_offset), file_size = PROGRAM_WORD(p, wide, p_filesz);
 
 		loads += le32(p) == 1;
-		if (le32(p) == NOTE_SEGMENT && fits(offset, file_size, kernel->size) &&
-		    find_pvh(h + offset, (size_t)file_size, &entry)) {
-			fact("  PVH");
-			printf("entry 0x%" PRIx64 "\n", entry);
-		}
+		if (le32(p) == NOTE_SEGMENT && fits(offset, file_size, kernel->size))
+			print_notes(h + offset, (size_t)file_size);
 	}
 	fact("  segments");
 	printf("%u to load, of %u program headers\n", loads, count);

@@ -54,7 +54,11 @@ static int take_options(const struct command *command, struct request *request)
 
 static int read_options(const struct command *command, struct request *request, const char *options)
 {
-	static const char entry_32[] = "elf64=32bit";
+	/* What the image's segue.elf must be told too */
+	static const struct {
+		uint32_t flag;
+		const char *word;
+	} told[] = {{ SEGUE_LOAD_ELF_ENTRY_32, "elf64=32bit" }, { SEGUE_LOAD_VMLINUX, "vmlinux" }};
 	size_t length = strlen(options);
 	int status;
 
@@ -65,12 +69,16 @@ static int read_options(const struct command *command, struct request *request, 
 				      sizeof request->line - 1);
 	memcpy(request->line, options, length + 1);
 	status = take_options(command, request);
-	if (status || !request->arguments.entry_32 || request->taken.load_flags & SEGUE_LOAD_ELF_ENTRY_32)
-		return status;
-	if (length + sizeof entry_32 >= sizeof request->line)
-		return complain_usage(command, "--options: there is no room left for %s", entry_32);
-	snprintf(request->line + length, sizeof request->line - length, "%s%s", length ? " " : "", entry_32);
-	return take_options(command, request);
+	for (size_t i = 0; !status && i < sizeof told / sizeof *told; i++) {
+		if (!(request->arguments.load_flags & ~request->taken.load_flags & told[i].flag))
+			continue;
+		length = strlen(request->line);
+		if (length + strlen(told[i].word) + 1 >= sizeof request->line)
+			return complain_usage(command, "--options: there is no room left for %s", told[i].word);
+		snprintf(request->line + length, sizeof request->line - length, "%s%s", length ? " " : "", told[i].word);
+		status = take_options(command, request);
+	}
+	return status;
 }
 
 static int read_arguments(const struct command *command, int argc, char **argv, struct request *request)

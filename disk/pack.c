@@ -36,9 +36,8 @@ static int run(int argc, char **argv)
 	struct output blob = { .data = NULL };
 	bool seal = false;
 	int status = read_arguments(argc, argv, &arguments, &seal);
-	uint32_t flags = arguments.entry_32 ? SEGUE_LOAD_ELF_ENTRY_32 : 0;
 
-	if (!status && (!blob_make(&arguments, &blob) || !blob_try(arguments.kernel, &blob, flags, NULL)))
+	if (!status && (!blob_make(&arguments, &blob) || !blob_try(arguments.kernel, &blob, arguments.load_flags, NULL)))
 		status = STATUS_REFUSED;
 	if (!status && seal)
 		seal_put(&blob);

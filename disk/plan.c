@@ -30,6 +30,8 @@ static const struct option words[] = {
 	{ "svg", required_argument, NULL, 's' },
 	{ "elf-entry-32", no_argument, NULL, 'e' },
 	{ "linux16", no_argument, NULL, 'r' },
+	{ "linux64", no_argument, NULL, 'l' },
+	{ "vmlinux", no_argument, NULL, 'v' },
 	{ "catcher", no_argument, NULL, 'k' },
 	{ "modules-stay", no_argument, NULL, 'y' },
 	{ "multiboot2", no_argument, NULL, '2' },
@@ -95,6 +97,10 @@ static int read_options(int argc, char **argv, struct options *options, struct d
 			run->flags |= SEGUE_LOAD_ELF_ENTRY_32;
 		else if (word == 'r')
 			run->flags |= SEGUE_LOAD_REAL_MODE;
+		else if (word == 'l')
+			run->flags |= SEGUE_LOAD_LINUX_64;
+		else if (word == 'v')
+			run->flags |= SEGUE_LOAD_VMLINUX;
 		else if (word == 'k')
 			run->flags |= SEGUE_LOAD_CATCHER;
 		else if (word == 'y')
@@ -144,12 +150,12 @@ static void print_heading(const struct options *options, const struct dry_run *r
 	const struct segue_description *d = &run->description;
 
 	printf("%s", options->blob);
-	if (run->blob.file.packed_size)
-		printf(" (gunzipped)");
+	if (run->blob.file.packed_by)
+		printf(" (unpacked by %s)", run->blob.file.packed_by);
 	printf(": %s", d->protocol);
 	if (d->container[0])
 		printf(" in a %s%s", d->container, strcmp(d->container, "Fiwix") ? "" : " blob");
-	printf(", %sentry 0x%08x, ", d->real_mode ? "16-bit " : "", d->entry);
+	printf(", %sentry 0x%08x, ", d->real_mode ? "16-bit " : d->long_mode ? "64-bit " : "", d->entry);
 	if (options->map)
 		printf("memory as in %s\n\n", options->map);
 	else
@@ -242,6 +248,8 @@ const struct command command_plan = {
 	"  --svg FILE             draw a picture too; FILE is a new or ordinary file, and not one that is read\n"
 	"  --elf-entry-32         the entry of an ELF64 kernel is 32-bit code\n"
 	"  --linux16              a Linux is entered by its 16-bit setup code\n"
+	"  --linux64              a Linux is entered by its 64-bit entry\n"
+	"  --vmlinux              an ELF kernel is a Linux, also without notes that say so\n"
 	"  --catcher              with the catcher, which prints the target's first exceptions\n"
 	"  --modules-stay         a Multiboot target's modules stay where they are, if they can\n"
 	"  --multiboot2           a kernel with Multiboot headers of both versions is loaded by version 2\n"

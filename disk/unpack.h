@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+/* Unpacks compressed files, by the libraries of the compressors: zlib, liblzma, libzstd, liblz4, libbz2. */
 #ifndef SEGUE_UNPACK_H
 #define SEGUE_UNPACK_H
 
 #include "disk.h"
 
+/* "gzip", "xz", "zstd", "lz4", "lzma" or "bzip2"; NULL: none of these. */
+const char *unpack_format(const void *data, size_t size);
+
 /*
- * Like file_read(), and unpacks a file whose name ends with .gz, .xz or .zst. For the last two it runs xz or zstd, which must be in
- * PATH. False: a complaint has been printed.
+ * Replaces a compressed file by what is in it, and sets packed_size and packed_by. A file may have several members, as the
+ * compressors make them by appending; bytes that are not 0 after the last one are refused, but ignored for gzip. False: a complaint
+ * has been printed, and the file is unchanged.
  */
-bool file_read_unpacked(const char *path, struct file *file);
+bool unpack(struct file *file);
 
 #endif

@@ -171,12 +171,14 @@ enum segue_error {
 	SEGUE_E_LINUX_INITRD = 116,      /* no free RAM where the kernel accepts an initrd */
 	SEGUE_E_LINUX_SETUP_DATA = 118,  /* the setup_data list in the blob is broken */
 	SEGUE_E_LINUX_LOW = 119,         /* no RAM below 640 KiB for the setup code and its heap */
+	SEGUE_E_LINUX_64 = 120,          /* SEGUE_LOAD_LINUX_64, and the kernel has no 64-bit entry or is to start in 16-bit code */
+	SEGUE_E_LONG_MODE = 121,         /* the target is to be entered in 64-bit mode, and the CPU has none */
 
 	/* boot sectors */
 	SEGUE_E_BOOT_SECTOR_BIOS = 125,  /* a boot sector needs the BIOS (SEGUE_LOAD_BIOS) */
 
 	/* placing and planning */
-	SEGUE_E_TOO_LARGE = 130,         /* an initrd is larger than 4 GiB */
+	SEGUE_E_TOO_LARGE = 130,         /* an initrd is larger than 4 GiB, and the kernel is not entered in 64-bit mode */
 	SEGUE_E_SEGMENT_OVERLAP = 131,   /* two segments claim the same bytes */
 	SEGUE_E_SEGMENT_NOT_RAM = 132,   /* a segment is not entirely in RAM */
 	/* 133 is retired: a segment over the IVT or the BIOS data area, below 0x500, gives a warning */
@@ -267,7 +269,10 @@ enum segue_error {
 	SEGUE_E_CORE_NOTE_SIZE = 221,    /* the note of the host is shorter than it must be, or ends after its segment */
 	SEGUE_E_CORE_RESTORE = 222,      /* the note says that the host cannot be started from this core */
 	SEGUE_E_CORE_ENTRY = 223,        /* the address at which the host goes on is not in the bytes of a segment */
-	SEGUE_E_CORE_WORKSPACE = 224     /* the host's workspace is not entirely in segments */
+	SEGUE_E_CORE_WORKSPACE = 224,    /* the host's workspace is not entirely in segments */
+
+	/* Linux as an ELF file; also the codes of ELF and of Linux */
+	SEGUE_E_VMLINUX_PLACE = 240      /* the memory from its first segment to the end of the last is not all RAM */
 };
 
 /* One range of physical memory, as firmware reports it (ACPI 6.5, section 15: E820). 24 bytes. */
@@ -517,7 +522,20 @@ struct segue_note {
 #define SEGUE_LOAD_CRASH        0x1000000u
 /* A kernel with headers of both versions is loaded by Multiboot 2; without this flag by Multiboot 1, if that is linked. */
 #define SEGUE_LOAD_MULTIBOOT_2  0x2000000u
-#define SEGUE_LOAD_KNOWN_FLAGS  0x3ffffffu
+/*
+ * A Linux is entered in 64-bit mode, at its 64-bit entry; without that entry (kernels before 3.8, 32-bit ones) it is refused.
+ * With the x86_64 library the initrd may then lie above 4 GiB, if the kernel takes it there: one file on a page boundary in RAM
+ * that nothing claims stays where it is. Without this flag the 64-bit entry is used only if there is no room for the initrd
+ * where the 32-bit entry takes it. Other targets ignore it. The page tables and the GDT (28 KiB, and 4 KiB for each GiB of an
+ * initrd above) are in RAM that the target's map calls reserved; they map the first 4 GiB and the initrd.
+ */
+#define SEGUE_LOAD_LINUX_64     0x4000000u
+/*
+ * An ELF kernel is a Linux (vmlinux), also without the notes by which one is recognised, as kernels before 4.19 are. A kernel
+ * with a Multiboot header is not: that counts first. A 64-bit one is entered in 64-bit mode, without SEGUE_LOAD_LINUX_64 too.
+ */
+#define SEGUE_LOAD_VMLINUX      0x10000000u
+#define SEGUE_LOAD_KNOWN_FLAGS  0x17ffffffu
 
 /* Arguments of segue_load(). After the call only the workspace and the bytes in the parts' extents are still needed. */
 struct segue_load_args {
@@ -916,6 +934,7 @@ struct segue_description {
 	uint32_t is_64_bit;           /* 1: its headers say that it needs a 64-bit CPU (ELF64; Linux 3.8 and later) */
 	uint64_t core;                /* physical: the ELF core header of the host's memory; 0: none (SEGUE_LOAD_CORE) */
 	uint64_t core_size;           /* bytes of it, with its program headers and, unless it is for a crash, its notes */
+	uint32_t long_mode;           /* 1: entered in 64-bit mode */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 
@@ -1102,9 +1121,11 @@ int segue_range_from_multiboot(int version, const void *bytes, size_t size, stru
  * machine, also if translate is given.
  */
 extern const struct segue_loader segue_loader_core;        /* an ELF core of a host (segue_core.h), to go on with */
+extern const struct segue_loader segue_loader_linux64;     /* Linux by its 64-bit entry (SEGUE_LOAD_LINUX_64) */
 extern const struct segue_loader segue_loader_linux;       /* by the 32-bit entry */
 extern const struct segue_loader segue_loader_multiboot2;  /* Multiboot 2 */
 extern const struct segue_loader segue_loader_multiboot;   /* Multiboot 1 */
+extern const struct segue_loader segue_loader_vmlinux;     /* Linux as an ELF file */
 extern const struct segue_loader segue_loader_elf;         /* plain ELF */
 extern const struct segue_loader segue_loader_linux16;     /* Linux by its 16-bit entry, and from before protocol 2.00 */
 extern const struct segue_loader segue_loader_boot_sector;
@@ -1122,13 +1143,14 @@ extern const struct segue_check *const segue_checks[];
  */
 extern const struct segue_block segue_block_cpus;      /* cpu_count of 2 or more, SEGUE_LOAD_INIT_CPUS, segue_park() */
 extern const struct segue_block segue_block_real_mode; /* SEGUE_LOAD_REAL_MODE, targets that start in 16-bit code */
-extern const struct segue_block segue_block_high;      /* a blob above 4 GiB; not in the i386 library */
+extern const struct segue_block segue_block_high;      /* a blob, or an initrd that moves, above 4 GiB; not in the i386 library */
 extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SEGUE_LOAD_DIGEST_REBOOT */
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */
 extern const struct segue_block segue_block_return;    /* SEGUE_LOAD_RETURN */
 extern const struct segue_block segue_block_elf_core;  /* SEGUE_LOAD_CORE, SEGUE_LOAD_CRASH */
 extern const struct segue_block segue_block_crash;     /* SEGUE_LOAD_CRASH */
+extern const struct segue_block segue_block_long_mode; /* targets that start in 64-bit mode, with a catcher of their own */
 extern const struct segue_block *const segue_blocks[];
 
 /*

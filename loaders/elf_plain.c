@@ -9,8 +9,11 @@ static int load(struct job *job)
 {
 	struct elf_file elf;
 	uint32_t entry;
-	int error = segue_elf_open(job, &job->bundle.kernel, &elf, 0);
+	int error;
 
+	if (job->args->flags & SEGUE_LOAD_VMLINUX)
+		return segue_refuse_unlinked(&job->log, "Linux as an ELF file", "loader_vmlinux");
+	error = segue_elf_open(job, &job->bundle.kernel, &elf, 0);
 	if (error)
 		return error;
 	job->is_64_bit = segue_elf_is_64_bit(&job->bundle.kernel);

@@ -18,7 +18,8 @@ struct linux_kernel {
 	struct bytes code;            /* the protected-mode code */
 	uint32_t alignment;           /* new kernel_alignment, where the protocol lets us choose; 0: unchanged */
 	addr_t load;                  /* address of the code and the 32-bit entry */
-	addr_t memory_end;            /* from the command line's mem=; ADDRESS_LIMIT without one */
+	bool high;                    /* the initrd may lie above 4 GiB: job->ram has that memory too */
+	addr_t memory_end;            /* from the command line's mem=; HIGH_LIMIT without one */
 	addr_t initrd, initrd_size;   /* size 0: none */
 	uint64_t rsdp;                /* 0: unknown */
 	addr_t page;                  /* address of the zero page */
@@ -30,14 +31,17 @@ struct linux_kernel {
 #define LINUX_MINOR(kernel) ((kernel)->minor < 10 ? "0" : ""), (kernel)->minor
 
 /*
- * The steps of both entries (linux.c, linux_real.c): reads the header and finds the code; places the code; reads the command
- * line, and places the initrd, with the modules as part of it; checks what came with the kernel, and says what it is.
+ * The steps of the entries (linux.c, linux_64.c, linux_real.c): reads the header and finds the code; places the code; reads the
+ * command line, and places the initrd, with the modules as part of it; checks what came with the kernel, and says what it is.
+ * vmlinux.c takes some of them.
  */
 int segue_linux_open(struct job *job, struct linux_kernel *kernel);
 int segue_linux_place_kernel(struct job *job, struct linux_kernel *kernel);
 int segue_linux_pass(struct job *job, struct linux_kernel *kernel);
 int segue_linux_place_initrd(struct job *job, struct linux_kernel *kernel);
 int segue_linux_end(struct job *job, struct linux_kernel *kernel);
+/* Of the 32-bit and the 64-bit entry, before the last of these: adds all other segments, and the zero page as the last one. */
+int segue_linux_tell(struct job *job, struct linux_kernel *kernel);
 
 /*
  * Places and fills in the zero page, the command line, and the part of the memory map that does not fit into the page.

@@ -7,6 +7,7 @@
  * runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
  */
 #include "common/bytes.h"
+#include "common/placement.h"
 #include "linux.h"
 #include "linux_place.h"
 
@@ -18,7 +19,6 @@
 #define LOW_MEMORY_END 0x36000000u
 #define LOW_INITRD_MAX 0x30000000u    /* leaves room for the kernel and its own tables */
 #define OLD_INITRD_ADDR_MAX 0x37ffffffu /* boot.rst, initrd_addr_max: the limit before 2.03 */
-
 
 #define AT(field) (header + offsetof(struct linux_setup_header, field))
 
@@ -143,6 +143,69 @@ static void keep_low(const struct job *job, const struct linux_kernel *k, addr_t
 		  size, LOW_INITRD_MAX);
 }
 
+/* The lowest start of the extents of all parts that meet [start, end), or end. */
+static addr_t source_in(const struct job *job, addr_t start, addr_t end)
+{
+	addr_t lowest = end;
+
+	for (size_t i = 0; i < job->part_count; i++) {
+		const struct segue_part *part = &job->parts[i];
+		const struct segue_extent here = {.addr = (uintptr_t)part->data, .size = part->size};
+		const struct segue_extent *extents = part->extents ? part->extents : &here;
+
+		for (size_t k = 0; k < (part->extents ? part->extent_count : 1); k++)
+			if (extents[k].addr < lowest && extents[k].size > 0 && extents[k].addr + extents[k].size > start)
+				lowest = (addr_t)extents[k].addr;
+	}
+	return lowest;
+}
+
+/*
+ * The highest place above 4 GiB that no part lies in: a move to one that meets a source might have to be made in an order,
+ * which high.asm does not keep. The segments that are placed so far lie below.
+ */
+static bool find_high(const struct job *job, addr_t size, addr_t limit, addr_t *at)
+{
+	for (size_t i = job->ram_count; i-- > 0;) {
+		addr_t end = job->ram[i].end < limit ? job->ram[i].end : limit, start = job->ram[i].start, way;
+
+		while (is_high(start) && end >= start && end - start >= size) {
+			*at = (end - size) & ~(addr_t)(PAGE - 1);
+			if (*at < start)
+				break;
+			way = source_in(job, *at, *at + size);
+			if (way == *at + size)
+				return true;
+			end = way;
+		}
+	}
+	return false;
+}
+
+/* A kernel that takes an initrd above 4 GiB takes it anywhere: below initrd_addr_max if there is room. */
+static bool find_for_initrd(const struct job *job, const struct linux_kernel *k, addr_t size, struct place *place, addr_t *at)
+{
+	if (segue_find_free(job, size, place, at))
+		return true;
+	if (HIGH_LIMIT == ADDRESS_LIMIT || !k->high)
+		return false;
+	place->max = k->memory_end < ADDRESS_LIMIT ? k->memory_end : ADDRESS_LIMIT;
+	if (segue_find_free(job, size, place, at))
+		return true;
+	place->max = k->memory_end;
+	return find_high(job, size, place->max, at);
+}
+
+/* May the file stay where it is? */
+static bool lies_well(const struct job *job, const struct linux_kernel *k, const struct bytes *file, addr_t size, addr_t *at)
+{
+	addr_t run;
+
+	segue_physical(job, file, at, &run);
+	return run == file->size && *at % PAGE == 0 && *at >= ONE_MIB && fits(*at, size, k->memory_end) &&
+	       segue_is_free(job, *at, *at + size);
+}
+
 /*
  * Several files become one initrd: Linux unpacks archives that follow each other. Each begins at a multiple of 4 bytes,
  * with zeros before it (Documentation/driver-api/early-userspace/buffer-format.rst). The initrd starts on a page and
@@ -155,6 +218,7 @@ int segue_linux_place_initrd(struct job *job, struct linux_kernel *k)
 	size_t count = b->module_count + (b->initrd.size > 0);
 	addr_t size = 0, claimed, at, limit = segue_linux_initrd_max(k->header, k->minor);
 	struct place place = {.min = ONE_MIB, .align = PAGE, .from_top = true};
+	addr_t most = HIGH_LIMIT > ADDRESS_LIMIT && k->high ? HIGH_LIMIT : ADDRESS_LIMIT;
 	int error = SEGUE_OK;
 
 	for (size_t i = 0; i < b->module_count; i++)
@@ -162,7 +226,7 @@ int segue_linux_place_initrd(struct job *job, struct linux_kernel *k)
 			segue_say(&job->log, SEGUE_LOG_WARNING, "initrd: '%b' is dropped", &b->modules[i].args);
 	for (size_t i = 0; i < count; i++) {
 		size = (size + 3) & ~(addr_t)3;
-		if (!fits(size, initrd_file(b, i)->size, ADDRESS_LIMIT))
+		if (!fits(size, initrd_file(b, i)->size, most))
 			return segue_refuse(&job->log, SEGUE_E_TOO_LARGE, "initrd");
 		size += initrd_file(b, i)->size;
 	}
@@ -173,17 +237,20 @@ int segue_linux_place_initrd(struct job *job, struct linux_kernel *k)
 		return SEGUE_OK;
 	}
 	claimed = (size + PAGE - 1) & ~(addr_t)(PAGE - 1);
-	place.max = k->memory_end <= limit ? k->memory_end : limit + 1;
+	k->initrd_size = size;
+	if (HIGH_LIMIT > ADDRESS_LIMIT && k->high && count == 1 && lies_well(job, k, initrd_file(b, 0), claimed, &k->initrd))
+		return segue_add_segment(job, "initrd", NO_NUMBER, k->initrd, initrd_file(b, 0), 0, claimed);
+	place.max = k->memory_end <= limit ? k->memory_end : (addr_t)limit + 1;
 	/*
 	 * Another program may need far more memory than its size tells: memdisk clears 200 KiB, eight times its own
 	 * size.
 	 */
 	place.not_in_place = k->real_mode && k->minor < 10;
 	keep_low(job, k, claimed, &place);
-	if (!segue_find_free(job, claimed, &place, &k->initrd))
+	if (!find_for_initrd(job, k, claimed, &place, &k->initrd))
 		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
-	k->initrd_size = size;
-	if (count == 1)
+	/* One below stays where it lies, if it can; one above has been looked at. */
+	if (count == 1 && !is_high(k->initrd))
 		return segue_add_floating(job, "initrd", NO_NUMBER, initrd_file(b, 0), claimed, &place, &k->initrd);
 	at = k->initrd;
 	for (size_t i = 0; i < count && error == SEGUE_OK; i++) {
@@ -192,7 +259,7 @@ int segue_linux_place_initrd(struct job *job, struct linux_kernel *k)
 
 		if (i + 1 == count)
 			end = k->initrd + claimed;
-		error = segue_add_segment(job, "initrd", (uint32_t)i, at, file, end - data_end, end - at);
+		error = segue_add_segment(job, "initrd", count == 1 ? NO_NUMBER : (uint32_t)i, at, file, end - data_end, end - at);
 		at = end;
 	}
 	return error;

@@ -91,13 +91,13 @@ int segue_linux_open(struct job *job, struct linux_kernel *k)
 	return error != SEGUE_OK ? error : find_code(job, k);
 }
 
-/* size * by + more, at most ADDRESS_LIMIT. */
+/* size * by + more, at most HIGH_LIMIT. */
 static addr_t scale(addr_t size, uint32_t by, uint32_t more)
 {
-	return size <= (ADDRESS_LIMIT - more) / by ? size * by + more : ADDRESS_LIMIT;
+	return size <= (HIGH_LIMIT - more) / by ? size * by + more : HIGH_LIMIT;
 }
 
-/* Parses a size as Linux' memparse() does: bytes, at most ADDRESS_LIMIT; 0 if it is not a number, as in mem=nopentium. */
+/* Parses a size as Linux' memparse() does: bytes, at most HIGH_LIMIT; 0 if it is not a number, as in mem=nopentium. */
 static OUT_OF_LINE addr_t memory_size(const struct bytes *value)
 {
 	const uint8_t *p = value->data, *end = p + value->size;
@@ -137,7 +137,7 @@ static void find_memory_end(struct job *job, struct linux_kernel *k)
 {
 	struct bytes rest = job->bundle.cmdline, value;
 
-	k->memory_end = ADDRESS_LIMIT;
+	k->memory_end = HIGH_LIMIT;
 	while (segue_linux_option(&rest, "mem", &value)) {
 		addr_t size = memory_size(&value);
 

@@ -186,9 +186,9 @@ static int load(struct job *job)
 }
 
 static const struct searched_header searched = {
-	.name = "Multiboot",
 	.is_stray = is_stray,
 #if SEGUE_SENTENCES
+	.name = "Multiboot",
 	.nearly = nearly,
 #endif
 };

@@ -302,9 +302,9 @@ static int load(struct job *job)
 }
 
 static const struct searched_header searched = {
-	.name = "Multiboot 2",
 	.is_stray = is_stray,
 #if SEGUE_SENTENCES
+	.name = "Multiboot 2",
 	.nearly = nearly,
 #endif
 };

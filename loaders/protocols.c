@@ -7,9 +7,11 @@
 
 #ifndef SEGUE_PROTOCOLS
 #define SEGUE_PROTOCOL_core 1
+#define SEGUE_PROTOCOL_linux64 1
 #define SEGUE_PROTOCOL_linux 1
 #define SEGUE_PROTOCOL_multiboot2 1
 #define SEGUE_PROTOCOL_multiboot 1
+#define SEGUE_PROTOCOL_vmlinux 1
 #define SEGUE_PROTOCOL_elf 1
 #define SEGUE_PROTOCOL_linux16 1
 #define SEGUE_PROTOCOL_boot_sector 1
@@ -19,6 +21,9 @@ const struct segue_loader *const segue_loaders[] = {
 #ifdef SEGUE_PROTOCOL_core
 	&segue_loader_core,
 #endif
+#ifdef SEGUE_PROTOCOL_linux64
+	&segue_loader_linux64,
+#endif
 #ifdef SEGUE_PROTOCOL_linux
 	&segue_loader_linux,
 #endif
@@ -27,6 +32,9 @@ const struct segue_loader *const segue_loaders[] = {
 #endif
 #ifdef SEGUE_PROTOCOL_multiboot
 	&segue_loader_multiboot,
+#endif
+#ifdef SEGUE_PROTOCOL_vmlinux
+	&segue_loader_vmlinux,
 #endif
 #ifdef SEGUE_PROTOCOL_elf
 	&segue_loader_elf,

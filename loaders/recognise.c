@@ -5,10 +5,10 @@
  *
  * 4. It starts with the magic of gzip or another compression: refused. This comes before Multiboot, because compressed
  *    bytes may hold Multiboot's magic of four bytes by chance.
- * 5. The loaders for cores, Linux, Multiboot and ELF are tried in this order. A core comes first, because the bytes in it are
- *    any memory. Linux comes before Multiboot, because its magic
- *    has one fixed offset while Multiboot's may lie anywhere in 8 KiB. ELF comes after Multiboot, because Multiboot
- *    kernels are ELF files. A Multiboot 1 header that cannot be valid, in a file that is not ELF, gives way to rules 6
+ * 5. The loaders for cores, Linux, Multiboot, Linux as an ELF file and plain ELF are tried in this order. A core comes first,
+ *    because the bytes in it are any memory. Linux comes before Multiboot, because its magic has one fixed offset while
+ *    Multiboot's may lie anywhere in 8 KiB. ELF comes after Multiboot, because Multiboot kernels are ELF files. Of the others,
+ *    vmlinux.c says which are a Linux. A Multiboot 1 header that cannot be valid, in a file that is not ELF, gives way to rules 6
  *    and 7. If a file has headers of both versions, version 1 counts, unless its checksum is wrong, it gives way, its loader
  *    is not linked, or SEGUE_LOAD_MULTIBOOT_2 is set.
  * 6. A Linux from before "HdrS": it has the boot flag, and the file is as long as its header says.
@@ -16,8 +16,7 @@
  *    the boot flag too. A disk image begins with such a sector but is longer, so it is not recognised.
  *
  * protocols.c lists rules 5 to 7 as a table. A kernel that fits a rule whose loader is not in the table is refused, before the
- * rules that come after; an old Linux (rule 6) is then not known, and a core is a plain
- * ELF.
+ * rules that come after; an old Linux (rule 6) is then not known, and a core or a vmlinux is a plain ELF.
  */
 #include "common/bytes.h"
 #include "common/loader.h"
@@ -105,17 +104,17 @@ static int load(struct job *job, const struct segue_loader *const *loader)
 	uint32_t family = (*loader)->family;
 	int error = LOADER_PASSES;
 
-	if (family == FAMILY_ELF)
-		say_what_it_is_not(job);
 	for (; error == LOADER_PASSES && *loader; loader++) {
 		if ((*loader)->family != family || !(*loader)->recognise(kernel))
 			continue;
+		if (family == FAMILY_ELF && !(*loader)->is_linux)
+			say_what_it_is_not(job);
 		job->protocol = (*loader)->protocol;
 		job->next = loader + 1;
 		job->log.meanings = (*loader)->meanings;
 		error = (*loader)->load(job);
 	}
-	/* Multiboot 2 passes only a kernel that Multiboot 1 recognises. */
+	/* Multiboot 2 passes only a kernel that Multiboot 1 recognises, vmlinux.c only one for a plain ELF's loader. */
 	return error == LOADER_PASSES ? segue_refuse_unlinked(&job->log, "Linux kernel with a 16-bit entry", "loader_linux16") : error;
 }
 

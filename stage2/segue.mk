@@ -13,11 +13,11 @@
 #     SEGUE_OBJDIR   folder of the objects; by default build/segue-i386 or build/segue-x86_64
 #     SEGUE_MEMORY   1: adds memcpy, memmove, memset and memcmp. They are weak: the host's own function wins
 #
-#     SEGUE_PROTOCOLS  of core linux multiboot2 multiboot elf linux16 boot_sector those that are linked; by default all
+#     SEGUE_PROTOCOLS  of core linux64 linux multiboot2 multiboot vmlinux elf linux16 boot_sector those that are linked; by default all
 #     SEGUE_CONTAINERS of bundle fiwix, in the same way; empty: none
 #     SEGUE_CHECKS     of host, in the same way: the checks of the host's addresses
-#     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher return elf_core crash, in the same way: purgatory's optional blocks
-#                      (segue.h says at segue_blocks what needs which)
+#     SEGUE_BLOCKS     of cpus real_mode high digest devices catcher return elf_core crash long_mode, in the same way:
+#                      purgatory's optional blocks (segue.h says at segue_blocks what needs which)
 #     SEGUE_EXTRAS     of exchange replay translate sections, in the same way: what few hosts or targets need (segue.h says at
 #                      segue_load_extras what is for what)
 #     SEGUE_SENTENCES  0: a refusal is a code, without a sentence; log gets nothing
@@ -58,11 +58,11 @@ SEGUE_EMBED := $(call SEGUE_WILDCARD,stage2/bios/*_embed.asm stage2/purgatory/*_
 SEGUE_PURGATORY_ASM := $(filter-out %_embed.asm,$(call SEGUE_WILDCARD,stage2/purgatory/*.asm))
 
 # ---- what is chosen ----
-SEGUE_ALL_PROTOCOLS := core linux multiboot2 multiboot elf linux16 boot_sector
+SEGUE_ALL_PROTOCOLS := core linux64 linux multiboot2 multiboot vmlinux elf linux16 boot_sector
 SEGUE_ALL_CONTAINERS := bundle fiwix
 SEGUE_ALL_CHECKS := host
 SEGUE_ALL_EXTRAS := exchange replay translate sections
-SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher return elf_core crash
+SEGUE_ALL_BLOCKS := cpus real_mode high digest devices catcher return elf_core crash long_mode
 SEGUE_PROTOCOLS ?= $(SEGUE_ALL_PROTOCOLS)
 SEGUE_CONTAINERS ?= $(SEGUE_ALL_CONTAINERS)
 SEGUE_CHECKS ?= $(SEGUE_ALL_CHECKS)
@@ -87,10 +87,12 @@ $(error SEGUE_PROTOCOLS names no protocol)
 endif
 # $(call SEGUE_UNLESS,NAMES,FILES): these files, if none of the names is chosen.
 SEGUE_UNLESS = $(if $(filter $(1),$(SEGUE_PROTOCOLS) $(SEGUE_CONTAINERS) $(SEGUE_EXTRAS)),,$(addprefix $(or $(3),loaders/),$(2)))
-SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call SEGUE_UNLESS,linux16,linux_real.c) \
-	$(call SEGUE_UNLESS,linux linux16,linux_%.c) $(call SEGUE_UNLESS,multiboot,multiboot.c multiboot_info.c) $(call SEGUE_UNLESS,multiboot2,multiboot2.c multiboot2_info.c elf_move.c) \
+SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c) $(call SEGUE_UNLESS,linux64,linux_64.c) $(call SEGUE_UNLESS,vmlinux,vmlinux.c) \
+	$(call SEGUE_UNLESS,linux64 vmlinux,long_tables.c) $(call SEGUE_UNLESS,linux64 linux vmlinux,linux_tell.c linux_boot_params.c) \
+	$(call SEGUE_UNLESS,linux16,linux_real.c) $(call SEGUE_UNLESS,linux64 linux vmlinux linux16,linux_%.c) \
+	$(call SEGUE_UNLESS,multiboot,multiboot.c multiboot_info.c) $(call SEGUE_UNLESS,multiboot2,multiboot2.c multiboot2_info.c elf_move.c) \
 	$(call SEGUE_UNLESS,multiboot multiboot2,multiboot_%.c) $(call SEGUE_UNLESS,elf,elf_plain.c) \
-	$(call SEGUE_UNLESS,core,core.c) $(call SEGUE_UNLESS,core multiboot multiboot2 elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
+	$(call SEGUE_UNLESS,core,core.c) $(call SEGUE_UNLESS,core multiboot multiboot2 vmlinux elf,elf.c) $(call SEGUE_UNLESS,boot_sector,boot_sector.c) \
 	$(call SEGUE_UNLESS,sections,multiboot_sections.c elf_sections.c) $(call SEGUE_UNLESS,multiboot multiboot2,elf_sections.c) \
 	$(call SEGUE_UNLESS,exchange,load/exchange.c plan/plan_exchange.c,stage2/) \
 	$(call SEGUE_UNLESS,replay,load/replay_extra.c,stage2/) \
@@ -101,6 +103,7 @@ SEGUE_LEFT_OUT := $(call SEGUE_UNLESS,linux,linux.c linux_boot_params.c) $(call 
 	$(if $(filter return crash,$(SEGUE_BLOCKS)),,stage2/return/saves.c) \
 	$(if $(filter return elf_core crash,$(SEGUE_BLOCKS)),,stage2/return/line.c) \
 	$(if $(filter crash,$(SEGUE_BLOCKS)),,stage2/crash/%.c stage2/crash/note_%.asm) $(if $(filter elf_core crash,$(SEGUE_BLOCKS)),,stage2/core/%.c) \
+	$(if $(filter long_mode,$(SEGUE_BLOCKS)),,stage2/purgatory/catcher64_embed.asm) \
 	$(foreach each,$(filter-out $(SEGUE_BLOCKS),$(SEGUE_ALL_BLOCKS)),stage2/blocks/block_$(each).c stage2/purgatory/$(each)_embed.asm)
 SEGUE_DEFINES_protocols := -DSEGUE_PROTOCOLS $(SEGUE_PROTOCOLS:%=-DSEGUE_PROTOCOL_%)
 SEGUE_DEFINES_containers := -DSEGUE_CONTAINERS $(SEGUE_CONTAINERS:%=-DSEGUE_CONTAINER_%)

@@ -2,9 +2,9 @@
 # The tests and what they boot. The Makefile includes it: its variables and rules (compile, link, objects) are used here.
 
 # ---- the inspector: a target that judges how it was booted ----
-INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf mb2.elf plain.elf bzimage)
+INSPECT := $(addprefix $(B)/inspect/inspect.,mb.elf mb-video.elf mb2.elf vmlinux.elf plain.elf bzimage bzimage64)
 INSPECT_SRC := test/targets/inspect
-# -fpie: one set of objects for all five, and the bzImage's payload is position-independent.
+# -fpie: one set of objects for all, and the bzImages' payload is position-independent.
 # -fcf-protection=none: where a compiler has it on by default, it refuses -march=i386.
 CC_inspect = $(CC32) $(FREE) $(I386) -fpie -fvisibility=hidden -fcf-protection=none
 $(eval $(call objects,inspect,$(INSPECT_SRC)/,elf32))
@@ -13,7 +13,9 @@ INSPECT_OBJECTS := $(patsubst $(INSPECT_SRC)/%.c,$(B)/inspect/%.o,$(wildcard $(I
 .PHONY: inspect
 inspect: $(INSPECT) ## the diagnostic target (build/inspect/)
 $(B)/inspect/entry.%.o: $(INSPECT_SRC)/entry_elf.asm $(wildcard $(INSPECT_SRC)/*.inc) $(MAKEFILE_LIST)
-	$(call assemble,elf32 $(if $(findstring .mb2,$@),-DMULTIBOOT2,$(if $(findstring .mb,$@),-DMULTIBOOT)) $(if $(findstring video,$@),-DVIDEO))
+	$(call assemble,elf32 $(if $(findstring .mb2,$@),-DMULTIBOOT2,$(if $(findstring .mb,$@),-DMULTIBOOT)) $(if $(findstring .vmlinux,$@),-DVMLINUX) $(if $(findstring video,$@),-DVIDEO))
+$(B)/inspect/inspect.vmlinux.elf: $(INSPECT_SRC)/vmlinux.ld $(B)/inspect/entry.vmlinux.o $(INSPECT_OBJECTS)
+	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(SCRIPT))
 $(B)/inspect/inspect.%.elf: $(INSPECT_SRC)/elf.ld $(B)/inspect/entry.%.o $(INSPECT_OBJECTS)
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(SCRIPT))
 NO_INTERPRETER := -Wl,--no-dynamic-linker
@@ -21,8 +23,9 @@ $(B)/inspect/payload.elf: $(INSPECT_SRC)/linux.ld $(B)/inspect/entry_linux.o $(I
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static -pie $(NO_INTERPRETER) $(SCRIPT))
 $(B)/inspect/payload.bin: $(B)/inspect/payload.elf
 	$(Q)$(OBJCOPY32) -O binary -j .image $< $@
-$(B)/inspect/inspect.bzimage: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin $(wildcard $(INSPECT_SRC)/*.inc)
-	$(call assemble,bin -I$(B)/inspect/)
+# xloadflags (boot.rst): 3, it has a 64-bit entry, and what it gets may be above 4 GiB
+$(B)/inspect/inspect.bzimage $(B)/inspect/inspect.bzimage64: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin $(wildcard $(INSPECT_SRC)/*.inc) $(MAKEFILE_LIST)
+	$(call assemble,bin -I$(B)/inspect/ -DXLOADFLAGS=$(if $(filter %64,$@),3,0))
 
 # ---- a target that comes back: linked at 16 MiB, and over the hosts' kernel ----
 CALL_TARGETS := $(addprefix $(B)/call/,call.elf call-on-host.elf)

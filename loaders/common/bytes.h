@@ -24,6 +24,16 @@ typedef uint64_t addr_t;
 #define ADDRESS_MAX UINT64_MAX
 #endif
 #define ADDRESS_LIMIT 0xfffff000u
+/*
+ * Above 4 GiB the x86_64 library uses the memory of [HIGH_START, HIGH_LIMIT), for the few targets that take it: page tables of
+ * four levels map twice as much, and Linux takes that much with them (Documentation/x86/x86_64/mm.rst).
+ */
+#define HIGH_START 0x100000000ull
+#if defined(__i386__) || defined(SEGUE_ADDRESS_32)
+#define HIGH_LIMIT ADDRESS_LIMIT
+#else
+#define HIGH_LIMIT ((addr_t)1 << 46)
+#endif
 
 /* Passes the first argument in EAX instead of on the stack, which makes each call shorter. */
 #if defined(__i386__)
@@ -85,6 +95,12 @@ static IN_LINE void put_le64(uint8_t *p, uint64_t value)
 static inline addr_t le_addr(const uint8_t *p)
 {
 	return le32(p + 4) != 0 ? ADDRESS_MAX : le32(p);
+}
+
+/* Above 4 GiB? Never on i386. */
+static inline bool is_high(addr_t at)
+{
+	return (uint64_t)at >> 32 != 0;
 }
 
 /* Is [offset, offset + size) inside [0, limit)? */

@@ -70,6 +70,7 @@
 	means(SEGUE_E_LINUX_INITRD, "no RAM for the initrd") \
 	means(SEGUE_E_LINUX_SETUP_DATA, "broken Linux setup_data") \
 	means(SEGUE_E_LINUX_LOW, "no RAM below 640 KiB") \
+	means(SEGUE_E_LONG_MODE, "no 64-bit CPU") \
 	means(SEGUE_E_BOOT_SECTOR_BIOS, "boot sector, and no BIOS") \
 	means(SEGUE_E_TOO_LARGE, "larger than 4 GiB") \
 	means(SEGUE_E_SEGMENT_OVERLAP, "segments overlap") \

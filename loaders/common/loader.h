@@ -37,21 +37,27 @@ struct segment {
 	bool in_digest;
 };
 
-/* Segment selectors at the target's entry. */
+/* Segment selectors at the target's entry. From ENTRY_REAL_MODE on: the bit of the block that enters the target (block.h). */
 enum entry_selectors {
 	ENTRY_CODE_08_DATA_10,        /* flat: Multiboot, plain ELF */
 	ENTRY_CODE_10_DATA_18,        /* flat: Linux */
-	ENTRY_REAL_MODE               /* real_code:ip, all others real_data */
+	ENTRY_REAL_MODE,              /* real_code:ip, all others real_data */
+	ENTRY_LONG_MODE = 0x200       /* *wide has all */
 };
 struct entry_state {
-	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip; /* purgatory.h copies these as they are */
+	uint32_t eax, ebx, ecx, edx, esi, edi, ebp, esp, eip; /* purgatory.h copies these as they are; 64-bit mode: eip only */
 	uint32_t selectors;           /* enum entry_selectors */
 	uint16_t real_code, real_data; /* segments */
 	bool real_interrupts;         /* enter real mode with IF set */
+	const struct long_entry *wide; /* common/long_entry.h; in the workspace */
 };
 static inline bool segue_is_real_mode(const struct entry_state *entry)
 {
 	return entry->selectors == ENTRY_REAL_MODE;
+}
+static inline bool segue_is_long_mode(const struct entry_state *entry)
+{
+	return entry->selectors == ENTRY_LONG_MODE;
 }
 
 /* [start, end) */
@@ -85,7 +91,11 @@ struct job {
 	struct bundle bundle;
 	addr_t workspace_phys;
 	uint8_t *workspace;
-	struct range *ram;            /* RAM below ADDRESS_LIMIT in target memory, without firmware and kept ranges; sorted, disjoint */
+	/*
+	 * RAM in target memory, without firmware and kept ranges; sorted, disjoint. Below ADDRESS_LIMIT, and after
+	 * segue_find_high_ram() from 4 GiB on too.
+	 */
+	struct range *ram;
 	size_t ram_count;
 	struct arena arena;
 	const struct segue_loader *const *next; /* those that may load the kernel if this one passes */
@@ -154,6 +164,8 @@ int segue_add_floating(struct job *job, const char *name, uint32_t number, const
 
 /* Is [start, end) free RAM that no segment claims? */
 bool segue_is_free(const struct job *job, addr_t start, addr_t end);
+/* Adds the RAM above 4 GiB to job->ram; not on i386. Nothing may be placed there that a source lies in (linux_place.c). */
+void segue_find_high_ram(struct job *job);
 /* The lowest or highest free address for size bytes that satisfies place; false if there is none. */
 bool segue_find_free(const struct job *job, addr_t size, const struct place *place, addr_t *start);
 
@@ -228,7 +240,7 @@ enum family {
 	FAMILY_LINUX,
 	FAMILY_MULTIBOOT,             /* of both versions */
 	FAMILY_MULTIBOOT2,            /* of no loader: it has only a header of version 2 */
-	FAMILY_ELF,
+	FAMILY_ELF,                   /* also vmlinux */
 	FAMILY_BOOT_SECTOR,
 	FAMILY_NONE
 };
@@ -245,6 +257,8 @@ struct segue_loader {
 	int (*load)(struct job *job);
 	const struct searched_header *searched; /* NULL: the magic has a fixed offset */
 	uint32_t family;              /* enum family */
+	/* Is this a Linux, by its bytes or because the caller says so? NULL: FAMILY_LINUX says it. */
+	bool (*is_linux)(const struct job *job);
 	/*
 	 * What segue_strerror() says of codes that only this loader has and that follow each other: the first code in a byte, then the
 	 * texts, each with its NUL. Ends with an empty one; NULL: none.

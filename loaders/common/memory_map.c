@@ -48,27 +48,22 @@ static OUT_OF_LINE bool is_for_target(struct sweep *sweep, const struct segue_lo
 	return sweep->other;
 }
 
-int segue_find_ram(struct job *job)
+/* Adds the pieces of RAM in [from, to) to job->ram. Are there any? *code becomes SEGUE_E_TARGET_MEMORY if there is other RAM. */
+static IN_LINE bool find_between(struct job *job, uint64_t from, uint64_t to, int *code)
 {
 	const struct segue_load_args *args = job->args;
-	/* Every start or end of a range can start a piece of RAM. */
-	size_t size = (args->memory_map_count + args->keep_count + args->target_memory_count + 1) * 2 * sizeof *job->ram;
-	struct sweep sweep = {.at = 0};
+	struct sweep sweep = {.at = from};
 	struct range *last = NULL;
-	int code = SEGUE_E_NO_RAM;
 
-	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
-	if (!job->ram)
-		return SEGUE_E_WORKSPACE_SMALL;
-	for (; sweep.at < ADDRESS_LIMIT; sweep.at = sweep.next) {
-		sweep.next = ADDRESS_LIMIT;
+	for (; sweep.at < to; sweep.at = sweep.next) {
+		sweep.next = to;
 		sweep.ram = sweep.other = false;
 		look_at(&sweep, args->memory_map, args->memory_map_count, false);
 		look_at(&sweep, args->keep, args->keep_count, true);
 		/* If entries that overlap disagree about an address, it is not RAM. */
 		if (!sweep.ram || sweep.other)
 			continue;
-		code = SEGUE_E_TARGET_MEMORY;
+		*code = SEGUE_E_TARGET_MEMORY;
 		if (!is_for_target(&sweep, args))
 			continue;
 		if (!last || last->end != sweep.at) {
@@ -77,8 +72,32 @@ int segue_find_ram(struct job *job)
 		}
 		last->end = (addr_t)sweep.next;
 	}
-	return last ? SEGUE_OK : segue_refuse(&job->log, code, code == SEGUE_E_NO_RAM ? NULL : "no RAM below 4 GiB");
+	return last != NULL;
 }
+
+int segue_find_ram(struct job *job)
+{
+	const struct segue_load_args *args = job->args;
+	/* Every start or end of a range can start a piece of RAM; so can 0 and 4 GiB. */
+	size_t size = (args->memory_map_count + args->keep_count + args->target_memory_count + 1) * 2 * sizeof *job->ram;
+	int code = SEGUE_E_NO_RAM;
+
+	job->ram = segue_arena_take(&job->arena, size, sizeof(uint64_t));
+	if (!job->ram)
+		return SEGUE_E_WORKSPACE_SMALL;
+	if (find_between(job, 0, ADDRESS_LIMIT, &code))
+		return SEGUE_OK;
+	return segue_refuse(&job->log, code, code == SEGUE_E_NO_RAM ? NULL : "no RAM below 4 GiB");
+}
+
+#if ADDRESS_MAX > UINT32_MAX
+void segue_find_high_ram(struct job *job)
+{
+	int code;
+
+	find_between(job, HIGH_START, HIGH_LIMIT, &code);
+}
+#endif
 
 struct target_map {
 	struct segue_range *ranges;

@@ -109,7 +109,7 @@ static IN_LINE int check_fixed(const struct job *job, const struct segment *s)
 	int code = SEGUE_E_SEGMENT_NOT_RAM;
 	size_t near = 0;
 
-	if (!add_addr(s->dest, s->size, &end) || end > ADDRESS_LIMIT)
+	if (!add_addr(s->dest, s->size, &end) || (end > ADDRESS_LIMIT && !is_high(s->dest)))
 		return refuse(job, SEGUE_E_SEGMENT_NOT_RAM, s, "usable is", 0, ADDRESS_LIMIT);
 	for (size_t i = 0; i < args->keep_count; i++) {
 		const struct segue_range *keep = &args->keep[i];

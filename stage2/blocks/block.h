@@ -20,8 +20,9 @@
 #define BLOCK_DEVICES 0x10u
 #define BLOCK_CATCHER 0x20u
 #define BLOCK_RETURN 0x40u
-#define BLOCK_ELF_CORE 0x80u          /* has no bytes in purgatory */
-#define BLOCK_CRASH 0x100u            /* nor has this one */
+#define BLOCK_ELF_CORE 0x80u           /* has no bytes in purgatory */
+#define BLOCK_CRASH 0x100u             /* nor has this one */
+#define BLOCK_LONG_MODE 0x200u
 
 /* All that SEGUE_LOAD_QUIET_ALL stands for. */
 #define QUIET_EACH \
@@ -45,7 +46,8 @@ struct segue_block {
 extern const struct segue_block *const segue_blocks[] SEGUE_HIDDEN;
 extern const struct segue_block segue_block_cpus SEGUE_HIDDEN, segue_block_real_mode SEGUE_HIDDEN, segue_block_high SEGUE_HIDDEN,
 	segue_block_digest SEGUE_HIDDEN, segue_block_devices SEGUE_HIDDEN, segue_block_catcher SEGUE_HIDDEN,
-	segue_block_return SEGUE_HIDDEN, segue_block_elf_core SEGUE_HIDDEN, segue_block_crash SEGUE_HIDDEN;
+	segue_block_return SEGUE_HIDDEN, segue_block_elf_core SEGUE_HIDDEN, segue_block_crash SEGUE_HIDDEN,
+	segue_block_long_mode SEGUE_HIDDEN;
 
 /* Adds the block to job->blocks. Refuses if it is not linked. */
 int segue_need_block(struct job *job, uint32_t id);

@@ -15,6 +15,7 @@
 #define SEGUE_BLOCK_return 1
 #define SEGUE_BLOCK_elf_core 1
 #define SEGUE_BLOCK_crash 1
+#define SEGUE_BLOCK_long_mode 1
 #endif
 
 const struct segue_block *const segue_blocks[] = {
@@ -44,6 +45,9 @@ const struct segue_block *const segue_blocks[] = {
 #endif
 #ifdef SEGUE_BLOCK_crash
 	&segue_block_crash,
+#endif
+#ifdef SEGUE_BLOCK_long_mode
+	&segue_block_long_mode,
 #endif
 	NULL
 };

@@ -9,7 +9,8 @@
 int segue_need_block(struct job *job, uint32_t id)
 {
 	/* By the number of the bit in id. */
-	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core", "crash"};
+	static const char names[][10] = {"cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core", "crash",
+					 "long_mode"};
 	const char *name = names[0];
 
 	job->blocks |= id;
@@ -23,16 +24,18 @@ int segue_need_block(struct job *job, uint32_t id)
 
 static int need_what_is_asked_for(struct job *job)
 {
-	static const uint32_t wishes[][2] = {
-		{SEGUE_LOAD_INIT_CPUS, BLOCK_CPUS},
-		{SEGUE_LOAD_REAL_MODE, BLOCK_REAL_MODE},
-		{SEGUE_LOAD_DIGEST_REBOOT, BLOCK_DIGEST},
-		{SEGUE_LOAD_CATCHER, BLOCK_CATCHER},
-		{SEGUE_LOAD_RETURN, BLOCK_RETURN},
+	/* By the number of the bit in id. */
+	static const uint32_t wishes[] = {
+		SEGUE_LOAD_INIT_CPUS,
+		SEGUE_LOAD_REAL_MODE,
+		0,
+		SEGUE_LOAD_DIGEST_REBOOT,
 		/* A return also needs the state of the host's devices. */
-		{QUIET_EACH | SEGUE_LOAD_QUIET_ALL | SEGUE_LOAD_RETURN, BLOCK_DEVICES},
-		{SEGUE_LOAD_CRASH, BLOCK_CRASH},
-		{SEGUE_LOAD_CORE | SEGUE_LOAD_CRASH, BLOCK_ELF_CORE},
+		QUIET_EACH | SEGUE_LOAD_QUIET_ALL | SEGUE_LOAD_RETURN,
+		SEGUE_LOAD_CATCHER,
+		SEGUE_LOAD_RETURN,
+		SEGUE_LOAD_CORE | SEGUE_LOAD_CRASH,
+		SEGUE_LOAD_CRASH,
 	};
 	uint32_t flags = job->args->flags;
 	int error = SEGUE_OK;
@@ -42,8 +45,8 @@ static int need_what_is_asked_for(struct job *job)
 	if (job->args->digest)
 		flags |= SEGUE_LOAD_DIGEST_REBOOT;
 	for (size_t i = 0; i < sizeof wishes / sizeof wishes[0] && error == SEGUE_OK; i++)
-		if (flags & wishes[i][0])
-			error = segue_need_block(job, wishes[i][1]);
+		if (flags & wishes[i])
+			error = segue_need_block(job, 1u << i);
 	/* Whether these two work is not known before the target is. */
 	job->blocks &= ~(BLOCK_REAL_MODE | BLOCK_DIGEST);
 	return error;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "common/bytes.h"
+#include "machine/hardware.h"
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;
@@ -19,6 +20,11 @@ bool segue_has_cpuid(void);
 struct cpuid segue_cpuid_features(void);
 /* Does the CPU of this leaf 1 have IA32_APIC_BASE? */
 IN_REGISTER bool segue_has_apic_base(const struct cpuid *one);
+/* Does the CPU have a 64-bit mode? Unknown on the build machine, which is not the target's: true. */
+static inline bool segue_has_long_mode(void)
+{
+	return ADDRESS_MAX > UINT32_MAX || __STDC_HOSTED__ || segue_cpuid_if(0x80000001).edx & CPUID_LM;
+}
 static inline uintptr_t segue_flags(void)
 {
 	uintptr_t flags;

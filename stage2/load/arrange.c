@@ -8,6 +8,8 @@
 #include "load/arrangement.h"
 #include "return/return_page.h"
 
+#define DIGEST_PIECE 0x80000000u       /* bytes of one entry, where one does not hold the size */
+
 static addr_t physical_of(const struct job *job, const void *in_workspace)
 {
 	return job->workspace_phys + (addr_t)((const uint8_t *)in_workspace - job->workspace);
@@ -93,12 +95,18 @@ static void add_digest(struct arrangement *a)
 	for (size_t i = 0; job->bundle.digest && i < job->segment_count; i++) {
 		const struct segment *s = &job->segments[i];
 		struct segue_move entry = {
-			.dst = s->dest, .src = a->housing.home + PURGATORY_DIGEST_AT, .size = (uint32_t)s->source.size,
-			.op = SEGUE_MOVE_DIGEST,
+			.dst = s->dest, .src = a->housing.home + PURGATORY_DIGEST_AT, .op = SEGUE_MOVE_DIGEST,
 		};
+		addr_t left = s->source.size;
 
-		if (s->in_digest)
+		if (!s->in_digest)
+			continue;
+		for (; is_high(left); left -= entry.size, entry.dst += entry.size) {
+			entry.size = DIGEST_PIECE;
 			emit(&a->list, &entry);
+		}
+		entry.size = (uint32_t)left;
+		emit(&a->list, &entry);
 	}
 }
 

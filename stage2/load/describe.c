@@ -49,6 +49,7 @@ int segue_describe(const void *workspace, struct segue_description *d)
 		d->real_mode = 1;
 		d->entry += (uint32_t)job->entry.real_code * 16;
 	}
+	d->long_mode = segue_is_long_mode(&job->entry);
 	return SEGUE_OK;
 }
 

@@ -12,10 +12,6 @@
 #include "leave/reach.h"
 #include "load/load_extra.h"
 
-#define LEAF_EXTENDED 0x80000000u     /* EAX: the highest extended leaf */
-#define LEAF_LONG_MODE 0x80000001u    /* EDX, bit 29 */
-#define LONG_MODE 0x20000000u
-
 /* Returns what is wrong with an array of count elements, or NULL. The workspace has room for limit of them. */
 static const char *count_is_wrong(const void *array, size_t count, size_t element, size_t limit)
 {
@@ -201,22 +197,11 @@ static int prepare(struct job *job)
 	return check_further(job, CHECK_PARTS);
 }
 
-/* Does the CPU have a 64-bit mode? Unknown on the build machine, which is not the target's. */
-static bool has_long_mode(void)
-{
-#if ADDRESS_MAX == UINT32_MAX && !__STDC_HOSTED__
-	return segue_has_cpuid() && segue_cpuid(0).eax != 0 && segue_cpuid(LEAF_EXTENDED).eax >= LEAF_LONG_MODE &&
-	       segue_cpuid(LEAF_EXTENDED).eax <= LEAF_EXTENDED + 0xffff && (segue_cpuid(LEAF_LONG_MODE).edx & LONG_MODE);
-#else
-	return true;
-#endif
-}
-
 static void say_width(struct job *job)
 {
 	if (!SEGUE_SENTENCES || !job->is_64_bit)
 		return;
-	if (has_long_mode())
+	if (segue_has_long_mode())
 		segue_say(&job->log, SEGUE_LOG_INFO, "the kernel needs a 64-bit CPU");
 	else
 		segue_say(&job->log, SEGUE_LOG_WARNING, "the kernel needs a 64-bit CPU, and this one has no 64-bit mode");
@@ -229,7 +214,8 @@ static int place_and_plan(struct job *job)
 	if ((error = segue_load_kernel(job)) != SEGUE_OK)
 		return error;
 	say_width(job);
-	if (segue_is_real_mode(&job->entry) && (error = segue_need_block(job, BLOCK_REAL_MODE)) != SEGUE_OK)
+	_Static_assert(ENTRY_REAL_MODE == BLOCK_REAL_MODE && ENTRY_LONG_MODE == BLOCK_LONG_MODE, "loader.h");
+	if (job->entry.selectors >= ENTRY_REAL_MODE && (error = segue_need_block(job, job->entry.selectors)) != SEGUE_OK)
 		return error;
 	if ((error = segue_step_blocks(job, BLOCK_PLACED)) != SEGUE_OK)
 		return error;

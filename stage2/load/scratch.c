@@ -76,6 +76,9 @@ int segue_find_scratch(struct job *job, const struct runs *runs, struct scratch 
 	for (size_t i = 0; i < job->ram_count; i++) {
 		addr_t start = job->ram[i].start, end = job->ram[i].end;
 
+		/* Purgatory's code, and what it sets aside, is below 4 GiB. */
+		if (is_high(start))
+			break;
 		/* Below 1 MiB is data that not every map lists (EBDA, data of option ROMs). */
 		if (start < ONE_MIB)
 			start = ONE_MIB;

@@ -2,6 +2,7 @@
 /* For purgatory, which is assembled once for both architectures: no number here may depend on the architecture. */
 #include "leave/loaded.h"
 #include "leave/list.h"
+#include "common/long_entry.h"
 #include "return/return_page.h"
 #include "numbers/numbers.h"
 
@@ -13,6 +14,8 @@
 #define DIGEST(field) OFFSET(sha256, struct purgatory_digest, field)
 #define PARKING(field) OFFSET(parking, struct parking, field)
 #define RETURN(field) OFFSET(return_page, struct return_page, field)
+#define LONG(field) OFFSET(long_entry, struct long_entry, field)
+#define LONG_REGISTER(name, index) EQU("long_entry." #name, offsetof(struct long_entry, registers) + (index) * sizeof(uint64_t))
 #define MOVE(field) OFFSET(move, struct segue_move, field)
 
 const struct number segue_numbers[] = {
@@ -48,6 +51,7 @@ const struct number segue_numbers[] = {
 	NUMBER(PURGATORY_INIT_CPUS),
 	NUMBER(PURGATORY_CPUS),
 	NUMBER(PURGATORY_TO_HOST),
+	NUMBER(PURGATORY_LONG_MODE),
 
 	RETURN(purgatory), RETURN(exchanges), RETURN(crossing), RETURN(leave), RETURN(result), RETURN(word), RETURN(ebp),
 	RETURN(esp), RETURN(eip),
@@ -93,6 +97,14 @@ const struct number segue_numbers[] = {
 	NUMBER(PARKING_STACK),
 	PARKING(lock), PARKING(count), PARKING(listed), PARKING(left), PARKING(home), PARKING(arrived),
 	EQU("parking.idt_pointer", offsetof(struct parking, idt_limit)), PARKING(ids), PARKING(idt), PARKING(stacks),
+
+	LONG_REGISTER(rax, LONG_RAX), LONG_REGISTER(rcx, LONG_RCX), LONG_REGISTER(rdx, LONG_RDX), LONG_REGISTER(rbx, LONG_RBX),
+	LONG_REGISTER(rsp, LONG_RSP), LONG_REGISTER(rbp, LONG_RBP), LONG_REGISTER(rsi, LONG_RSI), LONG_REGISTER(rdi, LONG_RDI),
+	LONG_REGISTER(r8, LONG_R8),
+	LONG(rip), LONG(rflags), LONG(efer), LONG(pat), LONG(cr0), LONG(cr3), LONG(cr4), LONG(gdt), LONG(gdt_limit), LONG(code),
+	LONG(data), LONG(tss),
+	SIZE_OF(long_entry, struct long_entry),
+	NUMBER(LONG_ENTRY_SWITCH),
 
 	MOVE(dst), MOVE(src), MOVE(size), MOVE(op),
 	SIZE_OF(move, struct segue_move),

@@ -338,8 +338,9 @@ report_text:
 stopped_text:
 	db "; stopped", 13, 10, 0
 ; Intel SDM vol. 3, table 6-1; AMD APM vol. 2, table 8-1
+%define MNEMONICS "DEDB--BPOFBRUDNMDF--TSNPSSGPPF--MFACMCXMVECP------------HVVCSX--"
 mnemonics:
-	db "DEDB--BPOFBRUDNMDF--TSNPSSGPPF--MFACMCXMVECP------------HVVCSX--"
+	db MNEMONICS
 %if $ - mnemonics != IDT_VECTORS * 2
 	%error "two letters for each vector"
 %endif

@@ -75,11 +75,12 @@ endstruc
 
 ; high_move
 ;   mode      32-bit, flat segments, paging off; high_begin was called
-;   in        ESI   a COPY, SWAP or ZERO that touches RAM above 4 GiB. Its ranges do not overlap, so its direction
-;                   does not matter: the target and all bytes set aside lie below 4 GiB.
+;   in        ESI   a COPY, SWAP, ZERO or DIGEST that touches RAM above 4 GiB. Its ranges do not overlap, so its direction
+;                   does not matter: bytes that are set aside lie below 4 GiB, and a segment above it lies where it is, or where
+;                   no source is (loaders/linux_place.c).
 ;   out       the move is done; paging off
 ;   clobbers  EAX EBX ECX EDX EDI EFLAGS
-;   stack     slide_size + 28 bytes besides the return address
+;   stack     slide_size + 28 bytes besides the return address; for a DIGEST sha256_update's too
 high_move:
 	push esi
 	push ebp
@@ -130,10 +131,14 @@ high_move:
 .fits:
 	mov [esp + slide.move + move.size], ecx
 	sub [esp + slide.left + move.size], ecx
-	add [esp + slide.left + move.src], ecx
-	adc dword [esp + slide.left + move.src + 4], 0
 	add [esp + slide.left + move.dst], ecx
 	adc dword [esp + slide.left + move.dst + 4], 0
+	; A DIGEST's source is the structure that all of them are added to.
+	cmp byte [esp + slide.move + move.op], SEGUE_MOVE_DIGEST
+	je .source_stays
+	add [esp + slide.left + move.src], ecx
+	adc dword [esp + slide.left + move.src + 4], 0
+.source_stays:
 	mov esi, esp
 	push ebp
 	call segue_purgatory_move

@@ -47,6 +47,12 @@
 ;   22. From the LIDT to the target's first instruction (22 instructions) no handler catches an NMI or an
 ;       exception. An NMI in protected mode is then a shutdown. In real mode it runs the BIOS's handler, which returns
 ;       to CS * 16 + IP, not to the base that the CPU still has cached. None of these instructions faults by itself.
+;   With PURGATORY_LONG_MODE (long_mode.asm) points 10 to 12, 15 and 16 hold, except for EFER and PAT. Instead of the others:
+;   33. 64-bit mode; RFLAGS, RIP and the general registers, RSP too, from struct long_entry.
+;   34. CR0, CR3, CR4, EFER and PAT from struct long_entry, EFER with LMA; CR2 0.
+;   35. GDTR, CS and TR from struct long_entry; all other segment registers have its data selector. LDTR 0.
+;   36. IDTR base 0, limit 0. Point 7 holds up to that LIDT; one instruction follows it. With params.catcher IDTR is the
+;       catcher's, and every NMI or exception finds a handler (catcher64.asm's contract).
 ;   Other CPUs (cpus.asm)
 ;   23. Each enters at offset PURGATORY_PARK of the page, from the gate, in the state of points 1 and 2. It holds the lock of
 ;       struct parking (parking.h), which is in the workspace like this page. Until it releases the lock, the next page
@@ -252,6 +258,8 @@ entry:
 	jnz go_to_host
 	test byte [PARAM(flags)], PURGATORY_REAL_MODE
 	jnz enter_real_mode
+	test byte [PARAM(flags) + 1], PURGATORY_LONG_MODE >> 8
+	jnz enter_long_mode
 
 	; Point 14, then 13: TR is loaded from the table that the target finds.
 	mov eax, [PARAM(gdt_offset)]
@@ -387,7 +395,9 @@ section .cpus follows=.text vstart=PURGATORY_BLOCKS_AT align=16
 %include "cpus.asm"
 section .real_mode follows=.cpus vfollows=.cpus align=16 valign=16
 %include "real_mode.asm"
-section .high follows=.real_mode vfollows=.real_mode align=32 valign=32
+section .long_mode follows=.real_mode vfollows=.real_mode align=16 valign=16
+%include "long_mode.asm"
+section .high follows=.long_mode vfollows=.long_mode align=32 valign=32
 %include "high.asm"
 section .digest follows=.high vfollows=.high align=16 valign=16
 %include "digest.asm"
@@ -405,8 +415,11 @@ blocks_end:
 section .catcher follows=.devices vstart=0 align=16
 %include "catcher.asm"
 
+section .catcher64 follows=.catcher vstart=0 align=16
+%include "catcher64.asm"
+
 ; As is the place of the page that the target comes back to.
-section .return follows=.catcher vstart=RETURN_ENTRY_AT align=16
+section .return follows=.catcher64 vstart=RETURN_ENTRY_AT align=16
 %include "return.asm"
 %include "return_msrs.asm"
 %if $ - $$ + RETURN_ENTRY_AT > RETURN_STACK_TOP - 512

@@ -54,6 +54,7 @@ struct purgatory_params {
 #define PURGATORY_INIT_CPUS 0x80u     /* and others run: INIT to all */
 #define PURGATORY_CPUS 0x200u         /* cpus.asm is there: a CPU may park */
 #define PURGATORY_TO_HOST 0x400u      /* the target has come back: the host is entered instead, through return_page */
+#define PURGATORY_LONG_MODE 0x800u
 #define PURGATORY_BOOT_CPU_ONLY 0x100u /* for the gate: there is an IA32_APIC_BASE, whose BSP bit must be set */
 
 /* Bits of quiet, those of SEGUE_LOAD_QUIET_* */
@@ -139,7 +140,7 @@ _Static_assert(sizeof(struct purgatory_kept) <= KEPT_SIZE, "KEPT_SIZE");
 /* The running SHA-256, in the page after the core. */
 struct purgatory_digest {
 	uint32_t hash[8];             /* a to h; big-endian bytes once finished */
-	uint32_t bytes;               /* so far; 32 bits suffice, as the bytes lie below 4 GiB */
+	uint32_t bytes[2];            /* so far, low dword first */
 	uint32_t fast;                /* not 0: the SHA extensions may be used */
 	uint8_t block[64];            /* bytes that do not fill a block yet */
 };
@@ -152,6 +153,7 @@ struct purgatory_bytes {
 };
 extern const struct purgatory_bytes segue_purgatory_core SEGUE_HIDDEN, segue_purgatory_cpus SEGUE_HIDDEN,
 	segue_purgatory_real_mode SEGUE_HIDDEN, segue_purgatory_high SEGUE_HIDDEN, segue_purgatory_digest SEGUE_HIDDEN,
-	segue_purgatory_devices SEGUE_HIDDEN, segue_purgatory_catcher SEGUE_HIDDEN, segue_purgatory_return SEGUE_HIDDEN;
+	segue_purgatory_devices SEGUE_HIDDEN, segue_purgatory_catcher SEGUE_HIDDEN, segue_purgatory_return SEGUE_HIDDEN,
+	segue_purgatory_long_mode SEGUE_HIDDEN, segue_purgatory_catcher64 SEGUE_HIDDEN;
 
 #endif

@@ -20,6 +20,7 @@ sha256_begin:
 	xor eax, eax
 	stosd
 	stosd
+	stosd
 	ret
 
 ; sha256_update
@@ -31,6 +32,7 @@ sha256_begin:
 sha256_update:
 	mov eax, [edi + sha256.bytes]
 	add [edi + sha256.bytes], ecx
+	adc dword [edi + sha256.bytes + 4], 0
 	and eax, SHA256_BLOCK - 1
 	jz .whole
 	mov edx, SHA256_BLOCK
@@ -87,8 +89,8 @@ sha256_finish:
 .length:
 	call .zeros
 	mov eax, [edi + sha256.bytes]
-	mov edx, eax
-	shr edx, 32 - 3			; eight bits a byte
+	mov edx, [edi + sha256.bytes + 4]
+	shld edx, eax, 3			; eight bits a byte
 	shl eax, 3
 	call swap_bytes
 	mov [edi + sha256.block + SHA256_BLOCK - 4], eax

@@ -8,7 +8,8 @@
 bool segue_is_for_linux(const struct job *job)
 {
 	for (const struct segue_loader *const *each = segue_loaders; *each; each++)
-		if ((*each)->family == FAMILY_LINUX && (*each)->recognise(&job->bundle.kernel))
+		if ((*each)->is_linux ? (*each)->is_linux(job) :
+					(*each)->family == FAMILY_LINUX && (*each)->recognise(&job->bundle.kernel))
 			return true;
 	return false;
 }

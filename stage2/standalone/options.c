@@ -365,6 +365,10 @@ enum option_verdict options_take(struct options *options, const char *word)
 		options->verbose = true;
 	else if (is_word(word, "linux16"))
 		options->load_flags |= SEGUE_LOAD_REAL_MODE;
+	else if (is_word(word, "linux64"))
+		options->load_flags |= SEGUE_LOAD_LINUX_64;
+	else if (is_word(word, "vmlinux"))
+		options->load_flags |= SEGUE_LOAD_VMLINUX;
 	else if (is_word(word, "catcher"))
 		options->load_flags |= SEGUE_LOAD_CATCHER;
 	else

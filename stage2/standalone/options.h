@@ -23,6 +23,8 @@
  *   multiboot=2      a kernel with Multiboot headers of both versions is loaded by version 2, not by version 1
  *   elf64=32bit      the entry of an ELF64 without a Multiboot header is 32-bit code
  *   linux16          start a Linux in its 16-bit setup code, which calls the BIOS itself; needs a BIOS
+ *   linux64          start a Linux at its 64-bit entry, in 64-bit mode
+ *   vmlinux          an ELF kernel is a Linux, also without notes that say so
  *   catcher          print an exception, with all registers, in a target that has no IDT of its own yet
  *   within=LIST      the target may use only this memory: ranges START-END, separated by commas, as 64K-640K or
  *                    0x10000-0xa0000; END is not included; given again, it adds ranges. Linux needs 64K-640K too

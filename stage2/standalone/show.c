@@ -106,8 +106,8 @@ void show_target(const void *workspace, bool verbose)
 
 	if (segue_describe(workspace, &description) != SEGUE_OK)
 		return;
-	say(SEGUE_LOG_INFO, "Target: %s%s%s, entry 0x%08x, %u segment%s:", description.protocol,
-		*description.container ? " in " : "", description.container, description.entry,
+	say(SEGUE_LOG_INFO, "Target: %s%s%s, %sentry 0x%08x, %u segment%s:", description.protocol,
+		*description.container ? " in " : "", description.container, description.long_mode ? "64-bit " : "", description.entry,
 		(unsigned)description.segment_count, description.segment_count == 1 ? "" : "s");
 	show_segments(workspace, &description, verbose);
 	say(SEGUE_LOG_INFO, "Plan: %u move%s: %llu bytes of payload, %llu in place, %llu moved, "

@@ -85,6 +85,13 @@ def packed_linux(folder):
                             "--initrd", LARGE.path, "--cmdline", BUSYBOX_LINE))]
 
 
+def packed_vmlinux(folder):
+    """A compressed vmlinux, which `segue pack` unpacks."""
+    packed = os.path.join(folder, "vmlinux.lz4")
+    subprocess.run(["lz4", "-q", "-1", "-f", at("vmlinux-i386/vmlinux"), packed], check=True)
+    return [Part(segue_pack(os.path.join(folder, "packed.bundle"), "--kernel", packed, "--initrd", INITRD.path, "--cmdline", BUSYBOX_LINE))]
+
+
 def packed_fiwix(folder):
     return [Part(segue_pack(os.path.join(folder, "packed.fiwix"), "--format", "fiwix", "--kernel", at("di-i386/linux"),
                             "--initrd", INITRD.path), BUSYBOX_LINE)]
@@ -131,6 +138,11 @@ TABLE = {
     "busybox-amd64": Target(
         [Part(at("di-amd64/linux"), BUSYBOX_LINE), INITRD],
         [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=6),
+    "vmlinux-i386": Target(
+        [Part(at("vmlinux-i386/vmlinux"), BUSYBOX_LINE), INITRD],
+        [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=5),
+    "packed-vmlinux": Target(
+        None, [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=5, pack=packed_vmlinux, line=BUSYBOX_LINE),
     "smp-amd64": Target(
         [Part(at("di-amd64/linux"), BUSYBOX_LINE), INITRD],
         [r"^INITRAMFS-(OK|BAD) .*\n"], check=expect.initramfs, seconds=7, machine=("-smp", "3")),
@@ -257,6 +269,11 @@ CELLS = [Cell(*row) for row in (
     ("busybox-amd64", "uefi2", 6144),
     ("busybox-amd64", "uefi1", 1024, True),
     ("busybox-amd64", "ipxe", 6144, True),
+    ("vmlinux-i386", "kernel", 64),
+    ("vmlinux-i386", "grub2", 6144, True),
+    ("vmlinux-i386", "uefi2", 256, True),
+    ("packed-vmlinux", "kernel", 96),
+    ("packed-vmlinux", "ide-cd", 96, True),
     ("smp-amd64", "kernel", 256),
     ("smp-amd64", "uefi2", 512, True),
     ("cloud-amd64", "kernel", 256),

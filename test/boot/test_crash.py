@@ -21,7 +21,7 @@ from cells import INITRD, at, segue_pack
 from gdbstub import GdbStub
 from host_matrix import MODES
 from images import Part, qemu_kernel, write
-from qemu import BUILD, ROOT, Qemu
+from qemu import BUILD, PATIENCE, ROOT, Qemu
 from test_devices import frames, network_card
 from test_hosts import LONG_BASE, host
 
@@ -233,7 +233,7 @@ def test_crash(cell, post_mortem, row, tmp_path):
     with receives, Qemu(name, memory=f"{MEMORY >> 20}M", cpu="max", gdb=True, paused=True, **boot) as vm:
         with GdbStub(vm.gdb_port) as cpu:
             cpu.break_at(symbols.at["segue_exec"])
-            cpu.cont(timeout=60)
+            cpu.cont(timeout=60 * PATIENCE)
             vm.qmp("pmemsave", val=0, size=MEMORY, filename=files[0])
             cpu.clear_break(symbols.at["segue_exec"])
             cpu.run()

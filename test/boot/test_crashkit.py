@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A crash kit (segue crashkit), as `make crashkit` makes it: a host loads it at boot and panics; the kit saves the host's memory to a
+"""A crash kit (segue crashkit), by `make crashkit`: a host loads it at boot and panics; the kit saves the host's memory to a
 disk or sends it; segue core and gdb read what was saved."""
 import gzip
 import os
@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from host_matrix import MODES
-from images import TARGETS, Part, comma, qemu_kernel, run, write
+from images import Part, comma, qemu_kernel, run, write
 from qemu import BUILD, ROOT, Qemu
 from test_crash import Symbols, gdb
 from test_hosts import host
@@ -30,19 +30,19 @@ DISKS = {
 
 @pytest.fixture(scope="module")
 def kit(targets, tmp_path_factory):
-    """kit(WORDS..., root="crashkit"): a kit made of these packages: its path, and how many MiB it needs."""
+    """kit(WORDS..., kernel=""): what `make crashkit` makes with these options: its path, and how many bytes of memory it needs."""
     folder = tmp_path_factory.mktemp("kits")
     made = {}
 
-    def make(*words, root="crashkit"):
-        path = str(folder / re.sub(r"\W", "_", " ".join([root, *words])))
+    def make(*words, kernel=""):
+        path = str(folder / re.sub(r"\W", "_", " ".join(["kit" + kernel, *words])))
         if path not in made:
-            done = subprocess.run([os.path.join(ROOT, "test/targets/fetch"), root], capture_output=True, text=True)
+            done = subprocess.run([os.path.join(ROOT, "test/targets/fetch"), f"crashkit-{kernel}".rstrip("-")], capture_output=True, text=True)
             if done.returncode:
                 pytest.skip(done.stderr.strip())
-            done = subprocess.run([os.path.join(BUILD, "segue"), "crashkit", "--root", os.path.join(TARGETS, root), *words, "-o", path],
-                                  capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
+            done = subprocess.run(["make", "-s", "crashkit", f"CRASHKIT={path}", f"CRASHKIT_KERNEL={kernel}",
+                                   f"CRASHKIT_OPTIONS={' '.join(words)}"], cwd=ROOT, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
             made[path] = int(re.search(r"^  memory +(\d+) MiB at least, and 64 KiB to 640 KiB$", done.stdout, re.MULTILINE)[1]) << 20
         return path, made[path]
     return make
@@ -152,7 +152,7 @@ def test_fat(bus, kit, tmp_path):
     """On each kind of disk of a PC, with the kernel for PCs."""
     disk = str(tmp_path / "disk")
     make_fat(disk)
-    with boot("fat-" + bus, "pae-high", kit("--append", "crashkit.wait=60", root="crashkit-pc"), disk, bus) as vm:
+    with boot("fat-" + bus, "pae-high", kit("--append", "crashkit.wait=60", kernel="pc"), disk, bus) as vm:
         vm.wait_for("^crashkit: The machine will now turn off", timeout=120, but_not=BAD)
         vm.wait_exit(timeout=20)
         assert re.fullmatch(r"Saved: vmcore-1\.gz on SEGUECORE, \d+ KiB\.", says(vm)[-2]), says(vm)
@@ -222,7 +222,7 @@ def test_a_shell(kit):
 @pytest.mark.full
 def test_enter_at_the_screen(kit):
     """Instead of the wait; the last console= is the serial port."""
-    with boot("enter", "long", kit("--wait", "0", "--then", "reboot", "--append", "crashkit.pause=600", root="crashkit-pc")) as vm:
+    with boot("enter", "long", kit("--wait", "0", "--then", "reboot", "--append", "crashkit.pause=600", kernel="pc")) as vm:
         vm.wait_for("^crashkit: Press Enter for a shell. The machine will restart in 600 seconds.", timeout=90, but_not=BAD)
         keys = lambda *names: [vm.qmp("send-key", keys=[{"type": "qcode", "data": each}]) for each in names]
         keys("ret")

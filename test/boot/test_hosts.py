@@ -500,12 +500,13 @@ def test_real_target_in_bochs(mode, target, marker, state, targets, tmp_path, ro
 NOT_REFUSED_HERE = {11, 15, 16, 24, 72, 118, 130, 136, 137, 138, 140}
 FIRST_READY_CODE = 150
 MULTIBOOT2_CODES = range(200, 220)
+VMLINUX_CODES = range(240, 250)
 
 
 def load_codes():
     with open(os.path.join(ROOT, "include/segue.h")) as file:
         codes = {int(each) for each in re.findall(r"^\tSEGUE_E_\w+ = (\d+)", file.read(), re.MULTILINE)}
-    return {each for each in codes if each < FIRST_READY_CODE or each in MULTIBOOT2_CODES}
+    return {each for each in codes if each < FIRST_READY_CODE or each in MULTIBOOT2_CODES or each in VMLINUX_CODES}
 
 
 @pytest.mark.parametrize("mode", ["flat", "4k-high", "long",

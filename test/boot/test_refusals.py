@@ -124,7 +124,10 @@ CASES = {
                           r"segment 1, 0x\w+ bytes at offset 0x\w+, file's end 0x493e0"),
     "elf-class": Case(lambda folder: patch(elf32(), 4, "<B", 3), 61, r"3"),
     "elf-machine": Case(lambda folder: elf32(machine=40), 65, r"40 at offset 18"),
-    "elf-64-bit": Case(lambda folder: [Part(at("vmlinux-amd64/vmlinux"))], 72, r"64-bit ELF", "256M"),
+    # gnumach without its Multiboot header
+    "elf-64-bit": Case(lambda folder: patch(read(at("gnumach/kernel")), 0x1004, "<I", 0), 72, r"64-bit ELF"),
+    "vmlinux-hole": Case(lambda folder: elf32(((0x90000, b"\xf4", 4), (0x100000, b"\xf4", 4)), 0x100000), 240,
+                         r"vmlinux not in one piece of RAM: 0x90000 to 0x100004", args="vmlinux"),
     "elf-overlap": Case(lambda folder: elf32(((0x100000, b"\xf4" * 64, 64), (0x100020, b"\xf4" * 64, 64))), 131,
                         r"ELF segment 1 at 0x100020 to 0x100060; ELF segment 0x100000 to 0x100040"),
     "elf-outside-ram": Case(lambda folder: elf32(((0xe0000000, b"\xf4", 4096),), 0xe0000000), 132,

@@ -49,6 +49,7 @@ class Target:
 MULTIBOOT = Target("multiboot", "inspect.mb.elf", 0x08, 60)
 MULTIBOOT2 = Target("multiboot2", "inspect.mb2.elf", 0x08, 60)
 LINUX = Target("linux", "inspect.bzimage", 0x10, 80)
+VMLINUX = Target("vmlinux", "inspect.vmlinux.elf", 0x10, 80)
 VIDEO = Target("video", "inspect.mb-video.elf", 0x08, 60)
 PLAIN = Target("elf", "inspect.plain.elf", 0x08, 40)
 TARGETS = [MULTIBOOT, LINUX, PLAIN]
@@ -187,7 +188,7 @@ def check_entry(registers, target, passed, catcher=False):
     assert not wrong, "\n".join(wrong)
 
 
-PASSED = {"multiboot": {"EAX", "EBX"}, "multiboot2": {"EAX", "EBX"}, "linux": {"ESI"}, "elf": set()}
+PASSED = {"multiboot": {"EAX", "EBX"}, "multiboot2": {"EAX", "EBX"}, "linux": {"ESI"}, "vmlinux": {"ESI"}, "elf": set()}
 
 
 def check_verdict(seen, target, registers):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The segue command, as a user sees it. SEGUE names another binary than build/segue."""
 import gzip
+import hashlib
+import lzma
 import os
 import re
 import shutil
@@ -187,7 +189,7 @@ def test_pack_gunzips_the_kernel_only(files):
     (files / "k.gz").write_bytes(gzip.compress(linux_kernel()))
     (files / "i.gz").write_bytes(gzip.compress(b"initrd"))
     done = segue("pack", "--kernel", files / "k.gz", "--initrd", files / "i.gz", "-o", files / "out")
-    assert "gunzipped" in done.stdout
+    assert f"{files}/k.gz: unpacked by gzip from " in done.stdout
     found = members((files / "out").read_bytes())
     assert found["kernel"][1] == linux_kernel()
     assert found["initrd"][1] == (files / "i.gz").read_bytes()
@@ -321,10 +323,219 @@ def test_what_is_no_bundle_gets_a_hint(files):
     (files / "initramfs").write_bytes(archive)
     text = segue("info", files / "initramfs", status=1).stdout
     assert "init at offset 0x0; if it is an initrd, hand it over after the kernel (code 42)" in text
-    for magic, words in ((b"\xfd7zXZ\0", "by xz"), (b"BZh91AY&SY", "by bzip2"), (b"\x28\xb5\x2f\xfd", "by zstd"),
-                         (b"\x02\x21\x4c\x18", "by lz4"), (b"\x5d\0\0\x80\0" + b"\xff" * 8, "by lzma")):
-        (files / "k").write_bytes(magic + bytes(100))
-        assert words in segue("info", files / "k", status=1).stdout
+    (files / "initramfs.xz").write_bytes(lzma.compress(archive))
+    text = segue("info", files / "initramfs.xz", status=1).stdout
+    assert "hand it over after the kernel (code 42)" in text and "unpacked by xz" in text
+    (files / "k").write_bytes(b"\x89LZO" + bytes(100))
+    assert "compressed: blob, by lzop; if it is an initrd, hand it over after the kernel (code 23)" in segue("info", files / "k", status=1).stdout
+
+
+def vmlinux(sign=True, is_64=False):
+    """Linux as an ELF file: two segments with a gap between them, and a note of the build's salt."""
+    note = struct.pack("<III", 6, 11, 0x100) + b"Linux\0\0\0" + b"6.1.0-test\0\0" if sign else b""
+    machine, base, form = (62, 0xFFFFFFFF80000000, "<IIQQQQQQ") if is_64 else (3, 0xC0000000, "<8I")
+    rows = [(1, 0x1000, 0x1000000, 3000, 3000), (1, 0x2000, 0x1800000, 500, 9000), (4, 0x3000, 0x1000100, len(note), len(note))]
+    if is_64:
+        header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, 0x1000000, 64, 0, 0, 64, 56, 3, 0, 0, 0)
+        table = b"".join(struct.pack(form, kind, 7, at, base + dest, dest, size, all_, PAGE) for kind, at, dest, size, all_ in rows)
+    else:
+        header = b"\x7fELF\1\1\1" + bytes(9) + struct.pack("<HHIIIIIHHHHHH", 2, machine, 1, 0x1000000, 52, 0, 0, 52, 32, 3, 0, 0, 0)
+        table = b"".join(struct.pack(form, kind, at, base + dest, dest, size, all_, 7, PAGE) for kind, at, dest, size, all_ in rows)
+    body = bytes(i * 11 % 249 for i in range(0x2000))
+    return ((header + table).ljust(0x1000, b"\0") + body + note).ljust(0x3100, b"\0")
+
+
+# ---- Linux as an ELF file ----
+
+def test_info_vmlinux(files):
+    (files / "k").write_bytes(vmlinux())
+    text = segue("info", files / "k").stdout
+    for line in (r"k: Linux, \d+ bytes", r"ELF +32-bit, little-endian, i386", r"  Linux +vmlinux, build salt 6\.1\.0-test\n", r"boots as +Linux\n",
+                 r"entry +0x01000000 \(physical\)", r"needs +8\.0 MiB \(0x802328\) for itself",
+                 r"0x01000000 - 0x01800000 +3000 bytes \+ +8385608  ELF segment", r"0x01800000 - 0x01802328 +500 bytes \+ +8500  ELF segment 1"):
+        assert re.search(line, text), (line, text)
+
+
+def test_vmlinux_without_notes(files):
+    """Older kernels have none: the user says what it is, to info, plan and pack; and an image's segue.elf is told."""
+    (files / "k").write_bytes(vmlinux(sign=False))
+    assert "boots as        ELF, entered" in segue("info", files / "k").stdout
+    assert "boots as        Linux\n" in segue("info", "--vmlinux", files / "k").stdout
+    assert f"k: ELF, entry" in segue("plan", files / "k").stdout
+    assert f"k: Linux, entry" in segue("plan", "--vmlinux", files / "k").stdout
+    segue("pack", "--vmlinux", "--kernel", files / "k", "--initrd", files / "initrd", "--digest", "-o", files / "b")
+    assert "digest" in segue("info", "--vmlinux", files / "b").stdout
+    segue("disk", "--vmlinux", "--kernel", files / "k", "--options", "quiet", "-o", files / "image")
+    assert re.search(r"options +quiet vmlinux\n", segue("info", "--vmlinux", files / "image").stdout)
+    segue("disk", "--vmlinux", "--kernel", files / "k", "--options", "vmlinux", "-o", files / "image")
+    assert re.search(r"options +vmlinux\n", segue("info", "--vmlinux", files / "image").stdout)
+    segue("disk", "--vmlinux", "--elf-entry-32", "--kernel", files / "k", "-o", files / "image")
+    assert re.search(r"options +elf64=32bit vmlinux\n", segue("info", "--vmlinux", files / "image").stdout)
+
+
+def test_a_64_bit_vmlinux(files):
+    (files / "k").write_bytes(vmlinux(is_64=True))
+    text = segue("info", files / "k").stdout
+    assert "boots as        Linux, by its 64-bit entry\n" in text and re.search(r"needs +a 64-bit CPU\n", text)
+    assert "k: Linux, 64-bit entry 0x01000000, " in segue("plan", files / "k").stdout
+    segue("pack", "--kernel", files / "k", "-o", files / "out")
+    (files / "old").write_bytes(vmlinux(sign=False, is_64=True))
+    assert "64-bit ELF entry (code 72)" in segue("info", files / "old", status=1).stdout
+    assert "boots as        Linux, by its 64-bit entry\n" in segue("info", "--vmlinux", files / "old").stdout
+
+
+# ---- compressed kernels ----
+
+def tool(*words):
+    return lambda data: subprocess.run(words, input=data, capture_output=True, check=True).stdout
+
+
+# What the compressors' own programs write; name, the words of a refusal
+PACKERS = {
+    "gzip": ("gzip", "gunzip", tool("gzip", "-9", "-n")), "xz": ("xz", "unxz", tool("xz", "-6")),
+    "xz-crc32-x86": ("xz", "unxz", tool("xz", "--check=crc32", "--x86", "--lzma2=dict=1MiB")),
+    "zstd": ("zstd", "unzstd", tool("zstd", "-q", "-19")), "zstd-ultra": ("zstd", "unzstd", tool("zstd", "-q", "--ultra", "-22", "--check")),
+    "lz4": ("lz4", "unlz4", tool("lz4", "-q", "-9")), "lz4-legacy": ("lz4", "unlz4", tool("lz4", "-q", "-l", "-9")),
+    "lzma": ("lzma", "unlzma", tool("xz", "--format=lzma", "-9")),
+    "lzma-sized": ("lzma", "unlzma", lambda data: (lambda packed: packed[:5] + struct.pack("<Q", len(data)) + packed[13:])(
+        lzma.compress(data, lzma.FORMAT_ALONE))),
+    "bzip2": ("bzip2", "bunzip2", tool("bzip2", "-9")),
+}
+packers = pytest.mark.parametrize("packer", PACKERS)
+
+
+def incompressible(size):
+    return b"".join(hashlib.sha256(struct.pack("<I", i)).digest() for i in range(size // 32))
+
+
+@packers
+def test_compressed_kernels(files, packer):
+    """Named by info and plan, unpacked by pack: the kernel in the bundle is the one that was compressed."""
+    name, _, pack = PACKERS[packer]
+    for kind, kernel in (("vmlinux", vmlinux()), ("bzimage", linux_kernel() + incompressible(9 << 17)), ("mb", multiboot_kernel())):
+        packed = pack(kernel)
+        (files / kind).write_bytes(packed)
+        text = segue("info", files / kind).stdout
+        assert f"{len(kernel)} bytes unpacked by {name} from {len(packed)}\n" in text
+        assert f" (unpacked by {name}): " in segue("plan", files / kind).stdout
+        done = segue("pack", "--kernel", files / kind, "--cmdline", "a", "-o", files / "out")
+        assert f"{kind}: unpacked by {name} from " in done.stdout
+        found = members((files / "out").read_bytes())["kernel"][1]
+        assert hashlib.sha256(found).digest() == hashlib.sha256(kernel).digest()
+    (files / "plain").write_bytes(kernel)
+    segue("disk", "--kernel", files / "plain", "-o", files / "a.img")
+    segue("disk", "--kernel", files / kind, "-o", files / "b.img")
+    assert (files / "a.img").read_bytes() == (files / "b.img").read_bytes()
+
+
+@packers
+def test_compressed_in_pieces(files, packer):
+    """Files that were compressed one by one and joined are one file; zeros may follow, other bytes may not (but after gzip)."""
+    name, verb, pack = PACKERS[packer]
+    kernel = linux_kernel()
+    packed = pack(kernel[:50000]) + pack(kernel[50000:])
+    (files / "k").write_bytes(packed + bytes(16))
+    segue("pack", "--kernel", files / "k", "-o", files / "out")
+    assert members((files / "out").read_bytes())["kernel"][1] == kernel
+    (files / "k").write_bytes(packed + b"\0\0\0\0rubbish at the end")
+    done = segue("pack", "--kernel", files / "k", "-o", files / "out2", status=0 if name == "gzip" else 1)
+    if name != "gzip":
+        assert f"segue: {files}/k: {verb} stops at offset {len(packed)}: other bytes follow\n" == done.stderr
+        assert not (files / "out2").exists()
+
+
+@packers
+def test_compressed_and_cut(files, packer):
+    """At any place: the sentence names the file, and how far it was read."""
+    _, verb, pack = PACKERS[packer]
+    packed = pack(multiboot_kernel())
+    for cut in {13, 14, 20, 21, 40, len(packed) // 3, len(packed) // 2, *(len(packed) - each for each in range(1, 14))}:
+        (files / "k").write_bytes(packed[:cut])
+        done = segue("info", files / "k", status=1)
+        found = re.search(rf"^segue: {files}/k: {verb} stops at offset (\d+): the file ends too early\n$", done.stderr)
+        # A legacy frame ends where the file does. What is left of the kernel is judged as such.
+        assert found or packer == "lz4-legacy" and cut == len(packed), (cut, len(packed), done.stdout, done.stderr)
+        assert int(found[1]) <= cut and done.stdout == ""
+
+
+@packers
+def test_compressed_and_damaged(files, packer):
+    """A byte that is changed is found by the format's checksum, or is not used. lzma and the legacy lz4 have no checksum."""
+    name, verb, pack = PACKERS[packer]
+    kernel = linux_kernel()
+    packed = pack(kernel)
+    found = 0
+    places = [len(packed) * i // 24 for i in range(1, 24)]
+    for at in places:
+        broken = bytearray(packed)
+        broken[at] ^= 0x55
+        (files / "k").write_bytes(broken)
+        done = subprocess.run([SEGUE, "pack", "--kernel", files / "k", "-o", files / "out"], capture_output=True, text=True, timeout=60)
+        assert done.returncode in (0, 1), done.stderr
+        if done.returncode:
+            assert done.stderr.startswith(f"segue: {files}/k: ") and len(done.stderr.splitlines()) == 1
+            found += f"{verb} stops at offset " in done.stderr
+            assert not (files / "out").exists()
+        else:
+            got = members((files / "out").read_bytes())["kernel"][1]
+            assert got == kernel or packer in ("lzma", "lzma-sized", "lz4-legacy")
+            (files / "out").unlink()
+    assert found > len(places) * 3 // 4 or packer in ("lzma", "lzma-sized", "lz4-legacy") and found > 0
+
+
+@pytest.mark.parametrize("packer", ["gzip", "xz-crc32-x86", "zstd", "lz4", "lz4-legacy", "lzma-sized", "bzip2"])
+def test_compressed_bomb(files, packer):
+    """A few bytes that stand for very many are refused, before they fill memory."""
+    _, verb, _ = PACKERS[packer]
+    fast = {"gzip": tool("gzip", "-1"), "xz-crc32-x86": tool("xz", "-0"), "zstd": tool("zstd", "-q", "-1"), "lz4": tool("lz4", "-q", "-1"),
+            "lz4-legacy": tool("lz4", "-q", "-l", "-1"), "lzma-sized": tool("xz", "-0", "--format=lzma"), "bzip2": tool("bzip2", "-1")}
+    packed = fast[packer](bytes(32 << 20)) * 9
+    (files / "k").write_bytes(packed)
+    done = segue("pack", "--kernel", files / "k", "-o", files / "out", status=1)
+    assert done.stderr == f"segue: {files}/k: {verb} stops: there are more than {256 << 20} bytes in a file of {len(packed)}\n"
+    assert not (files / "out").exists()
+
+
+def test_unpacked_size_grows_with_the_file(files):
+    """64 times its compressed size may be in it, if that is more than 256 MiB."""
+    kernel = linux_kernel(code_size=70000) + incompressible(5 << 20) + bytes(270 << 20)
+    (files / "k").write_bytes(tool("zstd", "-q", "-1")(kernel))
+    assert f"{len(kernel)} bytes unpacked by zstd" in segue("info", files / "k").stdout
+
+
+def test_xz_that_needs_much_memory(files):
+    """A dictionary of 1.5 GiB, which no kernel has."""
+    packed = bytearray(lzma.compress(linux_kernel(), lzma.FORMAT_ALONE))
+    packed[1:5] = struct.pack("<I", 3 << 29)
+    (files / "k").write_bytes(packed)
+    assert "unlzma stops at offset 13: it needs more than 1 GiB of memory" in segue("info", files / "k", status=1).stderr
+
+
+def test_lz4_legacy_at_every_byte(files):
+    """Segue reads these blocks itself: cut at each byte, and with each length changed, it ends in a sentence or a result."""
+    packed = PACKERS["lz4-legacy"][2](multiboot_kernel(size=700))
+    for at in range(4, len(packed)):
+        (files / "k").write_bytes(packed[:at])
+        done = subprocess.run([SEGUE, "info", files / "k"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and (done.stderr.startswith(f"segue: {files}/k: unlz4 stops at offset ") or at < 13), (at, done)
+    for size in (1, len(packed) - 9, len(packed) - 7, 0x808081, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
+        (files / "k").write_bytes(packed[:4] + struct.pack("<I", size) + packed[8:])
+        done = segue("info", files / "k", status=1)
+        assert re.search(r"unlz4 stops at offset 4: the (data is damaged|file ends too early)|unlz4 stops at offset \d+: ", done.stderr), (size, done)
+
+
+def test_info_names_the_payload(files):
+    """A bzImage's own payload, by its header (protocol 2.08)."""
+    for packer, name in (("gzip", "gzip"), ("xz", "xz"), ("zstd", "zstd"), ("lz4-legacy", "lz4"), ("lzma", "lzma"), ("bzip2", "bzip2")):
+        payload = PACKERS[packer][2](vmlinux())
+        kernel = bytearray(linux_kernel())
+        kernel[1024 + 0x400:1024 + 0x400 + len(payload)] = payload
+        struct.pack_into("<II", kernel, 0x248, 0x400, len(payload))
+        (files / "k").write_bytes(kernel)
+        assert re.search(rf"^  +payload +\S+ \S+ at offset 0x800, {name}$", segue("info", files / "k").stdout, re.M), packer
+    struct.pack_into("<II", kernel, 0x248, 0x400, 1 << 20)
+    (files / "k").write_bytes(kernel)
+    assert not re.search(r"^  +payload", segue("info", files / "k").stdout, re.M)
 
 
 def test_other_cpio_formats_are_told(files):
@@ -356,7 +567,7 @@ def test_info_multiboot(files):
 def test_info_gunzips(files):
     (files / "k.gz").write_bytes(gzip.compress(multiboot_kernel()))
     text = segue("info", files / "k.gz").stdout
-    assert "Multiboot 1, 7096 bytes gunzipped from" in text
+    assert "Multiboot 1, 7096 bytes unpacked by gzip from" in text
 
 
 def test_info_of_a_refused_file(files):
@@ -654,6 +865,34 @@ def test_linux16(tmp_path):
     assert "16-bit" not in segue("info", file).stdout
     assert re.search(r"^  boots as +Linux, by a 16-bit entry", segue("info", "--linux16", file).stdout, re.M)
     assert "16-bit entry 0x00010200" in segue("plan", "--linux16", file).stdout
+
+
+def test_linux64(tmp_path):
+    """A kernel that has a 64-bit entry is entered there where that is asked for; one that has none is refused."""
+    file = tmp_path / "file"
+    kernel = bytearray(linux_kernel())
+    kernel[0x236] &= 0xfe
+    file.write_bytes(kernel)
+    assert "no 64-bit entry: boot protocol 2." in segue("info", "--linux64", file, status=1).stdout
+    kernel[0x236] |= 1
+    file.write_bytes(kernel)
+    assert "by its 64-bit entry" not in segue("info", file).stdout
+    said = segue("info", "--linux64", file).stdout
+    assert re.search(r"^  boots as +Linux, by its 64-bit entry$", said, re.M), said
+    assert re.search(r"28672 bytes +64-bit tables$", said, re.M), said
+    assert "64-bit entry 0x01000200" in segue("plan", "--linux64", file).stdout
+
+
+def test_an_initrd_stays_above_4_gib(tmp_path):
+    """A bundle's initrd lies on a page boundary in it."""
+    kernel = bytearray(linux_kernel())
+    kernel[0x236] |= 3
+    (tmp_path / "kernel").write_bytes(kernel)
+    (tmp_path / "initrd").write_bytes(bytes(range(256)) * 100)
+    segue("pack", "--kernel", tmp_path / "kernel", "--initrd", tmp_path / "initrd", "-o", tmp_path / "bundle")
+    for words, place in (((), r"0x7fff\w+"), (("--linux64",), r"0x1000\w+")):
+        said = segue("plan", *words, "--at", "0x100000000", "--memory", "8G", tmp_path / "bundle").stdout
+        assert re.search(rf"^  \w  {place} - \w+ +\d+  initrd, 25600 of them{', in place' if words else ''}", said, re.M), said
 
 
 def test_catcher(tmp_path):

@@ -135,13 +135,11 @@ def test_options(root, kit, tmp_path):
     assert initrd["crashkit/settings"] == b"label=\nserial=ttyS0\nthen=shell\nwait=30\n" and not modules_of(initrd)
 
 
-@pytest.mark.parametrize("suffix, pack, program", [
-    (".gz", gzip.compress, None), (".xz", lzma.compress, "xz"),
-    (".zst", lambda data: subprocess.run(["zstd", "-qc"], input=data, stdout=subprocess.PIPE, check=True).stdout, "zstd")])
-def test_packed_modules(root, kit, suffix, pack, program):
-    """The kit is the same, so it needs no program for them."""
-    if program and not shutil.which(program):
-        pytest.skip(f"{program} is not installed")
+@pytest.mark.parametrize("suffix, pack", [
+    (".gz", gzip.compress), (".xz", lzma.compress),
+    (".zst", lambda data: subprocess.run(["zstd", "-qc"], input=data, stdout=subprocess.PIPE, check=True).stdout)])
+def test_packed_modules(root, kit, suffix, pack):
+    """Debian 13 compresses modules by xz, Ubuntu by zstd. The kit is the same, so it needs no program for them."""
     plain = kit()[2]
     for each in root.rglob("*.ko"):
         each.with_name(each.name + suffix).write_bytes(pack(each.read_bytes()))
@@ -149,12 +147,12 @@ def test_packed_modules(root, kit, suffix, pack, program):
     assert kit()[2] == plain
 
 
-def test_a_program_that_is_missing(root, tmp_path):
+def test_a_packed_module_that_is_cut(root, tmp_path):
     vfat = next(root.rglob("vfat.ko"))
-    vfat.with_name("vfat.ko.xz").write_bytes(lzma.compress(vfat.read_bytes()))
+    vfat.with_name("vfat.ko.xz").write_bytes(lzma.compress(vfat.read_bytes())[:-5])
     vfat.unlink()
-    done = segue("crashkit", "--root", root, "-o", tmp_path / "out", status=1, env={**os.environ, "PATH": str(tmp_path)})
-    assert "vfat.ko.xz: xz, which unpacks it, cannot be started" in done.stderr
+    done = segue("crashkit", "--root", root, "-o", tmp_path / "out", status=1)
+    assert re.search(r"vfat\.ko\.xz: unxz stops at offset \d+: the file ends too early", done.stderr)
 
 
 def test_merged_usr(root, kit):

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A program of the build machine that gives a file to segue_load(), and prints the code and the sentence. With the word
- * wrong workspace_phys is wrong; with real the target is to start in real mode; with full no RAM is free above 1 MiB but two
- * pages of the file, from its second on; with segments it prints the names of the target's segments too.
+ * wrong workspace_phys is wrong; with real the target is to start in real mode; with vmlinux the file is said to be a Linux; with
+ * full no RAM is free above 1 MiB but two pages of the file, from its second on; with segments it prints the names of the target's
+ * segments too.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,10 @@ int main(int argc, char **argv)
 	args.workspace_phys = !strcmp(word, "wrong") ? 0x9000000 : 0x8000000;
 	if (!strcmp(word, "real"))
 		args.flags |= SEGUE_LOAD_REAL_MODE;
+	if (!strcmp(word, "long"))
+		args.flags |= SEGUE_LOAD_LINUX_64;
+	if (!strcmp(word, "vmlinux"))
+		args.flags |= SEGUE_LOAD_VMLINUX;
 	if (!strcmp(word, "full")) {
 		args.memory_map = full;
 		args.memory_map_count = 3;

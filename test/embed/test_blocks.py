@@ -3,6 +3,7 @@
 segue.mk. One without a block refuses what needs it, and names it; one with only that block does it."""
 import re
 import shutil
+import struct
 
 import pytest
 
@@ -12,7 +13,7 @@ from images import Part, qemu_kernel, small_elf
 from qemu import Qemu
 from test_smp import lines_for
 
-BLOCKS = ("cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core", "crash")
+BLOCKS = ("cpus", "real_mode", "high", "digest", "devices", "catcher", "return", "elf_core", "crash", "long_mode")
 # What a block needs beside it.
 WITH = {"return": ["devices"], "elf_core": ["devices", "return"], "crash": ["elf_core"]}
 CELLS = [(arch, block) for arch in ARCHES for block in BLOCKS if (arch, block) != ("i386", "high")]
@@ -26,8 +27,17 @@ RET = bytes.fromhex("c3")
 READS_CORE = bytes.fromhex("8b042425 00f0ffff 8b401481 387f454c 4675fe") + ARRIVED_32
 DONE = {"cpus": "^!$", "real_mode": "^!$", "high": "^!$", "digest": "^segue: digest is [0-9a-f]{64}, must be 0{64}; stopped$",
         "devices": "^!$", "catcher": "^#UD in the target, which has no IDT of its own yet$",
-        "elf_core": "^!$", "crash": "^!$",
+        "elf_core": "^!$", "crash": "^!$", "long_mode": "^!$",
         "return": "^segue: the target has come back, and was not entered by segue_call\\(\\); stopped$"}
+
+
+def linux_64():
+    """The least Linux with a 64-bit entry (boot.rst), which is ARRIVED_32: those bytes mean the same there."""
+    code = ARRIVED_32.rjust(0x200 + len(ARRIVED_32), b"\xf4").ljust(1024, b"\xf4")
+    header = struct.pack("<BHIHHHHBB4sHIHHBBHIIIIHBBIIIBBHI", 1, 0, len(code) // 16, 0, 0xffff, 0, 0xaa55, 0xeb, 0x6a, b"HdrS", 0x20f, 0, 0, 0,
+                         0, 1, 0, 0x100000, 0, 0, 0, 0, 0, 0, 0, 0x7fffffff, 0x200000, 1, 21, 1, 255)
+    header += struct.pack("<IQIIQQIII", 0, 0, 0, 0, 0, 0x400000, 0x10000, 0, 0)
+    return header.rjust(0x1f1 + len(header), b"\0").ljust(1024, b"\0") + code
 
 
 def table(blocks):
@@ -41,6 +51,10 @@ def target(folder, block):
     if block == "real_mode":
         with open(path, "wb") as file:
             file.write(ARRIVED_16.ljust(510, b"\0") + b"\x55\xaa")
+        return path
+    if block == "long_mode":
+        with open(path, "wb") as file:
+            file.write(linux_64())
         return path
     return small_elf(path, ENTRY, {"catcher": UD2, "return": RET, "elf_core": READS_CORE}.get(block, ARRIVED_32))
 
@@ -84,7 +98,7 @@ def kernel_with(folder, arch, blocks, **more):
 def boot(name, kernel, arch, path, words, **more):
     medium = qemu_kernel(Part(str(kernel)), [Part(path, words)])
     medium["args"] = [*medium["args"], "-smp", "2"]
-    return Qemu("blocks-" + name, **medium, bits=32 if arch == "i386" else 64, **more)
+    return Qemu("blocks-" + name, **medium, bits=32 if arch == "i386" and "long_mode" not in name else 64, **more)
 
 
 def memory(block):

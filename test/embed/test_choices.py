@@ -12,9 +12,9 @@ import embed
 from embed import ARCHES, HERE, ROOT, run
 from images import Part, qemu_kernel
 from qemu import Qemu
-from test_state import LINUX, MULTIBOOT, MULTIBOOT2, PASSED, check_entry, check_verdict, connect, run_to, verdict
+from test_state import LINUX, MULTIBOOT, MULTIBOOT2, PASSED, VMLINUX, check_entry, check_verdict, connect, run_to, verdict
 
-LOADERS = ("core", "linux", "multiboot2", "multiboot", "elf", "linux16", "boot_sector")
+LOADERS = ("core", "linux64", "linux", "multiboot2", "multiboot", "vmlinux", "elf", "linux16", "boot_sector")
 CONTAINERS = ("bundle", "fiwix")
 TABLES = """#include "segue.h"
 const struct segue_loader *const segue_loaders[] = {{{loaders} NULL}};
@@ -29,11 +29,14 @@ CHOICES = {
     "multiboot": (("multiboot",), (), (), ("translate",), True),
     "multiboot2": (("multiboot2",), (), (), ("translate", "sections"), True),
     "linux": (("linux",), ("bundle",), ("host",), ("replay", "translate"), True),
+    "vmlinux": (("vmlinux",), (), (), ("translate",), True),
     "elf": (("elf",), ("fiwix",), ("host",), ("exchange", "replay", "translate"), True),
     "codes": (("linux", "multiboot"), (), (), ("translate", "sections"), False),
 }
 # A name that only this loader or container has in it, beside its own.
-OF = {"linux": "segue_linux_boot_params", "multiboot": "segue_multiboot_pass", "multiboot2": "segue_multiboot2_pass", "linux16": "segue_loader_linux16",
+OF = {"linux": "segue_loader_linux", "linux64": "segue_add_long_tables", "vmlinux": "segue_loader_vmlinux",
+      "multiboot": "segue_multiboot_pass", "multiboot2": "segue_multiboot2_pass",
+      "linux16": "segue_loader_linux16",
       "boot_sector": "segue_loader_boot_sector", "elf": "segue_loader_elf", "core": "segue_loader_core", "bundle": "segue_bundle_take",
       "fiwix": "segue_container_fiwix", "host": "segue_walk", "exchange": "segue_plan_exchange", "replay": "segue_replay_moves",
       "sections": "segue_elf_has_sections", "translate": "segue_extra_translate"}
@@ -97,8 +100,8 @@ def test_only_what_is_chosen_is_linked(build, way, arch, choice):
     there = set(re.findall(r" [A-Za-z] (\w+)$", run("nm", build(way, arch, choice) / "kernel.elf"), re.MULTILINE))
     wanted = {*loaders, *containers, *checks, *extras}
     assert {name for name, symbol in OF.items() if symbol in there} == wanted
-    assert any(name.startswith("segue_linux") for name in there) == ("linux" in wanted)
-    assert ("segue_elf_open" in there) == bool({"multiboot", "multiboot2", "elf"} & wanted)
+    assert any(name.startswith("segue_linux") for name in there) == bool({"linux", "vmlinux"} & wanted)
+    assert ("segue_elf_open" in there) == bool({"multiboot", "multiboot2", "vmlinux", "elf"} & wanted)
     assert ("segue_refuse" in there) == ("segue_say" in there) == sentences
 
 
@@ -114,7 +117,7 @@ def refusal(folder, arch, name, path):
 
 @pytest.mark.parametrize("way, arch, choice, target", [
     *((way, arch, "multiboot", MULTIBOOT) for way, arch in WAYS), *((way, arch, "linux", LINUX) for way, arch in WAYS),
-    ("vendored", "i386", "multiboot2", MULTIBOOT2), ("vendored", "i386", "codes", MULTIBOOT), ("installed", "x86_64", "codes", LINUX)],
+    ("vendored", "i386", "multiboot2", MULTIBOOT2), ("vendored", "i386", "vmlinux", VMLINUX), ("vendored", "i386", "codes", MULTIBOOT), ("installed", "x86_64", "codes", LINUX)],
                          ids=lambda each: each.name if hasattr(each, "name") else each)
 def test_what_is_chosen_starts(build, way, arch, choice, target):
     folder = build(way, arch, choice)
@@ -184,7 +187,7 @@ def test_a_sentence_for_each_loader(tmp_path, prefix):
     sector = tmp_path / "sector"
     sector.write_bytes(bytes(510) + b"\x55\xaa")
     files["boot_sector"] = sector
-    for count, chosen in enumerate([(), *((each,) for each in LOADERS), LOADERS[1:], LOADERS[:1] + LOADERS[2:], LOADERS]):
+    for count, chosen in enumerate([(), *((each,) for each in LOADERS), LOADERS[1:], LOADERS[:2] + LOADERS[3:], LOADERS]):
         (tmp_path / "tables.c").write_text(tables(chosen))
         run("gcc", "-O1", f"-I{prefix}/include/segue", "-o", tmp_path / f"p{count}", HERE / "choose.c", tmp_path / "tables.c",
             f"{prefix}/lib/segue/x86_64/libsegue.a")
@@ -196,7 +199,13 @@ def test_a_sentence_for_each_loader(tmp_path, prefix):
 
 def test_linux_by_its_other_entry(tmp_path, prefix):
     """One loader passes the kernel on to the other, where that is linked."""
-    for loaders, words, told in ((("linux",), (), "0 "), (("linux", "linux16"), ("real",), "0 "),
+    for loaders, words, told in ((("linux",), (), "0 "), (("linux", "linux16"), ("real",), "0 "), (("linux64", "linux"), (), "0 "),
+                                 (("linux64", "linux16"), ("real",), "0 "),
+                                 (("linux",), ("long",), "24 its loader is not linked: this is a Linux kernel, for segue_loader_linux64"),
+                                 (("linux64",), (), "24 its loader is not linked: this is a Linux kernel, for segue_loader_linux\n"),
+                                 (("linux64",), ("long",), "120 no 64-bit entry: boot protocol 2.15, 32-bit"),
+                                 (("linux64",), ("real",), "24 its loader is not linked: this is a Linux kernel with a 16-bit entry, "
+                                                           "for segue_loader_linux16"),
                                  (("linux",), ("real",), "24 its loader is not linked: this is a Linux kernel with a 16-bit entry, "
                                                          "for segue_loader_linux16"),
                                  (("linux16",), ("real",), "0 ")):
@@ -204,6 +213,18 @@ def test_linux_by_its_other_entry(tmp_path, prefix):
         run("gcc", "-O1", f"-I{prefix}/include/segue", "-o", tmp_path / "program", HERE / "choose.c", tmp_path / "tables.c",
             f"{prefix}/lib/segue/x86_64/libsegue.a")
         assert run(tmp_path / "program", LINUX.path, *words).startswith(told)
+
+
+def test_linux_as_an_elf_file(tmp_path, prefix):
+    """It passes what is no Linux on to the plain ELF's loader; and that refuses what the caller calls a Linux."""
+    plain = ROOT / "build/inspect/inspect.plain.elf"
+    for loaders, path, words, told in (
+            (("vmlinux",), VMLINUX.path, (), "0 "), (("vmlinux", "elf"), VMLINUX.path, (), "0 "), (("vmlinux", "elf"), plain, (), "0 "),
+            (("vmlinux",), plain, (), "24 its loader is not linked: this is a plain ELF, for segue_loader_elf"),
+            (("vmlinux",), plain, ("vmlinux",), "0 "), (("elf",), VMLINUX.path, (), "0 "),
+            (("elf",), VMLINUX.path, ("vmlinux",), "24 its loader is not linked: this is a Linux as an ELF file, for segue_loader_vmlinux")):
+        chosen = program(tmp_path, prefix, loaders, EXTRAS)
+        assert run(chosen, path, *words).startswith(told), (loaders, path, words)
 
 
 def test_checks_that_are_left_away(tmp_path, prefix):

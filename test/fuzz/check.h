@@ -51,6 +51,9 @@ struct world {
 	int error_sentences;
 };
 
+/* More flags than a layout's byte has room for; set by a fuzzer. */
+static uint32_t fuzz_flags;
+
 /* Static, because a new allocation for each input would cost more than everything else. */
 static _Alignas(4096) uint8_t fuzz_workspace[SEGUE_WORKSPACE_SIZE_RETURN(EXTENTS_MAX + MODULES_MAX, EXTENTS_MAX + 40 + 15) +
 						    SEGUE_WORKSPACE_SIZE_CORE(6 * EXTENTS_MAX) +
@@ -172,32 +175,41 @@ static inline size_t tell_ram(const struct world *w, struct segue_range *told, s
 	return count;
 }
 
-/* The map that the target must get: the host's, in its order, with the hole and the catcher cut out of RAM. */
-#define TOLD_MAX 16
+/* The map that the target must get: the host's, in its order, with the hole, the catcher and 64-bit tables cut out of RAM. */
+#define TOLD_MAX 20
+#define CUTS 3
 static inline size_t told_map(const struct world *w, struct segue_range *told)
 {
-	struct segue_range cuts[2] = {0}, swap;
+	struct segue_range cuts[CUTS] = {0}, swap;
 	struct segue_segment s = {.name = ""};
+	bool has_catcher = false;
 	size_t count = 0, first;
 
-	for (size_t i = 0; strcmp(s.name, "catcher") && segue_segment_at(w->args.workspace, i, &s) == SEGUE_OK; i++)
-		;
-	CHECK(!strcmp(s.name, "catcher") == !!(w->args.flags & SEGUE_LOAD_CATCHER), "the catcher");
-	if (!strcmp(s.name, "catcher"))
-		cuts[0] = (struct segue_range){s.dest, s.dest + s.size, SEGUE_MEMORY_RESERVED, 0};
+	for (size_t i = 0; segue_segment_at(w->args.workspace, i, &s) == SEGUE_OK; i++) {
+		bool is_catcher = !strcmp(s.name, "catcher");
+
+		has_catcher = has_catcher || is_catcher;
+		if (is_catcher || !strcmp(s.name, "64-bit tables"))
+			cuts[is_catcher ? 0 : 2] = (struct segue_range){s.dest, s.dest + s.size, SEGUE_MEMORY_RESERVED, 0};
+	}
+	CHECK(has_catcher == !!(w->args.flags & SEGUE_LOAD_CATCHER), "the catcher");
 	/* The hole is told by its own entry, the last. */
 	if (w->args.memory_map_count > HOLE)
 		cuts[1] = (struct segue_range){w->map[HOLE].start, w->map[HOLE].end, 0, 0};
-	if (cuts[0].start > cuts[1].start) {
-		swap = cuts[0];
-		cuts[0] = cuts[1];
-		cuts[1] = swap;
+	for (size_t i = 0; i < CUTS * CUTS; i++) {
+		size_t k = i % (CUTS - 1);
+
+		if (cuts[k].start > cuts[k + 1].start) {
+			swap = cuts[k];
+			cuts[k] = cuts[k + 1];
+			cuts[k + 1] = swap;
+		}
 	}
 	for (size_t i = 0; i < w->args.memory_map_count; i++) {
 		struct segue_range r = w->map[i];
 
 		first = count;
-		for (size_t k = 0; k < 2 && r.type == SEGUE_MEMORY_RAM; k++) {
+		for (size_t k = 0; k < CUTS && r.type == SEGUE_MEMORY_RAM; k++) {
 			if (cuts[k].end <= r.start || cuts[k].start >= r.end)
 				continue;
 			if (r.start < cuts[k].start)
@@ -219,9 +231,12 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 
 	memset(w, 0, sizeof *w);
 	args->struct_size = sizeof *args;
-	args->flags = layout->flags & SEGUE_LOAD_KNOWN_FLAGS;
+	args->flags = (layout->flags & SEGUE_LOAD_KNOWN_FLAGS) | fuzz_flags;
 	if (layout->cmdline & 4)
 		args->flags |= SEGUE_LOAD_CATCHER;
+	/* By a flag that Linux ignores, as other targets ignore this one. */
+	if (args->flags & SEGUE_LOAD_ELF_ENTRY_32)
+		args->flags |= SEGUE_LOAD_LINUX_64;
 	args->log = fuzz_log;
 	args->log_context = w;
 	args->cmdline = cmdlines[layout->cmdline % 4];

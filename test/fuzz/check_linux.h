@@ -7,7 +7,9 @@
 #define FUZZ_CHECK_LINUX_H
 
 #include "check.h"
+#include "common/long_entry.h"
 #include "container/seal.h"
+#include "leave/loaded.h"
 
 static inline uint64_t number_at(const uint8_t *p, size_t size)
 {
@@ -67,15 +69,17 @@ static inline void check_rest(const char *what, uint8_t *expected, const uint8_t
 	FAIL("%s at %#zx: %#x, not %#x", what, at, found[at], expected[at]);
 }
 
-/* Bytes of the page that neither the header, the map nor the loader fills are 0; the header's own bytes are copied. */
-static inline void check_page(const struct world *w, const uint8_t *page)
+/*
+ * Bytes of the page that neither the header, the map nor the loader fills are 0; the header's own bytes are copied. header begins
+ * at 0x1f1.
+ */
+static inline void check_page(const struct world *w, const uint8_t *page, const uint8_t *header, size_t header_end)
 {
 	static const struct field_range in_header[] = {
 		{0x1fa, 0x1fc}, {0x210, 0x212}, {0x214, 0x220}, {0x228, 0x22c}, {0x230, 0x234}, {0x250, 0x258},
 	};
 	static uint8_t expected[0x1000];
-	const uint8_t *file = w->args.blob.data;
-	size_t header_end = 0x202u + file[0x201], entries = page[0x1e8], count = 4;
+	size_t entries = page[0x1e8], count = 4;
 	struct segue_range told[TOLD_MAX];
 	struct field_range filled[4 + sizeof in_header / sizeof *in_header] = {
 		{0, 0x40}, {0x1e0, 0x1e4}, {0x1e8, 0x1e9}, {0x2d0, 0x2d0u + (uint32_t)entries * 20},
@@ -89,11 +93,10 @@ static inline void check_page(const struct world *w, const uint8_t *page)
 			count++;
 		}
 	memset(expected, 0, sizeof expected);
-	memcpy(expected + 0x1f1, file + 0x1f1, header_end - 0x1f1);
+	memcpy(expected + 0x1f1, header, header_end - 0x1f1);
 	check_rest("zero page", expected, page, sizeof expected, filled, count);
 	CHECK(page[0x210] == 0xff && page[0x211] == 1 && number_at(page + 0x1fa, 2) == 0xffff, "the loader's fields");
 	CHECK(page[0x0f] == 1 && page[0x07] == 80 && page[0x0e] == 25, "the screen");
-	CHECK(field(w, 0x250, 8, 0x209, 0) == 0 || field(w, 0x250, 8, 0x209, 0) == number_at(page + 0x250, 8), "setup_data is lost");
 	CHECK(entries == told_map(w, told), "%zu ranges", entries);
 	for (size_t i = 0; i < entries; i++) {
 		const uint8_t *e = page + 0x2d0 + i * 20;
@@ -131,12 +134,12 @@ static inline void check_kernel(const struct world *w, const uint8_t *page, uint
 	CHECK(relocatable || s.dest == start, "it was moved, and is not relocatable");
 }
 
-static inline void check_initrd(const struct world *w, const uint8_t *page)
+/* kernel: of its segment, where and how large it is */
+static inline void check_initrd(const struct world *w, const uint8_t *page, uint64_t limit, const struct segue_segment *kernel)
 {
 	uint64_t at = number_at(page + 0x218, 4), size = number_at(page + 0x21c, 4), offset = 0;
-	struct segue_segment kernel;
+	struct segue_segment tables;
 
-	linux_segment(w, "Linux kernel", &kernel);
 	for (size_t i = 0; i < w->args.module_count; i++) {
 		const struct segue_part *part = &w->args.modules[i];
 
@@ -152,8 +155,9 @@ static inline void check_initrd(const struct world *w, const uint8_t *page)
 		return;
 	}
 	CHECK(at % 4096 == 0 && at >= 0x100000, "the initrd lies at %#llx", (unsigned long long)at);
-	CHECK(at + size - 1 <= field(w, 0x22c, 4, 0x203, 0x37ffffff), "the initrd lies above its limit");
-	CHECK(!meets(at, (size + 4095) & ~4095ull, kernel.dest, kernel.size), "the initrd lies under the kernel");
+	CHECK(at + size - 1 <= limit || (linux_segment(w, "64-bit tables", &tables) && field(w, 0x236, 2, 0x20c, 0) & 2),
+	      "the initrd lies above its limit");
+	CHECK(!meets(at, (size + 4095) & ~4095ull, kernel->dest, kernel->size), "the initrd lies under the kernel");
 }
 
 /*
@@ -233,19 +237,39 @@ static inline void check_real_mode(const struct world *w, const struct segue_des
 	if (old)
 		CHECK(!linux_segment(w, "initrd", &s), "an initrd for what knows none");
 	else
-		check_initrd(w, fuzz_memory + s.dest);
+		check_initrd(w, fuzz_memory + s.dest, field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
+}
+
+/* The 64-bit entry's tables: a GDT, and the first 4 GiB in pages of 2 MiB, mapped to themselves. */
+static inline void check_tables(const struct world *w)
+{
+	const struct loaded *loaded = (const void *)((const uint8_t *)w->args.workspace + LOADED_AT);
+	const struct long_entry *entry = loaded->job.entry.wide;
+	struct segue_segment s;
+	const uint8_t *tables;
+
+	CHECK(linux_segment(w, "64-bit tables", &s) && s.dest == entry->gdt && s.size == 0x7000, "no tables");
+	CHECK(entry->cr3 == s.dest + 0x1000 && entry->rip == loaded->job.entry.eip, "CR3 or RIP");
+	tables = fuzz_memory + s.dest;
+	CHECK(number_at(tables + 0x10, 8) == 0x00af9b000000ffff && number_at(tables + 0x18, 8) == 0x00cf93000000ffff, "the GDT");
+	for (size_t i = 0; i < 512; i++) {
+		CHECK(number_at(tables + 0x1000 + i * 8, 8) == (i < 1 ? s.dest + 0x2003 : 0), "entry %zu of the top table", i);
+		CHECK(number_at(tables + 0x2000 + i * 8, 8) == (i < 4 ? s.dest + 0x3003 + i * 0x1000 : 0), "entry %zu for 1 GiB", i);
+	}
+	for (size_t i = 0; i < 2048; i++)
+		CHECK(number_at(tables + 0x3000 + i * 8, 8) == i * 0x200000 + 0x83, "entry %zu for 2 MiB", i);
 }
 
 static inline void check_linux(const struct world *w)
 {
 	struct segue_description d = {.struct_size = sizeof d};
-	struct segue_segment s;
-	const uint8_t *page, *line;
+	struct segue_segment s, kernel;
+	const uint8_t *page, *line, *file = w->args.blob.data;
 	const char *wanted = w->args.cmdline ? w->args.cmdline : "";
 	uint64_t at;
 
 	segue_describe(w->args.workspace, &d);
-	if (strcmp(d.protocol, "Linux") || d.container[0])
+	if (strcmp(d.protocol, "Linux") || d.container[0] || !memcmp(file, "\177ELF", 4))
 		return;
 	if (d.real_mode) {
 		check_real_mode(w, &d);
@@ -253,9 +277,17 @@ static inline void check_linux(const struct world *w)
 	}
 	CHECK(linux_segment(w, "Linux boot parameters", &s), "there is no zero page");
 	page = fuzz_memory + s.dest;
-	check_page(w, page);
-	check_kernel(w, page, d.entry);
-	check_initrd(w, page);
+	check_page(w, page, file + 0x1f1, 0x202u + file[0x201]);
+	CHECK(field(w, 0x250, 8, 0x209, 0) == 0 || field(w, 0x250, 8, 0x209, 0) == number_at(page + 0x250, 8), "setup_data is lost");
+	/* By itself only for an initrd, which the other entry takes nowhere. */
+	CHECK(d.long_mode || !(w->args.flags & SEGUE_LOAD_LINUX_64), "not the entry that was asked for");
+	CHECK(!d.long_mode || w->args.flags & SEGUE_LOAD_LINUX_64 || w->args.module_count > 0, "not asked for");
+	CHECK(!d.long_mode || (!before(w, 0x20c) && field(w, 0x236, 2, 0, 0) & 1), "a kernel without a 64-bit entry");
+	if (d.long_mode)
+		check_tables(w);
+	check_kernel(w, page, d.entry - (d.long_mode ? 0x200 : 0));
+	linux_segment(w, "Linux kernel", &kernel);
+	check_initrd(w, page, field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
 	if (before(w, 0x202)) {
 		CHECK(s.dest == 0x90000 && number_at(page + 0x20, 2) == 0xa33f, "2.01 finds its zero page at 0x90000");
 		at = s.dest + number_at(page + 0x22, 2);

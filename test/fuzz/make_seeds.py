@@ -146,6 +146,31 @@ KERNELS_2 = {
 }
 
 
+
+
+def linux(notes=((b'Linux\0', 0x100, b'6.1.0-test\0'),), segments=None, is_64=False):
+	"""A vmlinux: two segments with a gap between them, and notes: owner, type, description."""
+	bodies = b''.join(struct.pack('<III', len(owner), len(desc), kind) + owner.ljust(-(-len(owner) // 4) * 4, b'\0')
+		+ desc.ljust(-(-len(desc) // 4) * 4, b'\0') for owner, kind, desc in notes)
+	if segments is None:
+		segments = [(1, 0x200, 0xc0100000, 0x100000, 0x80, 0x80), (1, 0x280, 0xc0110000, 0x110000, 0x40, 0x1000)]
+	return elf(is_64, segments=[*segments, (4, 0x300, 0, 0, len(bodies), len(bodies))], header=bytes(range(256)) + bodies, size=0x200 + 0x100 + len(bodies) + 0x40)
+
+
+VMLINUXES = {
+	'build_salt': linux(),
+	'lto': linux(((b'GNU\0', 3, bytes(20)), (b'Linux\0', 0x101, bytes(4)))),
+	'xen': linux(((b'Xen\0', 5, b'xen-3.0\0'), (b'Xen\0', 6, b'linux\0'))),
+	'pvh': linux(((b'Xen\0', 18, bytes([0x10, 0, 0x10, 0])), (b'Linux\0', 0x100, b''))),
+	'vdso': linux(((b'Linux\0', 0, bytes(4)),)),
+	'wide': linux(is_64=True),
+	'none': linux(()),
+	'cut': linux()[:0x310],
+	'cut_in_a_note': elf(segments=[*ONE, (4, 0x340, 0, 0, 12 + 4 + 2, 0)]) + struct.pack('<III', 4, 6, 6) + b'Xen\0li',
+	'overlap': linux(segments=[*HIGHER_HALF, (1, 0x200, 0xc0100010, 0x100010, 0x10, 0x10)]),
+}
+
+
 def both(number):
 	"""ECMA-119, section 7.3.3: little-endian, then big-endian"""
 	return struct.pack('<I', number) + struct.pack('>I', number)
@@ -221,7 +246,7 @@ def main():
 	for name, medium in MEDIA.items():
 		with open(os.path.join(HERE, 'seeds', 'media', name), 'wb') as file:
 			file.write(medium)
-	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2), ('core', CORES)):
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2), ('core', CORES), ('vmlinux', VMLINUXES)):
 		target = os.path.join(HERE, 'seeds', folder)
 		os.makedirs(target, exist_ok=True)
 		for i, (name, kernel) in enumerate(sorted(kernels.items())):
@@ -229,7 +254,7 @@ def main():
 				layout = LAYOUTS[i % len(LAYOUTS)]
 				# plain ELF64 only loads where the caller says that its entry is 32-bit code
 				file.write(kernel + bytes([layout[0] | (kernel[4] == 2)]) + layout[1:])
-	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2)):
+	for folder, kernels in (('elf', ELFS), ('multiboot', KERNELS), ('multiboot2', KERNELS_2), ('vmlinux', VMLINUXES)):
 		for i, layout in enumerate(COMES_BACK):
 			with open(os.path.join(HERE, 'seeds', folder, f'comes-back-{i}'), 'wb') as file:
 				file.write(next(iter(kernels.values())) + layout)

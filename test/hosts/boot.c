@@ -381,7 +381,7 @@ static uint64_t take_high(uint64_t size)
 	return at;
 }
 
-enum scatter { SCATTER_NOT, SCATTER_PAGES, SCATTER_ODD, SCATTER_HIGH, SCATTER_HIGH_ODD };
+enum scatter { SCATTER_NOT, SCATTER_PAGES, SCATTER_ODD, SCATTER_HIGH, SCATTER_HIGH_ODD, SCATTER_HIGH_PAGE };
 
 static bool is_odd(enum scatter how)
 {
@@ -437,8 +437,10 @@ static void place_parts(enum scatter how, struct segue_extent *extents[])
 	for (uint32_t i = 0; i < handover.part_count; i++) {
 		struct host_part *part = &handover.part[i];
 
-		if (how == SCATTER_NOT || how == SCATTER_HIGH) {
-			extents[i]->addr = how == SCATTER_HIGH ? take_high(part->size) : part->data;
+		if (how == SCATTER_NOT || how == SCATTER_HIGH || how == SCATTER_HIGH_PAGE) {
+			if (how == SCATTER_HIGH_PAGE)
+				high_next = round_up(high_next ? high_next : HIGH_START, PAGE);
+			extents[i]->addr = how != SCATTER_NOT ? take_high(part->size) : part->data;
 			extents[i]->size = part->size;
 			part->extent_count = 1;
 			part->data = place(part->data, part->size, 0);
@@ -649,6 +651,8 @@ void boot_main(uint32_t magic, const struct multiboot *info)
 		how = SCATTER_ODD;
 	if (word(handover.line, "blob=high"))
 		how = SCATTER_HIGH;
+	if (word(handover.line, "blob=high-page"))
+		how = SCATTER_HIGH_PAGE;
 	if (word(handover.line, "blob=high-odd"))
 		how = SCATTER_HIGH_ODD;
 	if (handover.mode != MODE_FLAT)

@@ -88,6 +88,22 @@ static void tell_within(struct segue_load_args *args)
 	args->target_memory_count = read_ranges(handover.line, "within=", ranges, sizeof ranges / sizeof *ranges);
 }
 
+/* digest=: 64 hexadecimal digits */
+static void tell_digest(struct segue_load_args *args)
+{
+	static uint8_t digest[32];
+	const char *text = word(handover.line, "digest=");
+
+	if (!text)
+		return;
+	for (size_t i = 0; i < 2 * sizeof digest; i++) {
+		uint32_t digit = text[i] <= '9' ? (uint32_t)(text[i] - '0') : (uint32_t)(text[i] - 'a' + 10);
+
+		digest[i / 2] = (uint8_t)(digest[i / 2] << 4 | digit);
+	}
+	args->digest = digest;
+}
+
 void load_arguments(struct segue_load_args *args, struct segue_part *modules, struct segue_machine *machine)
 {
 	const struct handover *h = &handover;
@@ -118,6 +134,8 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	args->log = log_line;
 	args->flags = devices_quiet(h->line) | (word(h->line, "catcher") ? SEGUE_LOAD_CATCHER : 0) |
 		      (word(h->line, "search") ? SEGUE_LOAD_SEARCH_TABLES : 0);
+	if (word(h->line, "linux64"))
+		args->flags |= SEGUE_LOAD_LINUX_64;
 	if (word(h->line, "noname"))
 		args->flags |= SEGUE_LOAD_NO_ARGV0;
 	if (word_is(h->line, "map=", "one"))
@@ -134,6 +152,7 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 	if (word(h->line, "any"))
 		args->flags |= SEGUE_LOAD_ANY_CPU;
 	tell_within(args);
+	tell_digest(args);
 	if (h->call_count)
 		calls_arguments(args, 0);
 	tell_wrongly(args);

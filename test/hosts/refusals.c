@@ -217,6 +217,14 @@ static void broken_module(struct segue_load_args *args)
 	module.data = NULL;
 }
 
+static void as_linux(struct segue_load_args *args) { args->flags |= SEGUE_LOAD_VMLINUX; }
+
+static void hole_in_linux(struct segue_load_args *args)
+{
+	as_linux(args);
+	keep_from(args, field(args, PHDR0 + P_PADDR) + field(args, PHDR0 + P_MEMSZ), field(args, PHDR1 + P_PADDR));
+}
+
 static void no_low_memory(struct segue_load_args *args)
 {
 	args->flags |= SEGUE_LOAD_BIOS | SEGUE_LOAD_REAL_MODE;
@@ -429,6 +437,7 @@ static const struct kind kinds[] = {
 	{"Linux command line", SEGUE_E_LINUX_CMDLINE, 1, {{0}}, line_too_long},
 	{"Linux place", SEGUE_E_LINUX_PLACE, 1, {{RELOCATABLE, 0, 1}, {0}}, keep_high},
 	{"Linux initrd", SEGUE_E_LINUX_INITRD, 1, {{INITRD_ADDR_MAX, 0x1000, 4}, {0}}, with_initrd},
+	{"vmlinux with a hole", SEGUE_E_VMLINUX_PLACE, 0, {{MULTIBOOT, 0, 4}}, hole_in_linux},
 	{"loaded and unloaded", SEGUE_OK, 0, {{0}}, NULL},
 	{"Linux loaded and unloaded", SEGUE_OK, 1, {{0}}, NULL},
 };

@@ -95,11 +95,16 @@ static inline int world_prepare(struct world *w)
 	return error != SEGUE_OK ? error : segue_find_ram(&w->job);
 }
 
-/* As recognise.c does it: a kernel that starts in 16-bit code is the other loader's. */
+/* As recognise.c does it: a kernel that one loader passes is the next one's. */
 static inline int world_run(struct world *w)
 {
-	int error = segue_is_linux(&w->job.bundle.kernel) ? segue_loader_linux.load(&w->job) : LOADER_PASSES;
+	static const struct segue_loader *const loaders[] = {&segue_loader_linux64, &segue_loader_linux};
+	int error = LOADER_PASSES;
 
+	for (size_t i = 0; i < 2 && error == LOADER_PASSES && segue_is_linux(&w->job.bundle.kernel); i++) {
+		w->job.log.meanings = loaders[i]->meanings;
+		error = loaders[i]->load(&w->job);
+	}
 	return error == LOADER_PASSES ? segue_loader_linux16.load(&w->job) : error;
 }
 

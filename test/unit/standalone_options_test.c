@@ -229,6 +229,10 @@ static void drives(void **state)
 	assert_int_equal(take("linux16"), OPTION_TAKEN);
 	assert_int_equal(o.load_flags, SEGUE_LOAD_REAL_MODE);
 	assert_int_equal(take("linux16=yes"), OPTION_UNKNOWN);
+	o.load_flags = 0;
+	assert_int_equal(take("linux64"), OPTION_TAKEN);
+	assert_int_equal(o.load_flags, SEGUE_LOAD_LINUX_64);
+	assert_int_equal(take("linux64=yes"), OPTION_UNKNOWN);
 }
 
 static void chains(void **state)

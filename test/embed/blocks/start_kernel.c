@@ -87,6 +87,8 @@ void start_kernel(const void *blob, size_t size, const char *cmdline, const stru
 		args.flags |= SEGUE_LOAD_BIOS;
 	if (asks(cmdline, "ask=setup"))
 		args.flags |= SEGUE_LOAD_BIOS | SEGUE_LOAD_REAL_MODE;
+	if (asks(cmdline, "ask=long_mode"))
+		args.flags |= SEGUE_LOAD_LINUX_64;
 	if (asks(cmdline, "ask=digest"))
 		args.digest = digest;
 	if (asks(cmdline, "ask=devices"))

@@ -1,8 +1,10 @@
 ; SPDX-License-Identifier: MIT
 ; Entry of the ELF variants. -DMULTIBOOT: with a Multiboot 1 header; -DVIDEO: that header
-; also asks for a video mode. -DMULTIBOOT2: with a Multiboot 2 header. Without any: a plain ELF executable.
+; also asks for a video mode. -DMULTIBOOT2: with a Multiboot 2 header. -DVMLINUX: with a note of Linux's. Without any: a plain ELF
+; executable.
 %include "save.inc"
 %include "variant.inc"
+%include "layout.inc"
 
 global _start
 global layout_init_size:data hidden
@@ -58,7 +60,15 @@ header2:
 header2_end:
 %endif
 
-section .text
+%ifdef VMLINUX
+; Linux, include/linux/build-salt.h
+section .note.Linux note alloc noexec nowrite align=4
+	dd	6, 8, 0x100
+	db	"Linux", 0, 0, 0
+	db	"inspect", 0
+%endif
+
+section .entry progbits alloc exec nowrite align=16
 _start:
 	mov	[state + saved.eax], eax
 	mov	[state + saved.ecx], ecx
@@ -77,13 +87,19 @@ _start:
 	mov	eax, VARIANT_MULTIBOOT
 %elifdef MULTIBOOT2
 	mov	eax, VARIANT_MULTIBOOT2
+%elifdef VMLINUX
+	mov	eax, VARIANT_LINUX
 %else
 	mov	eax, VARIANT_ELF
 %endif
 	jmp	save_and_inspect
 
 section .rodata
+%ifdef VMLINUX
+layout_init_size:	dd LINUX_INIT_SIZE
+%else
 layout_init_size:	dd 0
+%endif
 layout_pref_address:	dd 0
 layout_alignment:	dd 0
 

@@ -87,12 +87,15 @@ enum {
 	SETUP_E820_EXT = 1,
 	LOADED_HIGH = 1,
 	CAN_USE_HEAP = 0x80,
+	XLF_CAN_BE_LOADED_ABOVE_4G = 2,
 };
 #define MAGIC_HDRS		0x53726448u
+#define FOUR_GIB		0x100000000u
 
 _Static_assert(E820_TABLE + E820_MAX * E820_BYTES == PAD_CD0, "zero-page.rst");
 _Static_assert(EDDBUF + 6 * 82 == PAD_EEC, "zero-page.rst");
 
+/* pref_address and alignment are 0 in the ELF file: it has no setup header, and the zero page's is the loader's own */
 extern const uint32_t layout_init_size, layout_pref_address, layout_alignment;
 
 static uint32_t params;
@@ -102,19 +105,24 @@ static uint32_t field(uint32_t offset)
 	return peek32(params + offset);
 }
 
-static uint64_t wide(uint32_t low, uint32_t high)
+static uint64_t join(uint32_t low, uint32_t high)
 {
 	return low + ((uint64_t)high << 32);
 }
 
 static uint64_t ramdisk(void)
 {
-	return wide(field(HDR_RAMDISK_IMAGE), field(EXT_RAMDISK_IMAGE));
+	return join(field(HDR_RAMDISK_IMAGE), field(EXT_RAMDISK_IMAGE));
 }
 
 static uint64_t ramdisk_size(void)
 {
-	return wide(field(HDR_RAMDISK_SIZE), field(EXT_RAMDISK_SIZE));
+	return join(field(HDR_RAMDISK_SIZE), field(EXT_RAMDISK_SIZE));
+}
+
+bool linux_is_elf(void)
+{
+	return layout_pref_address == 0;
 }
 
 /* ESI may have any value: does it point to a setup header? */
@@ -145,7 +153,7 @@ static void print_screen_info(void)
 	print("screen.lfb_width = %u\n", peek16(params + SCREEN_LFB_WIDTH));
 	print("screen.lfb_height = %u\n", peek16(params + SCREEN_LFB_HEIGHT));
 	print("screen.lfb_depth = %u\n", peek16(params + SCREEN_LFB_DEPTH));
-	print("screen.lfb_base = %X\n", wide(field(SCREEN_LFB_BASE), field(SCREEN_EXT_LFB_BASE)));
+	print("screen.lfb_base = %X\n", join(field(SCREEN_LFB_BASE), field(SCREEN_EXT_LFB_BASE)));
 	print("screen.lfb_size = %x\n", field(SCREEN_LFB_SIZE));
 	print("screen.lfb_linelength = %u\n", peek16(params + SCREEN_LFB_LINE));
 	print("screen.colours = %x %x\n", field(SCREEN_COLOURS), field(SCREEN_COLOURS + 4));
@@ -210,7 +218,7 @@ static void print_setup_data(uint32_t *number)
 	}
 }
 
-void linux_print(const struct saved *state)
+void linux_print(const struct saved *state, const struct saved_wide *wide)
 {
 	uint32_t number = 0;
 
@@ -218,7 +226,7 @@ void linux_print(const struct saved *state)
 		print("boot_params = no: ESI does not point to a setup header\n");
 		return;
 	}
-	print("entered_by = %s\n", state->eax == ENTERED_BY_SETUP ? "16-bit setup" : "32-bit entry");
+	print("entered_by = %s\n", wide ? "64-bit entry" : state->eax == ENTERED_BY_SETUP ? "16-bit setup" : "32-bit entry");
 	print("boot_params = %x\n", params);
 	print_screen_info();
 	print("alt_mem_k = %u\n", field(ALT_MEM_K));
@@ -233,7 +241,7 @@ void linux_print(const struct saved *state)
 	print("ramdisk_size = %X\n", ramdisk_size());
 	if (ramdisk() + ramdisk_size() <= UINT32_MAX)
 		print("ramdisk_crc32 = %x\n", crc32((uint32_t)ramdisk(), (uint32_t)ramdisk_size()));
-	print("cmd_line_ptr = %X\n", wide(field(HDR_CMD_LINE_PTR), field(EXT_CMD_LINE_PTR)));
+	print("cmd_line_ptr = %X\n", join(field(HDR_CMD_LINE_PTR), field(EXT_CMD_LINE_PTR)));
 	if (field(HDR_CMD_LINE_PTR))
 		print("cmdline = %q\n", field(HDR_CMD_LINE_PTR));
 	print("e820_entries = %u\n", peek8(params + E820_ENTRIES));
@@ -275,8 +283,8 @@ static void judge_header(void)
 	expect("protocol.hdr.version", peek16(params + HDR_VERSION), 0x020f);
 	expect("protocol.hdr.kernel_alignment", field(HDR_KERNEL_ALIGNMENT), layout_alignment);
 	expect64("protocol.hdr.pref_address", peek64(params + HDR_PREF_ADDRESS), layout_pref_address);
-	expect("protocol.hdr.init_size", field(HDR_INIT_SIZE), layout_init_size);
-	expect("protocol.hdr.relocatable_kernel", peek8(params + HDR_RELOCATABLE), 1);
+	expect("protocol.hdr.init_size", field(HDR_INIT_SIZE), linux_is_elf() ? 0 : layout_init_size);
+	expect("protocol.hdr.relocatable_kernel", peek8(params + HDR_RELOCATABLE), !linux_is_elf());
 	expect_that(peek8(params + HDR_TYPE_OF_LOADER) != 0, "protocol.hdr.type_of_loader", "not 0", "%x",
 		    peek8(params + HDR_TYPE_OF_LOADER));
 	expect_masked("protocol.hdr.loadflags", peek8(params + HDR_LOADFLAGS), LOADED_HIGH, LOADED_HIGH);
@@ -288,14 +296,15 @@ static void judge_place(const struct saved *state)
 	uint64_t end = state->entry + (uint64_t)layout_init_size;
 
 	expect("protocol.hdr.code32_start", field(HDR_CODE32_START), state->entry);
-	expect_masked("protocol.load.aligned", state->entry, 0, layout_alignment - 1);
+	if (!linux_is_elf())
+		expect_masked("protocol.load.aligned", state->entry, 0, layout_alignment - 1);
 	expect_that(map_has_ram(state->entry, end), "protocol.load.in_ram", "init_size bytes of available memory",
 		    "[%x, %X)", state->entry, end);
 	expect_that(!ranges_meet(params, params + BOOT_PARAMS_SIZE, state->entry, end),
 		    "protocol.boot_params", "outside the kernel", "%x", params);
 }
 
-static void judge_ramdisk(const struct saved *state)
+static void judge_ramdisk(const struct saved *state, const struct saved_wide *wide)
 {
 	uint64_t start = ramdisk(), end = start + ramdisk_size();
 	uint64_t kernel_end = state->entry + (uint64_t)layout_init_size;
@@ -304,13 +313,30 @@ static void judge_ramdisk(const struct saved *state)
 		expect64("protocol.ramdisk_image", start, 0);
 		return;
 	}
-	expect_that(end - 1 <= field(HDR_INITRD_ADDR_MAX), "protocol.ramdisk.addr_max",
-		    "below initrd_addr_max", "[%X, %X)", start, end);
+	if (wide && field(HDR_XLOADFLAGS) & XLF_CAN_BE_LOADED_ABOVE_4G)
+		not_applicable("protocol.ramdisk.addr_max", "the kernel takes an initrd anywhere");
+	else
+		expect_that(end - 1 <= field(HDR_INITRD_ADDR_MAX), "protocol.ramdisk.addr_max",
+			    "below initrd_addr_max", "[%X, %X)", start, end);
 	expect_that(map_has_ram(start, end), "protocol.ramdisk.in_ram", "all in available memory", "[%X, %X)",
 		    start, end);
 	expect_that(!ranges_meet(start, end, state->entry, kernel_end) &&
 		    !ranges_meet(start, end, params, params + BOOT_PARAMS_SIZE),
 		    "protocol.ramdisk.apart", "outside kernel and boot_params", "[%X, %X)", start, end);
+}
+
+/* boot.rst, 64-bit Boot Protocol: what must be mapped to itself. Segue maps the ramdisk too. */
+static void judge_mapping(const struct saved *state, const struct saved_wide *wide)
+{
+	uint32_t line = field(HDR_CMD_LINE_PTR);
+
+	expect_that(wide_maps(wide, state->entry, state->entry + (uint64_t)layout_init_size), "protocol.map.kernel", "mapped", "%x",
+		    state->entry);
+	expect_that(wide_maps(wide, params, params + BOOT_PARAMS_SIZE), "protocol.map.boot_params", "mapped", "%x", params);
+	expect_that(wide_maps(wide, line, line + (uint64_t)field(HDR_CMDLINE_SIZE) + 1), "protocol.map.cmdline", "mapped", "%x", line);
+	expect_that(wide_maps(wide, ramdisk(), ramdisk() + ramdisk_size()), "segue.map.ramdisk", "mapped", "%X", ramdisk());
+	expect_that(!wide_maps(wide, FOUR_GIB, FOUR_GIB + 1) || ramdisk() >= FOUR_GIB, "segue.map.end", "nothing else above 4 GiB",
+		    "%X", wide->cr3);
 }
 
 static void judge_command_line(const struct saved *state)
@@ -330,7 +356,7 @@ static void judge_command_line(const struct saved *state)
 		    "protocol.cmdline.apart", "outside kernel, ramdisk and boot_params", "%x", start);
 }
 
-void linux_judge(const struct saved *state, bool strict)
+void linux_judge(const struct saved *state, const struct saved_wide *wide, bool strict)
 {
 	expect_that(has_params(state), "protocol.esi", "boot_params with a setup header", "%x", state->esi);
 	if (!has_params(state))
@@ -338,7 +364,9 @@ void linux_judge(const struct saved *state, bool strict)
 	judge_header();
 	judge_zeros();
 	judge_place(state);
-	judge_ramdisk(state);
+	judge_ramdisk(state, wide);
+	if (wide)
+		judge_mapping(state, wide);
 	judge_command_line(state);
 	expect_that(peek8(params + E820_ENTRIES) <= E820_MAX, "protocol.e820_entries", "at most 128", "%u",
 		    peek8(params + E820_ENTRIES));

@@ -134,6 +134,7 @@ static uint32_t command_line(const struct saved *state, enum variant variant)
 	case VARIANT_MULTIBOOT2:
 		return multiboot2_command_line(state);
 	case VARIANT_LINUX:
+	case VARIANT_LINUX64:
 		return linux_command_line(state);
 	case VARIANT_ELF:
 		break;
@@ -152,6 +153,8 @@ static const char *variant_name(enum variant variant)
 		return "multiboot2";
 	case VARIANT_LINUX:
 		return "linux";
+	case VARIANT_LINUX64:
+		return "linux64";
 	case VARIANT_ELF:
 		break;
 	}
@@ -160,6 +163,8 @@ static const char *variant_name(enum variant variant)
 
 void inspect_main(const struct saved *state, enum variant variant)
 {
+	const struct saved_wide *wide = wide_state(state, variant);
+	bool linux_variant = variant == VARIANT_LINUX || wide;
 	uint32_t nonzero_bss = clear_bss(), line, bad;
 	bool strict, catcher;
 
@@ -175,21 +180,25 @@ void inspect_main(const struct saved *state, enum variant variant)
 	print("strict = %s\n", strict ? "yes" : "no");
 	print("image = %x %x\n", image_start(), image_end());
 	cpu_print(state);
-	if (variant == VARIANT_LINUX)
-		linux_print(state);
+	if (wide)
+		wide_print(wide);
+	if (linux_variant)
+		linux_print(state, wide);
 	else if (variant == VARIANT_MULTIBOOT2)
 		multiboot2_print(state);
 	else if (variant != VARIANT_ELF)
 		multiboot_print(state);
 
 	cpu_judge(state, variant, strict, catcher);
-	if (variant == VARIANT_LINUX)
-		linux_judge(state, strict);
+	if (wide)
+		wide_judge(wide, strict, catcher);
+	if (linux_variant)
+		linux_judge(state, wide, strict);
 	else if (variant == VARIANT_MULTIBOOT2)
 		multiboot2_judge(state, strict);
 	else if (variant != VARIANT_ELF)
 		multiboot_judge(state, variant == VARIANT_MULTIBOOT_VIDEO, strict);
-	image_judge(variant != VARIANT_LINUX, nonzero_bss);
+	image_judge(!linux_variant || linux_is_elf(), nonzero_bss);
 	bad = verdict();
 	if (has_option(line, "exit"))
 		leave(bad == 0);

@@ -55,7 +55,7 @@ code32_start:
 	dd	LINUX_ALIGNMENT
 	db	1			; relocatable_kernel
 	db	LINUX_ALIGNMENT_LOG2
-	dw	0			; xloadflags: no 64-bit entry
+	dw	XLOADFLAGS		; 0: no 64-bit entry
 	dd	LINUX_CMDLINE_SIZE
 	dd	0			; hardware_subarch
 	dq	0

@@ -17,6 +17,7 @@ enum variant {
 	VARIANT_LINUX,
 	VARIANT_ELF,
 	VARIANT_MULTIBOOT2,
+	VARIANT_LINUX64,
 };
 
 /* the same layout as in save.inc */
@@ -41,6 +42,27 @@ _Static_assert(offsetof(struct saved, gdt_limit) == 98, "save.inc");
 _Static_assert(offsetof(struct saved, idt_base) == 108, "save.inc");
 _Static_assert(offsetof(struct saved, entry) == 120, "save.inc");
 _Static_assert(sizeof(struct saved) == 124, "save.inc");
+
+/* What a 64-bit entry has, before it goes down to 32-bit mode. The same layout as in entry_linux.asm. */
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, WIDE_REGISTERS = 16 };
+struct saved_wide {
+	uint64_t registers[WIDE_REGISTERS];
+	uint64_t rip, rflags, cr0, cr2, cr3, cr4, efer, fs_base, gs_base;
+	uint16_t cs, ds, es, fs, gs, ss, ldtr, tr;
+	uint16_t gdt_pad[3], gdt_limit;
+	uint64_t gdt_base;
+	uint16_t idt_pad[3], idt_limit;
+	uint64_t idt_base;
+};
+_Static_assert(offsetof(struct saved_wide, rip) == 128 && offsetof(struct saved_wide, cs) == 200 &&
+	       offsetof(struct saved_wide, gdt_limit) == 222 && offsetof(struct saved_wide, idt_base) == 240 &&
+	       sizeof(struct saved_wide) == 248, "entry_linux.asm");
+/* NULL: not entered by a 64-bit entry. */
+const struct saved_wide *wide_state(const struct saved *state, enum variant variant);
+void wide_print(const struct saved_wide *state);
+/* Are all pages of [start, end) mapped to themselves, writable? */
+bool wide_maps(const struct saved_wide *state, uint64_t start, uint64_t end);
+void wide_judge(const struct saved_wide *state, bool strict, bool catcher);
 
 /* A range of physical memory, end exclusive. */
 struct range {
@@ -88,9 +110,10 @@ void multiboot2_print(const struct saved *state);
 void multiboot2_judge(const struct saved *state, bool strict);
 uint32_t multiboot2_command_line(const struct saved *state);
 
-void linux_print(const struct saved *state);
-void linux_judge(const struct saved *state, bool strict);
+void linux_print(const struct saved *state, const struct saved_wide *wide);
+void linux_judge(const struct saved *state, const struct saved_wide *wide, bool strict);
 uint32_t linux_command_line(const struct saved *state);
+bool linux_is_elf(void);
 
 uint32_t clear_bss(void);
 void image_judge(bool loader_zeroes_bss, uint32_t nonzero_bss);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Linux as the ELF file that its build makes before it compresses it: vmlinux. It is entered at its e_entry as the decompressor
+ * of a bzImage enters it, with a zero page: a 32-bit one in 32-bit mode (boot.rst, 32-bit Boot Protocol; startup_32 in
+ * arch/x86/kernel/head_32.S), a 64-bit one in 64-bit mode with an identity map (64-bit Boot Protocol; startup_64 in head_64.S).
+ *
+ * An executable ELF file is taken for one if it has a note of the owner "Linux" and type 0x100 or 0x101 (build salt and LTO:
+ * include/linux/build-salt.h and elfnote-lto.h, since Linux 4.19), or Xen's note 6 (guest OS) that begins "linux"
+ * (arch/x86/xen/xen-head.S, since 2.6.23). Linux's linker script puts all notes into one segment. Any other ELF file is one if the
+ * caller says so (SEGUE_LOAD_VMLINUX).
+ *
+ * The file has no setup header. The zero page gets one of protocol 2.15 with the values that Linux's build writes (header.S);
+ * fields that only boot loaders read are 0. The kernel has lost its relocations, so it runs where it is linked only.
+ */
+#include "common/memory_functions.h"
+#include "common/placement.h"
+#include "elf_fields.h"
+#include "linux.h"
+#include "long_tables.h"
+
+#define NOTE_ALIGN 4u                 /* of names and descriptions: gABI 5, "Note Section" */
+#define NOTE_BUILD_SALT 0x100u
+#define NOTE_LTO_INFO 0x101u
+#define NOTE_XEN_GUEST_OS 6u          /* Xen, include/public/elfnote.h */
+
+/* boot.rst, and arch/x86/boot/header.S for what the build writes there */
+static const struct linux_setup_header made_header = {
+	.root_flags = {1},                    /* the root is mounted read-only first */
+	.boot_flag = {0x55, 0xaa},
+	.jump = 0xeb,
+	.jump_distance = sizeof(struct linux_setup_header) - offsetof(struct linux_setup_header, header),
+	.header = {'H', 'd', 'r', 'S'},
+	.version = {0x0f, 0x02},
+	.initrd_addr_max = {0xff, 0xff, 0xff, 0x7f},
+	.cmdline_size = {0xff, 0x07},         /* COMMAND_LINE_SIZE - 1 */
+};
+
+/* Does a name or a description begin with this text? */
+static bool begins(const uint8_t *bytes, addr_t size, const char *text, addr_t length)
+{
+	return size >= length && memcmp(bytes, text, (size_t)length) == 0;
+}
+
+static bool say_linux(const uint8_t *notes, addr_t size)
+{
+	addr_t at = 0;
+
+	while (fits(at, sizeof(struct elf_note), size)) {
+		const uint8_t *note = notes + at, *name = note + sizeof(struct elf_note);
+		addr_t name_size = le32(note + offsetof(struct elf_note, n_namesz));
+		addr_t desc_size = le32(note + offsetof(struct elf_note, n_descsz)), name_room, desc_room;
+		uint32_t type = le32(note + offsetof(struct elf_note, n_type));
+
+		at += sizeof(struct elf_note);
+		if (!align_up(name_size, NOTE_ALIGN, &name_room) || !align_up(desc_size, NOTE_ALIGN, &desc_room) ||
+		    !fits(at, name_room, size) || !fits(at + name_room, desc_size, size))
+			return false;
+		if ((type == NOTE_BUILD_SALT || type == NOTE_LTO_INFO) && begins(name, name_size, "Linux", sizeof "Linux"))
+			return true;
+		if (type == NOTE_XEN_GUEST_OS && begins(name, name_size, "Xen", sizeof "Xen") &&
+		    begins(name + name_room, desc_size, "linux", sizeof "linux" - 1))
+			return true;
+		at += name_room;
+		/* The last padding may be missing. */
+		if (desc_room > size - at)
+			return false;
+		at += desc_room;
+	}
+	return false;
+}
+
+static bool has_sign(const struct elf_file *elf)
+{
+	const size_t type = offsetof(struct elf32_header, e_type);
+
+	for (uint32_t i = 0; i < elf->program_header_count && le16(elf->file.data + type) == ET_EXEC; i++) {
+		const uint8_t *p = segue_elf_program_header(elf, i);
+		addr_t words[ELF_WORDS];
+
+		if (le32(p + offsetof(struct elf32_program_header, p_type)) != PT_NOTE)
+			continue;
+		segue_elf_read_words(elf->is_64, AT(elf->is_64, p, program_header, p_offset), words, ELF_WORDS);
+		return segue_elf_is_inside(elf, words[ELF_OFFSET], words[ELF_FILESZ]) &&
+		       say_linux(elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ]);
+	}
+	return false;
+}
+
+static bool is_linux(const struct job *job)
+{
+	/* Silent: the loader that takes a broken file refuses it. */
+	const struct job silent = {.log = {0}};
+	struct elf_file elf;
+
+	if (!segue_is_elf(&job->bundle.kernel))
+		return false;
+	return job->args->flags & SEGUE_LOAD_VMLINUX ||
+	       (segue_elf_open(&silent, &job->bundle.kernel, &elf, 0) == SEGUE_OK && has_sign(&elf));
+}
+
+/*
+ * Linux takes the memory from its first byte to its end for its own (_text to _end; early_reserve_memory() in
+ * arch/x86/kernel/setup.c), and frees what lies between its segments when it has booted. So no other segment may lie there.
+ */
+static int claim_gaps(struct job *job)
+{
+	const uint32_t *claims = job->claims;
+	const struct segment *first = &job->segments[claims[0]], *last = &job->segments[claims[job->segment_count - 1]];
+	addr_t end = last->dest + last->size;
+
+	if (!segue_is_ram(job, first->dest, end))
+		return segue_refuse(&job->log, SEGUE_E_VMLINUX_PLACE, "%x to %x", first->dest, end);
+	for (size_t i = 1; i < job->segment_count; i++) {
+		struct segment *before = &job->segments[claims[i - 1]];
+
+		before->size = job->segments[claims[i]].dest - before->dest;
+	}
+	job->needs_memory = end - first->dest;
+	return SEGUE_OK;
+}
+
+static int load(struct job *job)
+{
+	struct linux_kernel k = {
+		.header = (const uint8_t *)&made_header,
+		.header_end = offsetof(struct linux_boot_params, hdr) + sizeof made_header,
+		.minor = 15,
+	};
+	struct long_entry *wide = NULL;
+	struct elf_file elf;
+	uint32_t entry;
+	int error;
+
+	if (!is_linux(job)) {
+		for (const struct segue_loader *const *each = job->next; *each; each++)
+			if ((*each)->family == FAMILY_ELF)
+				return LOADER_PASSES;
+		return segue_refuse_unlinked(&job->log, "plain ELF", "loader_elf");
+	}
+	if ((error = segue_elf_open(job, &job->bundle.kernel, &elf, 0)) != SEGUE_OK)
+		return error;
+	if ((error = segue_elf_refuse_interpreter(job, &elf)) != SEGUE_OK)
+		return error;
+	job->is_64_bit = segue_elf_is_64_bit(&job->bundle.kernel);
+	if ((error = segue_elf_load(job, &elf, &entry)) != SEGUE_OK)
+		return error;
+	if ((error = claim_gaps(job)) != SEGUE_OK)
+		return error;
+	k.load = entry;
+	if ((error = segue_linux_pass(job, &k)) != SEGUE_OK)
+		return error;
+	if (job->is_64_bit) {
+		wide = segue_arena_take(&job->arena, sizeof *wide, sizeof(uint64_t));
+		if (!wide)
+			return SEGUE_E_WORKSPACE_SMALL;
+		if ((error = segue_add_long_tables(job, 0, 0, wide)) != SEGUE_OK)
+			return error;
+	}
+	if ((error = segue_linux_tell(job, &k)) != SEGUE_OK)
+		return error;
+	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
+	job->entry = (struct entry_state){
+		.esi = (uint32_t)k.page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,
+	};
+	if (wide) {
+		wide->rip = k.load;
+		wide->registers[LONG_RSI] = k.page;
+		job->entry = (struct entry_state){.eip = (uint32_t)k.load, .selectors = ENTRY_LONG_MODE, .wide = wide};
+	}
+	segue_say(&job->log, SEGUE_LOG_INFO, "Linux as an ELF file, %s-bit", job->is_64_bit ? "64" : "32");
+	return SEGUE_OK;
+}
+
+_Static_assert(SEGUE_E_VMLINUX_PLACE == 0xf0, "meanings");
+const struct segue_loader segue_loader_vmlinux = {
+	.protocol = "Linux",
+	.recognise = segue_is_elf,
+	.load = load,
+	.is_linux = is_linux,
+#if SEGUE_SENTENCES
+	.meanings = "\xf0" "vmlinux not in one piece of RAM\0",
+#endif
+	.family = FAMILY_ELF,
+};

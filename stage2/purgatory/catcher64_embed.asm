@@ -1,0 +1,3 @@
+; SPDX-License-Identifier: MIT
+%include "purgatory/embed.inc"
+	embed catcher64

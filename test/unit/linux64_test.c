@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Linux by its 64-bit entry, with kernels made here: each field of the entry state, the page tables and the GDT, where the
+ * initrd goes, and each refusal. Offsets and bits are written as numbers, from Documentation/x86/boot.rst and the Intel SDM.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <cmocka.h>
+#include "common/long_entry.h"
+#include "leave/loaded.h"
+#include "linux_job.h"
+#include "load/arrangement.h"
+#include "purgatory/purgatory.h"
+
+#define HAS_HIGH (ADDRESS_MAX > UINT32_MAX)
+#define CODE_SIZE 5000u
+#define KERNEL_SIZE (1024u + CODE_SIZE)
+#define GIB 0x40000000ull
+#define TABLES_MIN 0x7000u            /* the GDT, the top table, one for 512 GiB, four for a GiB each */
+
+/* 128 MiB below 4 GiB, and 12 GiB above with a hole. */
+static const struct segue_range map[] = {
+	{0, 0x9fc00, 1, 0}, {0xf0000, 0x100000, 2, 0}, {0x100000, 0x8000000, 1, 0}, {0xfffc0000, 0x100000000, 2, 0},
+	{4 * GIB, 8 * GIB, 1, 0}, {8 * GIB, 8 * GIB + 0x100000, 2, 0}, {8 * GIB + 0x100000, 16 * GIB, 1, 0},
+};
+#define MAP map, sizeof map / sizeof *map
+
+static struct world w;
+static uint8_t kernel[KERNEL_SIZE], initrd[10000];
+
+static void make_kernel(uint16_t version, uint16_t xloadflags)
+{
+	memset(kernel, 0x90, sizeof kernel);
+	memset(kernel + 0x1f1, 0, 0x290 - 0x1f1);
+	kernel[0x1f1] = 1;
+	put_le32(kernel + 0x1f4, (CODE_SIZE + 15) / 16);
+	put_le16(kernel + 0x1fe, 0xaa55);
+	kernel[0x201] = 0x6a;
+	memcpy(kernel + 0x202, "HdrS", 4);
+	put_le16(kernel + 0x206, version);
+	kernel[0x211] = 1;
+	put_le32(kernel + 0x214, 0x100000);
+	put_le32(kernel + 0x22c, 0x7fffffff);
+	put_le32(kernel + 0x230, 0x200000);
+	kernel[0x234] = 1;
+	kernel[0x235] = 21;
+	put_le16(kernel + 0x236, xloadflags);
+	put_le32(kernel + 0x238, 2047);
+	put_le64(kernel + 0x258, 0x1000000);
+	put_le32(kernel + 0x260, 0x800000);
+}
+
+static void begin_with(uint16_t version, uint16_t xloadflags, uint32_t flags)
+{
+	make_kernel(version, xloadflags);
+	world_begin(&w, kernel, sizeof kernel, MAP);
+	w.args.flags = flags;
+}
+
+static void begin(void)
+{
+	begin_with(0x20f, 3, SEGUE_LOAD_LINUX_64);
+}
+
+static void load_ok(void)
+{
+	int error = world_load(&w);
+
+	if (error != SEGUE_OK)
+		fail_msg("refused with %d: %s", error, w.error);
+	assert_int_equal(w.errors, 0);
+}
+
+static void load_64(void)
+{
+	load_ok();
+	assert_int_equal(w.job.entry.selectors, ENTRY_LONG_MODE);
+	assert_non_null(strstr(w.info, "64-bit entry"));
+}
+
+static void load_32(void)
+{
+	load_ok();
+	assert_int_equal(w.job.entry.selectors, ENTRY_CODE_10_DATA_18);
+	assert_null(world_segment(&w, "64-bit tables"));
+	assert_null(strstr(w.info, "64-bit entry"));
+}
+
+static void refused(int code, const char *part)
+{
+	int error = world_load(&w);
+
+	if (error != code || !strstr(w.error, part))
+		fail_msg("got %d, wanted %d; '%s' should have '%s'", error, code, w.error, part);
+	assert_int_equal(w.errors, 1);
+}
+
+/* Where the tables map an address; UINT64_MAX: nowhere. Counts the tables that lead there. */
+static uint64_t mapped_to(uint64_t at)
+{
+	const struct segment *s = world_segment(&w, "64-bit tables");
+	uint64_t entry = w.job.entry.wide->cr3 | 3;
+
+	for (unsigned shift = 39; shift >= 21; shift -= 9) {
+		const uint8_t *table;
+
+		assert_in_range(entry & ~0xfffull, s->dest + 0x1000, s->dest + s->size - 0x1000);
+		table = world_at(&w, entry & ~0xfffull, 0x1000);
+		entry = le64(table + (at >> shift & 511) * 8);
+		if (entry == 0)
+			return UINT64_MAX;
+		/* present and writable; a page of 2 MiB; nothing else */
+		assert_int_equal(entry & 0xfff, shift == 21 ? 0x83 : 3);
+	}
+	return (entry & ~0x1fffffull) | (at & 0x1fffff);
+}
+
+/* Exactly [0, 4 GiB) and the large pages of [start, end) are mapped, each to itself. */
+static void check_maps(uint64_t start, uint64_t end)
+{
+	for (uint64_t at = 0; at < 20 * GIB; at += 0x200000) {
+		bool there = at < 4 * GIB || (at < end && at + 0x200000 > start);
+		uint64_t inside = at + 0x12345;
+
+		if (mapped_to(inside) != (there ? inside : UINT64_MAX))
+			fail_msg("0x%llx is mapped to 0x%llx", (unsigned long long)inside, (unsigned long long)mapped_to(inside));
+	}
+	for (uint64_t at = 64 * GIB; at < (1ull << 47); at += 64 * GIB)
+		assert_int_equal(mapped_to(at), UINT64_MAX);
+}
+
+static void test_state(void **state)
+{
+	static const uint64_t gdt[6] = {0, 0x00cf9b000000ffff, 0x00af9b000000ffff, 0x00cf93000000ffff};
+	const struct segment *s;
+	const struct long_entry *e;
+	const uint8_t *page;
+
+	(void)state;
+	begin();
+	world_cmdline(&w, "quiet");
+	load_64();
+	s = world_segment(&w, "64-bit tables");
+	assert_int_equal(s->size, TABLES_MIN);
+	assert_int_equal(s->target_type, SEGUE_MEMORY_RESERVED);
+	assert_int_equal(s->dest & 0xfff, 0);
+	assert_int_equal(s->zero_size, 0);
+	e = w.job.entry.wide;
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(e->registers[i], i == 6 ? w.job.entry.wide->registers[LONG_RSI] : 0);
+	assert_int_equal(e->registers[6], world_segment(&w, "Linux boot parameters")->dest);
+	assert_int_equal(e->rip, 0x1000200);
+	assert_int_equal(w.job.entry.eip, 0x1000200);
+	assert_int_equal(e->rflags, 2);
+	assert_int_equal(e->cr0, 0x80000011);
+	assert_int_equal(e->cr3, s->dest + 0x1000);
+	assert_int_equal(e->cr4, 0x20);
+	assert_int_equal(e->efer, 0x100);
+	assert_int_equal(e->pat, 0x0007040600070406);
+	assert_int_equal(e->gdt, s->dest);
+	assert_int_equal(e->gdt_limit, 47);
+	assert_int_equal(e->code, 0x10);
+	assert_int_equal(e->data, 0x18);
+	assert_int_equal(e->tss, 0x20);
+	page = world_at(&w, s->dest, 0x1000);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(le64(page + i * 8), gdt[i]);
+	/* an available 64-bit TSS of limit 0x67 at 0x40 of the page, all zeros but the I/O map's base, which is its end */
+	assert_int_equal(le64(page + 0x20), 0x0000890000000067 | (uint64_t)(s->dest + 0x40) % 0x1000000 << 16 |
+			 (uint64_t)(s->dest + 0x40) >> 24 << 56);
+	assert_int_equal(le64(page + 0x28), 0);
+	for (unsigned i = 0x30; i < 0x1000; i++)
+		assert_int_equal(page[i], i == 0x40 + 102 ? 104 : 0);
+	check_maps(0, 0);
+	assert_int_equal(le32(world_at(&w, e->registers[6], 0x1000) + 0x214), 0x1000000);
+}
+
+/* All that Linux is told is as with the 32-bit entry, but for the tables' reserved memory. */
+static void test_boot_params(void **state)
+{
+	uint8_t narrow[0x1000], wide[0x1000];
+	uint64_t tables;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		begin_with(0x20f, 3, i == 0 ? 0 : SEGUE_LOAD_LINUX_64);
+		w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, INITRD_PHYS + 8);
+		world_cmdline(&w, "console=ttyS0");
+		load_ok();
+		if (i == 0)
+			memcpy(narrow, world_at(&w, w.job.entry.esi, 0x1000), 0x1000);
+		else
+			memcpy(wide, world_at(&w, w.job.entry.wide->registers[LONG_RSI], 0x1000), 0x1000);
+	}
+	tables = world_segment(&w, "64-bit tables")->dest;
+	assert_int_equal(wide[0x1e8], narrow[0x1e8] + (tables + TABLES_MIN == 0x8000000 ? 1 : 2));
+	for (unsigned i = 0; i < wide[0x1e8]; i++) {
+		uint64_t start = le64(wide + 0x2d0 + i * 20), end = start + le64(wide + 0x2d0 + i * 20 + 8);
+
+		if (start < tables + TABLES_MIN && tables < end) {
+			assert_int_equal(start, tables);
+			assert_int_equal(end, tables + TABLES_MIN);
+			assert_int_equal(le32(wide + 0x2d0 + i * 20 + 16), 2);
+		}
+	}
+	memset(narrow + 0x1e8, 0, 1);
+	memset(wide + 0x1e8, 0, 1);
+	memset(narrow + 0x2d0, 0, 2560);
+	memset(wide + 0x2d0, 0, 2560);
+	/* the initrd may be lower: the tables are taken from the top after it, and the page goes where there is room */
+	assert_int_equal(le32(narrow + 0x218), le32(wide + 0x218));
+	/* the RAM that older kernels would count ends at the tables */
+	for (unsigned i = 0; i < 2; i++) {
+		memset((i ? narrow : wide) + 0x02, 0, 2);
+		memset((i ? narrow : wide) + 0x1e0, 0, 4);
+	}
+	memset(narrow + 0x228, 0, 4);
+	memset(wide + 0x228, 0, 4);
+	assert_memory_equal(narrow, wide, 0x1000);
+}
+
+static const uint8_t *page_64(void)
+{
+	return world_at(&w, w.job.entry.wide->registers[LONG_RSI], 0x1000);
+}
+
+/* The initrd, by the zero page and by its segment. */
+static void check_initrd(uint64_t at, uint64_t size)
+{
+	const struct segment *s = world_segment(&w, "initrd");
+
+	assert_int_equal(s->dest, at);
+	assert_int_equal(s->size, (size + 4095) & ~4095ull);
+	assert_int_equal(le32(page_64() + 0x218) + ((uint64_t)le32(page_64() + 0xc0) << 32), at);
+	assert_int_equal(le32(page_64() + 0x21c) + ((uint64_t)le32(page_64() + 0xc4) << 32), size);
+	assert_int_equal(le32(page_64() + 0xc8), 0);
+	check_maps(at < 4 * GIB ? 0 : at, at < 4 * GIB ? 0 : at + size);
+}
+
+/* A file of any size that nothing reads. */
+static void begin_initrd(uint64_t size, uint64_t phys)
+{
+	begin();
+	w.job.bundle.initrd = world_part(&w, initrd, (size_t)size, phys);
+}
+
+static void test_stays_high(void **state)
+{
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	begin_initrd(sizeof initrd, 5 * GIB);
+	load_64();
+	check_initrd(5 * GIB, sizeof initrd);
+	assert_int_equal(world_segment(&w, "64-bit tables")->size, TABLES_MIN + 0x1000);
+	/* across an edge of a GiB: two tables */
+	begin_initrd(2 * GIB, 5 * GIB + 0x1000);
+	load_64();
+	check_initrd(5 * GIB + 0x1000, 2 * GIB);
+	assert_int_equal(world_segment(&w, "64-bit tables")->size, TABLES_MIN + 3 * 0x1000);
+	/* more than 4 GiB; the whole of the piece */
+	begin_initrd(6 * GIB + 5, 9 * GIB);
+	load_64();
+	check_initrd(9 * GIB, 6 * GIB + 5);
+	/* its last page is its own: not in RAM */
+	begin_initrd(4 * GIB - 0xfff, 4 * GIB);
+	load_64();
+	check_initrd(4 * GIB, 4 * GIB - 0xfff);
+	begin_initrd(4 * GIB + 1, 4 * GIB);
+	load_64();
+	assert_int_not_equal(world_segment(&w, "initrd")->dest, 4 * GIB);
+}
+
+static void test_moves(void **state)
+{
+	static struct segue_extent pieces[2] = {{0x80000100, 6 * GIB / 2}, {12 * GIB, 6 * GIB / 2}};
+
+	(void)state;
+	/* not on a page, or not of a kernel that takes it there: below initrd_addr_max, as high as possible */
+	begin_initrd(sizeof initrd, 5 * GIB + 8);
+	if (!HAS_HIGH)
+		begin_initrd(sizeof initrd, INITRD_PHYS + 8);
+	load_64();
+	check_initrd(0x8000000 - 0x3000, sizeof initrd);
+	begin_with(0x20f, 1, SEGUE_LOAD_LINUX_64);
+	w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, HAS_HIGH ? 5 * GIB : INITRD_PHYS + 8);
+	load_64();
+	check_initrd(0x8000000 - 0x3000, sizeof initrd);
+	if (!HAS_HIGH)
+		return;
+	/* too large to be below: above, at the top, where no file lies */
+	begin_initrd(GIB, 4 * GIB + 8);
+	load_64();
+	check_initrd(15 * GIB, GIB);
+	begin_initrd(GIB, 14 * GIB + GIB / 2 - 8);
+	load_64();
+	check_initrd(13 * GIB + GIB / 2 - 0x1000, GIB);
+	/* the hole */
+	begin_initrd(4 * GIB - 0x300000, 9 * GIB + 8);
+	load_64();
+	check_initrd(4 * GIB + 0x300000, 4 * GIB - 0x300000);
+	/* in two pieces */
+	begin_initrd(6 * GIB, 0);
+	w.parts[1].extents = pieces;
+	w.parts[1].extent_count = 2;
+	refused(SEGUE_E_LINUX_INITRD, "between 0x100000 and 0x400000000000");
+	pieces[0].addr = 15 * GIB + 0x100;
+	pieces[0].size = GIB / 2;
+	pieces[1].addr = 4 * GIB;
+	pieces[1].size = GIB / 2;
+	begin_initrd(GIB, 0);
+	w.parts[1].extents = pieces;
+	w.parts[1].extent_count = 2;
+	load_64();
+	check_initrd(14 * GIB, GIB);
+	/* two files */
+	begin();
+	world_module(&w, initrd, 2 * GIB + 1, 4 * GIB);
+	world_module(&w, initrd, 3, 7 * GIB);
+	load_64();
+	assert_int_equal(le32(page_64() + 0x218) + ((uint64_t)le32(page_64() + 0xc0) << 32), 14 * GIB - 0x1000);
+	assert_int_equal(le32(page_64() + 0x21c), 2 * GIB + 7);
+	assert_int_equal(world_segment(&w, "initrd")->dest, 14 * GIB - 0x1000);
+	assert_int_equal(w.job.segments[2].dest, 14 * GIB - 0x1000 + 2 * GIB + 4);
+	assert_int_equal(w.job.segments[2].zero_size, 0xff9);
+}
+
+/* RAM that other facts take away. */
+static void test_limits(void **state)
+{
+	static const struct segue_range keep = {5 * GIB + 0x2000, 5 * GIB + 0x2001, 0, 0};
+	static const struct segue_range within[] = {{0x1000000, 0x3000000, 0, 0}, {6 * GIB, 7 * GIB, 0, 0}};
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	begin_initrd(sizeof initrd, 5 * GIB);
+	w.args.keep = &keep;
+	w.args.keep_count = 1;
+	load_64();
+	check_initrd(0x8000000 - 0x3000, sizeof initrd);
+	begin_initrd(sizeof initrd, 5 * GIB);
+	world_cmdline(&w, "mem=5G");
+	load_64();
+	check_initrd(0x8000000 - 0x3000, sizeof initrd);
+	begin_initrd(sizeof initrd, 5 * GIB);
+	world_cmdline(&w, "mem=5121M");
+	load_64();
+	check_initrd(5 * GIB, sizeof initrd);
+	begin_initrd(GIB, 4 * GIB + 8);
+	world_cmdline(&w, "mem=10G");
+	load_64();
+	check_initrd(9 * GIB, GIB);
+	begin_initrd(GIB, 4 * GIB + 8);
+	world_cmdline(&w, "mem=5G");
+	refused(SEGUE_E_LINUX_INITRD, "between 0x100000 and 0x140000000");
+	begin_initrd(sizeof initrd, 5 * GIB);
+	w.args.target_memory = within;
+	w.args.target_memory_count = 2;
+	load_64();
+	check_initrd(0x3000000 - 0x3000, sizeof initrd);
+	begin_initrd(sizeof initrd, 6 * GIB);
+	w.args.target_memory = within;
+	w.args.target_memory_count = 2;
+	load_64();
+	check_initrd(6 * GIB, sizeof initrd);
+}
+
+/* Without the flag. */
+static void test_by_itself(void **state)
+{
+	(void)state;
+	begin_with(0x20f, 3, 0);
+	load_32();
+	begin_with(0x20f, 3, 0);
+	w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, HAS_HIGH ? 5 * GIB : INITRD_PHYS);
+	load_32();
+	if (!HAS_HIGH)
+		return;
+	/* no room below */
+	begin_with(0x20f, 3, 0);
+	w.job.bundle.initrd = world_part(&w, initrd, GIB, 5 * GIB);
+	load_64();
+	check_initrd(5 * GIB, GIB);
+	begin_with(0x20f, 3, 0);
+	w.job.bundle.initrd = world_part(&w, initrd, 5 * GIB, 9 * GIB);
+	load_64();
+	check_initrd(9 * GIB, 5 * GIB);
+	/* and none above for this kernel */
+	begin_with(0x20f, 1, 0);
+	w.job.bundle.initrd = world_part(&w, initrd, GIB, 5 * GIB);
+	refused(SEGUE_E_LINUX_INITRD, "1073741824 bytes");
+	begin_with(0x20f, 2, 0);
+	w.job.bundle.initrd = world_part(&w, initrd, GIB, 5 * GIB);
+	refused(SEGUE_E_LINUX_INITRD, "1073741824 bytes");
+	begin_with(0x20f, 1, 0);
+	w.job.bundle.initrd = world_part(&w, initrd, 5 * GIB, 9 * GIB);
+	refused(SEGUE_E_TOO_LARGE, "initrd");
+}
+
+static void test_refusals(void **state)
+{
+	(void)state;
+	begin_with(0x20f, 2, SEGUE_LOAD_LINUX_64);
+	refused(SEGUE_E_LINUX_64, "no 64-bit entry: boot protocol 2.15, 32-bit");
+	begin_with(0x20b, 3, SEGUE_LOAD_LINUX_64);
+	refused(SEGUE_E_LINUX_64, "no 64-bit entry: boot protocol 2.11, 32-bit");
+	begin_with(0x209, 3, SEGUE_LOAD_LINUX_64);
+	refused(SEGUE_E_LINUX_64, "no 64-bit entry: boot protocol 2.09, 32-bit");
+	begin();
+	w.args.flags |= SEGUE_LOAD_REAL_MODE | SEGUE_LOAD_BIOS;
+	refused(SEGUE_E_LINUX_64, "no 64-bit entry: it is to start in its 16-bit code");
+	/* the code ends at the entry, or one byte after it */
+	begin();
+	w.job.bundle.kernel.size = 1024 + 0x200;
+	put_le32(kernel + 0x1f4, 0x20);
+	refused(SEGUE_E_LINUX_64, "no 64-bit entry: its code of 512 bytes ends before it");
+	begin();
+	w.job.bundle.kernel.size = 1024 + 0x201;
+	put_le32(kernel + 0x1f4, 0x21);
+	load_64();
+	/* without the flag it is another entry's */
+	begin_with(0x20f, 3, 0);
+	w.job.bundle.kernel.size = 1024 + 0x200;
+	put_le32(kernel + 0x1f4, 0x20);
+	load_32();
+	assert_string_equal(segue_strerror(SEGUE_E_LINUX_64), "no 64-bit entry");
+	assert_string_equal(segue_strerror(SEGUE_E_LONG_MODE), "no 64-bit CPU");
+	/* the host has not linked the loader */
+	begin();
+	assert_int_equal(world_prepare(&w), SEGUE_OK);
+	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_E_NOT_LINKED);
+	assert_non_null(strstr(w.error, "segue_loader_linux64"));
+	/* no RAM for the tables */
+	begin();
+	w.args.workspace_size = 0;
+	w.job.arena.end = w.job.arena.next + 0x6000;
+	assert_int_equal(world_load(&w), SEGUE_E_WORKSPACE_SMALL);
+}
+
+/* All of segue_load(): purgatory's parameters, and the plan of what moves above 4 GiB. */
+static uint8_t *workspace;
+
+static int load_all(struct segue_load_args *args, const struct segue_part *module, uint32_t flags)
+{
+	static struct segue_extent extent = {KERNEL_PHYS, KERNEL_SIZE};
+
+	if (!workspace)
+		workspace = aligned_alloc(4096, SEGUE_WORKSPACE_SIZE(64));
+	assert_non_null(workspace);
+	make_kernel(0x20f, 3);
+	memset(&w, 0, offsetof(struct world, workspace));
+	*args = (struct segue_load_args){
+		.struct_size = sizeof *args, .flags = flags, .memory_map = map, .memory_map_count = sizeof map / sizeof *map,
+		.blob = {.data = kernel, .size = KERNEL_SIZE, .extents = &extent, .extent_count = 1}, .modules = module,
+		.module_count = module ? 1 : 0, .workspace = workspace, .workspace_phys = WORKSPACE_PHYS,
+		.workspace_size = SEGUE_WORKSPACE_SIZE(64), .log = world_log, .log_context = &w,
+	};
+	return segue_load(args);
+}
+
+static void test_purgatory(void **state)
+{
+	struct segue_description d = {.struct_size = sizeof d};
+	struct segue_load_args args;
+	const struct purgatory_params *params;
+	const struct loaded *loaded;
+
+	(void)state;
+	assert_int_equal(load_all(&args, NULL, SEGUE_LOAD_LINUX_64), SEGUE_OK);
+	params = (const void *)(workspace + PURGATORY_PARAMS_AT);
+	loaded = (const void *)(workspace + LOADED_AT);
+	assert_int_equal(params->flags & (PURGATORY_LONG_MODE | PURGATORY_REAL_MODE | PURGATORY_HIGH), PURGATORY_LONG_MODE);
+	assert_memory_equal(workspace + segue_purgatory_long_mode.at, loaded->job.entry.wide, sizeof(struct long_entry));
+	assert_true(params->pages * PURGATORY_PAGE >= segue_purgatory_long_mode.at + segue_purgatory_long_mode.size);
+	assert_int_equal(segue_describe(workspace, &d), SEGUE_OK);
+	assert_int_equal(d.long_mode, 1);
+	assert_int_equal(d.real_mode, 0);
+	assert_int_equal(d.entry, 0x1000200);
+	segue_unload(workspace);
+
+	assert_int_equal(load_all(&args, NULL, 0), SEGUE_OK);
+	assert_int_equal(params->flags & PURGATORY_LONG_MODE, 0);
+	assert_int_equal(segue_describe(workspace, &d), SEGUE_OK);
+	assert_int_equal(d.long_mode, 0);
+	segue_unload(workspace);
+
+	/* the catcher is the other one */
+	assert_int_equal(load_all(&args, NULL, SEGUE_LOAD_LINUX_64 | SEGUE_LOAD_CATCHER), SEGUE_OK);
+	assert_memory_equal(loaded->job.catcher, segue_purgatory_catcher64.bytes, segue_purgatory_catcher64.size);
+	assert_int_equal(params->catcher, loaded->job.catcher_dest);
+	segue_unload(workspace);
+	assert_int_equal(load_all(&args, NULL, SEGUE_LOAD_CATCHER), SEGUE_OK);
+	assert_memory_equal(loaded->job.catcher, segue_purgatory_catcher.bytes, segue_purgatory_catcher.size);
+	segue_unload(workspace);
+}
+
+/* An initrd of 5 GiB, of which nothing is read: in place it needs no move; elsewhere its moves have 32-bit sizes. */
+static void test_large(void **state)
+{
+	static const uint8_t digest[32];
+	struct segue_extent extent = {9 * GIB, 5 * GIB};
+	struct segue_description d = {.struct_size = sizeof d};
+	struct segue_load_args args;
+	struct segue_part module = {.size = 5 * GIB, .extents = &extent, .extent_count = 1};
+	struct segue_move_description move;
+	const struct loaded *loaded = NULL;
+	uint64_t summed = 0, moved = 0;
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	module.data = mmap(NULL, 5 * GIB, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(module.data, MAP_FAILED);
+	assert_int_equal(load_all(&args, &module, SEGUE_LOAD_LINUX_64), SEGUE_OK);
+	assert_int_equal(segue_describe(workspace, &d), SEGUE_OK);
+	assert_true(d.in_place >= 5 * GIB);
+	assert_true(d.moved < 0x100000);
+	segue_unload(workspace);
+
+	extent.addr += 8;
+	args.digest = digest;
+	assert_int_equal(load_all(&args, &module, SEGUE_LOAD_LINUX_64), SEGUE_E_LINUX_INITRD);
+	extent.addr = 4 * GIB - 0x80000000ull;
+	extent.size = module.size = 3 * GIB + 5;
+	assert_int_equal(load_all(&args, &module, SEGUE_LOAD_LINUX_64), SEGUE_E_EXTENT_HIGH);
+	extent.addr = 4 * GIB + 8;
+	extent.size = module.size = 4 * GIB - 0x10;
+	assert_int_equal(load_all(&args, &module, 0), SEGUE_OK);
+	for (size_t i = 0; segue_move_at(workspace, i, &move) == SEGUE_OK; i++)
+		if (move.dest >= 4 * GIB && move.kind == SEGUE_MOVE_KIND_COPY) {
+			assert_in_range(move.dest, 12 * GIB, 16 * GIB - 1);
+			assert_int_equal(move.dest - 12 * GIB, move.source - (4 * GIB + 8));
+			moved += move.size;
+		}
+	assert_int_equal(moved, 4 * GIB - 0x10);
+	segue_unload(workspace);
+
+	/* a digest over all of it */
+	args.digest = digest;
+	assert_int_equal(segue_load(&args), SEGUE_OK);
+	loaded = (const void *)(workspace + LOADED_AT);
+	for (uint32_t i = loaded->arrangement->list.moves; i < loaded->arrangement->list.count; i++) {
+		const struct segue_move *entry = &loaded->arrangement->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES];
+
+		assert_int_equal(entry->op, SEGUE_MOVE_DIGEST);
+		if (entry->dst >= 4 * GIB) {
+			assert_int_equal(entry->dst, 12 * GIB + summed);
+			summed += entry->size;
+		}
+	}
+	assert_int_equal(summed, 4 * GIB - 0x10);
+	segue_unload(workspace);
+	munmap((void *)(uintptr_t)module.data, 5 * GIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_state), cmocka_unit_test(test_boot_params), cmocka_unit_test(test_stays_high),
+		cmocka_unit_test(test_moves), cmocka_unit_test(test_limits), cmocka_unit_test(test_by_itself),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_purgatory), cmocka_unit_test(test_large),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	free(workspace);
+	return failed;
+}
