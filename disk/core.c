@@ -14,6 +14,7 @@
 #include "staging.h"
 
 #define COPY_STEP (1u << 20)
+#define STACK_PAGE 4096u
 
 struct options {
 	const char *file, *out, *kernel;
@@ -209,6 +210,45 @@ static bool write_core(const struct core *core, const struct core_layout *layout
 	return good;
 }
 
+/* The segments are sorted, but a broken core's may overlap. */
+static bool is_mapped(const struct core_layout *layout, uint64_t virt)
+{
+	size_t low = 0, high = layout->segments.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (layout->segments.at[middle].virt <= virt)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low && virt - layout->segments.at[low - 1].virt < layout->segments.at[low - 1].size;
+}
+
+/* After an overflow the stack pointer is in the page below the stack. 0: the host does not know it. */
+static void warn_of_stacks(const struct core *core, const struct core_layout *layout, bool by_tables)
+{
+	uint64_t first = 0;
+	uint32_t pid = 0;
+	size_t count = 0, i;
+
+	for (i = 0; i < core->cpu_count; i++) {
+		const struct core_cpu *cpu = &core->cpus[i];
+		uint64_t at = core_cpu_register(cpu, cpu->is_64 ? CORE_STACK_POINTER_64 : CORE_STACK_POINTER_32);
+
+		if (cpu->is_64 != (core->width == 64) || !at || is_mapped(layout, at) || is_mapped(layout, at + STACK_PAGE))
+			continue;
+		if (!count++) {
+			first = at;
+			pid = core_cpu_pid(cpu);
+		}
+	}
+	if (count)
+		complain(core->path, "warning: no range has the stacks of %zu CPUs, the first at virtual 0x%" PRIx64 " of pr_pid %" PRIu32 "%s",
+			 count, first, pid, by_tables ? "" : "; --page-tables note takes the addresses from the host's page tables");
+}
+
 static void warn_of_layout(const struct core *core, const struct core_layout *layout)
 {
 	size_t i;
@@ -234,6 +274,7 @@ static int convert(const struct options *options, const struct core *core, const
 
 	if (good) {
 		warn_of_layout(core, &layout);
+		warn_of_stacks(core, &layout, options->tables != NULL);
 		good = staging_open(options->out);
 		if (good) {
 			const char *path = staging_add("core");

@@ -47,6 +47,10 @@ struct core_cpu {
 #define PRSTATUS_REGISTERS_32 72u
 #define PRSTATUS_REGISTERS_64 112u
 uint32_t core_cpu_pid(const struct core_cpu *cpu);
+/* The word of this index among the registers (Linux, struct user_regs_struct). */
+uint64_t core_cpu_register(const struct core_cpu *cpu, unsigned index);
+#define CORE_STACK_POINTER_32 15u
+#define CORE_STACK_POINTER_64 19u
 
 struct core_note {
 	const uint8_t *name, *desc;

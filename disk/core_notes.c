@@ -16,6 +16,11 @@ uint32_t core_cpu_pid(const struct core_cpu *cpu)
 	return le32(cpu->desc + (cpu->is_64 ? PRSTATUS_PID_64 : PRSTATUS_PID_32));
 }
 
+uint64_t core_cpu_register(const struct core_cpu *cpu, unsigned index)
+{
+	return cpu->is_64 ? le64(cpu->desc + PRSTATUS_REGISTERS_64 + 8 * index) : le32(cpu->desc + PRSTATUS_REGISTERS_32 + 4 * index);
+}
+
 static bool has_name(const struct core_note *note, const char *name)
 {
 	return note->name_size == strlen(name) && !memcmp(note->name, name, note->name_size);

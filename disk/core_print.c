@@ -33,11 +33,6 @@ static const struct register_name selectors_32[] = {
 	{ "cs", 13 }, { "ss", 16 }, { "ds", 7 }, { "es", 8 }, { "fs", 9 }, { "gs", 10 }
 };
 
-static uint64_t register_of(const struct core_cpu *cpu, unsigned index)
-{
-	return cpu->is_64 ? le64(cpu->desc + PRSTATUS_REGISTERS_64 + 8 * index) : le32(cpu->desc + PRSTATUS_REGISTERS_32 + 4 * index);
-}
-
 static void print_names(const struct core_cpu *cpu, const struct register_name *names, size_t count)
 {
 	size_t i;
@@ -45,7 +40,7 @@ static void print_names(const struct core_cpu *cpu, const struct register_name *
 	for (i = 0; i < count; i++) {
 		if (i % 4 == 0)
 			fact("");
-		printf(cpu->is_64 ? "%-7s %016" PRIx64 : "%-6s %08" PRIx64, names[i].name, register_of(cpu, names[i].index));
+		printf(cpu->is_64 ? "%-7s %016" PRIx64 : "%-6s %08" PRIx64, names[i].name, core_cpu_register(cpu, names[i].index));
 		fputs(i % 4 == 3 || i + 1 == count ? "\n" : "  ", stdout);
 	}
 }
@@ -56,7 +51,7 @@ static void print_selectors(const struct core_cpu *cpu, const struct register_na
 
 	fact("");
 	for (i = 0; i < count; i++)
-		printf("%s %04" PRIx64 "%s", names[i].name, register_of(cpu, names[i].index) & 0xffff, i + 1 == count ? "\n" : "  ");
+		printf("%s %04" PRIx64 "%s", names[i].name, core_cpu_register(cpu, names[i].index) & 0xffff, i + 1 == count ? "\n" : "  ");
 }
 
 static void print_cpu(const struct core_cpu *cpu, size_t number)

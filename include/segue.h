@@ -522,7 +522,7 @@ struct segue_note {
  * another CPU only those that have parked get an INIT, because it would restart the boot CPU in the firmware. A Linux with more
  * than one CPU must not start the boot CPU then either ("nr_cpus=4 disable_cpu_apicid=0", with the ID of its local APIC).
  *
- * If a digest is wrong, what was written over since segue_load() is named by its range.
+ * If a digest is wrong, the segment whose bytes were written over since segue_load() is named by its range.
  */
 #define SEGUE_LOAD_CRASH        0x1000000u
 /* A kernel with headers of both versions is loaded by Multiboot 2; without this flag by Multiboot 1, if that is linked. */
@@ -743,8 +743,8 @@ int segue_ready(const void *workspace, const char **sentence);
  * 32-bit, PAE, 4-level or 5-level, and may have changed since segue_load(). VMX, SVM, CET, PCID, PGE, SMEP, SMAP,
  * protection keys, FRED and breakpoints may be on.
  *
- * segue_exec() and segue_park() print a sentence on port 0xE9 and the serial port of the last segue_load() (before the first
- * load on port 0xE9 only) and halt, without using the workspace, if nothing is loaded in it: if it was never loaded since
+ * segue_exec() and segue_park() print a sentence on port 0xE9 and the serial port of the last segue_load() that succeeded (before
+ * it on port 0xE9 only) and halt, without using the workspace, if nothing is loaded in it: if it was never loaded since
  * the host started, was unloaded, its first page was overwritten, or it is NULL. Without SEGUE_LOAD_ANY_CPU, segue_exec()
  * does the same on a CPU that is not the boot CPU, if there is an IA32_APIC_BASE. The other checks of segue_ready() are not
  * repeated.
@@ -892,7 +892,8 @@ struct segue_registers {
 /*
  * Puts the registers of CPU number cpu, from 0, into its note in the core, with the control registers that the calling CPU has
  * now. registers NULL: those of the caller that a call preserves. The last call for a CPU counts. Two CPUs must not use one number
- * at the same time. The control registers of the first CPU that is noted are also those of the core (segue_core.h).
+ * at the same time. The control registers of the first CPU that is noted are also those of the core (segue_core.h), and a debugger
+ * begins with it: the CPU that has crashed is noted before it stops the others.
  *
  * Returns SEGUE_OK; SEGUE_E_NOT_LOADED if nothing is loaded there for a crash; SEGUE_E_ARGUMENT if cpu is not below cpu_count.
  */

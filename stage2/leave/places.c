@@ -280,7 +280,7 @@ static int check_parts_by_walk(const struct job *job, struct walk *walk)
 static int check_staging(const struct job *job)
 {
 	const struct segue_load_args *args = job->args;
-	size_t count = args->flags & SEGUE_LOAD_RETURN && is_map_of_host(args) ? args->staging_count : 0;
+	size_t count = args->flags & (SEGUE_LOAD_RETURN | SEGUE_LOAD_CRASH) && is_map_of_host(args) ? args->staging_count : 0;
 	addr_t reach = count > 0 ? segue_reach() : 0;
 
 	for (size_t i = 0; i < count; i++) {

@@ -311,6 +311,18 @@ def test_what_an_elf32_core_cannot_have(core):
     assert [(name, len(desc)) for name, _, desc in notes] == [(b"Segue", 72), (b"CORE", 144)]
 
 
+@pytest.mark.parametrize("width, base, name", [(32, 0xC0000000, "esp"), (64, 0xFFFFFFFF80000000, "rsp")])
+def test_a_stack_that_no_range_has(core, width, base, name):
+    """gdb would only say that it cannot access memory. The page below a range is the one that an overflow has met."""
+    def stderr(*stacks):
+        cpus = b"".join(cpu_note(width, 1 + i, **{name: at}) for i, at in enumerate(stacks))
+        return core(write_core([Load(base, 0x200000, pattern(0x8000))], host_note(width) + cpus)[0], "-o", core.out).stderr
+
+    assert stderr(base + 0x7FF0, base, base - 8, 0) == ""
+    text = stderr(base + 16, base + 0x8000, base - PAGE - 8)
+    assert f"no range has the stacks of 2 CPUs, the first at virtual {base + 0x8000:#x} of pr_pid 2; --page-tables note takes" in text
+
+
 def test_ranges_that_begin_within_a_page(core):
     """As purgatory's saves and a BIOS's memory map have them."""
     loads = [Load(0xFFFF800000000123, 0x123, pattern(0x2001)), Load(0xFFFF800000009C00, 0x9C00, pattern(0x400, 2))]

@@ -517,6 +517,7 @@ static void crash_anywhere(struct host *h) { crash(h); h->args.target_memory_cou
 static void crash_in_workspace(struct host *h) { crash(h); back_in[1] = (struct segue_range){WORKSPACE_PHYS - 1, WORKSPACE_PHYS + 1, 0, 0}; }
 static void crash_unused_backwards(struct host *h) { crash(h); back_unused[1].end = back_unused[1].start - 1; }
 static void crash_staging_small(struct host *h) { crash(h); back_staging[0].size -= PAGE; }
+static void crash_staging_nowhere(struct host *h) { crash(h); back_staging[2].addr = 64 * MIB; }
 static void crash_target_kept(struct host *h) { back_keep(h, 3 * MIB - 1, 4 * MIB); h->args.flags = SEGUE_LOAD_CRASH; }
 static void crash_cpus(struct host *h) { crash(h); h->args.cpu_count = 8193; }
 static void crash_cpus_wrap(struct host *h) { crash(h); h->args.cpu_count = UINT32_MAX; }
@@ -624,6 +625,7 @@ static const struct refusal refusals[] = {
 	 "the workspace, 0x3000000 to 0x3032000, is in target_memory, 0x2ffffff to 0x3000001"},
 	{"a crash, unused backwards", crash_unused_backwards, SEGUE_E_CRASH, "range 1 of unused ends before it starts"},
 	{"a crash, staging too small", crash_staging_small, SEGUE_E_STAGING, "4096 more bytes are needed"},
+	{"a crash, staging that is no memory", crash_staging_nowhere, SEGUE_E_STAGING, "extent 2, 0x4000000 to"},
 	{"a crash, target memory that is kept", crash_target_kept, SEGUE_E_CRASH, "range 0 of keep is in target_memory"},
 	{"a crash of too many CPUs", crash_cpus, SEGUE_E_CRASH, "cpu_count is 8193; the limit is 8192"},
 	{"a crash, cpu_count -1", crash_cpus_wrap, SEGUE_E_CRASH, "cpu_count is 4294967295; the limit is 8192"},
