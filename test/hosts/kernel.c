@@ -136,6 +136,8 @@ void load_arguments(struct segue_load_args *args, struct segue_part *modules, st
 		      (word(h->line, "search") ? SEGUE_LOAD_SEARCH_TABLES : 0);
 	if (word(h->line, "linux64"))
 		args->flags |= SEGUE_LOAD_LINUX_64;
+	if (word(h->line, "vmlinux"))
+		args->flags |= SEGUE_LOAD_VMLINUX;
 	if (word(h->line, "noname"))
 		args->flags |= SEGUE_LOAD_NO_ARGV0;
 	if (word_is(h->line, "map=", "one"))
