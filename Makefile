@@ -203,7 +203,7 @@ BUDGET_BLOCK_catcher64 := 1024
 block = $$(($$(awk '$$1 == "block_$(1).size" { print $$3 }' $(B)/purgatory_blocks.inc)))
 # elf_core and crash have no bytes in purgatory; long_mode has two pieces.
 PURGATORY_BLOCKS := catcher64 $(patsubst stage2/blocks/block_%.c,%,$(filter-out %_elf_core.c %_crash.c,$(filter stage2/blocks/block_%,$(SEGUE_C))))
-BUDGET_ELF := 120832
+BUDGET_ELF := 122880
 # Code and the beginning of the packet that the patched LBA at 0x1b0 ends.
 BUDGET_BOOT_SECTOR := 432
 BUDGET_LOADER := 2048
