@@ -108,7 +108,8 @@ static const struct loaded *loaded_for_crash(const void *workspace)
 
 static note_word *notes_at(const struct loaded *loaded, uint32_t offset)
 {
-	return (note_word *)(void *)((uint8_t *)loaded - LOADED_AT + loaded->job.core_notes + offset);
+	/* By a number: the workspace may be written, what segue_load() left in it not. */
+	return (note_word *)((uintptr_t)loaded - LOADED_AT + loaded->job.core_notes + offset);
 }
 
 static note_word *crash_note(const struct loaded *loaded)

@@ -9,7 +9,7 @@ from embed import ARCHES, MEMORY, ROOT, run
 
 # The folders that the library is made of, beside its memory functions and purgatory.
 ROOMS = ("loaders", "loaders/common", "loaders/container", "stage2/load", "stage2/blocks", "stage2/plan", "stage2/leave", "stage2/bios",
-         "stage2/return", "stage2/core")
+         "stage2/return", "stage2/core", "stage2/crash")
 
 
 def project(folder, lines, *words, **more):
