@@ -448,7 +448,8 @@ static const struct kind kinds[] = {
 	{"Linux place", SEGUE_E_LINUX_PLACE, 1, {{RELOCATABLE, 0, 1}, {0}}, keep_high},
 	{"Linux initrd", SEGUE_E_LINUX_INITRD, 1, {{INITRD_ADDR_MAX, 0x1000, 4}, {0}}, with_initrd},
 	{"Linux without a 64-bit entry", SEGUE_E_LINUX_64, 1, {{0}}, by_64_bit_entry},
-	{"vmlinux with a hole", SEGUE_E_VMLINUX_PLACE, 0, {{MULTIBOOT, 0, 4}}, hole_in_linux},
+	{"vmlinux with a hole", SEGUE_E_VMLINUX_PLACE, 0, {{MULTIBOOT, 0, 4}, {PHDR0 + P_FILESZ, 0x1000, 4}, {PHDR0 + P_MEMSZ, 0x1000, 4}},
+	 hole_in_linux},
 	{"loaded and unloaded", SEGUE_OK, 0, {{0}}, NULL},
 	{"Linux loaded and unloaded", SEGUE_OK, 1, {{0}}, NULL},
 };
