@@ -81,10 +81,11 @@ static int open(struct arena *arena, struct bundle *bundle, const struct bytes *
 
 	while (!error) {
 		error = next_member(&reader);
-		if (!error)
-			error = segue_bundle_take(&reader);
+		/* It has no data, whatever its header says. */
 		if (!error && reader.kind == BUNDLE_TRAILER)
 			return segue_bundle_end(&reader);
+		if (!error)
+			error = segue_bundle_take(&reader);
 	}
 	return error;
 }

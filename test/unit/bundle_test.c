@@ -385,7 +385,7 @@ static void add_link(const char *name, const char *text)
 /* cpio writes the data of a file with several names under its last name only. */
 static void hard_links(void **state)
 {
-	size_t other;
+	size_t link, other;
 
 	(void)state;
 	newc_add_text(&blob, "kernel", "K");
@@ -425,6 +425,16 @@ static void hard_links(void **state)
 		newc_end(&blob);
 		refused(SEGUE_E_BUNDLE_LINK, "hard link without its file: a");
 	}
+	/* The trailer has no data, even if it claims to be the same file. */
+	setup(state);
+	newc_add_text(&blob, "kernel", "K");
+	link = blob.size;
+	add_link("modules/00-a", "");
+	other = blob.size;
+	newc_end(&blob);
+	memcpy(blob.data + other + 6, blob.data + link + 6, 11 * 8);
+	blob.data[other + 6 + 8 * 6 + 7] = '9';
+	refused(SEGUE_E_BUNDLE_LINK, "hard link without its file: a");
 	setup(state);
 	add_link("kernel", "");
 	newc_end(&blob);
