@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -365,7 +366,7 @@ def at_exec(stub):
 
 @pytest.mark.parametrize("code, vector, error", [("0f0b", 6, 0), ("66b828008ed8", 13, 0x28)], ids=["ud2", "selector"])
 def test_an_exception_on_the_way(code, vector, error):
-    """It is printed by the code that prints in 32-bit mode."""
+    """It is printed by the code that prints in 32-bit mode. An NMI does not end the halt."""
     with Qemu(f"linux64-way-{vector}", memory="64M", gdb=True, paused=True,
               **qemu_kernel(Part(SEGUE, "linux64"), [Part(LINUX64.path, "strict")])) as vm, connect(vm) as stub:
         where = at_exec(stub) + offset_of("long_mode", IN_64_BIT)
@@ -374,7 +375,24 @@ def test_an_exception_on_the_way(code, vector, error):
         stub.run()
         vm.wait_for(rf"segue: exception {vector:08X}, error code {error:08X}, EIP {fault:08X}, CR2 0{{8}} "
                     r"between host and target; stopped", timeout=10)
-        assert "INSPECT" not in vm.serial()
+        vm.wait_halted()
+        vm.hmp("nmi")
+        time.sleep(0.5)
+        assert "HLT=1" in vm.wait_halted()
+        assert "INSPECT" not in vm.serial() and vm.serial().count("segue: exception") == 1
+
+
+def test_tr_on_the_way():
+    """It is no 16-bit TSS of the host's, with which a CPU refuses the mode. QEMU's does not."""
+    with Qemu("linux64-tr", memory="64M", gdb=True, paused=True,
+              **qemu_kernel(Part(SEGUE, "linux64"), [Part(LINUX64.path, "strict")])) as vm, connect(vm) as stub:
+        where = at_exec(stub) + offset_of("long_mode", IN_64_BIT)
+        stub.break_at(where)
+        stub.cont(30)
+        registers = stub.info_registers()
+        assert name32(registers, "EIP") == where
+        # A 32-bit TSS; QEMU's LTR sets the busy bit only in memory.
+        assert (registers["TR"]["selector"], registers["TR"]["flags"] & 0xff00) == (0x18, 0x8900)
 
 
 @pytest.mark.parametrize("catcher", [False, True])
