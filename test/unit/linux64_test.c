@@ -587,12 +587,40 @@ static void test_large(void **state)
 	munmap((void *)(uintptr_t)module.data, 5 * GIB);
 }
 
+/* segue.h, SEGUE_WORKSPACE_SIZE: 32 extents for each GiB of an initrd above 4 GiB, whose page tables are in the workspace too. */
+static void test_workspace_of_a_large_initrd(void **state)
+{
+	static const struct segue_range large[] = {{0x100000, 0x8000000, 1, 0}, {4 * GIB, 64 * GIB, 1, 0}};
+	struct segue_extent extent = {8 * GIB, 40 * GIB};
+	struct segue_part module = {.size = (size_t)(40 * GIB), .extents = &extent, .extent_count = 1};
+	struct segue_load_args args;
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	module.data = mmap(NULL, module.size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(module.data, MAP_FAILED);
+	load_all(&args, &module, SEGUE_LOAD_LINUX_64);
+	args.memory_map = large;
+	args.memory_map_count = 2;
+	args.workspace_size = SEGUE_WORKSPACE_SIZE(2 + 4);
+	assert_int_equal(segue_load(&args), SEGUE_E_WORKSPACE_SMALL);
+	args.workspace_size = SEGUE_WORKSPACE_SIZE(2 + 4 + 32 * 40);
+	args.workspace = aligned_alloc(4096, args.workspace_size);
+	assert_non_null(args.workspace);
+	assert_int_equal(segue_load(&args), SEGUE_OK);
+	segue_unload(args.workspace);
+	free(args.workspace);
+	munmap((void *)(uintptr_t)module.data, module.size);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_state), cmocka_unit_test(test_boot_params), cmocka_unit_test(test_stays_high),
 		cmocka_unit_test(test_moves), cmocka_unit_test(test_limits), cmocka_unit_test(test_by_itself),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_purgatory), cmocka_unit_test(test_large),
+		cmocka_unit_test(test_workspace_of_a_large_initrd),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
