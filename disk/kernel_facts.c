@@ -263,22 +263,23 @@ static void print_pvh(const uint8_t *notes, uint64_t size)
 	(wide ? le64((p) + offsetof(struct elf64_program_header, field)) : le32((p) + offsetof(struct elf32_program_header, field)))
 #define NOTE_BUILD_SALT 0x100u        /* Linux, include/linux/build-salt.h */
 
-/* loaders/vmlinux.c */
-static void print_vmlinux(const uint8_t *notes, uint64_t size)
+/* A Linux by the signs of loaders/elf_linux.c, one of which is the build salt. */
+static void print_vmlinux(const struct bytes *kernel, const uint8_t *notes, uint64_t size)
 {
+	const struct job job = { .bundle.kernel = *kernel };
 	struct elf_found_note note;
 
-	if (!segue_elf_find_note(notes, size, "Linux", NOTE_BUILD_SALT, &note))
+	if (!segue_elf_is_linux(&job))
 		return;
 	fact("  Linux");
 	printf("vmlinux");
-	if (note.size > 1 && note.size <= note.there && note.contents[0]) {
+	if (segue_elf_find_note(notes, size, "Linux", NOTE_BUILD_SALT, &note) && note.size > 1 && note.size <= note.there &&
+	    note.contents[0]) {
 		printf(", build salt ");
 		print_text(note.contents, note.size - !note.contents[note.size - 1]);
 	}
 	putchar('\n');
 }
-
 
 /* gABI, chapters 4 and 5 */
 static void print_elf(const struct bytes *kernel)
@@ -286,7 +287,7 @@ static void print_elf(const struct bytes *kernel)
 	const uint8_t *h = kernel->data;
 	bool wide = kernel->size > 4 && h[4] == 2;
 	uint64_t table;
-	unsigned i, count, size, machine, loads = 0;
+	unsigned i, count, size, machine, loads = 0, notes = 0;
 
 	if (kernel->size < (wide ? sizeof(struct elf64_header) : sizeof(struct elf32_header)))
 		return;
@@ -312,7 +313,8 @@ static void print_elf(const struct bytes *kernel)
 			uint64_t there = file_size < kernel->size - offset ? file_size : kernel->size - offset;
 
 			print_pvh(h + offset, there);
-			print_vmlinux(h + offset, there);
+			if (notes++ == 0)
+				print_vmlinux(kernel, h + offset, there);
 		}
 	}
 	fact("  segments");

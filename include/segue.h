@@ -536,8 +536,9 @@ struct segue_note {
  */
 #define SEGUE_LOAD_LINUX_64     0x4000000u
 /*
- * An ELF kernel is a Linux (vmlinux), also without the notes by which one is recognised, as kernels before 4.19 are. A kernel
- * with a Multiboot header is not: that counts first. A 64-bit one is entered in 64-bit mode, without SEGUE_LOAD_LINUX_64 too.
+ * An ELF kernel is a Linux (vmlinux), also without the notes by which one is recognised, as kernels before 4.19 are, and with
+ * PVH's note: without this flag PVH counts first. A kernel with a Multiboot header is not: that counts before both. A 64-bit one is
+ * entered in 64-bit mode, without SEGUE_LOAD_LINUX_64 too.
  */
 #define SEGUE_LOAD_VMLINUX      0x10000000u
 #define SEGUE_LOAD_KNOWN_FLAGS  0x17ffffffu
@@ -653,9 +654,10 @@ struct segue_load_args {
 /*
  * Bytes of workspace that suffice for this many extents. Count the extents of the blob and of all modules (a contiguous
  * one counts 1), seven for each module in a bundle, four more for each other module, eight for each segment of the kernel
- * above 32, and four for each range above 256 of memory_map, keep and target_memory together. A plan that must exchange
- * bytes because memory is full may need more. Then it is refused (SEGUE_E_PLAN_SPACE), and the sentence says how many more
- * bytes are needed. The macro has the same value, for a static array.
+ * above 32, four for each range above 256 of memory_map, keep and target_memory together, and 32 for each GiB of an initrd
+ * that lies above 4 GiB (SEGUE_LOAD_LINUX_64). A plan that must exchange bytes because memory is full may need more.
+ * Then it is refused (SEGUE_E_PLAN_SPACE), and the sentence says how many more bytes are needed. The macro has the same value,
+ * for a static array.
  */
 #define SEGUE_WORKSPACE_SIZE(extents) (200704u + ((((size_t)(extents)) * 128u + 4095u) & ~(size_t)4095u))
 size_t segue_workspace_size(size_t extents);
@@ -1149,7 +1151,7 @@ extern const struct segue_check *const segue_checks[];
  */
 extern const struct segue_block segue_block_cpus;      /* cpu_count of 2 or more, SEGUE_LOAD_INIT_CPUS, segue_park() */
 extern const struct segue_block segue_block_real_mode; /* SEGUE_LOAD_REAL_MODE, targets that start in 16-bit code */
-extern const struct segue_block segue_block_high;      /* a blob, or an initrd that moves, above 4 GiB; not in the i386 library */
+extern const struct segue_block segue_block_high;      /* a blob above 4 GiB, an initrd that moves there or has a digest; not on i386 */
 extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SEGUE_LOAD_DIGEST_REBOOT */
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */

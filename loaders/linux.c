@@ -15,11 +15,11 @@ static int load(struct job *job)
 
 	if ((error = segue_linux_open(job, &k)) != SEGUE_OK)
 		return error;
-	if (k.real_mode)
-		return LOADER_PASSES;
 	/* Its loader would have taken the kernel, or refused it. */
 	if (job->args->flags & SEGUE_LOAD_LINUX_64)
 		return segue_refuse_unlinked(&job->log, "Linux kernel", "loader_linux64");
+	if (k.real_mode)
+		return LOADER_PASSES;
 	if ((error = segue_linux_place_kernel(job, &k)) != SEGUE_OK)
 		return error;
 	if ((error = segue_linux_pass(job, &k)) != SEGUE_OK)

@@ -196,6 +196,17 @@ static bool find_for_initrd(const struct job *job, const struct linux_kernel *k,
 	return find_high(job, size, place->max, at);
 }
 
+static int refuse_initrd(const struct job *job, addr_t size, const struct place *place)
+{
+	addr_t at;
+
+	if (HIGH_LIMIT > ADDRESS_LIMIT && segue_find_free(job, size, place, &at))
+		return segue_refuse(&job->log, SEGUE_E_LINUX_INITRD,
+				    "%z bytes, between %x and %x: the blob or a module lies in each free piece of that size", size,
+				    place->min, place->max);
+	return refuse_place(job, SEGUE_E_LINUX_INITRD, size, place);
+}
+
 /* May the file stay where it is? */
 static bool lies_well(const struct job *job, const struct linux_kernel *k, const struct bytes *file, addr_t size, addr_t *at)
 {
@@ -248,7 +259,7 @@ int segue_linux_place_initrd(struct job *job, struct linux_kernel *k)
 	place.not_in_place = k->real_mode && k->minor < 10;
 	keep_low(job, k, claimed, &place);
 	if (!find_for_initrd(job, k, claimed, &place, &k->initrd))
-		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
+		return refuse_initrd(job, claimed, &place);
 	/* One below stays where it lies, if it can; one above has been looked at. */
 	if (count == 1 && !is_high(k->initrd))
 		return segue_add_floating(job, "initrd", NO_NUMBER, initrd_file(b, 0), claimed, &place, &k->initrd);

@@ -120,7 +120,7 @@ static void fill(struct writer *w, const struct job *job, const struct multiboot
 	for (size_t i = 0; i < count; i++) {
 		map[i].end -= map[i].start;
 		/* The firmware's own numbers are not PVH's. */
-		if (map[i].type > PVH_MEMORY_LAST)
+		if (map[i].type - 1 >= PVH_MEMORY_LAST)
 			map[i].type = SEGUE_MEMORY_RESERVED;
 	}
 	put_le32(p + offsetof(struct pvh_start_info, magic), PVH_MAGIC);

@@ -13,10 +13,10 @@ int segue_place_rsdp(struct job *job, uint64_t *rsdp)
 	addr_t at;
 	int error = SEGUE_OK;
 
-	if (!m)
-		return error;
-	*rsdp = job->rsdp_is_wrong ? 0 : m->rsdp;
-	if (*rsdp != 0 || !m->rsdp_copy || (error = segue_add_table(job, "RSDP", PAGE, &place, &copy, &at)) != SEGUE_OK)
+	*rsdp = 0;
+	if (m && !job->rsdp_is_wrong)
+		*rsdp = m->rsdp;
+	if (!m || *rsdp != 0 || !m->rsdp_copy || (error = segue_add_table(job, "RSDP", PAGE, &place, &copy, &at)) != SEGUE_OK)
 		return error;
 	*rsdp = at;
 	job->segments[job->segment_count - 1].target_type = SEGUE_MEMORY_ACPI;

@@ -38,8 +38,10 @@ static void write_catcher(const struct job *job, struct purgatory_params *params
 		segue_say(&job->log, SEGUE_LOG_WARNING, "a target in real mode gets no catcher");
 	if (!job->catcher)
 		return;
-	memcpy(job->catcher, segue_purgatory_catcher.bytes, segue_purgatory_catcher.size);
 	params->catcher = (uint32_t)job->catcher_dest;
+	/* In 64-bit mode it is another one, of block_long_mode.c, which may come first. */
+	if (!segue_is_long_mode(&job->entry))
+		memcpy(job->catcher, segue_purgatory_catcher.bytes, segue_purgatory_catcher.size);
 }
 
 const struct segue_block segue_block_catcher = {

@@ -15,10 +15,8 @@ static void write_long_mode(const struct job *job, struct purgatory_params *para
 {
 	memcpy(job->workspace + segue_purgatory_long_mode.at, job->entry.wide, sizeof *job->entry.wide);
 	params->flags |= PURGATORY_LONG_MODE;
-	if (!job->catcher)
-		return;
-	memset(job->catcher, 0, CATCHER_BYTES);
-	memcpy(job->catcher, segue_purgatory_catcher64.bytes, segue_purgatory_catcher64.size);
+	if (job->catcher)
+		memcpy(job->catcher, segue_purgatory_catcher64.bytes, segue_purgatory_catcher64.size);
 }
 
 const struct segue_block segue_block_long_mode = {

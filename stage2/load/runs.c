@@ -78,7 +78,7 @@ static void count_copy(void *context, const struct plan_copy *copy)
 	struct runs *runs = context;
 
 	runs->copy_count++;
-	if ((uint64_t)(copy->src | copy->dst) >> 32 != 0)
+	if (copy->src != copy->dst && (uint64_t)(copy->src | copy->dst) >> 32 != 0)
 		runs->high = true;
 }
 
@@ -95,6 +95,9 @@ int segue_find_runs(struct job *job, struct runs *runs)
 
 		if (s->zero_size > 0)
 			runs->zeros[runs->zero_count++] = (struct plan_range){start, start + s->zero_size};
+		/* What lies there already is not moved, but a digest reads it. */
+		if (is_high(s->dest) && (s->zero_size > 0 || (s->in_digest && job->bundle.digest)))
+			runs->high = true;
 	}
 	segue_each_copy(job, count_copy, runs);
 	return SEGUE_OK;

@@ -12,7 +12,7 @@
 struct runs {
 	struct plan_range *zeros;
 	uint32_t copy_count, zero_count;
-	bool high;                    /* a source or staging is above 4 GiB: never on i386 */
+	bool high;                    /* purgatory reads or writes above 4 GiB: never on i386 */
 };
 
 /* Fills in runs, with the zeros in the arena. Refuses with SEGUE_E_WORKSPACE_SMALL. */

@@ -63,8 +63,6 @@ enter_long_mode:
 	mov [ebp + LONG_IDT_AT + VECTOR_NMI * 8 + 4], eax
 	lea eax, [ebp + LONG_IDT_AT]
 	mov [ebp + long_idt_pointer + 2], eax
-	lea eax, [ebp + gdt]
-	mov [ebp + long_gdt_pointer + 2], eax
 
 	mov ecx, MSR_PAT
 	mov eax, [LONG(pat)]
@@ -79,6 +77,9 @@ enter_long_mode:
 	mov edx, [LONG(efer) + 4]
 	call write_msr
 
+	; A CPU does not enter the mode with a 16-bit TSS, which a host may have left in TR (Intel SDM vol. 2, MOV to CR0).
+	mov ax, tss_descriptor - gdt
+	ltr ax
 	; The target's GDT serves both modes. Its data segment is loaded before paging is on, because an NMI's IRET reloads SS.
 	mov ax, [LONG(gdt_limit)]
 	mov ecx, [LONG(gdt)]
@@ -134,15 +135,14 @@ enter_long_mode:
 	lidt [rel last_idt_pointer]
 	iretq
 
-; An NMI returns. For all else trap.asm prints, in compatibility mode, by purgatory's GDT and from a frame of 32 bits: the stack
-; and RIP are below 4 GiB here.
+; An NMI returns. For all else trap.asm prints, in compatibility mode and from a frame of 32 bits: the stack and RIP are below
+; 4 GiB here. The target's GDT stays, with its data segment in SS and DS, so that NMIs still find their handler.
 long_trap:
 	cmp byte [rsp], VECTOR_NMI
 	jne .exception
 	add rsp, 8
 	iretq
 .exception:
-	lgdt [rel long_gdt_pointer]
 	; The vector, the error code if there is one, RIP, CS and RFLAGS
 	mov rsi, rsp
 	sub rsp, 32
@@ -152,19 +152,11 @@ long_trap:
 	mov [rsp + i * 4], eax
 %assign i i + 1
 %endrep
-	mov edi, esp
-	lea rax, [rel .in_32_bit]
-	push CODE
+	lea rax, [rel trap.exception]
+	push LONG_ENTRY_SWITCH
 	push rax
 	retfq
 	bits 32
-.in_32_bit:
-	mov eax, DATA
-	mov ds, eax
-	mov es, eax
-	mov ss, eax
-	mov esp, edi
-	jmp trap.exception
 
 ; The bytes mean the same in 64-bit mode, in which these run.
 long_stubs:
@@ -210,11 +202,7 @@ target_gdt_pointer:
 	dw 0
 	dd 0
 	dw 0
-; For 64-bit mode, with bases of 64 bits
-long_gdt_pointer:
-	dw gdt_end - gdt - 1
-	dd 0, 0
-	dw 0
+; For 64-bit mode, with a base of 64 bits
 last_idt_pointer:
 	dw 0
 	dd 0, 0

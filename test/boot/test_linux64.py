@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -363,9 +364,33 @@ def at_exec(stub):
     return int.from_bytes(stub.read_mem(workspace + number("PURGATORY_PARAMS_AT") + number("params.home"), 4), "little")
 
 
+def start_of_block(home):
+    """Its first instruction, after struct long_entry."""
+    return home + offset_of("long_mode", b"\0" * number("long_entry_size")) + number("long_entry_size")
+
+
+def test_each_register():
+    """All are loaded from struct long_entry, with 64 bits. Linux itself gets only RSI."""
+    LINUX64.load()
+    values = {name: 0x0123456789abcd00 + at for at, name in enumerate(REGISTERS)}
+    with Qemu("linux64-registers", memory="64M", gdb=True, paused=True,
+              **qemu_kernel(Part(SEGUE, "linux64"), [Part(LINUX64.path, "strict")])) as vm, connect(vm) as stub:
+        start = start_of_block(at_exec(stub))
+        stub.break_at(start)
+        stub.cont(30)
+        stub.clear_break(start)
+        for name, value in values.items():
+            at_ = number("long_entry.r8") + 8 * (int(name[1:]) - 8) if name[1:].isdigit() else number(f"long_entry.{name.lower()}")
+            where = start - number("long_entry_size") + at_
+            assert stub.ask(f"M{where:x},8:{value.to_bytes(8, 'little').hex()}") == "OK"
+        run_to(stub, LINUX64.entry, LINUX64.code)
+        registers = stub.info_registers()
+        assert {name: registers[name] for name in REGISTERS} == values
+
+
 @pytest.mark.parametrize("code, vector, error", [("0f0b", 6, 0), ("66b828008ed8", 13, 0x28)], ids=["ud2", "selector"])
 def test_an_exception_on_the_way(code, vector, error):
-    """It is printed by the code that prints in 32-bit mode."""
+    """It is printed by the code that prints in 32-bit mode. An NMI does not end the halt."""
     with Qemu(f"linux64-way-{vector}", memory="64M", gdb=True, paused=True,
               **qemu_kernel(Part(SEGUE, "linux64"), [Part(LINUX64.path, "strict")])) as vm, connect(vm) as stub:
         where = at_exec(stub) + offset_of("long_mode", IN_64_BIT)
@@ -374,7 +399,24 @@ def test_an_exception_on_the_way(code, vector, error):
         stub.run()
         vm.wait_for(rf"segue: exception {vector:08X}, error code {error:08X}, EIP {fault:08X}, CR2 0{{8}} "
                     r"between host and target; stopped", timeout=10)
-        assert "INSPECT" not in vm.serial()
+        vm.wait_halted()
+        vm.hmp("nmi")
+        time.sleep(0.5)
+        assert "HLT=1" in vm.wait_halted()
+        assert "INSPECT" not in vm.serial() and vm.serial().count("segue: exception") == 1
+
+
+def test_tr_on_the_way():
+    """It is no 16-bit TSS of the host's, with which a CPU refuses the mode. QEMU's does not."""
+    with Qemu("linux64-tr", memory="64M", gdb=True, paused=True,
+              **qemu_kernel(Part(SEGUE, "linux64"), [Part(LINUX64.path, "strict")])) as vm, connect(vm) as stub:
+        where = at_exec(stub) + offset_of("long_mode", IN_64_BIT)
+        stub.break_at(where)
+        stub.cont(30)
+        registers = stub.info_registers()
+        assert name32(registers, "EIP") == where
+        # A 32-bit TSS; QEMU's LTR sets the busy bit only in memory.
+        assert (registers["TR"]["selector"], registers["TR"]["flags"] & 0xff00) == (0x18, 0x8900)
 
 
 @pytest.mark.parametrize("catcher", [False, True])
@@ -386,7 +428,7 @@ def test_an_nmi_at_each_instruction(catcher):
     with Qemu(f"linux64-nmi-{catcher}", memory="64M", gdb=True, paused=True,
               **qemu_kernel(Part(SEGUE, "linux64" + " catcher" * catcher), [Part(LINUX64.path, words(catcher))])) as vm, connect(vm) as stub:
         home = at_exec(stub)
-        start = home + offset_of("long_mode", b"\0" * number("long_entry_size")) + number("long_entry_size")
+        start = start_of_block(home)
         last = home + offset_of("long_mode", IRETQ)
         stub.break_at(start)
         stub.cont(30)

@@ -330,9 +330,12 @@ def test_what_is_no_bundle_gets_a_hint(files):
     assert "compressed: blob, by lzop; if it is an initrd, hand it over after the kernel (code 23)" in segue("info", files / "k", status=1).stdout
 
 
-def vmlinux(sign=True, is_64=False):
-    """Linux as an ELF file: two segments with a gap between them, and a note of the build's salt."""
-    note = struct.pack("<III", 6, 11, 0x100) + b"Linux\0\0\0" + b"6.1.0-test\0\0" if sign else b""
+SALT = struct.pack("<III", 6, 11, 0x100) + b"Linux\0\0\0" + b"6.1.0-test\0\0"
+GUEST = struct.pack("<III", 4, 6, 6) + b"Xen\0" + b"linux\0\0\0"
+
+
+def vmlinux(note=SALT, is_64=False):
+    """Linux as an ELF file: two segments with a gap between them, and a note."""
     machine, base, form = (62, 0xFFFFFFFF80000000, "<IIQQQQQQ") if is_64 else (3, 0xC0000000, "<8I")
     rows = [(1, 0x1000, 0x1000000, 3000, 3000), (1, 0x2000, 0x1800000, 500, 9000), (4, 0x3000, 0x1000100, len(note), len(note))]
     if is_64:
@@ -354,11 +357,14 @@ def test_info_vmlinux(files):
                  r"entry +0x01000000 \(physical\)", r"needs +8\.0 MiB \(0x802328\) for itself",
                  r"0x01000000 - 0x01800000 +3000 bytes \+ +8385608  ELF segment", r"0x01800000 - 0x01802328 +500 bytes \+ +8500  ELF segment 1"):
         assert re.search(line, text), (line, text)
+    (files / "k").write_bytes(vmlinux(GUEST))
+    text = segue("info", files / "k").stdout
+    assert re.search(r"  Linux +vmlinux\n", text) and "boots as        Linux\n" in text
 
 
 def test_vmlinux_without_notes(files):
     """Older kernels have none: the user says what it is, to info, plan and pack; and an image's segue.elf is told."""
-    (files / "k").write_bytes(vmlinux(sign=False))
+    (files / "k").write_bytes(vmlinux(b""))
     assert "boots as        ELF, entered" in segue("info", files / "k").stdout
     assert "boots as        Linux\n" in segue("info", "--vmlinux", files / "k").stdout
     assert f"k: ELF, entry" in segue("plan", files / "k").stdout
@@ -379,7 +385,7 @@ def test_a_64_bit_vmlinux(files):
     assert "boots as        Linux, by its 64-bit entry\n" in text and re.search(r"needs +a 64-bit CPU\n", text)
     assert "k: Linux, 64-bit entry 0x01000000, " in segue("plan", files / "k").stdout
     segue("pack", "--kernel", files / "k", "-o", files / "out")
-    (files / "old").write_bytes(vmlinux(sign=False, is_64=True))
+    (files / "old").write_bytes(vmlinux(b"", is_64=True))
     assert "64-bit ELF entry (code 72)" in segue("info", files / "old", status=1).stdout
     assert "boots as        Linux, by its 64-bit entry\n" in segue("info", "--vmlinux", files / "old").stdout
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <cmocka.h>
+#include "blocks/block.h"
 #include "common/long_entry.h"
 #include "leave/loaded.h"
 #include "linux_job.h"
@@ -308,7 +309,7 @@ static void test_moves(void **state)
 	begin_initrd(6 * GIB, 0);
 	w.parts[1].extents = pieces;
 	w.parts[1].extent_count = 2;
-	refused(SEGUE_E_LINUX_INITRD, "between 0x100000 and 0x400000000000");
+	refused(SEGUE_E_LINUX_INITRD, "between 0x100000 and 0x400000000000: the blob or a module lies in each free piece");
 	pieces[0].addr = 15 * GIB + 0x100;
 	pieces[0].size = GIB / 2;
 	pieces[1].addr = 4 * GIB;
@@ -395,6 +396,7 @@ static void test_by_itself(void **state)
 	begin_with(0x20f, 1, 0);
 	w.job.bundle.initrd = world_part(&w, initrd, GIB, 5 * GIB);
 	refused(SEGUE_E_LINUX_INITRD, "1073741824 bytes");
+	assert_non_null(strstr(w.error, "the largest free piece has "));
 	begin_with(0x20f, 2, 0);
 	w.job.bundle.initrd = world_part(&w, initrd, GIB, 5 * GIB);
 	refused(SEGUE_E_LINUX_INITRD, "1073741824 bytes");
@@ -436,6 +438,10 @@ static void test_refusals(void **state)
 	assert_int_equal(world_prepare(&w), SEGUE_OK);
 	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_E_NOT_LINKED);
 	assert_non_null(strstr(w.error, "segue_loader_linux64"));
+	begin();
+	w.args.flags |= SEGUE_LOAD_REAL_MODE | SEGUE_LOAD_BIOS;
+	assert_int_equal(world_prepare(&w), SEGUE_OK);
+	assert_int_equal(segue_loader_linux.load(&w.job), SEGUE_E_NOT_LINKED);
 	/* no RAM for the tables */
 	begin();
 	w.args.workspace_size = 0;
@@ -468,6 +474,7 @@ static void test_purgatory(void **state)
 {
 	struct segue_description d = {.struct_size = sizeof d};
 	struct segue_load_args args;
+	struct purgatory_params again = {0};
 	const struct purgatory_params *params;
 	const struct loaded *loaded;
 
@@ -494,10 +501,33 @@ static void test_purgatory(void **state)
 	assert_int_equal(load_all(&args, NULL, SEGUE_LOAD_LINUX_64 | SEGUE_LOAD_CATCHER), SEGUE_OK);
 	assert_memory_equal(loaded->job.catcher, segue_purgatory_catcher64.bytes, segue_purgatory_catcher64.size);
 	assert_int_equal(params->catcher, loaded->job.catcher_dest);
+	/* also if a host's table of blocks has them in the other order */
+	segue_block_catcher.write(&loaded->job, &again);
+	assert_memory_equal(loaded->job.catcher, segue_purgatory_catcher64.bytes, segue_purgatory_catcher64.size);
+	assert_int_equal(again.catcher, loaded->job.catcher_dest);
 	segue_unload(workspace);
 	assert_int_equal(load_all(&args, NULL, SEGUE_LOAD_CATCHER), SEGUE_OK);
 	assert_memory_equal(loaded->job.catcher, segue_purgatory_catcher.bytes, segue_purgatory_catcher.size);
 	segue_unload(workspace);
+}
+
+/* The bytes above 4 GiB that the list's DIGEST entries cover, which follow each other from start on. */
+static uint64_t digested(uint64_t start)
+{
+	const struct loaded *loaded = (const void *)(workspace + LOADED_AT);
+	uint64_t sum = 0;
+
+	for (uint32_t i = loaded->arrangement->list.moves; i < loaded->arrangement->list.count; i++) {
+		const struct segue_move *entry = &loaded->arrangement->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES];
+
+		assert_int_equal(entry->op, SEGUE_MOVE_DIGEST);
+		if (entry->dst >= 4 * GIB) {
+			assert_int_equal(entry->dst, start + sum);
+			assert_true(entry->size > 0);
+			sum += entry->size;
+		}
+	}
+	return sum;
 }
 
 /* An initrd of 5 GiB, of which nothing is read: in place it needs no move; elsewhere its moves have 32-bit sizes. */
@@ -509,8 +539,8 @@ static void test_large(void **state)
 	struct segue_load_args args;
 	struct segue_part module = {.size = 5 * GIB, .extents = &extent, .extent_count = 1};
 	struct segue_move_description move;
-	const struct loaded *loaded = NULL;
-	uint64_t summed = 0, moved = 0;
+	const struct purgatory_params *params;
+	uint64_t moved = 0;
 
 	(void)state;
 	if (!HAS_HIGH)
@@ -521,10 +551,18 @@ static void test_large(void **state)
 	assert_int_equal(segue_describe(workspace, &d), SEGUE_OK);
 	assert_true(d.in_place >= 5 * GIB);
 	assert_true(d.moved < 0x100000);
+	/* Purgatory does not touch it, so the block for that is not needed. */
+	params = (const void *)(workspace + PURGATORY_PARAMS_AT);
+	assert_int_equal(params->flags & PURGATORY_HIGH, 0);
+	segue_unload(workspace);
+	/* a digest over all of it */
+	args.digest = digest;
+	assert_int_equal(segue_load(&args), SEGUE_OK);
+	assert_int_equal(params->flags & PURGATORY_HIGH, PURGATORY_HIGH);
+	assert_int_equal(digested(9 * GIB), 5 * GIB);
 	segue_unload(workspace);
 
 	extent.addr += 8;
-	args.digest = digest;
 	assert_int_equal(load_all(&args, &module, SEGUE_LOAD_LINUX_64), SEGUE_E_LINUX_INITRD);
 	extent.addr = 4 * GIB - 0x80000000ull;
 	extent.size = module.size = 3 * GIB + 5;
@@ -544,19 +582,36 @@ static void test_large(void **state)
 	/* a digest over all of it */
 	args.digest = digest;
 	assert_int_equal(segue_load(&args), SEGUE_OK);
-	loaded = (const void *)(workspace + LOADED_AT);
-	for (uint32_t i = loaded->arrangement->list.moves; i < loaded->arrangement->list.count; i++) {
-		const struct segue_move *entry = &loaded->arrangement->list.pages[i / LIST_MOVES].moves[i % LIST_MOVES];
-
-		assert_int_equal(entry->op, SEGUE_MOVE_DIGEST);
-		if (entry->dst >= 4 * GIB) {
-			assert_int_equal(entry->dst, 12 * GIB + summed);
-			summed += entry->size;
-		}
-	}
-	assert_int_equal(summed, 4 * GIB - 0x10);
+	assert_int_equal(digested(12 * GIB), 4 * GIB - 0x10);
 	segue_unload(workspace);
 	munmap((void *)(uintptr_t)module.data, 5 * GIB);
+}
+
+/* segue.h, SEGUE_WORKSPACE_SIZE: 32 extents for each GiB of an initrd above 4 GiB, whose page tables are in the workspace too. */
+static void test_workspace_of_a_large_initrd(void **state)
+{
+	static const struct segue_range large[] = {{0x100000, 0x8000000, 1, 0}, {4 * GIB, 64 * GIB, 1, 0}};
+	struct segue_extent extent = {8 * GIB, 40 * GIB};
+	struct segue_part module = {.size = (size_t)(40 * GIB), .extents = &extent, .extent_count = 1};
+	struct segue_load_args args;
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	module.data = mmap(NULL, module.size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(module.data, MAP_FAILED);
+	load_all(&args, &module, SEGUE_LOAD_LINUX_64);
+	args.memory_map = large;
+	args.memory_map_count = 2;
+	args.workspace_size = SEGUE_WORKSPACE_SIZE(2 + 4);
+	assert_int_equal(segue_load(&args), SEGUE_E_WORKSPACE_SMALL);
+	args.workspace_size = SEGUE_WORKSPACE_SIZE(2 + 4 + 32 * 40);
+	args.workspace = aligned_alloc(4096, args.workspace_size);
+	assert_non_null(args.workspace);
+	assert_int_equal(segue_load(&args), SEGUE_OK);
+	segue_unload(args.workspace);
+	free(args.workspace);
+	munmap((void *)(uintptr_t)module.data, module.size);
 }
 
 int main(void)
@@ -565,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_state), cmocka_unit_test(test_boot_params), cmocka_unit_test(test_stays_high),
 		cmocka_unit_test(test_moves), cmocka_unit_test(test_limits), cmocka_unit_test(test_by_itself),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_purgatory), cmocka_unit_test(test_large),
+		cmocka_unit_test(test_workspace_of_a_large_initrd),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
