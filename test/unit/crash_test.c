@@ -285,6 +285,25 @@ static void test_what_the_target_is_told(void **state)
 	assert_false(workspace_has("nr_cpus"));
 }
 
+/* Linux starts no other CPU, unless its own arguments say how many; those after "--" are init's. */
+static void test_what_linux_is_told(void **state)
+{
+	static const struct {
+		const char *cmdline;
+		bool told;
+	} lines[] = {{"", true}, {"quiet", true}, {"a nr_cpus=2", false}, {"nr_cpus=2", false}, {"xnr_cpus=2", true}, {"quiet -- nr_cpus=2", true},
+		     {"-- nr_cpus=2", true}, {"nr_cpus=2 -- init", false}, {"a-- nr_cpus=2", false}, {"-- -- nr_cpus=2", true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		open_host();
+		host.args.flags |= SEGUE_LOAD_VMLINUX;
+		host.args.cmdline = lines[i].cmdline;
+		load();
+		assert_int_equal(workspace_has("nr_cpus=1 "), lines[i].told);
+	}
+}
+
 /* Each DIGEST of the list has the sum of its range (plan/plan.h), and no other entry has one. */
 static void check_sums(bool zeros)
 {
@@ -652,6 +671,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_there_before_a_crash), cmocka_unit_test(test_what_the_target_is_told),
+		cmocka_unit_test(test_what_linux_is_told),
 		cmocka_unit_test(test_sums), cmocka_unit_test(test_the_plan), cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_the_callers_registers), cmocka_unit_test(test_a_frame), cmocka_unit_test(test_a_text),
 		cmocka_unit_test(test_ready_after_notes), cmocka_unit_test(test_who_may_not),
