@@ -54,13 +54,16 @@ static void print_selectors(const struct core_cpu *cpu, const struct register_na
 		printf("%s %04" PRIx64 "%s", names[i].name, core_cpu_register(cpu, names[i].index) & 0xffff, i + 1 == count ? "\n" : "  ");
 }
 
-static void print_cpu(const struct core_cpu *cpu, size_t number)
+/* Its number at the host is pr_pid less 1 (segue_core.h). Other cores have the numbers of processes there. */
+static void print_cpu(const struct core *core, size_t index)
 {
+	const struct core_cpu *cpu = &core->cpus[index];
+	uint32_t pid = core_cpu_pid(cpu);
 	char label[32];
 
-	snprintf(label, sizeof label, "CPU %zu", number);
+	snprintf(label, sizeof label, "CPU %zu", core->has_host && pid ? (size_t)pid - 1 : index);
 	fact(label);
-	printf("pr_pid %" PRIu32 "\n", core_cpu_pid(cpu));
+	printf("pr_pid %" PRIu32 "\n", pid);
 	if (cpu->is_64) {
 		print_names(cpu, names_64, sizeof names_64 / sizeof *names_64);
 		print_selectors(cpu, selectors_64, sizeof selectors_64 / sizeof *selectors_64);
@@ -176,7 +179,7 @@ void core_print(const struct core *core, const struct core_list *mapped)
 		print_host(core);
 	core_print_crash(core);
 	for (size_t i = 0; i < core->cpu_count; i++) {
-		print_cpu(&core->cpus[i], i);
+		print_cpu(core, i);
 		core_print_control(core, core_cpu_pid(&core->cpus[i]) - 1);
 	}
 	print_notes(core);

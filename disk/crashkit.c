@@ -12,6 +12,7 @@
 
 #define USUAL_LABEL "SEGUECORE"
 #define LABEL_MAX 36u                  /* the name of a partition in a GPT: UEFI 2.10, table 5.6 */
+#define PORT_MAX 16u
 #define WAIT_MAX 3600u
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define DIGITS "0123456789"
@@ -57,7 +58,7 @@ static bool is_port(const char *text)
 {
 	size_t name = strspn(text, LETTERS), digits;
 
-	if (strncmp(text, "tty", 3) || !name || text[name - 1] < '0' || text[name - 1] > '9')
+	if (strncmp(text, "tty", 3) || name > PORT_MAX || text[name - 1] < '0' || text[name - 1] > '9')
 		return false;
 	if (!text[name])
 		return true;

@@ -197,12 +197,13 @@ save_to_file() {
 	say "Saved: $name.gz on $label, $size KiB."
 }
 
-# A partition without a file system, which must begin with 64 KiB of zeros
+# A partition without a file system. It must begin with 1 MiB of zeros that can be read: btrfs and others leave the first 64 KiB alone.
 save_to_partition() {
 	where=partition
-	if [ "$(head -c 65536 "$disk" | tr -d '\0' | wc -c)" != 0 ]; then
+	zeros=1048576
+	if [ "$(head -c $zeros "$disk" | wc -c)" != $zeros ] || [ "$(head -c $zeros "$disk" | tr -d '\0' | wc -c)" != 0 ]; then
 		say "$label ($disk) cannot be mounted: $(sed 's/.*: //' /tmp/why)." \
-			"It is not written to either: that needs 64 KiB of zeros at its beginning."
+			"It is not written to either: that needs 1 MiB of zeros at its beginning."
 		return 1
 	fi
 	if ! (: 3<>"$disk") 2>/tmp/why; then
@@ -247,7 +248,7 @@ send() {
 	busy=$port
 	rm -f /tmp/failed
 	printf '\n-----BEGIN SEGUE CORE-----\n' >&3
-	{ pack || echo yes >/tmp/failed; } | base64 >&3 || echo yes >/tmp/failed
+	{ pack || echo yes >/tmp/failed; } | base64 2>/tmp/why >&3 || echo yes >/tmp/failed
 	if [ -e /tmp/failed ]; then
 		printf '\n-----CUT SEGUE CORE-----\n' >&3
 	else
@@ -256,8 +257,22 @@ send() {
 	stty -F "/dev/$port" sane
 	exec 3>&-
 	busy=
-	[ ! -e /tmp/failed ] || return
+	if [ -e /tmp/failed ]; then
+		say "What was sent through $port is cut. $(head -n 1 /tmp/why)"
+		return 1
+	fi
 	say "Sent: $total MiB through $port."
+}
+
+# seconds WORD USUAL: the number in NAME=NUMBER, or USUAL. Arithmetic with anything else would end the shell, and so Linux.
+seconds() {
+	case ${1#*=} in
+	'' | 0?* | *[!0-9]*)
+		say "$1 is not a number of seconds. It stays $2."
+		echo "$2"
+		;;
+	*) echo "${1#*=}" ;;
+	esac
 }
 
 /bin/busybox --install -s /bin
@@ -276,8 +291,8 @@ for word in $(cat /proc/cmdline); do
 	crashkit.label=*) label=${word#*=} ;;
 	crashkit.serial=*) serial=${word#*=} ;;
 	crashkit.then=*) then=${word#*=} ;;
-	crashkit.wait=*) wait=${word#*=} ;;
-	crashkit.pause=*) pause=${word#*=} ;;
+	crashkit.wait=*) wait=$(seconds "$word" "$wait") ;;
+	crashkit.pause=*) pause=$(seconds "$word" "$pause") ;;
 	esac
 done
 

@@ -645,7 +645,7 @@ struct segue_load_args {
 
 	/*
 	 * For SEGUE_LOAD_CRASH: notes of the host's own for the core, at most 64, which are copied: VMCOREINFO, its name, or where its
-	 * log is (segue_core.h: SEGUE_CORE_KERNEL, SEGUE_CORE_LOG).
+	 * log is (segue_core.h: SEGUE_CORE_KERNEL, SEGUE_CORE_LOG). Linux takes less than 4 MiB of notes, with 512 bytes for each CPU.
 	 */
 	const struct segue_note *notes;
 	size_t note_count;
@@ -877,8 +877,10 @@ int segue_target_core(const void *workspace, void *header, uint64_t header_phys,
  * target's segments are (segue_segment_at()) and load it again; segue_describe() says how many bytes are still moved.
  *
  * In a crash: each CPU that still can calls segue_crash_cpu() or segue_crash_frame(), from a panic or from the handler of an
- * interrupt, an NMI, a double fault or a machine check. Then one of them calls segue_exec(), whatever segue_ready() says. The others
- * park or halt. A CPU that does neither runs on in the host's memory, of which Segue writes only staging and the workspace.
+ * interrupt, an NMI, a double fault or a machine check. Then only one of them calls segue_exec(), whatever segue_ready() says: two at
+ * once would use one stack. The others park or halt. A CPU that does neither runs on in the host's memory. Of that Segue writes
+ * staging, the workspace and, after it is saved, what lies in target_memory. So the page tables, stacks and descriptor tables of such
+ * a CPU must not be in base memory.
  *
  * These functions take no lock and call nothing of the host. They need 768 bytes of the stack that they are called on. Each may be
  * called any number of times, also by a handler that has interrupted it.

@@ -32,7 +32,7 @@ static int check_notes(const struct job *job, uint32_t *size)
 	const struct segue_load_args *args = job->args;
 
 	if (args->note_count > NOTES_LIMIT || (args->note_count > 0 && !args->notes))
-		return segue_refuse(&job->log, SEGUE_E_CRASH, "note_count is %z, and its array is NULL, or the limit of %u is exceeded",
+		return segue_refuse(&job->log, SEGUE_E_CRASH, "note_count is %z, and its array is NULL, or it is above %u",
 				    (addr_t)args->note_count, NOTES_LIMIT);
 	for (size_t i = 0; i < args->note_count; i++) {
 		const struct segue_note *note = &args->notes[i];
@@ -95,19 +95,24 @@ static int take_notes(struct job *job, uint32_t own)
 
 static uint32_t sum_of(const struct bytes *source)
 {
-	uint32_t sum = 0;
+	uint32_t sum = SEGUE_MOVE_SUM_START;
 
 	for (addr_t i = 0; i < source->size; i++)
 		sum = sum * SEGUE_MOVE_SUM_BASE + source->data[i];
 	return sum;
 }
 
-/* Does the command line have this word, which ends with '='? */
+/* Does the command line have this word, which ends with '='? What follows "--" belongs to init. */
 static bool has_word(const struct bytes *line, const char *word, addr_t size)
 {
-	for (addr_t i = 0; i + size <= line->size; i++)
-		if ((i == 0 || line->data[i - 1] == ' ') && memcmp(line->data + i, word, size) == 0)
+	for (addr_t i = 0; i + size <= line->size; i++) {
+		if (i > 0 && line->data[i - 1] != ' ')
+			continue;
+		if (memcmp(line->data + i, word, size) == 0)
 			return true;
+		if (memcmp(line->data + i, "-- ", 3) == 0)
+			return false;
+	}
 	return false;
 }
 

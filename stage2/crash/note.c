@@ -88,22 +88,26 @@ static void put_status(note_word *status, uint32_t cpu, const struct segue_regis
 /* As a word of the note. */
 #define AT(structure, field) (offsetof(struct structure, field) / sizeof(note_word))
 
+/* The control registers have one order in both structures. */
+#define CONTROLS 5u
+_Static_assert(sizeof(struct segue_core_cpu) - offsetof(struct segue_core_cpu, cr0) == CONTROLS * sizeof(uint64_t), "cr0 to efer");
+_Static_assert(offsetof(struct crash_control, apic_id) == CONTROLS * sizeof(uint64_t), "cr0 to efer");
+
 static void put_control(note_word *cpu, const struct crash_control *control)
 {
+	const uint64_t *words = (const uint64_t *)(const void *)control;
+
 	cpu[AT(segue_core_cpu, apic_id)] = control->apic_id;
-	put_wide(cpu + AT(segue_core_cpu, cr0), control->cr0);
-	put_wide(cpu + AT(segue_core_cpu, cr2), control->cr2);
-	put_wide(cpu + AT(segue_core_cpu, cr3), control->cr3);
-	put_wide(cpu + AT(segue_core_cpu, cr4), control->cr4);
-	put_wide(cpu + AT(segue_core_cpu, efer), control->efer);
+	for (uint32_t i = 0; i < CONTROLS; i++)
+		put_wide(cpu + AT(segue_core_cpu, cr0) + 2 * i, words[i]);
 }
 
-/* The state of a target that was loaded for a crash, or NULL. */
+/* The state of a target that was loaded for a crash, or NULL. If it has been written over, the notes could seem to be anywhere. */
 static const struct loaded *loaded_for_crash(const void *workspace)
 {
 	const struct loaded *loaded = segue_loaded(workspace);
 
-	return loaded && loaded->job.core_cpus > 0 ? loaded : NULL;
+	return loaded && loaded->job.core_cpus > 0 && segue_loaded_head_sum(loaded) == loaded->head_sum ? loaded : NULL;
 }
 
 static note_word *notes_at(const struct loaded *loaded, uint32_t offset)

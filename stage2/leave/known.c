@@ -56,19 +56,22 @@ const struct loaded *segue_loaded(const void *workspace)
 	return workspace && place_of(workspace) < KNOWN_WORKSPACES ? found(workspace) : NULL;
 }
 
+/* Of whole words, at least one */
 static uint32_t sum_of(const void *from, size_t size)
 {
 	const uint32_t *word = from;
 	uint32_t sum = 0;
 
-	for (; size >= sizeof *word; size -= sizeof *word)
-		sum += *word++;
+	size /= sizeof *word;
+	do
+		sum += word[--size];
+	while (size > 0);
 	return sum;
 }
 
 uint32_t segue_loaded_head_sum(const struct loaded *loaded)
 {
-	return sum_of(loaded, offsetof(struct loaded, head_sum));
+	return sum_of(&loaded->code_base, offsetof(struct loaded, sum) - offsetof(struct loaded, code_base));
 }
 
 uint32_t segue_loaded_sum(const struct loaded *loaded)

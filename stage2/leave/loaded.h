@@ -22,6 +22,7 @@ struct arrangement;                    /* load/arrangement.h */
 
 struct loaded {
 	uint32_t magic;
+	uint32_t head_sum;            /* segue_loaded_head_sum() */
 	addr_t code_base, data_base;  /* arguments of segue_load() */
 	const void *workspace;        /* its address at segue_load() */
 	addr_t workspace_phys;
@@ -29,7 +30,6 @@ struct loaded {
 	size_t summed;                /* bytes of the workspace that sum covers; CPUs write to the others in a crash */
 	uint32_t flags, cpu_count;    /* arguments of segue_load() */
 	uint32_t over;                /* 1: segue_call() has returned from it, and it cannot be entered again */
-	uint32_t head_sum;            /* segue_loaded_head_sum() */
 	/* For segue_describe() and its like. The host's structures that job points to may not be read any more. */
 	struct job job;
 	const struct arrangement *arrangement;
@@ -43,7 +43,10 @@ _Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory fin
  */
 #define PARK_WRITES_END (PURGATORY_PARK + 16u)
 uint32_t segue_loaded_sum(const struct loaded *loaded);
-/* The sum of the fields before head_sum, which segue_ready() reads before it makes the other one. */
+/*
+ * The sum of the fields between head_sum and sum. It is checked before these are used: by segue_ready(), and by what a CPU calls in a
+ * crash, for which the other sum takes too long.
+ */
 uint32_t segue_loaded_head_sum(const struct loaded *loaded);
 
 /* The state of a workspace that this copy of the library has loaded (known.h), or NULL. */

@@ -40,10 +40,11 @@ enum segue_move_op {
 #define SEGUE_MOVE_OP_BITS 3u
 
 /*
- * For a DIGEST: the bytes as the digits of a number in this base, without its upper SEGUE_MOVE_OP_BITS bits. The base is odd, so
- * each change of one byte changes the sum. digest.asm makes it too.
+ * For a DIGEST: a 1 and then the bytes, as the digits of a number in this base, without its upper SEGUE_MOVE_OP_BITS bits. The base
+ * is odd, so each change of one byte changes the sum, and the sum of zeros is not 0. digest.asm makes it too.
  */
 #define SEGUE_MOVE_SUM_BASE 31u
+#define SEGUE_MOVE_SUM_START 1u
 
 /* One list entry; purgatory/move.asm reads it. */
 struct segue_move {

@@ -120,7 +120,8 @@ show_changed:
 	push ebx
 	push eax
 	mov ecx, [esi + move.size]
-	xor eax, eax
+	push SEGUE_MOVE_SUM_START
+	pop eax
 .byte:
 	imul eax, eax, SEGUE_MOVE_SUM_BASE
 	movzx ebx, byte [edx]

@@ -296,8 +296,8 @@ def test_crash(cell, post_mortem, row, tmp_path):
     assert re.search(rf"^  crash +{cell.said}; CPU {first} was noted first$", done.stdout, re.MULTILINE), done.stdout + done.stderr
     assert "\nanother old line\nnew line\n" in done.stdout
     assert re.search(r"^  host +test host 1\.0: free text$", done.stdout, re.MULTILINE), done.stdout
-    assert re.findall(r"^  CPU \d+ +pr_pid (\d+)$", done.stdout, re.MULTILINE) == \
-        [str(i + 1) for i in range(cell.cpus) if i not in cell.lost]
+    assert re.findall(r"^  CPU (\d+) +pr_pid (\d+)$", done.stdout, re.MULTILINE) == \
+        [(str(i), str(i + 1)) for i in range(cell.cpus) if i not in cell.lost]
     for line in (r"(?:eip|rip) +[0-9a-f]{8}", "CR0 0x"):
         assert len(re.findall(rf"^ {{18}}{line}", done.stdout, re.MULTILINE)) == cell.cpus - len(cell.lost), done.stdout
     done = subprocess.run([os.path.join(BUILD, "segue"), "core", core, "--gdb", symbols.path], capture_output=True, text=True, timeout=120)

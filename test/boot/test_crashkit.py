@@ -198,7 +198,7 @@ def test_a_partition(kit, tmp_path):
     with boot("partition-again", "long", kit("--append", "crashkit.pause=1"), disk) as vm:
         vm.wait_for("^crashkit: The machine will now turn off", timeout=90, but_not=BAD)
         said = says(vm)
-    assert "SEGUECORE (/dev/vda2) cannot be mounted: Invalid argument. It is not written to either: that needs 64 KiB of zeros at its " \
+    assert "SEGUECORE (/dev/vda2) cannot be mounted: Invalid argument. It is not written to either: that needs 1 MiB of zeros at its " \
         "beginning." in said, said
     with open(disk, "rb") as file:
         file.seek(5 << 20)

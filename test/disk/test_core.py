@@ -129,6 +129,8 @@ def test_what_a_crash_says(core):
     text = core(crashed(log_note(0x200000, 64, 0x200040))).stdout
     for line in ("crash +out of luck; CPU 2 was noted first", "lost +CPU 1", "host +our kernel 1.0: of today"):
         assert re.search(rf"^  {line}$", text, re.M), (line, text)
+    # Each by its number at the host, also after a lost one, and in a core that begins with the one that has crashed.
+    assert re.findall(r"^  CPU (\d+) +pr_pid (\d+)$", text, re.M) == [("0", "1"), ("2", "3")]
     assert text.count("CR0 0x80000011, CR2 0xdead, CR3 0x5000, CR4 0x20, EFER 0x500\n") == 2
     assert text.endswith("\n  log, 64 bytes\nline\nolder line\nnew line\n")
     # A number of all bytes so far

@@ -193,6 +193,49 @@ def test_the_script_is_a_shell_script():
     assert used & APPLETS == set(PROGRAMS)
 
 
+def run_script(folder, words, cmdline=""):
+    """Runs words after the script's functions and settings. What it would say on the consoles is in stderr."""
+    code = SCRIPT.read_text()
+    functions, settings = code[:code.index("/bin/busybox --install")], code[code.index("label= serial="):code.index("if ! [ -e $core ]")]
+    (folder / "settings").write_text("wait=30\n")
+    (folder / "cmdline").write_text(cmdline + "\n")
+    text = functions.replace("export PATH=/bin", "") + '\nsay() { echo "$*" >&2; }\n' + settings
+    for old, new in (("/tmp/", f"{folder}/"), ("/crashkit/settings", f"{folder}/settings"), ("/proc/cmdline", f"{folder}/cmdline")):
+        text = text.replace(old, new)
+    return subprocess.run(["sh", "-c", text + words], capture_output=True, text=True, timeout=20)
+
+
+@pytest.mark.parametrize("disk, is_written", [
+    (bytes(2 << 20), True), (bytes(0x10040) + b"_BHRfS_M" + bytes(2 << 20), False), (bytes(0xfffff) + b"x" + bytes(9999), False),
+    (b"x" + bytes(2 << 20), False), (bytes(0x10000), False)], ids=("zeros", "btrfs", "1 MiB", "0", "short"))
+def test_what_a_partition_must_begin_with(tmp_path, disk, is_written):
+    """btrfs, ReiserFS, GFS2 and UFS2 have their superblocks at 64 KiB, and the bytes before these may be zeros."""
+    (tmp_path / "disk").write_bytes(disk)
+    (tmp_path / "vmcore").write_bytes(b"\x7fELF" * 9999)
+    done = run_script(tmp_path, f"label=X disk={tmp_path}/disk total=1 core={tmp_path}/vmcore\necho 'mount: x: no' >{tmp_path}/why\nsave_to_partition")
+    assert (done.returncode == 0) == is_written, done.stderr
+    if is_written:
+        assert gzip.decompress((tmp_path / "disk").read_bytes()) == b"\x7fELF" * 9999
+    else:
+        assert "cannot be mounted: no. It is not written to either: that needs 1 MiB of zeros at its beginning." in done.stderr
+        assert (tmp_path / "disk").read_bytes() == disk
+
+
+def test_a_partition_that_cannot_be_read(tmp_path):
+    """Nothing that is read has no byte that is not zero."""
+    done = run_script(tmp_path, f"label=X disk=/proc/self/mem total=1 core=/dev/null\necho 'mount: x: no' >{tmp_path}/why\nsave_to_partition")
+    assert done.returncode and "It is not written to either" in done.stderr and "Saving" not in done.stderr
+
+
+@pytest.mark.parametrize("value, left, sentence", [
+    ("5", "4 4", ""), ("0", "-1 -1", ""), ("600", "599 599", ""),
+    *((each, "29 59", f"crashkit.wait={each} is not a number of seconds. It stays 30.") for each in ("5s", "08", "", "-1", "left"))])
+def test_seconds_on_the_command_line(tmp_path, value, left, sentence):
+    """Arithmetic with what is no number ends a shell. This one is init, whose end stops Linux."""
+    done = run_script(tmp_path, "echo $((wait - 1)) $((pause - 1))", f"quiet crashkit.wait={value} crashkit.pause={value}")
+    assert done.returncode == 0 and done.stdout.split() == left.split() and sentence in done.stderr
+
+
 SENTENCES = {
     "no kernel": (lambda root: shutil.rmtree(root / "boot"), "no boot/vmlinuz-RELEASE is there"),
     "not a Linux": (lambda root: (root / f"boot/vmlinuz-{RELEASE}").write_bytes(busybox()), "not a Linux (bzImage)"),
@@ -251,7 +294,7 @@ def test_out(root, tmp_path):
 @pytest.mark.parametrize("words, sentence", [
     ([], "-o OUT is missing"), (["-o", "a", "b"], "b is not an option"), (["--label"], "--label needs an argument"),
     *((["--label", each, "-o", "a"], f"--label {each}: a label has 1 to 36 letters") for each in ("", "a b", "a'b", "a/b", "$x", "x" * 37)),
-    *((["--serial", each, "-o", "a"], f"--serial {each} is not a port such as ttyS0") for each in ("", "S0", "tty", "ttyS0,", "ttyS0,fast", "../ttyS0", "ttyS0,1 2")),
+    *((["--serial", each, "-o", "a"], f"--serial {each} is not a port such as ttyS0") for each in ("", "S0", "tty", "ttyS0,", "ttyS0,fast", "../ttyS0", "ttyS0,1 2", "ttyS" + "0" * 13)),
     (["--then", "halt", "-o", "a"], "--then is poweroff, reboot or shell, not halt"),
     *((["--wait", each, "-o", "a"], f"--wait {each} is not a number of seconds up to 3600") for each in ("", "x", "-1", "3601", "5s")),
     (["--label", "a", "--label", "b"], "--label is given twice"), (["--modules", "none", "--module", "xfs", "-o", "a"], "exclude each other"),

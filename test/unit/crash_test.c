@@ -17,6 +17,7 @@
 #include "crash/control.h"
 #include "elf_headers.h"
 #include "leave/list.h"
+#include "leave/loaded.h"
 #include "segue.h"
 #include "segue_core.h"
 
@@ -284,22 +285,42 @@ static void test_what_the_target_is_told(void **state)
 	assert_false(workspace_has("nr_cpus"));
 }
 
+/* Linux starts no other CPU, unless its own arguments say how many; those after "--" are init's. */
+static void test_what_linux_is_told(void **state)
+{
+	static const struct {
+		const char *cmdline;
+		bool told;
+	} lines[] = {{"", true}, {"quiet", true}, {"a nr_cpus=2", false}, {"nr_cpus=2", false}, {"xnr_cpus=2", true}, {"quiet -- nr_cpus=2", true},
+		     {"-- nr_cpus=2", true}, {"nr_cpus=2 -- init", false}, {"a-- nr_cpus=2", false}, {"-- -- nr_cpus=2", true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		open_host();
+		host.args.flags |= SEGUE_LOAD_VMLINUX;
+		host.args.cmdline = lines[i].cmdline;
+		load();
+		assert_int_equal(workspace_has("nr_cpus=1 "), lines[i].told);
+	}
+}
+
 /* Each DIGEST of the list has the sum of its range (plan/plan.h), and no other entry has one. */
-static void test_sums(void **state)
+static void check_sums(bool zeros)
 {
 	static uint8_t digest[32];
 	const struct purgatory_params *params = (const void *)(workspace + PURGATORY_PARAMS_AT);
 	const struct segue_move *move;
-	uint32_t sum = 0, digests = 0;
+	uint32_t sum = 1, digests = 0;
 
-	(void)state;
 	open_host();
 	host.args.digest = digest;
+	/* Also of zeros it is not 0, which stands for none. */
 	for (size_t i = 0; i < 0x100; i++)
-		host.kernel[0x100 + i] = (uint8_t)(i * 7 + 1);
+		host.kernel[0x100 + i] = (uint8_t)(zeros ? 0 : i * 7 + 1);
 	load();
 	for (size_t i = 0; i < 0x100; i++)
 		sum = sum * 31 + host.kernel[0x100 + i];
+	assert_int_not_equal(sum & 0x1fffffff, 0);
 	for (move = (const void *)(workspace + (params->list_source - WORKSPACE)); move->op != SEGUE_MOVE_END; move++) {
 		if ((move->op & 7) != SEGUE_MOVE_DIGEST) {
 			assert_true(move->op < 8);
@@ -313,6 +334,13 @@ static void test_sums(void **state)
 	assert_int_equal(digests, 1);
 	/* They are a part of what was loaded. */
 	assert_int_equal(segue_ready(workspace, NULL), SEGUE_E_READY_PRIVILEGE);
+}
+
+static void test_sums(void **state)
+{
+	(void)state;
+	check_sums(false);
+	check_sums(true);
 }
 
 /* Only base memory is saved, and nothing else of the host's is written. */
@@ -510,6 +538,30 @@ static void test_who_may_not(void **state)
 	assert_int_equal(segue_crash_text(workspace, "why"), SEGUE_E_NOT_LOADED);
 }
 
+/* A kernel that has failed may have written over the workspace: no note is written to where its bytes then say. */
+static void test_what_was_written_over(void **state)
+{
+	static uint8_t before[sizeof workspace];
+	struct segue_registers registers = some_registers(1);
+	struct loaded *loaded = (void *)(workspace + LOADED_AT);
+	uint32_t *words[] = {&loaded->job.core_notes, &loaded->job.core_cpus};
+	uint32_t frame[2 * 5] = {0};
+
+	(void)state;
+	open_host();
+	load();
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		*words[i] ^= 0x400;
+		memcpy(before, workspace, sizeof before);
+		assert_int_equal(segue_crash_cpu(workspace, 0, &registers), SEGUE_E_NOT_LOADED);
+		assert_int_equal(segue_crash_frame(workspace, 0, frame, NULL), SEGUE_E_NOT_LOADED);
+		assert_int_equal(segue_crash_text(workspace, "why"), SEGUE_E_NOT_LOADED);
+		assert_memory_equal(workspace, before, sizeof before);
+		*words[i] ^= 0x400;
+	}
+	assert_int_equal(segue_crash_cpu(workspace, 0, &registers), SEGUE_OK);
+}
+
 /* An interruption after each instruction that notes the same CPU, as the handler of an NMI may: the registers are never mixed. */
 static volatile long until_nested, steps;
 static struct segue_registers nested;
@@ -619,10 +671,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_there_before_a_crash), cmocka_unit_test(test_what_the_target_is_told),
+		cmocka_unit_test(test_what_linux_is_told),
 		cmocka_unit_test(test_sums), cmocka_unit_test(test_the_plan), cmocka_unit_test(test_registers),
 		cmocka_unit_test(test_the_callers_registers), cmocka_unit_test(test_a_frame), cmocka_unit_test(test_a_text),
 		cmocka_unit_test(test_ready_after_notes), cmocka_unit_test(test_who_may_not),
-		cmocka_unit_test(test_interrupted_by_itself), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_what_was_written_over), cmocka_unit_test(test_interrupted_by_itself), cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
