@@ -138,7 +138,7 @@ static int pass(struct job *job, addr_t *info)
 	struct multiboot_table layout = {.kernel_end = 0};
 	struct writer w = {.table = NULL};
 	struct place place;
-	uint64_t rsdp = 0;
+	uint64_t rsdp;
 	int error = segue_multiboot_lay_out(job, NULL, &layout);
 
 	if (!error)
