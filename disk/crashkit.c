@@ -205,7 +205,8 @@ static bool put_archive(struct output *archive, const struct crashkit *kit, cons
 static bool compress_archive(const struct output *archive, struct output *initrd)
 {
 	z_stream stream = { .next_in = archive->data, .avail_in = (uInt)archive->size };
-	bool good = archive->size < UINT32_MAX / 2 && deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+	bool good = archive->size < UINT32_MAX / 2 &&
+		    deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK;
 
 	if (good) {
 		initrd->room = deflateBound(&stream, (uLong)archive->size);
@@ -234,7 +235,8 @@ static uint64_t memory_needed(const struct crashkit *kit, const struct output *a
 
 static void print_kit(const struct crashkit *kit, const struct options *options, const struct output *blob, uint64_t memory)
 {
-	const char *then = options->then[0] == 'p' ? "turns the machine off" : options->then[0] == 'r' ? "restarts the machine" : "starts a shell";
+	const char *then = options->then[0] == 'p' ? "turns the machine off" :
+			   options->then[0] == 'r' ? "restarts the machine" : "starts a shell";
 	size_t i;
 
 	printf("%s: crash kit, %s\n", options->out, human_size(blob->size));

@@ -97,7 +97,8 @@ static int read_tags(const struct job *job, size_t offset, struct tags *tags)
 {
 	const struct bytes *kernel = &job->bundle.kernel;
 	const uint8_t *header = kernel->data + offset;
-	addr_t length = le32(header + offsetof(struct multiboot2_header, header_length)), limit = kernel->size < MULTIBOOT2_SEARCH ? kernel->size : MULTIBOOT2_SEARCH;
+	addr_t length = le32(header + offsetof(struct multiboot2_header, header_length));
+	addr_t limit = kernel->size < MULTIBOOT2_SEARCH ? kernel->size : MULTIBOOT2_SEARCH;
 	addr_t at = sizeof(struct multiboot2_header);
 
 	if (!fits(offset, length, limit))
