@@ -515,8 +515,8 @@ struct segue_note {
 /*
  * For a target that segue_exec() starts when the host has crashed ("A crash" below). Needs target_memory; staging has what the host
  * uses of it, which is saved there before the target runs. Excludes SEGUE_LOAD_RETURN. The target gets an ELF core header of the
- * host's memory as with SEGUE_LOAD_CORE, with notes of cpu_count CPUs, and is told of it by "elfcorehdr=0x..." in front of its
- * command line. Linux also gets "nr_cpus=1", unless there is an nr_cpus= already.
+ * host's memory, as with SEGUE_LOAD_CORE, with notes for cpu_count CPUs. Its command line begins with the header's address,
+ * "elfcorehdr=0x...". Linux also gets "nr_cpus=1", unless the line has an nr_cpus= already.
  *
  * segue_exec() may run on any CPU. CPUs that have not parked run on. From the boot CPU, SEGUE_LOAD_INIT_CPUS stops them. From
  * another CPU only those that have parked get an INIT, because it would restart the boot CPU in the firmware. A Linux with more

@@ -26,10 +26,7 @@ static int load(struct job *job)
 		return error;
 	if ((error = segue_linux_tell(job, &k)) != SEGUE_OK)
 		return error;
-	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
-	job->entry = (struct entry_state){
-		.esi = (uint32_t)k.page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,
-	};
+	segue_linux_enter_32(job, &k);
 	return segue_linux_end(job, &k);
 }
 

@@ -4,6 +4,7 @@
 #define SEGUE_LINUX_H
 
 #include "common/loader.h"
+#include "common/long_entry.h"
 #include "linux_header.h"
 
 /* What the loader knows of the kernel and has decided about it. */
@@ -42,6 +43,22 @@ int segue_linux_place_initrd(struct job *job, struct linux_kernel *kernel);
 int segue_linux_end(struct job *job, struct linux_kernel *kernel);
 /* Of the 32-bit and the 64-bit entry, before the last of these: adds all other segments, and the zero page as the last one. */
 int segue_linux_tell(struct job *job, struct linux_kernel *kernel);
+
+/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
+static inline void segue_linux_enter_32(struct job *job, const struct linux_kernel *kernel)
+{
+	job->entry = (struct entry_state){
+		.esi = (uint32_t)kernel->page, .eip = (uint32_t)kernel->load, .selectors = ENTRY_CODE_10_DATA_18,
+	};
+}
+
+/* boot.rst, 64-bit Boot Protocol; wide: as segue_add_long_tables() has left it */
+static inline void segue_linux_enter_64(struct job *job, const struct linux_kernel *kernel, struct long_entry *wide, addr_t rip)
+{
+	wide->rip = rip;
+	wide->registers[LONG_RSI] = kernel->page;
+	job->entry = (struct entry_state){.eip = (uint32_t)rip, .selectors = ENTRY_LONG_MODE, .wide = wide};
+}
 
 /*
  * Places and fills in the zero page, the command line, and the part of the memory map that does not fit into the page.

@@ -97,9 +97,7 @@ static int load(struct job *job)
 		return error;
 	if ((error = segue_linux_tell(job, &k)) != SEGUE_OK)
 		return error;
-	entry->rip = k.load + ENTRY_64;
-	entry->registers[LONG_RSI] = k.page;
-	job->entry = (struct entry_state){.eip = (uint32_t)entry->rip, .selectors = ENTRY_LONG_MODE, .wide = entry};
+	segue_linux_enter_64(job, &k, entry, k.load + ENTRY_64);
 	if ((error = segue_linux_end(job, &k)) == SEGUE_OK)
 		segue_say(&job->log, SEGUE_LOG_INFO, "by its 64-bit entry");
 	return error;

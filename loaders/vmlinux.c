@@ -92,15 +92,10 @@ static int load(struct job *job)
 	}
 	if ((error = segue_linux_tell(job, &k)) != SEGUE_OK)
 		return error;
-	/* boot.rst, 32-bit Boot Protocol: EBP, EDI and EBX 0 */
-	job->entry = (struct entry_state){
-		.esi = (uint32_t)k.page, .eip = (uint32_t)k.load, .selectors = ENTRY_CODE_10_DATA_18,
-	};
-	if (wide) {
-		wide->rip = k.load;
-		wide->registers[LONG_RSI] = k.page;
-		job->entry = (struct entry_state){.eip = (uint32_t)k.load, .selectors = ENTRY_LONG_MODE, .wide = wide};
-	}
+	if (wide)
+		segue_linux_enter_64(job, &k, wide, k.load);
+	else
+		segue_linux_enter_32(job, &k);
 	segue_say(&job->log, SEGUE_LOG_INFO, "Linux as an ELF file, %s-bit", job->is_64_bit ? "64" : "32");
 	return SEGUE_OK;
 }

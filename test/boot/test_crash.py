@@ -4,8 +4,8 @@ test/targets/initramfs/post_mortem, which sums up some memory of the host and pr
 
 One boot a mode; what goes wrong, and how Linux was loaded, is dealt among them.
 
-The core is then put together as /proc/vmcore is, from QEMU's memory: byte by byte it must be the host's memory as it was at
-segue_exec(). segue core and gdb read it."""
+The test then makes the core from QEMU's memory, as Linux makes /proc/vmcore. Each byte of it must be what the host's memory had
+at segue_exec(). segue core and gdb read the core."""
 import contextlib
 import mmap
 import os

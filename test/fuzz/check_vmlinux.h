@@ -5,7 +5,7 @@
 
 #include "check_linux.h"
 
-/* Each segment is in place, with zeros after it; *kernel is all of them, with what lies between. */
+/* Each segment lies at its address, with its zeros after it. *kernel receives the range from the first to the last. */
 static inline void check_loads(const struct world *w, struct segue_segment *kernel)
 {
 	const uint8_t *file = w->args.blob.data;

@@ -152,4 +152,22 @@ static inline void assert_sentence(const struct loader_job *t, const char *part)
 		fail_msg("the sentence \"%s\" does not say \"%s\"", t->sentence, part);
 }
 
+/* Runs the loader, as run_loader() does; any other code than the expected one is a failure. */
+static inline struct loader_job *run_by(struct loader_job *t, const struct segue_loader *loader, int expected)
+{
+	int error = run_loader(t, loader);
+
+	if (error != expected)
+		fail_msg("code %d, not %d: %s", error, expected, t->sentence);
+	return t;
+}
+
+/* The loader refuses with this code, and with this part of a sentence. Frees the job. */
+static inline void refused_by(struct loader_job *t, const struct segue_loader *loader, int code, const char *part)
+{
+	run_by(t, loader, code);
+	assert_sentence(t, part);
+	free(t);
+}
+
 #endif

@@ -74,19 +74,12 @@ static struct loader_job *job(void)
 
 static struct loader_job *run(struct loader_job *t, int expected)
 {
-	int error = run_loader(t, NULL);
-
-	if (error != expected)
-		fail_msg("code %d, not %d: %s", error, expected, t->sentence);
-	return t;
+	return run_by(t, NULL, expected);
 }
 
 static void refused(int code, const char *part)
 {
-	struct loader_job *t = run(job(), code);
-
-	assert_sentence(t, part);
-	free(t);
+	refused_by(job(), NULL, code, part);
 }
 
 static uint32_t info_size(const struct loader_job *t)

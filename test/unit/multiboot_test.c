@@ -49,11 +49,7 @@ static void flat_kernel(uint32_t flags)
 
 static struct loader_job *run(struct loader_job *t, int expected)
 {
-	int error = run_loader(t, &segue_loader_multiboot);
-
-	if (error != expected)
-		fail_msg("code %d, not %d: %s", error, expected, t->sentence);
-	return t;
+	return run_by(t, &segue_loader_multiboot, expected);
 }
 
 static struct loader_job *load_image(int expected)
@@ -63,10 +59,7 @@ static struct loader_job *load_image(int expected)
 
 static void refused(int code, const char *part)
 {
-	struct loader_job *t = load_image(code);
-
-	assert_sentence(t, part);
-	free(t);
+	refused_by(new_job(image.at, image.size), &segue_loader_multiboot, code, part);
 }
 
 static const uint8_t *info(const struct loader_job *t)
