@@ -34,7 +34,7 @@ ASM_x86_64 := $(patsubst %.asm,$(B)/x86_64/%.o,$(SEGUE_EMBED) $(SEGUE_ASM_x86_64
 LIBRARIES := libsegue.a libsegue-codes.a libsegue-memory.a
 .PHONY: all
 all: $(B)/.need
-all: $(foreach each,i386 x86_64,$(LIBRARIES:%=$(B)/$(each)/%)) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue $(B)/return.elf budgets ## build everything (the default)
+all: $(foreach each,i386 x86_64,$(LIBRARIES:%=$(B)/$(each)/%)) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue $(B)/return.elf $(B)/jump.elf budgets ## build everything (the default)
 # Names the packages that are missing, before a compiler fails.
 $(B)/.need: test/need
 	@test/need build --say
@@ -135,8 +135,10 @@ $(B)/bios_call.bin: stage2/bios/bios_call.asm $(ASM_INCLUDES)
 	$(call one_for_both,hardware bios)
 	$(call assemble,bin)
 
-# What a Linux comes back through.
+# What a Linux comes back through: once, and again and again.
 $(B)/return.elf: stage2/return/stub.asm $(ASM_INCLUDES)
+	$(call assemble,bin)
+$(B)/jump.elf: stage2/return/jump.asm $(ASM_INCLUDES)
 	$(call assemble,bin)
 
 # ---- segue.elf: stage 2 alone ----
@@ -227,7 +229,7 @@ INSTALL ?= install
 ARCHES := i386 x86_64
 VERSION := $(shell sed -n 's/^#define SEGUE_VERSION_STRING "\(.*\)"/\1/p' include/segue.h)
 INSTALL_PROGRAMS := bin/segue
-INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/segue/return.elf share/segue/crashkit.sh share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
+INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/segue/return.elf share/segue/jump.elf share/segue/jump.sh share/segue/crashkit.sh share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
 	$(foreach each,$(ARCHES),$(LIBRARIES:%=lib/segue/$(each)/%))
 # Our own folders, the inner ones first.
 INSTALL_FOLDERS := include/segue share/segue $(ARCHES:%=lib/segue/%) lib/segue
@@ -239,7 +241,7 @@ $(B)/segue-%.pc: include/segue.h Makefile
 		'Name: segue-$*' 'Description: hands a running machine from one kernel to the next; for a kernel on $*' \
 		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lsegue' > $@
 # Below PREFIX, and in this tree.
-installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue_target.h include/segue_core.h include/segue.h.3 disk/segue.1 disk/crashkit.sh),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
+installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue_target.h include/segue_core.h include/segue.h.3 disk/segue.1 disk/crashkit.sh stage2/return/jump.sh),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
 .PHONY: install uninstall
 install: all $(ARCHES:%=$(B)/segue-%.pc) ## into PREFIX (/usr/local), below DESTDIR
 	$(Q)$(foreach each,$(INSTALL_PROGRAMS),$(INSTALL) -D -m 755 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) \

@@ -190,7 +190,7 @@ check: ## everything that needs no human; installs what it lacks; ends in one li
 	@test/need check
 	@$(MAKE) --no-print-directory check-now
 check-all: ## the same with the whole matrix of boots
-	@test/need check
+	@test/need check-all
 	@$(MAKE) --no-print-directory check-now CHECK=--full
 check-quick: ## two minutes of it, for the edit cycle: source, unit, a shorter planner, some boots
 	@test/need check

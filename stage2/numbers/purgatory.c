@@ -66,6 +66,7 @@ const struct number segue_numbers[] = {
 	EQU("crossing.ascend", offsetof(struct crossing, ascend)),
 	NUMBER(SEGUE_E_DIGEST),
 	NUMBER(SEGUE_RESTORED),
+	NUMBER(SEGUE_RETURN_MAGIC),
 
 	NUMBER(PURGATORY_QUIET_IOAPIC),
 	NUMBER(PURGATORY_QUIET_LAPIC),

@@ -61,7 +61,8 @@ def come_back(targets, tmp_path_factory):
     tree = tmp_path_factory.mktemp("come_back")
     for file, name in ((at("kexec-i386/kexec"), "bin/kexec"), (at("libc-i386/libc.so.6"), "lib/libc.so.6"),
                        (at("libc-i386/ld-linux.so.2"), "lib/ld-linux.so.2"), (os.path.join(BUILD, "return.elf"), "return.elf"),
-                       (os.path.join(ROOT, "test/targets/initramfs/come_back"), "init")):
+                       (os.path.join(ROOT, "test/targets/initramfs/come_back"), "init"),
+                       (os.path.join(ROOT, "test/targets/initramfs/lent.sh"), "lent.sh")):
         (tree / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(file, tree / name)
         os.chmod(tree / name, 0o755)

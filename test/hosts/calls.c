@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segue_call() from the host's mode and state: the host is unchanged after each call. Words of the command line: calls=, linux=. */
+/* segue_call() from the host's mode and state: the host is unchanged after each call. Words of the command line: calls=, linux=, again. */
 #include "kernel.h"
 #include "rules.h"
 
@@ -93,7 +93,9 @@ void calls_load_second(void)
 
 static uint32_t wanted_word(uint32_t number)
 {
-	return word(handover.line, "linux=") ? (uint32_t)word_number(handover.line, "linux=", 0) : target_word(number, host_word(number));
+	if (!word(handover.line, "linux="))
+		return target_word(number, host_word(number));
+	return (uint32_t)word_number(handover.line, "linux=", 0) + (word(handover.line, "again") ? number : 0);
 }
 
 /* Makes call number `number` to a target, which is as quiet about the host as it must be. */
@@ -120,8 +122,10 @@ static void call(uint32_t which, uint32_t number, bool whole)
 	write_flags(flags & ~(uintptr_t)EFLAGS_IF);
 	read_fpu(&fpu_before);
 	fpu_after = fpu_before;
-	if (word(handover.line, "linux="))
-		lend();
+	if (word(handover.line, "linux=")) {
+		lend(number);
+		say("host: call %u, word %x\n", number, (uint64_t)args.word);
+	}
 	sum = whole ? checksum_memory() : 0;
 	read_more(&more);
 	read_registers(&before);
@@ -149,7 +153,7 @@ static void call(uint32_t which, uint32_t number, bool whole)
 	check(args.word == wanted_word(number), "the target's word", number);
 }
 
-/* A Linux has returned, and cannot be entered again. */
+/* A Linux without CONFIG_KEXEC_JUMP has returned, and cannot be entered again. */
 static void call_is_over(void)
 {
 	struct segue_call_args args = {.struct_size = sizeof args, .workspace = pointer(handover.workspace), .log = log_line};
@@ -228,7 +232,7 @@ void calls(uint32_t count)
 		for (uint32_t which = 0; which < handover.call_count; which++)
 			call(which, i, whole);
 	}
-	if (word(handover.line, "linux="))
+	if (word(handover.line, "linux=") && !word(handover.line, "again"))
 		call_is_over();
 	if (handover.cpus > 1)
 		cpus_restart();

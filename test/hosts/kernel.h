@@ -147,7 +147,7 @@ extern void (*at_breakpoint)(void);   /* NULL, or called by the handler of #DB *
 
 /* lend.c: what a Linux reads and writes of the host's memory */
 extern uint32_t lent_crc;
-void lend(void);
+void lend(uint32_t number);
 void take_back(void);
 
 /* refusals.c */

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""A Linux with CONFIG_KEXEC_JUMP as a subroutine: a host calls it again and again. It comes back through jump.sh and build/jump.elf,
+and goes on where it was. Its init is test/targets/initramfs/jump. Debian's kernels lack that option: fetch builds this one."""
+import os
+import re
+import shutil
+import struct
+import subprocess
+
+import pytest
+
+from cells import at
+from gdbstub import GdbStub
+from host_matrix import MODES
+from images import Part, qemu_kernel
+from qemu import BUILD, ROOT, Qemu
+from test_hosts import host
+from test_linux_calls import BAD, END, PATTERN, START, WORD, archive_of
+
+CALLS = 4
+LINKED_AT = 0xa0000
+ROOM = END - 0x10000                  # where jump.sh and kexec place jump.elf
+CR4_LA57, EFER_NXE = 1 << 12, 1 << 11
+
+
+@pytest.fixture(scope="module")
+def initrds(targets, tmp_path_factory):
+    """Linux's initrds: amd64's busybox, then kexec with its libraries, the way back, and an init."""
+    for command in (["test/targets/fetch", "linux-jump", "kexec-amd64"], ["test/targets/initramfs/build", "run"]):
+        done = subprocess.run([os.path.join(ROOT, command[0]), *command[1:]], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(done.stderr.strip())
+    tree = tmp_path_factory.mktemp("jump")
+    files = {os.path.join(BUILD, "jump.elf"): "jump.elf", os.path.join(ROOT, "stage2/return/jump.sh"): "jump.sh",
+             os.path.join(ROOT, "test/targets/initramfs/jump"): "init", os.path.join(ROOT, "test/targets/initramfs/lent.sh"): "lent.sh",
+             at("kexec-amd64/sbin/kexec"): "bin/kexec"}
+    for folder, _, names in os.walk(at("kexec-amd64")):
+        for name in names:
+            if ".so" in name:
+                # Programs name a library by its major version, the package by the minor one too.
+                wanted = re.sub(r"(\.so\.[\d.]+)\.\d+$", r"\1", name)
+                files[os.path.join(folder, name)] = ("lib64/" if name.startswith("ld-") else "lib/") + wanted
+    for file, name in files.items():
+        (tree / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, tree / name)
+        os.chmod(tree / name, 0o755)
+    return [Part(at("initramfs-run.cpio.gz")), Part(archive_of(tree))]
+
+
+CELLS = [
+    pytest.param("4k-high", "max", ""),
+    pytest.param("pae-high", "qemu64", ""),
+    pytest.param("long", "qemu64", ""),
+    pytest.param("long", "max", " linux64"),
+    pytest.param("la57", "max", ""),
+]
+
+
+def boot_of(mode, more, initrds):
+    """QEMU's arguments for a host that calls Linux."""
+    build, words = MODES[mode]
+    lent = f"pattern={PATTERN[0]:x}-{PATTERN[1]:x}"
+    line = (f"{words} direct pit apictimer quiet=all calls={CALLS} core again linux={WORD:x} lowtoo target={START:x} "
+            f"tsize={END - START:x} {lent}{more}")
+    return qemu_kernel(Part(host(build), line), [Part(at("linux-jump/linux"), f"console=ttyS0 quiet lent.word={WORD:x} lent.{lent}"),
+                                                 *initrds])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("mode, cpu, more", CELLS)
+def test_linux_is_called_again(mode, cpu, more, initrds, row):
+    boot = boot_of(mode, more, initrds)
+    with Qemu(f"jump-{mode}-{cpu}{more.strip()}", memory="256M", cpu=cpu, **boot) as vm:
+        vm.wait_for(f"^host: {CALLS} calls, 0 bad", timeout=120, but_not=BAD)
+        said = vm.serial()
+        # Linux starts once. What it says in one call is all that it says between the host's lines.
+        assert said.count("linux: x86_64, 1 CPU\n") == 1
+        told = re.findall(r"^host: call (\d+), word (\w+)$", said, re.MULTILINE)
+        assert [int(number) for number, _ in told] == list(range(CALLS))
+        assert [int(each, 16) for each in re.findall(r"^linux: said (\w+)$", said, re.MULTILINE)] == \
+            [int(each, 16) for _, each in told[1:]]
+        sums = re.findall(r"^host: crc32 0*(\w+)$", said, re.MULTILINE)
+        assert re.findall(r"^linux: call (\d+), crc32 0*(\w+)$", said, re.MULTILINE) == [(str(i), each) for i, each in enumerate(sums)]
+        assert len(set(sums)) == CALLS
+        row(vm.elapsed())
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("cpu", ["max", "qemu64"])
+def test_entry_state(cpu, initrds):
+    """Linux is entered by a call, with what it relies on as it left it."""
+    with open(os.path.join(BUILD, "jump.elf"), "rb") as file:
+        entry, = struct.unpack_from("<Q", file.read(), 24)
+    entry += ROOM - LINKED_AT
+    boot = boot_of("4k-high", "", initrds)
+    with Qemu(f"jump-state-{cpu}", memory="256M", cpu=cpu, gdb=True, paused=True, **boot) as vm, GdbStub(vm.gdb_port) as stub:
+        stub.break_at(entry)
+        stub.cont(timeout=120)
+        left = stub.info_registers()
+        assert left["RIP"] == entry
+        linux, = struct.unpack("<Q", stub.read_mem(left["RSP"], 8))
+        stub.clear_break(entry)
+        stub.break_at(linux)
+        stub.cont(timeout=60)
+        found = stub.info_registers()
+        called_from, = struct.unpack("<Q", stub.read_mem(found["RSP"], 8))
+    assert found["RIP"] == linux
+    for each in ("CR0", "CR4", "EFER"):
+        assert found[each] == left[each], each
+    assert bool(found["CR4"] & CR4_LA57) == (cpu == "max") and found["EFER"] & EFER_NXE
+    assert found["RFL"] == 2
+    assert found["CS"]["selector"] == 0x10 and found["SS"]["selector"] == 0x18
+    assert ROOM <= called_from < ROOM + 0x1000 and ROOM <= found["RSP"] < ROOM + 0x1000
+    assert found["CR3"] - ROOM == (0x1000 if cpu == "max" else 0x2000)
+    assert found["GDT"]["base"] >> 39 == 0xfffffe0000000000 >> 39
+
+
+def one_file(initrds, path):
+    """QEMU takes one initrd."""
+    with open(path, "wb") as file:
+        for each in initrds:
+            with open(each.path, "rb") as part:
+                data = part.read()
+            file.write(data + bytes(-len(data) % 4))
+    return str(path)
+
+
+SAID_WITHOUT = [
+    "jump.sh: no host has called this Linux: /proc/cmdline has no kexec_jump_back_entry=", "linux: jump.sh has failed",
+    *(f"jump.sh: {each} is no number of 32 bits, decimal or 0x..." for each in ("09", "0x", "1x", "0x123456789")),
+    "jump.sh: 4294967296 has more than 32 bits"]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("memory, room, sentence", [("2G", "0x4000000", "there is no host at its return address"),
+                                                    ("6G", "0x140000000", "its memory or Linux's is above 4 GiB")])
+def test_no_host(memory, room, sentence, initrds, tmp_path):
+    """No host has called: each refusal is printed, and Linux goes on."""
+    initrd = one_file(initrds, tmp_path / "initrd")
+    with Qemu(f"jump-no-host-{memory}", ["-kernel", at("linux-jump/linux"), "-initrd", initrd, "-append",
+                                         f"console=ttyS0 quiet lent.room={room} lent.word=1"], memory=memory, cpu="max") as vm:
+        vm.wait_for(f"^linux: back from {room}", timeout=60)
+        said = vm.serial().replace("\r", "")
+    assert [each for each in said.splitlines() if re.match("jump.sh:|segue:|linux: ", each)] == \
+        [*SAID_WITHOUT, f"segue: jump.elf: {sentence}; Linux goes on", f"linux: back from {room}"]
