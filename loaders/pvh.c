@@ -57,7 +57,10 @@ static bool recognise(const struct bytes *kernel)
 	       read_notes(&silent.log, &elf, &entry) != LOADER_PASSES;
 }
 
-/* The start info, and after it modules, memory map and strings; table NULL: only measured. */
+/* pvh.pandoc leaves ESP open, but QEMU enters with a stack, and Nanos calls a function before it has its own. */
+#define TARGET_STACK_SIZE 256u
+
+/* The start info, and after it modules, memory map, stack and strings; table NULL: only measured. */
 struct writer {
 	uint8_t *table;
 	addr_t dest;
@@ -111,7 +114,7 @@ static void fill(struct writer *w, const struct job *job, const struct multiboot
 		       offsetof(struct segue_range, type) == offsetof(struct pvh_memory, type) &&
 		       offsetof(struct segue_range, reserved) == offsetof(struct pvh_memory, reserved),
 		       "an entry is a range with its size instead of its end");
-	w->size = map_at + layout->map_count * sizeof(struct pvh_memory);
+	w->size = map_at + layout->map_count * sizeof(struct pvh_memory) + TARGET_STACK_SIZE;
 	add_strings(w, job, layout);
 	if (!p)
 		return;
@@ -132,8 +135,8 @@ static void fill(struct writer *w, const struct job *job, const struct multiboot
 	put_le32(p + offsetof(struct pvh_start_info, memmap_entries), (uint32_t)count);
 }
 
-/* Places the modules, as for Multiboot (multiboot_place.c), and the start info, at *info. */
-static int pass(struct job *job, addr_t *info)
+/* Places the modules, as for Multiboot (multiboot_place.c), and the start info. */
+static int pass(struct job *job, addr_t entry)
 {
 	struct multiboot_table layout = {.kernel_end = 0};
 	struct writer w = {.table = NULL};
@@ -151,9 +154,11 @@ static int pass(struct job *job, addr_t *info)
 	error = segue_add_table(job, "PVH start info", w.size, &place, &w.table, &w.dest);
 	if (error)
 		return error;
-	*info = w.dest;
 	fill(&w, job, &layout);
 	put_le64(w.table + offsetof(struct pvh_start_info, rsdp_paddr), rsdp);
+	/* pvh.pandoc, "PVH Specification": the rest is as purgatory leaves it. The stack ends at the first string. */
+	job->entry = (struct entry_state){.ebx = (uint32_t)w.dest, .esp = le32(w.table + offsetof(struct pvh_start_info, cmdline_paddr)),
+					  .eip = (uint32_t)entry, .selectors = ENTRY_CODE_08_DATA_10};
 	return SEGUE_OK;
 }
 
@@ -172,7 +177,7 @@ static int load(struct job *job)
 {
 	const struct segment *claim;
 	struct elf_file elf;
-	addr_t entry = 0, info;
+	addr_t entry = 0;
 	int error;
 
 	if (is_for_vmlinux(job))
@@ -188,12 +193,7 @@ static int load(struct job *job)
 	claim = segue_claim_that_meets(job, entry, entry + 1);
 	if (!claim || entry - claim->dest >= claim->source.size)
 		return segue_refuse(&job->log, SEGUE_E_PVH_ENTRY, "%x is in no segment's bytes", entry);
-	error = pass(job, &info);
-	if (error)
-		return error;
-	/* pvh.pandoc, "PVH Specification": the rest is as purgatory leaves it. */
-	job->entry = (struct entry_state){.ebx = (uint32_t)info, .eip = (uint32_t)entry, .selectors = ENTRY_CODE_08_DATA_10};
-	return SEGUE_OK;
+	return pass(job, entry);
 }
 
 _Static_assert(SEGUE_E_PVH_NOTE == 0xe6 && SEGUE_E_PVH_ENTRY == 0xe6 + 2, "meanings");

@@ -29,13 +29,19 @@ $(B)/inspect/payload.bin: $(B)/inspect/payload.elf
 $(B)/inspect/inspect.bzimage $(B)/inspect/inspect.bzimage64: $(INSPECT_SRC)/setup.asm $(B)/inspect/payload.bin $(wildcard $(INSPECT_SRC)/*.inc) $(MAKEFILE_LIST)
 	$(call assemble,bin -I$(B)/inspect/ -DXLOADFLAGS=$(if $(filter %64,$@),3,0))
 
-# ---- a target that comes back: linked at 16 MiB, and over the hosts' kernel ----
-CALL_TARGETS := $(addprefix $(B)/call/,call.elf call-on-host.elf)
+# ---- a target that comes back: linked at 16 MiB, and over the hosts' kernel; entered by Multiboot or PVH ----
+CALL_TARGETS := $(addprefix $(B)/call/,call.elf call-on-host.elf call-pvh.elf)
 CALL_AT_call := 0x1000000
+CALL_AT_call-pvh := $(CALL_AT_call)
 CALL_AT_call-on-host := 0x120000
 CC_call = $(CC32) $(FREE) $(I386) -fno-pie -Iinclude -fcf-protection=none
 $(eval $(call objects,call,test/targets/call/,elf32))
-$(CALL_TARGETS): $(B)/call/%.elf: test/targets/call/call.ld $(addprefix $(B)/call/,entry.o main.o read_core.o spoil.o)
+CALL_OBJECTS := $(addprefix $(B)/call/,main.o read_core.o spoil.o start_info.o)
+$(B)/call/entry_pvh.o: test/targets/call/entry.asm $(MAKEFILE_LIST)
+	$(call assemble,elf32 -DPVH)
+$(B)/call/call-pvh.elf: test/targets/call/pvh.ld $(B)/call/entry_pvh.o $(CALL_OBJECTS)
+$(filter-out %-pvh.elf,$(CALL_TARGETS)): test/targets/call/call.ld $(B)/call/entry.o $(CALL_OBJECTS)
+$(CALL_TARGETS): $(B)/call/%.elf:
 	$(call link,$(CC32) $(M32) $(LINK_FREE) -static $(NO_PIE) $(CALL_LAYOUT))
 CALL_LAYOUT = $(SCRIPT),--defsym,TARGET_AT=$(CALL_AT_$(*F))
 

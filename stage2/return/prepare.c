@@ -97,8 +97,8 @@ int segue_return_fill(struct job *job)
 {
 	int error = segue_each_saved(job, job->args->flags & SEGUE_LOAD_CLEAR, fill_gaps, job);
 
-	/* A return address on the stack, where the protocol gives the target no other stack. */
-	if (error == SEGUE_OK && job->entry.selectors == ENTRY_CODE_08_DATA_10 && job->entry.esp == 0)
+	/* A return address on the stack. */
+	if (error == SEGUE_OK && job->entry.selectors == ENTRY_CODE_08_DATA_10)
 		job->entry.esp = (uint32_t)job->return_page + RETURN_STACK_TOP;
 	return error;
 }

@@ -12,11 +12,13 @@ import images
 from cells import BUSYBOX_LINE, INITRD, at
 from images import BUILD, Part
 from qemu import Qemu
+from test_calls import BAD, TARGET as CALLED_BY_MULTIBOOT, machine as caller
 from test_hosts import LONG_BASE, hand_over
 from test_multiboot2 import boot, checked
 from test_state import (CATCHER_SIZE, CPUS, PASSED, PVH, SEGUE, check_entry, check_reserved, check_verdict, connect, patched, run_to,
                         verdict)
 
+CALLED = os.path.join(BUILD, "call", "call-pvh.elf")
 FILES = [Part(os.path.join(BUILD, "inspect", "inspect.plain.elf"), "gamma delta"), Part(SEGUE)]
 LINUX_LINE = f"earlyprintk=ttyS0 {BUSYBOX_LINE}"
 ISA = (0xa0000, 0x100000)
@@ -138,6 +140,18 @@ def test_inspector_sees(change):
 def test_from_hosts(mode, words):
     build, mode_words = host_matrix.MODES[mode]
     hand_over(f"pvh-{mode}", build, f"{mode_words} {words}", PVH, 64, "max", LONG_BASE)
+
+
+@pytest.mark.parametrize("mode, line, words, more", [
+    *((mode, "acpi", "module rsdp", [Part(CALLED)]) for mode in ("4k-high", "long")),
+    *(full(mode, "acpi stage=odd", "module rsdp", [Part(CALLED)]) for mode in host_matrix.MODES),
+    *(full(mode, "wsp=400000 tss msr cr4=all fpu=avx", "spoil", []) for mode in ("pae-high", "long", "la57")),
+    full("long", "two", "module", [Part(CALLED_BY_MULTIBOOT)])])
+def test_comes_back(mode, line, words, more):
+    """segue_call() three times: the target finds its state, start info and module again. Its map has no RAM but target memory."""
+    name = re.sub(r"\W+", "-", f"pvh-{mode}-{line}")
+    with caller(name, mode, f"direct pit calls=3 tsize=40000 {line}", target=CALLED, words=f"ram=40000 {words}", more_parts=more) as vm:
+        vm.wait_for(r"^host: 3 calls, 0 bad", timeout=30, but_not=BAD)
 
 
 def test_a_bundle_with_a_digest(tmp_path):

@@ -194,7 +194,7 @@ def check_entry(registers, target, passed, catcher=False):
     assert not wrong, "\n".join(wrong)
 
 
-PASSED = {"multiboot": {"EAX", "EBX"}, "multiboot2": {"EAX", "EBX"}, "pvh": {"EBX"}, "linux": {"ESI"}, "vmlinux": {"ESI"}, "elf": set()}
+PASSED = {"multiboot": {"EAX", "EBX"}, "multiboot2": {"EAX", "EBX"}, "pvh": {"EBX", "ESP"}, "linux": {"ESI"}, "vmlinux": {"ESI"}, "elf": set()}
 
 
 def check_verdict(seen, target, registers):

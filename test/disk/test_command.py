@@ -605,7 +605,7 @@ def pvh_kernel(*entries):
 def test_info_pvh(files):
     (files / "k").write_bytes(pvh_kernel(struct.pack("<Q", 0x100004)))
     text = segue("info", files / "k").stdout
-    for line in (r"PVH +entry 0x100004\n", r"boots as +PVH\n", r"entry +0x00100004 \(physical\)", r"a 64-bit CPU", r" 201 bytes +PVH start info\n"):
+    for line in (r"PVH +entry 0x100004\n", r"boots as +PVH\n", r"entry +0x00100004 \(physical\)", r"a 64-bit CPU", r" 457 bytes +PVH start info\n"):
         assert re.search(line, text), (line, text)
     (files / "k").write_bytes(pvh_kernel(struct.pack("<Q", 0x100004), struct.pack("<I", 0x100008)))
     text = segue("info", files / "k", status=1).stdout

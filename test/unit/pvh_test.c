@@ -89,6 +89,7 @@ static void entry_state(void **state)
 		kernel(is_64);
 		t = run(job(), SEGUE_OK);
 		expected.ebx = t->job.entry.ebx;
+		expected.esp = t->job.entry.esp;
 		assert_memory_equal(&t->job.entry, &expected, sizeof expected);
 		assert_int_equal(expected.ebx, 0x10000);
 		assert_int_equal(t->job.segments[0].dest, AT);
@@ -339,6 +340,8 @@ static void segments(void **state)
 }
 
 /* The host knows nothing of the machine. */
+#define STACK_BYTES 256u
+#define STACK_END (0x10000 + INFO_BYTES + 6 * ENTRY_BYTES + STACK_BYTES)
 static void golden_start_info(void **state)
 {
 	uint64_t rsdp = UINT64_MAX;
@@ -351,13 +354,16 @@ static void golden_start_info(void **state)
 	/* The loader's variable may have had any value, too. */
 	assert_int_equal(segue_place_rsdp(&t->job, &rsdp), SEGUE_OK);
 	assert_int_equal(rsdp, 0);
+	/* The stack, between the map and the command line */
+	assert_int_equal(t->job.entry.esp, STACK_END);
+	target(t, STACK_END - STACK_BYTES, STACK_BYTES);
 	p = start_info(t);
 	assert_int_equal(le32(p + MAGIC), 0x336ec578);
 	assert_int_equal(le32(p + VERSION), 1);
 	assert_int_equal(le32(p + FLAGS), 0);
 	assert_int_equal(le32(p + NR_MODULES), 0);
 	assert_int_equal(le64(p + MODLIST), 0);
-	assert_int_equal(le64(p + CMDLINE), 0x10000 + INFO_BYTES + 6 * ENTRY_BYTES);
+	assert_int_equal(le64(p + CMDLINE), STACK_END);
 	assert_int_equal(le64(p + RSDP), 0);
 	assert_int_equal(le64(p + MEMMAP), 0x10000 + INFO_BYTES);
 	assert_int_equal(le32(p + ENTRIES), 6);

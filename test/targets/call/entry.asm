@@ -1,5 +1,5 @@
 ; SPDX-License-Identifier: MIT
-; A target that the host calls again and again (main.c). It has headers of Multiboot 1 and 2.
+; A target that the host calls again and again (main.c). It has headers of Multiboot 1 and 2. -DPVH: with Xen's note instead.
 
 MAGIC	equ 0x1badb002
 FLAGS	equ 2
@@ -8,6 +8,18 @@ MAGIC2	equ 0xe85250d6
 bits 32
 extern main
 global start
+%ifdef PVH
+; Xen, include/public/elfnote.h. e_entry is another address.
+section .xen_note progbits alloc noexec nowrite align=4
+	dd 4, 4, 18			; XEN_ELFNOTE_PHYS32_ENTRY
+	db "Xen", 0
+	dd pvh_start
+section .text
+start:
+	jmp $				; not taken
+pvh_start:
+	mov eax, [ebx]			; the start info's magic, which Multiboot has in EAX
+%else
 section .header progbits alloc noexec nowrite align=8
 	dd MAGIC, FLAGS, -(MAGIC + FLAGS)
 	align 8, db 0
@@ -17,6 +29,7 @@ header2:
 header2_end:
 section .text
 start:
+%endif
 	pop ecx				; the return address
 	mov edx, stack_top
 	mov esp, edx

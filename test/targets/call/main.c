@@ -4,6 +4,7 @@
 #include "read_core.h"
 #include "rules.h"
 #include "spoil.h"
+#include "start_info.h"
 #include "segue_target.h"
 
 #define COM1 0x3f8
@@ -83,6 +84,8 @@ static const char *line_of(uint32_t magic, const uint32_t *info)
 {
 	const uint32_t *tag = info + 2;
 
+	if (magic == START_INFO_MAGIC)
+		return start_info_line(info);
 	if (magic == MULTIBOOT_BOOTED)
 		return (const char *)info[4];
 	must_be("Multiboot's magic", magic, MULTIBOOT2_BOOTED);
@@ -118,7 +121,8 @@ void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 	volatile struct segue_return_block *block = SEGUE_RETURN_BLOCK(entry);
 	uint32_t count = 0, host, word;
 
-	must_be("Multiboot's magic", magic, find(line, " mb2") ? MULTIBOOT2_BOOTED : MULTIBOOT_BOOTED);
+	if (magic != START_INFO_MAGIC)
+		must_be("Multiboot's magic", magic, find(line, " mb2") ? MULTIBOOT2_BOOTED : MULTIBOOT_BOOTED);
 	must_be("kexec_jump_back_entry", number(find(line, " kexec_jump_back_entry=0x")), entry);
 	must_be("the block's magic", block->magic, SEGUE_RETURN_MAGIC);
 	must_be("the block's entry", block->entry, entry);
@@ -129,6 +133,8 @@ void main(uint32_t magic, const uint32_t *info, uint32_t entry)
 	host = block->word;
 	for (;; count++) {
 		check_cpu();
+		if (magic == START_INFO_MAGIC)
+			check_start_info(info, number(find(line, "ram=")), find(line, "module"), find(line, "rsdp"));
 		/* For segue_exec() there is no word. */
 		if (!executed) {
 			if (!core)

@@ -85,7 +85,10 @@ section .entry progbits alloc exec nowrite align=16
 _start:
 	; Where e_entry leads: not taken.
 	jmp	$
+returns:
+	ret
 pvh_start:
+	call	returns			; needs the loader's stack
 %else
 _start:
 %endif

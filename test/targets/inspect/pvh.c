@@ -18,6 +18,8 @@ enum {
 	RESERVED = 52,
 	START_BYTES = 56,
 };
+/* Not in the specification: loaders/README.md, "PVH" */
+#define STACK_BYTES	256
 
 /* struct hvm_modlist_entry, struct hvm_memmap_table_entry */
 enum {
@@ -186,7 +188,7 @@ static void judge_rsdp(uint32_t info)
 
 void pvh_judge(const struct saved *state, bool strict)
 {
-	uint32_t info = state->ebx, line = peek32(info + CMDLINE);
+	uint32_t info = state->ebx, line = peek32(info + CMDLINE), map = peek32(info + MAP), stack = state->esp - STACK_BYTES;
 
 	expect("protocol.magic", peek32(info), START_MAGIC);
 	if (!is_start_info(state))
@@ -202,6 +204,10 @@ void pvh_judge(const struct saved *state, bool strict)
 	judge_modules(info);
 	judge_rsdp(info);
 	if (strict) {
+		judge_placed("segue.esp", stack, state->esp);
+		expect("segue.esp.overlaps", ranges_meet(stack, state->esp, info, info + START_BYTES) ||
+		       ranges_meet(stack, state->esp, map, map + ENTRY_BYTES * peek32(info + MAP_ENTRIES)) ||
+		       ranges_meet(stack, state->esp, line, string_end(line)), 0);
 		expect_masked("segue.ebx", info, 0, 15);
 		expect_that(info >= 0x1000, "segue.ebx.low", "above the first page", "%x", info);
 	}
