@@ -157,17 +157,6 @@ static int pass(struct job *job, addr_t *info)
 	return SEGUE_OK;
 }
 
-/* Does the caller want a Linux, and is there the loader that then takes any ELF file? */
-static bool is_for_vmlinux(const struct job *job)
-{
-	const struct segue_loader *const *each = job->next;
-
-	while (job->args->flags & SEGUE_LOAD_VMLINUX && *each)
-		if ((*each++)->is_linux)
-			return true;
-	return false;
-}
-
 static int load(struct job *job)
 {
 	const struct segment *claim;
@@ -175,8 +164,8 @@ static int load(struct job *job)
 	addr_t entry = 0, info;
 	int error;
 
-	if (is_for_vmlinux(job))
-		return LOADER_PASSES;
+	if (job->args->flags & SEGUE_LOAD_VMLINUX)
+		return segue_elf_pass_on(job, true);
 	error = segue_elf_open(job, &job->bundle.kernel, &elf, 0);
 	if (!error)
 		error = read_notes(&job->log, &elf, &entry);
