@@ -60,6 +60,9 @@ ifneq ($(CC32),clang)
 ARCH_i386 += -mpreferred-stack-boundary=2 -fno-inline-functions-called-once -fno-tree-pre -fno-code-hoisting \
 	-fno-guess-branch-probability -fno-tree-loop-optimize -fno-shrink-wrap -fno-optimize-sibling-calls -fno-move-loop-invariants \
 	-fno-tree-vrp -fno-tree-dominator-opts -fno-tree-slsr -fno-tree-loop-im -fno-tree-ccp -fomit-frame-pointer -mtune=pentiumpro
+else
+# So aligned segue.elf is 4 KiB smaller, and fits the images of stage 1.
+ARCH_i386 += -mstack-alignment=4 -fomit-frame-pointer
 endif
 # A 64-bit kernel may link it at any address, so it is position-independent; hidden symbols need no GOT.
 ARCH_x86_64 := $(SEGUE_CFLAGS_x86_64) $(call small,$(CC64)) -fPIE -fvisibility=hidden

@@ -286,7 +286,7 @@ static void print_elf(const struct bytes *kernel)
 {
 	const uint8_t *h = kernel->data;
 	bool wide = kernel->size > 4 && h[4] == 2;
-	uint64_t table;
+	uint64_t table, unread = kernel->size;
 	unsigned i, count, size, machine, loads = 0, notes = 0;
 
 	if (kernel->size < (wide ? sizeof(struct elf64_header) : sizeof(struct elf32_header)))
@@ -312,6 +312,10 @@ static void print_elf(const struct bytes *kernel)
 		if (le32(p) == PT_NOTE && offset < kernel->size) {
 			uint64_t there = file_size < kernel->size - offset ? file_size : kernel->size - offset;
 
+			/* The PVH loader reads no more notes than this either. */
+			if (there > unread)
+				there = unread = 0;
+			unread -= there;
 			print_pvh(h + offset, there);
 			if (notes++ == 0)
 				print_vmlinux(kernel, h + offset, there);

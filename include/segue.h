@@ -538,7 +538,7 @@ struct segue_note {
 /*
  * An ELF kernel is a Linux (vmlinux), also without the notes by which one is recognised, as kernels before 4.19 are, and with
  * PVH's note: without this flag PVH counts first. A kernel with a Multiboot header is not: that counts before both. A 64-bit one is
- * entered in 64-bit mode, without SEGUE_LOAD_LINUX_64 too.
+ * entered in 64-bit mode, without SEGUE_LOAD_LINUX_64 too. If segue_loader_vmlinux is not linked, it is refused: SEGUE_E_NOT_LINKED.
  */
 #define SEGUE_LOAD_VMLINUX      0x10000000u
 #define SEGUE_LOAD_KNOWN_FLAGS  0x17ffffffu

@@ -27,6 +27,7 @@ static bool is_core(const struct bytes *kernel)
 static const uint8_t *find_host(const struct job *job, const struct elf_file *elf, int *error)
 {
 	struct elf_found_note note;
+	addr_t unread = elf->file.size;
 
 	*error = SEGUE_OK;
 	for (uint32_t i = 0; i < elf->program_header_count; i++) {
@@ -38,6 +39,9 @@ static const uint8_t *find_host(const struct job *job, const struct elf_file *el
 			*error = segue_refuse(&job->log, SEGUE_E_CORE_NOTE_SIZE, "program header %u: the notes end after the file", i);
 			return NULL;
 		}
+		/* More bytes of notes than the file has: they overlap, and the time would be the square of its size. */
+		if (!take_addr(&unread, words[ELF_FILESZ]))
+			break;
 		if (!segue_elf_find_note(elf->file.data + words[ELF_OFFSET], words[ELF_FILESZ], SEGUE_CORE_NAME, SEGUE_CORE_HOST, &note))
 			continue;
 		if (note.size >= sizeof(struct segue_core_host) && note.size <= note.there)

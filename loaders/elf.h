@@ -204,6 +204,8 @@ bool segue_elf_find_note(const uint8_t *notes, addr_t left, const char *owner, u
 
 /* elf_linux.c: has the job's kernel, which is an ELF file, the notes of a Linux? */
 bool segue_elf_is_linux(const struct job *job);
+/* Passes an ELF file, which is for vmlinux.c or for elf_plain.c, on to the loaders after this one. Refuses it if none of them takes it. */
+int segue_elf_pass_on(const struct job *job, bool for_vmlinux);
 
 /*
  * elf_move.c, for kernels that may lie elsewhere. segue_elf_span(): the memory that the segments take, [*low, *high); false if there

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Is an executable ELF file a Linux? It is if it has a note of the owner "Linux" and type 0x100 or 0x101 (build salt and LTO:
+ * Linux among the ELF files. An executable is one if it has a note of the owner "Linux" and type 0x100 or 0x101 (build salt and LTO:
  * include/linux/build-salt.h and elfnote-lto.h, since Linux 4.19), or Xen's note 6 (guest OS) that begins "linux"
  * (arch/x86/xen/xen-head.S, since 2.6.23). Linux's linker script puts all notes into one segment.
  */
@@ -39,4 +39,13 @@ bool segue_elf_is_linux(const struct job *job)
 			return segue_elf_is_inside(&elf, words[ELF_OFFSET], words[ELF_FILESZ]) &&
 			       say_linux(elf.file.data + words[ELF_OFFSET], words[ELF_FILESZ]);
 	return false;
+}
+
+int segue_elf_pass_on(const struct job *job, bool for_vmlinux)
+{
+	for (const struct segue_loader *const *each = job->next; *each; each++)
+		if ((*each)->family == FAMILY_ELF)
+			return LOADER_PASSES;
+	return segue_refuse_unlinked(&job->log, for_vmlinux ? "Linux as an ELF file" : "plain ELF",
+				     for_vmlinux ? "loader_vmlinux" : "loader_elf");
 }

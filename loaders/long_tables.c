@@ -40,10 +40,13 @@ static uint32_t units(uint64_t start, uint64_t end, uint32_t shift)
 	return start < end ? (uint32_t)(((end - 1) >> shift) - (start >> shift)) + 1 : 0;
 }
 
-/* The table that the entry of this one for an address leads to; the entry's bits of the address begin at shift. */
-static uint8_t *table_below(struct tables *t, uint8_t *table, uint64_t at, uint32_t shift)
+/*
+ * The table that the entry of this one for a large page leads to; the entry's bits of the page's number begin at shift. The number
+ * has 32 bits, because clang -Oz shifts 64 by a variable in libgcc.
+ */
+static uint8_t *table_below(struct tables *t, uint8_t *table, uint32_t number, uint32_t shift)
 {
-	uint8_t *entry = table + ((uint32_t)(at >> shift) & 511u) * 8;
+	uint8_t *entry = table + (number >> shift & 511u) * 8;
 
 	if (le32(entry) == 0)
 		put_le32(entry, (uint32_t)(t->at + PAGE * t->used++) | PRESENT_WRITABLE);
@@ -53,9 +56,10 @@ static uint8_t *table_below(struct tables *t, uint8_t *table, uint64_t at, uint3
 static void map(struct tables *t, uint64_t start, uint64_t end)
 {
 	for (uint64_t at = start & ~(uint64_t)(LARGE_PAGE - 1); at < end; at += LARGE_PAGE) {
-		uint8_t *table = table_below(t, table_below(t, t->bytes, at, LARGE_PAGE_SHIFT + 2 * TABLE_SHIFT), at, LARGE_PAGE_SHIFT + TABLE_SHIFT);
+		uint32_t number = (uint32_t)(at >> LARGE_PAGE_SHIFT);
+		uint8_t *table = table_below(t, table_below(t, t->bytes, number, 2 * TABLE_SHIFT), number, TABLE_SHIFT);
 
-		put_le64(table + ((uint32_t)(at >> LARGE_PAGE_SHIFT) & 511u) * 8, at | LARGE_ENTRY);
+		put_le64(table + (number & 511u) * 8, at | LARGE_ENTRY);
 	}
 }
 

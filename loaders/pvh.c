@@ -15,15 +15,17 @@
 
 /*
  * Reads the address in the notes. Returns LOADER_PASSES if there is no such note. What is left of notes after the file's end is
- * not read.
+ * not read. No more bytes of notes are read than the file has: PT_NOTEs that overlap have more, and the time would be the square of
+ * its size.
  */
 static int read_notes(const struct log *log, const struct elf_file *elf, addr_t *entry)
 {
 	int result = LOADER_PASSES;
+	addr_t unread = elf->file.size;
 
 	for (uint32_t i = 0; i < elf->program_header_count; i++) {
 		struct elf_found_note note;
-		addr_t words[ELF_WORDS], first;
+		addr_t words[ELF_WORDS], address;
 
 		if (segue_elf_read_program_header(elf, i, words) != PT_NOTE || words[ELF_OFFSET] >= elf->file.size)
 			continue;
@@ -31,14 +33,16 @@ static int read_notes(const struct log *log, const struct elf_file *elf, addr_t 
 		note.there = elf->file.size - words[ELF_OFFSET];
 		if (words[ELF_FILESZ] < note.there)
 			note.there = words[ELF_FILESZ];
+		if (!take_addr(&unread, note.there))
+			break;
 		while (segue_elf_find_note(note.contents, note.there, PVH_NOTE_OWNER, PVH_NOTE_ENTRY, &note)) {
 			if ((note.size != 4 && note.size != 8) || note.size > note.there)
 				return segue_refuse(log, SEGUE_E_PVH_NOTE, "program header %u: a note of %z bytes, of which %z are there",
 						    i, note.size, note.size < note.there ? note.size : note.there);
-			first = *entry;
-			*entry = note.size == 8 ? le_addr(note.contents) : le32(note.contents);
-			if (result == SEGUE_OK && *entry != first)
-				return segue_refuse(log, SEGUE_E_PVH_TWICE, "%x and %x", first, *entry);
+			address = note.size == 8 ? le_addr(note.contents) : le32(note.contents);
+			if (result == SEGUE_OK && *entry != address)
+				return segue_refuse(log, SEGUE_E_PVH_TWICE, "%x and %x", *entry, address);
+			*entry = address;
 			result = SEGUE_OK;
 			note.contents += note.size;
 			note.there -= note.size;
@@ -162,17 +166,6 @@ static int pass(struct job *job, addr_t entry)
 	return SEGUE_OK;
 }
 
-/* Does the caller want a Linux, and is there the loader that then takes any ELF file? */
-static bool is_for_vmlinux(const struct job *job)
-{
-	const struct segue_loader *const *each = job->next;
-
-	while (job->args->flags & SEGUE_LOAD_VMLINUX && *each)
-		if ((*each++)->is_linux)
-			return true;
-	return false;
-}
-
 static int load(struct job *job)
 {
 	const struct segment *claim;
@@ -180,8 +173,8 @@ static int load(struct job *job)
 	addr_t entry = 0;
 	int error;
 
-	if (is_for_vmlinux(job))
-		return LOADER_PASSES;
+	if (job->args->flags & SEGUE_LOAD_VMLINUX)
+		return segue_elf_pass_on(job, true);
 	error = segue_elf_open(job, &job->bundle.kernel, &elf, 0);
 	if (!error)
 		error = read_notes(&job->log, &elf, &entry);

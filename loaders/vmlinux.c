@@ -65,12 +65,8 @@ static int load(struct job *job)
 	uint32_t entry;
 	int error;
 
-	if (!is_linux(job)) {
-		for (const struct segue_loader *const *each = job->next; *each; each++)
-			if ((*each)->family == FAMILY_ELF)
-				return LOADER_PASSES;
-		return segue_refuse_unlinked(&job->log, "plain ELF", "loader_elf");
-	}
+	if (!is_linux(job))
+		return segue_elf_pass_on(job, false);
 	if ((error = segue_elf_open(job, &job->bundle.kernel, &elf, 0)) != SEGUE_OK)
 		return error;
 	if ((error = segue_elf_refuse_interpreter(job, &elf)) != SEGUE_OK)

@@ -118,6 +118,15 @@ static inline bool add_addr(addr_t a, addr_t b, addr_t *sum)
 	return true;
 }
 
+/* *left -= size; false if there is less. */
+static inline bool take_addr(addr_t *left, addr_t size)
+{
+	addr_t before = *left;
+
+	*left -= size;
+	return *left <= before;
+}
+
 /* *aligned = value rounded up to a multiple of align, a power of two; false if that wraps. */
 static inline bool align_up(addr_t value, addr_t align, addr_t *aligned)
 {

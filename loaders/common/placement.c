@@ -78,19 +78,19 @@ static int grow(struct job *job)
 /* An empty segment claims nothing and would break the binary search, so it is skipped. */
 int segue_add_known(struct job *job, const struct segment *segment)
 {
-	uint32_t *claim;
+	size_t count = job->segment_count, index;
 	int error;
 
 	if (segment->size == 0)
 		return SEGUE_OK;
-	if (job->segment_count == job->segment_limit && (error = grow(job)) != SEGUE_OK)
+	if (count == job->segment_limit && (error = grow(job)) != SEGUE_OK)
 		return error;
-	claim = &job->claims[job->segment_count];
-	job->segments[job->segment_count] = *segment;
-	/* Insertion sort: most segments arrive in address order. */
-	for (; claim > job->claims && job->segments[claim[-1]].dest > segment->dest; claim--)
-		*claim = claim[-1];
-	*claim = (uint32_t)job->segment_count++;
+	job->segments[count] = *segment;
+	index = first_claim_after(job, segment->dest);
+	job->segment_count++;
+	for (size_t i = count; i > index; i--)
+		job->claims[i] = job->claims[i - 1];
+	job->claims[index] = (uint32_t)count;
 	return SEGUE_OK;
 }
 

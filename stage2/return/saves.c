@@ -294,7 +294,7 @@ int segue_find_saves(struct job *job)
 				    "%z more bytes are needed; %z, from extent %z on, are not at the offset in a page that the core needs",
 				    deal.lacking, deal.skipped, (addr_t)deal.skips);
 	if (deal.lacking > 0)
-		return segue_refuse(&job->log, SEGUE_E_STAGING, "%z more bytes are needed", deal.lacking);
+		return segue_refuse(&job->log, SEGUE_E_STAGING, "%z more bytes are needed; ranges in unused need none", deal.lacking);
 	return SEGUE_OK;
 }
 

@@ -256,17 +256,17 @@ static enum option_verdict take_chain(struct options *options, const char *text)
 	return OPTION_TAKEN;
 }
 
-/* How far the letter K, M or G shifts the number before it; 0: another letter. */
-static uint32_t unit_shift(char letter)
+/* How many times a number before this letter is multiplied by 1024. */
+static uint32_t unit_of(char letter)
 {
 	letter |= 0x20;
-	return letter == 'k' ? 10 : letter == 'm' ? 20 : letter == 'g' ? 30 : 0;
+	return letter == 'k' ? 1 : letter == 'm' ? 2 : letter == 'g' ? 3 : 0;
 }
 
 /* A number in decimal, or in hexadecimal after 0x; K, M or G may follow. */
 static bool take_address(const char **text, uint64_t *address)
 {
-	uint32_t base = take_prefix(text, "0x") ? 16 : 10, shift;
+	uint32_t base = take_prefix(text, "0x") ? 16 : 10, unit;
 	const char *at = *text;
 
 	for (*address = 0; (uint32_t)digit_value(*at) < base; at++) {
@@ -275,12 +275,14 @@ static bool take_address(const char **text, uint64_t *address)
 			return false;
 		*address = *address * base + (uint32_t)digit_value(*at);
 	}
-	shift = unit_shift(*at);
-	if (at == *text || *address >> (52 - shift))
+	unit = unit_of(*at);
+	if (at == *text)
 		return false;
-	*address <<= shift;
-	*text = shift ? at + 1 : at;
-	return true;
+	*text = unit ? at + 1 : at;
+	/* By a variable, clang -Oz shifts 64 bits in libgcc. */
+	for (; unit > 0 && *address < 1ull << 42; unit--)
+		*address <<= 10;
+	return unit == 0 && *address < 1ull << 52;
 }
 
 /* A range that ends before it starts is refused by segue_load(), not here: the target would get all memory. */

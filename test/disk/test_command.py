@@ -5,6 +5,7 @@ import hashlib
 import lzma
 import os
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -613,6 +614,49 @@ def test_info_pvh(files):
     (files / "k").write_bytes(pvh_kernel(b"12345"))
     text = segue("info", files / "k", status=1).stdout
     assert re.search(r"PVH +a note of 5 bytes\n", text) and "(code 230)" in text
+
+
+def many_headers(notes, loads):
+    """An ELF32 of 3 MB: so many PT_NOTEs over the same 2 MiB of notes, and segments of 16 bytes at these addresses."""
+    size, count = 2 << 20, notes + len(loads)
+    table = 52 + 32 * count
+    rows = [(4, table, 0, 0, size, 0)] * notes + [(1, table, at, at, 8, 16) for at in loads]
+    header = b"\x7fELF\1\1\1" + bytes(9) + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, loads[0] if loads else 0, 52, 0, 0, 52, 32, count, 0, 0, 0)
+    return header + b"".join(struct.pack("<8I", *row, 0, 0) for row in rows) + (struct.pack("<III", 4, 0, 1) + b"GNU\0") * (size // 16)
+
+
+def seconds_of_info(path, status):
+    """Of the CPU, which may be 15 at most."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    segue("info", path, status=status, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (15, 15)))
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+@pytest.mark.parametrize("notes, loads", [(65535, 0), (32767, 32768)])
+def test_info_of_overlapping_notes(files, notes, loads):
+    """Its time is not program headers times notes: it takes a fifth of a second, and took a minute."""
+    (files / "k").write_bytes(many_headers(notes, range(0x110010, 0x110010 + 16 * loads, 16)))
+    seconds_of_info(files / "k", 0 if loads else 1)
+
+
+def test_info_of_segments_in_reverse(files):
+    """Each is inserted before all others: four times as long as in their order, and it was sixty times."""
+    loads = range(0x100000, 0x100000 + 16 * 65535, 16)
+    (files / "up").write_bytes(many_headers(0, loads))
+    (files / "down").write_bytes(many_headers(0, loads[::-1]))
+    assert seconds_of_info(files / "down", 0) < 15 * seconds_of_info(files / "up", 0)
+
+
+def test_info_reads_as_many_notes_as_the_pvh_loader(files):
+    """The second PT_NOTE begins at a note; the first, with all the file, has none."""
+    for size, told in ((0x1010 - 24, True), (0x1010 - 23, False)):
+        kernel = bytearray(pvh_kernel(struct.pack("<Q", 0x100004)))
+        kernel[56] = 3
+        kernel[64 + 2 * 56:64 + 3 * 56] = kernel[64 + 56:64 + 2 * 56]
+        struct.pack_into("<QQQQ", kernel, 64 + 56 + 8, 0, 0, 0, size)
+        (files / "k").write_bytes(kernel)
+        text = segue("info", files / "k", status=0 if told else 1).stdout
+        assert ("PVH   " in text) == told and ("boots as        PVH\n" in text) == told, text
 
 
 def test_pack_and_plan_pvh(files):

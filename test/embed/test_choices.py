@@ -218,13 +218,16 @@ def test_linux_by_its_other_entry(tmp_path, prefix):
 
 
 def test_linux_as_an_elf_file(tmp_path, prefix):
-    """It passes what is no Linux on to the plain ELF's loader; and that refuses what the caller calls a Linux."""
+    """It passes what is no Linux on to the plain ELF's loader. That one and PVH's do not load what the caller calls a Linux."""
+    no_vmlinux = "24 its loader is not linked: this is a Linux as an ELF file, for segue_loader_vmlinux"
     plain = ROOT / "build/inspect/inspect.plain.elf"
     for loaders, path, words, told in (
             (("vmlinux",), VMLINUX.path, (), "0 "), (("vmlinux", "elf"), VMLINUX.path, (), "0 "), (("vmlinux", "elf"), plain, (), "0 "),
             (("vmlinux",), plain, (), "24 its loader is not linked: this is a plain ELF, for segue_loader_elf"),
             (("vmlinux",), plain, ("vmlinux",), "0 "), (("elf",), VMLINUX.path, (), "0 "),
-            (("elf",), VMLINUX.path, ("vmlinux",), "24 its loader is not linked: this is a Linux as an ELF file, for segue_loader_vmlinux")):
+            (("elf",), VMLINUX.path, ("vmlinux",), no_vmlinux), (("pvh",), PVH.path, (), "0 "), (("pvh",), PVH.path, ("vmlinux",), no_vmlinux),
+            (("pvh", "elf"), PVH.path, ("vmlinux",), no_vmlinux), (("core", "pvh", "linux16"), PVH.path, ("vmlinux",), no_vmlinux),
+            (("pvh", "vmlinux"), PVH.path, ("vmlinux",), "0 "), (("pvh", "vmlinux"), plain, (), "24 its loader is not linked: this is a plain ELF")):
         chosen = program(tmp_path, prefix, loaders, EXTRAS)
         assert run(chosen, path, *words).startswith(told), (loaders, path, words)
 

@@ -73,6 +73,11 @@ def test_compiles(tmp_path, arch, host, cc, level):
         assert "GOT" not in run("readelf", "-rW", *objects)
 
 
+def test_segue_elf_by_clang(tmp_path):
+    """It links without libgcc, and fits the images that stage 1 starts."""
+    run("make", "-s", "-j2", "CC32=clang", f"B={tmp_path}", tmp_path / "boot.img", cwd=ROOT, silent=True)
+
+
 @pytest.mark.parametrize("cc", ("gcc", "clang"))
 @pytest.mark.parametrize("arch", ARCHES)
 def test_bears_a_hosts_warnings(tmp_path, arch, cc):

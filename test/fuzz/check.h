@@ -82,6 +82,31 @@ static inline struct layout take_layout(const uint8_t *data, size_t *size)
 	return layout;
 }
 
+/* A copy of the fuzzer's bytes that may be changed; NULL if these are fewer than least or too many. */
+static inline uint8_t *raw_kernel(const uint8_t *data, size_t size, size_t least)
+{
+	static uint8_t kernel[BLOB_MAX];
+
+	return size >= least && size <= BLOB_MAX ? memcpy(kernel, data, size) : NULL;
+}
+
+/* The same with ELF's magic; least is 4 or more. */
+static inline uint8_t *raw_elf(const uint8_t *data, size_t size, size_t least)
+{
+	uint8_t *kernel = raw_kernel(data, size, least);
+
+	return kernel ? memcpy(kernel, "\177ELF", 4) : NULL;
+}
+
+static inline uint64_t number_at(const uint8_t *p, size_t size)
+{
+	uint64_t value = 0;
+
+	while (size-- > 0)
+		value = value << 8 | p[size];
+	return value;
+}
+
 static inline void fuzz_log(void *context, int level, const char *sentence)
 {
 	struct world *w = context;

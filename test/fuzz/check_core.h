@@ -5,28 +5,19 @@
 
 #include "check.h"
 
-static inline uint64_t core_number(const uint8_t *p, unsigned size)
-{
-	uint64_t value = 0;
-
-	while (size-- > 0)
-		value = value << 8 | p[size];
-	return value;
-}
-
 static inline void check_core(const struct world *w)
 {
 	const uint8_t *file = w->args.blob.data;
 	bool is_64 = file[4] == 2;
-	unsigned word = is_64 ? 8 : 4, count = (unsigned)core_number(file + 32 + 3 * word, 2);
-	const uint8_t *p = file + core_number(file + 24 + word, word);
+	unsigned word = is_64 ? 8 : 4, count = (unsigned)number_at(file + 32 + 3 * word, 2);
+	const uint8_t *p = file + number_at(file + 24 + word, word);
 
 	for (; count > 0; count--, p += is_64 ? 56 : 32) {
 		const uint8_t *field = p + word;
-		uint64_t offset = core_number(field, word), address = core_number(field + 2 * word, word);
-		uint64_t bytes = core_number(field + 3 * word, word), size = core_number(field + 4 * word, word);
+		uint64_t offset = number_at(field, word), address = number_at(field + 2 * word, word);
+		uint64_t bytes = number_at(field + 3 * word, word), size = number_at(field + 4 * word, word);
 
-		if (core_number(p, 4) != 1 || size == 0)
+		if (number_at(p, 4) != 1 || size == 0)
 			continue;
 		CHECK(bytes <= size && address <= MEMORY_SIZE && size <= MEMORY_SIZE - address, "a segment of %#llx bytes at %#llx",
 		      (unsigned long long)size, (unsigned long long)address);

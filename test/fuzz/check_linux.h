@@ -11,15 +11,6 @@
 #include "container/seal.h"
 #include "leave/loaded.h"
 
-static inline uint64_t number_at(const uint8_t *p, size_t size)
-{
-	uint64_t value = 0;
-
-	while (size-- > 0)
-		value = value << 8 | p[size];
-	return value;
-}
-
 /* The kernel's size without the seal at the end of an image's blob. */
 static inline size_t kernel_size(const struct world *w)
 {

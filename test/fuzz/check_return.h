@@ -139,26 +139,59 @@ static inline bool returns_to(const struct world *w, uint64_t start, uint64_t si
 	return start != 0;
 }
 
-/* Fills in fuzz_saved and fuzz_host, before the plan. */
-FUZZ_UNTRACED static inline void note_host(const struct world *w)
+/* Target memory, in this order and disjoint, as far as the machine has it. Returns how many ranges there are. */
+static inline size_t target_areas(const struct world *w, struct segue_range areas[2])
 {
-	memset(fuzz_saved, 0, sizeof fuzz_saved);
-	for (size_t i = 0; i < 2; i++)
-		for (uint64_t at = w->target_memory[i].start; at < w->target_memory[i].end && at < MEMORY_SIZE; at++)
-			fuzz_saved[at] = true;
-	for (size_t i = 0; i < w->args.memory_map_count; i++)
-		if (w->map[i].type != SEGUE_MEMORY_RAM && w->map[i].start < MEMORY_SIZE)
-			memset(fuzz_saved + w->map[i].start, 0, (w->map[i].end < MEMORY_SIZE ? w->map[i].end : MEMORY_SIZE) - w->map[i].start);
-	if (w->args.keep_count)
-		memset(fuzz_saved + w->keep[0].start, 0, w->keep[0].end - w->keep[0].start);
-	for (uint64_t at = w->unused[0].start; at < w->unused[0].end && at < MEMORY_SIZE; at++)
-		fuzz_saved[at] = false;
-	for (size_t i = 0; i < 2; i++)
-		if (w->target_memory[i].start < MEMORY_SIZE) {
-			uint64_t end = w->target_memory[i].end < MEMORY_SIZE ? w->target_memory[i].end : MEMORY_SIZE;
+	size_t first = w->target_memory[0].start <= w->target_memory[1].start ? 0 : 1, count = 0;
 
-			memcpy(fuzz_host + w->target_memory[i].start, fuzz_memory + w->target_memory[i].start, end - w->target_memory[i].start);
-		}
+	for (size_t i = 0; i < 2; i++) {
+		struct segue_range r = w->target_memory[i ^ first];
+
+		if (r.end > MEMORY_SIZE)
+			r.end = MEMORY_SIZE;
+		if (count > 0 && r.start < areas[0].end)
+			r.start = areas[0].end;
+		if (r.start < r.end)
+			areas[count++] = r;
+	}
+	return count;
+}
+
+/* The next byte of fuzz_saved from at on that is `saved`; end if there is none before it. */
+static inline uint64_t next_that_is(bool saved, uint64_t at, uint64_t end)
+{
+	const bool *found = at < end ? memchr(fuzz_saved + at, saved, end - at) : NULL;
+
+	return found ? (uint64_t)(found - fuzz_saved) : end;
+}
+
+static inline void is_not_saved(uint64_t start, uint64_t end)
+{
+	if (end > MEMORY_SIZE)
+		end = MEMORY_SIZE;
+	if (start < end)
+		memset(fuzz_saved + start, false, end - start);
+}
+
+/* Fills in fuzz_saved and fuzz_host, before the plan. All of fuzz_saved outside of target memory is false. */
+static inline void note_host(const struct world *w)
+{
+	static struct segue_range areas[2];
+	static size_t count;
+
+	for (size_t i = 0; i < count; i++)
+		is_not_saved(areas[i].start, areas[i].end);
+	count = target_areas(w, areas);
+	for (size_t i = 0; i < count; i++) {
+		memset(fuzz_saved + areas[i].start, true, areas[i].end - areas[i].start);
+		memcpy(fuzz_host + areas[i].start, fuzz_memory + areas[i].start, areas[i].end - areas[i].start);
+	}
+	for (size_t i = 0; i < w->args.memory_map_count; i++)
+		if (w->map[i].type != SEGUE_MEMORY_RAM)
+			is_not_saved(w->map[i].start, w->map[i].end);
+	if (w->args.keep_count)
+		is_not_saved(w->keep[0].start, w->keep[0].end);
+	is_not_saved(w->unused[0].start, w->unused[0].end);
 }
 
 static inline uint64_t skipped(const struct world *w, uint64_t at, uint64_t staging)
@@ -184,11 +217,13 @@ static inline void check_notes(const struct world *w, const uint8_t *load)
 }
 
 /* The core header after the plan: every byte of the host's that is saved is where it says; all else lies where it was. */
-FUZZ_UNTRACED static inline void check_host_core(const struct world *w)
+static inline void check_host_core(const struct world *w)
 {
 	struct segue_description d = {.struct_size = sizeof d};
+	struct segue_range areas[2];
 	const uint8_t *core;
-	uint64_t saved = 0, found = 0;
+	uint64_t saved = 0, found = 0, at, next;
+	size_t count = target_areas(w, areas);
 
 	CHECK(segue_describe(w->args.workspace, &d) == SEGUE_OK, "no description");
 	CHECK((d.core != 0) == has_core(w), "a core or none");
@@ -204,48 +239,64 @@ FUZZ_UNTRACED static inline void check_host_core(const struct world *w)
 		CHECK((offset ^ phys) % 4096 == 0 && size > 0 && phys < MEMORY_SIZE && size <= MEMORY_SIZE - phys, "PT_LOAD %u", i);
 		for (size_t k = 0; k < w->args.staging_count; k++)
 			CHECK(!meets(phys, size, w->staging[k].addr, w->staging[k].size), "PT_LOAD %u has staging", i);
-		for (uint64_t k = 0; k < size; k++) {
-			CHECK(fuzz_saved[phys + k] == (offset != phys), "%#llx is saved or not", (unsigned long long)(phys + k));
-			CHECK(!fuzz_saved[phys + k] || fuzz_memory[offset + k] == fuzz_host[phys + k], "%#llx in the core",
-			      (unsigned long long)(phys + k));
-			found += fuzz_saved[phys + k];
-		}
+		at = next_that_is(offset == phys, phys, phys + size);
+		CHECK(at == phys + size, "%#llx is saved or not", (unsigned long long)at);
+		if (offset == phys)
+			continue;
+		CHECK(offset <= sizeof fuzz_memory && size <= sizeof fuzz_memory - offset, "PT_LOAD %u is at %#llx", i, (unsigned long long)offset);
+		CHECK(!memcmp(fuzz_memory + offset, fuzz_host + phys, size), "PT_LOAD %u has other bytes", i);
+		found += size;
 	}
-	for (uint64_t at = 0; at < MEMORY_SIZE; at++)
-		saved += fuzz_saved[at];
+	for (size_t i = 0; i < count; i++)
+		for (at = areas[i].start; (at = next_that_is(true, at, areas[i].end)) < areas[i].end; at = next) {
+			next = next_that_is(false, at, areas[i].end);
+			saved += next - at;
+		}
 	CHECK(w->args.mapping_count ? found >= saved : found == saved, "%llu bytes of %llu in the core", (unsigned long long)found,
 	      (unsigned long long)saved);
 }
 
-/* Are the saved bytes of target memory these, and does staging hold those? here NULL: fills in fuzz_target. */
-FUZZ_UNTRACED static inline void check_sides(const struct world *w, const uint8_t *here, const uint8_t *there)
+/* Are the saved bytes of target memory in [at, end), of which all are, these, and does staging from in of *e on hold those? */
+static inline void check_saved(const struct world *w, uint64_t at, uint64_t end, const struct segue_extent **e, uint64_t *in,
+			       const uint8_t *here, const uint8_t *there)
 {
-	const struct segue_extent *e = w->staging;
-	uint64_t in = 0;
-
-	for (uint32_t first = 0; first < MEMORY_SIZE; first += 64) {
-		if (!memchr(fuzz_saved + first, true, 64))
-			continue;
-		for (uint32_t at = first; at < first + 64; at++) {
-			if (!fuzz_saved[at])
-				continue;
-			/* With a core each byte stays at its offset in a page. */
-			while (in + skipped(w, at, e->addr + in) >= e->size) {
-				e++;
-				in = 0;
-			}
-			in += skipped(w, at, e->addr + in);
-			CHECK(fuzz_memory[e->addr + in] == there[at], "staging has another byte for %#x", at);
-			CHECK(!here || fuzz_memory[at] == here[at], "target memory has another byte at %#x", at);
-			fuzz_target[at] = here ? fuzz_target[at] : fuzz_memory[at];
-			in++;
+	for (uint64_t size; at < end; at += size, *in += size) {
+		/* With a core each byte stays at its offset in a page. */
+		while (*in + skipped(w, at, (*e)->addr + *in) >= (*e)->size) {
+			++*e;
+			*in = 0;
+			CHECK(*e < w->staging + w->args.staging_count, "there is no staging for %#llx", (unsigned long long)at);
 		}
+		*in += skipped(w, at, (*e)->addr + *in);
+		size = end - at < (*e)->size - *in ? end - at : (*e)->size - *in;
+		CHECK(!memcmp(fuzz_memory + (*e)->addr + *in, there + at, size), "staging has other bytes for %#llx bytes at %#llx",
+		      (unsigned long long)size, (unsigned long long)at);
+		CHECK(!here || !memcmp(fuzz_memory + at, here + at, size), "target memory has other bytes in %#llx bytes at %#llx",
+		      (unsigned long long)size, (unsigned long long)at);
+		if (!here)
+			memcpy(fuzz_target + at, fuzz_memory + at, size);
 	}
 }
 
-/* Runs the list of every crossing but the first. */
-FUZZ_UNTRACED static inline void cross_back(const struct world *w)
+/* The same of all of target memory. here NULL: fills in fuzz_target. */
+static inline void check_sides(const struct world *w, const uint8_t *here, const uint8_t *there)
 {
+	const struct segue_extent *e = w->staging;
+	struct segue_range areas[2];
+	uint64_t in = 0, at, next;
+	size_t count = target_areas(w, areas);
+
+	for (size_t i = 0; i < count; i++)
+		for (at = areas[i].start; (at = next_that_is(true, at, areas[i].end)) < areas[i].end; at = next) {
+			next = next_that_is(false, at, areas[i].end);
+			check_saved(w, at, next, &e, &in, here, there);
+		}
+}
+
+/* Runs the list of every crossing but the first. */
+static inline void cross_back(const struct world *w)
+{
+	static uint8_t aside[MEMORY_SIZE];
 	uint64_t phys, list = return_page(w, &phys)->exchanges;
 
 	for (;; list += sizeof(struct segue_move)) {
@@ -260,12 +311,9 @@ FUZZ_UNTRACED static inline void cross_back(const struct world *w)
 		}
 		CHECK(move.op == SEGUE_MOVE_SWAP_UP && in_staging(w, move.src, move.size) && move.dst + move.size <= MEMORY_SIZE &&
 		      !meets(move.dst, move.size, move.src, move.size), "an exchange of %u bytes at %#llx", move.size, (unsigned long long)move.dst);
-		for (uint32_t i = 0; i < move.size; i++) {
-			uint8_t byte = fuzz_memory[move.dst + i];
-
-			fuzz_memory[move.dst + i] = fuzz_memory[move.src + i];
-			fuzz_memory[move.src + i] = byte;
-		}
+		memcpy(aside, fuzz_memory + move.dst, move.size);
+		memcpy(fuzz_memory + move.dst, fuzz_memory + move.src, move.size);
+		memcpy(fuzz_memory + move.src, aside, move.size);
 	}
 }
 

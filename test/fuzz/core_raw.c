@@ -4,13 +4,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t core[BLOB_MAX];
 	struct layout layout = take_layout(data, &size);
+	uint8_t *core = raw_elf(data, size, 18);
 
-	if (size < 18 || size > BLOB_MAX)
+	if (!core)
 		return 0;
-	memcpy(core, data, size);
-	memcpy(core, "\x7f" "ELF", 4);
 	core[5] = 1;
 	core[16] = 4;
 	core[17] = 0;

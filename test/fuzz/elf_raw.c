@@ -4,13 +4,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t kernel[BLOB_MAX];
 	struct layout layout = take_layout(data, &size);
+	const uint8_t *kernel = raw_elf(data, size, 4);
 
-	if (size < 4 || size > BLOB_MAX)
-		return 0;
-	memcpy(kernel, data, size);
-	memcpy(kernel, "\x7f" "ELF", 4);
-	check_load(kernel, size, &layout, NULL);
+	if (kernel)
+		check_load(kernel, size, &layout, NULL);
 	return 0;
 }

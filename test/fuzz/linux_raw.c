@@ -4,12 +4,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t kernel[BLOB_MAX];
 	struct layout layout = take_layout(data, &size);
+	uint8_t *kernel = raw_kernel(data, size, 0);
 
-	if (size > BLOB_MAX)
+	if (!kernel)
 		return 0;
-	memcpy(kernel, data, size);
 	if (layout.flags >= 0x40 && size >= 0x208) {
 		memcpy(kernel + 0x1fe, "\x55\xaa", 2);
 		memcpy(kernel + 0x202, "HdrS", 4);

@@ -5,12 +5,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t kernel[BLOB_MAX];
 	struct layout layout = take_layout(data, &size);
+	uint8_t *kernel = raw_kernel(data, size, 0);
 
-	if (size > BLOB_MAX)
+	if (!kernel)
 		return 0;
-	memcpy(kernel, data, size);
 	/* Three times of four */
 	if (layout.flags >= 0x40)
 		mend_sum(kernel, size, 0x1badb002, 3, 4, 8192);

@@ -4,14 +4,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t kernel[BLOB_MAX];
 	struct layout layout = take_layout(data, &size);
+	const uint8_t *kernel = raw_elf(data, size, 20);
 
-	if (size < 20 || size > BLOB_MAX)
-		return 0;
-	memcpy(kernel, data, size);
-	memcpy(kernel, "\177ELF", 4);
 	fuzz_flags = layout.blob & 1 ? SEGUE_LOAD_VMLINUX : 0;
-	check_load(kernel, size, &layout, check_vmlinux);
+	if (kernel)
+		check_load(kernel, size, &layout, check_vmlinux);
 	return 0;
 }

@@ -212,6 +212,19 @@ static void notes(void **state)
 	put_le32(image.at + HOST_NOTE + 4, 80);
 	PUT(&image, segment_at(&image, 0), program_header, p_filesz, DESC + 80 - NOTES);
 	free(load_core(SEGUE_OK));
+	/* as many bytes of notes as the file has, and one more: they overlap then. The first ones end at once, at the file's header. */
+	for (uint32_t over = 0; over < 2; over++) {
+		uint32_t size = DESC + sizeof(struct segue_core_host) - NOTES;
+
+		new_core(true);
+		PUT(&image, segment_at(&image, 0), program_header, p_offset, 0);
+		PUT(&image, segment_at(&image, 0), program_header, p_filesz, IMAGE_SIZE - size + over);
+		add_program_header(&image, PT_NOTE, NOTES, 0, 0, size, 0);
+		if (over)
+			refused(SEGUE_E_CORE_NOTE, "4 program headers");
+		else
+			free(load_core(SEGUE_OK));
+	}
 }
 
 static void the_host(void **state)

@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include "linux_job.h"
+#include "zero_page.h"
 
 #define KERNEL_SIZE (1024u + 5000u)   /* one sector of setup, code of 5000 bytes */
 #define CODE_SIZE 5000u
 #define MIB 0x100000ull
 
 static const struct segue_range usual_map[] = {
-	{0, 0x9fc00, 1, 0}, {0x9fc00, 0xa0000, 2, 0}, {0xf0000, 0x100000, 2, 0},
-	{0x100000, 0x7fe0000, 1, 0}, {0x7fe0000, 0x8000000, 2, 0}, {0xfffc0000, 0x100000000, 2, 0},
+	PC_MAP
 };
 #define USUAL_MAP usual_map, sizeof usual_map / sizeof *usual_map
 
@@ -110,9 +110,9 @@ static void load_refused(int code, const char *part)
 
 static void test_whole_page(void **state)
 {
-	uint8_t expected[0x1000] = {0};
+	uint8_t expected[ZERO_PAGE_SIZE] = {0};
 	static const char line[] = "console=ttyS0 quiet";
-	struct segue_machine machine = {.rsdp = 0xf5a10, .cursor_column = 7, .cursor_row = 12};
+	struct segue_machine machine = {ZERO_PAGE_MACHINE};
 	const struct segment *s;
 
 	(void)state;
@@ -123,18 +123,7 @@ static void test_whole_page(void **state)
 	world_cmdline(&w, line);
 	load_ok();
 
-	expected[0x00] = 7;
-	expected[0x01] = 12;
-	put_le16(expected + 0x02, 0xffff);               /* ext_mem_k: 126 MiB are more than it holds */
-	expected[0x06] = 3;
-	expected[0x07] = 80;
-	put_le16(expected + 0x0a, 3);
-	expected[0x0e] = 25;
-	expected[0x0f] = 1;
-	put_le16(expected + 0x10, 16);
-	put_le64(expected + 0x70, 0xf5a10);
-	put_le32(expected + 0x1e0, (0x7fe0000 - 0x100000) / 1024);
-	expected[0x1e8] = 6;
+	expect_machine(expected);
 	memcpy(expected + 0x1f1, kernel + 0x1f1, 0x26c - 0x1f1);
 	put_le16(expected + 0x1fa, 0xffff);
 	expected[0x210] = 0xff;
@@ -143,14 +132,7 @@ static void test_whole_page(void **state)
 	put_le32(expected + 0x218, 0x7fdd000);           /* 10000 bytes in 3 pages below 0x7fe0000 */
 	put_le32(expected + 0x21c, 10000);
 	put_le32(expected + 0x228, w.job.entry.esi + 0x1000);
-	for (size_t i = 0; i < 6; i++) {
-		put_le64(expected + 0x2d0 + i * 20, usual_map[i].start);
-		put_le64(expected + 0x2d0 + i * 20 + 8, usual_map[i].end - usual_map[i].start);
-		put_le32(expected + 0x2d0 + i * 20 + 16, usual_map[i].type);
-	}
-	for (size_t i = 0; i < sizeof expected; i++)
-		if (page()[i] != expected[i])
-			fail_msg("zero page at 0x%zx: 0x%02x, not 0x%02x", i, page()[i], expected[i]);
+	assert_zero_page(page(), expected);
 	assert_memory_equal(world_at(&w, w.job.entry.esi + 0x1000, sizeof line), line, sizeof line);
 
 	s = world_segment(&w, "Linux kernel");

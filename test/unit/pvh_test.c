@@ -280,6 +280,24 @@ static void doubled(void **state)
 	refused(SEGUE_E_PVH_NOTE, "a note of 5 bytes");
 }
 
+/* As many bytes of notes are read as the file has: more are only in PT_NOTEs that overlap. */
+static void overlapping(void **state)
+{
+	(void)state;
+	for (uint32_t over = 0; over < 2; over++) {
+		struct bytes file = {image.at, sizeof image.at, 0};
+		uint32_t size;
+
+		kernel(true);
+		size = notes_end - NOTES;
+		/* the first ends at once, at the file's header */
+		PUT(&image, segment_at(&image, 1), program_header, p_offset, 0);
+		PUT(&image, segment_at(&image, 1), program_header, p_filesz, image.size - size + over);
+		add_program_header(&image, PT_NOTE, NOTES, 0, 0, size, 0);
+		assert_int_equal(segue_loader_pvh.recognise(&file), !over);
+	}
+}
+
 static void entry_outside(void **state)
 {
 	static const struct {
@@ -627,7 +645,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entry_state), cmocka_unit_test(find_the_note), cmocka_unit_test(other_notes), cmocka_unit_test(broken_note),
-		cmocka_unit_test(no_note), cmocka_unit_test(misaligned), cmocka_unit_test(doubled), cmocka_unit_test(entry_outside),
+		cmocka_unit_test(no_note), cmocka_unit_test(misaligned), cmocka_unit_test(doubled), cmocka_unit_test(overlapping), cmocka_unit_test(entry_outside),
 		cmocka_unit_test(segments), cmocka_unit_test(golden_start_info), cmocka_unit_test(memory_map), cmocka_unit_test(memory_types), cmocka_unit_test(command_line),
 		cmocka_unit_test(modules), cmocka_unit_test(modules_stay), cmocka_unit_test(acpi), cmocka_unit_test(within),
 		cmocka_unit_test(workspace_too_small), cmocka_unit_test(with_multiboot),

@@ -340,7 +340,7 @@ static void within(void **state)
 	static const char *const wrong[] = {
 		"within=", "within=64K", "within=64K-", "within=-64K", "within=64K-640K,", "within=,64K-640K", "within=64K-640Kx",
 		"within=64K-640KB", "within=64T-640T", "within=0x-0x10", "within=0xg-1", "within=1-2-3", "within=1 -2",
-		"within=0x10000000000000-1", "within=4194304G-4194305G", "within=99999999999999999999-1", "within=1-0x1ffffffffffffffff",
+		"within=0x10000000000000-1", "within=4194304G-4194305G", "within=1-0x40000000000K", "within=99999999999999999999-1", "within=1-0x1ffffffffffffffff",
 	};
 
 	(void)state;
@@ -367,8 +367,8 @@ static void within(void **state)
 	/* one more than there is room for: none is taken */
 	assert_int_equal(take("within=1M-2M,2M-3M"), OPTION_VALUE);
 	assert_int_equal(o.within_count, 7);
-	assert_int_equal(take("within=0xfffffffffffff-0xfffffffffffff"), OPTION_TAKEN);
-	assert_within(7, 0xfffffffffffff, 0xfffffffffffff);
+	assert_int_equal(take("within=0xfffffffffffff-4194303G"), OPTION_TAKEN);
+	assert_within(7, 0xfffffffffffff, 0xfffffc0000000);
 	assert_int_equal(take("within=1M-2M"), OPTION_VALUE);
 }
 

@@ -7,6 +7,7 @@
 #include "loader_job.h"
 #include "common/long_entry.h"
 #include "return/line.h"
+#include "zero_page.h"
 
 #define NOTES 0x2000u                 /* where they are in the image */
 #define TEXT 0x1000000u
@@ -89,7 +90,7 @@ static void test_whole_page(void **state)
 {
 	static const char line[] = "console=ttyS0 quiet";
 	static const uint8_t initrd[5000] = {1};
-	uint8_t expected[0x1000] = {0};
+	uint8_t expected[ZERO_PAGE_SIZE] = {0};
 	struct loader_job *t;
 	const uint8_t *page;
 	const struct segment *s;
@@ -97,9 +98,7 @@ static void test_whole_page(void **state)
 	(void)state;
 	new_linux(false);
 	t = job_of_image();
-	t->machine.rsdp = 0xf5a10;
-	t->machine.cursor_column = 7;
-	t->machine.cursor_row = 12;
+	t->machine = (struct segue_machine){ZERO_PAGE_MACHINE, .framebuffer.type = SEGUE_FRAMEBUFFER_NONE};
 	t->args.machine = &t->machine;
 	t->args.cmdline = line;
 	add_module(t, initrd, sizeof initrd, NULL, NULL);
@@ -114,18 +113,7 @@ static void test_whole_page(void **state)
 	assert_int_equal(t->job.entry.edi | t->job.entry.ebp | t->job.entry.esp, 0);
 	page = target(t, t->job.entry.esi, 0x1000);
 
-	expected[0x00] = 7;
-	expected[0x01] = 12;
-	put_le16(expected + 0x02, 0xffff);
-	expected[0x06] = 3;
-	expected[0x07] = 80;
-	put_le16(expected + 0x0a, 3);
-	expected[0x0e] = 25;
-	expected[0x0f] = 1;
-	put_le16(expected + 0x10, 16);
-	put_le64(expected + 0x70, 0xf5a10);
-	put_le32(expected + 0x1e0, (0x7fe0000 - 0x100000) / 1024);
-	expected[0x1e8] = 6;
+	expect_machine(expected);
 	put_le16(expected + 0x1f2, 1);        /* root_flags: read-only */
 	put_le16(expected + 0x1fa, 0xffff);   /* vid_mode: normal */
 	put_le16(expected + 0x1fe, 0xaa55);
@@ -144,14 +132,7 @@ static void test_whole_page(void **state)
 	put_le32(expected + 0x228, t->job.entry.esi + 0x1000);
 	put_le32(expected + 0x22c, 0x7fffffff);
 	put_le32(expected + 0x238, 2047);
-	for (size_t i = 0; i < 6; i++) {
-		put_le64(expected + 0x2d0 + 20 * i, pc_map[i].start);
-		put_le64(expected + 0x2d8 + 20 * i, pc_map[i].end - pc_map[i].start);
-		put_le32(expected + 0x2e0 + 20 * i, pc_map[i].type);
-	}
-	for (size_t i = 0; i < sizeof expected; i++)
-		if (page[i] != expected[i])
-			fail_msg("zero page at %#zx: %#x, not %#x", i, page[i], expected[i]);
+	assert_zero_page(page, expected);
 	assert_string_at(t, le32(page + 0x228), line);
 	assert_int_equal(t->warnings, 0);
 	free(t);
