@@ -921,7 +921,7 @@ enum segue_video {
 /* Describes the target that is loaded. Returns SEGUE_OK, SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, or SEGUE_E_NOT_LOADED. */
 struct segue_description {
 	uint32_t struct_size;         /* in: sizeof(struct segue_description) */
-	uint32_t entry;               /* physical address of the target's first instruction */
+	uint32_t entry;               /* physical address of the target's first instruction; entry_high has its upper half */
 	const char *protocol;         /* "Multiboot 1", "Linux", "ELF"; static */
 	const char *container;        /* "bundle", "Fiwix", or "" for a plain kernel; static */
 	size_t segment_count;         /* for segue_segment_at() */
@@ -944,6 +944,7 @@ struct segue_description {
 	uint64_t core;                /* physical: the ELF core header of the host's memory; 0: none (SEGUE_LOAD_CORE) */
 	uint64_t core_size;           /* bytes of it, with its program headers and, unless it is for a crash, its notes */
 	uint32_t long_mode;           /* 1: entered in 64-bit mode */
+	uint32_t entry_high;          /* not 0 if that is above 4 GiB */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 

@@ -124,6 +124,9 @@ struct job {
 	struct range spare;           /* a part of the workspace, physical, in which bytes may be set aside */
 	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
 	bool modules_stay;            /* as with SEGUE_LOAD_MODULES_STAY: the second try, after the first lacked RAM */
+#if ADDRESS_MAX > UINT32_MAX
+	int no_low_ram;               /* why there is no RAM below 4 GiB: the refusal's code; 0: there is */
+#endif
 	bool is_64_bit;               /* the kernel's headers say that it is for a 64-bit CPU */
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* what segue_describe() reports */
@@ -264,6 +267,9 @@ struct segue_loader {
 	 * texts, each with its NUL. Ends with an empty one; NULL: none.
 	 */
 	const char *meanings;
+#if ADDRESS_MAX > UINT32_MAX
+	bool takes_high;              /* load() finds room above 4 GiB */
+#endif
 };
 
 /* segue.h has it for hosts; hidden, it needs no GOT. */
