@@ -167,7 +167,7 @@ int segue_add_floating(struct job *job, const char *name, uint32_t number, const
 
 /* Is [start, end) free RAM that no segment claims? */
 bool segue_is_free(const struct job *job, addr_t start, addr_t end);
-/* Adds the RAM above 4 GiB to job->ram; not on i386. Nothing may be placed there that a source lies in (linux_place.c). */
+/* Adds the RAM above 4 GiB to job->ram; not on i386. Nothing may be placed there that a source lies in (linux_high.c). */
 void segue_find_high_ram(struct job *job);
 /* The lowest or highest free address for size bytes that satisfies place; false if there is none. */
 bool segue_find_free(const struct job *job, addr_t size, const struct place *place, addr_t *start);

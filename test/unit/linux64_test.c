@@ -548,10 +548,41 @@ static void test_no_room_above(void **state)
 {
 	static const struct segue_range high = {6 * GIB, 7 * GIB, 0, 0};
 	static const struct segue_range wide[] = {{0x10000, 0xa0000, 0, 0}, {9 * GIB, 16 * GIB, 0, 0}};
+	static const struct segue_range exact[] = {{0x10000, 0xa0000, 0, 0}, {0x1000000, 0x1800000, 0, 0}, {6 * GIB, 7 * GIB, 0, 0}};
+	static const struct segue_range workspace_only[] = {
+		{0x10000, 0xa0000, 0, 0}, {WORKSPACE_PHYS, WORKSPACE_PHYS + WORKSPACE_SIZE, 0, 0}, {6 * GIB, 7 * GIB, 0, 0},
+	};
+	static uint8_t large[WORKSPACE_SIZE - 0x3000];
 
 	(void)state;
 	if (!HAS_HIGH)
 		return;
+	/* room below for the kernel, and for nothing else */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = exact;
+	w.args.target_memory_count = 3;
+	load_64();
+	check_above(6 * GIB, "");
+	begin_above(1, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = exact;
+	w.args.target_memory_count = 3;
+	refused(SEGUE_E_NO_PLACE, "64-bit tables");
+	begin_above(3, 0);
+	w.args.target_memory = exact;
+	w.args.target_memory_count = 3;
+	load_64();
+	check_above(6 * GIB, "");
+	/* the tables cannot stay where the initrd goes */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = workspace_only;
+	w.args.target_memory_count = 3;
+	load_64();
+	assert_in_range(world_segment(&w, "64-bit tables")->dest, WORKSPACE_PHYS, WORKSPACE_PHYS + WORKSPACE_SIZE - 0x8000);
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = workspace_only;
+	w.args.target_memory_count = 3;
+	w.job.bundle.initrd = world_part(&w, large, sizeof large, INITRD_PHYS);
+	refused(SEGUE_E_NO_PLACE, "64-bit tables 0: 32768 bytes");
 	/* kernels that cannot lie there */
 	begin_above(1, SEGUE_LOAD_LINUX_64);
 	refused(SEGUE_E_LINUX_PLACE, "below 4 GiB, and it cannot lie above: bit 1 of its xloadflags is 0");
