@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux by its 64-bit entry (boot.rst, 64-bit Boot Protocol), if the host asks for it, or if only that entry serves: where there is
+ * Linux by its 64-bit entry (boot.rst, 64-bit Boot Protocol), if the host asks for it, or if only that entry serves: if there is
  * room for the kernel only above 4 GiB, or for the initrd only above initrd_addr_max. Other kernels pass to the 32-bit entry
  * (linux.c).
  *
- * The kernel goes below 4 GiB if all of it has room there, at the place that the 32-bit entry would get. Else it goes to the lowest
- * aligned free address above, with the zero page and the command line after it. The header must allow both: relocatable_kernel, and
- * bit 1 of xloadflags. The page tables and the GDT stay below in any case.
+ * The kernel goes where the 32-bit entry would have it, if it, the zero page and the tables have room below 4 GiB. If not, it goes to
+ * the lowest aligned free address above, with the zero page and the command line after it. The header must allow that: it has
+ * relocatable_kernel, and bit 1 of xloadflags. The page tables and the GDT stay below in any case.
  */
 #include "common/bytes.h"
 #include "container/magic.h"
@@ -69,7 +69,10 @@ static void go(struct job *job, struct linux_kernel *k, enum way way)
 		k->room_above = segue_linux_room(job);
 }
 
-/* Does it fail for lack of room? In copies of the job and of the kernel: what they take of the arena is taken again later. */
+/*
+ * In copies of the job and of the kernel: what they take of the arena is taken again later. Returns SEGUE_E_LINUX_PLACE if the kernel
+ * has no room, and SEGUE_E_NO_PLACE if something else has none.
+ */
 static int try_to_place(const struct job *job, const struct linux_kernel *k, enum way way)
 {
 	struct job trial = *job;
@@ -84,26 +87,29 @@ static int try_to_place(const struct job *job, const struct linux_kernel *k, enu
 	return error == SEGUE_E_LINUX_INITRD || error == SEGUE_E_TOO_LARGE || error == SEGUE_E_NO_PLACE ? SEGUE_E_NO_PLACE : error;
 }
 
+/* Sets what go() sets. Returns LOADER_PASSES if the host has not asked for this entry, and it is not needed or does not help. */
 static int choose(struct job *job, struct linux_kernel *k, bool asked)
 {
 	enum way way = BELOW;
-	int below, above;
+	int error;
 
-	if (!asked && (!takes_high(k) || (below = try_to_place(job, k, BY_32)) == SEGUE_OK))
+	if (!asked && (!takes_high(k) || try_to_place(job, k, BY_32) == SEGUE_OK))
 		return LOADER_PASSES;
 	segue_linux_find_memory_end(job, k);
-	below = try_to_place(job, k, BELOW);
-	if (below == SEGUE_E_LINUX_PLACE || below == SEGUE_E_NO_PLACE) {
-		above = try_to_place(job, k, ABOVE);
-		if (asked && below == SEGUE_E_LINUX_PLACE && above == SEGUE_OK && !takes_high(k))
-			return segue_refuse(&job->log, below, "below 4 GiB, and it cannot lie above: bit 1 of its xloadflags is 0");
-		/* If there is no room above either, the kernel's refusal tells of all RAM. */
-		if (takes_high(k) && (above == SEGUE_OK || below == SEGUE_E_LINUX_PLACE)) {
+	error = try_to_place(job, k, BELOW);
+	if (error == SEGUE_E_LINUX_PLACE || error == SEGUE_E_NO_PLACE) {
+		int above = try_to_place(job, k, ABOVE);
+		bool has_place = error == SEGUE_E_NO_PLACE;
+
+		if (asked && !takes_high(k) && above == SEGUE_OK && !has_place)
+			return segue_refuse(&job->log, error, "below 4 GiB, and it cannot lie above: bit 1 of its xloadflags is 0");
+		/* A kernel without a place in all RAM goes there too, so that its refusal tells of all RAM. */
+		if (takes_high(k) && (above == SEGUE_OK || !has_place)) {
 			way = ABOVE;
-			below = above;
+			error = above;
 		}
 	}
-	if (!asked && below != SEGUE_OK)
+	if (!asked && error != SEGUE_OK)
 		return LOADER_PASSES;
 	go(job, k, way);
 	return SEGUE_OK;

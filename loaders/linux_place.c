@@ -4,7 +4,8 @@
  *
  * A kernel goes to pref_address. Before 2.10, or if it is not relocatable, it goes to code32_start. If there is no room
  * and it is relocatable, it goes to the lowest aligned free address above, never below: since 3.14 a relocatable kernel
- * runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
+ * runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S). linux_64.c says when that is above
+ * 4 GiB.
  */
 #include "common/bytes.h"
 #include "common/placement.h"
