@@ -121,9 +121,9 @@ static void put_head(const struct drawing *d, double height)
 		"<text x=\"%d\" y=\"34\" font-size=\"20\" font-weight=\"600\">",
 		LEFT_X);
 	put_text(d->out, base_name(d->p->run->blob.file.path));
-	fprintf(d->out, "</text>\n<text x=\"%d\" y=\"56\" fill=\"#57606a\">%s%s%s, entry 0x%08" PRIx32 ". ", LEFT_X,
+	fprintf(d->out, "</text>\n<text x=\"%d\" y=\"56\" fill=\"#57606a\">%s%s%s, entry 0x%08" PRIx64 ". ", LEFT_X,
 		description->protocol, description->container[0] ? " in a " : "",
-		!strcmp(description->container, "Fiwix") ? "Fiwix blob" : description->container, description->entry);
+		!strcmp(description->container, "Fiwix") ? "Fiwix blob" : description->container, dry_run_entry(d->p->run));
 	fprintf(d->out, "Of %s, %s stay in place", human_size(description->payload), human_size(description->in_place));
 	fprintf(d->out, " and %s are moved, %s of these set aside; ", human_size(description->moved),
 		human_size(description->set_aside));

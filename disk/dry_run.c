@@ -243,6 +243,11 @@ bool dry_run(struct dry_run *run)
 	}
 }
 
+uint64_t dry_run_entry(const struct dry_run *run)
+{
+	return run->description.entry | (uint64_t)run->description.entry_high << 32;
+}
+
 void dry_run_segment_name(const struct dry_run *run, size_t index, char *name, size_t size)
 {
 	struct segue_segment segment, other;

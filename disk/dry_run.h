@@ -66,6 +66,8 @@ struct dry_run {
 bool dry_run(struct dry_run *run);
 /* Only reads the content of the blob, without a machine. Returns error. */
 int dry_run_open(struct dry_run *run);
+/* The physical address of the target's first instruction. */
+uint64_t dry_run_entry(const struct dry_run *run);
 /* The sentence of the refusal. */
 const char *dry_run_refusal(const struct dry_run *run);
 /* "ELF segment 2" if there are several of the name, else "initrd". */

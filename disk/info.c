@@ -102,7 +102,7 @@ static void print_result(const struct dry_run *run)
 	       !strcmp(d->protocol, "ELF") ? ", entered in 32-bit mode with all registers zero" :
 	       !strcmp(d->protocol, "ELF core") ? ", a saved host, which goes on in its segue_call() (see segue core)" : "");
 	fact("entry");
-	printf("0x%08" PRIx32 " (physical)\n", d->entry);
+	printf("0x%08" PRIx64 " (physical)\n", dry_run_entry(run));
 	if (d->is_64_bit) {
 		fact("needs");
 		printf("a 64-bit CPU\n");

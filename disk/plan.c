@@ -155,7 +155,7 @@ static void print_heading(const struct options *options, const struct dry_run *r
 	printf(": %s", d->protocol);
 	if (d->container[0])
 		printf(" in a %s%s", d->container, strcmp(d->container, "Fiwix") ? "" : " blob");
-	printf(", %sentry 0x%08x, ", d->real_mode ? "16-bit " : d->long_mode ? "64-bit " : "", d->entry);
+	printf(", %sentry 0x%08" PRIx64 ", ", d->real_mode ? "16-bit " : d->long_mode ? "64-bit " : "", dry_run_entry(run));
 	if (options->map)
 		printf("memory as in %s\n\n", options->map);
 	else

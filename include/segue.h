@@ -94,7 +94,7 @@ enum segue_error {
 	/* an extent wraps, overlaps the last page below 4 GiB, or ends above what the CPU can address (i386 library: 4 GiB) */
 	SEGUE_E_EXTENT_HIGH = 7,
 	SEGUE_E_MEMORY_MAP = 8,       /* a range of the memory map or the keep list ends before it starts */
-	SEGUE_E_NO_RAM = 9,           /* the memory map has no RAM below 4 GiB */
+	SEGUE_E_NO_RAM = 9,           /* the memory map has no RAM below 4 GiB, and the target is no Linux that may lie above */
 	SEGUE_E_FLAGS = 10,           /* a flag that this version does not define */
 	SEGUE_E_WORKSPACE_PARKED = 11, /* CPUs are parked in the workspace: it cannot be loaded again */
 	/* memory_map, translate or the page tables show that the workspace is not at workspace_phys, or not contiguous */
@@ -104,7 +104,10 @@ enum segue_error {
 	SEGUE_E_WORKSPACE_USED = 14,  /* the stack, an argument, the library or the log function is in the workspace */
 	SEGUE_E_BUSY = 15,            /* another segue_load() is in progress: on another CPU, or interrupted by this call */
 	SEGUE_E_BLOCK = 16,           /* this load needs a block of purgatory that is not linked (segue_blocks) */
-	/* target_memory has no array or too many ranges, a range that ends before it starts, or no RAM below 4 GiB */
+	/*
+	 * target_memory has no array or too many ranges, a range that ends before it starts, or no RAM below 4 GiB (for a target
+	 * that may lie above: no RAM)
+	 */
 	SEGUE_E_TARGET_MEMORY = 17,
 	/* staging is too small, out of reach, not in memory_map, or overlaps itself, keep, the workspace or target_memory */
 	SEGUE_E_STAGING = 18,
@@ -529,10 +532,16 @@ struct segue_note {
 #define SEGUE_LOAD_MULTIBOOT_2  0x2000000u
 /*
  * A Linux is entered in 64-bit mode, at its 64-bit entry; without that entry (kernels before 3.8, 32-bit ones) it is refused.
- * With the x86_64 library the initrd may then lie above 4 GiB, if the kernel takes it there: one file on a page boundary in RAM
- * that nothing claims stays where it is. Without this flag the 64-bit entry is used only if there is no room for the initrd
- * where the 32-bit entry takes it. Other targets ignore it. The page tables and the GDT (28 KiB, and 4 KiB for each GiB of an
- * initrd above) are in RAM that the target's map calls reserved; they map the first 4 GiB and the initrd.
+ * Without this flag the 64-bit entry is used only if the 32-bit entry lacks room for the kernel or the initrd. Other targets
+ * ignore it.
+ *
+ * With the x86_64 library, and a kernel whose header allows it (xloadflags bit 1): the initrd may lie above 4 GiB, and one file on
+ * a page boundary in RAM that nothing claims stays there. If RAM below 4 GiB has no room for the kernel with all that it gets,
+ * kernel, zero page and command line lie above, too.
+ *
+ * The page tables and the GDT (28 KiB, and 4 KiB for each GiB that kernel and initrd touch above 4 GiB) are below 4 GiB, in RAM that
+ * the target's map calls reserved, and map the first 4 GiB and what lies above. With a kernel above 4 GiB they stay in the workspace
+ * if the target has no RAM for them. The target's map does not call the workspace RAM then.
  */
 #define SEGUE_LOAD_LINUX_64     0x4000000u
 /*
@@ -921,7 +930,7 @@ enum segue_video {
 /* Describes the target that is loaded. Returns SEGUE_OK, SEGUE_E_ARGUMENT, SEGUE_E_STRUCT_SIZE, or SEGUE_E_NOT_LOADED. */
 struct segue_description {
 	uint32_t struct_size;         /* in: sizeof(struct segue_description) */
-	uint32_t entry;               /* physical address of the target's first instruction */
+	uint32_t entry;               /* physical address of the target's first instruction; entry_high has its upper half */
 	const char *protocol;         /* "Multiboot 1", "Linux", "ELF"; static */
 	const char *container;        /* "bundle", "Fiwix", or "" for a plain kernel; static */
 	size_t segment_count;         /* for segue_segment_at() */
@@ -944,6 +953,7 @@ struct segue_description {
 	uint64_t core;                /* physical: the ELF core header of the host's memory; 0: none (SEGUE_LOAD_CORE) */
 	uint64_t core_size;           /* bytes of it, with its program headers and, unless it is for a crash, its notes */
 	uint32_t long_mode;           /* 1: entered in 64-bit mode */
+	uint32_t entry_high;          /* not 0 if that is above 4 GiB */
 };
 int segue_describe(const void *workspace, struct segue_description *description);
 
@@ -1153,7 +1163,7 @@ extern const struct segue_check *const segue_checks[];
  */
 extern const struct segue_block segue_block_cpus;      /* cpu_count of 2 or more, SEGUE_LOAD_INIT_CPUS, segue_park() */
 extern const struct segue_block segue_block_real_mode; /* SEGUE_LOAD_REAL_MODE, targets that start in 16-bit code */
-extern const struct segue_block segue_block_high;      /* a blob above 4 GiB, an initrd that moves there or has a digest; not on i386 */
+extern const struct segue_block segue_block_high;      /* a blob above 4 GiB, what moves there or has a digest; not on i386 */
 extern const struct segue_block segue_block_digest;    /* digest, a bundle's, SEGUE_LOAD_DIGEST_REBOOT */
 extern const struct segue_block segue_block_devices;   /* SEGUE_LOAD_QUIET_* */
 extern const struct segue_block segue_block_catcher;   /* SEGUE_LOAD_CATCHER */

@@ -20,6 +20,7 @@ struct linux_kernel {
 	uint32_t alignment;           /* new kernel_alignment, where the protocol lets us choose; 0: unchanged */
 	addr_t load;                  /* address of the code and the 32-bit entry */
 	bool high;                    /* the initrd may lie above 4 GiB: job->ram has that memory too */
+	addr_t room_above;            /* if the kernel goes there too: of its segment's end, for zero page and command line; else 0 */
 	addr_t memory_end;            /* from the command line's mem=; HIGH_LIMIT without one */
 	addr_t initrd, initrd_size;   /* size 0: none */
 	uint64_t rsdp;                /* 0: unknown */
@@ -40,6 +41,12 @@ int segue_linux_open(struct job *job, struct linux_kernel *kernel);
 int segue_linux_place_kernel(struct job *job, struct linux_kernel *kernel);
 int segue_linux_pass(struct job *job, struct linux_kernel *kernel);
 int segue_linux_place_initrd(struct job *job, struct linux_kernel *kernel);
+#if ADDRESS_MAX > UINT32_MAX
+/* A part of segue_linux_pass(), which a kernel above 4 GiB needs before it is placed. */
+void segue_linux_find_memory_end(struct job *job, struct linux_kernel *kernel);
+/* Bytes that the zero page and the command line need at most. */
+addr_t segue_linux_room(const struct job *job);
+#endif
 int segue_linux_end(struct job *job, struct linux_kernel *kernel);
 /* Of the 32-bit and the 64-bit entry, before the last of these: adds all other segments, and the zero page as the last one. */
 int segue_linux_tell(struct job *job, struct linux_kernel *kernel);

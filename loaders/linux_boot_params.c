@@ -12,6 +12,7 @@
 #define VIDEO_VESA_FRAMEBUFFER 0x23u  /* screen_info.h: VIDEO_TYPE_VLFB */
 #define VIDEO_64BIT_BASE 0x2u         /* screen_info.h: VIDEO_CAPABILITY_64BIT_BASE */
 #define TEXT_MODE_3 3u
+#define MAP_SPLITS 6u                 /* entries that tables, catcher and RSDP add to the map: two each */
 #define EGA_256K 3u                   /* int 0x10, AH=0x12, BL=0x10: 256 KiB of video memory, colour */
 
 /* Offsets in the table. */
@@ -150,11 +151,13 @@ static OUT_OF_LINE void fill_header(uint8_t *page, const struct linux_kernel *k,
 	*LINUX_AT(page, hdr.type_of_loader) = LINUX_LOADER_UNDEFINED;
 	/* No setup code is loaded, so it needs no heap: CAN_USE_HEAP is clear. So are KEEP_SEGMENTS and QUIET. */
 	*LINUX_AT(page, hdr.loadflags) = LINUX_LOADED_HIGH;
-	put_le32(LINUX_AT(page, hdr.code32_start), (uint32_t)k->load);
+	/* The 64-bit entry does not use it. */
+	if (!is_high(k->load))
+		put_le32(LINUX_AT(page, hdr.code32_start), (uint32_t)k->load);
 	put_le32(LINUX_AT(page, hdr.ramdisk_image), (uint32_t)k->initrd);
 	put_le32(LINUX_AT(page, hdr.ramdisk_size), (uint32_t)k->initrd_size);
-	/* The command line is below 4 GiB, so ext_cmd_line_ptr is 0. */
 	if (HIGH_LIMIT > ADDRESS_LIMIT) {
+		put_le32(LINUX_AT(page, ext_cmd_line_ptr), (uint32_t)((uint64_t)k->page >> 32));
 		put_le32(LINUX_AT(page, ext_ramdisk_image), (uint32_t)((uint64_t)k->initrd >> 32));
 		put_le32(LINUX_AT(page, ext_ramdisk_size), (uint32_t)((uint64_t)k->initrd_size >> 32));
 	}
@@ -185,6 +188,19 @@ static void lay_out(const struct job *job, const struct linux_kernel *k, size_t 
 		       (e820_count - LINUX_E820_MAX) * sizeof(struct linux_e820_entry);
 }
 
+#if ADDRESS_MAX > UINT32_MAX
+addr_t segue_linux_room(const struct job *job)
+{
+	const struct linux_kernel newest = {.minor = 15};
+	struct layout layout = {0};
+	size_t count;
+
+	segue_target_map(job, NULL, 0, &count);
+	lay_out(job, &newest, count + MAP_SPLITS, &layout);
+	return (layout.size + PAGE - 1) & ~(addr_t)(PAGE - 1);
+}
+#endif
+
 int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
 {
 	struct place place = {.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .error = SEGUE_E_NO_PLACE};
@@ -206,6 +222,10 @@ int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
 	}
 	/* Use the lowest address: x86_64 kernels before 3.9 (2.12) have only low memory mapped when they read the page. */
 	place.not_in_place = k->minor < 12;
+	if (HIGH_LIMIT > ADDRESS_LIMIT && k->room_above > 0) {
+		place.min = k->page;
+		place.max = HIGH_LIMIT;
+	}
 	if ((error = segue_add_table(job, "Linux boot parameters", layout.size, &place, &page, &k->page)) != SEGUE_OK)
 		return error;
 

@@ -4,11 +4,13 @@
  *
  * A kernel goes to pref_address. Before 2.10, or if it is not relocatable, it goes to code32_start. If there is no room
  * and it is relocatable, it goes to the lowest aligned free address above, never below: since 3.14 a relocatable kernel
- * runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S).
+ * runs at pref_address or above wherever it was loaded (compressed/head_32.S, head_64.S). linux_64.c says when that is above
+ * 4 GiB.
  */
 #include "common/bytes.h"
 #include "common/placement.h"
 #include "linux.h"
+#include "linux_high.h"
 #include "linux_place.h"
 
 /*
@@ -76,11 +78,19 @@ static int refuse_place(const struct job *job, int code, addr_t size, const stru
 {
 	addr_t largest = 0, start;
 
-	for (uint32_t bit = 0x80000000u; SEGUE_SENTENCES && bit != 0; bit /= 2)
+	if (HIGH_LIMIT > ADDRESS_LIMIT && segue_find_free(job, size, place, &start))
+		return segue_refuse(&job->log, code, "%z bytes, between %x and %x: the blob or a module lies in each free piece of that size",
+				    size, place->min, place->max);
+	for (addr_t bit = HIGH_LIMIT > ADDRESS_LIMIT ? HIGH_LIMIT / 2 : 0x80000000u; SEGUE_SENTENCES && bit != 0; bit /= 2)
 		if (segue_find_free(job, largest + bit, place, &start))
 			largest += bit;
 	return segue_refuse(&job->log, code, "%z bytes, aligned to %x, between %x and %x; the largest free piece has %z",
 			    size, (addr_t)place->align, place->min, place->max, largest);
+}
+
+static bool is_above(const struct linux_kernel *k)
+{
+	return HIGH_LIMIT > ADDRESS_LIMIT && k->room_above > 0;
 }
 
 int segue_linux_place_kernel(struct job *job, struct linux_kernel *k)
@@ -97,17 +107,19 @@ int segue_linux_place_kernel(struct job *job, struct linux_kernel *k)
 	job->needs_memory = k->real_mode && k->minor < 10 ? 0 : wish.init_size;
 	k->load = wish.load;
 	size = wish.end - wish.load;
-	if (!segue_is_free(job, wish.load, wish.end)) {
+	if (is_above(k) || !segue_is_free(job, wish.load, wish.end)) {
 		place = (struct place){.min = wish.load, .max = wish.end, .align = wish.align};
 		if (wish.relocatable) {
-			place.max = ADDRESS_LIMIT;
+			place.max = is_above(k) ? k->memory_end : ADDRESS_LIMIT;
 			size = wish.init_size > k->code.size ? wish.init_size : k->code.size;
+			if (is_above(k))
+				size = ((size + PAGE - 1) & ~(addr_t)(PAGE - 1)) + k->room_above;
 		}
 		/*
 		 * boot.rst, min_alignment: 0 if there is none. Try each smaller power of two, and store the one used in
 		 * kernel_alignment.
 		 */
-		while (!segue_find_free(job, size, &place, &k->load)) {
+		while (is_above(k) ? !segue_linux_find_high(job, size, &place, &k->load) : !segue_find_free(job, size, &place, &k->load)) {
 			if (wish.min_alignment == 0 || place.align <= (uint32_t)1 << wish.min_alignment)
 				return refuse_place(job, SEGUE_E_LINUX_PLACE, size, &place);
 			k->alignment = place.align /= 2;
@@ -143,45 +155,6 @@ static void keep_low(const struct job *job, const struct linux_kernel *k, addr_t
 		  size, LOW_INITRD_MAX);
 }
 
-/* The lowest start of the extents of all parts that meet [start, end), or end. */
-static addr_t source_in(const struct job *job, addr_t start, addr_t end)
-{
-	addr_t lowest = end;
-
-	for (size_t i = 0; i < job->part_count; i++) {
-		const struct segue_part *part = &job->parts[i];
-		const struct segue_extent here = {.addr = (uintptr_t)part->data, .size = part->size};
-		const struct segue_extent *extents = part->extents ? part->extents : &here;
-
-		for (size_t k = 0; k < (part->extents ? part->extent_count : 1); k++)
-			if (extents[k].addr < lowest && extents[k].size > 0 && extents[k].addr + extents[k].size > start)
-				lowest = (addr_t)extents[k].addr;
-	}
-	return lowest;
-}
-
-/*
- * The highest place above 4 GiB that no part lies in: a move to one that meets a source might have to be made in an order,
- * which high.asm does not keep. The segments that are placed so far lie below.
- */
-static bool find_high(const struct job *job, addr_t size, addr_t limit, addr_t *at)
-{
-	for (size_t i = job->ram_count; i-- > 0;) {
-		addr_t end = job->ram[i].end < limit ? job->ram[i].end : limit, start = job->ram[i].start, way;
-
-		while (is_high(start) && end >= start && end - start >= size) {
-			*at = (end - size) & ~(addr_t)(PAGE - 1);
-			if (*at < start)
-				break;
-			way = source_in(job, *at, *at + size);
-			if (way == *at + size)
-				return true;
-			end = way;
-		}
-	}
-	return false;
-}
-
 /* A kernel that takes an initrd above 4 GiB takes it anywhere: below initrd_addr_max if there is room. */
 static bool find_for_initrd(const struct job *job, const struct linux_kernel *k, addr_t size, struct place *place, addr_t *at)
 {
@@ -193,18 +166,7 @@ static bool find_for_initrd(const struct job *job, const struct linux_kernel *k,
 	if (segue_find_free(job, size, place, at))
 		return true;
 	place->max = k->memory_end;
-	return find_high(job, size, place->max, at);
-}
-
-static int refuse_initrd(const struct job *job, addr_t size, const struct place *place)
-{
-	addr_t at;
-
-	if (HIGH_LIMIT > ADDRESS_LIMIT && segue_find_free(job, size, place, &at))
-		return segue_refuse(&job->log, SEGUE_E_LINUX_INITRD,
-				    "%z bytes, between %x and %x: the blob or a module lies in each free piece of that size", size,
-				    place->min, place->max);
-	return refuse_place(job, SEGUE_E_LINUX_INITRD, size, place);
+	return segue_linux_find_high(job, size, place, at);
 }
 
 /* May the file stay where it is? */
@@ -259,7 +221,7 @@ int segue_linux_place_initrd(struct job *job, struct linux_kernel *k)
 	place.not_in_place = k->real_mode && k->minor < 10;
 	keep_low(job, k, claimed, &place);
 	if (!find_for_initrd(job, k, claimed, &place, &k->initrd))
-		return refuse_initrd(job, claimed, &place);
+		return refuse_place(job, SEGUE_E_LINUX_INITRD, claimed, &place);
 	/* One below stays where it lies, if it can; one above has been looked at. */
 	if (count == 1 && !is_high(k->initrd))
 		return segue_add_floating(job, "initrd", NO_NUMBER, initrd_file(b, 0), claimed, &place, &k->initrd);

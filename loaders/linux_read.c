@@ -133,7 +133,10 @@ static OUT_OF_LINE addr_t memory_size(const struct bytes *value)
  * boot.rst, Special Command Line Options: mem=SIZE gives the end of memory. The smallest of several counts: the kernel
  * cuts its map at each of them (parse_memopt() in arch/x86/kernel/e820.c).
  */
-static void find_memory_end(struct job *job, struct linux_kernel *k)
+#if ADDRESS_MAX == UINT32_MAX
+static /* only linux_64.c needs it, and not there: GCC makes it a part of its caller */
+#endif
+void segue_linux_find_memory_end(struct job *job, struct linux_kernel *k)
 {
 	struct bytes rest = job->bundle.cmdline, value;
 
@@ -158,7 +161,7 @@ int segue_linux_pass(struct job *job, struct linux_kernel *k)
 {
 	int error;
 
-	find_memory_end(job, k);
+	segue_linux_find_memory_end(job, k);
 	if ((error = check_line(job, k)) != SEGUE_OK)
 		return error;
 	return segue_linux_place_initrd(job, k);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Page tables and a GDT for a target that is entered in 64-bit mode (Intel SDM vol. 3, 3.4.5, 4.5, 7.2.3 and 7.7). */
+#include "common/placement.h"
 #include "long_tables.h"
 
 /* One page for the GDT and the TSS, then the tables, the top one first. */
@@ -35,9 +36,21 @@ struct tables {
 	uint32_t used;                /* pages */
 };
 
-static uint32_t units(uint64_t start, uint64_t end, uint32_t shift)
+/* Tables that the entries of this level lead to: one for each unit of which bytes are mapped. */
+static uint32_t tables_for(const struct range *high, size_t count, uint32_t shift)
 {
-	return start < end ? (uint32_t)(((end - 1) >> shift) - (start >> shift)) + 1 : 0;
+	/* The first 4 GiB are mapped always. */
+	uint32_t next = (uint32_t)((HIGH_START - 1) >> shift) + 1, tables = next;
+
+	for (size_t i = 0; HIGH_LIMIT > ADDRESS_LIMIT && i < count; i++) {
+		uint32_t first = (uint32_t)((uint64_t)high[i].start >> shift), last = (uint32_t)((uint64_t)(high[i].end - 1) >> shift);
+
+		if (first < next)
+			first = next;
+		next = last + 1;
+		tables += next - first;
+	}
+	return tables;
 }
 
 /*
@@ -75,18 +88,39 @@ static void fill_gdt(uint8_t *page, uint32_t at)
 	put_le16(page + TSS64_AT + TSS64_IO_MAP, TSS64_SIZE);
 }
 
-int segue_add_long_tables(struct job *job, addr_t start, addr_t end, struct long_entry *entry)
+static int add(struct job *job, size_t size, bool stay, uint8_t **table, addr_t *at)
 {
+	static const char name[] = "64-bit tables";
 	/* From the top, because a kernel of before 4.8 unpacks itself by these tables, and may do so anywhere in low RAM. */
 	static const struct place place = {
 		.min = ONE_MIB, .max = ADDRESS_LIMIT, .align = PAGE, .from_top = true, .error = SEGUE_E_NO_PLACE,
 	};
-	/* The GDT's; the top table; then one for each 512 GiB and one for each GiB, of which the first 4 GiB are in the first 512. */
-	uint32_t pages = (end == 0 || (uint64_t)start >> 39 != 0 ? 7 : 6) + units(start, end, 39) + units(start, end, 30);
+#if ADDRESS_MAX > UINT32_MAX
+	struct segment here = {.name = name, .number = NO_NUMBER, .size = size, .source = {.size = size, .part = PART_WORKSPACE}};
+
+	if (stay && !segue_find_free(job, size, &place, at)) {
+		here.source.data = *table = segue_arena_take(&job->arena, size, PAGE);
+		if (!*table)
+			return SEGUE_E_WORKSPACE_SMALL;
+		here.dest = *at = job->workspace_phys + (addr_t)(*table - job->workspace);
+		/* Nothing is moved, so it need not be the target's RAM. */
+		if (!segue_claim_that_meets(job, *at, *at + size))
+			return segue_add_known(job, &here);
+	}
+#else
+	(void)stay;
+#endif
+	return segue_add_table(job, name, size, &place, table, at);
+}
+
+int segue_add_long_tables(struct job *job, const struct range *high, size_t count, bool stay, struct long_entry *entry)
+{
+	/* The GDT's; the top table; then one for each 512 GiB and one for each GiB. */
+	uint32_t pages = 2 + tables_for(high, count, 39) + tables_for(high, count, 30);
 	struct tables tables = {.used = 1};
 	uint8_t *page;
 	addr_t at;
-	int error = segue_add_table(job, "64-bit tables", pages * PAGE, &place, &page, &at);
+	int error = add(job, pages * PAGE, stay, &page, &at);
 
 	if (error != SEGUE_OK)
 		return error;
@@ -95,7 +129,8 @@ int segue_add_long_tables(struct job *job, addr_t start, addr_t end, struct long
 	tables.bytes = page + PAGE;
 	tables.at = at + PAGE;
 	map(&tables, 0, HIGH_START);
-	map(&tables, start, end);
+	for (size_t i = 0; HIGH_LIMIT > ADDRESS_LIMIT && i < count; i++)
+		map(&tables, high[i].start, high[i].end);
 	*entry = (struct long_entry){
 		.rflags = EFLAGS_FIXED, .efer = EFER_LME, .pat = PAT_AT_RESET, .cr0 = CR0_PE_ET_PG, .cr3 = (uint32_t)tables.at,
 		.cr4 = CR4_PAE, .gdt = (uint32_t)at, .gdt_limit = GDT_BYTES - 1, .code = GDT_CODE, .data = GDT_DATA, .tss = GDT_TSS,

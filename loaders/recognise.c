@@ -21,6 +21,7 @@
  */
 #include "common/bytes.h"
 #include "common/loader.h"
+#include "common/memory_map.h"
 #include "container/magic.h"
 
 static const struct segue_loader *const *find_loader(const struct bytes *kernel, const struct segue_loader *const *from)
@@ -113,6 +114,10 @@ static int load(struct job *job, const struct segue_loader *const *loader)
 		job->protocol = (*loader)->protocol;
 		job->next = loader + 1;
 		job->log.meanings = (*loader)->meanings;
+#if ADDRESS_MAX > UINT32_MAX
+		if (job->no_low_ram && !(*loader)->takes_high)
+			return segue_refuse(&job->log, job->no_low_ram, NO_LOW_RAM(job->no_low_ram));
+#endif
 		error = (*loader)->load(job);
 	}
 	/* Multiboot 2 passes only a kernel that Multiboot 1 recognises, PVH and vmlinux.c only one for the loaders after them. */

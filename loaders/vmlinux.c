@@ -83,7 +83,7 @@ static int load(struct job *job)
 		wide = segue_arena_take(&job->arena, sizeof *wide, sizeof(uint64_t));
 		if (!wide)
 			return SEGUE_E_WORKSPACE_SMALL;
-		if ((error = segue_add_long_tables(job, 0, 0, wide)) != SEGUE_OK)
+		if ((error = segue_add_long_tables(job, NULL, 0, false, wide)) != SEGUE_OK)
 			return error;
 	}
 	if ((error = segue_linux_tell(job, &k)) != SEGUE_OK)

@@ -124,6 +124,9 @@ struct job {
 	struct range spare;           /* a part of the workspace, physical, in which bytes may be set aside */
 	bool rsdp_is_wrong;           /* machine->rsdp is not to be used */
 	bool modules_stay;            /* as with SEGUE_LOAD_MODULES_STAY: the second try, after the first lacked RAM */
+#if ADDRESS_MAX > UINT32_MAX
+	int no_low_ram;               /* why there is no RAM below 4 GiB: the refusal's code; 0: there is */
+#endif
 	bool is_64_bit;               /* the kernel's headers say that it is for a 64-bit CPU */
 	uint32_t asks_video;          /* enum segue_video */
 	uint32_t video_width, video_height, video_depth, video_mode; /* what segue_describe() reports */
@@ -164,7 +167,7 @@ int segue_add_floating(struct job *job, const char *name, uint32_t number, const
 
 /* Is [start, end) free RAM that no segment claims? */
 bool segue_is_free(const struct job *job, addr_t start, addr_t end);
-/* Adds the RAM above 4 GiB to job->ram; not on i386. Nothing may be placed there that a source lies in (linux_place.c). */
+/* Adds the RAM above 4 GiB to job->ram; not on i386. Nothing may be placed there that a source lies in (linux_high.c). */
 void segue_find_high_ram(struct job *job);
 /* The lowest or highest free address for size bytes that satisfies place; false if there is none. */
 bool segue_find_free(const struct job *job, addr_t size, const struct place *place, addr_t *start);
@@ -264,6 +267,9 @@ struct segue_loader {
 	 * texts, each with its NUL. Ends with an empty one; NULL: none.
 	 */
 	const char *meanings;
+#if ADDRESS_MAX > UINT32_MAX
+	bool takes_high;              /* load() finds room above 4 GiB */
+#endif
 };
 
 /* segue.h has it for hosts; hidden, it needs no GOT. */

@@ -75,6 +75,23 @@ static IN_LINE bool find_between(struct job *job, uint64_t from, uint64_t to, in
 	return last != NULL;
 }
 
+#if ADDRESS_MAX > UINT32_MAX
+/* Only a loader that calls segue_find_high_ram() is for such RAM (recognise.c). job->ram has a range in any case. */
+static bool is_all_high(struct job *job, int refusal)
+{
+	int ignored;
+
+	if (job->args->flags & (SEGUE_LOAD_RETURN | SEGUE_LOAD_CRASH) || !find_between(job, HIGH_START, HIGH_LIMIT, &ignored))
+		return false;
+	job->ram[0] = (struct range){0, 0};
+	job->ram_count = 1;
+	job->no_low_ram = refusal;
+	return true;
+}
+#else
+#define is_all_high(job, refusal) false
+#endif
+
 int segue_find_ram(struct job *job)
 {
 	const struct segue_load_args *args = job->args;
@@ -87,7 +104,9 @@ int segue_find_ram(struct job *job)
 		return SEGUE_E_WORKSPACE_SMALL;
 	if (find_between(job, 0, ADDRESS_LIMIT, &code))
 		return SEGUE_OK;
-	return segue_refuse(&job->log, code, code == SEGUE_E_NO_RAM ? NULL : "no RAM below 4 GiB");
+	if (is_all_high(job, code))
+		return SEGUE_OK;
+	return segue_refuse(&job->log, code, NO_LOW_RAM(code));
 }
 
 #if ADDRESS_MAX > UINT32_MAX

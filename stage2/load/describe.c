@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Describes the target that is loaded, from what segue_load() leaves in the workspace. */
+#include "common/long_entry.h"
 #include "leave/loaded.h"
 #include "load/arrangement.h"
 
@@ -50,6 +51,8 @@ int segue_describe(const void *workspace, struct segue_description *d)
 		d->entry += (uint32_t)job->entry.real_code * 16;
 	}
 	d->long_mode = segue_is_long_mode(&job->entry);
+	if (HIGH_LIMIT > ADDRESS_LIMIT && d->long_mode)
+		d->entry_high = (uint32_t)(job->entry.wide->rip >> 32);
 	return SEGUE_OK;
 }
 

@@ -9,7 +9,8 @@
 ;    1. An exception prints its vector, error code, RIP, CR2, all registers and the code at RIP, and the machine stops. The
 ;       target's RSP may have any value.
 ;    2. An NMI returns.
-;    3. The text screen and the code at RIP are used only while CR3 has the value that the target was entered with.
+;    3. The text screen and the code at RIP are used only while CR3 has the value that the target was entered with, and the
+;       code only if these tables map it.
 ;    4. This holds with page tables of the target's own if they map the catcher, the GDT and the TSS at their addresses, and
 ;       with a GDT of the target's own if its 64-bit code has the same selector. The CPU keeps the TSS's address.
 ;    5. If the target loads an IDT of its own, or leaves 64-bit mode, the catcher has no effect.
@@ -147,17 +148,21 @@ catcher64_stubs:
 	mov eax, [rel catcher64_cr3]
 	cmp rax, [rbp + value.cr3]
 	jne .done
-	mov eax, [rbp + value.rip]
-	cmp rax, [rbp + value.rip]
+	mov rdi, [rbp + value.rip]
+	add rdi, CODE_BYTES - 1
+	call is_mapped64
 	jne .done
-	mov rdi, rax
+	sub rdi, CODE_BYTES - 1
+	call is_mapped64
+	jne .done
 	call tell64_items
-	mov r9d, CODE_BYTES
+	push CODE_BYTES
+	pop r9
 .byte:
 	mov al, ' '
 	call tell64_character
 	mov ah, [rdi]
-	inc edi
+	inc rdi
 	shl rax, 48
 	mov ecx, 2
 	call tell64_number.digit
@@ -169,6 +174,36 @@ catcher64_stubs:
 .stop:
 	hlt				; an NMI wakes it
 	jmp .stop
+
+INDEX_BITS	equ 9			; of an address, for each table
+
+; is_mapped64: do the page tables that the target was entered with map an address? They are below 4 GiB, with pages of 2 MiB.
+;   in        RDI address
+;   out       ZF: 1 if it is mapped
+;   clobbers  RAX RCX RDX
+is_mapped64:
+	mov rax, rdi
+	shr rax, 47			; it may be no address
+	jnz .done
+	mov edx, [rel catcher64_cr3]
+	push LARGE_SHIFT + 2 * INDEX_BITS
+	pop rcx
+.level:
+	mov rax, rdi
+	shr rax, cl
+	and eax, PAE_ENTRIES - 1
+	mov edx, [rdx + rax * PAE_ENTRY_SIZE]
+	test dl, ENTRY_PRESENT
+	jz .missing
+	and edx, -PAGE
+	sub ecx, INDEX_BITS
+	cmp ecx, LARGE_SHIFT - INDEX_BITS
+	ja .level
+.done:
+	ret
+.missing:
+	test ecx, ecx
+	ret
 
 ; tell64_items: prints texts, each followed by 1 and the offset of a value at RBP, which is printed after it, or by 0, which ends
 ;   in        RSI texts, RBP values, EBX and R8D screen

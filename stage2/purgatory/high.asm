@@ -77,7 +77,7 @@ endstruc
 ;   mode      32-bit, flat segments, paging off; high_begin was called
 ;   in        ESI   a COPY, SWAP, ZERO or DIGEST that touches RAM above 4 GiB. Its ranges do not overlap, so its direction
 ;                   does not matter: bytes that are set aside lie below 4 GiB, and a segment above it lies where it is, or where
-;                   no source is (loaders/linux_place.c).
+;                   no source is (loaders/linux_high.c).
 ;   out       the move is done; paging off
 ;   clobbers  EAX EBX ECX EDX EDI EFLAGS
 ;   stack     slide_size + 28 bytes besides the return address; for a DIGEST sha256_update's too

@@ -49,7 +49,7 @@ struct purgatory_params {
 #define PURGATORY_SHUT_A20 0x4u       /* and with A20 off */
 #define PURGATORY_DIGEST 0x8u
 #define PURGATORY_DIGEST_REBOOT 0x10u
-#define PURGATORY_HIGH 0x20u          /* some sources lie above 4 GiB: tables is filled */
+#define PURGATORY_HIGH 0x20u          /* purgatory reads or writes above 4 GiB: tables is filled */
 #define PURGATORY_PARKED 0x40u        /* other CPUs may wait in the workspace */
 #define PURGATORY_INIT_CPUS 0x80u     /* and others run: INIT to all */
 #define PURGATORY_CPUS 0x200u         /* cpus.asm is there: a CPU may park */

@@ -23,6 +23,7 @@ ENTRY_64 = 0x200                        # boot.rst: after the start of the code
 FOUR_GIB = 1 << 32
 FAULT_SOURCE = os.path.join(ROOT, "test/targets/fault/linux64.asm")
 FAULT = LINUX_PREF_ADDRESS + 0x300      # test/targets/fault/linux64.asm
+ABSENT = 0x123456789000                 # which Segue's tables do not map
 TABLES = 28 << 10                       # segue.h, SEGUE_LOAD_LINUX_64
 REGISTERS = ("RAX", "RBX", "RCX", "RDX", "RSI", "RDI", "RBP", "RSP", *(f"R{each}" for each in range(8, 16)))
 
@@ -44,8 +45,8 @@ class Target64(Target):
 LINUX64 = Target64("linux64", "inspect.bzimage64", 0x10, 80)
 
 
-def check_entry(registers, catcher=False, wide=True):
-    """The emulator's registers at the first instruction. wide: they have all 64 bits."""
+def check_entry(registers, catcher=False, wide=True, entry=None):
+    """The emulator's registers at the first instruction. wide: they have all 64 bits. entry: the inspector's if it is None."""
     wrong = []
 
     def same(what, got, want):
@@ -56,7 +57,7 @@ def check_entry(registers, catcher=False, wide=True):
         if name != "RSI":
             same(name, registers[name], 0)
     same("RFLAGS", registers["RFL" if wide else "EFL"], 2)
-    same("RIP", registers["RIP" if wide else "EIP"], LINUX64.entry)
+    same("RIP", registers["RIP" if wide else "EIP"], LINUX64.entry if entry is None else entry)
     for name, want in dict(CR0=0x80000011, CR2=0, CR4=0x20, EFER=0x500, DR0=0, DR1=0, DR2=0, DR3=0, DR7=0x400).items():
         same(name, registers[name], want)
     same("DR6's causes", registers["DR6"] & 0xe00f, 0)
@@ -234,6 +235,71 @@ def test_linux(mode, memory, line, targets, row):
     assert (start >= FOUR_GIB) == ("high-page" in line), hex(start)
 
 
+# Kernel, zero page and command line above 4 GiB: the target has only base memory below; or no RAM below has room for the kernel.
+WITHIN_HIGH = "within=10000-a0000,100000000-140000000"
+SMALL = dict(memory="1024M", machine="pc,max-ram-below-4g=48M")
+# Linux's own map and zero page, then the usual init.
+LOOK = ('rdinit=/bin/sh -- -c "mount -t proc proc /proc; mount -t sysfs sysfs /sys; cat /proc/iomem; hexdump -C '
+        '/sys/kernel/boot_params/data; umount /sys; umount /proc; exec /init"')
+
+
+def told(text, offset, size):
+    """A field of the zero page, from what hexdump has printed of it."""
+    found = re.search(rf"^{offset & ~15:08x}  ([0-9a-f ]+)\|", text, re.MULTILINE)[1].split()
+    return int.from_bytes(bytes.fromhex("".join(found[offset % 16:offset % 16 + size])), "little")
+
+
+# CPU, mode and words of the host, machine, with KASLR. The first CPU has 5 levels, to which the decompressor changes.
+ABOVE = {
+    "base memory": ("max", "long", "linux64 " + WITHIN_HIGH, {"memory": "6144M"}, False),
+    "small": ("qemu64", "long", "", SMALL, True),
+    "scattered": ("qemu64", "long", f"linux64 {WITHIN_HIGH} blob=high-odd", {"memory": "6144M"}, False),
+    "blob above": ("max", "long", f"linux64 {WITHIN_HIGH} blob=high-page fpu=avx msr from=df", {"memory": "6144M"}, False),
+    "two CPUs": ("max", "la57", WITHIN_HIGH + " quiet=all cpus=2 others=park", {"memory": "6144M"}, True),
+}
+
+
+@pytest.mark.parametrize("name", [each if each in ("base memory", "small") else full(each) for each in ABOVE])
+def test_linux_above_4_gib(name, targets, row):
+    """Debian's amd64 Linux: its registers at the first instruction, and what it says itself of where it is."""
+    cpu, mode, line, more, kaslr = ABOVE[name]
+    build_, mode_words = host_matrix.MODES[mode]
+    kernel = at("cloud-amd64/linux")
+    with open(kernel, "rb") as file:
+        data = file.read()
+    init_size = int.from_bytes(data[0x260:0x264], "little")
+    its_line = BUSYBOX_LINE.replace("quiet ", "") + (" " if kaslr else " nokaslr ") + LOOK
+    with machine(f"linux64-above-{name}", build_, f"{mode_words} {line} digest={target_digest(kernel, INITRD.path)}",
+                 [Part(kernel, its_line), INITRD], cpu=cpu, gdb=True, paused=True, **more) as vm, connect(vm) as stub:
+        # Other CPUs would stop there too; a blob above 4 GiB may be where the kernel would go.
+        if "cpus=" not in line and "blob=" not in line:
+            run_to(stub, FOUR_GIB + ENTRY_64, data[(data[0x1f1] + 1) * 512 + ENTRY_64:][:16])
+            registers = stub.info_registers()
+            check_entry(registers, entry=FOUR_GIB + ENTRY_64)
+            assert registers["RSI"] == FOUR_GIB + init_size
+            assert stub.read_mem(registers["RSI"] + 0x1000, len(its_line) + 1) == its_line.encode() + b"\0"
+        stub.run()
+        vm.wait_for(r"^INITRAMFS-OK ", timeout=90, but_not=BAD + "|INITRAMFS-BAD")
+        text = vm.serial()
+        row(vm.elapsed())
+    assert "by its 64-bit entry" in text and f"cmdline: [{its_line}]" in text
+    code = int(re.search(r"^ *([0-9a-f]+)-[0-9a-f]+ : Kernel code", text, re.MULTILINE)[1], 16)
+    load = (told(text, 0xc8, 4) << 32) + told(text, 0x228, 4) - 0x1000 - init_size
+    assert load >= FOUR_GIB and load % 0x200000 == 0
+    assert code >= FOUR_GIB if kaslr else code == load
+    if "within" in line:
+        assert (told(text, 0xc0, 4) << 32) + told(text, 0x218, 4) >= FOUR_GIB
+
+
+def test_a_wrong_digest_above_4_gib(targets):
+    kernel = at("cloud-amd64/linux")
+    digest = target_digest(kernel, INITRD.path)
+    wrong = digest[:-1] + ("1" if digest[-1] == "0" else "0")
+    with machine("linux64-above-digest", "x86_64", f"mode=long linux64 digest={wrong}", [Part(kernel), INITRD], cpu="max", **SMALL) as vm:
+        said = vm.wait_for(r"^segue: digest is ([0-9a-f]{64}), must be ([0-9a-f]{64}); stopped$")
+        assert (said[1], said[2]) == (digest, wrong)
+
+
 def free_gib():
     with open("/proc/meminfo") as file:
         return int(re.search(r"^MemAvailable: +(\d+) kB", file.read(), re.MULTILINE)[1]) >> 20
@@ -278,11 +344,12 @@ class Case:
 CASES = {
     "FIRST": Case(6, "UD", rip=LINUX_PREF_ADDRESS + ENTRY_64),
     "UNDEFINED": Case(6, "UD"),
-    "READ": Case(14, "PF", error=2, cr2=0x123456789000),
+    "READ": Case(14, "PF", error=2, cr2=ABSENT),
     "SELECTOR": Case(13, "GP", error=0x30),
     "DIVIDE": Case(0, "DE"),
     "GDT": Case(6, "UD"),
     "TABLES": Case(6, "UD", tables=False),
+    "FETCH": Case(14, "PF", cr2=ABSENT, rip=ABSENT),
 }
 BLOCK = re.compile(
     "^segue: exception (?P<vector>\\w{16}), error code (?P<error>\\w{16}),\n"
@@ -314,30 +381,45 @@ def start_fault(name, path, catcher=True, **more):
                 **qemu_kernel(Part(SEGUE, "linux64" + " catcher" * catcher), [Part(path)]), **more)
 
 
+def check_fault(vm, stub, case, data, moved=0):
+    """moved: so far above the place where it is linked the target lies."""
+    stop = FAULT if case.rip == ABSENT else case.rip
+    code = data[stop - LINUX_PREF_ADDRESS:][:16]
+    run_to(stub, stop + moved, code)
+    registers = stub.info_registers()
+    stub.run()
+    vm.wait_for(BLOCK.pattern, timeout=10)
+    found = BLOCK.search(vm.serial())
+    said = {key: int(value, 16) for key, value in found.groupdict().items() if key not in ("mnemonic", "code")}
+    assert (said["vector"], found["mnemonic"], said["error"], said["CR2"], said["RIP"]) == \
+        (case.vector, case.mnemonic, case.error, case.cr2, case.rip + (moved if case.rip == stop else 0))
+    for each in (*REGISTERS, "CR0", "CR3", "CR4"):
+        assert said[each] == registers[each], each
+    assert (said["CS"], said["SS"]) == (0x10, 0x18)
+    assert said["RFL"] & ~EFLAGS_RF == registers["RFL"]
+    assert bool(found["code"]) == (case.tables and case.rip == stop)
+    if found["code"]:
+        assert bytes.fromhex(found["code"]) == code
+    if case.tables:
+        screen = vm.screen()
+        assert f"#{case.mnemonic} in the target" in screen and found["R15"] in screen
+    assert "HLT=1" in vm.wait_halted()
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_fault_is_printed(name):
-    case = CASES[name]
     path, data = build(name)
-    at_ = case.rip - LINUX_PREF_ADDRESS
     with start_fault(name, path) as vm, connect(vm) as stub:
-        run_to(stub, case.rip, data[at_:at_ + 16])
-        registers = stub.info_registers()
-        stub.run()
-        vm.wait_for(BLOCK.pattern, timeout=10)
-        found = BLOCK.search(vm.serial())
-        said = {key: int(value, 16) for key, value in found.groupdict().items() if key not in ("mnemonic", "code")}
-        assert (said["vector"], found["mnemonic"], said["error"], said["CR2"], said["RIP"]) == \
-            (case.vector, case.mnemonic, case.error, case.cr2, case.rip)
-        for each in (*REGISTERS, "CR0", "CR3", "CR4"):
-            assert said[each] == registers[each], each
-        assert (said["CS"], said["SS"]) == (0x10, 0x18)
-        assert said["RFL"] & ~EFLAGS_RF == registers["RFL"]
-        assert bool(found["code"]) == case.tables
-        if case.tables:
-            assert bytes.fromhex(found["code"]) == data[at_:at_ + 16]
-            screen = vm.screen()
-            assert f"#{case.mnemonic} in the target" in screen and found["R15"] in screen
-        assert "HLT=1" in vm.wait_halted()
+        check_fault(vm, stub, CASES[name], data)
+
+
+@pytest.mark.parametrize("name", ["UNDEFINED", full("READ"), full("FETCH"), full("TABLES")])
+def test_a_fault_above_4_gib_is_printed(name):
+    """The catcher and the tables have RAM below 4 GiB, and the kernel has not enough."""
+    path, data = build(name)
+    with machine(f"linux64-fault-above-{name}", "x86_64", "mode=long linux64 catcher within=10000-a0000,1000000-1080000,100000000-104000000",
+                 [Part(path)], memory="128M", machine="pc,max-ram-below-4g=64M", gdb=True, paused=True) as vm, connect(vm) as stub:
+        check_fault(vm, stub, CASES[name], data, FOUR_GIB - LINUX_PREF_ADDRESS)
 
 
 def test_without_the_catcher_it_resets():

@@ -977,6 +977,22 @@ def test_an_initrd_stays_above_4_gib(tmp_path):
         assert re.search(rf"^  \w  {place} - \w+ +\d+  initrd, 25600 of them{', in place' if words else ''}", said, re.M), said
 
 
+def test_a_kernel_above_4_gib(tmp_path):
+    """One that finds no room below, if its header lets it lie there."""
+    kernel = bytearray(linux_kernel())
+    file, picture = tmp_path / "file", tmp_path / "picture.svg"
+    words = ("--memory", "8G", "--within", "64K-640K", "--within", "4G-5G", "--cmdline", "quiet", file)
+    for flags, why in ((1, "bit 1 of its xloadflags is 0"), (3, None)):
+        kernel[0x236] = kernel[0x236] & 0xfc | flags
+        file.write_bytes(kernel)
+        said = segue("plan", "--linux64", "--svg", picture, *words, status=1 if why else 0)
+        assert not why or why in said.stderr
+    assert "64-bit entry 0x100000200" in said.stdout and "entry 0x100000200." in picture.read_text()
+    assert re.search(r"^  \w  0x100000000 - \w+ +\d+  Linux kernel", said.stdout, re.M), said.stdout
+    assert re.search(r"^  \w  0x10\w{7} - \w+ +\d+  Linux boot parameters", said.stdout, re.M), said.stdout
+    assert re.search(r"^  \w  0x\w{8} - \w+ +32768  64-bit tables, in place", said.stdout, re.M), said.stdout
+
+
 def test_catcher(tmp_path):
     """It is a segment like any other, at the top of RAM."""
     file = tmp_path / "file"

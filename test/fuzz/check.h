@@ -7,7 +7,7 @@
  * - the plan, executed byte by byte on a simulated memory, puts every byte in its place and writes only RAM that it may
  *   write.
  *
- * The simulated machine has 4 MiB. The last eight bytes of the input describe its layout: flags, how the blob is
+ * The simulated machine has 4 MiB, and 1 MiB from 4 GiB on. The last eight bytes of the input describe its layout: flags, how the blob is
  * scattered, the places of the blob and the workspace, the number of modules, the ranges that the host keeps, and target
  * memory, from which the target may come back, or for which it may be loaded for a crash (check_return.h).
  */
@@ -20,10 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
 #include "fail.h"
 #include "segue.h"
 
 #define MEMORY_SIZE 0x400000u
+#define FOUR_GIB 0x100000000u
+#define HIGH_SIZE 0x100000u
 #define BLOB_MAX 0x10000u
 #define EXTENTS_MAX 64u
 #define MODULES_MAX 3u
@@ -32,7 +35,7 @@
 #define CRASH_CPUS 4u
 #define CRASH_NOTES 3u
 /* The memory map's entry that makes a hole in another entry's RAM */
-#define HOLE 4u
+#define HOLE 5u
 
 struct layout {
 	uint8_t flags, scatter, blob, workspace, modules, map, keep, cmdline;
@@ -202,7 +205,7 @@ static inline size_t tell_ram(const struct world *w, struct segue_range *told, s
 
 /* The map that the target must get: the host's, in its order, with the hole, the catcher and 64-bit tables cut out of RAM. */
 #define TOLD_MAX 20
-#define CUTS 3
+#define CUTS 4
 static inline size_t told_map(const struct world *w, struct segue_range *told)
 {
 	struct segue_range cuts[CUTS] = {0}, swap;
@@ -218,9 +221,14 @@ static inline size_t told_map(const struct world *w, struct segue_range *told)
 			cuts[is_catcher ? 0 : 2] = (struct segue_range){s.dest, s.dest + s.size, SEGUE_MEMORY_RESERVED, 0};
 	}
 	CHECK(has_catcher == !!(w->args.flags & SEGUE_LOAD_CATCHER), "the catcher");
-	/* The hole is told by its own entry, the last. */
+	/* The hole is told by its own entry, the last. It may lie in the workspace, where tables may stay. */
 	if (w->args.memory_map_count > HOLE)
 		cuts[1] = (struct segue_range){w->map[HOLE].start, w->map[HOLE].end, 0, 0};
+	if (meets(cuts[1].start, cuts[1].end - cuts[1].start, cuts[2].start, cuts[2].end - cuts[2].start)) {
+		cuts[3] = cuts[2];
+		cuts[2].end = cuts[1].start > cuts[2].start ? cuts[1].start : cuts[2].start;
+		cuts[3].start = cuts[1].end < cuts[3].end ? cuts[1].end : cuts[3].end;
+	}
 	for (size_t i = 0; i < CUTS * CUTS; i++) {
 		size_t k = i % (CUTS - 1);
 
@@ -290,7 +298,8 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 	w->map[0] = (struct segue_range){0, 0x9fc00, SEGUE_MEMORY_RAM, 0};
 	w->map[1] = (struct segue_range){0x9fc00, 0x100000, SEGUE_MEMORY_RESERVED, 0};
 	w->map[2] = (struct segue_range){0x100000, MEMORY_SIZE, SEGUE_MEMORY_RAM, 0};
-	w->map[3] = (struct segue_range){MEMORY_SIZE, 0x100000000, SEGUE_MEMORY_RESERVED, 0};
+	w->map[3] = (struct segue_range){MEMORY_SIZE, FOUR_GIB, SEGUE_MEMORY_RESERVED, 0};
+	w->map[4] = (struct segue_range){FOUR_GIB, FOUR_GIB + HIGH_SIZE, SEGUE_MEMORY_RAM, 0};
 	args->memory_map_count = HOLE;
 	if (layout->map) {
 		/* sources may lie in it, since they are only read */
@@ -313,6 +322,8 @@ static inline void set_world(struct world *w, const uint8_t *blob, size_t size, 
 		/* In place of a flag that it excludes. A sample, because all of target memory is compared byte by byte. */
 		if (layout->flags & SEGUE_LOAD_ANY_CPU && layout->blob % 32 == 0)
 			set_return(w, layout);
+		else if ((place & 24) == 24)
+			w->target_memory[1] = (struct segue_range){FOUR_GIB + (place & 7) * 0x10001u, FOUR_GIB + 0x90000, 0, 0};
 	}
 }
 
@@ -334,7 +345,9 @@ static inline void put_sources(const struct world *w)
 /* May [start, start + size) be written? */
 static inline bool writable(const struct world *w, uint64_t start, uint64_t size)
 {
-	if (size > MEMORY_SIZE || start > MEMORY_SIZE - size)
+	uint64_t first = start < FOUR_GIB ? 0 : FOUR_GIB, all = start < FOUR_GIB ? MEMORY_SIZE : HIGH_SIZE;
+
+	if (size > all || start - first > all - size)
 		return false;
 	for (size_t i = 0; i < w->args.memory_map_count; i++)
 		if (w->map[i].type != SEGUE_MEMORY_RAM && meets(start, size, w->map[i].start, w->map[i].end - w->map[i].start))
@@ -418,7 +431,8 @@ static inline void execute(const struct world *w, const struct segue_description
 			memset(fuzz_memory + m.dest, 0, m.size);
 			continue;
 		}
-		CHECK(m.source <= sizeof fuzz_memory && m.size <= sizeof fuzz_memory - m.source, "move %zu reads outside of memory", i);
+		CHECK(m.source <= LOW_SIZE && m.size <= LOW_SIZE - m.source, "move %zu reads outside of memory", i);
+		CHECK(m.dest < FOUR_GIB || !meets(m.dest, m.size, m.source, m.size), "move %zu: high.asm does not keep its direction", i);
 		if (m.kind == SEGUE_MOVE_KIND_SWAP)
 			CHECK(writable(w, m.source, m.size) || returns_to(w, m.source, m.size), "move %zu swaps with what may not be written", i);
 		move(&m);
@@ -430,15 +444,29 @@ static inline bool is_zero(const uint8_t *bytes, uint64_t size)
 	return size == 0 || (bytes[0] == 0 && !memcmp(bytes, bytes + 1, size - 1));
 }
 
+static inline uint64_t entry_of(const struct segue_description *d)
+{
+	return d->entry | (uint64_t)d->entry_high << 32;
+}
+
+/* The tables of a kernel above 4 GiB, if the target has no RAM for them. */
+static inline bool stays_in_workspace(const struct world *w, const struct segue_description *d, const struct segue_segment *s)
+{
+	return d->entry_high && !strcmp(s->name, "64-bit tables") && s->source == s->dest && s->dest >= w->args.workspace_phys &&
+	       s->dest + s->size <= w->args.workspace_phys + w->args.workspace_size;
+}
+
 /* Checks the loaded target, and executes its plan on fuzz_memory. */
 static inline void check_accepted(const struct world *w)
 {
-	static uint8_t expected[MEMORY_SIZE];
+	static uint8_t *expected;
 	struct segue_description d = {.struct_size = sizeof d};
 	struct segue_segment s, other;
 	void *workspace = w->args.workspace;
 	bool entry = false, is_linux;
 
+	if (!expected)
+		expected = make_memory();
 	CHECK(segue_describe(workspace, &d) == SEGUE_OK, "nothing is described");
 	is_linux = !strcmp(d.protocol, "Linux");
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++) {
@@ -447,7 +475,7 @@ static inline void check_accepted(const struct world *w)
 		const uint8_t *source = stays ? fuzz_host + s.source : source_bytes(w, s.source, s.file_size);
 
 		CHECK(s.size > 0 && s.file_size <= s.size, "segment %zu: sizes", i);
-		CHECK(writable(w, s.dest, s.size) && spares_bios(w, s.dest), "segment %zu at %#llx is not in RAM", i, (unsigned long long)s.dest);
+		CHECK((writable(w, s.dest, s.size) && spares_bios(w, s.dest)) || stays_in_workspace(w, &d, &s), "segment %zu at %#llx is not in RAM", i, (unsigned long long)s.dest);
 		for (size_t j = 0; j < i; j++) {
 			segue_segment_at(workspace, j, &other);
 			CHECK(!meets(s.dest, s.size, other.dest, other.size), "segments %zu and %zu meet", i, j);
@@ -461,10 +489,10 @@ static inline void check_accepted(const struct world *w)
 			if (!stays)
 				memcpy(expected + s.dest, source, s.file_size);
 		}
-		if (d.entry >= s.dest && d.entry - s.dest < s.file_size)
+		if (entry_of(&d) >= s.dest && entry_of(&d) - s.dest < s.file_size)
 			entry = true;
 	}
-	CHECK(entry, "the entry %#x lies in no segment", d.entry);
+	CHECK(entry, "the entry %#llx lies in no segment", (unsigned long long)entry_of(&d));
 	for (size_t i = 0; segue_segment_at(workspace, i, &s) == SEGUE_OK; i++)
 		memset(fuzz_memory + s.dest, 0xcc, s.size);
 	put_sources(w);
@@ -502,6 +530,8 @@ static inline int check_load(const uint8_t *blob, size_t size, const struct layo
 	uint8_t *exact = exact_copy(blob, size);
 	int error;
 
+	if (!fuzz_memory)
+		fuzz_memory = make_memory();
 	set_world(&w, exact, size, layout);
 	w.args.workspace = memset(fuzz_workspace, 0xa5, sizeof fuzz_workspace);
 	error = segue_load(&w.args);

@@ -70,10 +70,10 @@ static inline void check_page(const struct world *w, const uint8_t *page, const 
 		{0x1fa, 0x1fc}, {0x210, 0x212}, {0x214, 0x220}, {0x228, 0x22c}, {0x230, 0x234}, {0x250, 0x258},
 	};
 	static uint8_t expected[0x1000];
-	size_t entries = page[0x1e8], count = 4;
+	size_t entries = page[0x1e8], count = 5;
 	struct segue_range told[TOLD_MAX];
-	struct field_range filled[4 + sizeof in_header / sizeof *in_header] = {
-		{0, 0x40}, {0x1e0, 0x1e4}, {0x1e8, 0x1e9}, {0x2d0, 0x2d0u + (uint32_t)entries * 20},
+	struct field_range filled[5 + sizeof in_header / sizeof *in_header] = {
+		{0, 0x40}, {0xc0, 0xcc}, {0x1e0, 0x1e4}, {0x1e8, 0x1e9}, {0x2d0, 0x2d0u + (uint32_t)entries * 20},
 	};
 
 	for (size_t i = 0; i < sizeof in_header / sizeof *in_header; i++)
@@ -97,7 +97,7 @@ static inline void check_page(const struct world *w, const uint8_t *page, const 
 	}
 }
 
-static inline void check_kernel(const struct world *w, const uint8_t *page, uint32_t entry)
+static inline void check_kernel(const struct world *w, const uint8_t *page, uint64_t entry)
 {
 	struct segue_segment s;
 	uint64_t preferred = field(w, 0x258, 8, 0x20a, 0), start = field(w, 0x214, 4, 0, 0), init_size = field(w, 0x260, 4, 0x20a, 0);
@@ -106,7 +106,7 @@ static inline void check_kernel(const struct world *w, const uint8_t *page, uint
 	size_t setup = ((field(w, 0x1f1, 1, 0, 0) ? field(w, 0x1f1, 1, 0, 0) : 4) + 1) * 512;
 
 	CHECK(linux_segment(w, "Linux kernel", &s) && s.dest == entry, "the entry is not the kernel's start");
-	CHECK(number_at(page + 0x214, 4) == entry, "code32_start");
+	CHECK(number_at(page + 0x214, 4) == (entry < FOUR_GIB ? entry : start), "code32_start");
 	CHECK(s.file_size == kernel_size(w) - setup, "of the kernel's code %llu bytes, not %zu", (unsigned long long)s.file_size,
 	      kernel_size(w) - setup);
 	CHECK(s.file_size + 15 >= field(w, 0x1f4, 4, 0x204, 0) * 16, "a kernel that is cut off");
@@ -129,6 +129,9 @@ static inline void check_kernel(const struct world *w, const uint8_t *page, uint
 static inline void check_initrd(const struct world *w, const uint8_t *page, uint64_t limit, const struct segue_segment *kernel)
 {
 	uint64_t at = number_at(page + 0x218, 4), size = number_at(page + 0x21c, 4), offset = 0;
+
+	if (limit == UINT64_MAX)
+		at += number_at(page + 0xc0, 4) << 32;
 
 	for (size_t i = 0; i < w->args.module_count; i++) {
 		const struct segue_part *part = &w->args.modules[i];
@@ -229,21 +232,22 @@ static inline void check_real_mode(const struct world *w, const struct segue_des
 		check_initrd(w, fuzz_memory + s.dest, field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
 }
 
-/* The 64-bit entry's tables: a GDT, and the first 4 GiB in pages of 2 MiB, mapped to themselves. */
-static inline void check_tables(const struct world *w)
+/* The 64-bit entry's tables: a GDT, and the first 4 GiB in pages of 2 MiB, and the one at 4 GiB if it is used, mapped to themselves. */
+static inline void check_tables(const struct world *w, bool high)
 {
 	const struct loaded *loaded = (const void *)((const uint8_t *)w->args.workspace + LOADED_AT);
 	const struct long_entry *entry = loaded->job.entry.wide;
 	struct segue_segment s;
 	const uint8_t *tables;
 
-	CHECK(linux_segment(w, "64-bit tables", &s) && s.dest == entry->gdt && s.size == 0x7000, "no tables");
-	CHECK(entry->cr3 == s.dest + 0x1000 && entry->rip == loaded->job.entry.eip, "CR3 or RIP");
+	CHECK(linux_segment(w, "64-bit tables", &s) && s.dest == entry->gdt && s.size == (high ? 0x8000 : 0x7000), "no tables");
+	CHECK(entry->cr3 == s.dest + 0x1000 && (uint32_t)entry->rip == loaded->job.entry.eip, "CR3 or RIP");
 	tables = fuzz_memory + s.dest;
 	CHECK(number_at(tables + 0x10, 8) == 0x00af9b000000ffff && number_at(tables + 0x18, 8) == 0x00cf93000000ffff, "the GDT");
 	for (size_t i = 0; i < 512; i++) {
 		CHECK(number_at(tables + 0x1000 + i * 8, 8) == (i < 1 ? s.dest + 0x2003 : 0), "entry %zu of the top table", i);
-		CHECK(number_at(tables + 0x2000 + i * 8, 8) == (i < 4 ? s.dest + 0x3003 + i * 0x1000 : 0), "entry %zu for 1 GiB", i);
+		CHECK(number_at(tables + 0x2000 + i * 8, 8) == (i < (high ? 5 : 4) ? s.dest + 0x3003 + i * 0x1000 : 0), "entry %zu for 1 GiB", i);
+		CHECK(!high || number_at(tables + 0x7000 + i * 8, 8) == (i == 0 ? FOUR_GIB + 0x83 : 0), "entry %zu above 4 GiB", i);
 	}
 	for (size_t i = 0; i < 2048; i++)
 		CHECK(number_at(tables + 0x3000 + i * 8, 8) == i * 0x200000 + 0x83, "entry %zu for 2 MiB", i);
@@ -267,21 +271,24 @@ static inline void check_linux(const struct world *w)
 	CHECK(linux_segment(w, "Linux boot parameters", &s), "there is no zero page");
 	page = fuzz_memory + s.dest;
 	check_page(w, page, file + 0x1f1, 0x202u + file[0x201]);
+	CHECK(number_at(page + 0xc4, 4) == 0 && (d.long_mode || (number_at(page + 0xc0, 4) | number_at(page + 0xc8, 4)) == 0), "above 4 GiB");
 	CHECK(field(w, 0x250, 8, 0x209, 0) == 0 || field(w, 0x250, 8, 0x209, 0) == number_at(page + 0x250, 8), "setup_data is lost");
-	/* By itself only for an initrd, which the other entry takes nowhere. */
+	/* By itself only for a kernel or an initrd that the other entry takes nowhere. */
 	CHECK(d.long_mode || !(w->args.flags & SEGUE_LOAD_LINUX_64), "not the entry that was asked for");
-	CHECK(!d.long_mode || w->args.flags & SEGUE_LOAD_LINUX_64 || w->args.module_count > 0, "not asked for");
+	CHECK(!d.long_mode || w->args.flags & SEGUE_LOAD_LINUX_64 || w->args.module_count > 0 || d.entry_high, "not asked for");
 	CHECK(!d.long_mode || (!before(w, 0x20c) && field(w, 0x236, 2, 0, 0) & 1), "a kernel without a 64-bit entry");
+	CHECK(!d.entry_high || (field(w, 0x236, 2, 0, 0) & 2 && field(w, 0x234, 1, 0, 0)), "a kernel that cannot lie above 4 GiB");
 	if (d.long_mode)
-		check_tables(w);
-	check_kernel(w, page, d.entry - (d.long_mode ? 0x200 : 0));
+		check_tables(w, d.entry_high || number_at(page + 0xc0, 4));
+	check_kernel(w, page, entry_of(&d) - (d.long_mode ? 0x200 : 0));
 	linux_segment(w, "Linux kernel", &kernel);
 	check_initrd(w, page, d.long_mode && field(w, 0x236, 2, 0x20c, 0) & 2 ? UINT64_MAX : field(w, 0x22c, 4, 0x203, 0x37ffffff), &kernel);
 	if (before(w, 0x202)) {
 		CHECK(s.dest == 0x90000 && number_at(page + 0x20, 2) == 0xa33f, "2.01 finds its zero page at 0x90000");
 		at = s.dest + number_at(page + 0x22, 2);
 	} else {
-		at = number_at(page + 0x228, 4);
+		at = number_at(page + 0x228, 4) + (number_at(page + 0xc8, 4) << 32);
+		CHECK(d.entry_high == at >> 32, "the command line is not where the kernel is");
 	}
 	CHECK(at >= s.dest + 0x1000 && at + strlen(wanted) + 1 <= s.dest + s.size, "the command line lies outside");
 	line = fuzz_memory + at;

@@ -47,6 +47,7 @@ static inline void check_vmlinux(const struct world *w)
 	CHECK(linux_segment(w, "Linux boot parameters", &s), "there is no zero page");
 	page = fuzz_memory + s.dest;
 	check_page(w, page, made, 0x26c);
+	CHECK((number_at(page + 0xc0, 8) | number_at(page + 0xc8, 4)) == 0, "above 4 GiB");
 	check_loads(w, &kernel);
 	CHECK(number_at(page + 0x214, 4) == d.entry, "code32_start");
 	check_initrd(w, page, 0x7fffffff, &kernel);

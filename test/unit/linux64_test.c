@@ -121,11 +121,11 @@ static uint64_t mapped_to(uint64_t at)
 	return (entry & ~0x1fffffull) | (at & 0x1fffff);
 }
 
-/* Exactly [0, 4 GiB) and the large pages of [start, end) are mapped, each to itself. */
-static void check_maps(uint64_t start, uint64_t end)
+/* Exactly [0, 4 GiB) and the large pages of [start, end) and [start2, end2) are mapped, each to itself. */
+static void check_both_maps(uint64_t start, uint64_t end, uint64_t start2, uint64_t end2)
 {
 	for (uint64_t at = 0; at < 20 * GIB; at += 0x200000) {
-		bool there = at < 4 * GIB || (at < end && at + 0x200000 > start);
+		bool there = at < 4 * GIB || (at < end && at + 0x200000 > start) || (at < end2 && at + 0x200000 > start2);
 		uint64_t inside = at + 0x12345;
 
 		if (mapped_to(inside) != (there ? inside : UINT64_MAX))
@@ -133,6 +133,11 @@ static void check_maps(uint64_t start, uint64_t end)
 	}
 	for (uint64_t at = 64 * GIB; at < (1ull << 47); at += 64 * GIB)
 		assert_int_equal(mapped_to(at), UINT64_MAX);
+}
+
+static void check_maps(uint64_t start, uint64_t end)
+{
+	check_both_maps(start, end, 0, 0);
 }
 
 static void test_state(void **state)
@@ -372,6 +377,250 @@ static void test_limits(void **state)
 	check_initrd(6 * GIB, sizeof initrd);
 }
 
+static const struct segue_range low_and_high[] = {{0x10000, 0xa0000, 0, 0}, {6 * GIB + 0x1000, 7 * GIB, 0, 0}};
+
+/* Room for the kernel above 4 GiB only. */
+static void begin_above(uint16_t xloadflags, uint32_t flags)
+{
+	begin_with(0x20f, xloadflags, flags);
+	w.args.target_memory = low_and_high;
+	w.args.target_memory_count = 2;
+}
+
+/* The kernel at an address above 4 GiB, and the zero page and the command line after it; what else the state has of that. */
+static void check_above(uint64_t at, const char *line)
+{
+	const struct segment *code = world_segment(&w, "Linux kernel"), *page = world_segment(&w, "Linux boot parameters");
+	const struct long_entry *e = w.job.entry.wide;
+	const uint8_t *zero = page_64();
+
+	assert_int_equal(code->dest, at);
+	assert_int_equal(code->size, 0x800000);
+	assert_int_equal(code->source.size, CODE_SIZE);
+	assert_int_equal(e->rip, at + 0x200);
+	assert_int_equal(page->dest, at + 0x800000);
+	assert_int_equal(e->registers[6], page->dest);
+	assert_int_equal(le32(zero + 0x228), (uint32_t)(page->dest + 0x1000));
+	assert_int_equal(le32(zero + 0xc8), (uint64_t)(page->dest + 0x1000) >> 32);
+	assert_string_equal((const char *)world_at(&w, page->dest + 0x1000, strlen(line) + 1), line);
+	/* no field for the kernel's place: as in the file */
+	assert_int_equal(le32(zero + 0x214), 0x100000);
+	assert_int_equal(le32(zero + 0x230), 0x200000);
+}
+
+static void test_above(void **state)
+{
+	static const struct segue_range kept = {0x100000, 0x7000000, 0, 0};
+	const struct segment *s;
+	uint64_t room;
+
+	(void)state;
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	if (!HAS_HIGH) {
+		refused(SEGUE_E_LINUX_PLACE, "8388608 bytes, aligned to 0x200000, between 0x1000000 and 0xfffff000; the largest free piece has 0");
+		return;
+	}
+	world_cmdline(&w, "console=ttyS0");
+	load_64();
+	check_above(6 * GIB + 0x200000, "console=ttyS0");
+	/* the tables stay in the workspace, which is no RAM of the target's */
+	s = world_segment(&w, "64-bit tables");
+	assert_ptr_equal(s->source.data, w.workspace + (s->dest - WORKSPACE_PHYS));
+	assert_int_equal(s->dest & 0xfff, 0);
+	assert_int_equal(s->size, TABLES_MIN + 0x1000);
+	assert_int_equal(w.job.entry.wide->gdt, s->dest);
+	assert_int_equal(w.job.entry.wide->cr3, s->dest + 0x1000);
+	room = world_segment(&w, "Linux boot parameters")->dest + 0x2000;
+	check_maps(6 * GIB + 0x200000, room);
+	for (unsigned i = 0; i < page_64()[0x1e8]; i++) {
+		const uint8_t *e = page_64() + 0x2d0 + i * 20;
+
+		if (le32(e + 16) == 1)
+			assert_true(le64(e) + le64(e + 8) <= 0xa0000 || le64(e) >= 6 * GIB);
+	}
+	assert_int_equal(w.warnings, 0);
+
+	/* also without the flag */
+	begin_above(3, 0);
+	load_64();
+	check_above(6 * GIB + 0x200000, "");
+	/* RAM below that is enough for all but the kernel has the tables; the zero page goes with the kernel */
+	begin_with(0x20f, 3, SEGUE_LOAD_LINUX_64);
+	w.args.keep = &kept;
+	w.args.keep_count = 1;
+	put_le32(kernel + 0x260, 0x1400000);
+	load_64();
+	assert_int_equal(w.job.entry.wide->rip, 4 * GIB + 0x200);
+	assert_int_equal(world_segment(&w, "Linux boot parameters")->dest, 4 * GIB + 0x1400000);
+	assert_int_equal(world_segment(&w, "64-bit tables")->dest, 0x8000000 - TABLES_MIN - 0x1000);
+	assert_int_equal(world_segment(&w, "64-bit tables")->target_type, SEGUE_MEMORY_RESERVED);
+	check_maps(4 * GIB, 4 * GIB + 0x1402000);
+}
+
+/* The zero page differs in nothing but the addresses and the map. */
+static void test_boot_params_above(void **state)
+{
+	uint8_t page[2][0x1000];
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		begin();
+		if (i == 1)
+			begin_above(3, SEGUE_LOAD_LINUX_64);
+		w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, 5 * GIB);
+		world_cmdline(&w, "console=ttyS0");
+		load_64();
+		memcpy(page[i], page_64(), 0x1000);
+		if (i == 1)
+			check_above(6 * GIB + 0x200000, "console=ttyS0");
+		else
+			assert_int_equal(le32(page[i] + 0xc8), 0);
+		memset(page[i] + 0xc8, 0, 4);
+		memset(page[i] + 0x228, 0, 4);
+		memset(page[i] + 0x214, 0, 4);
+		/* the initrd; the map, and the size of RAM at 1 MiB that it shows */
+		memset(page[i] + 0xc0, 0, 4);
+		memset(page[i] + 0x218, 0, 4);
+		memset(page[i] + 0x02, 0, 2);
+		memset(page[i] + 0x1e0, 0, 4);
+		memset(page[i] + 0x1e8, 0, 1);
+		memset(page[i] + 0x2d0, 0, 2560);
+	}
+	assert_memory_equal(page[0], page[1], 0x1000);
+}
+
+/* Kernel and initrd above 4 GiB. */
+static void test_both_above(void **state)
+{
+	static struct segue_range more[] = {{0x10000, 0xa0000, 0, 0}, {4 * GIB, 8 * GIB, 0, 0}, {9 * GIB, 16 * GIB, 0, 0}};
+	const struct segment *s;
+	uint64_t end;
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	/* the initrd stays, above or below the kernel; or moves to the top */
+	for (unsigned i = 0; i < 3; i++) {
+		static const uint64_t place[] = {6 * GIB + 0x40000000 - 0x3000, 6 * GIB + 0x1000, 5 * GIB};
+
+		begin_above(3, SEGUE_LOAD_LINUX_64);
+		w.job.bundle.initrd = world_part(&w, initrd, sizeof initrd, place[i]);
+		load_64();
+		s = world_segment(&w, "initrd");
+		assert_int_equal(s->dest, i == 2 ? 7 * GIB - 0x3000 : place[i]);
+		assert_int_equal(le32(page_64() + 0x218) + ((uint64_t)le32(page_64() + 0xc0) << 32), s->dest);
+		check_above(6 * GIB + 0x200000, "");
+		end = world_segment(&w, "Linux boot parameters")->dest + 0x2000;
+		check_both_maps(6 * GIB + 0x200000, end, s->dest, s->dest + sizeof initrd);
+	}
+	/* no part lies where the kernel goes: each that does makes way */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = more;
+	w.args.target_memory_count = 3;
+	w.extents[0].addr = 4 * GIB + 0x1ffff1;
+	world_module(&w, initrd, 0x300001, 4 * GIB + 0x900000);
+	world_module(&w, initrd, 5, 5 * GIB);
+	load_64();
+	check_above(4 * GIB + 0xe00000, "");
+	assert_int_equal(world_segment(&w, "initrd")->dest, 16 * GIB - 0x301000);
+	/* several tables of each level: one for 512 GiB and one for 1 GiB are shared */
+	check_both_maps(4 * GIB + 0xe00000, 4 * GIB + 0x1602000, 16 * GIB - 0x301000, 16 * GIB);
+	/* nor does a segment */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	more[2].start = 16 * GIB - 0x900000 - 0x300000;
+	w.args.target_memory = more + 2;
+	w.args.target_memory_count = 1;
+	world_module(&w, initrd, 0x300000, 5 * GIB);
+	load_64();
+	check_above(more[2].start, "");
+	assert_int_equal(world_segment(&w, "initrd")->dest, 16 * GIB - 0x300000);
+	more[2].start += 0x200000;
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = more + 2;
+	w.args.target_memory_count = 1;
+	world_module(&w, initrd, 0x300000, 5 * GIB);
+	refused(SEGUE_E_LINUX_INITRD, "3145728 bytes, aligned to 0x1000, between 0x100000 and ");
+}
+
+static void test_no_room_above(void **state)
+{
+	static const struct segue_range high = {6 * GIB, 7 * GIB, 0, 0};
+	static const struct segue_range wide[] = {{0x10000, 0xa0000, 0, 0}, {9 * GIB, 16 * GIB, 0, 0}};
+	static const struct segue_range exact[] = {{0x10000, 0xa0000, 0, 0}, {0x1000000, 0x1800000, 0, 0}, {6 * GIB, 7 * GIB, 0, 0}};
+	static const struct segue_range workspace_only[] = {
+		{0x10000, 0xa0000, 0, 0}, {WORKSPACE_PHYS, WORKSPACE_PHYS + WORKSPACE_SIZE, 0, 0}, {6 * GIB, 7 * GIB, 0, 0},
+	};
+	static uint8_t large[WORKSPACE_SIZE - 0x3000];
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	/* room below for the kernel, and for nothing else */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = exact;
+	w.args.target_memory_count = 3;
+	load_64();
+	check_above(6 * GIB, "");
+	begin_above(1, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = exact;
+	w.args.target_memory_count = 3;
+	refused(SEGUE_E_NO_PLACE, "64-bit tables");
+	begin_above(3, 0);
+	w.args.target_memory = exact;
+	w.args.target_memory_count = 3;
+	load_64();
+	check_above(6 * GIB, "");
+	/* the tables cannot stay where the initrd goes */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = workspace_only;
+	w.args.target_memory_count = 3;
+	load_64();
+	assert_in_range(world_segment(&w, "64-bit tables")->dest, WORKSPACE_PHYS, WORKSPACE_PHYS + WORKSPACE_SIZE - 0x8000);
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = workspace_only;
+	w.args.target_memory_count = 3;
+	w.job.bundle.initrd = world_part(&w, large, sizeof large, INITRD_PHYS);
+	refused(SEGUE_E_NO_PLACE, "64-bit tables 0: 32768 bytes");
+	/* kernels that cannot lie there */
+	begin_above(1, SEGUE_LOAD_LINUX_64);
+	refused(SEGUE_E_LINUX_PLACE, "below 4 GiB, and it cannot lie above: bit 1 of its xloadflags is 0");
+	begin_above(1, 0);
+	refused(SEGUE_E_LINUX_PLACE, "8388608 bytes, aligned to 0x200000, between 0x1000000 and 0xfffff000; the largest free piece has 0");
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	kernel[0x234] = 0;
+	refused(SEGUE_E_LINUX_PLACE, "bytes, aligned to 0x1, between 0x100000 and ");
+	/* mem= ends the RAM above too */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	world_cmdline(&w, "mem=6155M");
+	load_64();
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	world_cmdline(&w, "mem=6154M");
+	refused(SEGUE_E_LINUX_PLACE, "8396800 bytes, aligned to 0x200000, between 0x1000000 and 0x180a00000; the largest free piece has 8388608");
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	world_cmdline(&w, "mem=6145M");
+	refused(SEGUE_E_LINUX_PLACE, "between 0x1000000 and 0x180100000; the largest free piece has 0");
+	/* of 7 GiB, the largest piece that is on such a boundary has 7 GiB */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = wide;
+	w.args.target_memory_count = 2;
+	w.job.bundle.initrd = world_part(&w, initrd, 8 * GIB, 16 * GIB);
+	refused(SEGUE_E_LINUX_INITRD, "8589934592 bytes, aligned to 0x1000, between 0x100000 and 0x400000000000; the largest free piece has 7507795968");
+	/* all of target memory is above: Linux will miss low memory, and only a Linux finds room there */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = &high;
+	w.args.target_memory_count = 1;
+	load_64();
+	check_above(6 * GIB, "");
+	assert_int_equal(w.warnings, 1);
+	assert_non_null(strstr(w.warning, "Linux may panic without 64 KiB to 640 KiB"));
+	begin_above(1, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = &high;
+	w.args.target_memory_count = 1;
+	refused(SEGUE_E_LINUX_PLACE, "bit 1 of its xloadflags is 0");
+}
+
 /* Without the flag. */
 static void test_by_itself(void **state)
 {
@@ -511,6 +760,95 @@ static void test_purgatory(void **state)
 	segue_unload(workspace);
 }
 
+/* All of segue_load() for a kernel above 4 GiB. */
+static void test_purgatory_above(void **state)
+{
+	static const struct segue_range with_low[] = {{0x10000, 0xa0000, 0, 0}, {0x1000000, 0x1400000, 0, 0}, {6 * GIB, 7 * GIB, 0, 0}};
+	static const uint8_t digest[32];
+	struct segue_description d = {.struct_size = sizeof d};
+	struct segue_move_description move;
+	struct segue_load_args args;
+	struct segue_extent extent = {5 * GIB + 8, sizeof initrd};
+	struct segue_part module = {.data = initrd, .size = sizeof initrd, .extents = &extent, .extent_count = 1};
+	const struct purgatory_params *params;
+	const struct loaded *loaded;
+	const struct long_entry *entry;
+	uint64_t copied = 0, zeroed = 0;
+	const struct list *list;
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	load_all(&args, &module, SEGUE_LOAD_LINUX_64);
+	segue_unload(workspace);
+	params = (const void *)(workspace + PURGATORY_PARAMS_AT);
+	loaded = (const void *)(workspace + LOADED_AT);
+	entry = (const void *)(workspace + segue_purgatory_long_mode.at);
+	args.target_memory = low_and_high;
+	args.target_memory_count = 2;
+	args.digest = digest;
+	assert_int_equal(segue_load(&args), SEGUE_OK);
+	assert_int_equal(params->flags & (PURGATORY_LONG_MODE | PURGATORY_HIGH), PURGATORY_LONG_MODE | PURGATORY_HIGH);
+	assert_int_equal(entry->rip, 6 * GIB + 0x200200);
+	assert_int_equal(entry->registers[6], 6 * GIB + 0xa00000);
+	assert_int_equal(segue_describe(workspace, &d), SEGUE_OK);
+	assert_int_equal(d.long_mode, 1);
+	assert_int_equal(d.entry, 0x80200200);
+	assert_int_equal(d.entry_high, 1);
+	assert_int_equal(d.purgatory, WORKSPACE_PHYS);
+	assert_int_equal(d.needs_memory, 0x800000);
+	for (size_t i = 0; segue_move_at(workspace, i, &move) == SEGUE_OK; i++) {
+		assert_true(move.dest >= 6 * GIB + 0x200000);
+		/* high.asm copies pieces upwards */
+		assert_true(move.kind == SEGUE_MOVE_KIND_ZERO || move.source + move.size <= move.dest || move.dest + move.size <= move.source);
+		copied += move.kind == SEGUE_MOVE_KIND_COPY ? move.size : 0;
+		zeroed += move.kind == SEGUE_MOVE_KIND_ZERO ? move.size : 0;
+	}
+	assert_int_equal(copied, CODE_SIZE + sizeof initrd + 0x1001);
+	assert_int_equal(zeroed, 0x3000 - sizeof initrd);
+	list = &loaded->arrangement->list;
+	assert_int_equal(list->count, list->moves + 2);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct segue_move *sum = &list->pages[(list->moves + i) / LIST_MOVES].moves[(list->moves + i) % LIST_MOVES];
+
+		assert_int_equal(sum->op, SEGUE_MOVE_DIGEST);
+		assert_int_equal(sum->dst, i == 0 ? 6 * GIB + 0x200000 : 7 * GIB - 0x3000);
+		assert_int_equal(sum->size, i == 0 ? CODE_SIZE : sizeof initrd);
+	}
+	segue_unload(workspace);
+
+	/* the catcher's RAM is below 4 GiB, above 1 MiB */
+	args.flags |= SEGUE_LOAD_CATCHER;
+	w.errors = 0;
+	assert_int_equal(segue_load(&args), SEGUE_E_NO_PLACE);
+	assert_int_equal(w.errors, 1);
+	assert_non_null(strstr(w.error, "catcher 0: 16384 bytes, aligned to 0x4000, between 0x100000 and 0xfffff000"));
+	args.target_memory = with_low;
+	args.target_memory_count = 3;
+	assert_int_equal(segue_load(&args), SEGUE_OK);
+	assert_int_equal(entry->rip, 6 * GIB + 0x200);
+	assert_in_range(loaded->job.catcher_dest, 0x1000000, 0x1400000 - CATCHER_SIZE);
+	segue_unload(workspace);
+
+	/* what such a target cannot have */
+	args.flags = SEGUE_LOAD_LINUX_64 | SEGUE_LOAD_RETURN;
+	args.digest = NULL;
+	assert_int_equal(segue_load(&args), SEGUE_E_RETURN);
+	assert_non_null(strstr(w.error, "target_memory, range 2, has RAM above"));
+	args.target_memory = with_low + 2;
+	args.target_memory_count = 1;
+	assert_int_equal(segue_load(&args), SEGUE_E_TARGET_MEMORY);
+	/* a kernel of another protocol, and one for the 32-bit entry */
+	args.flags = 0;
+	kernel[0x236] = 1;
+	assert_int_equal(segue_load(&args), SEGUE_E_TARGET_MEMORY);
+	assert_non_null(strstr(w.error, "no RAM below 4 GiB"));
+	memset(kernel + 0x202, 0, 4);
+	memcpy(kernel, "\177ELF\1\1\1", 7);
+	assert_int_equal(segue_load(&args), SEGUE_E_TARGET_MEMORY);
+	assert_non_null(strstr(w.error, "no RAM below 4 GiB"));
+}
+
 /* The bytes above 4 GiB that the list's DIGEST entries cover, which follow each other from start on. */
 static uint64_t digested(uint64_t start)
 {
@@ -619,7 +957,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_state), cmocka_unit_test(test_boot_params), cmocka_unit_test(test_stays_high),
 		cmocka_unit_test(test_moves), cmocka_unit_test(test_limits), cmocka_unit_test(test_by_itself),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_purgatory), cmocka_unit_test(test_large),
+		cmocka_unit_test(test_above), cmocka_unit_test(test_boot_params_above), cmocka_unit_test(test_both_above),
+		cmocka_unit_test(test_no_room_above),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_purgatory), cmocka_unit_test(test_purgatory_above), cmocka_unit_test(test_large),
 		cmocka_unit_test(test_workspace_of_a_large_initrd),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,8 @@ fault:
 	mov [qword ABSENT], rax
 %elifdef CASE_SELECTOR
 	mov ds, [rel selector]
+%elifdef CASE_FETCH
+	jmp [rel absent]
 %elifdef CASE_DIVIDE
 	div qword [rel zero]
 %elifdef CASE_SPIN
@@ -101,6 +103,8 @@ selector:
 	dw 0x30
 zero:
 	dq 0
+absent:
+	dq ABSENT
 	; Not by ALIGN, which would align the file's start too.
 	times 4096 - ($ - code) db 0
 table:
