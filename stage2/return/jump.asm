@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; build/jump.elf: what a Linux with CONFIG_KEXEC_JUMP (amd64) starts by kexec --load-preserve-context --args-none to come back to
-; its host, and through which it is entered again (include/README.md, "Linux as a subroutine"). jump.sh loads it.
+; its host, and through which it is entered again (include/README.md, "A Linux that is called again"). jump.sh loads it.
 ;
 ; The last two dwords of the file are its arguments: the return address (segue_target.h), and a word for the host.
 ;
