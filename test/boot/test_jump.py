@@ -124,16 +124,14 @@ def test_entry_state(cpu, initrds):
         assert left["RIP"] == entry
         linux, = struct.unpack("<Q", stub.read_mem(left["RSP"], 8))
         stub.clear_break(entry)
-        # A number of this Linux's CPU that the host and purgatory do not know
-        if cpu == "max":
-            run_here(stub, WRMSR, ecx=MSR_TSC_AUX, eax=0x5a, edx=0)
-        pat = read_msr(stub, MSR_PAT)
+        # As another Linux could leave them; this one leaves what is there at reset.
+        msrs = {MSR_PAT: 0x0007010500070106, **({MSR_TSC_AUX: 0x5a} if cpu == "max" else {})}
+        for number, value in msrs.items():
+            run_here(stub, WRMSR, ecx=number, eax=value & 0xffffffff, edx=value >> 32)
         stub.break_at(linux)
         stub.cont(timeout=60)
         found = stub.info_registers()
-        assert read_msr(stub, MSR_PAT) == pat
-        if cpu == "max":
-            assert read_msr(stub, MSR_TSC_AUX) == 0x5a
+        assert {number: read_msr(stub, number) for number in msrs} == msrs
         called_from, = struct.unpack("<Q", stub.read_mem(found["RSP"], 8))
     assert found["RIP"] == linux
     for each in ("CR0", "CR4", "EFER"):
