@@ -17,7 +17,7 @@
 ;               - with the CS and SS of Linux, 0x10 and 0x18, because it does not load CS anew; EFLAGS 2;
 ;               - with CR0, CR4, EFER, IA32_PAT and IA32_TSC_AUX as Linux has left them. Its own page tables need EFER.NXE and
 ;                 CR4.LA57 before it restores its registers, and no step of its own restores IA32_TSC_AUX.
-;             No register counts; Linux restores its own.
+;             The other registers may be anything; Linux restores its own.
 ; There is no IDT here, as in this part of Linux itself: an NMI is a shutdown.
 
 %include "machine/serial.inc"
@@ -36,7 +36,7 @@ MSR_TSC_AUX	equ 0xc0000103
 EXTENDED_FEATURES equ 0x80000001 ; leaf
 CPUID_RDTSCP	equ 1 << 27		; EDX of that leaf
 
-; Video memory: RAM nowhere, so kexec always chooses another place.
+; Video memory: it is never RAM, so kexec always chooses another place.
 LINKED_AT	equ 0xa0000
 
 	org LINKED_AT
