@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ;
 ; build/jump.elf: what a Linux with CONFIG_KEXEC_JUMP (amd64) starts by kexec --load-preserve-context --args-none to come back to
-; its host, and through which it is entered again (include/README.md, "Linux as a subroutine"). jump.sh loads it.
+; its host, and through which it is entered again (include/README.md, "A Linux that is called again"). jump.sh loads it.
 ;
 ; The last two dwords of the file are its arguments: the return address (segue_target.h), and a word for the host.
 ;
@@ -17,7 +17,7 @@
 ;               - with the CS and SS of Linux, 0x10 and 0x18, because it does not load CS anew; EFLAGS 2;
 ;               - with CR0, CR4, EFER, IA32_PAT and IA32_TSC_AUX as Linux has left them. Its own page tables need EFER.NXE and
 ;                 CR4.LA57 before it restores its registers, and no step of its own restores IA32_TSC_AUX.
-;             No register counts; Linux restores its own.
+;             The other registers may be anything; Linux restores its own.
 ; There is no IDT here, as in this part of Linux itself: an NMI is a shutdown.
 
 %include "machine/serial.inc"
@@ -36,7 +36,7 @@ MSR_TSC_AUX	equ 0xc0000103
 EXTENDED_FEATURES equ 0x80000001 ; leaf
 CPUID_RDTSCP	equ 1 << 27		; EDX of that leaf
 
-; Video memory: RAM nowhere, so kexec always chooses another place.
+; Video memory: it is never RAM, so kexec always chooses another place.
 LINKED_AT	equ 0xa0000
 
 	org LINKED_AT

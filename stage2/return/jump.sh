@@ -4,8 +4,7 @@
 # In a Linux (amd64, CONFIG_KEXEC_JUMP) that a host has called with segue_call(): comes back to the host with a word (0 if none is
 # given), and when the host calls again goes on here. Prints the host's new word, if there is a devmem.
 #
-# Needs jump.elf beside it, kexec (kexec-tools for amd64), /proc, /sys, root, and 32 KiB for a file in /tmp or $TMPDIR. All in the
-# 64 KiB that kexec gets of the end of Linux's memory below 4 GiB is as before after the return.
+# Needs jump.elf beside it, kexec (kexec-tools for amd64), /proc, /sys, root, and /tmp or $TMPDIR for a small file.
 set -eu
 
 die() {
@@ -14,7 +13,7 @@ die() {
 }
 
 here=$(dirname "$0")
-echo "${1-0}" | grep -qxE '0x[0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9}' || die "$1 is no number of 32 bits, decimal or 0x..."
+printf %s "${1-0}" | tr '\n' ' ' | grep -qxE '0x[0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9}' || die "$1 is no number of 32 bits, decimal or 0x..."
 word=$((${1-0}))
 [ $word -lt $((1 << 32)) ] || die "$1 has more than 32 bits"
 [ -r /proc/cmdline ] || die "/proc is not mounted"
@@ -33,20 +32,11 @@ fi
 # field OFFSET
 field() { $devmem $((block + $1)) 32; }
 
-# The last 64 KiB of RAM below 4 GiB, on a page boundary
-room=65536
-end=0
-while read -r range colon type; do
-	[ "$type" = "System RAM" ] || continue
-	from=$((0x${range%-*})) to=$((0x${range#*-} + 1))
-	if [ $to -le $((1 << 32)) ] && [ $((to - from)) -ge $room ]; then
-		end=$to
-	fi
-done <<RANGES
-$(grep -v '^ ' /proc/iomem)
-RANGES
-[ $end != 0 ] || die "/proc/iomem shows no 64 KiB of System RAM below 4 GiB; is this root?"
-end=$((end & ~4095))
+# 64 KiB at the start of Linux's code. While jump.elf runs, Linux keeps elsewhere what was in its place. That must not be a page table
+# or the GDT, which jump.elf reads (linux_gdt.inc), and Linux's code holds neither.
+code=$(sed -n 's/^ *\([0-9a-f]*\)-.* : Kernel code$/\1/p' /proc/iomem)
+start=$(((0x${code:-0} + 4095) & ~4095))
+[ $start != 0 ] || die "/proc/iomem does not show where Linux's code lies; is this root?"
 
 # little_endian NUMBER: its 4 bytes
 little_endian() {
@@ -58,6 +48,7 @@ little_endian() {
 # The file's last 8 bytes are its arguments.
 file=$(mktemp "${TMPDIR:-/tmp}/jump.XXXXXX")
 trap 'rm -f "$file"' EXIT
+trap 'exit 1' HUP INT TERM
 size=$(($(wc -c <"$here/jump.elf") - 8))
 {
 	head -c $size "$here/jump.elf"
@@ -65,9 +56,10 @@ size=$(($(wc -c <"$here/jump.elf") - 8))
 	little_endian $word
 } >"$file"
 
+# A devmem serves only with a /dev/mem.
 before=none
-[ -z "$devmem" ] || before=$(field 16)
-kexec --load-preserve-context --args-none --mem-min=$((end - room)) --mem-max=$((end - 1)) "$file" ||
+[ -z "$devmem" ] || before=$(field 16 2>/dev/null) || devmem=
+kexec --load-preserve-context --args-none --mem-min=$start --mem-max=$((start + 65535)) "$file" ||
 	die "kexec has not loaded it; the kernel needs CONFIG_KEXEC_JUMP, and kexec must be that for amd64"
 # kexec says that it failed when it returns, which it does here.
 said=$(kexec -e -x 2>&1) || :

@@ -17,8 +17,8 @@ from qemu import BUILD, ROOT, ovmf
 COLUMNS = "{:34} {:8} {:>7}  {}"
 # Files in which every cell that goes from a host into a target has a row in the table (fixture row); the others are
 # counted.
-HOST_FILES = ("test_hosts", "test_cpus", "test_devices", "test_catcher", "test_bios_host", "test_window", "test_fiwix", "test_calls",
-              "test_call_state", "test_call_window", "test_linux_calls", "test_crash")
+HOST_FILES = ("test_hosts", "test_cpus", "test_devices", "test_catcher", "test_bios_host", "test_window", "test_fiwix",
+              "test_calls", "test_call_state", "test_call_window", "test_linux_calls", "test_jump", "test_crash")
 # File -> number of its tests that only --full runs
 LEFT = collections.Counter()
 

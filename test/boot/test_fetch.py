@@ -159,6 +159,12 @@ def test_no_archive(machine):
                                            f"no Debian mirror is known: {none}; SEGUE_DEBIAN_MIRROR names one")})
 
 
+def test_all_builds_nothing(machine):
+    """`make bench` fetches all, and does not ask for what a build of Linux needs."""
+    _, failed = machine.fetch("--all")
+    assert "kexec-amd64" in failed and "linux-jump" not in failed
+
+
 def test_debian_12_is_asked_of_every_mirror(machine):
     """Only Debian's own mirrors are asked, not those of others or of its security team. These have no Debian 12."""
     mirrors = [machine.archive("Debian"), machine.archive("Debian")]
