@@ -34,7 +34,7 @@ ASM_x86_64 := $(patsubst %.asm,$(B)/x86_64/%.o,$(SEGUE_EMBED) $(SEGUE_ASM_x86_64
 LIBRARIES := libsegue.a libsegue-codes.a libsegue-memory.a
 .PHONY: all
 all: $(B)/.need
-all: $(foreach each,i386 x86_64,$(LIBRARIES:%=$(B)/$(each)/%)) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue $(B)/return.elf $(B)/jump.elf budgets ## build everything (the default)
+all: $(foreach each,i386 x86_64,$(LIBRARIES:%=$(B)/$(each)/%)) $(B)/segue.elf $(B)/mbr.bin $(B)/boot.img $(B)/segue $(B)/return.elf $(B)/jump.elf $(B)/jump.sh $(B)/host_memory.sh budgets ## build everything (the default)
 # Names the packages that are missing, before a compiler fails.
 $(B)/.need: test/need
 	@test/need build --say
@@ -143,6 +143,9 @@ $(B)/return.elf: stage2/return/stub.asm $(ASM_INCLUDES)
 	$(call assemble,bin)
 $(B)/jump.elf: stage2/return/jump.asm $(ASM_INCLUDES)
 	$(call assemble,bin)
+$(B)/jump.sh $(B)/host_memory.sh: $(B)/%: stage2/return/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
 
 # ---- segue.elf: stage 2 alone ----
 # _asm: a C file and an assembly file may have the same name.
@@ -232,7 +235,7 @@ INSTALL ?= install
 ARCHES := i386 x86_64
 VERSION := $(shell sed -n 's/^#define SEGUE_VERSION_STRING "\(.*\)"/\1/p' include/segue.h)
 INSTALL_PROGRAMS := bin/segue
-INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/segue/return.elf share/segue/jump.elf share/segue/jump.sh share/segue/crashkit.sh share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
+INSTALL_DATA := include/segue/segue.h include/segue/segue_target.h include/segue/segue_core.h share/segue/segue.elf share/segue/return.elf share/segue/jump.elf share/segue/jump.sh share/segue/host_memory.sh share/segue/crashkit.sh share/man/man1/segue.1 share/man/man3/segue.h.3 $(ARCHES:%=share/pkgconfig/segue-%.pc) \
 	$(foreach each,$(ARCHES),$(LIBRARIES:%=lib/segue/$(each)/%))
 # Our own folders, the inner ones first.
 INSTALL_FOLDERS := include/segue share/segue $(ARCHES:%=lib/segue/%) lib/segue
@@ -244,7 +247,7 @@ $(B)/segue-%.pc: include/segue.h Makefile
 		'Name: segue-$*' 'Description: hands a running machine from one kernel to the next; for a kernel on $*' \
 		'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lsegue' > $@
 # Below PREFIX, and in this tree.
-installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue_target.h include/segue_core.h include/segue.h.3 disk/segue.1 disk/crashkit.sh stage2/return/jump.sh),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
+installed_from = $(or $(filter %/$(notdir $(1)),include/segue.h include/segue_target.h include/segue_core.h include/segue.h.3 disk/segue.1 disk/crashkit.sh),$(B)/$(if $(filter lib/%,$(1)),$(1:lib/segue/%=%),$(notdir $(1))))
 .PHONY: install uninstall
 install: all $(ARCHES:%=$(B)/segue-%.pc) ## into PREFIX (/usr/local), below DESTDIR
 	$(Q)$(foreach each,$(INSTALL_PROGRAMS),$(INSTALL) -D -m 755 $(call installed_from,$(each)) '$(DESTDIR)$(PREFIX)/$(each)' &&) \

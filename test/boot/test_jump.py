@@ -32,7 +32,7 @@ def initrds(targets, tmp_path_factory):
         if done.returncode:
             pytest.skip(done.stderr.strip())
     tree = tmp_path_factory.mktemp("jump")
-    files = {os.path.join(BUILD, "jump.elf"): "jump.elf", os.path.join(ROOT, "stage2/return/jump.sh"): "jump.sh",
+    files = {os.path.join(BUILD, "jump.elf"): "jump.elf", os.path.join(BUILD, "jump.sh"): "jump.sh", os.path.join(BUILD, "host_memory.sh"): "host_memory.sh",
              os.path.join(ROOT, "test/targets/initramfs/jump"): "init", os.path.join(ROOT, "test/targets/initramfs/lent.sh"): "lent.sh",
              at("kexec-amd64/sbin/kexec"): "bin/kexec"}
     for folder, _, names in os.walk(at("kexec-amd64")):
@@ -78,6 +78,7 @@ def test_linux_is_called_again(mode, cpu, more, initrds, row):
         assert said.count("linux: x86_64, 1 CPU, ") == 1
         told = re.findall(r"^host: call (\d+), word (\w+)$", said, re.MULTILINE)
         assert [int(number) for number, _ in told] == list(range(CALLS))
+        assert int(re.search(r"^linux: first word (\w+)$", said, re.MULTILINE)[1], 16) == int(told[0][1], 16)
         words = [int(each or "0", 16) for each in re.findall(r"^linux: said (\w*)$", said, re.MULTILINE)]
         assert words == [0 if number == "2" else int(each, 16) for number, each in told[1:]]
         assert "\njump.sh: kexec failed: Device or resource busy\n" in said

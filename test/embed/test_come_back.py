@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""README's section "Come back" and include/README.md's target in long mode, taken at their word: a host and a target that are made
-of those lines, linked, booted, and called several times."""
+"""README's section "Come back", and include/README.md's target in long mode and host of a Linux, taken at their word: a host and a target
+that are made of those lines, linked, booted, and called several times."""
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -11,6 +12,8 @@ import embed
 from embed import ARCHES, GCC, HERE, ROOT, run
 from images import Part, qemu_kernel, small_elf
 from qemu import Qemu
+from test_crash import LINUX, pack
+from test_linux_calls import pack_come_back
 from test_minimal import WAYS
 
 ADDRESS = 0x1000000
@@ -21,15 +24,21 @@ RET = b"\xc3"
 OVER = "the target cannot be entered again: it came back with ESP 0x[0-9a-f]+ and the return address "
 
 
-def host(asks=ASKS):
-    """The sample of "Embed", changed as "Come back" says."""
+def host(asks=ASKS, linux=False):
+    """The sample of "Embed", changed as "Come back" says, or as "Linux as a subroutine"."""
     declared, body = embed.readme_block('#include "segue.h"').split("/* Starts the kernel in blob.")
     size = re.search(r"`(SEGUE_WORKSPACE_SIZE_RETURN\(.*?\))`", (ROOT / "README.md").read_text())[1]
     declared = declared.replace("SEGUE_WORKSPACE_SIZE(1)", size)
     body = body.replace("\terror = segue_load(&args);\n", "\tlet_it_return(&args);\n\terror = segue_load(&args);\n")
     body = re.sub(r"\tif \(segue_ready\(.*?\tprint\(why\);\n", lambda _: asks, body, flags=re.DOTALL).replace("\tconst char *why;\n", "")
     assert "SIZE_RETURN" in declared and body.count("let_it_return") == 1 and asks in body and "why" not in body
-    return declared + embed.readme_block("static unsigned char staging[") + "/* Starts the kernel in blob." + body
+    lets = embed.readme_block("static unsigned char staging[")
+    if linux:
+        mine = re.search(r"`(SEGUE_WORKSPACE_SIZE_RETURN\(1, 26\) \+ SEGUE_WORKSPACE_SIZE_CORE\(64\))` bytes, and call `let_linux",
+                         (ROOT / "include/README.md").read_text())[1]
+        declared, body = declared.replace(size, mine), body.replace("let_it_return", "let_linux_return")
+        lets = embed.readme_block("static unsigned char base_memory[") + "\n" + lets[lets.index("static uint32_t ask_kernel"):]
+    return declared + lets + "/* Starts the kernel in blob." + body
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +67,10 @@ def make_host(tmp_path, prefix, objects):
     return lambda *cell: build_host(tmp_path, prefix, objects, *cell)
 
 
-def build_host(folder, prefix, objects, way, arch, cc, asks=ASKS):
+def build_host(folder, prefix, objects, way, arch, cc, asks=ASKS, linux=False):
     for each in ("main.c", "kernel.ld", f"boot_{arch}.asm"):
         shutil.copy(HERE / "minimal" / each, folder)
-    (folder / "start_kernel.c").write_text(host(asks))
+    (folder / "start_kernel.c").write_text(host(asks, linux))
     lines = embed.readme_block("SEGUE_DIR :=" if way == "vendored" else "CFLAGS +=").replace("i386", arch)
     (folder / "Makefile").write_text(f"ARCH := {arch}\nSEGUE_OBJDIR := {objects(arch, cc)}\n" + (HERE / "minimal/host.mk").read_text() + lines)
     if way == "vendored":
@@ -114,6 +123,23 @@ def test_answers(tmp_path, make_host, prefix, way, arch, cc, flags):
 
 
 @pytest.mark.parametrize("arch", ARCHES)
+def test_linux_answers(tmp_path, make_host, arch):
+    """Debian's Linux answers once, through return.elf."""
+    for command in (["test/targets/fetch", os.path.dirname(LINUX["amd64"][0])], ["test/targets/initramfs/build", "small"]):
+        done = subprocess.run([ROOT / command[0], *command[1:]], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip((done.stderr or done.stdout).strip())
+    (tmp_path / "tree").mkdir()
+    bundle = pack(LINUX["amd64"][0], pack_come_back(tmp_path / "tree"), str(tmp_path))
+    kernel = make_host("vendored", arch, "gcc", ASKS, True)
+    with Qemu(f"come-back-linux-{arch}", memory="256M", cpu="max",
+              **qemu_kernel(Part(str(kernel)), [Part(bundle, "console=ttyS0 quiet lent.word=600d")])) as vm:
+        vm.wait_for("^answer 00000000$", timeout=90, but_not="^(it was refused|segue: .*|LINUX-BAD .*|.*Kernel panic.*)")
+        said = vm.serial()
+    assert re.findall(r"^(linux|answer):? (\w+)", said, re.MULTILINE)[:3] == [("linux", "x86_64"), ("answer", "0000600d"), ("answer", "00000000")]
+
+
+@pytest.mark.parametrize("arch", ARCHES)
 def test_after_another_load(tmp_path, make_host, prefix, arch):
     """The blob's memory is unchanged after the calls, so it can be loaded again. The target then begins anew."""
     again = ASKS + "\tsegue_unload(workspace);\n\tif (segue_load(&args) != SEGUE_OK)\n\t\treturn;\n"
@@ -156,10 +182,10 @@ STANDARDS = (("gcc", "-std=c89"), ("gcc", "-std=c11"), ("clang", "-std=c89"), ("
 
 
 @pytest.mark.parametrize("compiler", STANDARDS, ids=" ".join)
-@pytest.mark.parametrize("side, bits", (("host", 32), ("host", 64), ("target", 32)))
+@pytest.mark.parametrize("side, bits", (("host", 32), ("host", 64), ("linux", 32), ("linux", 64), ("target", 32)))
 def test_the_lines_are_clean(tmp_path, side, compiler, bits):
     file = tmp_path / ("sample.cc" if compiler[0] == "g++" else "sample.c")
-    file.write_text(host("\tif (ask_kernel(1) == 0)\n\t\tprint(\"no answer\");\n") if side == "host" else
+    file.write_text(host("\tif (ask_kernel(1) == 0)\n\t\tprint(\"no answer\");\n", side == "linux") if side != "target" else
                     embed.readme_block('#include "segue_target.h"'))
     # C++ calls a partial initializer a mistake, {0} as well.
     extra = () if compiler[0] == "g++" else ("-Wextra",)

@@ -8,7 +8,7 @@ import pytest
 import embed
 from embed import ARCHES, ROOT, run
 
-FILES = {"bin/segue", "include/segue/segue.h", "include/segue/segue_target.h", "include/segue/segue_core.h", "share/segue/segue.elf", "share/segue/return.elf", "share/segue/jump.elf", "share/segue/jump.sh", "share/segue/crashkit.sh", "share/man/man1/segue.1", "share/man/man3/segue.h.3",
+FILES = {"bin/segue", "include/segue/segue.h", "include/segue/segue_target.h", "include/segue/segue_core.h", "share/segue/segue.elf", "share/segue/return.elf", "share/segue/jump.elf", "share/segue/jump.sh", "share/segue/host_memory.sh", "share/segue/crashkit.sh", "share/man/man1/segue.1", "share/man/man3/segue.h.3",
          *(f"lib/segue/{arch}/{name}.a" for arch in ARCHES for name in ("libsegue", "libsegue-codes", "libsegue-memory")),
          *(f"share/pkgconfig/segue-{arch}.pc" for arch in ARCHES)}
 
