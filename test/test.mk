@@ -199,6 +199,8 @@ check: ## everything that needs no human; installs what it lacks; ends in one li
 	@$(MAKE) --no-print-directory check-now
 check-all: ## the same with the whole matrix of boots
 	@test/need check-all
+	@# It is built for minutes, beside no boot. If it cannot be had, its tests are skipped.
+	-@test/targets/fetch linux-jump
 	@$(MAKE) --no-print-directory check-now CHECK=--full
 check-quick: ## two minutes of it, for the edit cycle: source, unit, a shorter planner, some boots
 	@test/need check
