@@ -22,7 +22,7 @@ WHY = "as the lines say"
 def host():
     """The sample of "Embed", changed as "Crash dumps" says. It panics as soon as Linux is loaded."""
     declared, body = embed.readme_block('#include "segue.h"').split("/* Starts the kernel in blob.")
-    size = re.search(r"`(SEGUE_WORKSPACE_SIZE_RETURN\(1, 26\).*?)`", (ROOT / "include/README.md").read_text(), re.DOTALL)[1]
+    size = re.search(r"`(SEGUE_WORKSPACE_SIZE_RETURN\(1, 26\)[^`]*SIZE_CRASH[^`]*)`", (ROOT / "include/README.md").read_text())[1]
     declared = declared.replace("SEGUE_WORKSPACE_SIZE(1)", size)
     body = body.replace("\terror = segue_load(&args);\n", "\tprepare_crash(&args);\n\terror = segue_load(&args);\n")
     body = re.sub(r"\tif \(segue_ready\(.*?\tsegue_unload\(workspace\);\n", f'\tcrash("{WHY}");\n', body, flags=re.DOTALL)
