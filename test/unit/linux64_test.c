@@ -550,7 +550,10 @@ static void test_both_above(void **state)
 static void test_odd_places_above(void **state)
 {
 	static struct segue_range odd[] = {{0x10000, 0xa0000, 0, 0}, {6 * GIB + 0x100, 7 * GIB, 0, 0}};
+	static const struct segue_range kept = {0x100000, 0x8000000, 0, 0};
 	static char line[2048];
+	const struct segment *s;
+	unsigned reserved = 0;
 
 	(void)state;
 	if (!HAS_HIGH)
@@ -581,6 +584,21 @@ static void test_odd_places_above(void **state)
 	assert_int_equal(w.job.entry.wide->registers[6], 6 * GIB + 0x1003000);
 	assert_int_equal(w.job.entry.wide->rip, 6 * GIB + 0x803200);
 	assert_int_equal(le32(page_64() + 0x230), 16);
+	/* what the host keeps is RAM of the target's all the same, except the tables */
+	begin();
+	w.args.keep = &kept;
+	w.args.keep_count = 1;
+	load_64();
+	s = world_segment(&w, "64-bit tables");
+	assert_in_range(s->dest, WORKSPACE_PHYS, WORKSPACE_PHYS + WORKSPACE_SIZE - 0x8000);
+	for (unsigned i = 0; i < page_64()[0x1e8]; i++) {
+		const uint8_t *e = page_64() + 0x2d0 + i * 20;
+
+		reserved += le64(e) == s->dest && le64(e + 8) == 0x8000 && le32(e + 16) == 2;
+		if (le32(e + 16) == 1)
+			assert_true(le64(e) + le64(e + 8) <= s->dest || le64(e) >= s->dest + 0x8000);
+	}
+	assert_int_equal(reserved, 1);
 }
 
 static void test_no_room_above(void **state)
