@@ -541,7 +541,7 @@ struct segue_note {
  *
  * The page tables and the GDT (28 KiB, and 4 KiB for each GiB that kernel and initrd touch above 4 GiB) are below 4 GiB, in RAM that
  * the target's map calls reserved, and map the first 4 GiB and what lies above. With a kernel above 4 GiB they stay in the workspace
- * if the target has no RAM for them. The target's map does not call the workspace RAM then.
+ * if the target has no RAM for them. The target's map does not call them RAM there either.
  */
 #define SEGUE_LOAD_LINUX_64     0x4000000u
 /*

@@ -69,21 +69,33 @@ static void go(struct job *job, struct linux_kernel *k, enum way way)
 		k->room_above = segue_linux_room(job);
 }
 
+struct trial {
+	struct job job;
+	struct linux_kernel kernel;
+	struct long_entry entry;
+};
+
 /*
- * In copies of the job and of the kernel: what they take of the arena is taken again later. Returns SEGUE_E_LINUX_PLACE if the kernel
- * has no room, and SEGUE_E_NO_PLACE if something else has none.
+ * In copies of the job and of the kernel, which are in the arena because they are too large for the stack. What is taken of it is taken
+ * again later. Returns SEGUE_E_LINUX_PLACE if the kernel has no room, and SEGUE_E_NO_PLACE if something else has none.
  */
 static int try_to_place(const struct job *job, const struct linux_kernel *k, enum way way)
 {
-	struct job trial = *job;
-	struct linux_kernel kernel = *k;
-	struct long_entry entry;
+	struct log silent = {0};
+	struct arena arena = job->arena;
+	struct trial *trial;
 	int error;
 
-	trial.log = (struct log){0};
-	trial.arena.log = &trial.log;
-	go(&trial, &kernel, way);
-	error = place_all(&trial, &kernel, way == BY_32 ? NULL : &entry);
+	arena.log = &silent;
+	trial = segue_arena_take(&arena, sizeof *trial, sizeof(uint64_t));
+	if (!trial)
+		return SEGUE_E_WORKSPACE_SMALL;
+	trial->job = *job;
+	trial->job.log = silent;
+	trial->job.arena = arena;
+	trial->kernel = *k;
+	go(&trial->job, &trial->kernel, way);
+	error = place_all(&trial->job, &trial->kernel, way == BY_32 ? NULL : &trial->entry);
 	return error == SEGUE_E_LINUX_INITRD || error == SEGUE_E_TOO_LARGE || error == SEGUE_E_NO_PLACE ? SEGUE_E_NO_PLACE : error;
 }
 

@@ -157,7 +157,7 @@ static OUT_OF_LINE void fill_header(uint8_t *page, const struct linux_kernel *k,
 	put_le32(LINUX_AT(page, hdr.ramdisk_image), (uint32_t)k->initrd);
 	put_le32(LINUX_AT(page, hdr.ramdisk_size), (uint32_t)k->initrd_size);
 	if (HIGH_LIMIT > ADDRESS_LIMIT) {
-		put_le32(LINUX_AT(page, ext_cmd_line_ptr), (uint32_t)((uint64_t)k->page >> 32));
+		put_le32(LINUX_AT(page, ext_cmd_line_ptr), (uint32_t)((uint64_t)(k->page + layout->command_line) >> 32));
 		put_le32(LINUX_AT(page, ext_ramdisk_image), (uint32_t)((uint64_t)k->initrd >> 32));
 		put_le32(LINUX_AT(page, ext_ramdisk_size), (uint32_t)((uint64_t)k->initrd_size >> 32));
 	}

@@ -32,7 +32,7 @@ static struct range taken_in(const struct job *job, addr_t start, addr_t end)
 
 static bool find_in(const struct job *job, addr_t start, addr_t end, addr_t size, const struct place *place, addr_t *at)
 {
-	addr_t mask = ~((addr_t)place->align - 1);
+	addr_t mask = ~((addr_t)(place->align < PAGE ? PAGE : place->align) - 1);
 
 	while (start < end && end - start >= size) {
 		struct range taken;

@@ -34,8 +34,15 @@ struct loaded {
 	struct job job;
 	const struct arrangement *arrangement;
 	uint32_t sum;                 /* segue_loaded_sum(), which leaves this field out */
+	struct job before;            /* the job, before segue_load() tries to place the target */
 };
 _Static_assert(offsetof(struct loaded, magic) == 0, "the gates and purgatory find it at LOADED_AT");
+
+/* Of the job of segue_load(), which is in it because the host's stack is small. */
+static inline struct loaded *segue_loaded_of(struct job *job)
+{
+	return (struct loaded *)(void *)((uint8_t *)job - offsetof(struct loaded, job));
+}
 
 /*
  * The sum of the bytes that must not change after segue_load(): all but purgatory's stack and what parking CPUs write (their

@@ -222,7 +222,6 @@ static void write_loaded(const struct arrangement *a, struct loaded *loaded)
 {
 	const struct job *job = a->job;
 
-	loaded->job = *job;
 	loaded->arrangement = a;
 	loaded->code_base = (addr_t)job->args->code_base;
 	loaded->data_base = (addr_t)job->args->data_base;
@@ -272,7 +271,7 @@ static void find_replay(struct arrangement *a)
 
 int segue_arrange(struct job *job)
 {
-	struct loaded *loaded = (struct loaded *)(void *)(job->workspace + LOADED_AT);
+	struct loaded *loaded = segue_loaded_of(job);
 	/* Too large for a kernel's stack. */
 	struct arrangement *a = segue_arena_take(&job->arena, sizeof *a, sizeof(uint64_t));
 	int error;

@@ -224,12 +224,14 @@ static int place_and_plan(struct job *job)
 
 static OUT_OF_LINE int try_to_place(struct job *job)
 {
-	struct job before = *job;
-	int error = place_and_plan(job);
+	struct loaded *loaded = segue_loaded_of(job);
+	int error;
 
+	loaded->before = *job;
+	error = place_and_plan(job);
 	if (!segue_tries_again(&job->log, error))
 		return error;
-	*job = before;
+	*job = loaded->before;
 	job->modules_stay = true;
 	segue_say(&job->log, SEGUE_LOG_WARNING, "so the modules stay where they are");
 	return place_and_plan(job);
@@ -273,7 +275,8 @@ static void clear(uint8_t *workspace)
 	memset(workspace, 0, LOADED_AT + sizeof(struct loaded));
 }
 
-static int load_alone(const struct segue_load_args *args)
+/* Moves the job from the stack, which is small, to the workspace, if that is usable. */
+static OUT_OF_LINE int begin(const struct segue_load_args *args)
 {
 	struct job job = {.args = args, .log = {.callback = args->log, .context = args->log_context}, .machine = args->machine};
 	struct loaded *loaded;
@@ -290,21 +293,33 @@ static int load_alone(const struct segue_load_args *args)
 	segue_forget(args->workspace);
 	job.workspace = args->workspace;
 	job.workspace_phys = (addr_t)args->workspace_phys;
-	job.arena = (struct arena){.next = job.workspace + LOADED_AT + sizeof(struct loaded),
-				   .end = job.workspace + args->workspace_size, .size = args->workspace_size, .log = &job.log};
 	if ((error = check_memory(&job)) != SEGUE_OK)
 		return error;
 	clear(job.workspace);
-	error = load(&job);
+	loaded = (void *)(job.workspace + LOADED_AT);
+	job.arena = (struct arena){.next = (uint8_t *)(loaded + 1), .end = job.workspace + args->workspace_size,
+				   .size = args->workspace_size, .log = &loaded->job.log};
+	loaded->job = job;
+	return SEGUE_OK;
+}
+
+static int load_alone(const struct segue_load_args *args)
+{
+	struct loaded *loaded;
+	int error = begin(args);
+
+	if (error != SEGUE_OK)
+		return error;
+	loaded = (void *)((uint8_t *)args->workspace + LOADED_AT);
+	error = load(&loaded->job);
 	if (error != SEGUE_OK) {
-		clear(job.workspace);
+		clear(args->workspace);
 		return error;
 	}
-	loaded = (void *)(job.workspace + LOADED_AT);
 	/* The first is a part of what the second is over. */
 	loaded->head_sum = segue_loaded_head_sum(loaded);
 	loaded->sum = segue_loaded_sum(loaded);
-	segue_know(job.workspace, args->machine ? (uint16_t)args->machine->serial_port : 0);
+	segue_know(args->workspace, args->machine ? (uint16_t)args->machine->serial_port : 0);
 	return SEGUE_OK;
 }
 

@@ -259,7 +259,7 @@ static inline void check_host_core(const struct world *w)
 		CHECK(at == phys + size, "%#llx is saved or not", (unsigned long long)at);
 		if (offset == phys)
 			continue;
-		CHECK(offset <= sizeof fuzz_memory && size <= sizeof fuzz_memory - offset, "PT_LOAD %u is at %#llx", i, (unsigned long long)offset);
+		CHECK(offset <= LOW_SIZE && size <= LOW_SIZE - offset, "PT_LOAD %u is at %#llx", i, (unsigned long long)offset);
 		CHECK(!memcmp(fuzz_memory + offset, fuzz_host + phys, size), "PT_LOAD %u has other bytes", i);
 		found += size;
 	}

@@ -30,6 +30,8 @@ static const struct segue_range map[] = {
 	{4 * GIB, 8 * GIB, 1, 0}, {8 * GIB, 8 * GIB + 0x100000, 2, 0}, {8 * GIB + 0x100000, 16 * GIB, 1, 0},
 };
 #define MAP map, sizeof map / sizeof *map
+/* No hole at 8 GiB. */
+static const struct segue_range without_hole[] = {{0, 0x9fc00, 1, 0}, {0x100000, 0x8000000, 1, 0}, {4 * GIB, 16 * GIB, 1, 0}};
 
 static struct world w;
 static uint8_t kernel[KERNEL_SIZE], initrd[10000];
@@ -544,6 +546,61 @@ static void test_both_above(void **state)
 	refused(SEGUE_E_LINUX_INITRD, "3145728 bytes, aligned to 0x1000, between 0x100000 and ");
 }
 
+/* Addresses that are not as round as a kernel's usually are. */
+static void test_odd_places_above(void **state)
+{
+	static struct segue_range odd[] = {{0x10000, 0xa0000, 0, 0}, {6 * GIB + 0x100, 7 * GIB, 0, 0}};
+	static const struct segue_range kept = {0x100000, 0x8000000, 0, 0};
+	static char line[2048];
+	const struct segment *s;
+	unsigned reserved = 0;
+
+	(void)state;
+	if (!HAS_HIGH)
+		return;
+	memset(line, 'a', sizeof line - 1);
+	/* the command line begins where the lower half of an address is 0 */
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = odd;
+	odd[1] = (struct segue_range){8 * GIB - 0x800000, 9 * GIB, 0, 0};
+	w.args.memory_map = without_hole;
+	w.args.memory_map_count = sizeof without_hole / sizeof *without_hole;
+	put_le32(kernel + 0x260, 0x7ff000);
+	world_cmdline(&w, line);
+	load_64();
+	assert_int_equal(w.job.entry.wide->registers[6], 8 * GIB - 0x1000);
+	assert_int_equal(le32(page_64() + 0x228), 0);
+	assert_int_equal(le32(page_64() + 0xc8), 2);
+	/* a kernel_alignment below a page: the zero page is on one, and neither it nor the command line is where a source is */
+	odd[1] = (struct segue_range){6 * GIB + 0x100, 7 * GIB, 0, 0};
+	begin_above(3, SEGUE_LOAD_LINUX_64);
+	w.args.target_memory = odd;
+	put_le32(kernel + 0x230, 16);
+	kernel[0x235] = 4;
+	world_cmdline(&w, line);
+	world_module(&w, initrd, 8, 6 * GIB + 0x802100);
+	load_64();
+	assert_int_equal(world_segment(&w, "Linux boot parameters")->size, 0x1800);
+	assert_int_equal(w.job.entry.wide->registers[6], 6 * GIB + 0x1003000);
+	assert_int_equal(w.job.entry.wide->rip, 6 * GIB + 0x803200);
+	assert_int_equal(le32(page_64() + 0x230), 16);
+	/* what the host keeps is RAM of the target's all the same, except the tables */
+	begin();
+	w.args.keep = &kept;
+	w.args.keep_count = 1;
+	load_64();
+	s = world_segment(&w, "64-bit tables");
+	assert_in_range(s->dest, WORKSPACE_PHYS, WORKSPACE_PHYS + WORKSPACE_SIZE - 0x8000);
+	for (unsigned i = 0; i < page_64()[0x1e8]; i++) {
+		const uint8_t *e = page_64() + 0x2d0 + i * 20;
+
+		reserved += le64(e) == s->dest && le64(e + 8) == 0x8000 && le32(e + 16) == 2;
+		if (le32(e + 16) == 1)
+			assert_true(le64(e) + le64(e + 8) <= s->dest || le64(e) >= s->dest + 0x8000);
+	}
+	assert_int_equal(reserved, 1);
+}
+
 static void test_no_room_above(void **state)
 {
 	static const struct segue_range high = {6 * GIB, 7 * GIB, 0, 0};
@@ -958,6 +1015,7 @@ int main(void)
 		cmocka_unit_test(test_state), cmocka_unit_test(test_boot_params), cmocka_unit_test(test_stays_high),
 		cmocka_unit_test(test_moves), cmocka_unit_test(test_limits), cmocka_unit_test(test_by_itself),
 		cmocka_unit_test(test_above), cmocka_unit_test(test_boot_params_above), cmocka_unit_test(test_both_above),
+		cmocka_unit_test(test_odd_places_above),
 		cmocka_unit_test(test_no_room_above),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_purgatory), cmocka_unit_test(test_purgatory_above), cmocka_unit_test(test_large),
 		cmocka_unit_test(test_workspace_of_a_large_initrd),
