@@ -101,7 +101,7 @@ def test_words_of_a_command_line(way, name, line, mode, segue, tmp_path):
 @pytest.mark.parametrize("kib, sentence", [
     (1152, r"^Refused: segue\.elf needs RAM from 0x00100000 to 0x001[0-9A-F]{5}, and there is less\.$"),
     (1216, r"^Refused: module 0, 0x\w+ to 0x\w+, is beyond RAM, which ends at 0x00130000\.$"),
-    (1408, r"^Refused: no free memory for a workspace of \d+ bytes; the largest free piece has \d+\.$"),
+    (1536, r"^Refused: no free memory for a workspace of \d+ bytes; the largest free piece has \d+\.$"),
 ])
 def test_little_memory(kib, sentence, segue):
     with Qemu(f"odd-memory-{kib}", memory=f"{kib}K", **qemu_kernel(Part(segue, "console=ttyS0"), [Part(INSPECT)])) as vm:
