@@ -539,9 +539,9 @@ struct segue_note {
  * a page boundary in RAM that nothing claims stays there. If RAM below 4 GiB has no room for the kernel with all that it gets,
  * kernel, zero page and command line lie above, too.
  *
- * The page tables and the GDT (28 KiB, and 4 KiB for each GiB that kernel and initrd touch above 4 GiB) are below 4 GiB, in RAM that
- * the target's map calls reserved, and map the first 4 GiB and what lies above. With a kernel above 4 GiB they stay in the workspace
- * if the target has no RAM for them. The target's map does not call them RAM there either.
+ * The page tables map the first 4 GiB, and kernel and initrd if these are above. They and the GDT take 28 KiB of RAM below 4 GiB, and
+ * 4 KiB more for each GiB above 4 GiB in which the kernel or the initrd lies. The target's memory map calls this RAM reserved. If the
+ * target has no such RAM and its kernel is above 4 GiB, they stay in the workspace, and the map does not call them RAM there either.
  */
 #define SEGUE_LOAD_LINUX_64     0x4000000u
 /*

@@ -27,6 +27,18 @@ struct linux_kernel {
 	addr_t page;                  /* address of the zero page */
 };
 
+/* Does linux_64.c place the kernel above 4 GiB? */
+static inline bool segue_linux_is_above(const struct linux_kernel *kernel)
+{
+	return HIGH_LIMIT > ADDRESS_LIMIT && kernel->room_above > 0;
+}
+
+/* A size of memory in whole pages; sizes are far below what would wrap. */
+static inline addr_t segue_linux_pages(addr_t size)
+{
+	return (size + PAGE - 1) & ~(addr_t)(PAGE - 1);
+}
+
 #define LINUX_HEADER_AT(kernel, field) ((kernel)->header + offsetof(struct linux_setup_header, field))
 
 /* For "2.%s%u" in sentences: 2.01 is not 2.1. */

@@ -197,7 +197,7 @@ addr_t segue_linux_room(const struct job *job)
 
 	segue_target_map(job, NULL, 0, &count);
 	lay_out(job, &newest, count + MAP_SPLITS, &layout);
-	return (layout.size + PAGE - 1) & ~(addr_t)(PAGE - 1);
+	return segue_linux_pages(layout.size);
 }
 #endif
 
@@ -222,7 +222,7 @@ int segue_linux_boot_params(struct job *job, struct linux_kernel *k)
 	}
 	/* Use the lowest address: x86_64 kernels before 3.9 (2.12) have only low memory mapped when they read the page. */
 	place.not_in_place = k->minor < 12;
-	if (HIGH_LIMIT > ADDRESS_LIMIT && k->room_above > 0) {
+	if (segue_linux_is_above(k)) {
 		place.min = k->page;
 		place.max = HIGH_LIMIT;
 	}

@@ -88,11 +88,6 @@ static int refuse_place(const struct job *job, int code, addr_t size, const stru
 			    size, (addr_t)place->align, place->min, place->max, largest);
 }
 
-static bool is_above(const struct linux_kernel *k)
-{
-	return HIGH_LIMIT > ADDRESS_LIMIT && k->room_above > 0;
-}
-
 int segue_linux_place_kernel(struct job *job, struct linux_kernel *k)
 {
 	struct linux_wish wish;
@@ -107,19 +102,19 @@ int segue_linux_place_kernel(struct job *job, struct linux_kernel *k)
 	job->needs_memory = k->real_mode && k->minor < 10 ? 0 : wish.init_size;
 	k->load = wish.load;
 	size = wish.end - wish.load;
-	if (is_above(k) || !segue_is_free(job, wish.load, wish.end)) {
+	if (segue_linux_is_above(k) || !segue_is_free(job, wish.load, wish.end)) {
 		place = (struct place){.min = wish.load, .max = wish.end, .align = wish.align};
 		if (wish.relocatable) {
-			place.max = is_above(k) ? k->memory_end : ADDRESS_LIMIT;
+			place.max = segue_linux_is_above(k) ? k->memory_end : ADDRESS_LIMIT;
 			size = wish.init_size > k->code.size ? wish.init_size : k->code.size;
-			if (is_above(k))
-				size = ((size + PAGE - 1) & ~(addr_t)(PAGE - 1)) + k->room_above;
+			if (segue_linux_is_above(k))
+				size = segue_linux_pages(size) + k->room_above;
 		}
 		/*
 		 * boot.rst, min_alignment: 0 if there is none. Try each smaller power of two, and store the one used in
 		 * kernel_alignment.
 		 */
-		while (is_above(k) ? !segue_linux_find_high(job, size, &place, &k->load) : !segue_find_free(job, size, &place, &k->load)) {
+		while (segue_linux_is_above(k) ? !segue_linux_find_high(job, size, &place, &k->load) : !segue_find_free(job, size, &place, &k->load)) {
 			if (wish.min_alignment == 0 || place.align <= (uint32_t)1 << wish.min_alignment)
 				return refuse_place(job, SEGUE_E_LINUX_PLACE, size, &place);
 			k->alignment = place.align /= 2;
@@ -209,7 +204,7 @@ int segue_linux_place_initrd(struct job *job, struct linux_kernel *k)
 		segue_say(&job->log, SEGUE_LOG_WARNING, "a Linux from before boot protocol 2.00 knows no initrd: it is dropped");
 		return SEGUE_OK;
 	}
-	claimed = (size + PAGE - 1) & ~(addr_t)(PAGE - 1);
+	claimed = segue_linux_pages(size);
 	k->initrd_size = size;
 	if (HIGH_LIMIT > ADDRESS_LIMIT && k->high && count == 1 && lies_well(job, k, initrd_file(b, 0), claimed, &k->initrd))
 		return segue_add_segment(job, "initrd", NO_NUMBER, k->initrd, initrd_file(b, 0), 0, claimed);

@@ -92,11 +92,7 @@ enter_long_mode:
 	movzx edx, word [LONG(data)]
 	mov ecx, [LONG(cr0)]
 	lgdt [ebp + target_gdt_pointer]
-	mov ds, edx
-	mov es, edx
-	mov fs, edx
-	mov gs, edx
-	mov ss, edx
+	load_data_segments edx
 	lidt [ebp + long_idt_pointer]
 	mov cr0, ecx
 .jump:

@@ -86,6 +86,7 @@
 
 bits 32
 org 0
+%include "machine/segments.inc"
 %include "numbers/hardware.inc"
 %include "numbers/purgatory.inc"
 
@@ -279,11 +280,7 @@ entry:
 	lldt ax
 	ltr [PARAM(tss_selector)]
 	mov eax, [PARAM(data_selector)]
-	mov ds, eax
-	mov es, eax
-	mov fs, eax
-	mov gs, eax
-	mov ss, eax
+	load_data_segments eax
 	push dword EFLAGS_FIXED
 	popfd
 	mov eax, [PARAM(eax)]
@@ -342,11 +339,7 @@ forget_target:
 flat_segments:
 	lgdt [ebp + gdt_pointer]
 	mov eax, DATA
-	mov ds, eax
-	mov es, eax
-	mov fs, eax
-	mov gs, eax
-	mov ss, eax
+	load_data_segments eax
 	; IRET, not a far return: it also unblocks NMIs.
 	pop eax
 	push dword EFLAGS_FIXED

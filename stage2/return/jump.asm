@@ -5,8 +5,9 @@
 ;
 ; The last two dwords of the file are its arguments: the return address (segue_target.h), and a word for the host.
 ;
-; The file is ELF64, ET_DYN: kexec places it where Linux has RAM, between --mem-min and --mem-max. Linux has then exchanged its
-; segment with what was there, and does so again when it is entered, so all of it stays as it was from one call to the next.
+; The file is ELF64, ET_DYN: kexec places it where Linux has RAM, between --mem-min and --mem-max. When Linux leaves, it exchanges
+; those pages with the ones that hold this file, and when it is entered it exchanges them back. So this file keeps its contents from one
+; call to the next.
 ;
 ; Linux calls it the first time at entry, and later at the address that the call to Linux has pushed (Linux 6.1:
 ; arch/x86/kernel/relocate_kernel_64.S).
@@ -20,6 +21,7 @@
 ;             The other registers may be anything; Linux restores its own.
 ; There is no IDT here, as in this part of Linux itself: an NMI is a shutdown.
 
+%include "machine/segments.inc"
 %include "machine/serial.inc"
 %include "numbers/purgatory.inc"
 
@@ -172,11 +174,7 @@ print:
 ; to_host: leaves for the host, which keeps EBX
 to_host:
 	mov eax, DATA
-	mov ds, eax
-	mov es, eax
-	mov fs, eax
-	mov gs, eax
-	mov ss, eax
+	load_data_segments eax
 	mov eax, cr0
 	and eax, ~CR0_PG
 	mov cr0, eax
@@ -237,11 +235,7 @@ to_linux:
 call_linux:
 	lea rbx, [rel file]
 	mov eax, DATA
-	mov ds, eax
-	mov es, eax
-	mov fs, eax
-	mov gs, eax
-	mov ss, eax
+	load_data_segments eax
 	mov rax, [AT(linux_gdt)]
 	test rax, rax
 	jz .own_gdt

@@ -13,7 +13,7 @@ import struct
 import subprocess
 import tempfile
 
-from qemu import BUILD, comma
+from qemu import BUILD, ROOT, comma
 
 IMAGES = os.path.join(BUILD, "test-images")
 GRUB = "/usr/lib/grub"
@@ -42,6 +42,14 @@ class Part(collections.namedtuple("Part", "path args", defaults=("",))):
     @property
     def path(self):
         return there(self[0])
+
+
+def have(program, *names):
+    """Let a program of test/targets make these; if it cannot, skip the test with its reason."""
+    done = subprocess.run([os.path.join(ROOT, "test/targets", program), *names], capture_output=True, text=True)
+    if done.returncode:
+        import pytest
+        pytest.skip((done.stderr or done.stdout).strip())
 
 
 class ImageError(AssertionError):

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from host_matrix import MODES
-from images import Part, comma, qemu_kernel, run, write
+from images import Part, comma, have, qemu_kernel, run, write
 from qemu import BUILD, ROOT, Qemu
 from test_crash import Symbols, gdb
 from test_hosts import host
@@ -37,9 +37,7 @@ def kit(targets, tmp_path_factory):
     def make(*words, kernel=""):
         path = str(folder / re.sub(r"\W", "_", " ".join(["kit" + kernel, *words])))
         if path not in made:
-            done = subprocess.run([os.path.join(ROOT, "test/targets/fetch"), f"crashkit-{kernel}".rstrip("-")], capture_output=True, text=True)
-            if done.returncode:
-                pytest.skip(done.stderr.strip())
+            have("fetch", f"crashkit-{kernel}".rstrip("-"))
             done = subprocess.run(["make", "-s", "crashkit", f"CRASHKIT={path}", f"CRASHKIT_KERNEL={kernel}",
                                    f"CRASHKIT_OPTIONS={' '.join(words)}"], cwd=ROOT, capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr

@@ -3,19 +3,17 @@
 and goes on where it was. Its init is test/targets/initramfs/jump. Debian's kernels lack that option: fetch builds this one."""
 import os
 import re
-import shutil
 import struct
-import subprocess
 
 import pytest
 
 from cells import at
 from gdbstub import GdbStub
 from host_matrix import MODES
-from images import Part, qemu_kernel
-from qemu import BUILD, ROOT, Qemu
+from images import Part, have, qemu_kernel
+from qemu import BUILD, Qemu
 from test_hosts import host
-from test_linux_calls import BAD, END, PATTERN, START, WORD, archive_of
+from test_linux_calls import BAD, END, PATTERN, START, WORD, archive_of, inits
 
 CALLS = 4
 LINKED_AT = 0xa0000
@@ -27,25 +25,16 @@ RDMSR, WRMSR = b"\x0f\x32", b"\x0f\x30"
 @pytest.fixture(scope="module")
 def initrds(targets, tmp_path_factory):
     """Linux's initrds: amd64's busybox, then kexec with its libraries, the way back, and an init."""
-    for command in (["test/targets/fetch", "linux-jump", "kexec-amd64"], ["test/targets/initramfs/build", "run"]):
-        done = subprocess.run([os.path.join(ROOT, command[0]), *command[1:]], capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(done.stderr.strip())
-    tree = tmp_path_factory.mktemp("jump")
-    files = {os.path.join(BUILD, "jump.elf"): "jump.elf", os.path.join(BUILD, "jump.sh"): "jump.sh", os.path.join(BUILD, "host_memory.sh"): "host_memory.sh",
-             os.path.join(ROOT, "test/targets/initramfs/jump"): "init", os.path.join(ROOT, "test/targets/initramfs/lent.sh"): "lent.sh",
-             at("kexec-amd64/sbin/kexec"): "bin/kexec"}
+    have("fetch", "linux-jump", "kexec-amd64")
+    have("initramfs/build", "run")
+    files = [*inits("jump"), *((os.path.join(BUILD, name), name) for name in ("jump.elf", "jump.sh")), (at("kexec-amd64/sbin/kexec"), "bin/kexec")]
     for folder, _, names in os.walk(at("kexec-amd64")):
         for name in names:
             if ".so" in name:
                 # Programs name a library by its major version, the package by the minor one too.
                 wanted = re.sub(r"(\.so\.[\d.]+)\.\d+$", r"\1", name)
-                files[os.path.join(folder, name)] = ("lib64/" if name.startswith("ld-") else "lib/") + wanted
-    for file, name in files.items():
-        (tree / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(file, tree / name)
-        os.chmod(tree / name, 0o755)
-    return [Part(at("initramfs-run.cpio.gz")), Part(archive_of(tree))]
+                files.append((os.path.join(folder, name), ("lib64/" if name.startswith("ld-") else "lib/") + wanted))
+    return [Part(at("initramfs-run.cpio.gz")), Part(archive_of(tmp_path_factory.mktemp("jump"), files))]
 
 
 CELLS = [

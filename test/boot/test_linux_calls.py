@@ -11,7 +11,7 @@ import pytest
 
 from cells import INITRD, at
 from host_matrix import LONG, MODES
-from images import Part, qemu_kernel, write
+from images import Part, have, qemu_kernel, write
 from qemu import BUILD, ROOT, Qemu
 from test_hosts import LONG_BASE, host
 
@@ -30,7 +30,12 @@ LINUX = {"amd64": ("cloud-amd64/linux", "x86_64"), "i386": ("di-i386/linux", "i6
 CONSOLE = ("virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_console")
 
 
-def archive_of(tree):
+def archive_of(tree, files=()):
+    """Return the path of an archive of the folder tree, to which these files are copied first: (path, name in the archive)."""
+    for file, name in files:
+        (tree / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, tree / name)
+        os.chmod(tree / name, 0o755)
     listed = subprocess.run(["find", "."], cwd=tree, stdout=subprocess.PIPE, check=True).stdout
     packed = subprocess.run(["cpio", "-o", "--quiet", "-H", "newc"], input=listed, cwd=tree, stdout=subprocess.PIPE, check=True).stdout
     path = str(tree) + ".cpio"
@@ -53,20 +58,19 @@ def console(targets, tmp_path_factory):
     return archive_of(folder / "tree")
 
 
+def inits(name):
+    """The files of an init in test/targets/initramfs, for archive_of()."""
+    folder = os.path.join(ROOT, "test/targets/initramfs")
+    return [(os.path.join(folder, name), "init"), (os.path.join(folder, "lent.sh"), "lent.sh"),
+            (os.path.join(BUILD, "host_memory.sh"), "host_memory.sh")]
+
+
 def pack_come_back(tree):
     """Return an initrd to append to the other one: kexec with its library, our way back, and an init. The folder tree is filled."""
-    done = subprocess.run([os.path.join(ROOT, "test/targets/fetch"), "kexec-i386", "libc-i386"], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(done.stderr.strip())
-    for file, name in ((at("kexec-i386/kexec"), "bin/kexec"), (at("libc-i386/libc.so.6"), "lib/libc.so.6"),
-                       (at("libc-i386/ld-linux.so.2"), "lib/ld-linux.so.2"), (os.path.join(BUILD, "return.elf"), "return.elf"),
-                       (os.path.join(ROOT, "test/targets/initramfs/come_back"), "init"),
-                       (os.path.join(ROOT, "test/targets/initramfs/lent.sh"), "lent.sh"),
-                       (os.path.join(BUILD, "host_memory.sh"), "host_memory.sh")):
-        (tree / name).parent.mkdir(exist_ok=True)
-        shutil.copyfile(file, tree / name)
-        os.chmod(tree / name, 0o755)
-    return archive_of(tree)
+    have("fetch", "kexec-i386", "libc-i386")
+    return archive_of(tree, [(at("kexec-i386/kexec"), "bin/kexec"), (at("libc-i386/libc.so.6"), "lib/libc.so.6"),
+                             (at("libc-i386/ld-linux.so.2"), "lib/ld-linux.so.2"), (os.path.join(BUILD, "return.elf"), "return.elf"),
+                             *inits("come_back")])
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,12 @@ that are made of those lines, linked, booted, and called several times."""
 import os
 import re
 import shutil
-import subprocess
 
 import pytest
 
 import embed
 from embed import ARCHES, GCC, HERE, ROOT, run
-from images import Part, qemu_kernel, small_elf
+from images import Part, have, qemu_kernel, small_elf
 from qemu import Qemu
 from test_crash import LINUX, pack
 from test_linux_calls import pack_come_back
@@ -125,10 +124,8 @@ def test_answers(tmp_path, make_host, prefix, way, arch, cc, flags):
 @pytest.mark.parametrize("arch", ARCHES)
 def test_linux_answers(tmp_path, make_host, arch):
     """Debian's Linux answers once, through return.elf."""
-    for command in (["test/targets/fetch", os.path.dirname(LINUX["amd64"][0])], ["test/targets/initramfs/build", "small"]):
-        done = subprocess.run([ROOT / command[0], *command[1:]], capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip((done.stderr or done.stdout).strip())
+    have("fetch", os.path.dirname(LINUX["amd64"][0]))
+    have("initramfs/build", "small")
     (tmp_path / "tree").mkdir()
     bundle = pack(LINUX["amd64"][0], pack_come_back(tmp_path / "tree"), str(tmp_path))
     kernel = make_host("vendored", arch, "gcc", ASKS, True)

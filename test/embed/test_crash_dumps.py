@@ -11,7 +11,7 @@ import pytest
 
 import embed
 from embed import ARCHES, HERE, ROOT, run
-from images import Part, qemu_kernel
+from images import Part, have, qemu_kernel
 from qemu import Qemu
 from test_come_back import STANDARDS
 from test_crash import CRASH_NOTE, LINUX, LOADED, bytes_said, notes_of, pack
@@ -35,10 +35,8 @@ def host():
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     """Linux with an init that prints what it finds."""
-    for command in (["test/targets/fetch", os.path.dirname(LINUX["amd64"][0])], ["test/targets/initramfs/build", "small"]):
-        done = subprocess.run([ROOT / command[0], *command[1:]], capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip((done.stderr or done.stdout).strip())
+    have("fetch", os.path.dirname(LINUX["amd64"][0]))
+    have("initramfs/build", "small")
     folder = tmp_path_factory.mktemp("bundle")
     shutil.copyfile(ROOT / "test/targets/initramfs/post_mortem", folder / "init")
     os.chmod(folder / "init", 0o755)

@@ -104,7 +104,7 @@ static inline void set_return(struct world *w, const struct layout *layout)
 		if (!hit)
 			w->staging[count++] = *e;
 	}
-	for (; count < STAGING_MAX && at + piece < MEMORY_SIZE + STAGING_SIZE; at += piece + (piece & 3))
+	for (; count < STAGING_MAX && at + piece < LOW_SIZE; at += piece + (piece & 3))
 		w->staging[count++] = (struct segue_extent){at, piece};
 	w->args.staging = w->staging;
 	w->args.staging_count = count;

@@ -58,6 +58,12 @@ static void make_kernel(uint16_t version, uint16_t xloadflags)
 	put_le32(kernel + 0x260, 0x800000);
 }
 
+static void confine(const struct segue_range *ranges, size_t count)
+{
+	w.args.target_memory = ranges;
+	w.args.target_memory_count = count;
+}
+
 static void begin_with(uint16_t version, uint16_t xloadflags, uint32_t flags)
 {
 	make_kernel(version, xloadflags);
@@ -368,13 +374,11 @@ static void test_limits(void **state)
 	world_cmdline(&w, "mem=5G");
 	refused(SEGUE_E_LINUX_INITRD, "between 0x100000 and 0x140000000");
 	begin_initrd(sizeof initrd, 5 * GIB);
-	w.args.target_memory = within;
-	w.args.target_memory_count = 2;
+	confine(within, 2);
 	load_64();
 	check_initrd(0x3000000 - 0x3000, sizeof initrd);
 	begin_initrd(sizeof initrd, 6 * GIB);
-	w.args.target_memory = within;
-	w.args.target_memory_count = 2;
+	confine(within, 2);
 	load_64();
 	check_initrd(6 * GIB, sizeof initrd);
 }
@@ -385,8 +389,7 @@ static const struct segue_range low_and_high[] = {{0x10000, 0xa0000, 0, 0}, {6 *
 static void begin_above(uint16_t xloadflags, uint32_t flags)
 {
 	begin_with(0x20f, xloadflags, flags);
-	w.args.target_memory = low_and_high;
-	w.args.target_memory_count = 2;
+	confine(low_and_high, 2);
 }
 
 /* The kernel at an address above 4 GiB, and the zero page and the command line after it; what else the state has of that. */
@@ -519,8 +522,7 @@ static void test_both_above(void **state)
 	}
 	/* no part lies where the kernel goes: each that does makes way */
 	begin_above(3, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = more;
-	w.args.target_memory_count = 3;
+	confine(more, 3);
 	w.extents[0].addr = 4 * GIB + 0x1ffff1;
 	world_module(&w, initrd, 0x300001, 4 * GIB + 0x900000);
 	world_module(&w, initrd, 5, 5 * GIB);
@@ -532,16 +534,14 @@ static void test_both_above(void **state)
 	/* nor does a segment */
 	begin_above(3, SEGUE_LOAD_LINUX_64);
 	more[2].start = 16 * GIB - 0x900000 - 0x300000;
-	w.args.target_memory = more + 2;
-	w.args.target_memory_count = 1;
+	confine(more + 2, 1);
 	world_module(&w, initrd, 0x300000, 5 * GIB);
 	load_64();
 	check_above(more[2].start, "");
 	assert_int_equal(world_segment(&w, "initrd")->dest, 16 * GIB - 0x300000);
 	more[2].start += 0x200000;
 	begin_above(3, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = more + 2;
-	w.args.target_memory_count = 1;
+	confine(more + 2, 1);
 	world_module(&w, initrd, 0x300000, 5 * GIB);
 	refused(SEGUE_E_LINUX_INITRD, "3145728 bytes, aligned to 0x1000, between 0x100000 and ");
 }
@@ -616,28 +616,23 @@ static void test_no_room_above(void **state)
 		return;
 	/* room below for the kernel, and for nothing else */
 	begin_above(3, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = exact;
-	w.args.target_memory_count = 3;
+	confine(exact, 3);
 	load_64();
 	check_above(6 * GIB, "");
 	begin_above(1, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = exact;
-	w.args.target_memory_count = 3;
+	confine(exact, 3);
 	refused(SEGUE_E_NO_PLACE, "64-bit tables");
 	begin_above(3, 0);
-	w.args.target_memory = exact;
-	w.args.target_memory_count = 3;
+	confine(exact, 3);
 	load_64();
 	check_above(6 * GIB, "");
 	/* the tables cannot stay where the initrd goes */
 	begin_above(3, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = workspace_only;
-	w.args.target_memory_count = 3;
+	confine(workspace_only, 3);
 	load_64();
 	assert_in_range(world_segment(&w, "64-bit tables")->dest, WORKSPACE_PHYS, WORKSPACE_PHYS + WORKSPACE_SIZE - 0x8000);
 	begin_above(3, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = workspace_only;
-	w.args.target_memory_count = 3;
+	confine(workspace_only, 3);
 	w.job.bundle.initrd = world_part(&w, large, sizeof large, INITRD_PHYS);
 	refused(SEGUE_E_NO_PLACE, "64-bit tables 0: 32768 bytes");
 	/* kernels that cannot lie there */
@@ -660,21 +655,18 @@ static void test_no_room_above(void **state)
 	refused(SEGUE_E_LINUX_PLACE, "between 0x1000000 and 0x180100000; the largest free piece has 0");
 	/* of 7 GiB, the largest piece that is on such a boundary has 7 GiB */
 	begin_above(3, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = wide;
-	w.args.target_memory_count = 2;
+	confine(wide, 2);
 	w.job.bundle.initrd = world_part(&w, initrd, 8 * GIB, 16 * GIB);
 	refused(SEGUE_E_LINUX_INITRD, "8589934592 bytes, aligned to 0x1000, between 0x100000 and 0x400000000000; the largest free piece has 7507795968");
 	/* all of target memory is above: Linux will miss low memory, and only a Linux finds room there */
 	begin_above(3, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = &high;
-	w.args.target_memory_count = 1;
+	confine(&high, 1);
 	load_64();
 	check_above(6 * GIB, "");
 	assert_int_equal(w.warnings, 1);
 	assert_non_null(strstr(w.warning, "Linux may panic without 64 KiB to 640 KiB"));
 	begin_above(1, SEGUE_LOAD_LINUX_64);
-	w.args.target_memory = &high;
-	w.args.target_memory_count = 1;
+	confine(&high, 1);
 	refused(SEGUE_E_LINUX_PLACE, "bit 1 of its xloadflags is 0");
 }
 
